@@ -1,0 +1,40 @@
+"""Errors, classed by what happens next.
+
+    PostFlowError
+    ├── Skip     this file does not travel; the rest do
+    ├── Retry    the same attempt may succeed later
+    └── Fatal    a person has to change something first
+"""
+
+from __future__ import annotations
+
+
+class PostFlowError(Exception):
+    """A foreseeable failure: what happened, what a person can do, and a stable code for scripts."""
+
+    def __init__(self, message: str, *, hint: str, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class Skip(PostFlowError):
+    """The file is not ours to deliver, and its author can learn why."""
+
+
+class Retry(PostFlowError):
+    """The world was not ready. `retry_after` is in seconds, where the world named a time."""
+
+    def __init__(
+        self, message: str, *, hint: str, code: str, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.retry_after = retry_after
+
+
+class Fatal(PostFlowError):
+    """Trying again changes nothing until somebody mends the set-up."""

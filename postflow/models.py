@@ -1,0 +1,157 @@
+"""What is known of a clip, one frozen type for each moment of its journey."""
+
+from __future__ import annotations
+
+import mimetypes
+import unicodedata
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import xxhash
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+CONTENT_TYPES = {
+    ".mov": "video/quicktime",
+    ".mp4": "video/mp4",
+    ".mxf": "application/mxf",
+    ".avi": "video/x-msvideo",
+    ".mkv": "video/x-matroska",
+}
+
+RemoteStatus = Literal["created", "uploaded", "transcoded"]
+
+
+class Moment(BaseModel):
+    """A fact that does not change any more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MediaFile(Moment):
+    """A file on disk as it was when looked at. Size in bytes, mtime in nanoseconds since 1970."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, in NFC as Frame.io and our keys have it."""
+        return unicodedata.normalize("NFC", self.path.name)
+
+    @property
+    def modified(self) -> datetime:
+        return datetime.fromtimestamp(self.mtime_ns / 1e9, tz=UTC)
+
+    @property
+    def content_type(self) -> str:
+        suffix = self.path.suffix.lower()
+        guess = CONTENT_TYPES.get(suffix) or mimetypes.guess_type(self.path.name)[0]
+        return guess or "application/octet-stream"
+
+    @cached_property
+    def revision(self) -> str:
+        """Equal for equal name, size and content; a new mtime alone is the same revision."""
+        key = f"{self.name}\0{self.size}\0{self.fingerprint}"
+        return xxhash.xxh3_128_hexdigest(key.encode())
+
+
+class Shot(Moment):
+    """What a file's name means and where it goes."""
+
+    file_name: str
+    rule: str
+    project_code: str | None = None
+    sequence: str | None = None
+    shot: str | None = None
+    version: str | None = None
+    version_number: int | None = None
+    folder: tuple[str, ...]
+    stack: str
+
+
+class Project(Moment):
+    """A Frame.io project, and the account it lives in."""
+
+    id: str
+    name: str
+    account_id: str
+    workspace_id: str
+    root_folder_id: str
+
+
+class Folder(Moment):
+    """A Frame.io folder, and its path below the project's root."""
+
+    id: str
+    account_id: str
+    project_id: str
+    path: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return "/".join(self.path)
+
+
+class Exposure(Moment):
+    """A file made fetchable. Whoever knows the URL can read the file, so it is a secret."""
+
+    id: str
+    url: SecretStr
+    size: int
+
+
+class RemoteFile(Moment):
+    """A Frame.io file. Size in bytes as Frame.io states it."""
+
+    id: str
+    account_id: str
+    project_id: str
+    folder_id: str
+    name: str
+    size: int
+    status: RemoteStatus
+    view_url: str
+    created_at: datetime
+
+
+class Arrival(Moment):
+    """Proof that a file arrived whole: what Frame.io said, and what left our server."""
+
+    remote: RemoteFile
+    attempts: int
+    bytes_served: int
+    seconds: float
+
+
+class Delivery(Moment):
+    """The end of the journey."""
+
+    success: Literal[True] = True
+    media: MediaFile
+    shot: Shot
+    folder: Folder
+    remote: RemoteFile
+    adopted: bool = False
+    started: datetime
+    finished: datetime
+    message_id: str | None = None
+
+    @property
+    def view_url(self) -> str:
+        return self.remote.view_url
+
+    @property
+    def file_id(self) -> str:
+        return self.remote.id
+
+    @property
+    def folder_id(self) -> str:
+        return self.folder.id
+
+    @property
+    def project_id(self) -> str:
+        return self.remote.project_id
