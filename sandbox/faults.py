@@ -1,0 +1,93 @@
+"""Things that go wrong on command: armed by a test or a person, taken by the place they name."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong once, at the place where it was taken."""
+
+    what: str
+    where: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Armed:
+    fault: Fault
+    left: int | None
+    skip: int
+
+    def fits(self, where: str, whats: tuple[str, ...]) -> bool:
+        right_place = fnmatchcase(where, self.fault.where)
+        return right_place and (not whats or self.fault.what in whats)
+
+    @property
+    def spent(self) -> bool:
+        return self.left is not None and self.left <= 0
+
+
+class Faults:
+    """Armed faults, oldest first. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._armed: list[_Armed] = []
+        self._lock = threading.Lock()
+
+    def arm(
+        self, what: str, where: str = "*", *, times: int | None = 1, skip: int = 0, **options: Any
+    ) -> Fault:
+        """Let `what` happen at `where` (a name or a pattern such as `shares.*`).
+
+        `times` None means until `clear`; the first `skip` chances pass unharmed.
+        """
+        fault = Fault(what, where, options)
+        with self._lock:
+            self._armed.append(_Armed(fault, times, skip))
+        return fault
+
+    def take(self, where: str, *whats: str) -> Fault | None:
+        """Use up one fault armed for `where`, of one of the kinds `whats` (any kind if none)."""
+        return next(self._taking(where, whats, limit=1), None)
+
+    def take_all(self, where: str, *whats: str) -> list[Fault]:
+        """Use up each matching armed fault once."""
+        return list(self._taking(where, whats, limit=None))
+
+    def armed(self) -> list[dict[str, Any]]:
+        """What is still to happen."""
+        with self._lock:
+            return [
+                {"what": a.fault.what, "where": a.fault.where, "times": a.left, **a.fault.options}
+                for a in self._armed
+            ]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._armed.clear()
+
+    def _taking(self, where: str, whats: Iterable[str], limit: int | None) -> Iterator[Fault]:
+        kinds = tuple(whats)
+        with self._lock:
+            taken = [a.fault for a in self._armed if a.fits(where, kinds) and self._due(a)][:limit]
+            self._use(taken)
+        yield from taken
+
+    @staticmethod
+    def _due(armed: _Armed) -> bool:
+        if armed.skip > 0:
+            armed.skip -= 1
+            return False
+        return True
+
+    def _use(self, taken: list[Fault]) -> None:
+        for armed in self._armed:
+            if armed.left is not None and any(armed.fault is fault for fault in taken):
+                armed.left -= 1
+        self._armed = [armed for armed in self._armed if not armed.spent]
