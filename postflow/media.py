@@ -1,0 +1,153 @@
+"""Looking at a file on disk: is it a clip, can it be read, what does it hold."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from postflow.errors import Fatal, PostFlowError, Retry, Skip
+from postflow.fingerprint import fingerprint
+from postflow.models import CONTENT_TYPES, MediaFile
+
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+NOT_A_FILE = (errno.ELOOP, errno.ENXIO)
+
+
+async def look_at(path: Path) -> MediaFile:
+    """Describe the clip at `path`. Raises Skip, Fatal or Retry with codes `file.*`."""
+    return await asyncio.to_thread(_look_at, path)
+
+
+async def is_unchanged(media: MediaFile) -> bool:
+    """Is the file still what it was? Size and mtime decide; a new mtime alone asks the content."""
+    return await asyncio.to_thread(_is_unchanged, media)
+
+
+def open_clip(path: Path) -> int:
+    """A descriptor for reading a plain file; links are not followed. Raises as `look_at` does."""
+    with _explained(path):
+        # O_NONBLOCK: opening a pipe that is named like a clip must not hold us up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        _check_kind(path, os.fstat(descriptor).st_mode)
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def holds(descriptor: int, media: MediaFile) -> bool:
+    """Does the open file have the size of `media`, and its mtime or its content?"""
+    now = os.fstat(descriptor)
+    if now.st_size != media.size:
+        return False
+    return now.st_mtime_ns == media.mtime_ns or (
+        fingerprint(descriptor, now.st_size) == media.fingerprint
+    )
+
+
+def printable(name: Path | str) -> str:
+    """A file's name for people: no control characters, nothing that cannot be encoded."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in str(name))
+
+
+def _look_at(path: Path) -> MediaFile:
+    with _opened(path) as descriptor:
+        before = os.fstat(descriptor)
+        _check(path, before.st_size)
+        content = fingerprint(descriptor, before.st_size)
+        after = os.fstat(descriptor)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise Retry(
+            f"{printable(path.name)} changed while it was looked at.",
+            hint="Wait until the render or copy is finished, then try again.",
+            code="file.changing",
+        )
+    return MediaFile(
+        path=path.absolute(),
+        size=before.st_size,
+        mtime_ns=before.st_mtime_ns,
+        fingerprint=content,
+    )
+
+
+def _is_unchanged(media: MediaFile) -> bool:
+    try:
+        with _opened(media.path) as descriptor:
+            return holds(descriptor, media)
+    except PostFlowError:
+        return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = open_clip(path)
+    try:
+        with _explained(path):
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise _explanation(path, error) from error
+
+
+def _explanation(path: Path, error: OSError | ValueError) -> PostFlowError:
+    if isinstance(error, ValueError) or error.errno in NOT_THERE:
+        return Skip(
+            f"There is no file {printable(path)}.",
+            hint="Check the spelling, and that the volume it lives on is mounted.",
+            code="file.missing",
+        )
+    if isinstance(error, PermissionError):
+        return Fatal(
+            f"{printable(path)} may not be read by this user.",
+            hint="Give the user that runs PostFlow the right to read it.",
+            code="file.unreadable",
+        )
+    if error.errno in NOT_A_FILE:
+        return _not_a_file(path)
+    return Retry(
+        f"{printable(path)} could not be read: {error.strerror}.",
+        hint="Check the volume it lives on; network mounts lose their server now and then.",
+        code="file.unreadable",
+    )
+
+
+def _check_kind(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise _not_a_file(path)
+
+
+def _check(path: Path, size: int) -> None:
+    if path.suffix.lower() not in CONTENT_TYPES:
+        raise Skip(
+            f"{printable(path.name)} is not a kind of clip PostFlow delivers.",
+            hint=f"Deliver one of {' '.join(sorted(CONTENT_TYPES))}.",
+            code="file.extension",
+        )
+    if size == 0:
+        raise Skip(
+            f"{printable(path.name)} is empty.",
+            hint="Render or copy it again; Frame.io takes no empty files.",
+            code="file.empty",
+        )
+
+
+def _not_a_file(path: Path) -> Skip:
+    return Skip(
+        f"{printable(path)} is a folder, a link or a device, not a file.",
+        hint="Give the path of the clip itself.",
+        code="file.not_a_file",
+    )
