@@ -1,0 +1,102 @@
+"""What would only be noticed in production, refused while the rules load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from postflow.errors import Skip
+
+from .filename import clean_name, safe_part
+from .matcher import Matcher
+from .outputs import folder_of, stack_of
+from .patterns import MAX_READINGS
+from .rules import NameRule, broken
+from .template import fields_of
+
+
+def check_rules(matchers: Sequence[Matcher]) -> None:
+    """Raises Fatal `naming.rules` for a rule that cannot be used, or two that contradict."""
+    names = [matcher.rule.name for matcher in matchers]
+    for matcher in matchers:
+        if names.count(matcher.rule.name) > 1:
+            raise broken(matcher.rule.name, "two rules have this name", "Rename one of them.")
+        _check_outputs(matcher)
+        _check_examples(matcher)
+    for matcher in matchers:
+        _check_ambiguity(matcher, matchers)
+    readings = sum(matcher.readings for matcher in matchers)
+    if readings > 4 * MAX_READINGS:
+        raise broken(
+            "all",
+            f"together they can be read in {readings} ways",
+            "Narrow the widest patterns, or drop rules nobody needs.",
+        )
+
+
+def _check_outputs(matcher: Matcher) -> None:
+    rule = matcher.rule
+    known = matcher.fields | set(rule.asks)
+    for what, template in (("folder", rule.folder), ("stack", rule.stack)):
+        unknown = sorted(fields_of(template, rule.name) - known)
+        if unknown:
+            raise broken(
+                rule.name,
+                f"the {what} template uses “{unknown[0]}”, which the name does not hold",
+                f"Use one of {', '.join(sorted(known))}.",
+            )
+    if "version" in fields_of(rule.stack, rule.name):
+        raise broken(
+            rule.name,
+            "the stack template uses “version”",
+            "A stack is what versions have in common: take {version} out.",
+        )
+    if asked := matcher.fields & set(rule.asks):
+        raise broken(
+            rule.name,
+            f"it asks for “{min(asked)}”, which the name holds already",
+            "Take the field out of asks.",
+        )
+
+
+def _check_examples(matcher: Matcher) -> None:
+    for example in matcher.rule.examples:
+        try:
+            values = matcher.match(clean_name(example))
+            if values is None:
+                reason = matcher.why_not(example).reason
+                raise broken(
+                    matcher.rule.name,
+                    f"its own example “{example}” does not match: {reason}",
+                    "Correct the example or the pattern.",
+                )
+            _check_placed(matcher.rule, values)
+        except Skip as error:
+            raise broken(
+                matcher.rule.name, f"example “{example}”: {error.message}", error.hint
+            ) from error
+
+
+def _check_placed(rule: NameRule, values: dict[str, str]) -> None:
+    complete = dict.fromkeys(map(str, rule.asks), "ASKED") | values
+    folder_of(rule, complete)
+    stack_of(rule, complete)
+    for title in rule.titles.values():
+        safe_part(title, "title")
+    if len(values.get("version", "")) > 9:
+        raise broken(
+            rule.name, "its version is longer than 9 characters", r"Bound it, such as v\d{3}."
+        )
+
+
+def _check_ambiguity(matcher: Matcher, matchers: Sequence[Matcher]) -> None:
+    rule = matcher.rule
+    for other in matchers:
+        if other is matcher or other.rule.rank != rule.rank:
+            continue
+        both = next((name for name in rule.examples if other.match(name)), None)
+        if both:
+            raise broken(
+                rule.name,
+                f"“{both}” also fits the rule “{other.rule.name}”",
+                "Narrow one of the two, or give them different ranks: the lower rank answers.",
+            )

@@ -1,0 +1,76 @@
+"""File names as hostile input, and what every name has whatever the rules."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+
+from postflow.errors import Skip
+
+MAX_BYTES = 255
+FINAL_VERSION = 1_000_000_000
+"""A version of letters only (`vDEF`) is final: later than any number."""
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_PLAIN_VERSION = re.compile(r"[ ._-]([vV](?:[0-9]{1,8}|DEF))\Z")
+
+
+def clean_name(name: str) -> str:
+    """The name in NFC. Raises Skip `name.unsafe` when no name should look like that."""
+    clean = unicodedata.normalize("NFC", name)
+    if problem := _problem(clean):
+        raise Skip(
+            f"The file name {shown(name)} {problem}.",
+            hint="Rename the file with letters, digits, “_”, “-” and “.” only.",
+            code="name.unsafe",
+        )
+    return clean
+
+
+def safe_part(text: str, what: str) -> str:
+    """`text` as one folder's name, in NFC. Raises Skip `name.folder`."""
+    clean = unicodedata.normalize("NFC", text).strip()
+    problem = _problem(clean)
+    if problem:
+        raise Skip(
+            f"The {what} {shown(text)} cannot name a folder: it {problem}.",
+            hint=f"Give the {what} as one plain word such as SQ07, without “/”.",
+            code="name.folder",
+        )
+    return clean
+
+
+def version_number(version: str | None) -> int | None:
+    """`v003` is 3, `vDEF` is FINAL_VERSION, no version is None."""
+    if version is None:
+        return None
+    digits = re.search(r"[0-9]+", version)
+    return int(digits.group()) if digits else FINAL_VERSION
+
+
+def split_version(file_name: str) -> tuple[str, str | None]:
+    """The stem without its version, and the version, where it ends in a plain one."""
+    stem = PurePosixPath(file_name).stem
+    found = _PLAIN_VERSION.search(stem, 1)
+    return (stem[: found.start()], found[1]) if found else (stem, None)
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """The text quoted for a person: what cannot be seen is spelled out, what is long is cut."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    seen = (c if unicodedata.category(c) not in _UNSEEN else f"\\u{ord(c):04x}" for c in cut)
+    return f"“{''.join(seen)}”"
+
+
+def _problem(name: str) -> str | None:
+    size = len(name.encode("utf-8", "surrogatepass"))
+    if not name.strip():
+        return "is empty"
+    if size > MAX_BYTES:
+        return f"is longer than {MAX_BYTES} bytes"
+    if "/" in name or "\\" in name:
+        return "holds a path separator"
+    if any(unicodedata.category(char) in _UNSEEN for char in name):
+        return "holds characters that cannot be seen"
+    return "begins with a dot" if name.startswith(".") else None

@@ -1,0 +1,190 @@
+"""A studio's naming rules, compiled: from a file's name to its shot, folder and stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from postflow.errors import Fatal, Skip
+from postflow.models import Shot
+
+from .checks import check_rules
+from .explanation import Explanation, RuleAnswer
+from .filename import clean_name, safe_part, shown, split_version, version_number
+from .matcher import Matcher, Values
+from .nearest import nearest_name
+from .outputs import fixed_root, folder_of, stack_of
+from .presets import PRESETS
+from .rules import NameRule, read_rules
+from .template import fields_of
+
+
+class Naming:
+    """Compiled rules. Raises Fatal `naming.rules` for unsafe, ambiguous or incomplete ones."""
+
+    def __init__(self, rules: Iterable[NameRule]) -> None:
+        self.rules = read_rules(rules)
+        self._matchers = sorted((Matcher(rule) for rule in self.rules), key=lambda m: m.rule.rank)
+        check_rules(self._matchers)
+
+    @classmethod
+    def from_rules(cls, rules: Iterable[NameRule | Mapping[str, Any]]) -> Self:
+        """From tables as TOML or JSON hold them."""
+        return cls(read_rules(rules))
+
+    @classmethod
+    def preset(cls, name: str = "undlm") -> Self:
+        """A shipped set of rules. Raises Fatal `naming.preset`."""
+        if name not in PRESETS:
+            raise Fatal(
+                f"There is no set of naming rules called {shown(name)}.",
+                hint=f"Choose one of {', '.join(PRESETS)}, or write rules of your own.",
+                code="naming.preset",
+            )
+        return cls(PRESETS[name])
+
+    def identify(self, name: str, *, scene: str | None = None, shot: str | None = None) -> Shot:
+        """What the name means. `scene` and `shot` given by hand win, and make any name deliverable.
+
+        Raises Skip `name.` `unsafe`, `unknown`, `incomplete`, `ambiguous` or `folder`.
+        """
+        clean = clean_name(name)
+        given = _given(scene, shot)
+        found = self._find(clean)
+        if found:
+            return _shot(clean, *found, given, self._root)
+        if given:
+            return _shot_by_hand(clean, given, self._root)
+        raise self._unknown(clean)
+
+    def explain(
+        self, name: str, *, scene: str | None = None, shot: str | None = None
+    ) -> Explanation:
+        """The same as an answer for a person, rule by rule; raises nothing."""
+        try:
+            known = self.identify(name, scene=scene, shot=shot)
+        except Skip as error:
+            answers = () if error.code == "name.unsafe" else self._answers(clean_name(name))
+            return Explanation(
+                name=shown(name)[1:-1],
+                code=error.code,
+                problem=error.message,
+                hint=error.hint,
+                nearest=self._nearest(name) if answers else None,
+                answers=answers,
+            )
+        return Explanation(name=known.file_name, shot=known, answers=self._answers(known.file_name))
+
+    @property
+    def _root(self) -> tuple[str, ...]:
+        return fixed_root(self._matchers[0].rule)
+
+    def _find(self, name: str) -> tuple[NameRule, Values] | None:
+        fits = [(m.rule, values) for m in self._matchers if (values := m.match(name)) is not None]
+        if len(fits) > 1 and fits[0][0].rank == fits[1][0].rank:
+            raise Skip(
+                f"{shown(name)} fits two rules, “{fits[0][0].name}” and “{fits[1][0].name}”.",
+                hint="Give the two rules different ranks, or the scene and shot by hand.",
+                code="name.ambiguous",
+            )
+        return fits[0] if fits else None
+
+    def _answers(self, name: str) -> tuple[RuleAnswer, ...]:
+        return tuple(_answer(matcher, name) for matcher in self._matchers)
+
+    def _nearest(self, name: str) -> str | None:
+        return nearest_name(name, self._matchers)
+
+    def _unknown(self, name: str) -> Skip:
+        partings = [(matcher, matcher.why_not(name)) for matcher in self._matchers]
+        matcher, parting = max(partings, key=lambda pair: pair[1].reached)
+        example = matcher.rule.examples[0]
+        nearest = self._nearest(name)
+        meant = f"Was {shown(nearest)} meant? " if nearest and nearest != name else ""
+        return Skip(
+            f"{shown(name)} is no name PostFlow knows: {parting.reason}.",
+            hint=f"{meant}A right name looks like {shown(example)}; or give --scene and --shot.",
+            code="name.unknown",
+        )
+
+
+def _answer(matcher: Matcher, name: str) -> RuleAnswer:
+    rule = matcher.rule
+    if matcher.match(name) is not None:
+        asks = f"; the {' and the '.join(rule.asks)} must be given by hand" if rule.asks else ""
+        return RuleAnswer(
+            rule=rule.name, matched=True, reason=f"it fits{asks}", example=rule.examples[0]
+        )
+    parting = matcher.why_not(name)
+    return RuleAnswer(
+        rule=rule.name,
+        matched=False,
+        field=parting.field,
+        reason=parting.reason,
+        example=rule.examples[0],
+    )
+
+
+def _given(scene: str | None, shot: str | None) -> Values:
+    given = {"sequence": (scene, "scene"), "shot": (shot, "shot")}
+    return {field: safe_part(text, what) for field, (text, what) in given.items() if text}
+
+
+def _shot(name: str, rule: NameRule, values: Values, given: Values, root: tuple[str, ...]) -> Shot:
+    merged = {**_in_one_case(rule, values), **_without_project(given, values)}
+    missing = [field for field in rule.asks if field not in merged]
+    if missing:
+        options = " ".join(_OPTIONS[field] for field in missing)
+        raise Skip(
+            f"{shown(name)} does not say its {' and '.join(missing)}.",
+            hint=f"Give it by hand ({options}), or put it in the name.",
+            code="name.incomplete",
+        )
+    placed = set(given) <= fields_of(rule.folder, rule.name)
+    return Shot(
+        file_name=name,
+        rule=rule.name,
+        project_code=merged.get("project"),
+        sequence=merged.get("sequence"),
+        shot=merged.get("shot"),
+        version=merged.get("version"),
+        version_number=version_number(merged.get("version")),
+        folder=folder_of(rule, merged) if placed else _folder_by_hand(merged, given, root),
+        stack=stack_of(rule, merged),
+    )
+
+
+def _shot_by_hand(name: str, given: Values, root: tuple[str, ...]) -> Shot:
+    stem, version = split_version(name)
+    return Shot(
+        file_name=name,
+        rule="by hand",
+        sequence=given.get("sequence"),
+        shot=given.get("shot"),
+        version=version,
+        version_number=version_number(version),
+        folder=_folder_by_hand(given, given, root),
+        stack=stem,
+    )
+
+
+def _folder_by_hand(values: Values, given: Values, root: tuple[str, ...]) -> tuple[str, ...]:
+    """Scene, then shot, as far as they are known, below the folders all names share."""
+    known = {**values, **given}
+    return (*root, *(known[field] for field in ("sequence", "shot") if field in known))
+
+
+def _in_one_case(rule: NameRule, values: Values) -> Values:
+    """Where case does not matter, one shot must not become two folders."""
+    if rule.case_sensitive:
+        return values
+    return {k: v if k in {"version", "ext"} else v.upper() for k, v in values.items()}
+
+
+def _without_project(given: Values, values: Values) -> Values:
+    """UNDLM_00152 given as the shot of project UNDLM is its shot 00152."""
+    prefix = f"{values.get('project', '')}_"
+    return {field: text.removeprefix(prefix) or text for field, text in given.items()}
+
+
+_OPTIONS = {"sequence": "--scene SQ07", "shot": "--shot 00152"}

@@ -1,0 +1,146 @@
+"""The sets of rules that come with PostFlow."""
+
+from __future__ import annotations
+
+from .rules import NameRule
+
+_FINAL_OR_NUMBERED = r"v(?!000)\d{3}|vDEF"
+_SHOT_NUMBER = r"(?!00000)\d{5}"
+_TITLES = {"INTRO": "SC01_SEQ_INTRO", "ACTION": "SC02_SEQ_ACTION", "OUTRO": "SC03_SEQ_OUTRO"}
+
+
+def undlm_rules(root: str, titles: dict[str, str] | None = None) -> tuple[NameRule, ...]:
+    """The feature film UNDLM: the families of names on its volume, placed below `root`."""
+    of_shot = f"{root}/{{sequence}}/{{project}}_{{shot}}"
+    shot_stack = "{sequence}_{project}_{shot}"
+    return (
+        NameRule(
+            name="shot",
+            template="{sequence}_{project}_{shot}_{version}.{ext}",
+            fields={
+                "sequence": r"SQ(?!00)\d{2}",
+                "project": "UNDLM",
+                "shot": _SHOT_NUMBER,
+                "version": _FINAL_OR_NUMBERED,
+            },
+            folder=of_shot,
+            stack=shot_stack,
+            examples=("SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00152_vDEF.MOV"),
+        ),
+        NameRule(
+            name="whole sequence",
+            template="{sequence}_{project}_{version}.{ext}",
+            fields={
+                "sequence": r"SQ(?!00)\d{2}",
+                "project": "UNDLM",
+                "version": _FINAL_OR_NUMBERED,
+            },
+            folder=f"{root}/{{sequence}}/_ALL",
+            stack="{sequence}_{project}_ALL",
+            examples=("SQ02_UNDLM_v001.mov", "SQ02_UNDLM_vDEF.mov"),
+        ),
+        NameRule(
+            name="scene and shot",
+            template="{sequence}_{project}_{shot}_{version}.{ext}",
+            fields={
+                "sequence": r"SC(?!00)\d{2}",
+                "project": "UNDLM",
+                "shot": _SHOT_NUMBER,
+                "version": r"[vV](?!000)\d{3}|[vV]DEF",
+            },
+            folder=of_shot,
+            stack=shot_stack,
+            examples=("SC01_UNDLM_00412_V002.mov", "SC01_UNDLM_00001_v001.mov"),
+        ),
+        NameRule(
+            name="project first",
+            template="{project}_{sequence}_{shot}_{version}.{ext}",
+            fields={
+                "project": "UNDLM",
+                "sequence": r"SEQ(?!00)\d{2}|INTRO|ACTION|OUTRO",
+                "shot": _SHOT_NUMBER,
+                "version": _FINAL_OR_NUMBERED,
+            },
+            folder=of_shot,
+            stack=shot_stack,
+            titles=titles or {},
+            examples=("UNDLM_SEQ01_00042_v002.mp4", "UNDLM_INTRO_00001_v001.mov"),
+        ),
+        NameRule(
+            name="shot without sequence",
+            template="{project}_{shot}_{version}.{ext}",
+            fields={"project": "UNDLM", "shot": _SHOT_NUMBER, "version": _FINAL_OR_NUMBERED},
+            folder=of_shot,
+            stack=shot_stack,
+            asks=("sequence",),
+            examples=("UNDLM_00001_v001.mov",),
+        ),
+        NameRule(
+            name="long form",
+            template="{project}_{shot}_{sequence}_SEQ_{cut}_{version}.{ext}",
+            fields={
+                "project": "UNDLM",
+                "shot": _SHOT_NUMBER,
+                "sequence": r"SC(?!00)\d{2}",
+                "cut": r"\d{3}",
+                "version": r"v(?!0{1,3}\.)\d{1,3}|vDEF",
+            },
+            folder=of_shot,
+            stack=shot_stack,
+            examples=("UNDLM_12345_SC01_SEQ_001_v1.mp4",),
+        ),
+    )
+
+
+NETFLIX_RULES = (
+    NameRule(
+        name="vfx shot",
+        template="{project}_{episode}_{sequence}_{shot}_{task}_{vendor}_{version}.{ext}",
+        fields={
+            "project": "[A-Z][A-Z0-9]{1,7}",
+            "episode": r"\d{3}",
+            "sequence": "[A-Z][A-Z0-9]{1,7}",
+            "shot": r"\d{4}",
+            "task": "[a-z][a-z0-9]{1,15}",
+            "vendor": "[A-Z][A-Z0-9]{1,7}",
+            "version": r"v\d{3}",
+        },
+        folder="{episode}/{sequence}/{sequence}_{shot}",
+        stack="{project}_{episode}_{sequence}_{shot}_{task}_{vendor}",
+        examples=("AGM_104_TCC_0010_comp_NFX_v001.mov",),
+    ),
+)
+
+_GENERIC_FIELDS = {
+    "sequence": r"(?:SQ|SC|SEQ|SCENE_)\d{1,4}",
+    "shot": r"(?:SH|SHOT_|S)?\d{2,6}",
+    "version": r"v\d{1,4}|vDEF",
+}
+
+GENERIC_RULES = (
+    NameRule(
+        name="sequence and shot",
+        template="{sequence}_{shot}_{version}.{ext}",
+        fields=_GENERIC_FIELDS,
+        folder="{sequence}/{shot}",
+        stack="{sequence}_{shot}",
+        case_sensitive=False,
+        examples=("SQ010_SH0100_v003.mov", "SCENE_42_SHOT_001_V003.mov"),
+    ),
+    NameRule(
+        name="project, sequence and shot",
+        template="{project}_{sequence}_{shot}_{version}.{ext}",
+        fields={"project": "[A-Z][A-Z0-9]{1,9}", **_GENERIC_FIELDS},
+        folder="{sequence}/{shot}",
+        stack="{project}_{sequence}_{shot}",
+        case_sensitive=False,
+        examples=("FILM_SQ010_SH0100_v003.mov",),
+    ),
+)
+
+PRESETS: dict[str, tuple[NameRule, ...]] = {
+    "undlm": undlm_rules("2_FROM_ANIM"),
+    "wip_byshot": undlm_rules("WIP_BYSHOT", _TITLES),
+    "netflix": NETFLIX_RULES,
+    "generic": GENERIC_RULES,
+}

@@ -1,0 +1,74 @@
+"""A naming rule as a person writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from postflow.errors import Fatal
+from postflow.models import Moment
+
+FIELD_NAME = r"^[a-z][a-z0-9_]{0,31}$"
+MAX_RULES = 32
+
+
+class NameRule(Moment):
+    """How one family of names reads, and where its files go.
+
+    `template` names typed fields (`{sequence}_{shot}_{version}.{ext}`), `fields` holds an ASCII
+    pattern for each; `regex` with named groups is the escape hatch. `folder` and `stack` are built
+    from the fields.
+    """
+
+    name: str = Field(min_length=1, max_length=64)
+    template: str | None = Field(default=None, max_length=200)
+    regex: str | None = Field(default=None, max_length=500)
+    fields: dict[str, str] = Field(default_factory=dict, max_length=16)
+    folder: str = Field(min_length=1, max_length=500)
+    stack: str = Field(min_length=1, max_length=200)
+    examples: tuple[str, ...] = Field(min_length=1, max_length=32)
+    case_sensitive: bool = True
+    rank: int = Field(default=0, description="Of two rules that fit, the lower rank answers.")
+    asks: tuple[Literal["sequence", "shot"], ...] = Field(
+        default=(), description="Fields the name leaves out and a person gives by hand."
+    )
+    titles: dict[str, str] = Field(
+        default_factory=dict, description="Folder names of sequences that have one of their own."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_read(self) -> Self:
+        if (self.template is None) == (self.regex is None):
+            raise ValueError("a rule has either a template or a regex")
+        return self
+
+
+def broken(rule: str, problem: str, remedy: str) -> Fatal:
+    """The one error of rules that cannot be used."""
+    return Fatal(f"Naming rule “{rule}”: {problem}.", hint=remedy, code="naming.rules")
+
+
+def read_rules(rules: Iterable[NameRule | Mapping[str, Any]]) -> tuple[NameRule, ...]:
+    """Rules from TOML or JSON tables. Raises Fatal `naming.rules`."""
+    read = tuple(_read(rule, number) for number, rule in enumerate(rules, start=1))
+    if not 0 < len(read) <= MAX_RULES:
+        raise broken(
+            "all", f"there are {len(read)} of them", f"Write between 1 and {MAX_RULES} rules."
+        )
+    return read
+
+
+def _read(rule: NameRule | Mapping[str, Any], number: int) -> NameRule:
+    if isinstance(rule, NameRule):
+        return rule
+    try:
+        return NameRule.model_validate(dict(rule))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'rule'}: {item['msg']}" for item in error.errors()
+        )
+        raise broken(
+            str(rule.get("name", f"number {number}")), problems, "See docs/naming.md for each key."
+        ) from error
