@@ -119,12 +119,11 @@ class RemoteFile(Moment):
 
 
 class Arrival(Moment):
-    """Proof that a file arrived whole: what Frame.io said, and what left our server."""
+    """A file that is whole in Frame.io. `adopted`: it was there before we asked."""
 
+    media: MediaFile
     remote: RemoteFile
-    attempts: int
-    bytes_served: int
-    seconds: float
+    adopted: bool
 
 
 class Delivery(Moment):
@@ -155,3 +154,16 @@ class Delivery(Moment):
     @property
     def project_id(self) -> str:
         return self.remote.project_id
+
+
+class UploadResult(Moment):
+    """What `upload_file_to_frameio` answers: the ids and the link, or the error and its remedy."""
+
+    success: bool
+    view_url: str | None = None
+    file_id: str | None = None
+    folder_id: str | None = None
+    project_id: str | None = None
+    error: str | None = None
+    hint: str | None = None
+    code: str | None = None

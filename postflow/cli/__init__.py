@@ -1,0 +1,6 @@
+"""The command line. Prefect, flows and blocks are imported inside the commands only."""
+
+from . import check, demo, login, name, sandbox, setup, upload
+from .app import app, main
+
+__all__ = ["app", "check", "demo", "login", "main", "name", "sandbox", "setup", "upload"]

@@ -1,0 +1,47 @@
+# Needs Python 3.11+, make and git; the rest it fetches itself.
+PYTHON ?= python3
+TOOLS  := .tools
+UV     := $(TOOLS)/bin/uv
+RUN    := $(UV) run --frozen --no-sync
+export UV_PYTHON_DOWNLOADS = never
+
+.PHONY: help setup demo test check lint types conformance bench apt clean
+
+help:  ## What can be made.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(UV):
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv/.complete: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+setup: .venv/.complete  ## Make the environment from the lock file.
+
+demo: setup  ## Deliver a real clip into the sandbox (KEEP=1 stays up).
+	$(RUN) postflow demo $(if $(KEEP),--keep)
+
+apt:  ## Debian's ffmpeg and chromium, where absent (tests only).
+	./.ci/install-packages
+
+test: setup apt lint types  ## The whole suite.
+	$(RUN) pytest
+	$(MAKE) conformance
+
+lint: setup
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+types: setup
+	$(RUN) mypy
+
+conformance: setup  ## The official Frame.io SDK against the sandbox.
+	./conformance/run.sh
+
+bench: setup  ## Speed, as ratios taken in one run.
+	$(RUN) python -m benchmarks
+
+clean:
+	rm -rf .venv .venv-conformance .tools .demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,132 @@
+"""Who we are to Adobe, and the tokens that prove it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from postflow.errors import Fatal
+from postflow.frameio.credentials import (
+    Credential,
+    NativeCredential,
+    ServiceCredential,
+    WebCredential,
+)
+from postflow.frameio.ims import AdobeIms
+from postflow.frameio.renewal import TokenSource
+from postflow.frameio.tokens import Tokens
+from postflow.places import state_dir
+
+from .overrides import secret_from_environment
+
+
+class AdobeTokens(Block):
+    """The Adobe credential of a studio and its current tokens, which renew themselves.
+
+    Example:
+        ```python
+        tokens = await AdobeTokens.aload("main")
+        ```
+    """
+
+    _block_type_name: ClassVar[str] = "PostFlow Adobe Tokens"
+    _block_type_slug: ClassVar[str] = "postflow-adobe-tokens"
+    _description: ClassVar[str] = (
+        "The Adobe credential and tokens with which PostFlow signs in to Frame.io. "
+        "Filled by `postflow login`; do not edit the tokens by hand."
+    )
+
+    kind: Literal["web", "native", "service"] = Field(
+        default="web",
+        title="Credential type",
+        description="As created in the Adobe Developer Console: OAuth Web App, Native App or SPA "
+        "(native), or OAuth Server-to-Server (service).",
+        examples=["web"],
+    )
+    client_id: str = Field(
+        title="Client ID",
+        description="The credential's client ID.",
+        examples=["0123456789abcdef0123456789abcdef"],
+    )
+    client_secret: SecretStr | None = Field(
+        default=None,
+        title="Client secret",
+        description="Web App and Server-to-Server only. POSTFLOW_ADOBE_CLIENT_SECRET overrides it.",
+    )
+    redirect_uri: str = Field(
+        default="https://localhost:8914/callback",
+        title="Redirect URI",
+        description="Exactly as registered with Adobe. HTTPS even on localhost.",
+        examples=["https://localhost:8914/callback"],
+    )
+    ims_url: str = Field(
+        default="https://ims-na1.adobelogin.com",
+        title="Adobe IMS address",
+        description="Only the sandbox uses another one.",
+    )
+    access_token: SecretStr | None = Field(default=None, description="Set by PostFlow.")
+    refresh_token: SecretStr | None = Field(default=None, description="Set by PostFlow.")
+    expires_at: datetime | None = Field(default=None, description="Set by PostFlow.")
+    scopes: list[str] = Field(default_factory=list, description="Set by PostFlow: what was granted.")
+
+    def get_credential(self) -> Credential:
+        """What Adobe knows of us, the environment's secret first. Raises Fatal `adobe.credential`."""
+        if self.kind == "native":
+            return NativeCredential(client_id=self.client_id)
+        secret = secret_from_environment("POSTFLOW_ADOBE_CLIENT_SECRET") or self.client_secret
+        if secret is None:
+            raise Fatal(
+                f"The Adobe credential ({self.kind}) has no client secret.",
+                hint="Set it in the AdobeTokens block or in POSTFLOW_ADOBE_CLIENT_SECRET.",
+                code="adobe.credential",
+            )
+        kinds = {"web": WebCredential, "service": ServiceCredential}
+        return kinds[self.kind](client_id=self.client_id, client_secret=secret)
+
+    def get_tokens(self) -> Tokens | None:
+        """The pair as last saved; None before the first sign-in."""
+        if self.access_token is None or self.expires_at is None:
+            return None
+        return Tokens(
+            access_token=self.access_token,
+            refresh_token=self.refresh_token,
+            expires_at=self.expires_at,
+            scopes=tuple(self.scopes),
+        )
+
+    def get_token_source(self) -> TokenSource:
+        """Access tokens that renew themselves and are saved in this block."""
+        name = self.document_name
+        return TokenSource(
+            self.get_credential(),
+            BlockTokenStore(name),
+            AdobeIms(self.ims_url),
+            state_dir=state_dir(),
+            name=f"adobe-{name}",
+        )
+
+    @property
+    def document_name(self) -> str:
+        """The name it is saved under."""
+        return self._block_document_name or "main"
+
+
+class BlockTokenStore:
+    """A token pair kept in the AdobeTokens block of that name, which a person may edit meanwhile."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def load(self) -> Tokens | None:
+        return (await AdobeTokens.aload(self._name)).get_tokens()
+
+    async def save(self, tokens: Tokens) -> None:
+        block = await AdobeTokens.aload(self._name)
+        block.access_token = tokens.access_token
+        block.refresh_token = tokens.refresh_token
+        block.expires_at = tokens.expires_at
+        block.scopes = list(tokens.scopes)
+        await block.save(self._name, overwrite=True)

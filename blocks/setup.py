@@ -1,0 +1,132 @@
+"""From a studio's TOML file to its blocks."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prefect.blocks.core import Block
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from postflow.errors import Fatal
+from postflow.patience import Patience
+
+from .adobe_tokens import AdobeTokens
+from .discord_webhook import DiscordWebhook
+from .frameio_account import FrameioAccount
+from .ngrok_tunnel import NgrokTunnel
+from .studio import Studio
+
+BLOCKS: tuple[type[Block], ...] = (
+    FrameioAccount,
+    AdobeTokens,
+    NgrokTunnel,
+    DiscordWebhook,
+    Studio,
+)
+
+B = TypeVar("B", bound=Block)
+
+
+class StudioSection(BaseModel):
+    """`[studio]` of the file."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]*$")
+    naming: str = "undlm"
+    rules: list[dict[str, Any]] = Field(default_factory=list)
+    patience: Patience = Field(default_factory=Patience)
+
+
+class StudioFile(BaseModel):
+    """The whole file: one table for each block."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    studio: StudioSection = Field(default_factory=StudioSection)
+    frameio: dict[str, Any]
+    adobe: dict[str, Any]
+    tunnel: dict[str, Any] = Field(default_factory=dict)
+    discord: dict[str, Any] | None = None
+
+
+def read_studio_file(path: Path) -> StudioFile:
+    """Raises Fatal `studio.file`, which names the line or field and never a value."""
+    try:
+        return StudioFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _unreadable(str(path), str(error)) from error
+    except ValidationError as error:
+        raise _unreadable(str(path), _fields(error)) from None
+
+
+async def register_blocks() -> None:
+    """Make the block types known to the Prefect server, so that its UI can edit them."""
+    for block in BLOCKS:
+        await block.register_type_and_schema()
+
+
+async def save_studio(file: StudioFile) -> Studio:
+    """Create or replace the blocks of a studio. A saved sign-in of the same credential is kept."""
+    await register_blocks()
+    name = file.studio.name
+    adobe = _block(AdobeTokens, file.adobe, "adobe")
+    await _keep_sign_in(adobe, name)
+    frameio = _block(FrameioAccount, file.frameio, "frameio")
+    tunnel = _block(NgrokTunnel, file.tunnel, "tunnel")
+    discord = _block(DiscordWebhook, file.discord, "discord") if file.discord else None
+    for part in (frameio, adobe, tunnel, discord):
+        if part is not None:
+            await part.save(name, overwrite=True)
+    section = file.studio
+    studio = Studio(
+        frameio=frameio,
+        adobe=adobe,
+        tunnel=tunnel,
+        discord=discord,
+        naming=section.naming,
+        rules=section.rules,
+        patience=section.patience,
+    )
+    studio.get_naming()
+    await studio.save(name, overwrite=True)
+    return studio
+
+
+def _block(kind: type[B], table: dict[str, Any], section: str) -> B:
+    unknown = set(table) - set(kind.model_fields)
+    if unknown:
+        raise _unreadable(f"[{section}]", f"unknown: {', '.join(sorted(unknown))}")
+    try:
+        return kind(**table)
+    except ValidationError as error:
+        raise _unreadable(f"[{section}]", _fields(error)) from None
+
+
+async def _keep_sign_in(adobe: AdobeTokens, name: str) -> None:
+    try:
+        saved = await AdobeTokens.aload(name)
+    except ValueError:
+        return
+    if saved.client_id == adobe.client_id and adobe.access_token is None:
+        adobe.access_token = saved.access_token
+        adobe.refresh_token = saved.refresh_token
+        adobe.expires_at = saved.expires_at
+        adobe.scopes = saved.scopes
+
+
+def _fields(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'the table'}: {problem['msg']}"
+        for problem in error.errors(include_input=False, include_url=False)
+    )
+
+
+def _unreadable(where: str, why: str) -> Fatal:
+    return Fatal(
+        f"The studio file does not load: {where}: {why}.",
+        hint="See docs/configuration.md for every table and field.",
+        code="studio.file",
+    )

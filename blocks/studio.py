@@ -1,0 +1,70 @@
+"""A studio's whole set-up, composed of the other blocks."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from prefect.blocks.core import Block
+from pydantic import Field
+
+from postflow.errors import Fatal
+from postflow.naming import Naming
+from postflow.patience import Patience
+
+from .adobe_tokens import AdobeTokens
+from .discord_webhook import DiscordWebhook
+from .frameio_account import FrameioAccount
+from .ngrok_tunnel import NgrokTunnel
+
+
+class Studio(Block):
+    """All that PostFlow knows of a studio. Flows take its name.
+
+    Example:
+        ```python
+        studio = await load_studio("main")
+        ```
+    """
+
+    _block_type_name: ClassVar[str] = "PostFlow Studio"
+    _block_type_slug: ClassVar[str] = "postflow-studio"
+    _description: ClassVar[str] = (
+        "A studio's whole set-up: Frame.io, Adobe, tunnel, Discord, names and folders. "
+        "Made by `postflow setup`, verified by `postflow check`."
+    )
+
+    frameio: FrameioAccount = Field(title="Frame.io", description="Where clips go.")
+    adobe: AdobeTokens = Field(title="Adobe", description="Who signs in.")
+    tunnel: NgrokTunnel = Field(description="How Frame.io reaches the clips.")
+    discord: DiscordWebhook | None = Field(
+        default=None, title="Discord", description="Where clips are announced; may be empty."
+    )
+    naming: str = Field(
+        default="undlm",
+        description="A shipped set of naming rules; `rules`, when given, replace it.",
+        examples=["undlm", "wip_byshot"],
+    )
+    rules: list[dict[str, Any]] = Field(
+        default_factory=list,
+        title="Naming rules",
+        description="Rules of the studio's own, in order; see docs/naming.md.",
+    )
+    patience: Patience = Field(
+        default_factory=Patience, description="How often and how long a transfer is tried."
+    )
+
+    def get_naming(self) -> Naming:
+        """The compiled rules. Raises Fatal `naming.rules` when they are unsafe or ambiguous."""
+        return Naming.from_rules(self.rules) if self.rules else Naming.preset(self.naming)
+
+
+async def load_studio(name: str) -> Studio:
+    """The studio of that name. Raises Fatal `studio.missing`."""
+    try:
+        return await Studio.aload(name)
+    except ValueError as error:
+        raise Fatal(
+            f"There is no studio called {name!r} on this Prefect server.",
+            hint="Make it with `postflow setup`, or name another one with --studio.",
+            code="studio.missing",
+        ) from error

@@ -1,0 +1,26 @@
+"""What a person reads: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from postflow.errors import PostFlowError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:
+    """One line what happened, one line what to do."""
+    about = f"[bold]{escape(subject)}[/bold]: " if subject else ""
+    err.print(f"[red]✗[/red] {about}{escape(error.message)}")
+    err.print(f"  → {escape(error.hint)}")
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, plain even where colours are on."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output

@@ -1,0 +1,40 @@
+"""`postflow sandbox`: the outside world in miniature."""
+
+from __future__ import annotations
+
+import json as json_module
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import app
+from .output import err, out
+from .sandbox_studio import as_toml, sandbox_studio
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="0 takes any free port.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON line only.")] = False,
+    studio_file: Annotated[
+        Path | None, typer.Option(help="Write a file for `postflow setup --file` there.")
+    ] = None,
+) -> None:
+    """Run Frame.io, Adobe, Discord and an ngrok agent in miniature, until Ctrl-C.
+
+    `python -m sandbox --help` tells of its switches.
+    """
+    from sandbox import Sandbox
+
+    with Sandbox(port=port) as world:
+        if studio_file:
+            studio_file.touch(mode=0o600)
+            studio_file.write_text(as_toml(sandbox_studio(world.describe())), encoding="utf-8")
+        if json:
+            print(json_module.dumps(world.describe()), flush=True)  # noqa: T201 - the output
+        else:
+            out.print(f"The sandbox is at {world.url}/")
+            err.print("Ctrl-C ends it.")
+        threading.Event().wait()

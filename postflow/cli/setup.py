@@ -1,0 +1,33 @@
+"""`postflow setup`: a studio's blocks, from a file."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import app
+from .engine import prepare_prefect
+from .output import out
+
+
+@app.command()
+def setup(
+    file: Annotated[
+        Path, typer.Option("--file", "-f", help="The studio's TOML file; see docs/configuration.md.")
+    ],
+) -> None:
+    """Create or replace a studio's blocks from a TOML file."""
+    prepare_prefect()
+    from blocks.setup import read_studio_file, save_studio
+
+    studio_file = read_studio_file(file)
+    asyncio.run(save_studio(studio_file))
+    name = studio_file.studio.name
+    out.print(f"[green]✓[/green] Studio [bold]{name}[/bold] is saved in Prefect.")
+    option = "" if name == "main" else f" --studio {name}"
+    if studio_file.adobe.get("kind", "web") != "service":
+        out.print(f"  Next: postflow login{option}")
+    out.print(f"  Then: postflow check{option}")

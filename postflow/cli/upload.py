@@ -1,0 +1,145 @@
+"""`postflow upload`: deliver clips by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from rich.markup import escape
+
+from postflow.errors import Fatal, PostFlowError
+from postflow.models import Delivery
+
+from .app import app
+from .engine import prepare_prefect
+from .exit_codes import exit_code
+from .options import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption
+from .output import out, print_json, tell_error
+from .plan import plan_uploads
+from .progress import ClipBars
+
+AT_ONCE = 4
+
+Outcome = Delivery | PostFlowError
+
+
+@app.command()
+def upload(
+    files: Files,
+    studio: StudioOption = "main",
+    project: Annotated[
+        str | None, typer.Option(help="Another Frame.io project than the studio's.")
+    ] = None,
+    scene: SceneOption = None,
+    shot: ShotOption = None,
+    discord_webhook: Annotated[
+        str | None,
+        typer.Option(
+            envvar="POSTFLOW_DISCORD_WEBHOOK_URL",
+            help="Announce to this webhook instead of the studio's. Better given by environment: "
+            "a command line can be seen by others.",
+            show_envvar=True,
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen.")] = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Deliver clips to Frame.io and announce them in Discord.
+
+    Exit codes: 0 all delivered, 2 wrong use, 3 a clip was skipped, 4 a clip may succeed later,
+    5 somebody has to mend the set-up; of several the gravest.
+    """
+    prepare_prefect(verbose=verbose)
+    if dry_run:
+        outcomes: dict[Path, Any] = asyncio.run(
+            plan_uploads(files, studio=studio, project=project, scene=scene, shot=shot, json=json)
+        )
+    else:
+        outcomes = asyncio.run(
+            deliver_all(
+                files,
+                studio=studio,
+                project=project,
+                scene=scene,
+                shot=shot,
+                discord_webhook=SecretStr(discord_webhook) if discord_webhook else None,
+                bars=None if json else ClipBars(),
+            )
+        )
+        _report(outcomes, json=json)
+    codes = [exit_code(o if isinstance(o, PostFlowError) else None) for o in outcomes.values()]
+    raise typer.Exit(max(codes))
+
+
+async def deliver_all(
+    files: list[Path],
+    *,
+    studio: str,
+    project: str | None = None,
+    scene: str | None = None,
+    shot: str | None = None,
+    discord_webhook: SecretStr | None = None,
+    bars: ClipBars | None = None,
+) -> dict[Path, Outcome]:
+    """Deliver through one shared outlet, some at once; each file has its own outcome."""
+    from blocks.opening import open_studio
+    from flows.deliver import deliver
+
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(path: Path) -> Outcome:
+        async with room:
+            try:
+                return await deliver(
+                    path.absolute(), studio=studio, project=project, scene=scene, shot=shot
+                )
+            except PostFlowError as error:
+                return error
+
+    paths = list(dict.fromkeys(files))
+    async with open_studio(studio, discord_webhook=discord_webhook, progress=bars):
+        with bars or nullcontext():
+            outcomes = await asyncio.gather(*map(one, paths))
+    return dict(zip(paths, outcomes, strict=True))
+
+
+def _report(outcomes: dict[Path, Outcome], *, json: bool) -> None:
+    if json:
+        print_json([_as_json(path, outcome) for path, outcome in outcomes.items()])
+        return
+    for path, outcome in outcomes.items():
+        if isinstance(outcome, PostFlowError):
+            tell_error(outcome, subject=path.name)
+        else:
+            already = " (was there already)" if outcome.adopted else ""
+            out.print(f"[green]✓[/green] [bold]{escape(path.name)}[/bold]{already}")
+            out.print(f"  {escape(outcome.folder.label)}", markup=False)
+            out.print(f"  {outcome.view_url}", markup=False)
+
+
+def _as_json(path: Path, outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, PostFlowError):
+        return {"file": str(path), "success": False, **error_as_json(outcome)}
+    return {
+        "file": str(path),
+        "success": True,
+        "adopted": outcome.adopted,
+        "view_url": outcome.view_url,
+        "file_id": outcome.file_id,
+        "folder_id": outcome.folder_id,
+        "folder": outcome.folder.label,
+        "project_id": outcome.project_id,
+        "size": outcome.media.size,
+        "seconds": (outcome.finished - outcome.started).total_seconds(),
+        "message_id": outcome.message_id,
+    }
+
+
+def error_as_json(error: PostFlowError) -> dict[str, Any]:
+    kind = "fatal" if isinstance(error, Fatal) else type(error).__name__.lower()
+    return {"kind": kind, "code": error.code, "error": error.message, "hint": error.hint}

@@ -1,0 +1,16 @@
+"""Where PostFlow keeps what it must remember on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def state_dir() -> Path:
+    """The private folder (0700) for locks, pid files and the ledger; `POSTFLOW_STATE_DIR` moves it."""
+    given = os.environ.get("POSTFLOW_STATE_DIR")
+    path = Path(given) if given else platformdirs.user_state_path("postflow")
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path

@@ -1,0 +1,44 @@
+"""The delivery slip in Prefect's UI."""
+
+from __future__ import annotations
+
+import re
+
+from prefect.artifacts import acreate_markdown_artifact
+from rich.filesize import decimal
+
+from postflow.models import Delivery
+
+
+async def leave_slip(delivery: Delivery) -> None:
+    """A markdown artifact with the link, under a key that gathers the clip's history."""
+    await acreate_markdown_artifact(
+        slip(delivery), key=_key(delivery.media.name), description=f"Slip of {delivery.media.name}"
+    )
+
+
+def slip(delivery: Delivery) -> str:
+    """The slip's markdown."""
+    seconds = (delivery.finished - delivery.started).total_seconds()
+    rows = {
+        "File": f"{_plain(delivery.media.name)}",
+        "Sequence": _plain(delivery.shot.sequence or "–"),
+        "Shot": _plain(delivery.shot.shot or "–"),
+        "Version": _plain(delivery.shot.version or "–"),
+        "Folder": _plain(delivery.folder.label),
+        "Size": decimal(delivery.media.size),
+        "Journey": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
+        "Frame.io id": f"`{delivery.file_id}`",
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    title = f"# {_plain(delivery.media.name)}\n\n[Open in Frame.io]({delivery.view_url})\n\n"
+    return f"{title}| | |\n|---|---|\n{table}\n"
+
+
+def _plain(text: str) -> str:
+    """Names are hostile input: nothing of them is markup."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~])", r"\\\1", text)
+
+
+def _key(name: str) -> str:
+    return "clip-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,61 @@
+"""What every stage has in common: its name in the UI, its cache, its second chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import task
+from prefect.client.schemas.objects import TaskRun
+from prefect.context import TaskRunContext
+from prefect.settings import get_current_settings
+from prefect.states import State
+from prefect.tasks import Task, exponential_backoff
+
+from postflow.errors import Retry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Subject = Callable[[dict[str, Any]], str]
+
+KEEP = timedelta(days=30)
+
+
+def stage(
+    name: str, *, subject: Subject, retries: int = 1
+) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Task[P, Coroutine[Any, Any, R]]]:
+    """A Prefect task called `name`, cached by studio and `subject`, retried on `Retry` only."""
+
+    def decorate(function: Callable[P, Coroutine[Any, Any, R]]) -> Task[P, Coroutine[Any, Any, R]]:
+        return task(
+            function,
+            name=name,
+            task_run_name=name,
+            cache_key_fn=_cache_key(name, subject),
+            cache_expiration=KEEP,
+            persist_result=True,
+            result_serializer="json",
+            retries=retries,
+            retry_delay_seconds=_retry_delay(),
+            retry_condition_fn=_is_worth_retrying,
+        )
+
+    return decorate
+
+
+def _cache_key(name: str, subject: Subject) -> Callable[[TaskRunContext, dict[str, Any]], str]:
+    def key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
+        scope = parameters["live"].scope
+        return f"postflow-{name.replace(' ', '-')}-{scope}-{subject(parameters)}"
+
+    return key
+
+
+def _retry_delay() -> Any:
+    """Prefect's own default when somebody set one, else about 5 s."""
+    return get_current_settings().tasks.default_retry_delay_seconds or exponential_backoff(5)
+
+
+def _is_worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    return isinstance(state.data, Retry)

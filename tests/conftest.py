@@ -1,0 +1,45 @@
+"""The world, the server and the studio that the tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.update(
+    PREFECT_SERVER_ANALYTICS_ENABLED="false",
+    PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS="0.1",
+    PREFECT_LOGGING_EXTRA_LOGGERS="postflow",
+    DO_NOT_TRACK="1",
+)
+
+from sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test sees another's locks, pid files or ledger."""
+    state = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("POSTFLOW_STATE_DIR", str(state))
+    for variable in ("NGROK_AUTHTOKEN", "POSTFLOW_DISCORD_WEBHOOK_URL", "POSTFLOW_STUDIO"):
+        monkeypatch.delenv(variable, raising=False)
+    return state
+
+
+@pytest.fixture
+def world() -> Iterator[Sandbox]:
+    """A fresh outside world."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[str]:
+    """One real Prefect server for the whole session; its API's address."""
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=180):
+        yield str(PREFECT_API_URL.value())
