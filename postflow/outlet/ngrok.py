@@ -1,0 +1,165 @@
+"""A public address by ngrok: settings, and the tunnel they open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, SecretStr
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
+
+from postflow.errors import PostFlowError, Retry
+from postflow.models import Moment
+from postflow.outlet import ngrok_binary
+from postflow.outlet.ngrok_account import find_authtoken
+from postflow.outlet.ngrok_agent import Agent
+from postflow.outlet.ngrok_binary import version
+from postflow.outlet.ngrok_folder import AgentFolder
+from postflow.outlet.ngrok_worker import Worker
+from postflow.outlet.reaper import reap
+
+__all__ = ["NgrokProvider", "NgrokTunnel", "version"]
+
+logger = logging.getLogger(__name__)
+
+
+class NgrokTunnel:
+    """An agent that runs and leads `public_url` to us."""
+
+    def __init__(self, agent: Agent, worker: Worker, public_url: SecretStr, grace: float) -> None:
+        self.public_url = public_url
+        self._agent = agent
+        self._worker = worker
+        self._grace = grace
+
+    async def check(self) -> None:
+        """Raises Retry `tunnel.ngrok.dead`, `.moved`, `.lost` or `.unanswered`; by ngrok's code
+        also Fatal."""
+        await asyncio.wrap_future(self._worker.submit(partial(self._agent.check, self._grace)))
+
+    async def close(self) -> None:
+        """Takes up to some ten seconds with an agent that does not obey; not to be interrupted."""
+        await _to_the_end(self._agent.stop)
+        self._worker.close()
+
+
+class NgrokProvider(Moment):
+    """`domain`: a reserved one, else ngrok chooses. Times in seconds.
+
+    `startup_timeout`: for an agent to be ready. `open_timeout`: for all attempts together, where
+    ngrok's reason may pass (codes 108, 334, no network). `drop_grace`: how long a lost session
+    may take to come back.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    ngrok_path: Path | None = None
+    authtoken: SecretStr | None = None
+    domain: str | None = None
+    state_dir: Path
+    startup_timeout: float = 30
+    request_timeout: float = 30
+    open_timeout: float = 90
+    longest_pause: float = 60
+    drop_grace: float = 60
+
+    @asynccontextmanager
+    async def open(self, local_url: str) -> AsyncIterator[NgrokTunnel]:
+        """Start an agent of our own. Raises Retry or Fatal `tunnel.ngrok.…`."""
+        await version(self.ngrok_path)
+        await asyncio.to_thread(reap, self.state_dir)
+        tunnel = await self._opened(local_url)
+        logger.info("The ngrok tunnel is open.")
+        try:
+            yield tunnel
+        finally:
+            await tunnel.close()
+            logger.info("The ngrok tunnel is closed.")
+
+    async def _opened(self, local_url: str) -> NgrokTunnel:
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_passes),
+            wait=self._pause,
+            stop=stop_before_delay(self.open_timeout),
+            before_sleep=_tell,
+            reraise=True,
+        )
+        return await retrying(self._attempt, local_url)
+
+    async def _attempt(self, local_url: str) -> NgrokTunnel:
+        agent = self._agent()
+        worker = Worker("ngrok")
+        try:
+            await _bounded(agent, worker, agent.start, self.startup_timeout)
+            connect = partial(agent.connect, local_url, self.domain)
+            # pyngrok keeps its own limit for this call; ours is for when it does not.
+            url = await _bounded(agent, worker, connect, self.request_timeout * 2)
+        except BaseException:
+            await _to_the_end(agent.stop)
+            worker.close()
+            raise
+        return NgrokTunnel(agent, worker, url, self.drop_grace)
+
+    def _agent(self) -> Agent:
+        return Agent(
+            ngrok_binary.find(self.ngrok_path),
+            find_authtoken(self.authtoken),
+            AgentFolder.create(self.state_dir),
+            startup_timeout=self.startup_timeout,
+            request_timeout=self.request_timeout,
+        )
+
+    def _pause(self, state: RetryCallState) -> float:
+        first = getattr(_error(state), "retry_after", None) or 0.0
+        return float(min(first * 2 ** (state.attempt_number - 1), self.longest_pause))
+
+
+async def _bounded(agent: Agent, worker: Worker, call: Callable[[], Any], seconds: float) -> Any:
+    """Run `call` in the worker's thread; when it takes too long, end the agent under it."""
+    job = worker.submit(call)
+    try:
+        async with asyncio.timeout(seconds):
+            while not job.done():
+                agent.notice()
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        await _to_the_end(partial(agent.abandon, job))
+        raise agent.silence(seconds) from None
+    except asyncio.CancelledError:
+        await _to_the_end(partial(agent.abandon, job))
+        raise
+    return job.result()
+
+
+async def _to_the_end(call: Callable[[], Any]) -> None:
+    """Run a blocking call in a thread and see it through, however often we are cancelled."""
+    work = asyncio.ensure_future(asyncio.to_thread(call))
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    work.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, Retry) and error.retry_after is not None
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome is not None else None
+
+
+def _tell(state: RetryCallState) -> None:
+    error = _error(state)
+    reason = error.message if isinstance(error, PostFlowError) else error
+    pause = state.next_action.sleep if state.next_action is not None else 0.0
+    logger.warning("%s Trying again in %.0f seconds.", reason, pause)

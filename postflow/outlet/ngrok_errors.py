@@ -1,0 +1,177 @@
+"""What ngrok's refusals mean, and what a person can do about them.
+
+Codes and meanings: https://ngrok.com/docs/errors (as of August 2026).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from postflow.errors import Fatal, PostFlowError, Retry
+
+ERROR_CODE = re.compile(r"ERR_NGROK_(\d+)")
+
+# ngrok notices a lost agent by its heartbeat after 15 s; before that its place is still taken.
+HEARTBEAT_SECONDS = 15.0
+
+_TOKEN = (
+    "Copy the authtoken from https://dashboard.ngrok.com/get-started/your-authtoken"
+    " into the set-up."
+)
+_ACCOUNT = "Sign in at https://dashboard.ngrok.com to see what is wrong with the account."
+_DOMAIN = "Reserve the domain at https://dashboard.ngrok.com/domains, or leave the domain empty."
+_UPGRADE = "Install the current ngrok agent from https://ngrok.com/download."
+_QUOTA = (
+    "Choose a larger plan at https://dashboard.ngrok.com/billing, upload directly"
+    " (transfer: direct), or wait for the next month."
+)
+_SESSIONS = "Stop ngrok on other machines and in other programs, or choose a larger plan."
+_LOCAL = "PostFlow opens a new tunnel by itself; if this stays, look at this machine's load."
+
+
+class Refusal(NamedTuple):
+    """`wait`: seconds after which it may be gone; None where time alone helps nobody."""
+
+    meaning: str
+    hint: str
+    passing: bool = False
+    wait: float | None = None
+
+
+REFUSALS = {
+    102: Refusal("The ngrok account is suspended.", _ACCOUNT),
+    103: Refusal("The ngrok account is suspended.", _ACCOUNT),
+    105: Refusal("The ngrok authtoken is malformed.", _TOKEN),
+    107: Refusal("The ngrok authtoken is not valid any more.", _TOKEN),
+    108: Refusal(
+        "The ngrok account already runs as many agents as its plan allows.",
+        _SESSIONS,
+        passing=True,
+        wait=HEARTBEAT_SECONDS,
+    ),
+    116: Refusal("The ngrok authtoken may not be used here.", _TOKEN),
+    120: Refusal("The ngrok agent is too old for the ngrok service.", _UPGRADE),
+    121: Refusal("The ngrok agent is too old for the ngrok service.", _UPGRADE),
+    123: Refusal("The ngrok account's e-mail address is not verified.", _ACCOUNT),
+    127: Refusal("The ngrok account does not accept agents from this network.", _ACCOUNT),
+    313: Refusal("The ngrok plan has no own domains.", _DOMAIN),
+    314: Refusal("The ngrok plan does not allow this domain.", _DOMAIN),
+    315: Refusal("The ngrok plan does not allow this domain.", _DOMAIN),
+    324: Refusal("The ngrok agent has as many endpoints as the plan allows.", _SESSIONS),
+    334: Refusal(
+        "The ngrok address is still in use, probably by an agent that has just ended.",
+        "If it stays in use, stop the other machine or program that uses the same domain.",
+        passing=True,
+        wait=HEARTBEAT_SECONDS,
+    ),
+    348: Refusal(
+        "The ngrok account already runs as many agents as its plan allows.",
+        _SESSIONS,
+        passing=True,
+        wait=HEARTBEAT_SECONDS,
+    ),
+    702: Refusal("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0),
+    715: Refusal("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0),
+    725: Refusal("The ngrok plan's bandwidth for this month is used up.", _QUOTA),
+    726: Refusal("The ngrok plan's connections for this month are used up.", _QUOTA),
+    727: Refusal("The ngrok plan's requests for this month are used up.", _QUOTA),
+    734: Refusal("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0),
+    3004: Refusal("ngrok could not read our media server's answer.", _LOCAL, passing=True),
+    3200: Refusal("The ngrok address leads nowhere: its agent is gone.", _LOCAL, passing=True),
+    3208: Refusal("The ngrok account is suspended.", _ACCOUNT),
+    4018: Refusal("ngrok wants an authtoken and got none.", _TOKEN),
+    6024: Refusal(
+        "ngrok's free plan puts a warning page in front of the file.",
+        "Choose a paid plan at https://dashboard.ngrok.com/billing, or upload directly.",
+    ),
+    8012: Refusal("ngrok does not reach our media server.", _LOCAL, passing=True),
+    8014: Refusal("The ngrok account is blocked.", _ACCOUNT),
+    9009: Refusal(
+        "ngrok runs agents behind a proxy on paid plans only.",
+        "Unset http_proxy for PostFlow, or choose a plan that allows it.",
+    ),
+    15002: Refusal("The domain is not reserved for this ngrok account.", _DOMAIN),
+    15013: Refusal("The domain is not reserved for this ngrok account.", _DOMAIN),
+}
+
+
+def code_in(text: str) -> int | None:
+    """The first ngrok error code in a log line, answer body or header."""
+    match = ERROR_CODE.search(text)
+    return int(match[1]) if match else None
+
+
+def refused(number: int) -> PostFlowError:
+    """The error for ERR_NGROK_<number>, to be raised; its code is `tunnel.ngrok.<number>`."""
+    refusal = REFUSALS.get(number) or Refusal(
+        f"ngrok refused with its error {number}.",
+        f"See https://ngrok.com/docs/errors/err_ngrok_{number}.",
+        passing=True,
+    )
+    code = f"tunnel.ngrok.{number}"
+    if refusal.passing:
+        return Retry(refusal.meaning, hint=refusal.hint, code=code, retry_after=refusal.wait)
+    return Fatal(refusal.meaning, hint=refusal.hint, code=code)
+
+
+def failed(detail: str) -> PostFlowError:
+    """The error for what the agent said (free of secrets) when it gave no code."""
+    if "address already in use" in detail:
+        return Retry(
+            "The port meant for the ngrok agent was taken by another program meanwhile.",
+            hint="Try again.",
+            code="tunnel.ngrok.port",
+            retry_after=0.0,
+        )
+    if any(sign in detail for sign in ("dial tcp", "timeout", "x509", "no such host", "EOF")):
+        return Retry(
+            f"The ngrok agent cannot reach its service: {detail}.",
+            hint="Check the internet connection, and that the firewall or TLS inspection lets"
+            " connect.ngrok-agent.com:443 through; `ngrok diagnose` tells more.",
+            code="tunnel.ngrok.network",
+            retry_after=2.0,
+        )
+    return Retry(
+        f"The ngrok agent ended at its start: {detail or 'it gave no reason'}.",
+        hint="Run `ngrok diagnose` on this machine to see what is wrong.",
+        code="tunnel.ngrok.ended",
+    )
+
+
+def silent(seconds: float) -> Retry:
+    return Retry(
+        f"The ngrok agent said nothing for {seconds:.0f} seconds and was stopped.",
+        hint="Check the internet connection and run `ngrok diagnose` on this machine.",
+        code="tunnel.ngrok.silent",
+    )
+
+
+def dead() -> Retry:
+    return Retry(
+        "The ngrok agent has ended, and the public address with it.",
+        hint=_LOCAL,
+        code="tunnel.ngrok.dead",
+    )
+
+
+def lost(seconds: float) -> Retry:
+    return Retry(
+        f"The ngrok agent has had no connection to its service for {seconds:.0f} seconds.",
+        hint="Check the internet connection.",
+        code="tunnel.ngrok.lost",
+    )
+
+
+def moved() -> Retry:
+    return Retry(
+        "The public address has changed, so links given out before lead nowhere.",
+        hint="PostFlow asks again with the new address; a reserved ngrok domain avoids this.",
+        code="tunnel.ngrok.moved",
+    )
+
+
+def unanswered() -> Retry:
+    return Retry(
+        "The ngrok agent runs but does not answer.", hint=_LOCAL, code="tunnel.ngrok.unanswered"
+    )

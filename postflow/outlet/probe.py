@@ -1,0 +1,92 @@
+"""A look at an exposed file from outside, before anybody is given its URL."""
+
+from __future__ import annotations
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from pydantic import SecretStr
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_exponential,
+)
+
+from postflow.errors import Retry
+from postflow.models import Moment
+from postflow.outlet import ngrok_errors
+
+# Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
+EDGE_HEADER = "ngrok-error-code"
+FREE_PLAN_PAGE = 6024
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PLAIN = "PostFlow-probe"
+ANSWER_SECONDS = 10.0
+
+
+class Probed(Moment):
+    """`warning`: what a person should know although the file can be fetched."""
+
+    warning: str | None = None
+
+
+async def probe(url: SecretStr, size: int, *, patience: float = 20.0) -> Probed:
+    """Ask for the file's head through its public address until it is right: 200, `size` bytes.
+
+    A new address may take seconds to spread, so a wrong answer is accepted for `patience`
+    seconds. Raises Retry `tunnel.unreachable`, `tunnel.status`, `tunnel.size`, and Retry or
+    Fatal `tunnel.ngrok.<code>`.
+    """
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(Retry),
+        wait=wait_exponential(multiplier=0.1, max=2),
+        stop=stop_before_delay(patience),
+        reraise=True,
+    )
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as client:
+        await retrying(_look, client, url, size)
+        _, headers = await _head(client, url, BROWSER)
+    if _edge_code(headers) == FREE_PLAN_PAGE:
+        refusal = ngrok_errors.REFUSALS[FREE_PLAN_PAGE]
+        return Probed(warning=f"{refusal.meaning} It does so for browsers only. {refusal.hint}")
+    return Probed()
+
+
+async def _look(client: aiohttp.ClientSession, url: SecretStr, size: int) -> None:
+    status, headers = await _head(client, url, PLAIN)
+    if (code := _edge_code(headers)) is not None:
+        raise ngrok_errors.refused(code)
+    if status != 200:
+        raise Retry(
+            f"The public address answers with status {status} where the file should be.",
+            hint="Check that the public address leads to PostFlow's media server.",
+            code="tunnel.status",
+        )
+    length = headers.get("Content-Length")
+    if length != str(size):
+        raise Retry(
+            f"The public address announces {length or 'no'} bytes; the file has {size}.",
+            hint="Check that no proxy on the way alters or compresses what it passes on.",
+            code="tunnel.size",
+        )
+
+
+async def _head(
+    client: aiohttp.ClientSession, url: SecretStr, user_agent: str
+) -> tuple[int, CIMultiDictProxy[str]]:
+    headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
+    try:
+        async with client.head(url.get_secret_value(), headers=headers) as answer:
+            return answer.status, answer.headers
+    except (aiohttp.ClientError, TimeoutError) as error:
+        # Not chained: the client's texts hold the address.
+        raise Retry(
+            f"The public address cannot be reached ({type(error).__name__}).",
+            hint="Check the internet connection and the tunnel.",
+            code="tunnel.unreachable",
+        ) from None
+
+
+def _edge_code(headers: CIMultiDictProxy[str]) -> int | None:
+    return ngrok_errors.code_in(headers.get(EDGE_HEADER, ""))

@@ -1,0 +1,13 @@
+"""A stand-in for the ngrok v3 agent: an executable that really forwards HTTP, on this machine only.
+
+It keeps the agent's contract as pyngrok 9.1 and ngrok's documentation show it: command line,
+logfmt lines, local API in both shapes, edge errors, exit codes. It proves how *we* handle an
+agent, not how ngrok's service behaves. Where it differs:
+
+- an endpoint's public URL is `http://127.0.0.1:PORT`, a port of its own; when the endpoint is
+  gone the port refuses connections (ngrok's edge answers ERR_NGROK_3200);
+- a reserved domain asked for by `url` gets a port that stays the same from run to run.
+
+Guesses, since nobody outside ngrok could look: `/api/status` while reconnecting, the HTTP status
+of the quota and interstitial pages, the order of lines on a refusal, the status of a refused POST.
+"""

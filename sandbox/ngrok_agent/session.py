@@ -1,0 +1,74 @@
+"""The agent's session with ngrok's service, here imagined, and all that can happen to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sandbox.faults import Faults
+from sandbox.ngrok_agent import logfmt
+from sandbox.ngrok_agent.edge import Edge
+from sandbox.ngrok_agent.settings import Settings
+
+UNREACHABLE = "dial tcp: lookup connect.ngrok-agent.com on 127.0.0.53:53: no such host"
+
+
+class Session:
+    """Whether the service knows us, and the faults still to come.
+
+    A fault `{"what": …, "requests": N, …}` strikes N times (1 if not said; -1: always).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.version = settings.version
+        self.knows_endpoints = settings.knows_endpoints
+        self.domains: Path | None = settings.domains
+        self.online = False
+        self.faults = Faults()
+        for fault in settings.faults:
+            self.arm(fault)
+
+    def arm(self, fault: Mapping[str, Any]) -> None:
+        options = {k: v for k, v in fault.items() if k not in ("what", "where", "times")}
+        requests = int(options.pop("requests", 1))
+        self.faults.arm(str(fault["what"]), times=None if requests < 0 else requests, **options)
+
+    @property
+    def status(self) -> str:
+        """As `/api/status` words it; "reconnecting" is a guess."""
+        return "online" if self.online else "reconnecting"
+
+    def free_plan(self) -> bool:
+        return any(fault["what"] == "free_plan" for fault in self.faults.armed())
+
+    def edge(self, upstream: str) -> Edge:
+        return Edge(
+            upstream,
+            faults=self.faults,
+            online=lambda: self.online,
+            free_plan=self.free_plan,
+        )
+
+    def refusal(self, codes: frozenset[int]) -> int | None:
+        """The code of an armed `agent_refuse`, if it is one of `codes`."""
+        for fault in self.faults.armed():
+            if fault["what"] == "agent_refuse" and fault.get("code") in codes:
+                self.faults.take("agent", "agent_refuse")
+                return int(fault["code"])
+        return None
+
+    def established(self) -> None:
+        self.online = True
+        logfmt.info("client session established", obj="tunnels.session")
+        logfmt.info("tunnel session started", obj="tunnels.session")
+
+    def lost(self) -> None:
+        self.online = False
+        logfmt.error("session closed, starting reconnect loop", obj="tunnels.session", err="EOF")
+
+    async def dawdle(self) -> None:
+        """Take as long over the next endpoint as an armed `connect_delay` says."""
+        if fault := self.faults.take("agent", "connect_delay"):
+            await asyncio.sleep(float(fault.options.get("seconds", 5)))
