@@ -1,0 +1,203 @@
+"""One call to Frame.io: paced, signed in, tried again where that is safe, refusals translated."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+)
+from tenacity.wait import wait_random_exponential
+
+from postflow.frameio.endpoints import Endpoint
+from postflow.frameio.pacing import Bucket, Pacing
+from postflow.frameio.patience import Patience
+from postflow.frameio.refusals import busy, refusal, unreachable, unreadable
+from postflow.frameio.renewal import TokenSupply
+
+_TRANSIENT = {408, 425}
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+M = TypeVar("M", bound=BaseModel)
+Json = Mapping[str, Any]
+
+
+class NotSent(Exception):
+    """No connection: Frame.io never saw the call."""
+
+
+class AnswerLost(Exception):
+    """The call went out, and nobody knows what came of it. `status` is a 5xx, if there was one."""
+
+    def __init__(self, status: int | None = None) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Throttled(Exception):
+    """429: Frame.io did not do it, for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`ids` fill the endpoint's path. The body may hold a secret, so it is not in the repr."""
+
+    endpoint: Endpoint
+    ids: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    body: Json | None = field(default=None, repr=False)
+
+    @property
+    def path(self) -> str:
+        quoted = {key: _quoted(value) for key, value in self.ids.items()}
+        return self.endpoint.path.format(**quoted)
+
+    @property
+    def account_id(self) -> str:
+        return self.ids.get("account_id", "")
+
+
+class Api:
+    """Frame.io behind one connection pool. Knows calls, and nothing of what they are for."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        tokens: TokenSupply,
+        pacing: Pacing,
+        patience: Patience,
+        *,
+        timeout: float,
+    ) -> None:
+        self.patience = patience
+        self._http = http
+        self._tokens = tokens
+        self._pacing = pacing
+        self._timeout = timeout
+        self._clock_ahead: timedelta | None = None
+
+    def server_time(self) -> datetime | None:
+        """What Frame.io's clock shows, to about a second; None before its first answer."""
+        return None if self._clock_ahead is None else datetime.now(UTC) + self._clock_ahead
+
+    async def ask(self, call: Call, answer: type[M]) -> M:
+        """A call that may be repeated (GET, PATCH, DELETE)."""
+        try:
+            async for attempt in self._attempts(NotSent, AnswerLost):
+                with attempt:
+                    return _read(await self._unthrottled(call), answer)
+        except NotSent as error:
+            raise unreachable(call.endpoint) from error
+        except AnswerLost as error:
+            raise _lost(call.endpoint, error) from error
+        raise AssertionError("tenacity ends with a result or an error")
+
+    async def post_once(self, call: Call, answer: type[M]) -> M:
+        """A call not to be repeated blindly. Raises `AnswerLost` where it may have been done."""
+        try:
+            async for attempt in self._attempts(NotSent):
+                with attempt:
+                    return _read(await self._unthrottled(call), answer)
+        except NotSent as error:
+            raise unreachable(call.endpoint) from error
+        raise AssertionError("tenacity ends with a result or an error")
+
+    def _attempts(self, *again: type[Exception]) -> AsyncRetrying:
+        patience = self.patience
+        return AsyncRetrying(
+            stop=stop_after_attempt(patience.attempts) | stop_after_delay(patience.total),
+            retry=retry_if_exception_type(again),
+            wait=wait_random_exponential(patience.backoff, max=patience.longest_backoff),
+            reraise=True,
+        )
+
+    async def _unthrottled(self, call: Call) -> httpx.Response:
+        bucket = self._pacing.bucket(call.endpoint, call.account_id)
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(self.patience.refusals),
+            retry=retry_if_exception_type(Throttled),
+            reraise=True,
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    return await self._signed_in(call, bucket)
+        except Throttled as error:
+            raise busy(call.endpoint, retry_after=bucket.interval) from error
+        raise AssertionError("tenacity ends with a result or an error")
+
+    async def _signed_in(self, call: Call, bucket: Bucket) -> httpx.Response:
+        """A 401 may only mean that the token has aged: one new token, one more try."""
+        token = await self._tokens.token()
+        response = await self._paced(call, bucket, token)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            token = await self._tokens.token(rejected=token)
+            response = await self._paced(call, bucket, token)
+        if not response.is_success:
+            raise refusal(response, call.endpoint)
+        return response
+
+    async def _paced(self, call: Call, bucket: Bucket, token: str) -> httpx.Response:
+        await bucket.slot()
+        response = await self._send(call, token)
+        bucket.learn(response.headers)
+        self._read_clock(response.headers.get("date", ""))
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            bucket.overflowed()
+            raise Throttled
+        if response.is_server_error or response.status_code in _TRANSIENT:
+            raise AnswerLost(response.status_code)
+        return response
+
+    def _read_clock(self, date: str) -> None:
+        with contextlib.suppress(ValueError, TypeError):
+            self._clock_ahead = parsedate_to_datetime(date) - datetime.now(UTC)
+
+    async def _send(self, call: Call, token: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}", **self._tokens.headers}
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._http.request(
+                    call.endpoint.method,
+                    call.path,
+                    params=dict(call.query),
+                    json=call.body,
+                    headers=headers,
+                )
+        except _NOT_SENT as error:
+            raise NotSent from error
+        except (httpx.RequestError, TimeoutError) as error:
+            raise AnswerLost from error
+
+
+def _read(response: httpx.Response, answer: type[M]) -> M:
+    """A success we cannot read is no answer: the call may have been done or not."""
+    try:
+        return answer.model_validate_json(response.content or b"{}")
+    except ValidationError as error:
+        raise AnswerLost(response.status_code) from error
+
+
+def _lost(endpoint: Endpoint, error: AnswerLost) -> Exception:
+    if error.status is None:
+        return unreachable(endpoint)
+    if error.status < 300:
+        return unreadable(endpoint)
+    return busy(endpoint)
+
+
+def _quoted(value: str) -> str:
+    """Ids come from settings too, and must not climb out of their place in the path."""
+    return quote(value, safe=":")

@@ -1,0 +1,57 @@
+"""The Frame.io V4 calls we make, each with its documented rate.
+
+Paths, rates and page sizes: https://api.frame.io/v4/openapi.json. The rates only seed the pacing;
+the `x-ratelimit-*` headers of every answer correct them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_ACCOUNT = "/v4/accounts/{account_id}"
+_FOLDER = _ACCOUNT + "/folders/{folder_id}"
+_FILE = _ACCOUNT + "/files/{file_id}"
+_STACK = _ACCOUNT + "/version_stacks/{stack_id}"
+
+MINUTE = 60.0
+SECOND = 1.0
+PAGE = 100
+ASSET_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`doing` completes "Frame.io refused to …"; `calls` per `window` seconds."""
+
+    method: str
+    path: str
+    doing: str
+    calls: int = 100
+    window: float = MINUTE
+
+
+ME = Endpoint("GET", "/v4/me", "say who is signed in")
+ACCOUNTS = Endpoint("GET", "/v4/accounts", "list the accounts")
+WORKSPACES = Endpoint("GET", _ACCOUNT + "/workspaces", "list the workspaces")
+PROJECTS = Endpoint("GET", _ACCOUNT + "/projects", "list the projects")
+WORKSPACE_PROJECTS = Endpoint(
+    "GET", _ACCOUNT + "/workspaces/{workspace_id}/projects", "list the projects"
+)
+PROJECT = Endpoint("GET", _ACCOUNT + "/projects/{project_id}", "show the project")
+
+FOLDERS = Endpoint("GET", _FOLDER + "/folders", "list the folders", 5, SECOND)
+CREATE_FOLDER = Endpoint("POST", _FOLDER + "/folders", "create the folder", 3, SECOND)
+DELETE_FOLDER = Endpoint("DELETE", _FOLDER, "delete the folder", 60)
+CHILDREN = Endpoint("GET", _FOLDER + "/children", "list the folder")
+
+FILES = Endpoint("GET", _FOLDER + "/files", "list the files", 5, SECOND)
+REMOTE_UPLOAD = Endpoint("POST", _FOLDER + "/files/remote_upload", "fetch the file", 5, SECOND)
+UPLOAD_STATUS = Endpoint("GET", _FILE + "/status", "tell how the upload stands", 5, SECOND)
+FILE = Endpoint("GET", _FILE, "show the file", 10, SECOND)
+MOVE_FILE = Endpoint("PATCH", _FILE + "/move", "move the file")
+DELETE_FILE = Endpoint("DELETE", _FILE, "delete the file")
+
+STACKS = Endpoint("GET", _FOLDER + "/version_stacks", "list the version stacks", 5, SECOND)
+CREATE_STACK = Endpoint("POST", _FOLDER + "/version_stacks", "create the version stack", 10)
+STACK = Endpoint("GET", _STACK, "show the version stack")
+STACK_VERSIONS = Endpoint("GET", _STACK + "/children", "list the versions")

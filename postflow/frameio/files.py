@@ -1,0 +1,154 @@
+"""Files of a folder: asked for, found, watched, deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from postflow.errors import Fatal
+from postflow.frameio import endpoints
+from postflow.frameio.calls import Api, Call
+from postflow.frameio.paging import every_page
+from postflow.frameio.refusals import check_name, check_size
+from postflow.frameio.settling import create_once, never
+from postflow.frameio.shared import FolderCache, Shared, nfc
+from postflow.frameio.wire import MediaLinks, Nothing, One, Page, UploadStatus, WireFile
+from postflow.models import Folder, Moment, RemoteFile
+
+# Frame.io's clock is known to the second, from its Date headers; the rest is the network's.
+_CLOCK_MARGIN = timedelta(seconds=60)
+_EVER = datetime.min.replace(tzinfo=UTC)
+MEDIA = ("thumbnail", "thumbnail_high_quality", "video_h264_180")
+
+
+class FileWithMedia(Moment):
+    """A file and the signed addresses of its renditions."""
+
+    file: RemoteFile
+    media: MediaLinks
+
+
+class Files:
+    """The files of an account."""
+
+    def __init__(self, api: Api, shared: Shared) -> None:
+        self._api = api
+        self._shared = shared
+
+    async def named(self, folder: Folder, name: str) -> list[RemoteFile]:
+        """All files of that name directly in the folder, oldest first."""
+        files = [file for file in await self._list(folder) if nfc(file.name) == nfc(name)]
+        return [file.remote(folder.account_id) for file in files]
+
+    async def remote_upload(
+        self,
+        folder: Folder,
+        name: str,
+        source_url: SecretStr,
+        *,
+        known: frozenset[str],
+        size: int | None = None,
+        took_effect: Callable[[], bool] = never,
+    ) -> RemoteFile:
+        """Have Frame.io fetch `source_url`. See `FrameioClient.remote_upload`."""
+        name = nfc(name)
+        check_name(name)
+        check_size(size or 0)
+        now = self._api.server_time()
+        since = now - _CLOCK_MARGIN if now else _EVER
+
+        async def look() -> WireFile | None:
+            theirs = known | self._shared.uploads
+            files = await self._list(folder)
+            ours = [f for f in files if f.id not in theirs and f.created_at >= since]
+            exact = [f for f in ours if nfc(f.name) == name]
+            numbered = [f for f in ours if _is_copy_name(nfc(f.name), name)]
+            return next(iter(exact + numbered), None)
+
+        ids = {"account_id": folder.account_id, "folder_id": folder.id}
+        data = {"name": name, "source_url": source_url.get_secret_value()}
+        call = Call(endpoints.REMOTE_UPLOAD, ids, body={"data": data})
+        # Two uploads of one name must not adopt each other's file.
+        async with self._shared.locks.hold("upload", folder.id, name):
+            with _forgetting(self._shared.folders, folder):
+                made = await create_once(
+                    self._api, call, One[WireFile], look, took_effect=took_effect
+                )
+            self._shared.uploads.add(made.id)
+        return made.remote(folder.account_id)
+
+    async def status(self, remote: RemoteFile) -> UploadStatus:
+        call = Call(endpoints.UPLOAD_STATUS, _ids(remote.account_id, remote.id))
+        return (await self._api.ask(call, One[UploadStatus])).data
+
+    async def show(self, account_id: str, file_id: str) -> RemoteFile:
+        call = Call(endpoints.FILE, _ids(account_id, file_id))
+        return (await self._api.ask(call, One[WireFile])).data.remote(account_id)
+
+    async def show_with_media(
+        self, account_id: str, file_id: str, media: tuple[str, ...]
+    ) -> FileWithMedia:
+        query = {"include": ",".join(f"media_links.{kind}" for kind in media)}
+        call = Call(endpoints.FILE, _ids(account_id, file_id), query)
+        file = (await self._api.ask(call, One[WireFile])).data
+        return FileWithMedia(file=file.remote(account_id), media=file.media_links or MediaLinks())
+
+    async def move(self, remote: RemoteFile, parent_id: str) -> RemoteFile:
+        """Into another folder, or onto a version stack."""
+        call = Call(
+            endpoints.MOVE_FILE,
+            _ids(remote.account_id, remote.id),
+            body={"data": {"parent_id": parent_id}},
+        )
+        try:
+            moved = (await self._api.ask(call, One[WireFile])).data.remote(remote.account_id)
+        except Fatal:
+            # A repeated move, its first answer lost, may be refused for being done already.
+            moved = await self.show(remote.account_id, remote.id)
+            if moved.folder_id != parent_id:
+                raise
+        return moved
+
+    async def delete(self, remote: RemoteFile) -> None:
+        """One already gone is no fault."""
+        call = Call(endpoints.DELETE_FILE, _ids(remote.account_id, remote.id))
+        try:
+            await self._api.ask(call, Nothing)
+        except Fatal as error:
+            if error.code != "frameio.not_found":
+                raise
+
+    async def _list(self, folder: Folder) -> list[WireFile]:
+        """Oldest first."""
+        ids = {"account_id": folder.account_id, "folder_id": folder.id}
+        call = Call(endpoints.FILES, ids, {"page_size": endpoints.ASSET_PAGE})
+        with _forgetting(self._shared.folders, folder):
+            files = await every_page(self._api, call, Page[WireFile])
+        return sorted(files, key=lambda file: (file.created_at, file.id))
+
+
+@contextlib.contextmanager
+def _forgetting(folders: FolderCache, folder: Folder) -> Iterator[None]:
+    """A folder that is gone must not be handed out again."""
+    try:
+        yield
+    except Fatal as error:
+        if error.code == "frameio.not_found":
+            folders.forget(folder.id)
+        raise
+
+
+def _is_copy_name(given: str, wanted: str) -> bool:
+    """Frame.io may number a name that is taken: `a.mov` becomes `a (1).mov`."""
+    stem, suffix = Path(wanted).stem, Path(wanted).suffix
+    pattern = rf"{re.escape(stem)} \(\d+\){re.escape(suffix)}"
+    return re.fullmatch(pattern, given) is not None
+
+
+def _ids(account_id: str, file_id: str) -> dict[str, str]:
+    return {"account_id": account_id, "file_id": file_id}

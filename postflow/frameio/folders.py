@@ -1,0 +1,145 @@
+"""Folders of a project: found where they are, created once where they are not."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from postflow.errors import Fatal
+from postflow.frameio import endpoints
+from postflow.frameio.calls import Api, Call
+from postflow.frameio.locks import machine_lock
+from postflow.frameio.paging import every_page
+from postflow.frameio.refusals import check_name
+from postflow.frameio.settling import Look, create_once
+from postflow.frameio.shared import Shared, nfc
+from postflow.frameio.wire import Child, Nothing, One, Page, WireFolder
+from postflow.models import Folder, Project
+
+logger = logging.getLogger(__name__)
+
+
+class Folders:
+    """Finds or creates; one at a time per parent, in this process and among those of `lock_dir`."""
+
+    def __init__(self, api: Api, shared: Shared, lock_dir: Path | None) -> None:
+        self._api = api
+        self._cache = shared.folders
+        self._locks = shared.locks
+        self._lock_dir = lock_dir
+
+    async def ensure(self, project: Project, path: tuple[str, ...]) -> Folder:
+        """The folder at `path` below the project's root. Of several by one name, the oldest."""
+        path = tuple(nfc(name) for name in path)
+        for name in path:
+            check_name(name)
+        try:
+            return await self._walk(project, path)
+        except Fatal as error:
+            if error.code != "frameio.not_found" or not self._cache.forget_path(
+                project.id, path[:1]
+            ):
+                raise
+        logger.info("A folder of %s was deleted in Frame.io; looking again.", "/".join(path))
+        return await self._walk(project, path)
+
+    def forget(self, folder: Folder) -> None:
+        self._cache.forget(folder.id)
+
+    async def _walk(self, project: Project, path: tuple[str, ...]) -> Folder:
+        folder_id = project.root_folder_id
+        for depth in range(1, len(path) + 1):
+            here = path[:depth]
+            known = self._cache.get(project.id, here)
+            folder_id = known or await self._child(project, folder_id, here)
+        return Folder(id=folder_id, account_id=project.account_id, project_id=project.id, path=path)
+
+    async def _child(self, project: Project, parent_id: str, path: tuple[str, ...]) -> str:
+        alone = self._locks.hold("folder", parent_id)
+        async with alone, machine_lock(self._lock_dir, "folder", parent_id):
+            known = self._cache.get(project.id, path)
+            if known is not None:
+                return known
+            found = await self._oldest(project, parent_id, path)
+            if found is None:
+                found = await self._create(project, parent_id, path)
+            self._cache.put(project.id, path, found.id)
+            return found.id
+
+    async def create(self, parent: Folder, name: str) -> Folder:
+        """One more folder, whether or not others by that name exist."""
+        name = nfc(name)
+        check_name(name)
+        before = {folder.id for folder in await self._list(parent.account_id, parent.id)}
+
+        async def look() -> WireFolder | None:
+            folders = await self._list(parent.account_id, parent.id)
+            new = (f for f in folders if f.id not in before and nfc(f.name) == name)
+            return next(new, None)
+
+        made = await self._post(parent.account_id, parent.id, name, look)
+        return made.folder(parent.account_id, (*parent.path, name))
+
+    async def _oldest(
+        self, project: Project, parent_id: str, path: tuple[str, ...]
+    ) -> WireFolder | None:
+        """Lists the parent, and remembers the siblings, which are likely to be wanted next."""
+        oldest: dict[str, WireFolder] = {}
+        for folder in await self._list(project.account_id, parent_id):
+            oldest.setdefault(nfc(folder.name), folder)
+        for name, folder in oldest.items():
+            self._cache.put(project.id, (*path[:-1], name), folder.id)
+        return oldest.get(path[-1])
+
+    async def _create(self, project: Project, parent_id: str, path: tuple[str, ...]) -> WireFolder:
+        async def look() -> WireFolder | None:
+            return await self._oldest(project, parent_id, path)
+
+        made = await self._post(project.account_id, parent_id, path[-1], look)
+        eldest = await look() or made
+        if eldest.id == made.id:
+            logger.info("Created the folder %s in Frame.io.", "/".join(path))
+        else:
+            await self._withdraw(project.account_id, made)
+        return eldest
+
+    async def _withdraw(self, account_id: str, made: WireFolder) -> None:
+        """Another host created the same folder first: ours goes again, if it is still empty."""
+        if not await children(self._api, account_id, made.id):
+            await delete_folder(self._api, account_id, made.id)
+            logger.info("Another host created the folder %s first; using theirs.", made.name)
+
+    async def _post(
+        self, account_id: str, parent_id: str, name: str, look: Look[WireFolder]
+    ) -> WireFolder:
+        ids = {"account_id": account_id, "folder_id": parent_id}
+        call = Call(endpoints.CREATE_FOLDER, ids, body={"data": {"name": name}})
+        return await create_once(self._api, call, One[WireFolder], look)
+
+    async def _list(self, account_id: str, parent_id: str) -> list[WireFolder]:
+        """Oldest first."""
+        ids = {"account_id": account_id, "folder_id": parent_id}
+        call = Call(endpoints.FOLDERS, ids, {"page_size": endpoints.ASSET_PAGE})
+        folders = await every_page(self._api, call, Page[WireFolder])
+        return sorted(folders, key=lambda folder: (folder.created_at, folder.id))
+
+
+async def children(
+    api: Api, account_id: str, folder_id: str, types: tuple[str, ...] = ()
+) -> list[Child]:
+    """What lies directly in a folder."""
+    query: dict[str, str | int] = {"page_size": endpoints.ASSET_PAGE}
+    if types:
+        query["type"] = ",".join(types)
+    ids = {"account_id": account_id, "folder_id": folder_id}
+    return await every_page(api, Call(endpoints.CHILDREN, ids, query), Page[Child])
+
+
+async def delete_folder(api: Api, account_id: str, folder_id: str) -> None:
+    """Delete a folder and what is in it. One already gone is no fault."""
+    ids = {"account_id": account_id, "folder_id": folder_id}
+    try:
+        await api.ask(Call(endpoints.DELETE_FOLDER, ids), Nothing)
+    except Fatal as error:
+        if error.code != "frameio.not_found":
+            raise

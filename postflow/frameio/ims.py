@@ -1,0 +1,198 @@
+"""Adobe's identity service (IMS), over its OAuth endpoints.
+
+Paths and parameters: Adobe Developer Console guides, "User Authentication" and "Server to Server".
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from postflow.errors import Retry
+from postflow.frameio.credentials import (
+    NativeCredential,
+    ServiceCredential,
+    UserCredential,
+    WebCredential,
+)
+from postflow.frameio.ims_refusals import ims_refusal, ims_unreachable, ims_unreadable
+from postflow.frameio.tokens import Tokens
+from postflow.models import Moment
+
+IMS_URL = "https://ims-na1.adobelogin.com"
+_ANSWER_SECONDS = 30.0
+_ATTEMPTS = 3
+
+
+class Grant(BaseModel):
+    """The answer of the token endpoint. `expires_in` in seconds."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    access_token: str
+    refresh_token: str | None = None
+    expires_in: int
+    scope: str = ""
+
+    def tokens(self) -> Tokens:
+        return Tokens.model_validate(
+            {
+                "access_token": self.access_token,
+                "refresh_token": self.refresh_token or None,
+                "expires_at": datetime.now(UTC) + timedelta(seconds=self.expires_in),
+                "scopes": split_scopes(self.scope),
+            }
+        )
+
+
+class Validation(Moment):
+    """What IMS says about an access token; `reason` where it is not valid."""
+
+    valid: bool
+    reason: str = ""
+    scopes: tuple[str, ...] = ()
+
+
+class AdobeIms:
+    """Calls to IMS. Each opens its own connection: they are a handful a day."""
+
+    def __init__(
+        self, url: str = IMS_URL, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._transport = transport
+
+    def authorize_url(
+        self, credential: UserCredential, *, redirect_uri: str, state: str, verifier: str
+    ) -> str:
+        """Where a person's browser goes to sign in (authorization code with PKCE S256)."""
+        query = {
+            "client_id": credential.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": ",".join(credential.scopes),
+            "state": state,
+            "response_type": "code",
+            "code_challenge": challenge(verifier),
+            "code_challenge_method": "S256",
+        }
+        return str(httpx.URL(f"{self.url}/ims/authorize/v2", params=query))
+
+    async def exchange(self, credential: UserCredential, *, code: str, verifier: str) -> Tokens:
+        """Turn the one-time code of a redirect into tokens."""
+        form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+        return await self._grant(form, credential)
+
+    async def refresh(self, credential: UserCredential, refresh_token: str) -> Tokens:
+        """A new pair; the old refresh token is spent. Without a new one the old one stays good."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return await self._grant(form, credential)
+
+    async def client_credentials(self, credential: ServiceCredential) -> Tokens:
+        """A service account's access token. There is never a refresh token."""
+        form = {"grant_type": "client_credentials", "scope": ",".join(credential.scopes)}
+        return await self._grant(form, credential)
+
+    async def revoke(self, credential: UserCredential | ServiceCredential, token: str) -> None:
+        """Make a token worthless."""
+        form = {"token": token}
+        if isinstance(credential, NativeCredential):
+            await self._post("/ims/revoke", form, query={"client_id": credential.client_id})
+        else:
+            await self._post("/ims/revoke", form, headers=_basic(credential))
+
+    async def validate(
+        self, credential: UserCredential | ServiceCredential, access_token: str
+    ) -> Validation:
+        """Ask IMS what it knows of an access token, above all its granted scopes."""
+        form = {"client_id": credential.client_id, "token": access_token, "type": "access_token"}
+        answer = _json(await self._post("/ims/validate_token/v1", form))
+        known = answer.get("token")
+        scope = known.get("scope") if isinstance(known, dict) else None
+        return Validation(
+            valid=answer.get("valid") is True,
+            reason=str(answer.get("reason") or ""),
+            scopes=split_scopes(str(scope or "")),
+        )
+
+    async def _grant(
+        self, form: Mapping[str, str], credential: UserCredential | ServiceCredential
+    ) -> Tokens:
+        answer = await self._post("/ims/token/v3", {**form, **_client_of(credential)})
+        try:
+            return Grant.model_validate(_json(answer)).tokens()
+        except ValidationError as error:
+            raise ims_unreadable() from error
+
+    async def _post(
+        self,
+        path: str,
+        form: Mapping[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            retry=retry_if_exception_type(Retry),
+            wait=wait_random_exponential(multiplier=0.5, max=5),
+            reraise=True,
+        )
+        async with httpx.AsyncClient(transport=self._transport, timeout=_ANSWER_SECONDS) as http:
+            async for attempt in attempts:
+                with attempt:
+                    try:
+                        answer = await http.post(
+                            self.url + path, data=form, params=query, headers=headers
+                        )
+                    except httpx.RequestError as error:
+                        raise ims_unreachable(self.url) from error
+                    if not answer.is_success:
+                        raise ims_refusal(answer)
+        return answer
+
+
+def challenge(verifier: str) -> str:
+    """PKCE S256 (RFC 7636, section 4.2)."""
+    digest = sha256(verifier.encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def new_verifier() -> str:
+    """A PKCE verifier of 64 characters."""
+    return secrets.token_urlsafe(48)
+
+
+def split_scopes(text: str) -> tuple[str, ...]:
+    """IMS separates scopes by commas or by spaces."""
+    return tuple(text.replace(",", " ").split())
+
+
+def _client_of(credential: UserCredential | ServiceCredential) -> dict[str, str]:
+    if isinstance(credential, NativeCredential):
+        return {"client_id": credential.client_id}
+    secret = credential.client_secret.get_secret_value()
+    return {"client_id": credential.client_id, "client_secret": secret}
+
+
+def _basic(credential: WebCredential | ServiceCredential) -> dict[str, str]:
+    pair = f"{credential.client_id}:{credential.client_secret.get_secret_value()}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError as error:
+        raise ims_unreadable() from error
+    if not isinstance(body, dict):
+        raise ims_unreadable()
+    return body

@@ -1,0 +1,87 @@
+"""Staying inside Frame.io's rate limits, learnt from the headers of its answers.
+
+Frame.io counts per user and endpoint in a leaky bucket: `limit` calls fit in, and one leaks out
+every `window / limit`. We keep the same bucket on our side and wait before it would overflow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+
+from postflow.frameio.endpoints import Endpoint
+
+_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-window")
+_SETTLED = 1e-6
+
+
+class Bucket:
+    """One endpoint's calls, let through in the order they came. No lock: any loop may use it."""
+
+    def __init__(self, calls: int, window: float) -> None:
+        self.limit = calls
+        self.window = window
+        self._level = 0.0
+        self._seen = time.monotonic()
+        self._queue: deque[object] = deque()
+
+    async def slot(self) -> None:
+        """Wait until one more call fits, and count it."""
+        ticket = object()
+        self._queue.append(ticket)
+        try:
+            while True:
+                pause = self._pause_of(ticket)
+                if not pause:
+                    break
+                await asyncio.sleep(pause)
+            self._level += 1
+        finally:
+            self._queue.remove(ticket)
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take over what Frame.io counts: others may be using the same account."""
+        try:
+            limit, remaining, window = (int(headers[name]) for name in _HEADERS)
+        except (KeyError, ValueError):
+            return
+        if limit < 1 or window < 1:
+            return
+        self._leak()
+        self.limit, self.window = limit, window / 1000
+        self._level = max(self._level, float(limit - remaining))
+
+    def overflowed(self) -> None:
+        """Frame.io answered 429: whatever we thought, the bucket is full."""
+        self._leak()
+        self._level = max(self._level, float(self.limit))
+
+    @property
+    def interval(self) -> float:
+        """Seconds until one more call fits into a full bucket."""
+        return self.window / self.limit
+
+    def _pause_of(self, ticket: object) -> float:
+        self._leak()
+        excess = self._level + self._queue.index(ticket) + 1 - self.limit
+        return excess * self.interval if excess > _SETTLED else 0.0
+
+    def _leak(self) -> None:
+        now = time.monotonic()
+        self._level = max(0.0, self._level - (now - self._seen) / self.interval)
+        self._seen = now
+
+
+class Pacing:
+    """A bucket for each endpoint and account."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[tuple[Endpoint, str], Bucket] = {}
+
+    def bucket(self, endpoint: Endpoint, account_id: str) -> Bucket:
+        key = (endpoint, account_id)
+        if key not in self._buckets:
+            self._buckets[key] = Bucket(endpoint.calls, endpoint.window)
+        return self._buckets[key]

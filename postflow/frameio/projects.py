@@ -1,0 +1,133 @@
+"""Accounts, workspaces and projects: found by id or by name, with a word on what is near."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from postflow.errors import Fatal
+from postflow.frameio import endpoints
+from postflow.frameio.calls import Api, Call
+from postflow.frameio.paging import every_page
+from postflow.frameio.shared import nfc
+from postflow.frameio.wire import Account, One, Page, Profile, WireProject, Workspace
+from postflow.models import Project
+
+_NEAR = 3
+_INACTIVE = "inactive"
+
+
+class Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+async def me(api: Api) -> Profile:
+    return (await api.ask(Call(endpoints.ME), One[Profile])).data
+
+
+async def accounts(api: Api) -> list[Account]:
+    call = Call(endpoints.ACCOUNTS, query={"page_size": endpoints.PAGE})
+    return await every_page(api, call, Page[Account])
+
+
+async def workspaces(api: Api, account_id: str) -> list[Workspace]:
+    ids = {"account_id": account_id}
+    call = Call(endpoints.WORKSPACES, ids, {"page_size": endpoints.PAGE})
+    return await every_page(api, call, Page[Workspace])
+
+
+async def projects(api: Api, account_id: str, workspace_id: str | None) -> list[Project]:
+    found = await _wire_projects(api, account_id, workspace_id)
+    return [wire.project(account_id) for wire in found]
+
+
+async def project(api: Api, account_id: str, project_id: str) -> Project:
+    call = Call(endpoints.PROJECT, {"account_id": account_id, "project_id": project_id})
+    return (await api.ask(call, One[WireProject])).data.project(account_id)
+
+
+async def find_project(
+    api: Api, wanted: str, *, account: str | None, workspace: str | None
+) -> Project:
+    """The one active project of that id or exact name. `Fatal` names what is near otherwise."""
+    homes = await accounts(api)
+    if account is not None:
+        homes = [_the_one("account", account, homes)]
+    pairs = [
+        (home.id, wire) for home in homes for wire in await _projects_of(api, home.id, workspace)
+    ]
+    chosen = _the_one("project", wanted, [wire for _, wire in pairs])
+    account_id = next(home for home, wire in pairs if wire is chosen)
+    if chosen.status == _INACTIVE:
+        raise Fatal(
+            f"The Frame.io project “{chosen.name}” is inactive.",
+            hint="Activate it in Frame.io, or choose another project.",
+            code="frameio.project_inactive",
+        )
+    return chosen.project(account_id)
+
+
+async def _projects_of(api: Api, account_id: str, workspace: str | None) -> list[WireProject]:
+    if workspace is None:
+        return await _wire_projects(api, account_id, None)
+    rooms = await workspaces(api, account_id)
+    return await _wire_projects(api, account_id, _the_one("workspace", workspace, rooms).id)
+
+
+async def _wire_projects(api: Api, account_id: str, workspace_id: str | None) -> list[WireProject]:
+    query = {"page_size": endpoints.PAGE}
+    if workspace_id is None:
+        call = Call(endpoints.PROJECTS, {"account_id": account_id}, query)
+    else:
+        ids = {"account_id": account_id, "workspace_id": workspace_id}
+        call = Call(endpoints.WORKSPACE_PROJECTS, ids, query)
+    return await every_page(api, call, Page[WireProject])
+
+
+def _the_one(kind: str, wanted: str, candidates: Sequence[N]) -> N:
+    for candidate in candidates:
+        if candidate.id == wanted:
+            return candidate
+    matches = [candidate for candidate in candidates if nfc(candidate.name) == nfc(wanted)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise _several(kind, wanted, matches)
+    raise _none(kind, wanted, candidates)
+
+
+def _several(kind: str, wanted: str, matches: Iterable[Named]) -> Fatal:
+    ids = ", ".join(match.id for match in matches)
+    return Fatal(
+        f"There are several {kind}s called “{wanted}” in Frame.io: {ids}.",
+        hint=f"Give the id of the {kind} you mean instead of its name.",
+        code=f"frameio.{kind}_ambiguous",
+    )
+
+
+def _none(kind: str, wanted: str, candidates: Iterable[Named]) -> Fatal:
+    near = _near(wanted, [candidate.name for candidate in candidates])
+    listed = " or ".join(f"“{name}”" for name in near)
+    hint = f"Did you mean {listed}?" if near else "Check that the signed-in user can see it."
+    return Fatal(
+        f"There is no {kind} called “{wanted}” in Frame.io that the signed-in user can see.",
+        hint=hint,
+        code=f"frameio.{kind}_unknown",
+    )
+
+
+def _near(wanted: str, names: Sequence[str]) -> list[str]:
+    """Names that differ in case or a few letters; with few names, all of them."""
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(wanted.casefold(), list(folded), n=_NEAR)
+    if near:
+        return [folded[name] for name in near]
+    return sorted(names) if len(names) <= _NEAR else []

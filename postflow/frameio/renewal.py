@@ -1,0 +1,236 @@
+"""Access tokens that are always good: renewed in time, by one at a time, and never lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.frameio.credentials import Credential, ServiceCredential
+from postflow.frameio.ims import AdobeIms
+from postflow.frameio.journal import Journal
+from postflow.frameio.locks import machine_lock
+from postflow.frameio.tokens import Tokens, TokenStore
+
+logger = logging.getLogger(__name__)
+
+MARGIN = timedelta(minutes=5)
+_SAVE_AGAIN_SECONDS = 30.0
+
+
+class TokenSupply(Protocol):
+    """What the client needs of a token source."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    async def token(self, rejected: str | None = None) -> str: ...
+
+    async def aclose(self) -> None: ...
+
+
+class LegacyToken:
+    """A Frame.io developer token, for accounts on V4 that Adobe does not manage yet."""
+
+    headers: Mapping[str, str] = {"x-frameio-legacy-token-auth": "true"}
+
+    def __init__(self, token: SecretStr) -> None:
+        self._token = token
+
+    async def token(self, rejected: str | None = None) -> str:
+        """Raises `Fatal` once Frame.io has rejected it: it cannot be renewed."""
+        if rejected is not None:
+            raise Fatal(
+                "Frame.io does not accept this developer token.",
+                hint="Create a new one, or sign in with Adobe: `postflow login`.",
+                code="frameio.unauthorized",
+            )
+        return self._token.get_secret_value()
+
+    async def aclose(self) -> None:
+        return None
+
+
+class TokenSource:
+    """The access token of one Adobe sign-in.
+
+    Adobe spends the refresh token at each use. So: one renewal at a time, across tasks and across
+    the processes that share `state_dir` and `name`; look into the store first, since another may
+    have renewed; and the new pair is on disk before anybody uses it.
+    """
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        credential: Credential,
+        store: TokenStore,
+        ims: AdobeIms,
+        *,
+        state_dir: Path,
+        name: str = "adobe",
+        margin: timedelta = MARGIN,
+        grace: float = 2.0,
+    ) -> None:
+        self.credential = credential
+        self.ims = ims
+        self._store = store
+        self._margin = margin
+        self._grace = grace
+        self._save_again_at: float | None = None
+        self._state_dir = state_dir
+        self._name = name
+        self._journal = Journal(state_dir / f"{name}.tokens.renewed")
+        self._tokens: Tokens | None = None
+        self._renewal: asyncio.Task[Tokens] | None = None
+
+    async def token(self, rejected: str | None = None) -> str:
+        """An access token good for some minutes at least, and not the one Frame.io `rejected`.
+
+        Raises `Fatal` where somebody has to sign in again, `Retry` where Adobe cannot be reached.
+        """
+        tokens = self._tokens
+        if tokens is None or self._save_is_due() or not self._good(tokens, rejected):
+            tokens = await self._shared_renewal(rejected)
+        if tokens.access_token.get_secret_value() == rejected:  # joined one begun before
+            tokens = await self._shared_renewal(rejected)
+        return tokens.access_token.get_secret_value()
+
+    async def adopt(self, tokens: Tokens) -> None:
+        """Keep the tokens of a fresh sign-in."""
+        async with self._alone():
+            await self._store.save(tokens)
+            self._journal.clear()
+            self._tokens = tokens
+
+    async def aclose(self) -> None:
+        """Let a renewal under way end: stopped half-way, the new pair would be lost."""
+        if self._renewal is not None and not self._renewal.done():
+            await asyncio.wait([self._renewal])
+
+    def _good(self, tokens: Tokens, rejected: str | None) -> bool:
+        return tokens.lasts(self._margin) and tokens.access_token.get_secret_value() != rejected
+
+    def _save_is_due(self) -> bool:
+        return self._save_again_at is not None and time.monotonic() >= self._save_again_at
+
+    async def _shared_renewal(self, rejected: str | None) -> Tokens:
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._obtain(rejected), name="adobe-tokens")
+            self._renewal.add_done_callback(_retrieve)
+        # One caller's cancellation must not cut a renewal that others wait for.
+        return await asyncio.shield(self._renewal)
+
+    async def _obtain(self, rejected: str | None) -> Tokens:
+        async with self._alone():
+            stored = await self._load()
+            renewed = self._journal.newer_than(stored)
+            if renewed is not None:
+                await self._save(renewed)
+            tokens = renewed or stored
+            if tokens is None or not self._good(tokens, rejected):
+                tokens = await self._renew(tokens, stored)
+            self._tokens = tokens
+            return tokens
+
+    def _alone(self) -> AbstractAsyncContextManager[None]:
+        return machine_lock(self._state_dir, "adobe-tokens", self._name)
+
+    async def _renew(self, tokens: Tokens | None, stored: Tokens | None) -> Tokens:
+        try:
+            fresh = await self._grant(tokens)
+        except Fatal as refused:
+            return await self._renewed_elsewhere(tokens, refused)
+        # No await between Adobe's answer and this line.
+        self._journal.write(fresh, stored=stored)
+        logger.info("The Adobe sign-in was renewed; it is good until %s.", fresh.expires_at)
+        await self._save(fresh)
+        return fresh
+
+    async def _grant(self, tokens: Tokens | None) -> Tokens:
+        if isinstance(self.credential, ServiceCredential):
+            return await self.ims.client_credentials(self.credential)
+        if tokens is None or tokens.refresh_token is None:
+            raise _signed_out(never=tokens is None)
+        fresh = await self.ims.refresh(self.credential, tokens.refresh_token.get_secret_value())
+        kept = {
+            "refresh_token": fresh.refresh_token or tokens.refresh_token,
+            "scopes": fresh.scopes or tokens.scopes,
+        }
+        return fresh.model_copy(update=kept)
+
+    async def _renewed_elsewhere(self, tokens: Tokens | None, refused: Fatal) -> Tokens:
+        """Another host may have spent our refresh token, and be about to save the new one."""
+        if refused.code != "adobe.signed_out" or tokens is None:
+            raise refused
+        for pause in (0.0, self._grace):
+            await asyncio.sleep(pause)
+            stored = await self._load()
+            if stored and stored.refresh_fingerprint != tokens.refresh_fingerprint:
+                good = stored.lasts(self._margin)
+                return stored if good else await self._renew(stored, stored)
+        raise refused
+
+    async def _load(self) -> Tokens | None:
+        try:
+            return await self._store.load()
+        except PostFlowError:
+            raise
+        except Exception as error:
+            raise Retry(
+                f"The stored Adobe tokens cannot be read ({type(error).__name__}).",
+                hint="Check that the Prefect server, or the token file, can be reached.",
+                code="adobe.tokens_unavailable",
+            ) from error
+
+    async def _save(self, tokens: Tokens) -> None:
+        try:
+            await self._store.save(tokens)
+        except Exception as error:  # whatever a store raises, the pair must not be lost
+            self._save_again_at = time.monotonic() + _SAVE_AGAIN_SECONDS
+            if not self._journal.on_disk:
+                raise _not_saved(error) from error
+            logger.warning(
+                "The renewed Adobe tokens could not be stored (%s). "
+                "They are safe on this machine, and storing is tried again.",
+                type(error).__name__,
+            )
+        else:
+            self._save_again_at = None
+            self._journal.clear()
+
+
+def _retrieve(renewal: asyncio.Task[Tokens]) -> None:
+    """Keeps asyncio quiet where every caller has gone away meanwhile."""
+    if not renewal.cancelled():
+        renewal.exception()
+
+
+def _signed_out(*, never: bool) -> Fatal:
+    if never:
+        return Fatal(
+            "Nobody has signed in with Adobe yet.",
+            hint="Run `postflow login`.",
+            code="adobe.not_signed_in",
+        )
+    return Fatal(
+        "The Adobe sign-in has ended, and Adobe gave no token to renew it with.",
+        hint="Run `postflow login`. To stay signed in, the credential needs offline_access.",
+        code="adobe.signed_out",
+    )
+
+
+def _not_saved(error: Exception) -> Retry:
+    return Retry(
+        f"The renewed Adobe tokens could not be stored ({type(error).__name__}).",
+        hint="Make room on the disk, and check that the Prefect server can be reached.",
+        code="adobe.tokens_not_saved",
+    )

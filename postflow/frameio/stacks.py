@@ -1,0 +1,89 @@
+"""Version stacks: several versions of one clip under one entry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from postflow.errors import Fatal
+from postflow.frameio import endpoints
+from postflow.frameio.calls import Api, Call
+from postflow.frameio.paging import every_page
+from postflow.frameio.settling import create_once
+from postflow.frameio.wire import One, Page, WireFile, WireStack
+from postflow.models import Folder, Moment, RemoteFile
+
+FEWEST, MOST = 2, 10
+
+
+class VersionStack(Moment):
+    """`head` is the newest version."""
+
+    id: str
+    account_id: str
+    project_id: str
+    folder_id: str
+    name: str
+    head: RemoteFile | None
+    view_url: str
+    created_at: datetime
+
+
+class Stacks:
+    """The version stacks of an account."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def inside(self, folder: Folder) -> list[VersionStack]:
+        """The stacks directly in a folder, oldest first."""
+        return [_stack(wire, folder) for wire in await self._list(folder)]
+
+    async def create(self, folder: Folder, file_ids: tuple[str, ...]) -> VersionStack:
+        """Stack 2 to 10 files of the folder, given from oldest to newest."""
+        if not FEWEST <= len(file_ids) <= MOST or len(set(file_ids)) < len(file_ids):
+            raise Fatal(
+                f"A version stack cannot be created from {len(file_ids)} files.",
+                hint=f"Frame.io takes {FEWEST} to {MOST} different files; move further ones on.",
+                code="frameio.bad_stack",
+            )
+
+        async def look() -> WireStack | None:
+            stacks = await self._list(folder)
+            ours = (s for s in stacks if s.head_version and s.head_version.id == file_ids[-1])
+            return next(ours, None)
+
+        call = Call(
+            endpoints.CREATE_STACK,
+            {"account_id": folder.account_id, "folder_id": folder.id},
+            body={"data": {"file_ids": list(file_ids)}},
+        )
+        return _stack(await create_once(self._api, call, One[WireStack], look), folder)
+
+    async def versions(self, stack: VersionStack) -> list[RemoteFile]:
+        """The files of a stack, in the order Frame.io gives them."""
+        call = Call(
+            endpoints.STACK_VERSIONS,
+            {"account_id": stack.account_id, "stack_id": stack.id},
+            {"page_size": endpoints.ASSET_PAGE},
+        )
+        files = await every_page(self._api, call, Page[WireFile])
+        return [file.remote(stack.account_id) for file in files]
+
+    async def _list(self, folder: Folder) -> list[WireStack]:
+        ids = {"account_id": folder.account_id, "folder_id": folder.id}
+        call = Call(endpoints.STACKS, ids, {"page_size": endpoints.ASSET_PAGE})
+        stacks = await every_page(self._api, call, Page[WireStack])
+        return sorted(stacks, key=lambda stack: (stack.created_at, stack.id))
+
+
+def _stack(wire: WireStack, folder: Folder) -> VersionStack:
+    return VersionStack(
+        id=wire.id,
+        account_id=folder.account_id,
+        project_id=wire.project_id,
+        folder_id=folder.id,
+        name=wire.name,
+        head=wire.head_version.remote(folder.account_id) if wire.head_version else None,
+        view_url=wire.view_url,
+        created_at=wire.created_at,
+    )
