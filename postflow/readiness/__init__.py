@@ -1,0 +1,1 @@
+"""When a file may travel: it has stood still, and its container ends where it says."""

@@ -1,0 +1,35 @@
+"""What a look at a file's container can end with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from postflow.models import Moment
+
+
+class Whole(Moment):
+    """The container says where it ends, and the file ends there."""
+
+    kind: Literal["whole"] = "whole"
+
+
+class NotWhole(Moment):
+    """Something is missing. `reason` completes the sentence "The file …".
+
+    `open_ended`: sound up to its end, but nothing in it says that this is the end. So look files
+    of a killed encoder, and those of the few that never write an end.
+    """
+
+    kind: Literal["not_whole"] = "not_whole"
+    reason: str
+    open_ended: bool = False
+
+
+class Unknown(Moment):
+    """The file cannot be judged by its content; a longer quiet time has to do."""
+
+    kind: Literal["unknown"] = "unknown"
+    reason: str
+
+
+Verdict = Whole | NotWhole | Unknown

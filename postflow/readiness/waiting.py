@@ -1,0 +1,141 @@
+"""The files that are not ready yet, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from postflow.models import Moment
+from postflow.readiness.containers import verdict
+from postflow.readiness.settle import Settler, Standing
+from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
+from postflow.scan.sighting import Sighting
+
+OVERDUE = 3600.0
+LONGER = 6.0
+
+Judge = Callable[[Path, tuple[int, int]], Verdict]
+
+
+class Ready(Moment):
+    """Settled and whole. `waited` is in seconds since the file was first looked at."""
+
+    sighting: Sighting
+    waited: float
+
+
+class Waiting(Moment):
+    """Not ready. `reason` completes the sentence "The file …"; `waited` as above."""
+
+    relpath: str
+    reason: str
+    waited: float
+    open_ended: bool = False
+
+
+@dataclass(slots=True)
+class _Guest:
+    arrived: float
+    look_again: float
+    verdict: NotWhole | Unknown | None = None
+    judged: float = 0.0
+    reason: str = "has just been seen"
+    told: bool = False
+
+
+class WaitingRoom:
+    """Looks at each waiting file again and again until it is ready; never sends one away.
+
+    `quiet` is the quiet time in seconds; a file whose content cannot be judged has to stand still
+    for `unknown_quiet` (six times that by default). `accept_open_ended` treats a sound file
+    without a stated end like one that cannot be judged, instead of as unfinished. `overdue` is
+    the time after which a person should hear of a file.
+    """
+
+    def __init__(
+        self,
+        quiet: float,
+        *,
+        unknown_quiet: float | None = None,
+        accept_open_ended: bool = False,
+        overdue: float = OVERDUE,
+        judge: Judge = verdict,
+    ) -> None:
+        self._settler = Settler(quiet)
+        self._unknown_quiet = LONGER * quiet if unknown_quiet is None else unknown_quiet
+        self._accept_open_ended = accept_open_ended
+        self._overdue = overdue
+        self._judge = judge
+        self._guests: dict[str, _Guest] = {}
+
+    def look(self, sighting: Sighting, now: float) -> Ready | Waiting:
+        """Take in a sighting. Blocking: a settled file is opened and a little of it read."""
+        relpath = sighting.relpath
+        standing = self._settler.observe(relpath, sighting.size, sighting.mtime_ns, now)
+        guest = self._guests.setdefault(relpath, _Guest(arrived=now, look_again=now))
+        if not standing.settled:
+            self._keep_settling(guest, sighting, standing)
+        elif self._may_go(guest, sighting, standing, now):
+            self.forget(relpath)
+            return Ready(sighting=sighting, waited=now - guest.arrived)
+        return self._waiting(relpath, guest, now)
+
+    def forget(self, relpath: str) -> None:
+        """The file is gone, or on its way, or not ours."""
+        self._guests.pop(relpath, None)
+        self._settler.forget(relpath)
+
+    def waiting(self, now: float) -> list[Waiting]:
+        """All that wait, in the order of their arrival."""
+        return [self._waiting(relpath, guest, now) for relpath, guest in self._guests.items()]
+
+    def overdue(self, now: float) -> list[Waiting]:
+        """Those that have become overdue; each is named once."""
+        late = {
+            relpath: guest
+            for relpath, guest in self._guests.items()
+            if not guest.told and now - guest.arrived >= self._overdue
+        }
+        for guest in late.values():
+            guest.told = True
+        return [self._waiting(relpath, guest, now) for relpath, guest in late.items()]
+
+    def next_look(self) -> float | None:
+        """When the next sighting is worth its while (monotonic seconds); None if nothing waits."""
+        return min((guest.look_again for guest in self._guests.values()), default=None)
+
+    def _keep_settling(self, guest: _Guest, sighting: Sighting, standing: Standing) -> None:
+        guest.verdict = None
+        guest.look_again = self._settler.due(sighting.relpath)
+        guest.reason = (
+            f"has stood still for {standing.still:.0f} of {standing.needed:.0f} seconds"
+            if standing.equal > 1
+            else f"is {sighting.size:,} bytes and has just changed"
+        )
+
+    def _may_go(self, guest: _Guest, sighting: Sighting, standing: Standing, now: float) -> bool:
+        """Judge at most once a quiet time: a file that is being filled in may look unchanged."""
+        if guest.verdict is None or now - guest.judged >= standing.needed:
+            found = self._judge(sighting.path, (sighting.size, sighting.mtime_ns))
+            if isinstance(found, Whole):
+                return True
+            guest.verdict, guest.judged, guest.reason = found, now, found.reason
+        guest.look_again = guest.judged + standing.needed
+        if isinstance(guest.verdict, NotWhole) and not self._tolerates(guest.verdict):
+            return False
+        longer = max(self._unknown_quiet, standing.needed)
+        guest.reason = f"{guest.verdict.reason}; it has to stand still for {longer:.0f} seconds"
+        return standing.still >= longer
+
+    def _tolerates(self, found: NotWhole) -> bool:
+        return found.open_ended and self._accept_open_ended
+
+    def _waiting(self, relpath: str, guest: _Guest, now: float) -> Waiting:
+        open_ended = isinstance(guest.verdict, NotWhole) and guest.verdict.open_ended
+        return Waiting(
+            relpath=relpath,
+            reason=guest.reason,
+            waited=now - guest.arrived,
+            open_ended=open_ended,
+        )

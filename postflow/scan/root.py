@@ -1,0 +1,110 @@
+"""The marker that proves a watched folder's volume is there, and the guard against mass vanishing.
+
+An unmounted volume leaves an empty directory behind, which looks as if every file was deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+
+from postflow.errors import Fatal
+from postflow.models import Moment
+
+MARKER = ".postflow-root"
+FEW = 20
+SHARE = 0.3
+LONGEST = 4096
+NOTE = "PostFlow looks for this file to know that the volume is here. Please leave it in place."
+
+
+class RootMark(Moment):
+    """What the marker says. Another id under the same path is another volume."""
+
+    id: str
+
+
+class AbsentError(Exception):
+    """The marker is not there or not the right one. The text says why."""
+
+
+def mark_root(root: Path) -> RootMark:
+    """Put the marker into a folder, once; an existing one is kept.
+
+    Fatal "scan.root_missing" or "scan.root_readonly".
+    """
+    if not root.is_dir():
+        raise Fatal(
+            f"There is no folder {root}.",
+            hint="Mount the volume or correct the path of the watched folder.",
+            code="scan.root_missing",
+        )
+    mark = RootMark(id=uuid.uuid4().hex)
+    text = json.dumps({"id": mark.id, "note": NOTE}, indent=2) + "\n"
+    try:
+        _write_once(root / MARKER, text)
+    except FileExistsError:
+        return read_mark(root)
+    except OSError as error:
+        raise Fatal(
+            f"The marker {MARKER} cannot be written into {root} ({error.strerror}).",
+            hint="Give this user the right to write into the watched folder, at least this once.",
+            code="scan.root_readonly",
+        ) from error
+    return mark
+
+
+def read_mark(root: Path) -> RootMark:
+    """Read the marker, through to its content: a dead mount may still list it.
+
+    AbsentError if it is missing, unreadable or damaged.
+    """
+    try:
+        with (root / MARKER).open("rb") as file:
+            found = json.loads(file.read(LONGEST))
+        return RootMark(id=found["id"])
+    except FileNotFoundError:
+        raise AbsentError(f"its marker {MARKER} is not there") from None
+    except OSError as error:
+        raise AbsentError(f"its marker cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise AbsentError(f"its marker {MARKER} is damaged") from error
+
+
+def demand_mark(root: Path, expected: str | None) -> None:
+    """AbsentError unless the marker is there, and is the expected one where an id is given."""
+    mark = read_mark(root)
+    if expected is not None and mark.id != expected:
+        raise AbsentError("another volume is mounted in its place (its marker has another id)")
+
+
+def too_many_vanished(vanished: int, known: int) -> bool:
+    """More than 20 files and more than 30 % of all that are known."""
+    return vanished > max(FEW, SHARE * known)
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Create it with its content, on disk, or not at all. FileExistsError if it is there."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with draft.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _publish(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Give the draft its name unless that is taken; some network mounts know no hard links."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        raise
+    except OSError:
+        if path.exists():
+            raise FileExistsError(path) from None
+        draft.rename(path)

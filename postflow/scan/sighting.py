@@ -1,0 +1,83 @@
+"""What a scan can end with."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+from postflow.models import Moment
+
+
+class Sighting(Moment):
+    """A file as a scan saw it. `relpath` is POSIX, NFC and relative to the root: the file's key.
+
+    `path` is the name as the disk has it; size in bytes, mtime in nanoseconds since 1970.
+    """
+
+    relpath: str
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+class Problem(Moment):
+    """Something in the folder that a person should know. `where` is safe to print.
+
+    `unread`: a part of the folder could not be looked at, so the scan draws no conclusion about
+    what is missing.
+    """
+
+    where: str
+    what: str
+    unread: bool = False
+
+
+class Scanned(Moment):
+    """A scan that came to its end. `gone` is empty whenever some part could not be read.
+
+    `new` and `changed` against the scan before; `unsettled` are all others that were not put to
+    rest yet. `known` counts the files under the root that are not ignored.
+    """
+
+    kind: Literal["scanned"] = "scanned"
+    new: tuple[Sighting, ...]
+    changed: tuple[Sighting, ...]
+    unsettled: tuple[Sighting, ...]
+    gone: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    known: int
+    full: bool
+    seconds: float
+
+    @property
+    def seen(self) -> tuple[Sighting, ...]:
+        """All files that may still change, each once."""
+        return tuple(chain(self.new, self.changed, self.unsettled))
+
+    @property
+    def partial(self) -> bool:
+        return any(problem.unread for problem in self.problems)
+
+
+class Offline(Moment):
+    """The volume is not there, or was not there at the end. Nothing follows for its files."""
+
+    kind: Literal["offline"] = "offline"
+    reason: str
+
+
+class Abandoned(Moment):
+    """Too many known files vanished at once to believe it. Nothing follows for any file."""
+
+    kind: Literal["abandoned"] = "abandoned"
+    vanished: int
+    known: int
+    examples: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        return f"{self.vanished:,} of {self.known:,} known files vanished at once"
+
+
+ScanResult = Scanned | Offline | Abandoned

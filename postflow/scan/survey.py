@@ -1,0 +1,266 @@
+"""One pass over a folder tree, drafted beside the known tree and adopted only when believed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from postflow.scan.listing import Known, Listing, known_file, list_folder, printable, unread
+from postflow.scan.sighting import Problem
+
+OTHER_ROOT = "It is a watched folder of its own (it has a marker), so it is left out here."
+
+Stamp = tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class Folder:
+    """A directory as last listed. `stamp` None: to be listed again in any case.
+
+    Times are monotonic seconds: when the stamp was first seen, and when the listing began.
+    """
+
+    path: str
+    files: dict[str, Known] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+    stamp: Stamp | None = None
+    stamp_seen: float = 0.0
+    listed: float = 0.0
+
+    def is_believed(self, stamp: Stamp, clock_step: float) -> bool:
+        """Nothing changed since the listing: same stamp, and it was listed once the clock that
+        makes the stamps had moved on, so that a later change would have left another stamp.
+        """
+        return self.stamp == stamp and self.listed - self.stamp_seen >= clock_step
+
+
+Tree = dict[str, Folder]
+
+
+class Survey:
+    """What one pass found. The known tree is only read until `adopt`."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        *,
+        full: bool,
+        clock: Callable[[], float],
+        clock_step: float,
+        inodes_last: bool,
+    ) -> None:
+        self._tree = tree
+        self._full = full
+        self._clock = clock
+        self._clock_step = clock_step
+        self._inodes_last = inodes_last
+        self._doubted: set[str] = set()
+        self._unseen: set[str] = set()
+        self.relisted: Tree = {}
+        self.restated: dict[str, Known] = {}
+        self.problems: list[Problem] = []
+
+    @property
+    def partial(self) -> bool:
+        return any(problem.unread for problem in self.problems)
+
+    def walk(self, root: str) -> None:
+        """Look at every directory, and into those that changed. OSError if the root is away."""
+        pending = [("", root)]
+        while pending:
+            rel, path = pending.pop()
+            try:
+                folder = self._look(rel, path)
+            except (FileNotFoundError, NotADirectoryError):
+                if not rel:
+                    raise
+                self._doubted.add(parent_of(rel))
+                continue
+            except OSError as error:
+                if not rel:
+                    raise
+                self.problems.append(unread(path, error))
+                continue
+            pending += [(join(rel, key), f"{path}/{n}") for key, n in folder.folders.items()]
+
+    def restat(self, relpaths: Iterable[str]) -> None:
+        """Look at single files in folders that were not listed anew."""
+        for relpath in relpaths:
+            rel, _, name = relpath.rpartition("/")
+            folder = self._tree.get(rel)
+            if rel not in self.relisted and folder is not None and name in folder.files:
+                self._restat(relpath, rel, f"{folder.path}/{folder.files[name].name}")
+
+    def gone(self) -> list[str]:
+        """The known files that are no longer there."""
+        found: list[str] = []
+        for rel, folder in self.relisted.items():
+            before = self._tree.get(rel)
+            if before is not None:
+                found += [join(rel, key) for key in before.files if key not in folder.files]
+                for key in before.folders.keys() - folder.folders.keys():
+                    found += _files_below(self._tree, join(rel, key))
+        return found
+
+    def keep_the_missing(self) -> None:
+        """Draw no conclusion from what is missing: it stays known and is looked for again."""
+        for rel, folder in self.relisted.items():
+            before = self._tree.get(rel)
+            if before is not None:
+                self._keep(rel, folder, before)
+
+    def saw(self, relpath: str) -> bool:
+        """Whether this pass looked at a file and found it."""
+        rel, _, name = relpath.rpartition("/")
+        folder = self.relisted.get(rel)
+        if folder is None:
+            return relpath in self.restated
+        return name in folder.files and relpath not in self._unseen
+
+    def differences(self) -> tuple[list[str], list[str]]:
+        """The new files and the changed ones. One that was empty so far is new."""
+        new: list[str] = []
+        changed: list[str] = []
+        for relpath, known in self._found():
+            before = self.known(relpath)
+            if before is None or not before.size:
+                new.append(relpath)
+            elif not known.equals(before):
+                changed.append(relpath)
+        return new, changed
+
+    def known(self, relpath: str) -> Known | None:
+        """A file as it was known before this pass."""
+        rel, _, name = relpath.rpartition("/")
+        folder = self._tree.get(rel)
+        return folder.files.get(name) if folder else None
+
+    def adopt(self) -> None:
+        """Make the draft the known tree."""
+        for rel, folder in self.relisted.items():
+            before = self._tree.get(rel)
+            lost = before.folders.keys() - folder.folders.keys() if before else ()
+            for key in lost:
+                _drop(self._tree, join(rel, key))
+        self._tree.update(self.relisted)
+        for relpath, known in self.restated.items():
+            rel, _, name = relpath.rpartition("/")
+            self._tree[rel].files[name] = known
+        for rel in self._doubted & self._tree.keys():
+            self._tree[rel].stamp = None
+
+    def found(self, relpath: str) -> Known | None:
+        """A file in a folder that this pass listed anew."""
+        rel, _, name = relpath.rpartition("/")
+        folder = self.relisted.get(rel)
+        return folder.files.get(name) if folder else None
+
+    def _found(self) -> Iterator[tuple[str, Known]]:
+        for rel, folder in self.relisted.items():
+            for key, known in folder.files.items():
+                yield join(rel, key), known
+        yield from self.restated.items()
+
+    def _keep(self, rel: str, folder: Folder, before: Folder) -> None:
+        files = before.files.keys() - folder.files.keys()
+        folders = before.folders.keys() - folder.folders.keys()
+        if files or folders:
+            folder.stamp = None
+        self._unseen |= {join(rel, key) for key in files}
+        folder.files |= {key: before.files[key] for key in files}
+        folder.folders |= {key: before.folders[key] for key in folders}
+
+    def _look(self, rel: str, path: str) -> Folder:
+        """The folder as known if its stamp is believed, else as listed now."""
+        stamp, seen = self._stamp(path, follow=not rel), self._clock()
+        known = self._tree.get(rel)
+        if known is not None and not self._full and known.is_believed(stamp, self._clock_step):
+            return known
+        if known is not None and known.stamp == stamp:
+            seen = known.stamp_seen
+        listed = self._clock()
+        listing = list_folder(path)
+        if rel and listing.marked:
+            listing = Listing(problems=[Problem(where=printable(path), what=OTHER_ROOT)])
+        self.problems += listing.problems
+        folder = Folder(path, listing.files, listing.folders, stamp, seen, listed)
+        self._mend(rel, folder, listing.torn)
+        self.relisted[rel] = folder
+        return folder
+
+    def _stamp(self, path: str, *, follow: bool) -> Stamp:
+        """What changes when an entry comes or goes. ctime too: mtime can be set back."""
+        found = os.stat(path, follow_symlinks=follow)  # noqa: PTH116 - a hot path
+        if not stat.S_ISDIR(found.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_ino if self._inodes_last else 0
+
+    def _mend(self, rel: str, folder: Folder, torn: set[str]) -> None:
+        """A file that was replaced under our eyes is still what it was, until the next look."""
+        for key in torn:
+            folder.stamp = None
+            before = self.known(join(rel, key))
+            if before is not None:
+                folder.files[key] = before
+                self._unseen.add(join(rel, key))
+
+    def _restat(self, relpath: str, rel: str, path: str) -> None:
+        try:
+            known = known_file(path)
+        except FileNotFoundError:
+            known = None
+        except OSError as error:
+            self.problems.append(unread(path, error))
+            return
+        if known is None:
+            self._doubted.add(rel)
+        else:
+            self.restated[relpath] = known
+
+
+def join(rel: str, name: str) -> str:
+    return f"{rel}/{name}" if rel else name
+
+
+def parent_of(rel: str) -> str:
+    return rel.rpartition("/")[0]
+
+
+def plant(known: Iterable[tuple[str, tuple[int, int]]], root: str) -> Tree:
+    """A tree of files known from before, each (relpath, (size, mtime_ns)); all to be listed."""
+    tree: Tree = {"": Folder(root)}
+    for relpath, (size, mtime_ns) in known:
+        rel, _, name = relpath.rpartition("/")
+        _plant_folder(tree, rel, root)
+        tree[rel].files[name] = Known(size, mtime_ns, name)
+    return tree
+
+
+def _plant_folder(tree: Tree, rel: str, root: str) -> None:
+    while rel not in tree:
+        tree[rel] = Folder(f"{root}/{rel}")
+        parent, _, name = rel.rpartition("/")
+        _plant_folder(tree, parent, root)
+        tree[parent].folders[name] = name
+
+
+def _below(tree: Tree, rel: str) -> Iterator[str]:
+    """A folder and all known ones under it."""
+    pending = [rel]
+    while pending:
+        rel = pending.pop()
+        if rel in tree:
+            yield rel
+            pending += [join(rel, key) for key in tree[rel].folders]
+
+
+def _files_below(tree: Tree, rel: str) -> list[str]:
+    return [join(at, key) for at in _below(tree, rel) for key in tree[at].files]
+
+
+def _drop(tree: Tree, rel: str) -> None:
+    for at in list(_below(tree, rel)):
+        tree.pop(at, None)

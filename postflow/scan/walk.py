@@ -1,0 +1,178 @@
+"""A watched folder, scanned again and again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from postflow.scan.filesystem import FileSystem, file_system_of
+from postflow.scan.listing import Known
+from postflow.scan.root import AbsentError, demand_mark, too_many_vanished
+from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
+from postflow.scan.survey import Survey, join, plant
+
+FULL_SHARE = 10
+EXAMPLES = 5
+
+
+class Scanner:
+    """Looks through one root. Scans block; run them in a thread, one at a time.
+
+    A scan lists the directories that changed and looks at the files that are not at rest; a full
+    one, every few minutes, looks at everything. Nothing is adopted from a scan during which the
+    volume went away. `known` are files of an earlier life, by relpath: (size, mtime_ns).
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        mark_id: str | None = None,
+        known: Mapping[str, tuple[int, int]] | None = None,
+        file_system: Callable[[Path], FileSystem] = file_system_of,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.root = root
+        self.file_system = file_system(root)
+        self.running_since: float | None = None
+        self._find_file_system = file_system
+        self._mark_id = mark_id
+        self._clock = clock
+        self._tree = plant((known or {}).items(), str(root))
+        self._unsettled: set[str] = set()
+        self._full_after: float | None = None
+        self._accept_vanished = False
+        self._lock = threading.Lock()
+
+    def scan(self, *, full: bool = False) -> ScanResult:
+        """Look once. `full` trusts no directory's mtime."""
+        with self._lock:
+            self.running_since = self._clock()
+            try:
+                result = self._scan(full=full or self._is_full_due())
+            finally:
+                self.running_since = None
+        return result
+
+    def rest(self, relpaths: Iterable[str]) -> None:
+        """These files are dealt with: report them again only when a scan finds them changed."""
+        self._unsettled.difference_update(relpaths)
+
+    def stir(self, relpaths: Iterable[str]) -> None:
+        """Report these files again with every scan, if they are there."""
+        self._unsettled.update(relpaths)
+
+    def accept_vanished(self) -> None:
+        """A person says that the files are really gone: the next scan may believe it."""
+        self._accept_vanished = True
+
+    def everything(self) -> list[Sighting]:
+        """All files known from the last scan, but for empty ones."""
+        with self._lock:
+            return [
+                _sighting(join(rel, key), folder.path, known)
+                for rel, folder in self._tree.items()
+                for key, known in folder.files.items()
+                if known.size
+            ]
+
+    def _is_full_due(self) -> bool:
+        return self._full_after is None or self._clock() >= self._full_after
+
+    def _scan(self, *, full: bool) -> ScanResult:
+        began = self._clock()
+        try:
+            demand_mark(self.root, self._mark_id)
+            if full:
+                self.file_system = self._find_file_system(self.root)
+            survey = self._survey(full=full)
+            demand_mark(self.root, self._mark_id)
+        except (AbsentError, OSError) as error:
+            self._full_after = None
+            reason = str(error) if isinstance(error, AbsentError) else f"{error.strerror}"
+            return Offline(reason=f"The watched folder {self.root} is not there: {reason}.")
+        return self._conclude(survey, began, full=full)
+
+    def _survey(self, *, full: bool) -> Survey:
+        survey = Survey(
+            self._tree,
+            full=full,
+            clock=self._clock,
+            clock_step=self.file_system.clock_step,
+            inodes_last=self.file_system.kind == "local",
+        )
+        survey.walk(str(self.root))
+        survey.restat(tuple(self._unsettled))
+        return survey
+
+    def _conclude(self, survey: Survey, began: float, *, full: bool) -> ScanResult:
+        gone = survey.gone()
+        if survey.partial:
+            survey.keep_the_missing()
+            gone = []
+        new, changed = survey.differences()
+        known, vanished = self._count(), len(gone) - _moved(survey, gone, new)
+        if too_many_vanished(vanished, known) and not self._accept_vanished:
+            self._full_after = None
+            return Abandoned(vanished=vanished, known=known, examples=tuple(gone[:EXAMPLES]))
+        self._accept_vanished = self._accept_vanished and survey.partial
+        survey.adopt()
+        seconds = self._clock() - began
+        if full:
+            self._full_after = began + max(self.file_system.full_every, FULL_SHARE * seconds)
+        return Scanned(
+            new=self._sightings(new),
+            changed=self._sightings(changed),
+            unsettled=self._sightings(self._follow_up(survey, new, changed, gone)),
+            gone=tuple(gone),
+            problems=tuple(survey.problems),
+            known=self._count(),
+            full=full,
+            seconds=seconds,
+        )
+
+    def _follow_up(
+        self, survey: Survey, new: list[str], changed: list[str], gone: list[str]
+    ) -> list[str]:
+        """Which files were unsettled before; and take in who is from now on."""
+        others = self._unsettled.difference(new, changed, gone)
+        self._unsettled.difference_update(gone)
+        self._unsettled.update(new, changed)
+        return sorted(relpath for relpath in others if survey.saw(relpath))
+
+    def _count(self) -> int:
+        return sum(len(folder.files) for folder in self._tree.values())
+
+    def _sightings(self, relpaths: Iterable[str]) -> tuple[Sighting, ...]:
+        """Of all but empty files: those are no clips yet."""
+        return tuple(
+            sighting for relpath in relpaths if (sighting := self._sighting(relpath)) is not None
+        )
+
+    def _sighting(self, relpath: str) -> Sighting | None:
+        rel, _, name = relpath.rpartition("/")
+        folder = self._tree.get(rel)
+        known = folder.files.get(name) if folder else None
+        if folder is None or known is None or not known.size:
+            return None
+        return _sighting(relpath, folder.path, known)
+
+
+def _sighting(relpath: str, folder: str, known: Known) -> Sighting:
+    path = Path(folder, known.name)
+    return Sighting(relpath=relpath, path=path, size=known.size, mtime_ns=known.mtime_ns)
+
+
+def _likeness(relpath: str, known: Known | None) -> tuple[str, int, int]:
+    name = relpath.rpartition("/")[2]
+    return (name, known.size, known.mtime_ns) if known else (name, 0, 0)
+
+
+def _moved(survey: Survey, gone: list[str], new: list[str]) -> int:
+    """How many of the gone files are among the new ones, in another folder."""
+    arrived = Counter(_likeness(relpath, survey.found(relpath)) for relpath in new)
+    left = Counter(_likeness(relpath, survey.known(relpath)) for relpath in gone)
+    return (arrived & left).total()

@@ -1,0 +1,50 @@
+"""A watched folder, and a scanner for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from postflow.scan.root import mark_root
+from postflow.scan.walk import Scanner
+from tests.scan.folder import Clock, Studio, a_local_disk
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def studio(tmp_path: Path, clock: Clock) -> Studio:
+    root = tmp_path / "volume"
+    root.mkdir()
+    mark_root(root)
+    return Studio(root, clock)
+
+
+@pytest.fixture
+def scanner(studio: Studio) -> Scanner:
+    return Scanner(studio.root, clock=studio.clock, file_system=a_local_disk)
+
+
+@pytest.fixture
+def read_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The directories listed since the last call."""
+    listed: list[str] = []
+    original = os.scandir
+
+    def counting(path: str) -> object:
+        listed.append(path)
+        return original(path)
+
+    def since() -> list[str]:
+        found = list(listed)
+        listed.clear()
+        return found
+
+    monkeypatch.setattr("postflow.scan.listing.os.scandir", counting)
+    return since

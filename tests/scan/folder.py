@@ -1,0 +1,66 @@
+"""A watched folder to fill, and a clock that only moves when told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from postflow.scan.filesystem import FileSystem
+from postflow.scan.sighting import Scanned, Sighting
+from postflow.scan.walk import Scanner
+
+
+class Clock:
+    """Monotonic seconds, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Studio:
+    """A marked root, and ways to fill it."""
+
+    def __init__(self, root: Path, clock: Clock) -> None:
+        self.root = root
+        self.clock = clock
+
+    def write(self, relpath: str, content: bytes = b"clip") -> Path:
+        path = self.root / relpath
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def fill(self, count: int, folders: int = 10) -> None:
+        for index in range(count):
+            self.write(f"SQ{index % folders:02}/clip{index:04}.mov")
+
+    def scanned(self, scanner: Scanner, *, full: bool = False) -> Scanned:
+        """Scan, after enough time for a directory's mtime to be believed."""
+        self.clock.pass_(scanner.file_system.clock_step + 1)
+        result = scanner.scan(full=full)
+        assert isinstance(result, Scanned), result
+        return result
+
+    def believed(self, scanner: Scanner) -> Scanned:
+        """Scan until every directory is believed and put all files to rest."""
+        self.scanned(scanner)
+        result = self.scanned(scanner)
+        scanner.rest([sighting.relpath for sighting in scanner.everything()])
+        return result
+
+
+def a_local_disk(path: Path) -> FileSystem:
+    return FileSystem(kind="local", type="ext4", mount_point=path, source="disk")
+
+
+def a_network_mount(path: Path) -> FileSystem:
+    return FileSystem(kind="network", type="fuse", mount_point=path, source="volume")
+
+
+def relpaths(sightings: tuple[Sighting, ...]) -> list[str]:
+    return sorted(sighting.relpath for sighting in sightings)
