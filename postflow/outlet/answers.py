@@ -1,0 +1,188 @@
+"""What the media server answers: a file or a part of it, and the same 404 for everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Iterator
+from functools import partial
+from urllib.parse import quote
+
+from aiohttp import web
+
+from postflow.media import printable
+from postflow.outlet.byte_range import Selection, select
+from postflow.outlet.sending import EndedEarlyError, Sending, StalledError
+from postflow.outlet.served_file import Limits, Registry, ServedFile
+
+log = logging.getLogger(__name__)
+
+METHODS = ("GET", "HEAD")
+ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+LAST_PIECE = 64 << 10
+
+
+class Request(web.BaseRequest):
+    """A request whose answer does not tell which software gave it."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
+
+
+class _ChangedError(Exception):
+    """The file was written to."""
+
+
+class Answers:
+    """The handler of all requests."""
+
+    def __init__(self, registry: Registry, limits: Limits) -> None:
+        self._registry = registry
+        self._limits = limits
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method not in METHODS:
+            return _bare(405, {"Allow": ", ".join(METHODS)})
+        file = self._registry.find(request.rel_url.raw_path)
+        transport = request.transport
+        if file is None or transport is None:
+            return _bare(404)
+        with file.visit(transport):
+            return await self._answer(request, transport, file)
+
+    async def _answer(
+        self, request: web.BaseRequest, transport: asyncio.Transport, file: ServedFile
+    ) -> web.StreamResponse:
+        _count(file, request)
+        if not await asyncio.to_thread(file.pinned.is_in_place):
+            _close_changed(file, but=transport)
+            return _bare(404)
+        selection = select(
+            request.headers,
+            file.pinned.size,
+            file.pinned.validators,
+            ranges=request.method == "GET",
+        )
+        response = _response(file, selection)
+        if request.method == "HEAD" or selection.start == selection.stop:
+            return response
+        if not await self._slot(file):
+            return _bare(503, {"Retry-After": "1"})
+        try:
+            return await self._send(request, transport, file, selection, response)
+        finally:
+            file.slots.release()
+
+    async def _slot(self, file: ServedFile) -> bool:
+        try:
+            async with asyncio.timeout(self._limits.queue):
+                return await file.slots.acquire()
+        except TimeoutError:
+            return False
+
+    async def _send(
+        self,
+        request: web.BaseRequest,
+        transport: asyncio.Transport,
+        file: ServedFile,
+        selection: Selection,
+        response: web.StreamResponse,
+    ) -> web.StreamResponse:
+        """Send head and body; whatever goes wrong ends in a cut connection, never a short body."""
+        try:
+            await self._send_head(request, transport, response)
+            await self._send_body(transport, file, selection)
+            return response
+        except (_ChangedError, EndedEarlyError):
+            _close_changed(file, but=transport)
+        except (StalledError, TimeoutError):
+            log.info(
+                "Nobody took a byte of %s for %.0f s; that connection is closed.",
+                printable(file.name),
+                self._limits.idle,
+            )
+        except OSError as error:
+            log.debug("A fetch of %s broke off: %s", printable(file.name), error.strerror)
+        transport.abort()
+        return response
+
+    async def _send_head(
+        self, request: web.BaseRequest, transport: asyncio.Transport, response: web.StreamResponse
+    ) -> None:
+        """The body bypasses the transport, so not a byte of the head may wait in its buffer."""
+        transport.set_write_buffer_limits(high=0)
+        await response.prepare(request)
+        async with asyncio.timeout(self._limits.idle):
+            await request.writer.drain()
+
+    async def _send_body(
+        self, transport: asyncio.Transport, file: ServedFile, selection: Selection
+    ) -> None:
+        refuse_changed = partial(_refuse_changed, file)
+        with contextlib.closing(transport.get_extra_info("socket").dup()) as sock:
+            sending = Sending(
+                sock, file.pinned.descriptor, file.tally.sent, copy=not self._limits.sendfile
+            )
+            for start, stop in _last_piece_apart(selection):
+                await sending.send(start, stop, idle=self._limits.idle, tick=refuse_changed)
+                refuse_changed()
+
+
+def _last_piece_apart(selection: Selection) -> Iterator[tuple[int, int]]:
+    """A body becomes complete only after one more look at the file."""
+    last = max(selection.start, selection.stop - LAST_PIECE)
+    if selection.start < last:
+        yield selection.start, last
+    yield last, selection.stop
+
+
+def _refuse_changed(file: ServedFile) -> None:
+    if not file.pinned.is_as_opened():
+        raise _ChangedError
+
+
+def _close_changed(file: ServedFile, *, but: asyncio.Transport) -> None:
+    if not file.changed:
+        log.warning("%s changed on disk while on offer; it is withdrawn.", printable(file.name))
+    file.changed = True
+    file.hang_up(but=but)
+
+
+def _count(file: ServedFile, request: web.BaseRequest) -> None:
+    user_agent = request.headers.get("User-Agent", "")
+    if file.tally.request(user_agent) and request.method == "GET":
+        log.info("%s is being fetched by %s.", printable(file.name), printable(user_agent[:80]))
+
+
+def _bare(status: int, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, headers={**ALWAYS, **(headers or {})})
+
+
+def _response(file: ServedFile, selection: Selection) -> web.StreamResponse:
+    validators = file.pinned.validators
+    headers = {
+        **ALWAYS,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": _disposition(file.name),
+        "Content-Type": file.content_type,
+        "ETag": validators.etag,
+        "Last-Modified": validators.last_modified,
+    }
+    if selection.status == 206:
+        headers["Content-Range"] = (
+            f"bytes {selection.start}-{selection.stop - 1}/{file.pinned.size}"
+        )
+    elif selection.status == 416:
+        headers["Content-Range"] = f"bytes */{file.pinned.size}"
+    response = web.StreamResponse(status=selection.status, headers=headers)
+    response.content_length = selection.stop - selection.start
+    return response
+
+
+def _disposition(name: str) -> str:
+    """RFC 6266, with the name in full for those who read RFC 8187."""
+    plain = re.sub(r"[^A-Za-z0-9 ._-]", "_", name)
+    full = quote(name, safe="", errors="replace")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{full}"

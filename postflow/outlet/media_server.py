@@ -1,0 +1,133 @@
+"""Serves files that are on offer, on loopback, from a thread and an event loop of its own.
+
+A slow disk blocks sendfile(2), and so this loop; nobody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from postflow.errors import Fatal
+from postflow.models import MediaFile
+from postflow.outlet.answers import Answers, Request
+from postflow.outlet.loop_thread import LoopThread
+from postflow.outlet.see_through import see_through
+from postflow.outlet.served_file import Limits, Registry, ServedFile
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http_parser import RawRequestMessage
+    from aiohttp.streams import StreamReader
+    from aiohttp.web_protocol import RequestHandler
+
+HOST = "127.0.0.1"
+KEEP_ALIVE = 75.0
+CLOSING = 0.5
+
+http_log = logging.getLogger("postflow.outlet.http")
+
+
+def _no_request_lines(record: logging.LogRecord) -> bool:
+    """A request too broken to parse is quoted in its error, address and all."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+http_log.addFilter(_no_request_lines)
+
+
+class MediaServer:
+    """`with MediaServer() as server:` opens and closes it; both take milliseconds."""
+
+    def __init__(self, *, port: int = 0, limits: Limits | None = None) -> None:
+        """`port` 0 takes a free one."""
+        self._port = port
+        self._limits = limits or Limits()
+        self._registry = Registry()
+        self._thread = LoopThread("postflow media server", self._listening)
+        self.url = ""
+
+    def __enter__(self) -> MediaServer:
+        """Raises Fatal when the port cannot be had."""
+        self.url = self._thread.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.close()
+
+    async def publish(self, media: MediaFile) -> ServedFile:
+        """Put a file on offer. Raises Retry if it is no longer what `media` says."""
+        opening = asyncio.create_task(asyncio.to_thread(ServedFile, media, self._limits))
+        try:
+            file = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
+        self._registry.add(file)
+        return file
+
+    async def withdraw(self, file: ServedFile) -> None:
+        """Answer 404 from now on and hang up on those still fetching."""
+        if self._registry.remove(file):
+            await see_through(self._thread.run(file.close()))
+
+    async def quiet(self, file: ServedFile) -> None:
+        """Return when nobody is fetching `file`."""
+        await self._thread.run(file.quiet())
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[str]:
+        loop = asyncio.get_running_loop()
+
+        def request(
+            message: RawRequestMessage,
+            payload: StreamReader,
+            protocol: RequestHandler,
+            writer: AbstractStreamWriter,
+            task: asyncio.Task[None],
+        ) -> Request:
+            return Request(message, payload, protocol, writer, task, loop)
+
+        server = web.Server(
+            Answers(self._registry, self._limits),
+            request_factory=request,
+            handler_cancellation=True,
+            access_log=None,
+            logger=http_log,
+            keepalive_timeout=KEEP_ALIVE,
+            lingering_time=CLOSING,
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=CLOSING)
+        await runner.setup()
+        try:
+            yield await self._listen(runner)
+        finally:
+            for file in self._registry:
+                self._registry.remove(file)
+                await file.close()
+            await runner.cleanup()
+
+    async def _listen(self, runner: web.ServerRunner) -> str:
+        try:
+            await web.TCPSite(runner, HOST, self._port).start()
+        except OSError as error:
+            raise Fatal(
+                f"The media server cannot listen on port {self._port}.",
+                hint="Another program has it: end that one, or choose another port in the "
+                "studio's tunnel settings.",
+                code="outlet.port",
+            ) from error
+        port = runner.addresses[0][1]
+        return f"http://{HOST}:{port}"
+
+
+def _close_unwanted(opening: asyncio.Task[ServedFile]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().pinned.close()

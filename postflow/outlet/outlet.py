@@ -1,0 +1,150 @@
+"""Media server and tunnel together: a file on this disk, fetchable from outside for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from postflow.models import Exposure, MediaFile
+from postflow.outlet.line import Line
+from postflow.outlet.media_server import MediaServer
+from postflow.outlet.probe import probe
+from postflow.outlet.see_through import see_through
+from postflow.outlet.served import Served
+from postflow.outlet.served_file import Limits, ServedFile
+from postflow.outlet.tunnel import Tunnel, TunnelProvider
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Live:
+    """What is open while somebody uses the outlet."""
+
+    server: MediaServer
+    line: Line
+    stack: AsyncExitStack
+
+
+@dataclass(frozen=True)
+class _Exposed:
+    file: ServedFile
+    tunnel: Tunnel
+
+
+class Outlet:
+    """One for a process and its loop, shared by all clips: opened by the first user, closed after
+    the last one.
+    """
+
+    def __init__(
+        self, provider: TunnelProvider, *, port: int = 0, limits: Limits | None = None
+    ) -> None:
+        """`port` of the media server on loopback; 0 takes a free one."""
+        self._provider = provider
+        self._port = port
+        self._limits = limits
+        self._changing = asyncio.Lock()
+        self._users = 0
+        self._live: _Live | None = None
+        self._exposed: dict[str, _Exposed] = {}
+        self._told: str | None = None
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Outlet]:
+        """Keep server and tunnel open. Raises what the provider raises when they cannot be had."""
+        async with self._changing:
+            if self._live is None:
+                self._live = await self._open()
+            self._users += 1
+        try:
+            yield self
+        finally:
+            await see_through(self._leave())
+
+    @asynccontextmanager
+    async def expose(self, media: MediaFile) -> AsyncIterator[Exposure]:
+        """Make a file fetchable from outside until the block is left; proven by a probe first.
+
+        Opens the outlet if nobody has. Raises Retry when the file changed or the probe failed for
+        now, Fatal when a person has to act.
+        """
+        async with self.opened():
+            live = self._opened_parts()
+            file = await live.server.publish(media)
+            try:
+                exposed = _Exposed(file, await live.line.tunnel())
+                exposure = _exposure(exposed, media)
+                self._tell((await probe(exposure.url, media.size)).warning)
+                file.forget_visits()
+                self._exposed[file.id] = exposed
+                yield exposure
+            finally:
+                self._exposed.pop(file.id, None)
+                await live.server.withdraw(file)
+
+    def served(self, exposure: Exposure) -> Served:
+        """What was fetched so far. Raises KeyError once `exposure` is over."""
+        return self._exposed[exposure.id].file.snapshot()
+
+    async def settled(self, exposure: Exposure, *, patience: float = 5.0) -> Served:
+        """The same, once the server's thread has counted the last piece: for the final proof.
+
+        A fetcher may hold the last byte a moment before it is counted. Waits until every byte is
+        covered or nobody is fetching, at most `patience` seconds.
+        """
+        file = self._exposed[exposure.id].file
+        served = file.snapshot()
+        if served.bytes_covered < served.total:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._opened_parts().server.quiet(file), patience)
+        return file.snapshot()
+
+    async def check(self, exposure: Exposure | None = None) -> None:
+        """Return while the tunnel lives, and still is the one `exposure` was made for.
+
+        Raises Retry when not: expose again, which opens a new tunnel if need be.
+        """
+        line = self._opened_parts().line
+        await line.check(self._exposed[exposure.id].tunnel if exposure else line.current)
+
+    async def reopen(self) -> None:
+        """Replace the tunnel. Exposures made before keep their old, now useless address."""
+        line = self._opened_parts().line
+        await line.renew(line.current)
+
+    def _tell(self, warning: str | None) -> None:
+        """Once, not for every clip."""
+        if warning and warning != self._told:
+            log.warning("%s", warning)
+            self._told = warning
+
+    def _opened_parts(self) -> _Live:
+        if self._live is None:
+            raise RuntimeError("the outlet is used outside of `async with outlet.opened()`")
+        return self._live
+
+    async def _open(self) -> _Live:
+        async with AsyncExitStack() as stack:
+            server = stack.enter_context(MediaServer(port=self._port, limits=self._limits))
+            line = await stack.enter_async_context(Line(self._provider, server.url))
+            return _Live(server, line, stack.pop_all())
+
+    async def _leave(self) -> None:
+        async with self._changing:
+            self._users -= 1
+            if self._users == 0 and self._live:
+                live, self._live = self._live, None
+                await live.stack.aclose()
+
+
+def _exposure(exposed: _Exposed, media: MediaFile) -> Exposure:
+    base = exposed.tunnel.public_url.get_secret_value()
+    path = exposed.file.path.get_secret_value()
+    return Exposure(id=exposed.file.id, url=SecretStr(base + path), size=media.size)

@@ -1,0 +1,131 @@
+"""One file on offer under one secret address, and those who are fetching it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, unquote
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from postflow.models import MediaFile
+from postflow.outlet.pinned_file import PinnedFile
+from postflow.outlet.served import Served, Tally
+
+ADDRESS_VERSION = "v1"
+
+
+class Limits(BaseModel):
+    """What a fetcher may do with one file. Times in seconds; there is no limit on the whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    idle: float = Field(default=120.0, gt=0, description="Longest time without a byte taken.")
+    parallel: int = Field(default=16, ge=1, description="Bodies sent at once.")
+    queue: float = Field(default=60.0, gt=0, description="Longest wait for one of those.")
+    lifetime: float = Field(default=172_800.0, gt=0, description="After it no fetch may begin.")
+    sendfile: bool = Field(default=True, description="False for file systems that get it wrong.")
+
+
+class ServedFile:
+    """Made in any thread; all but `snapshot` and `forget_visits` then belongs to the server's."""
+
+    def __init__(self, media: MediaFile, limits: Limits) -> None:
+        """Opens the file; raises as PinnedFile does."""
+        self.pinned = PinnedFile(media)
+        self.name = media.path.name
+        self.content_type = media.content_type
+        token = secrets.token_urlsafe(32)
+        self.digest = _digest(token)
+        self.id = self.digest.hex()[:12]
+        self.path = SecretStr(f"/{ADDRESS_VERSION}/{token}/{_quoted(self.name)}")
+        self.slots = asyncio.Semaphore(limits.parallel)
+        self.changed = False
+        self.tally = Tally(media.size)
+        self._expires = time.monotonic() + limits.lifetime
+        self._visitors: set[asyncio.Transport] = set()
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+
+    @property
+    def available(self) -> bool:
+        return not self.changed and time.monotonic() < self._expires
+
+    @property
+    def idle(self) -> bool:
+        """Is nobody fetching it right now?"""
+        return not self._visitors
+
+    def snapshot(self) -> Served:
+        return self.tally.snapshot(changed=self.changed)
+
+    def forget_visits(self) -> None:
+        """Start counting anew, so that our own probing does not count as fetching."""
+        self.tally = Tally(self.pinned.size)
+
+    @contextmanager
+    def visit(self, transport: asyncio.Transport) -> Iterator[None]:
+        """Hold the file for one request on that connection."""
+        self._visitors.add(transport)
+        self._nobody.clear()
+        try:
+            yield
+        finally:
+            self._visitors.discard(transport)
+            if not self._visitors:
+                self._nobody.set()
+
+    def hang_up(self, *, but: asyncio.Transport | None = None) -> None:
+        for transport in self._visitors - {but}:
+            transport.abort()
+
+    async def quiet(self) -> None:
+        """Wait until nobody is fetching."""
+        await self._nobody.wait()
+
+    async def close(self) -> None:
+        """Hang up on everyone, then close the file: never under a running transfer."""
+        self.hang_up()
+        await self.quiet()
+        self.pinned.close()
+
+
+class Registry:
+    """Finds files by their address. Tokens are kept as hashes only."""
+
+    def __init__(self) -> None:
+        self._files: dict[bytes, ServedFile] = {}
+
+    def __iter__(self) -> Iterator[ServedFile]:
+        return iter(list(self._files.values()))
+
+    def add(self, file: ServedFile) -> None:
+        self._files[file.digest] = file
+
+    def remove(self, file: ServedFile) -> bool:
+        return self._files.pop(file.digest, None) is not None
+
+    def find(self, path: str) -> ServedFile | None:
+        """The file at `path`; None alike for unknown, withdrawn, expired and wrongly named ones."""
+        parts = path.split("/")
+        if len(parts) != 4 or parts[:2] != ["", ADDRESS_VERSION]:
+            return None
+        digest = _digest(parts[2])
+        file = self._files.get(digest)
+        if file is None or not hmac.compare_digest(file.digest, digest):
+            return None
+        named = unquote(parts[3], errors="surrogateescape") == file.name
+        return file if named and file.available else None
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="", errors="surrogateescape")
