@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -28,9 +27,14 @@ class _Armed:
         right_place = fnmatchcase(where, self.fault.where)
         return right_place and (not whats or self.fault.what in whats)
 
-    @property
-    def spent(self) -> bool:
-        return self.left is not None and self.left <= 0
+    def strike(self) -> bool:
+        """Whether this chance is taken; the skipped ones are not."""
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
 
 
 class Faults:
@@ -54,11 +58,11 @@ class Faults:
 
     def take(self, where: str, *whats: str) -> Fault | None:
         """Use up one fault armed for `where`, of one of the kinds `whats` (any kind if none)."""
-        return next(self._taking(where, whats, limit=1), None)
+        return next(iter(self._taking(where, whats, limit=1)), None)
 
     def take_all(self, where: str, *whats: str) -> list[Fault]:
         """Use up each matching armed fault once."""
-        return list(self._taking(where, whats, limit=None))
+        return self._taking(where, whats, limit=None)
 
     def armed(self) -> list[dict[str, Any]]:
         """What is still to happen."""
@@ -72,22 +76,13 @@ class Faults:
         with self._lock:
             self._armed.clear()
 
-    def _taking(self, where: str, whats: Iterable[str], limit: int | None) -> Iterator[Fault]:
-        kinds = tuple(whats)
+    def _taking(self, where: str, whats: tuple[str, ...], limit: int | None) -> list[Fault]:
+        taken: list[Fault] = []
         with self._lock:
-            taken = [a.fault for a in self._armed if a.fits(where, kinds) and self._due(a)][:limit]
-            self._use(taken)
-        yield from taken
-
-    @staticmethod
-    def _due(armed: _Armed) -> bool:
-        if armed.skip > 0:
-            armed.skip -= 1
-            return False
-        return True
-
-    def _use(self, taken: list[Fault]) -> None:
-        for armed in self._armed:
-            if armed.left is not None and any(armed.fault is fault for fault in taken):
-                armed.left -= 1
-        self._armed = [armed for armed in self._armed if not armed.spent]
+            for armed in self._armed:
+                if len(taken) == limit:
+                    break
+                if armed.fits(where, whats) and armed.strike():
+                    taken.append(armed.fault)
+            self._armed = [armed for armed in self._armed if armed.left != 0]
+        return taken

@@ -1,0 +1,128 @@
+"""The control addresses under /sandbox: what is there, what happened, what shall go wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sandbox import report
+from sandbox.faults import Faults
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+AT_START = (
+    "agent_refuse",
+    "agent_hang",
+    "agent_slow",
+    "agent_offline",
+    "agent_silent_exit",
+    "agent_web_only",
+)
+WHILE_RUNNING = (
+    "agent_crash",
+    "connect_delay",
+    "cut",
+    "drop",
+    "free_plan",
+    "interstitial",
+    "new_address",
+    "noise",
+    "quota_page",
+    "rate",
+    "recover",
+)
+EVERYWHERE = ("status", "rate_limited", "lost_answer", "reset", "delay", "token_expiry")
+INGEST = ("upload_failed", "cut")
+KINDS = frozenset((*AT_START, *WHILE_RUNNING, *EVERYWHERE, *INGEST))
+AGENT = ("agent", "edge")
+
+
+class FaultOrder(BaseModel):
+    """The body of `POST /sandbox/faults`; further keys are options of the fault."""
+
+    model_config = ConfigDict(extra="allow")
+
+    what: str
+    where: str = "*"
+    times: Annotated[int, Field(ge=1)] | None = 1
+    skip: Annotated[int, Field(ge=0)] = 0
+
+
+def arm(faults: Faults, order: FaultOrder) -> dict[str, Any]:
+    """Arm a fault that is known. Raises ValueError with the known ones."""
+    if order.what not in KINDS:
+        raise ValueError(f"{order.what!r} is no fault; there are {', '.join(sorted(KINDS))}.")
+    options = order.model_extra or {}
+    faults.arm(order.what, order.where, times=order.times, skip=order.skip, **options)
+    return order.model_dump()
+
+
+class Control:
+    """Handlers; what they change is the world's."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[web.RouteDef]:
+        reports = {
+            "assets": self.assets,
+            "folders": self.folders,
+            "messages": self.messages,
+            "requests": self.requests,
+            "faults": self.armed,
+            "switches": self.switches,
+        }
+        return [
+            web.get("/sandbox", self.describe, name="sandbox.describe"),
+            *(
+                web.get(f"/sandbox/{name}", get, name=f"sandbox.{name}")
+                for name, get in gets.items()
+            ),
+            web.get("/sandbox/agent/faults", self.agent_faults, name="sandbox.agent"),
+            web.post("/sandbox/faults", self.arm, name="sandbox.arm"),
+            web.post("/sandbox/reset", self.reset, name="sandbox.reset"),
+        ]
+
+    async def describe(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._world.describe())
+
+    async def assets(self, _request: web.Request) -> web.Response:
+        return web.json_response(report.assets(self._world))
+
+    async def folders(self, _request: web.Request) -> web.Response:
+        return web.json_response(report.folders(self._world))
+
+    async def messages(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._world.messages())
+
+    async def requests(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._world.journal.entries())
+
+    async def armed(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._world.faults.armed())
+
+    async def switches(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._world.switches.model_dump())
+
+    async def arm(self, request: web.Request) -> web.Response:
+        try:
+            order = FaultOrder.model_validate_json(await request.read())
+            return web.json_response(arm(self._world.faults, order), status=201)
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+            return web.json_response({"errors": problems}, status=422)
+        except ValueError as error:
+            return web.json_response({"errors": [{"msg": str(error)}]}, status=422)
+
+    async def reset(self, _request: web.Request) -> web.Response:
+        await self._world.reset()
+        return web.json_response(self._world.describe())
+
+    async def agent_faults(self, request: web.Request) -> web.Response:
+        """The faults for the ngrok agent, handed over once: at its start, or while it runs."""
+        kinds = WHILE_RUNNING if "running" in request.query else AT_START
+        taken = [fault for place in AGENT for fault in self._world.faults.take_all(place, *kinds)]
+        return web.json_response([{"what": fault.what, **fault.options} for fault in taken])

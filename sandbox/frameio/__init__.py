@@ -1,0 +1,1 @@
+"""Frame.io V4 in miniature."""

@@ -1,0 +1,139 @@
+"""Folders: create, find, read, rename, move, delete."""
+
+from __future__ import annotations
+
+from sandbox.frameio import shapes
+from sandbox.frameio.assets import Asset, File, Folder, VersionStack
+from sandbox.frameio.endpoints import Body, Call, Table
+from sandbox.frameio.naming import Name, settled_name
+from sandbox.frameio.paging import page
+from sandbox.frameio.places import ACCOUNT
+from sandbox.frameio.queries import (
+    ASSET_INCLUDES,
+    ASSET_SORTS,
+    FILE_SORTS,
+    FOLDER_INCLUDES,
+    Query,
+)
+from sandbox.rates import DELETIONS, READS, WRITES, Rate
+from sandbox.refusals import Json, Refusal, invalid
+
+folders = Table()
+
+FOLDER = ACCOUNT + "/folders/{folder_id}"
+LISTS = Rate(5, 1)
+UNNAMED = "New Folder"
+
+
+class FolderName(Body):
+    name: Name | None = None
+
+
+class NewParent(Body):
+    parent_id: str | None = None
+
+
+@folders.write("folders.create", "POST", f"{FOLDER}/folders", Rate(3, 1), FolderName, 201)
+async def create_folder(call: Call, data: FolderName) -> Json:
+    parent = call.folder
+    folder = Folder(
+        name=settled_name(call.world, parent, data.name or UNNAMED),
+        project_id=parent.project_id,
+        parent_id=parent.id,
+        creator_id=call.user.id,
+    )
+    call.world.tree.add(folder)
+    call.world.tell("folder.created", folder.id, folder.project_id, call.user)
+    return {"data": shapes.asset(call.world, folder)}
+
+
+@folders.read("folders.show", FOLDER, READS, Query(include=FOLDER_INCLUDES))
+async def show_folder(call: Call) -> Json:
+    return {"data": shapes.asset(call.world, call.folder, call.asked.include)}
+
+
+@folders.read(
+    "folders.list",
+    f"{FOLDER}/folders",
+    LISTS,
+    Query(include=FOLDER_INCLUDES, sort=ASSET_SORTS, page=500),
+)
+async def list_folders(call: Call) -> Json:
+    return _children(call, (Folder,))
+
+
+@folders.read(
+    "folders.files",
+    f"{FOLDER}/files",
+    LISTS,
+    Query(include=ASSET_INCLUDES, sort=FILE_SORTS, page=500),
+)
+async def list_files(call: Call) -> Json:
+    return _children(call, (File,))
+
+
+@folders.read(
+    "version_stacks.list",
+    f"{FOLDER}/version_stacks",
+    LISTS,
+    Query(include=ASSET_INCLUDES, sort=ASSET_SORTS, page=500),
+)
+async def list_stacks(call: Call) -> Json:
+    return _children(call, (VersionStack,))
+
+
+@folders.read(
+    "folders.children",
+    f"{FOLDER}/children",
+    READS,
+    Query(include=ASSET_INCLUDES, sort=ASSET_SORTS, page=500, also=frozenset({"type"})),
+)
+async def list_children(call: Call) -> Json:
+    return _children(call, (File, Folder, VersionStack))
+
+
+def _children(call: Call, kinds: tuple[type[Asset], ...]) -> Json:
+    found = [
+        child
+        for child in call.world.tree.children(call.folder)
+        if isinstance(child, kinds) and child.kind in call.asked.kinds
+    ]
+    include = call.asked.include
+    return page(found, call.asked, call.path, lambda it: shapes.asset(call.world, it, include))
+
+
+@folders.write("folders.update", "PATCH", FOLDER, WRITES, FolderName)
+async def rename_folder(call: Call, data: FolderName) -> Json:
+    folder = call.folder
+    if data.name is not None:
+        folder.name = data.name
+    folder.touch()
+    call.world.tell("folder.updated", folder.id, folder.project_id, call.user)
+    return {"data": shapes.asset(call.world, folder)}
+
+
+@folders.write("folders.move", "PATCH", f"{FOLDER}/move", WRITES, NewParent)
+async def move_folder(call: Call, data: NewParent) -> Json:
+    folder, tree = call.folder, call.world.tree
+    target = call.asset(_named(data), Folder)
+    if folder.parent_id is None:
+        raise Refusal(403)
+    if folder in (target, *tree.folders_above(target)):
+        raise invalid("/data/parent_id", "A folder cannot be moved into itself")
+    tree.move(folder, target)
+    call.world.tell("folder.updated", folder.id, folder.project_id, call.user)
+    return {"data": shapes.asset(call.world, folder)}
+
+
+def _named(data: NewParent) -> str:
+    if data.parent_id is None:
+        raise invalid("/data/parent_id", "Missing field: parent_id")
+    return data.parent_id
+
+
+@folders.delete("folders.delete", FOLDER, DELETIONS)
+async def delete_folder(call: Call) -> None:
+    folder = call.folder
+    if folder.parent_id is None:
+        raise Refusal(403)
+    call.world.remove(folder, call.user)

@@ -1,0 +1,160 @@
+"""How things look in answers: every key the official models require, null where it may be."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from sandbox.frameio.assets import Asset, File, Folder
+from sandbox.frameio.queries import MEDIA_LINKS
+from sandbox.frameio.studio import Project, User, Workspace
+from sandbox.refusals import Json
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+NOTHING: frozenset[str] = frozenset()
+
+
+def stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="microseconds")
+
+
+def user(someone: User) -> Json:
+    return {
+        "id": someone.id,
+        "name": someone.name,
+        "email": someone.email,
+        "avatar_url": None,
+        "active": True,
+        "adobe_user_id": None,
+    }
+
+
+def account(world: World) -> Json:
+    ours = world.studio.account
+    return {
+        "id": ours.id,
+        "display_name": ours.display_name,
+        "roles": ["owner"],
+        "storage_usage": world.stored_bytes(),
+        "storage_limit": None,
+        "image": None,
+        "adobe_id": None,
+        "mounted_storage_enabled": False,
+        "v4_migrated_at": None,
+        "created_at": stamp(ours.created_at),
+        "updated_at": stamp(ours.created_at),
+    }
+
+
+def workspace(world: World, ours: Workspace, include: frozenset[str] = NOTHING) -> Json:
+    shape: Json = {
+        "id": ours.id,
+        "name": ours.name,
+        "account_id": ours.account_id,
+        "image": None,
+        "created_at": stamp(ours.created_at),
+        "updated_at": stamp(ours.created_at),
+    }
+    if "creator" in include:
+        shape["creator"] = user(world.studio.user(ours.creator_id))
+    return shape
+
+
+def project(world: World, ours: Project, include: frozenset[str] = NOTHING) -> Json:
+    shape: Json = {
+        "id": ours.id,
+        "name": ours.name,
+        "workspace_id": ours.workspace_id,
+        "root_folder_id": ours.root_folder_id,
+        "status": "active",
+        "storage": world.stored_bytes(ours.id),
+        "restricted": ours.restricted,
+        "image": None,
+        "adobe_id": None,
+        "view_url": world.project_url(ours.id),
+        "created_at": stamp(ours.created_at),
+        "updated_at": stamp(ours.updated_at),
+    }
+    if "owner" in include:
+        shape["owner"] = user(world.studio.user(ours.owner_id))
+    return shape
+
+
+def asset(world: World, it: Asset, include: frozenset[str] = NOTHING) -> Json:
+    """A folder, file or version stack, with what was asked to be included."""
+    shape = _common(world, it) | _includes(world, it, include)
+    if isinstance(it, Folder):
+        return shape | {"cover_file_id": None, "restricted": it.restricted}
+    if isinstance(it, File):
+        return shape | _file(world, it, include)
+    return shape | {"head_version": asset(world, world.tree.versions(it)[-1], include)}
+
+
+def _common(world: World, it: Asset) -> Json:
+    return {
+        "id": it.id,
+        "name": it.name,
+        "type": it.kind,
+        "parent_id": it.parent_id,
+        "project_id": it.project_id,
+        "view_url": world.view_url(it),
+        "created_at": stamp(it.created_at),
+        "updated_at": stamp(it.updated_at),
+        "adobe_id": None,
+    }
+
+
+def _includes(world: World, it: Asset, include: frozenset[str]) -> Json:
+    shape: Json = {}
+    if "creator" in include:
+        shape["creator"] = user(world.studio.user(it.creator_id))
+    if "project" in include:
+        shape["project"] = project(world, world.studio.projects[it.project_id])
+    if "metadata" in include:
+        shape["metadata"] = []
+    return shape
+
+
+def _file(world: World, it: File, include: frozenset[str]) -> Json:
+    shape: Json = {
+        "file_size": it.file_size,
+        "media_type": it.media_type,
+        "status": it.status,
+        "adobe_version_id": None,
+    }
+    wanted = [link for link in MEDIA_LINKS if f"media_links.{link}" in include]
+    if wanted:
+        shape["media_links"] = media_links(world, it, wanted)
+    return shape
+
+
+def media_links(world: World, it: File, wanted: list[str]) -> Json:
+    """The original from upload on, the others from transcoding on; null before."""
+    return {link: _media_link(world, it, link) for link in wanted}
+
+
+def _media_link(world: World, it: File, link: str) -> Json | None:
+    if it.status == "created" or (link != "original" and it.status != "transcoded"):
+        return None
+    media = f"{world.url}/media/{it.id}"
+    if link == "original":
+        return {"download_url": f"{media}/{quote(it.name, safe='')}", "inline_url": media}
+    if "thumbnail" in link or link == "scrub_sheet":
+        thumbnail = f"{world.url}/thumbnails/{it.id}.png"
+        return {"url": thumbnail, "download_url": thumbnail}
+    return {"url": media, "download_url": media}
+
+
+def status(it: File) -> Json:
+    """The one place that tells of a failed upload."""
+    return {
+        "id": it.id,
+        "filetype": it.media_type or it.guessed_type or "application/octet-stream",
+        "upload_complete": it.status != "created",
+        "upload_failed": it.upload_failed,
+        "uploaded_at": stamp(it.upload_started_at),
+        "upload_completed_at": stamp(it.upload_completed_at),
+    }

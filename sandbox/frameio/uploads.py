@@ -1,0 +1,86 @@
+"""The two ways in: remote_upload, where Frame.io fetches, and local_upload, where parts are PUT."""
+
+from __future__ import annotations
+
+import math
+import mimetypes
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from sandbox.frameio import shapes
+from sandbox.frameio.assets import File, Folder
+from sandbox.frameio.endpoints import Body, Call, Table
+from sandbox.frameio.folders import FOLDER
+from sandbox.frameio.naming import Name, settled_name
+from sandbox.rates import Rate
+from sandbox.refusals import Json, invalid
+
+uploads = Table()
+
+LARGEST = 5 * 10**12
+MOST_PARTS = 10_000
+UPLOADS = Rate(5, 1)
+
+mimetypes.add_type("application/mxf", ".mxf")
+mimetypes.add_type("video/quicktime", ".mov")
+
+
+class RemoteUpload(Body):
+    name: Name
+    source_url: str
+
+
+class LocalUpload(Body):
+    name: Name
+    file_size: Annotated[int, Field(ge=1, le=LARGEST)]
+
+
+@uploads.write(
+    "files.remote_upload", "POST", f"{FOLDER}/files/remote_upload", UPLOADS, RemoteUpload, 202
+)
+async def remote_upload(call: Call, data: RemoteUpload) -> Json:
+    folder = call.folder
+    if urlsplit(data.source_url).scheme not in ("http", "https"):
+        raise invalid("/data/source_url", "Invalid URL")
+    size = await call.world.ingestion.probe(data.source_url)
+    file = _placeholder(call, folder, data.name, size or 0)
+    doomed = call.world.faults.take("files.remote_upload", "upload_failed") is not None
+    call.world.ingestion.start(file, data.source_url, doomed=doomed)
+    status = f"/v4/accounts/{call.ids['account_id']}/files/{file.id}/status"
+    return {"data": shapes.asset(call.world, file), "links": {"status": status}}
+
+
+@uploads.write(
+    "files.local_upload", "POST", f"{FOLDER}/files/local_upload", UPLOADS, LocalUpload, 201
+)
+async def local_upload(call: Call, data: LocalUpload) -> Json:
+    file = _placeholder(call, call.folder, data.name, data.file_size)
+    urls = call.world.parts.open(file, part_sizes(data.file_size, call.world.switches.part_bytes))
+    shape = shapes.asset(call.world, file)
+    return {"data": shape | {"upload_urls": urls}}
+
+
+def part_sizes(file_size: int, largest: int) -> list[int]:
+    """Equal parts but for a byte, the longer ones first: 50,645,990 gives …997, …997, …996."""
+    count = math.ceil(file_size / max(largest, math.ceil(file_size / MOST_PARTS)))
+    size, longer = divmod(file_size, count)
+    return [size + 1] * longer + [size] * (count - longer)
+
+
+def _placeholder(call: Call, folder: Folder, name: str, size: int) -> File:
+    guess = mimetypes.guess_type(name)[0]
+    known = call.world.switches.media_type_at == "creation"
+    file = File(
+        name=settled_name(call.world, folder, name),
+        project_id=folder.project_id,
+        parent_id=folder.id,
+        creator_id=call.user.id,
+        file_size=size,
+        guessed_type=guess,
+        media_type=guess if known else None,
+    )
+    call.world.tree.add(file)
+    call.world.tell("file.created", file.id, file.project_id, call.user)
+    return file

@@ -1,0 +1,1 @@
+"""Adobe IMS in miniature: sign-in, tokens and what they may."""

@@ -1,0 +1,166 @@
+"""What a person sees: the sandbox's front page, a project's tree, a clip that plays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from sandbox import report
+from sandbox.frameio.assets import Asset, File, Folder, VersionStack
+from sandbox.frameio.studio import Project
+from sandbox.thumbnails import thumbnail
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+TEMPLATES = Path(__file__).parent / "templates"
+PLAYABLE = ("video/", "audio/", "image/png", "image/jpeg", "image/gif", "image/webp")
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+MEDIA_HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
+
+
+class Pages:
+    """Handlers of pages and media. Names of clips are hostile: templates escape everything."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._templates = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(default=True, default_for_string=True),
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["size"] = readable_size
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self.front, name="page.front"),
+            web.get("/project/{project_id}/", self.project, name="page.project"),
+            web.get("/project/{project_id}/view/{asset_id}", self.view, name="page.view"),
+            web.get("/media/{asset_id}", self.media, name="page.media"),
+            web.get("/media/{asset_id}/{name}", self.media, name="page.download"),
+            web.get("/thumbnails/{asset_id}.png", self.thumbnail, name="page.thumbnail"),
+            web.get("/s/{share_id}", self.share, name="page.share"),
+            web.get("/signed-in", self.signed_in, name="page.signed"),
+            web.get("/style.css", self.style, name="page.style"),
+        ]
+
+    async def front(self, _request: web.Request) -> web.Response:
+        return self._page(
+            "front.html",
+            addresses=_harmless(self._world.describe()),
+            assets=report.assets(self._world),
+            messages=self._world.messages(),
+            projects=list(self._world.studio.projects.values()),
+        )
+
+    async def project(self, request: web.Request) -> web.Response:
+        return self._page("project.html", **self._tree(self._project(request)))
+
+    async def view(self, request: web.Request) -> web.Response:
+        project = self._project(request)
+        asset = self._asset(request)
+        if isinstance(asset, Folder):
+            raise web.HTTPFound(f"/project/{project.id}/")
+        if isinstance(asset, VersionStack):
+            asset = self._world.tree.versions(asset)[-1]
+        if not isinstance(asset, File) or asset.project_id != project.id:
+            raise web.HTTPNotFound
+        folders = [folder.name for folder in self._world.tree.folders_above(asset)[1:]]
+        return self._page(
+            "view.html",
+            clip=asset,
+            folders=folders,
+            playable=self._playable(asset),
+            versions=self._siblings(asset),
+            **self._tree(project),
+        )
+
+    async def share(self, request: web.Request) -> web.Response:
+        share = self._world.shares.get(request.match_info["share_id"])
+        if share is None:
+            raise web.HTTPNotFound
+        found = [self._world.tree.find(asset_id) for asset_id in share.asset_ids]
+        return self._page("share.html", share=share, assets=[it for it in found if it])
+
+    async def signed_in(self, request: web.Request) -> web.Response:
+        return self._page("signed_in.html", error=request.query.get("error"))
+
+    async def style(self, _request: web.Request) -> web.Response:
+        text = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+        return web.Response(text=text, content_type="text/css")
+
+    async def media(self, request: web.Request) -> web.StreamResponse:
+        """The stored bytes, with Range; what a browser could run goes out as a download."""
+        asset = self._asset(request)
+        path = self._world.blobs.path(asset.id)
+        if not isinstance(asset, File) or not path.exists():
+            raise web.HTTPNotFound
+        playable = self._playable(asset) and "name" not in request.match_info
+        kind = asset.media_type if playable and asset.media_type else "application/octet-stream"
+        return web.FileResponse(path, headers=MEDIA_HEADERS | {"Content-Type": kind})
+
+    async def thumbnail(self, request: web.Request) -> web.Response:
+        asset_id = self._asset(request).id
+        return web.Response(body=thumbnail(asset_id), content_type="image/png")
+
+    def _page(self, template: str, **facts: Any) -> web.Response:
+        text = self._templates.get_template(template).render(facts)
+        return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
+
+    def _project(self, request: web.Request) -> Project:
+        project = self._world.studio.projects.get(request.match_info["project_id"])
+        if project is None:
+            raise web.HTTPNotFound
+        return project
+
+    def _asset(self, request: web.Request) -> Asset:
+        asset = self._world.tree.find(request.match_info["asset_id"])
+        if asset is None:
+            raise web.HTTPNotFound
+        return asset
+
+    def _playable(self, file: File) -> bool:
+        kind = file.media_type or ""
+        return kind.startswith(PLAYABLE) and self._world.blobs.path(file.id).exists()
+
+    def _siblings(self, file: File) -> list[File]:
+        """All versions of the stack, newest first; none for a file on no stack."""
+        parent = self._world.tree.parent(file)
+        stacked = isinstance(parent, VersionStack)
+        return self._world.tree.versions(parent)[::-1] if parent and stacked else []
+
+    def _tree(self, project: Project) -> dict[str, Any]:
+        tree = self._world.tree
+        root = tree.find(project.root_folder_id)
+        return {
+            "project": project,
+            "children": lambda asset: sorted(tree.children(asset), key=_reading_order),
+            "root": root,
+        }
+
+
+def _reading_order(asset: Asset) -> tuple[bool, str]:
+    return asset.kind != "folder", asset.name.casefold()
+
+
+def _harmless(description: dict[str, Any]) -> dict[str, Any]:
+    secrets = ("client_secret", "ngrok_authtoken", "discord_webhook_url")
+    return {key: value for key, value in description.items() if key not in secrets}
+
+
+def readable_size(size: int) -> str:
+    """Decimal units, as Frame.io shows sizes."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

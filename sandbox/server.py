@@ -1,0 +1,114 @@
+"""All services behind one port, with faults and the journal around them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from sandbox.control import Control
+from sandbox.dialects import refuse
+from sandbox.frameio.api import add_api
+from sandbox.frameio.gate import add_headers
+from sandbox.ims.routes import ImsRoutes
+from sandbox.pages import Pages
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+LARGEST_BODY = 64 << 20
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+UNLOGGED = ("sandbox.", "page.")
+
+
+def application(world: World) -> web.Application:
+    """The whole world as one aiohttp application."""
+    app = web.Application(
+        middlewares=[_journal(world), _faults(world)], client_max_size=LARGEST_BODY
+    )
+    add_api(world, app)
+    for service in (ImsRoutes(world), world.parts, Control(world), Pages(world)):
+        app.router.add_routes(service.routes())
+
+    async def dress(request: web.Request, answer: web.StreamResponse) -> None:
+        if request.path.startswith("/v4/"):
+            await add_headers(world, request, answer)
+
+    app.on_response_prepare.append(dress)
+    return app
+
+
+def operation(request: web.Request) -> str:
+    """The name of the operation a request is for, as faults and the journal use it."""
+    name = request.match_info.route.name
+    return name.partition(":")[0] if name else f"{request.method} {request.path}"
+
+
+def _journal(world: World) -> Middleware:
+    @web.middleware
+    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+        op, began = operation(request), time.time()
+        status: int | None = None
+        try:
+            answer = await handler(request)
+            transport = request.transport
+            status = None if transport is None or transport.is_closing() else answer.status
+            return answer
+        except web.HTTPException as refused:
+            status = refused.status
+            raise
+        finally:
+            if not op.startswith(UNLOGGED):
+                world.journal.note(request, op, status, began)
+
+    return note
+
+
+def _faults(world: World) -> Middleware:
+    @web.middleware
+    async def strike(request: web.Request, handler: Handler) -> web.StreamResponse:
+        op = operation(request)
+        if op.startswith(UNLOGGED):
+            return await handler(request)
+        return await _before(world, op, request) or await _after(world, op, request, handler)
+
+    return strike
+
+
+async def _before(world: World, op: str, request: web.Request) -> web.Response | None:
+    """What goes wrong before the operation has any effect."""
+    faults = world.faults
+    if delay := faults.take(op, "delay"):
+        await asyncio.sleep(float(delay.options.get("seconds", 1)))
+    if faults.take(op, "token_expiry"):
+        world.ims.expire_access()
+    if faults.take(op, "reset"):
+        return _cut(request)
+    fault = faults.take(op, "status", "rate_limited")
+    return None if fault is None else refuse(world, request, op, fault)
+
+
+async def _after(
+    world: World, op: str, request: web.Request, handler: Handler
+) -> web.StreamResponse:
+    """Let the operation happen; the answer may get lost, or be another one by option `code`."""
+    answer = await handler(request)
+    lost = world.faults.take(op, "lost_answer")
+    if lost is None:
+        return answer
+    return refuse(world, request, op, lost) if "code" in lost.options else _cut(request)
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Cut the connection so that the client sees a reset and no answer."""
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        transport.abort()
+    return web.Response()

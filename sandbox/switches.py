@@ -1,0 +1,85 @@
+"""How this world behaves where the real one is not known, or where a test wants it otherwise."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sandbox.fetching import FetchStyle
+
+DAY = 24 * 3600
+
+
+class Switches(BaseModel):
+    """Every switch, its default and what it stands for. Times in seconds, sizes in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fetch_style: FetchStyle = Field("get", description="How remote_upload reads the source URL.")
+    fetch_attempts: int = Field(3, ge=1, description="Tries of one request before it fails.")
+    fetch_pause: float = Field(0.1, ge=0, description="Wait between two tries.")
+    fetch_idle_timeout: float = Field(30, gt=0, description="Longest silence of the source.")
+    fetch_rate: int = Field(4 << 20, gt=0, description="Bytes a second of fetch_style slow.")
+    fetch_user_agent: str = Field("sandbox-fetcher/1.0", description="User agent of the fetcher.")
+    fetch_delay: float = Field(0, ge=0, description="Wait between the 202 and the first request.")
+    probe: Literal["none", "head"] = Field(
+        "none", description="Whether remote_upload asks HEAD first and answers with the true size."
+    )
+    size_limit: int = Field(50 * 10**9, gt=0, description="Largest remote_upload.")
+    too_big: Literal["fail", "refuse"] = Field(
+        "fail", description="Whether a file over size_limit ends as upload_failed or as 422."
+    )
+    transcodes: bool = Field(True, description="False: files stay at status uploaded.")
+    transcode_seconds: float = Field(0.05, ge=0, description="From uploaded to transcoded.")
+    media_type_at: Literal["upload", "creation"] = Field(
+        "upload", description="When media_type stops being null: two generations of the API."
+    )
+    duplicate_names: Literal["allow", "refuse", "rename"] = Field(
+        "allow", description="What a second child of one name meets: nothing, 409, or ' (1)'."
+    )
+    stack_of_one: Literal["dissolve", "keep"] = Field(
+        "dissolve", description="What a version stack with one version left becomes."
+    )
+    keep_bytes: bool = Field(True, description="False: stored bytes are hashed, then dropped.")
+
+    part_bytes: int = Field(20 << 20, gt=0, description="Parts of local_upload are at most this.")
+    part_url_seconds: int = Field(DAY, ge=0, description="How long a part's URL is valid.")
+    signed_content_type: Literal["always", "never"] = Field(
+        "always", description="Whether a part's signature covers Content-Type."
+    )
+
+    rate_limits: bool = Field(True, description="False: the headers stay, nobody gets 429.")
+    rate_scale: float = Field(1, gt=0, description="Windows are this many times shorter.")
+    strict_query: bool = Field(True, description="Whether an unknown query parameter is 422.")
+    gateway_body: Literal["html", "json"] = Field(
+        "html", description="What a 502, 503 or 504 carries."
+    )
+    latency: float = Field(0, ge=0, description="Added to each API answer.")
+
+    token_seconds: int = Field(86399, ge=1, description="Life of an access token.")
+    refresh_seconds: int = Field(14 * DAY, ge=0, description="Life of a refresh token.")
+    refresh_rotation: Literal["strict", "lenient"] = Field(
+        "strict", description="Whether a used refresh token is dead at once."
+    )
+    refresh_for_public: bool = Field(True, description="Whether PKCE clients get refresh tokens.")
+    offline_access: bool = Field(True, description="Whether the credentials may have them at all.")
+    code_seconds: int = Field(300, ge=0, description="Life of an authorization code.")
+    consent: Literal["given", "denied", "signed_out"] = Field(
+        "given", description="What the person at the sign-in page does."
+    )
+
+    webhook_attempts: int = Field(5, ge=1, description="Deliveries of one event before it is lost.")
+    webhook_backoff: float = Field(15, ge=0, description="First wait; it doubles, with jitter.")
+    webhook_timeout: float = Field(5, gt=0, description="A slower receiver counts as failed.")
+
+    project_name: str = Field("UNDLM", min_length=1, description="The project there at the start.")
+    view_base: str = Field("", description="Start of every view_url; empty: the sandbox itself.")
+
+    def with_setting(self, setting: str) -> Switches:
+        """The same with one `name=value` changed. Raises ValueError with a plain reason."""
+        name, equals, value = setting.partition("=")
+        if not equals or name not in type(self).model_fields:
+            known = ", ".join(sorted(type(self).model_fields))
+            raise ValueError(f"{setting!r} is no switch; there are {known}.")
+        return type(self).model_validate({**self.model_dump(), name: value})

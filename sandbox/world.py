@@ -1,0 +1,130 @@
+"""The state of the world: one studio, its assets, its tokens, and what happened so far."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.blobs import Blobs
+from sandbox.faults import Faults
+from sandbox.frameio.api import endpoints
+from sandbox.frameio.assets import Asset, File, Tree, VersionStack
+from sandbox.frameio.shares import Share
+from sandbox.frameio.studio import Studio, User
+from sandbox.ims.credentials import confidential, public
+from sandbox.ims.tokens import Ims
+from sandbox.ingestion import Ingestion
+from sandbox.journal import Journal
+from sandbox.parts import Parts
+from sandbox.rates import Buckets
+from sandbox.switches import Switches
+
+NGROK_AGENT = "ngrok"
+
+
+class World:
+    """All parts of the sandbox. Used from one event loop only; the faults from anywhere."""
+
+    def __init__(self, switches: Switches, folder: Path, url: str) -> None:
+        self.switches = switches
+        self.folder = folder
+        self.url = url
+        self.faults = Faults()
+        self.journal = Journal()
+        self.tree = Tree()
+        self.studio = Studio(switches.project_name)
+        self.studio.settle(self.tree)
+        self.ims = Ims(self.studio, switches)
+        self.confidential = self.ims.register(confidential(url))
+        self.public = self.ims.register(public(url))
+        self.rates = Buckets(enforced=switches.rate_limits, scale=switches.rate_scale)
+        self.blobs = Blobs(folder / "blobs", keep=switches.keep_bytes)
+        self.ingestion = Ingestion(self)
+        self.parts = Parts(self)
+        self.shares: dict[str, Share] = {}
+        self.endpoints = {endpoint.where: endpoint for endpoint in endpoints()}
+        self.ngrok_authtoken = "sandbox_" + secrets.token_urlsafe(24)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+    def view_url(self, asset: Asset) -> str:
+        return f"{self.project_url(asset.project_id)}view/{asset.id}"
+
+    def project_url(self, project_id: str) -> str:
+        base = (self.switches.view_base or self.url).rstrip("/")
+        return f"{base}/project/{project_id}/"
+
+    def stored_bytes(self, project_id: str | None = None) -> int:
+        """All of the account's, or those of one project."""
+        return sum(
+            asset.file_size
+            for asset in self.tree
+            if isinstance(asset, File) and project_id in (None, asset.project_id)
+        )
+
+    def tell(self, event: str, resource_id: str, project_id: str, user: User) -> None:
+        """Something happened that webhooks may want to know."""
+
+    def remove(self, asset: Asset, user: User) -> None:
+        """Delete an asset with all below it, and mend the stack it may have left."""
+        parent = self.tree.parent(asset)
+        for gone in self.tree.delete(asset):
+            self.ingestion.stop(gone.id)
+            self.parts.forget(gone.id)
+            self.blobs.drop(gone.id)
+            if not isinstance(gone, VersionStack):
+                self.tell(f"{gone.kind}.deleted", gone.id, gone.project_id, user)
+        self.settle_stack(parent)
+
+    def settle_stack(self, stack: Asset | None) -> None:
+        """A stack without versions is gone; one with a single version dissolves, by switch."""
+        if not isinstance(stack, VersionStack):
+            return
+        versions = self.tree.versions(stack)
+        if not versions:
+            self.tree.delete(stack)
+        elif len(versions) == 1 and self.switches.stack_of_one == "dissolve":
+            self.tree.put_in_place_of(versions[0], stack)
+        else:
+            stack.name = versions[-1].name
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What Discord shows."""
+        return []
+
+    async def reset(self) -> None:
+        """As at the start: no assets, messages, requests or faults. Ids and tokens stay good."""
+        await self.ingestion.close()
+        self.parts.clear()
+        self.blobs.clear()
+        self.faults.clear()
+        self.rates.clear()
+        self.tree.clear()
+        self.studio.settle(self.tree)
+        self.shares.clear()
+        self.journal.clear()
+
+    async def close(self) -> None:
+        await self.ingestion.close()
+
+    def describe(self) -> dict[str, Any]:
+        """Addresses and ids, as `python -m sandbox --json` prints them."""
+        project = self.studio.first_project
+        return {
+            "url": self.url,
+            "account_id": self.studio.account.id,
+            "workspace_id": self.studio.workspace.id,
+            "project_id": project.id,
+            "project_name": project.name,
+            "root_folder_id": project.root_folder_id,
+            "client_id": self.confidential.id,
+            "client_secret": self.confidential.secret,
+            "public_client_id": self.public.id,
+            "discord_webhook_url": "",
+            "ngrok_path": str(self.folder / NGROK_AGENT),
+            "ngrok_authtoken": self.ngrok_authtoken,
+        }
