@@ -79,7 +79,7 @@ class Control:
             web.get("/sandbox", self.describe, name="sandbox.describe"),
             *(
                 web.get(f"/sandbox/{name}", get, name=f"sandbox.{name}")
-                for name, get in gets.items()
+                for name, get in reports.items()
             ),
             web.get("/sandbox/agent/faults", self.agent_faults, name="sandbox.agent"),
             web.post("/sandbox/faults", self.arm, name="sandbox.arm"),
