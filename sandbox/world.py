@@ -8,11 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.blobs import Blobs
+from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.frameio.api import endpoints
 from sandbox.frameio.assets import Asset, File, Tree, VersionStack
+from sandbox.frameio.comments import Comment
 from sandbox.frameio.shares import Share
 from sandbox.frameio.studio import Studio, User
+from sandbox.frameio.webhooks import Webhook
 from sandbox.ims.credentials import confidential, public
 from sandbox.ims.tokens import Ims
 from sandbox.ingestion import Ingestion
@@ -44,6 +47,9 @@ class World:
         self.ingestion = Ingestion(self)
         self.parts = Parts(self)
         self.shares: dict[str, Share] = {}
+        self.comments: list[Comment] = []
+        self.webhooks: dict[str, Webhook] = {}
+        self.deliveries = Deliveries(self)
         self.endpoints = {endpoint.where: endpoint for endpoint in endpoints()}
         self.ngrok_authtoken = "sandbox_" + secrets.token_urlsafe(24)
 
@@ -68,6 +74,17 @@ class World:
 
     def tell(self, event: str, resource_id: str, project_id: str, user: User) -> None:
         """Something happened that webhooks may want to know."""
+        self.deliveries.announce(
+            event,
+            {
+                "type": event,
+                "resource": {"id": resource_id, "type": event.partition(".")[0]},
+                "account": {"id": self.studio.account.id},
+                "workspace": {"id": self.studio.workspace.id},
+                "project": {"id": project_id},
+                "user": {"id": user.id},
+            },
+        )
 
     def remove(self, asset: Asset, user: User) -> None:
         """Delete an asset with all below it, and mend the stack it may have left."""
@@ -98,7 +115,7 @@ class World:
 
     async def reset(self) -> None:
         """As at the start: no assets, messages, requests or faults. Ids and tokens stay good."""
-        await self.ingestion.close()
+        await self.close()
         self.parts.clear()
         self.blobs.clear()
         self.faults.clear()
@@ -106,10 +123,14 @@ class World:
         self.tree.clear()
         self.studio.settle(self.tree)
         self.shares.clear()
+        self.comments.clear()
+        self.webhooks.clear()
         self.journal.clear()
 
     async def close(self) -> None:
+        """Stop what is under way: fetches, timers, deliveries."""
         await self.ingestion.close()
+        await self.deliveries.close()
 
     def describe(self) -> dict[str, Any]:
         """Addresses and ids, as `python -m sandbox --json` prints them."""

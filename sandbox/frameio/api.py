@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from sandbox.frameio.comments import comments
 from sandbox.frameio.endpoints import Endpoint
 from sandbox.frameio.files import files
 from sandbox.frameio.folders import folders
@@ -14,12 +15,13 @@ from sandbox.frameio.places import places
 from sandbox.frameio.shares import shares
 from sandbox.frameio.uploads import uploads
 from sandbox.frameio.version_stacks import version_stacks
+from sandbox.frameio.webhooks import webhooks
 from sandbox.refusals import not_found
 
 if TYPE_CHECKING:
     from sandbox.world import World
 
-TABLES = (places, folders, files, uploads, version_stacks, shares)
+TABLES = (places, folders, files, uploads, version_stacks, shares, comments, webhooks)
 
 
 def endpoints() -> list[Endpoint]:
