@@ -44,12 +44,20 @@ class Outlet:
     """
 
     def __init__(
-        self, provider: TunnelProvider, *, port: int = 0, limits: Limits | None = None
+        self,
+        provider: TunnelProvider,
+        *,
+        port: int = 0,
+        limits: Limits | None = None,
+        patience: float = 20.0,
     ) -> None:
-        """`port` of the media server on loopback; 0 takes a free one."""
+        """`port` of the media server on loopback, 0 for a free one; `patience` in seconds with a
+        public address that does not answer yet.
+        """
         self._provider = provider
         self._port = port
         self._limits = limits
+        self._patience = patience
         self._changing = asyncio.Lock()
         self._users = 0
         self._live: _Live | None = None
@@ -81,7 +89,8 @@ class Outlet:
             try:
                 exposed = _Exposed(file, await live.line.tunnel())
                 exposure = _exposure(exposed, media)
-                self._tell((await probe(exposure.url, media.size)).warning)
+                probed = await probe(exposure.url, media.size, patience=self._patience)
+                self._tell(probed.warning)
                 file.forget_visits()
                 self._exposed[file.id] = exposed
                 yield exposure
