@@ -12,7 +12,6 @@ MAX_BYTES = 255
 FINAL_VERSION = 1_000_000_000
 """A version of letters only (`vDEF`) is final: later than any number."""
 
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _PLAIN_VERSION = re.compile(r"[ ._-]([vV](?:[0-9]{1,8}|DEF))\Z")
 
 
@@ -59,7 +58,7 @@ def split_version(file_name: str) -> tuple[str, str | None]:
 def shown(text: str, limit: int = 80) -> str:
     """The text quoted for a person: what cannot be seen is spelled out, what is long is cut."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    seen = (c if unicodedata.category(c) not in _UNSEEN else f"\\u{ord(c):04x}" for c in cut)
+    seen = (c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut)
     return f"“{''.join(seen)}”"
 
 
@@ -71,6 +70,6 @@ def _problem(name: str) -> str | None:
         return f"is longer than {MAX_BYTES} bytes"
     if "/" in name or "\\" in name:
         return "holds a path separator"
-    if any(unicodedata.category(char) in _UNSEEN for char in name):
+    if any(not char.isprintable() and unicodedata.category(char) != "Zs" for char in name):
         return "holds characters that cannot be seen"
     return "begins with a dot" if name.startswith(".") else None

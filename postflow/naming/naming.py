@@ -164,7 +164,7 @@ def _shot_by_hand(name: str, given: Values, root: tuple[str, ...]) -> Shot:
         version=version,
         version_number=version_number(version),
         folder=_folder_by_hand(given, given, root),
-        stack=stem,
+        stack=safe_part(stem, "stack"),
     )
 
 

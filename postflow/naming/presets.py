@@ -83,7 +83,7 @@ def undlm_rules(root: str, titles: dict[str, str] | None = None) -> tuple[NameRu
                 "shot": _SHOT_NUMBER,
                 "sequence": r"SC(?!00)\d{2}",
                 "cut": r"\d{3}",
-                "version": r"v(?!0{1,3}\.)\d{1,3}|vDEF",
+                "version": r"v(?=\d{0,2}[1-9])\d{1,3}|vDEF",
             },
             folder=of_shot,
             stack=shot_stack,
