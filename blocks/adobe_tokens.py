@@ -57,10 +57,10 @@ class AdobeTokens(Block):
         description="Web App and Server-to-Server only. POSTFLOW_ADOBE_CLIENT_SECRET overrides it.",
     )
     redirect_uri: str = Field(
-        default="https://localhost:8914/callback",
+        default="https://localhost:8765/callback",
         title="Redirect URI",
         description="Exactly as registered with Adobe. HTTPS even on localhost.",
-        examples=["https://localhost:8914/callback"],
+        examples=["https://localhost:8765/callback"],
     )
     ims_url: str = Field(
         default="https://ims-na1.adobelogin.com",
@@ -70,10 +70,12 @@ class AdobeTokens(Block):
     access_token: SecretStr | None = Field(default=None, description="Set by PostFlow.")
     refresh_token: SecretStr | None = Field(default=None, description="Set by PostFlow.")
     expires_at: datetime | None = Field(default=None, description="Set by PostFlow.")
-    scopes: list[str] = Field(default_factory=list, description="Set by PostFlow: what was granted.")
+    scopes: list[str] = Field(
+        default_factory=list, description="Set by PostFlow: what was granted."
+    )
 
     def get_credential(self) -> Credential:
-        """What Adobe knows of us, the environment's secret first. Raises Fatal `adobe.credential`."""
+        """What Adobe knows of us, the environment's secret first. Raises Fatal."""
         if self.kind == "native":
             return NativeCredential(client_id=self.client_id)
         secret = secret_from_environment("POSTFLOW_ADOBE_CLIENT_SECRET") or self.client_secret
@@ -83,8 +85,8 @@ class AdobeTokens(Block):
                 hint="Set it in the AdobeTokens block or in POSTFLOW_ADOBE_CLIENT_SECRET.",
                 code="adobe.credential",
             )
-        kinds = {"web": WebCredential, "service": ServiceCredential}
-        return kinds[self.kind](client_id=self.client_id, client_secret=secret)
+        kind = WebCredential if self.kind == "web" else ServiceCredential
+        return kind(client_id=self.client_id, client_secret=secret)
 
     def get_tokens(self) -> Tokens | None:
         """The pair as last saved; None before the first sign-in."""
@@ -115,18 +117,19 @@ class AdobeTokens(Block):
 
 
 class BlockTokenStore:
-    """A token pair kept in the AdobeTokens block of that name, which a person may edit meanwhile."""
+    """A token pair kept in the AdobeTokens block of that name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     async def load(self) -> Tokens | None:
-        return (await AdobeTokens.aload(self._name)).get_tokens()
+        block: AdobeTokens = await AdobeTokens.aload(self._name)
+        return block.get_tokens()
 
     async def save(self, tokens: Tokens) -> None:
-        block = await AdobeTokens.aload(self._name)
+        block: AdobeTokens = await AdobeTokens.aload(self._name)
         block.access_token = tokens.access_token
         block.refresh_token = tokens.refresh_token
         block.expires_at = tokens.expires_at
         block.scopes = list(tokens.scopes)
-        await block.save(self._name, overwrite=True)
+        await block.asave(self._name, overwrite=True)

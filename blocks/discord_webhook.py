@@ -35,6 +35,4 @@ class DiscordWebhook(Block):
     )
 
     def get_client(self) -> DiscordClient:
-        return DiscordClient(
-            secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL") or self.url
-        )
+        return DiscordClient(secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL") or self.url)

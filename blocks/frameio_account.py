@@ -21,9 +21,7 @@ class FrameioAccount(Block):
     _block_type_slug: ClassVar[str] = "postflow-frameio-account"
     _description: ClassVar[str] = "The Frame.io V4 account and project that PostFlow delivers to."
 
-    project: str = Field(
-        description="Name or id of the Frame.io project.", examples=["UNDERLAMES"]
-    )
+    project: str = Field(description="Name or id of the Frame.io project.", examples=["UNDERLAMES"])
     account: str | None = Field(
         default=None, description="Name or id of the account; needed when you are in several."
     )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xxhash
 from pydantic import SecretStr
 
 from postflow.discord import DiscordClient
+from postflow.errors import PostFlowError
 from postflow.frameio import FrameioClient
-from postflow.models import MediaFile
+from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
 from postflow.patience import Patience
-from postflow.places import state_dir
+from postflow.places import lock_dir
 
 from .studio import Studio, load_studio
 
@@ -38,6 +39,18 @@ class OpenStudio:
     outlet: Outlet
     discord: DiscordClient | None
     progress: ClipProgress | None
+    projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
+
+    async def find_project(self, name_or_id: str) -> Project:
+        """Looked up once; a failed look-up is not remembered."""
+        if name_or_id not in self.projects:
+            looking = self.frameio.find_project(name_or_id, self.account, self.workspace)
+            self.projects[name_or_id] = asyncio.ensure_future(looking)
+        try:
+            return await asyncio.shield(self.projects[name_or_id])
+        except PostFlowError:
+            self.projects.pop(name_or_id, None)
+            raise
 
 
 @dataclass
@@ -87,27 +100,33 @@ async def _open(
     discord_webhook: SecretStr | None,
     progress: ClipProgress | None,
 ) -> OpenStudio:
-    naming = studio.get_naming()
-    frameio = await stack.enter_async_context(
-        FrameioClient(
-            studio.adobe.get_token_source(),
-            base_url=studio.frameio.base_url,
-            lock_dir=state_dir() / "locks",
-        )
-    )
     return OpenStudio(
         name=name,
         scope=_scope(studio),
         project=studio.frameio.project,
         account=studio.frameio.account,
         workspace=studio.frameio.workspace,
-        naming=naming,
+        naming=studio.get_naming(),
         patience=studio.patience,
-        frameio=frameio,
-        outlet=Outlet(studio.tunnel.get_provider(), port=studio.tunnel.port),
+        frameio=await stack.enter_async_context(get_frameio_client(studio)),
+        outlet=get_outlet(studio),
         discord=await _open_discord(stack, studio, discord_webhook),
         progress=progress,
     )
+
+
+def get_frameio_client(studio: Studio) -> FrameioClient:
+    """The client of the studio's account; open it with `async with`."""
+    return FrameioClient(
+        studio.adobe.get_token_source(),
+        base_url=studio.frameio.base_url,
+        lock_dir=lock_dir(),
+    )
+
+
+def get_outlet(studio: Studio) -> Outlet:
+    """The studio's outlet, not open yet."""
+    return Outlet(studio.tunnel.get_provider(), port=studio.tunnel.port)
 
 
 async def _open_discord(
@@ -124,5 +143,5 @@ def _scope(studio: Studio) -> str:
     """Cached results of one account are never taken for another's."""
     account = studio.frameio
     parts = [account.base_url, account.account or "", account.workspace or "", account.project]
-    parts += [studio.naming, repr(studio.rules), studio.adobe.client_id]
+    parts += [studio.naming, repr(studio.rules), studio.adobe.client_id, repr(studio.discord)]
     return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())

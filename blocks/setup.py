@@ -65,7 +65,7 @@ def read_studio_file(path: Path) -> StudioFile:
 async def register_blocks() -> None:
     """Make the block types known to the Prefect server, so that its UI can edit them."""
     for block in BLOCKS:
-        await block.register_type_and_schema()
+        await block.aregister_type_and_schema()
 
 
 async def save_studio(file: StudioFile) -> Studio:
@@ -79,7 +79,7 @@ async def save_studio(file: StudioFile) -> Studio:
     discord = _block(DiscordWebhook, file.discord, "discord") if file.discord else None
     for part in (frameio, adobe, tunnel, discord):
         if part is not None:
-            await part.save(name, overwrite=True)
+            await part.asave(name, overwrite=True)
     section = file.studio
     studio = Studio(
         frameio=frameio,
@@ -91,7 +91,7 @@ async def save_studio(file: StudioFile) -> Studio:
         patience=section.patience,
     )
     studio.get_naming()
-    await studio.save(name, overwrite=True)
+    await studio.asave(name, overwrite=True)
     return studio
 
 
@@ -107,7 +107,7 @@ def _block(kind: type[B], table: dict[str, Any], section: str) -> B:
 
 async def _keep_sign_in(adobe: AdobeTokens, name: str) -> None:
     try:
-        saved = await AdobeTokens.aload(name)
+        saved: AdobeTokens = await AdobeTokens.aload(name)
     except ValueError:
         return
     if saved.client_id == adobe.client_id and adobe.access_token is None:

@@ -17,6 +17,7 @@ from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
 from tasks.announce import announce, announce_departure, announce_failure
 from tasks.identify import identify
 from tasks.place import place
+from tasks.run_logs import show_in_ui
 from tasks.slip import leave_slip
 from tasks.transfer import transfer
 
@@ -44,15 +45,22 @@ async def deliver(
         scene: Sequence or scene, where the file's name does not say it right.
         shot: Shot, likewise.
     """
+    show_in_ui()
     started = datetime.now(tz=UTC)
     async with open_studio(studio) as live:
+        project = project or live.project
         media = await look_at(path)
         clip = await identify(live, media, scene=scene, shot=shot)
-        message_id = await _courtesy(announce_departure(live, media, clip))
+        log.info("%s goes to %s in %s.", media.name, "/".join(clip.folder), project)
+        message_id = await _courtesy(announce_departure(live, media, clip, project=project))
         try:
-            folder, arrival = await _into_frameio(live, media, clip, project or live.project)
+            folder, arrival = await _into_frameio(
+                live, media, clip, project=project, started=started
+            )
         except PostFlowError as error:
-            await _courtesy(announce_failure(live, media, clip, error, message_id=message_id))
+            await _courtesy(
+                announce_failure(live, media, clip, error, project=project, message_id=message_id)
+            )
             raise
         delivery = Delivery(
             media=arrival.media,
@@ -64,33 +72,34 @@ async def deliver(
             finished=datetime.now(tz=UTC),
             message_id=message_id,
         )
-        await _courtesy(announce(live, delivery, message_id=message_id))
+        await _courtesy(announce(live, delivery, project=project, message_id=message_id))
     await leave_slip(delivery)
+    seconds = (delivery.finished - delivery.started).total_seconds()
+    log.info("%s is delivered, after %.0f s: %s", media.name, seconds, delivery.view_url)
     return delivery
 
 
 async def _into_frameio(
-    live: OpenStudio, media: MediaFile, clip: Shot, project: str
+    live: OpenStudio, media: MediaFile, clip: Shot, *, project: str, started: datetime
 ) -> tuple[Folder, Arrival]:
     folder = await place(live, clip, project=project)
     try:
-        return folder, await _transfer_or_confirm(live, media, folder)
+        arrival = await transfer(live, media, folder)
+        if arrival.at < started:
+            arrival = await _confirmed(live, arrival)
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise
         log.warning("What was cached for %s is gone from Frame.io; starting afresh.", media.name)
         folder = await place.with_options(refresh_cache=True)(live, clip, project=project)
-        return folder, await transfer.with_options(refresh_cache=True)(live, media, folder)
+        arrival = await transfer.with_options(refresh_cache=True)(live, media, folder)
+    return folder, arrival
 
 
-async def _transfer_or_confirm(live: OpenStudio, media: MediaFile, folder: Folder) -> Arrival:
+async def _confirmed(live: OpenStudio, arrival: Arrival) -> Arrival:
     """A cached arrival is a memory: Frame.io is asked whether the file is still there."""
-    state = await transfer(live, media, folder, return_state=True)
-    arrival = await state.aresult()
-    if state.name == "Cached":
-        remote = await live.frameio.file(arrival.remote.account_id, arrival.remote.id)
-        return arrival.model_copy(update={"remote": remote})
-    return arrival
+    remote = await live.frameio.file(arrival.remote.account_id, arrival.remote.id)
+    return arrival.model_copy(update={"remote": remote, "adopted": True})
 
 
 async def _courtesy(telling: Awaitable[str | None]) -> str | None:

@@ -1,4 +1,4 @@
-"""Proof of arrival: Frame.io says complete, the size is equal, every byte left us, nothing changed."""
+"""Proof of arrival: Frame.io says complete, sizes are equal, every byte left us, unchanged."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def _until_complete(
                 hint="It is asked again. If it keeps failing, run `postflow check`.",
                 code="frameio.upload_failed",
             )
-        await outlet.check()
+        await outlet.check(exposure)
         if served.bytes_sent != sent:
             moved_at, sent = time.monotonic(), served.bytes_sent
         if time.monotonic() - moved_at > patience.stall:

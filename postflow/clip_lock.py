@@ -18,7 +18,6 @@ async def clip_lock(
     lock_dir: Path, folder: Folder, media: MediaFile, *, timeout: float
 ) -> AsyncIterator[None]:
     """Held across processes for a name in a folder. Raises Retry after `timeout` seconds."""
-    lock_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = xxhash.xxh3_64_hexdigest(f"{folder.id}\0{media.name}".encode())
     lock = AsyncFileLock(lock_dir / f"clip-{key}.lock", timeout=timeout)
     try:

@@ -119,11 +119,12 @@ class RemoteFile(Moment):
 
 
 class Arrival(Moment):
-    """A file that is whole in Frame.io. `adopted`: it was there before we asked."""
+    """A file that was whole in Frame.io `at` a time. `adopted`: it was there before we asked."""
 
     media: MediaFile
     remote: RemoteFile
     adopted: bool
+    at: datetime
 
 
 class Delivery(Moment):

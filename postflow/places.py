@@ -9,8 +9,15 @@ import platformdirs
 
 
 def state_dir() -> Path:
-    """The private folder (0700) for locks, pid files and the ledger; `POSTFLOW_STATE_DIR` moves it."""
+    """The private folder (0700) for locks and pid files; `POSTFLOW_STATE_DIR` moves it."""
     given = os.environ.get("POSTFLOW_STATE_DIR")
     path = Path(given) if given else platformdirs.user_state_path("postflow")
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def lock_dir() -> Path:
+    """Where the processes of this machine lock each other out."""
+    path = state_dir() / "locks"
+    path.mkdir(exist_ok=True, mode=0o700)
     return path

@@ -15,17 +15,19 @@ from .stage import stage
 
 
 @stage("announce departure", subject=lambda given: given["media"].revision)
-async def announce_departure(live: OpenStudio, media: MediaFile, shot: Shot) -> str | None:
+async def announce_departure(
+    live: OpenStudio, media: MediaFile, shot: Shot, *, project: str
+) -> str | None:
     """The id of the message "on its way"; None without Discord."""
-    return await _tell(live.discord, on_its_way_card(media, shot, project=live.project), None)
+    return await _tell(live.discord, on_its_way_card(media, shot, project=project), None)
 
 
 @stage("announce", subject=lambda given: given["delivery"].file_id)
 async def announce(
-    live: OpenStudio, delivery: Delivery, *, message_id: str | None
+    live: OpenStudio, delivery: Delivery, *, project: str, message_id: str | None
 ) -> str | None:
     """The message now says "ready", with the link."""
-    return await _tell(live.discord, ready_card(delivery, project=live.project), message_id)
+    return await _tell(live.discord, ready_card(delivery, project=project), message_id)
 
 
 @task(name="announce failure", task_run_name="announce failure", cache_policy=NO_CACHE)
@@ -35,10 +37,11 @@ async def announce_failure(
     shot: Shot | None,
     error: PostFlowError,
     *,
+    project: str,
     message_id: str | None,
 ) -> str | None:
     """The message now says what failed and what a person can do."""
-    return await _tell(live.discord, failed_card(media, shot, error), message_id)
+    return await _tell(live.discord, failed_card(media, shot, error, project=project), message_id)
 
 
 async def _tell(discord: DiscordClient | None, card: Card, message_id: str | None) -> str | None:

@@ -11,7 +11,4 @@ from .stage import stage
 @stage("place", subject=lambda given: "-".join([given["project"], *given["shot"].folder]))
 async def place(live: OpenStudio, shot: Shot, *, project: str) -> Folder:
     """Raises Fatal when the project cannot be found or written to."""
-    found = await live.frameio.find_project(
-        project, account=live.account, workspace=live.workspace
-    )
-    return await live.frameio.ensure_folder(found, shot.folder)
+    return await live.frameio.ensure_folder(await live.find_project(project), shot.folder)

@@ -21,4 +21,11 @@ async def request_upload(
 
     `known` holds the ids that the folder had under this name before.
     """
-    return await live.frameio.remote_upload(folder, media.name, exposure.url, known=known)
+    return await live.frameio.remote_upload(
+        folder,
+        media.name,
+        exposure.url,
+        known=known,
+        size=media.size,
+        took_effect=lambda: live.outlet.served(exposure).requests > 0,
+    )

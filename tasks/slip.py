@@ -22,9 +22,9 @@ def slip(delivery: Delivery) -> str:
     seconds = (delivery.finished - delivery.started).total_seconds()
     rows = {
         "File": f"{_plain(delivery.media.name)}",
-        "Sequence": _plain(delivery.shot.sequence or "–"),
-        "Shot": _plain(delivery.shot.shot or "–"),
-        "Version": _plain(delivery.shot.version or "–"),
+        "Sequence": _plain(delivery.shot.sequence or "none"),
+        "Shot": _plain(delivery.shot.shot or "none"),
+        "Version": _plain(delivery.shot.version or "none"),
         "Folder": _plain(delivery.folder.label),
         "Size": decimal(delivery.media.size),
         "Journey": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",

@@ -7,10 +7,9 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import task
-from prefect.client.schemas.objects import TaskRun
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.settings import get_current_settings
-from prefect.states import State
 from prefect.tasks import Task, exponential_backoff
 
 from postflow.errors import Retry
@@ -27,21 +26,17 @@ def stage(
 ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Task[P, Coroutine[Any, Any, R]]]:
     """A Prefect task called `name`, cached by studio and `subject`, retried on `Retry` only."""
 
-    def decorate(function: Callable[P, Coroutine[Any, Any, R]]) -> Task[P, Coroutine[Any, Any, R]]:
-        return task(
-            function,
-            name=name,
-            task_run_name=name,
-            cache_key_fn=_cache_key(name, subject),
-            cache_expiration=KEEP,
-            persist_result=True,
-            result_serializer="json",
-            retries=retries,
-            retry_delay_seconds=_retry_delay(),
-            retry_condition_fn=_is_worth_retrying,
-        )
-
-    return decorate
+    return task(
+        name=name,
+        task_run_name=name,
+        cache_key_fn=_cache_key(name, subject),
+        cache_expiration=KEEP,
+        persist_result=True,
+        result_serializer="json",
+        retries=retries,
+        retry_delay_seconds=_retry_delay(),
+        retry_condition_fn=_is_worth_retrying,
+    )
 
 
 def _cache_key(name: str, subject: Subject) -> Callable[[TaskRunContext, dict[str, Any]], str]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from tenacity import (
     AsyncRetrying,
@@ -24,7 +25,7 @@ from postflow.frameio import FrameioClient
 from postflow.media import look_at
 from postflow.models import Arrival, Folder, MediaFile, RemoteFile
 from postflow.patience import Patience
-from postflow.places import state_dir
+from postflow.places import lock_dir
 
 from .await_arrival import await_arrival
 from .request_upload import request_upload
@@ -46,7 +47,7 @@ def _clip_and_folder(given: dict[str, object]) -> str:
 async def transfer(live: OpenStudio, media: MediaFile, folder: Folder) -> Arrival:
     """Raises the last attempt's Retry when all were in vain, Fatal at once."""
     patience = live.patience
-    async with clip_lock(state_dir() / "locks", folder, media, timeout=patience.total):
+    async with clip_lock(lock_dir(), folder, media, timeout=patience.total):
         async for attempt in _attempts(patience):
             with attempt:
                 if attempt.retry_state.attempt_number > 1:
@@ -73,12 +74,16 @@ def _log_attempt(state: RetryCallState) -> None:
 async def _attempt(live: OpenStudio, media: MediaFile, folder: Folder) -> Arrival:
     found = await find_delivered(live.frameio, folder, media)
     if found.remote:
-        return Arrival(media=media, remote=found.remote, adopted=True)
+        return _arrival(media, found.remote, adopted=True)
     async with live.outlet.opened(), live.outlet.expose(media) as exposure:
         remote = await request_upload(live, media, folder, exposure, known=found.known)
         async with _withdrawn_unless_whole(live.frameio, remote):
             arrived = await await_arrival(live, media, exposure, remote)
-    return Arrival(media=media, remote=arrived, adopted=False)
+    return _arrival(media, arrived, adopted=False)
+
+
+def _arrival(media: MediaFile, remote: RemoteFile, *, adopted: bool) -> Arrival:
+    return Arrival(media=media, remote=remote, adopted=adopted, at=datetime.now(tz=UTC))
 
 
 @asynccontextmanager

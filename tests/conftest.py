@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS="0.1",
-    PREFECT_LOGGING_EXTRA_LOGGERS="postflow",
     DO_NOT_TRACK="1",
 )
 
@@ -19,7 +18,9 @@ from sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)
-def private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def private_state(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """No test sees another's locks, pid files or ledger."""
     state = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("POSTFLOW_STATE_DIR", str(state))

@@ -3,16 +3,69 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import PurePath
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from postflow.errors import Skip
-from postflow.naming import Naming
+from postflow.naming import Explanation, Naming
 
 from .app import app
 from .engine import prepare_prefect
 from .exit_codes import Exit
-from .options import JsonOption, SceneOption, ShotOption
-from .output import err, out, print_json, tell_error
+from .options import JsonOption, SceneOption, ShotOption, StudioOption
+from .output import out, print_json
+
+Names = Annotated[list[str], typer.Argument(help="Names or paths; no file needs to exist.")]
+
+
+@app.command()
+def name(
+    names: Names,
+    preset: Annotated[
+        str | None, typer.Option(help="Use this shipped set of rules, and no studio.")
+    ] = None,
+    studio: StudioOption = "main",
+    scene: SceneOption = None,
+    shot: ShotOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Explain what file names mean. Exit code 3 when one is not understood.
+
+    The rules are the studio's where a Prefect server is configured (PREFECT_API_URL), else the
+    preset "undlm".
+    """
+    naming = _naming(preset, studio)
+    answers = [naming.explain(PurePath(n).name or n, scene=scene, shot=shot) for n in names]
+    if json:
+        print_json([answer.model_dump(mode="json") for answer in answers])
+    else:
+        for answer in answers:
+            _tell(answer)
+    understood = all(answer.shot for answer in answers)
+    raise typer.Exit(Exit.DELIVERED if understood else Exit.SKIPPED)
+
+
+def _naming(preset: str | None, studio: str) -> Naming:
+    if preset or not os.environ.get("PREFECT_API_URL"):
+        return Naming.preset(preset or "undlm")
+    prepare_prefect()
+    from blocks.studio import load_studio
+
+    return asyncio.run(load_studio(studio)).get_naming()
+
+
+def _tell(answer: Explanation) -> None:
+    if answer.shot:
+        known = answer.shot
+        out.print(f"[green]✓[/green] [bold]{escape(answer.name)}[/bold] (rule {known.rule})")
+        fields = {"sequence": known.sequence, "shot": known.shot, "version": known.version}
+        out.print("  " + ", ".join(f"{key} {value}" for key, value in fields.items() if value))
+        out.print(f"  goes to {'/'.join(known.folder)}, stack {known.stack}", markup=False)
+        return
+    out.print(f"[red]✗[/red] {escape(answer.problem or answer.name)}")
+    out.print(f"  → {answer.hint}", markup=False)
+    for rule in answer.answers:
+        out.print(f"    {rule.rule}: {rule.reason}", markup=False)

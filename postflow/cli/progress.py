@@ -42,6 +42,4 @@ class ClipBars:
     async def __call__(self, media: MediaFile, served: Served) -> None:
         if media.name not in self._of:
             self._of[media.name] = self._bars.add_task("", total=served.total, clip=media.name)
-        self._bars.update(
-            self._of[media.name], completed=served.bytes_covered, total=served.total
-        )
+        self._bars.update(self._of[media.name], completed=served.bytes_covered, total=served.total)

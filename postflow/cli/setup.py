@@ -16,7 +16,8 @@ from .output import out
 @app.command()
 def setup(
     file: Annotated[
-        Path, typer.Option("--file", "-f", help="The studio's TOML file; see docs/configuration.md.")
+        Path,
+        typer.Option("--file", "-f", help="The studio's TOML file; see docs/configuration.md."),
     ],
 ) -> None:
     """Create or replace a studio's blocks from a TOML file."""

@@ -55,6 +55,7 @@ def upload(
     5 somebody has to mend the set-up; of several the gravest.
     """
     prepare_prefect(verbose=verbose)
+    files = list(dict.fromkeys(path.absolute() for path in files))
     if dry_run:
         outcomes: dict[Path, Any] = asyncio.run(
             plan_uploads(files, studio=studio, project=project, scene=scene, shot=shot, json=json)
@@ -95,17 +96,14 @@ async def deliver_all(
     async def one(path: Path) -> Outcome:
         async with room:
             try:
-                return await deliver(
-                    path.absolute(), studio=studio, project=project, scene=scene, shot=shot
-                )
+                return await deliver(path, studio=studio, project=project, scene=scene, shot=shot)
             except PostFlowError as error:
                 return error
 
-    paths = list(dict.fromkeys(files))
     async with open_studio(studio, discord_webhook=discord_webhook, progress=bars):
         with bars or nullcontext():
-            outcomes = await asyncio.gather(*map(one, paths))
-    return dict(zip(paths, outcomes, strict=True))
+            outcomes = await asyncio.gather(*map(one, files))
+    return dict(zip(files, outcomes, strict=True))
 
 
 def _report(outcomes: dict[Path, Outcome], *, json: bool) -> None:

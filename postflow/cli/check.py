@@ -1,0 +1,54 @@
+"""`postflow check`: is every part of the set-up in order?"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+from rich.markup import escape
+
+from .app import app
+from .engine import prepare_prefect
+from .exit_codes import Exit
+from .options import JsonOption, StudioOption
+from .output import out, print_json
+
+if TYPE_CHECKING:
+    from blocks.check import Finding
+
+MARKS = {
+    "ok": "[green]✓[/green]",
+    "warning": "[yellow]![/yellow]",
+    "failed": "[red]✗[/red]",
+    "not asked": "·",
+}
+
+
+@app.command()
+def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
+    """Verify every part of the set-up, each with its remedy. Exit code 5 when one fails."""
+    prepare_prefect()
+    findings = asyncio.run(_check(studio, quiet=json))
+    if json:
+        print_json([finding.model_dump() for finding in findings])
+    failed = any(finding.verdict == "failed" for finding in findings)
+    raise typer.Exit(Exit.FATAL if failed else Exit.DELIVERED)
+
+
+async def _check(studio: str, *, quiet: bool) -> list[Finding]:
+    from blocks.check import check_studio
+    from blocks.studio import load_studio
+
+    findings = []
+    async for finding in check_studio(await load_studio(studio)):
+        findings.append(finding)
+        if not quiet:
+            _tell(finding)
+    return findings
+
+
+def _tell(finding: Finding) -> None:
+    out.print(f"{MARKS[finding.verdict]} {finding.part}: {escape(finding.says)}")
+    if finding.hint:
+        out.print(f"  → {finding.hint}", markup=False)

@@ -1,0 +1,83 @@
+"""`postflow login`: sign in with Adobe in the browser, once."""
+
+from __future__ import annotations
+
+import asyncio
+import webbrowser
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from postflow.errors import Fatal
+from postflow.frameio.callback import wait_for_browser
+from postflow.frameio.credentials import ServiceCredential
+from postflow.frameio.ims import AdobeIms
+from postflow.frameio.login import LoginAttempt, begin_login
+from postflow.frameio.tokens import Tokens
+
+from .app import app
+from .engine import prepare_prefect
+from .options import StudioOption
+from .output import err, out
+
+if TYPE_CHECKING:
+    from blocks.adobe_tokens import AdobeTokens
+
+
+@app.command()
+def login(
+    studio: StudioOption = "main",
+    paste: Annotated[
+        bool,
+        typer.Option("--paste", help="Paste the address that the browser ends at, by hand."),
+    ] = False,
+) -> None:
+    """Sign in with Adobe. The tokens are kept in Prefect and renew themselves."""
+    prepare_prefect()
+    tokens = asyncio.run(_login(studio, paste=paste))
+    out.print("[green]✓[/green] Signed in. Adobe granted: " + (", ".join(tokens.scopes) or "?"))
+    if tokens.refresh_token is None:
+        err.print(
+            "[yellow]![/yellow] Adobe sent no refresh token, so this sign-in ends in a day. "
+            "See docs/adobe.md on offline_access."
+        )
+
+
+async def _login(studio: str, *, paste: bool) -> Tokens:
+    from blocks.studio import load_studio
+
+    block = (await load_studio(studio)).adobe
+    credential = block.get_credential()
+    if isinstance(credential, ServiceCredential):
+        raise Fatal(
+            "A server-to-server credential needs no sign-in.",
+            hint="Run `postflow check` instead.",
+            code="adobe.no_login_needed",
+        )
+    ims = AdobeIms(block.ims_url)
+    attempt = begin_login(ims, credential, block.redirect_uri)
+    tokens = (
+        await _by_hand(attempt, ims)
+        if paste
+        else await wait_for_browser(attempt, ims, show=_show)
+    )
+    await _keep(block, tokens)
+    return tokens
+
+
+def _show(url: str) -> None:
+    err.print("Opening the browser. Should nothing open, go to this address yourself:")
+    err.print(url, markup=False)
+    err.print("The browser will warn of our own certificate for localhost: let it pass.")
+    webbrowser.open(url)
+
+
+async def _by_hand(attempt: LoginAttempt, ims: AdobeIms) -> Tokens:
+    err.print("Open this address, sign in, and paste the address that the browser ends at:")
+    err.print(attempt.url, markup=False)
+    pasted = await asyncio.to_thread(typer.prompt, "Address", err=True, hide_input=True)
+    return await attempt.finish(ims, attempt.code_from(pasted))
+
+
+async def _keep(block: AdobeTokens, tokens: Tokens) -> None:
+    await block.get_token_source().adopt(tokens)
