@@ -80,8 +80,10 @@ class Api:
         patience: Patience,
         *,
         timeout: float,
+        page_size: int,
     ) -> None:
         self.patience = patience
+        self.page_size = page_size
         self._http = http
         self._tokens = tokens
         self._pacing = pacing

@@ -43,6 +43,7 @@ class FrameioClient:
         timeout: float = 30.0,
         patience: Patience = PATIENT,
         lock_dir: Path | None = None,
+        page_size: int = 500,
         shared: Shared | None = None,
     ) -> None:
         base_url = base_url.rstrip("/")
@@ -54,7 +55,9 @@ class FrameioClient:
             limits=_CONNECTIONS,
             timeout=httpx.Timeout(timeout, pool=None),
         )
-        self._api = Api(self._http, tokens, shared.pacing, patience, timeout=timeout)
+        self._api = Api(
+            self._http, tokens, shared.pacing, patience, timeout=timeout, page_size=page_size
+        )
         self._folders = Folders(self._api, shared, lock_dir)
         self._files = Files(self._api, shared)
         self._stacks = Stacks(self._api)

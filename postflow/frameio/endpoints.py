@@ -15,43 +15,52 @@ _STACK = _ACCOUNT + "/version_stacks/{stack_id}"
 
 MINUTE = 60.0
 SECOND = 1.0
-PAGE = 100
-ASSET_PAGE = 500
+PLACES = 100
+ASSETS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`doing` completes "Frame.io refused to …"; `calls` per `window` seconds."""
+    """`doing` completes "Frame.io refused to …"; `calls` per `window` seconds; `page` is the
+    largest page of a list."""
 
     method: str
     path: str
     doing: str
     calls: int = 100
     window: float = MINUTE
+    page: int = 0
+
+
+def _list(
+    path: str, doing: str, *, page: int, calls: int = 100, window: float = MINUTE
+) -> Endpoint:
+    return Endpoint("GET", path, doing, calls, window, page)
 
 
 ME = Endpoint("GET", "/v4/me", "say who is signed in")
-ACCOUNTS = Endpoint("GET", "/v4/accounts", "list the accounts")
-WORKSPACES = Endpoint("GET", _ACCOUNT + "/workspaces", "list the workspaces")
-PROJECTS = Endpoint("GET", _ACCOUNT + "/projects", "list the projects")
-WORKSPACE_PROJECTS = Endpoint(
-    "GET", _ACCOUNT + "/workspaces/{workspace_id}/projects", "list the projects"
+ACCOUNTS = _list("/v4/accounts", "list the accounts", page=PLACES)
+WORKSPACES = _list(_ACCOUNT + "/workspaces", "list the workspaces", page=PLACES)
+PROJECTS = _list(_ACCOUNT + "/projects", "list the projects", page=PLACES)
+WORKSPACE_PROJECTS = _list(
+    _ACCOUNT + "/workspaces/{workspace_id}/projects", "list the projects", page=PLACES
 )
 PROJECT = Endpoint("GET", _ACCOUNT + "/projects/{project_id}", "show the project")
 
-FOLDERS = Endpoint("GET", _FOLDER + "/folders", "list the folders", 5, SECOND)
+FOLDERS = _list(_FOLDER + "/folders", "list the folders", page=ASSETS, calls=5, window=SECOND)
 CREATE_FOLDER = Endpoint("POST", _FOLDER + "/folders", "create the folder", 3, SECOND)
 DELETE_FOLDER = Endpoint("DELETE", _FOLDER, "delete the folder", 60)
-CHILDREN = Endpoint("GET", _FOLDER + "/children", "list the folder")
+CHILDREN = _list(_FOLDER + "/children", "list the folder", page=ASSETS)
 
-FILES = Endpoint("GET", _FOLDER + "/files", "list the files", 5, SECOND)
+FILES = _list(_FOLDER + "/files", "list the files", page=ASSETS, calls=5, window=SECOND)
 REMOTE_UPLOAD = Endpoint("POST", _FOLDER + "/files/remote_upload", "fetch the file", 5, SECOND)
 UPLOAD_STATUS = Endpoint("GET", _FILE + "/status", "tell how the upload stands", 5, SECOND)
 FILE = Endpoint("GET", _FILE, "show the file", 10, SECOND)
 MOVE_FILE = Endpoint("PATCH", _FILE + "/move", "move the file")
 DELETE_FILE = Endpoint("DELETE", _FILE, "delete the file")
 
-STACKS = Endpoint("GET", _FOLDER + "/version_stacks", "list the version stacks", 5, SECOND)
+STACKS = _list(
+    _FOLDER + "/version_stacks", "list the version stacks", page=ASSETS, calls=5, window=SECOND
+)
 CREATE_STACK = Endpoint("POST", _FOLDER + "/version_stacks", "create the version stack", 10)
-STACK = Endpoint("GET", _STACK, "show the version stack")
-STACK_VERSIONS = Endpoint("GET", _STACK + "/children", "list the versions")
+STACK_VERSIONS = _list(_STACK + "/children", "list the versions", page=ASSETS)

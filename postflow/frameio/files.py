@@ -126,7 +126,7 @@ class Files:
     async def _list(self, folder: Folder) -> list[WireFile]:
         """Oldest first."""
         ids = {"account_id": folder.account_id, "folder_id": folder.id}
-        call = Call(endpoints.FILES, ids, {"page_size": endpoints.ASSET_PAGE})
+        call = Call(endpoints.FILES, ids)
         with _forgetting(self._shared.folders, folder):
             files = await every_page(self._api, call, Page[WireFile])
         return sorted(files, key=lambda file: (file.created_at, file.id))

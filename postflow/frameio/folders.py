@@ -95,7 +95,13 @@ class Folders:
         async def look() -> WireFolder | None:
             return await self._oldest(project, parent_id, path)
 
-        made = await self._post(project.account_id, parent_id, path[-1], look)
+        try:
+            made = await self._post(project.account_id, parent_id, path[-1], look)
+        except Fatal as refused:
+            found = await look() if refused.code == "frameio.conflict" else None
+            if found is None:
+                raise
+            return found
         eldest = await look() or made
         if eldest.id == made.id:
             logger.info("Created the folder %s in Frame.io.", "/".join(path))
@@ -119,7 +125,7 @@ class Folders:
     async def _list(self, account_id: str, parent_id: str) -> list[WireFolder]:
         """Oldest first."""
         ids = {"account_id": account_id, "folder_id": parent_id}
-        call = Call(endpoints.FOLDERS, ids, {"page_size": endpoints.ASSET_PAGE})
+        call = Call(endpoints.FOLDERS, ids)
         folders = await every_page(self._api, call, Page[WireFolder])
         return sorted(folders, key=lambda folder: (folder.created_at, folder.id))
 
@@ -128,9 +134,7 @@ async def children(
     api: Api, account_id: str, folder_id: str, types: tuple[str, ...] = ()
 ) -> list[Child]:
     """What lies directly in a folder."""
-    query: dict[str, str | int] = {"page_size": endpoints.ASSET_PAGE}
-    if types:
-        query["type"] = ",".join(types)
+    query = {"type": ",".join(types)} if types else {}
     ids = {"account_id": account_id, "folder_id": folder_id}
     return await every_page(api, Call(endpoints.CHILDREN, ids, query), Page[Child])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from pathlib import Path
@@ -53,12 +54,16 @@ class Journal:
     def clear(self) -> None:
         self._entry = None
         self.on_disk = False
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a leftover is harmless: it replaces nothing stored
+            self._path.unlink()
 
     def _read(self) -> _Entry | None:
         try:
             entry = _Entry.model_validate_json(self._path.read_bytes())
-        except (FileNotFoundError, ValidationError):
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            logger.warning("The noted Adobe tokens are unreadable (%s).", type(error).__name__)
             return None
         self.on_disk = True
         return entry

@@ -15,6 +15,8 @@ from postflow.frameio.endpoints import Endpoint
 
 _HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-window")
 _SETTLED = 1e-6
+# Callers ahead may give up, and headers may tell of other rates, while one waits.
+_LOOK_AGAIN = 0.5
 
 
 class Bucket:
@@ -36,7 +38,7 @@ class Bucket:
                 pause = self._pause_of(ticket)
                 if not pause:
                     break
-                await asyncio.sleep(pause)
+                await asyncio.sleep(min(pause, _LOOK_AGAIN))
             self._level += 1
         finally:
             self._queue.remove(ticket)

@@ -20,7 +20,9 @@ async def every_page(api: Api, call: Call, page_of: type[Page[W]]) -> list[W]:
     seen: set[str] = set()
     after: str | None = ""
     while after is not None:
-        query = {**call.query, "after": after} if after else call.query
+        query = {**call.query, "page_size": min(api.page_size, call.endpoint.page)}
+        if after:
+            query["after"] = after
         page = await api.ask(replace(call, query=query), page_of)
         items.extend(page.data)
         after = _cursor(page.links.next)

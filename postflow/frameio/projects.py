@@ -34,13 +34,13 @@ async def me(api: Api) -> Profile:
 
 
 async def accounts(api: Api) -> list[Account]:
-    call = Call(endpoints.ACCOUNTS, query={"page_size": endpoints.PAGE})
+    call = Call(endpoints.ACCOUNTS)
     return await every_page(api, call, Page[Account])
 
 
 async def workspaces(api: Api, account_id: str) -> list[Workspace]:
     ids = {"account_id": account_id}
-    call = Call(endpoints.WORKSPACES, ids, {"page_size": endpoints.PAGE})
+    call = Call(endpoints.WORKSPACES, ids)
     return await every_page(api, call, Page[Workspace])
 
 
@@ -83,12 +83,11 @@ async def _projects_of(api: Api, account_id: str, workspace: str | None) -> list
 
 
 async def _wire_projects(api: Api, account_id: str, workspace_id: str | None) -> list[WireProject]:
-    query = {"page_size": endpoints.PAGE}
     if workspace_id is None:
-        call = Call(endpoints.PROJECTS, {"account_id": account_id}, query)
+        call = Call(endpoints.PROJECTS, {"account_id": account_id})
     else:
         ids = {"account_id": account_id, "workspace_id": workspace_id}
-        call = Call(endpoints.WORKSPACE_PROJECTS, ids, query)
+        call = Call(endpoints.WORKSPACE_PROJECTS, ids)
     return await every_page(api, call, Page[WireProject])
 
 

@@ -64,14 +64,13 @@ class Stacks:
         call = Call(
             endpoints.STACK_VERSIONS,
             {"account_id": stack.account_id, "stack_id": stack.id},
-            {"page_size": endpoints.ASSET_PAGE},
         )
         files = await every_page(self._api, call, Page[WireFile])
         return [file.remote(stack.account_id) for file in files]
 
     async def _list(self, folder: Folder) -> list[WireStack]:
         ids = {"account_id": folder.account_id, "folder_id": folder.id}
-        call = Call(endpoints.STACKS, ids, {"page_size": endpoints.ASSET_PAGE})
+        call = Call(endpoints.STACKS, ids)
         stacks = await every_page(self._api, call, Page[WireStack])
         return sorted(stacks, key=lambda stack: (stack.created_at, stack.id))
 

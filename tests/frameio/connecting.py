@@ -1,0 +1,119 @@
+"""How this area's tests reach the sandbox: credentials, token sources, clients."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from postflow.frameio import (
+    AdobeIms,
+    FileTokenStore,
+    FrameioClient,
+    NativeCredential,
+    Patience,
+    ServiceCredential,
+    Tokens,
+    TokenSource,
+    WebCredential,
+)
+from postflow.frameio.shared import Shared
+from postflow.models import Project
+from sandbox import Sandbox
+
+QUICK = Patience(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
+
+
+def web(world: Sandbox) -> WebCredential:
+    secret = SecretStr(world.client_secret)
+    return WebCredential(client_id=world.client_id, client_secret=secret)
+
+
+def native(world: Sandbox) -> NativeCredential:
+    return NativeCredential(client_id=world.public_client_id)
+
+
+def service(world: Sandbox) -> ServiceCredential:
+    secret = SecretStr(world.client_secret)
+    return ServiceCredential(client_id=world.client_id, client_secret=secret)
+
+
+def signed_in(world: Sandbox, *, scope: str | None = None, lasts: float = 86399) -> Tokens:
+    """A fresh pair, of which we believe that it lasts so many seconds."""
+    issued = world.tokens(scope)
+    return Tokens(
+        access_token=SecretStr(issued["access_token"]),
+        refresh_token=SecretStr(issued["refresh_token"]),
+        expires_at=datetime.now(UTC) + timedelta(seconds=lasts),
+    )
+
+
+async def source_of(
+    world: Sandbox, folder: Path, tokens: Tokens | None = None, **changes: Any
+) -> TokenSource:
+    """A token source whose store, lock and journal are in `folder`."""
+    store = FileTokenStore(folder / "tokens.json")
+    if tokens is not None:
+        await store.save(tokens)
+    given = {"state_dir": folder, "grace": 0.01, **changes}
+    return TokenSource(given.pop("credential", web(world)), store, AdobeIms(world.url), **given)
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    world: Sandbox, folder: Path, tokens: Tokens | None = None, **changes: Any
+) -> AsyncIterator[FrameioClient]:
+    """A signed-in client that shares nothing with other tests."""
+    source = await source_of(world, folder, tokens or signed_in(world))
+    given = {"patience": QUICK, "shared": Shared(), "lock_dir": folder / "locks", **changes}
+    async with FrameioClient(source, base_url=world.url, **given) as client:
+        yield client
+
+
+def calls(world: Sandbox, *ops: str) -> int:
+    """How often these operations were asked for."""
+    return sum(request["op"] in ops for request in world.requests())
+
+
+def project_of(world: Sandbox) -> Project:
+    return Project(
+        id=world.project_id,
+        name=world.project_name,
+        account_id=world.account_id,
+        workspace_id=world.workspace_id,
+        root_folder_id=world.root_folder_id,
+    )
+
+
+async def raw(world: Sandbox, method: str, path: str, data: object = None) -> Any:
+    """The `data` of an answer to a call that is not our client's."""
+    headers = {"Authorization": f"Bearer {world.tokens()['access_token']}"}
+    async with httpx.AsyncClient(base_url=world.url, headers=headers) as http:
+        body = None if data is None else {"data": data}
+        answer = await http.request(method, path, json=body)
+    answer.raise_for_status()
+    return answer.json()["data"] if answer.content else None
+
+
+async def subfolders(world: Sandbox, folder_id: str) -> list[dict[str, Any]]:
+    path = f"/v4/accounts/{world.account_id}/folders/{folder_id}/folders"
+    found: list[dict[str, Any]] = await raw(world, "GET", path)
+    return found
+
+
+async def folder_names(world: Sandbox) -> set[str]:
+    """The names of all folders below the root; fails where two in one place are the same."""
+    names: set[str] = set()
+    waiting = [world.root_folder_id]
+    while waiting:
+        found = await subfolders(world, waiting.pop())
+        here = [folder["name"] for folder in found]
+        assert len(here) == len(set(here)), f"twice: {here}"
+        names.update(here)
+        waiting.extend(folder["id"] for folder in found)
+    return names

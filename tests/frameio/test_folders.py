@@ -1,0 +1,347 @@
+"""Folders: found where they are, created once where they are not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from postflow.errors import Fatal, Retry
+from postflow.frameio import FrameioClient
+from postflow.frameio.shared import Shared
+from postflow.models import Folder, Project
+from sandbox import Sandbox
+from tests.frameio.connecting import calls, connected, folder_names, raw, subfolders
+
+ROOT = Path(__file__).parents[2]
+PATH = ("2_FROM_ANIM", "SQ07", "UNDLM_00152")
+CREATE = "folders.create"
+
+
+async def make(world: Sandbox, parent_id: str, name: str) -> str:
+    path = f"/v4/accounts/{world.account_id}/folders/{parent_id}/folders"
+    return str((await raw(world, "POST", path, {"name": name}))["id"])
+
+
+async def remove(world: Sandbox, folder_id: str) -> None:
+    await raw(world, "DELETE", f"/v4/accounts/{world.account_id}/folders/{folder_id}")
+
+
+async def test_a_path_is_created_below_the_root(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    folder = await client.ensure_folder(project, PATH)
+    assert folder.path == PATH
+    assert folder.project_id == project.id
+    assert await folder_names(world) == {"2_FROM_ANIM", "SQ07", "UNDLM_00152"}
+
+
+async def test_an_existing_path_is_found(
+    world: Sandbox, tmp_path: Path, client: FrameioClient, project: Project
+) -> None:
+    folder = await client.ensure_folder(project, PATH)
+    async with connected(world, tmp_path) as another:
+        assert await another.ensure_folder(project, PATH) == folder
+    assert calls(world, CREATE) == 3
+
+
+async def test_the_empty_path_is_the_root(client: FrameioClient, project: Project) -> None:
+    assert (await client.ensure_folder(project, ())).id == project.root_folder_id
+
+
+async def test_a_known_path_costs_no_call(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    await client.ensure_folder(project, PATH)
+    before = len(world.requests())
+    await client.ensure_folder(project, PATH)
+    await client.ensure_folder(project, PATH[:2])
+    assert len(world.requests()) == before
+
+
+async def test_siblings_seen_in_one_list_are_known(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    ids = {name: await make(world, project.root_folder_id, name) for name in ("a", "b", "c")}
+    await client.ensure_folder(project, ("a",))
+    before = len(world.requests())
+    assert (await client.ensure_folder(project, ("c",))).id == ids["c"]
+    assert len(world.requests()) == before
+
+
+async def test_twenty_at_once_make_one_folder(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    folders = await asyncio.gather(*(client.ensure_folder(project, PATH) for _ in range(20)))
+    assert len({folder.id for folder in folders}) == 1
+    assert calls(world, CREATE) == 3
+
+
+async def test_twenty_clients_that_share_only_a_lock_make_one_folder(
+    world: Sandbox, tmp_path: Path, project: Project
+) -> None:
+    async def ensure() -> str:
+        async with connected(world, tmp_path, shared=Shared()) as client:
+            return (await client.ensure_folder(project, PATH)).id
+
+    assert len(set(await asyncio.gather(*(ensure() for _ in range(20))))) == 1
+    assert calls(world, CREATE) == 3
+
+
+async def test_processes_at_once_make_one_folder(
+    world: Sandbox, tmp_path: Path, project: Project
+) -> None:
+    given = {
+        "world": world.describe(),
+        "tokens": world.tokens(),
+        "lock_dir": str(tmp_path),
+        "project": project.model_dump(),
+        "path": PATH,
+    }
+    ids = await asyncio.to_thread(ensure_in_processes, json.dumps(given), 3)
+    assert len(set(ids)) == 1
+    assert calls(world, CREATE) == 3
+
+
+def ensure_in_processes(given: str, number: int) -> list[str]:
+    command = [sys.executable, "-m", "tests.frameio.ensuring_process"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(number)]  # type: ignore[call-overload]
+    try:
+        for process in processes:
+            process.stdin.write(given + "\n")
+            process.stdin.flush()
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        return [process.communicate("go\n", timeout=60)[0].strip() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+async def test_hosts_without_a_common_lock_end_in_the_oldest_folder(
+    world: Sandbox, tmp_path: Path, project: Project
+) -> None:
+    """Both look, both find nothing, both create: the younger, still empty one goes again."""
+    world.fault("delay", where=CREATE, seconds=0.2, times=2)
+
+    async def ensure(host: str) -> str:
+        async with connected(world, tmp_path / host) as client:
+            return (await client.ensure_folder(project, ("SQ07",))).id
+
+    ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
+    assert calls(world, CREATE) == 2
+    left = await subfolders(world, project.root_folder_id)
+    assert len(left) == 1
+    assert set(ids) == {folder["id"] for folder in left}
+
+
+async def test_of_two_folders_by_one_name_the_oldest_wins(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    oldest, _younger = [await make(world, project.root_folder_id, "SQ07") for _ in range(2)]
+    assert (await client.ensure_folder(project, ("SQ07",))).id == oldest
+
+
+async def test_names_are_compared_in_one_unicode_form_and_with_their_case(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    decomposed = await make(world, project.root_folder_id, "E\u0301te\u0301")
+    lower = await make(world, project.root_folder_id, "sq07")
+    assert (await client.ensure_folder(project, ("\u00c9t\u00e9",))).id == decomposed
+    assert (await client.ensure_folder(project, ("SQ07",))).id != lower
+
+
+async def test_a_folder_on_a_later_page_is_found(
+    world: Sandbox, tmp_path: Path, project: Project
+) -> None:
+    for number in range(7):
+        await make(world, project.root_folder_id, f"SQ{number:02}")
+    wanted = await make(world, project.root_folder_id, "SQ99")
+    async with connected(world, tmp_path, page_size=2) as client:
+        assert (await client.ensure_folder(project, ("SQ99",))).id == wanted
+    pages = [request["query"] for request in world.requests() if request["op"] == "folders.list"]
+    assert len(pages) == 4
+    assert all(page["page_size"] == "2" for page in pages)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_fault_on_page_two_is_an_error_not_an_end(
+    world: Sandbox, tmp_path: Path, project: Project, status: int
+) -> None:
+    """Taken for the end of the list, it would create a second folder by that name."""
+    for number in range(5):
+        await make(world, project.root_folder_id, f"SQ{number:02}")
+    before = calls(world, CREATE)
+    world.fault("status", where="folders.list", code=status, skip=1)
+    async with connected(world, tmp_path, page_size=2) as client:
+        with pytest.raises(Fatal):
+            await client.ensure_folder(project, ("SQ04",))
+    assert calls(world, CREATE) == before
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_passing_fault_on_page_two_is_overcome(
+    world: Sandbox, tmp_path: Path, project: Project, status: int
+) -> None:
+    for number in range(4):
+        await make(world, project.root_folder_id, f"SQ{number:02}")
+    wanted = await make(world, project.root_folder_id, "SQ04")
+    world.fault("status", where="folders.list", code=status, skip=1)
+    async with connected(world, tmp_path, page_size=2) as client:
+        assert (await client.ensure_folder(project, ("SQ04",))).id == wanted
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"what": "lost_answer"},
+        {"what": "lost_answer", "code": 502},
+        {"what": "lost_answer", "code": 504},
+        {"what": "reset"},
+        {"what": "status", "code": 500},
+        {"what": "status", "code": 503},
+        {"what": "rate_limited"},
+        {"what": "token_expiry"},
+        {"what": "lost_answer", "times": 3},
+        {"what": "reset", "times": 2},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+async def test_whatever_happens_to_the_creation_there_is_one_folder_each(
+    world: Sandbox, client: FrameioClient, project: Project, fault: dict[str, object]
+) -> None:
+    world.fault(where=CREATE, **fault)
+    folder = await client.ensure_folder(project, PATH)
+    assert folder.path == PATH
+    assert await folder_names(world) == set(PATH)
+
+
+async def test_a_creation_that_never_answers_is_given_up_and_can_be_retried(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    world.fault("reset", where=CREATE, times=3)
+    with pytest.raises(Retry) as raised:
+        await client.ensure_folder(project, ("SQ07",))
+    assert raised.value.code == "frameio.unsettled"
+    assert calls(world, CREATE) == 3
+    assert (await client.ensure_folder(project, ("SQ07",))).path == ("SQ07",)
+
+
+async def test_frameio_that_allows_each_name_once_is_understood(
+    tmp_path: Path, project: Project
+) -> None:
+    """Another host is quicker, and our creation is answered by 409."""
+    with Sandbox(duplicate_names="refuse", rate_scale=100) as world:
+        project = project.model_copy(update=world_ids(world))
+        world.fault("delay", where=CREATE, seconds=0.2, times=2)
+
+        async def ensure(host: str) -> str:
+            async with connected(world, tmp_path / host) as client:
+                return (await client.ensure_folder(project, ("SQ07",))).id
+
+        ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
+        assert len(set(ids)) == 1
+
+
+async def test_frameio_that_numbers_names_that_are_taken_is_understood(
+    tmp_path: Path, project: Project
+) -> None:
+    with Sandbox(duplicate_names="rename", rate_scale=100) as world:
+        project = project.model_copy(update=world_ids(world))
+        world.fault("delay", where=CREATE, seconds=0.2, times=2)
+
+        async def ensure(host: str) -> str:
+            async with connected(world, tmp_path / host) as client:
+                return (await client.ensure_folder(project, ("SQ07",))).id
+
+        ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
+        assert len(set(ids)) == 1
+        assert await folder_names(world) == {"SQ07"}
+
+
+def world_ids(world: Sandbox) -> dict[str, str]:
+    return {
+        "id": world.project_id,
+        "account_id": world.account_id,
+        "root_folder_id": world.root_folder_id,
+    }
+
+
+async def test_a_folder_deleted_in_frameio_is_made_again(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    first = await client.ensure_folder(project, PATH)
+    [top] = await subfolders(world, project.root_folder_id)
+    await remove(world, top["id"])
+    with pytest.raises(Fatal) as raised:
+        await client.files_named(first, "a.mov")
+    assert raised.value.code == "frameio.not_found"
+    again = await client.ensure_folder(project, PATH)
+    assert again.id != first.id
+    assert await client.files_named(again, "a.mov") == []
+
+
+async def test_a_parent_deleted_in_frameio_is_noticed_on_the_way(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    await client.ensure_folder(project, PATH[:2])
+    [top] = await subfolders(world, project.root_folder_id)
+    await remove(world, top["id"])
+    assert (await client.ensure_folder(project, PATH)).path == PATH
+
+
+async def test_a_project_that_is_gone_is_fatal(client: FrameioClient, project: Project) -> None:
+    missing = "00000000-0000-4000-8000-000000000000"
+    gone = project.model_copy(update={"root_folder_id": missing})
+    with pytest.raises(Fatal) as raised:
+        await client.ensure_folder(gone, PATH)
+    assert raised.value.code == "frameio.not_found"
+
+
+@pytest.mark.parametrize("name", ["", "x" * 256])
+async def test_a_name_frameio_cannot_take_is_refused_before_asking(
+    world: Sandbox, client: FrameioClient, project: Project, name: str
+) -> None:
+    with pytest.raises(Fatal) as raised:
+        await client.ensure_folder(project, ("SQ07", name))
+    assert raised.value.code == "frameio.bad_name"
+    assert not world.requests()
+
+
+async def test_a_folder_can_be_made_listed_and_deleted(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    root = await client.ensure_folder(project, ())
+    made = [await client.create_folder(root, "check") for _ in range(2)]
+    assert len({folder.id for folder in made}) == 2
+    assert [child.id for child in await client.children(root)] == [folder.id for folder in made]
+    assert await client.children(root, "file", "version_stack") == []
+    for folder in made:
+        await client.delete_folder(folder)
+    await client.delete_folder(made[0])
+    assert await subfolders(world, project.root_folder_id) == []
+
+
+async def test_a_made_folder_whose_answer_is_lost_is_made_once(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    root = await client.ensure_folder(project, ())
+    before = await client.create_folder(root, "check")
+    world.fault("lost_answer", where=CREATE)
+    made = await client.create_folder(root, "check")
+    assert made.id != before.id
+    assert len(await subfolders(world, project.root_folder_id)) == 2
+
+
+async def test_a_deleted_folder_is_not_handed_out_again(
+    client: FrameioClient, project: Project
+) -> None:
+    folder = await client.ensure_folder(project, ("SQ07",))
+    await client.delete_folder(Folder(**folder.model_dump()))
+    assert (await client.ensure_folder(project, ("SQ07",))).id != folder.id

@@ -1,0 +1,128 @@
+"""Version stacks: made of two to ten files, and grown by moving files onto them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from postflow.errors import Fatal
+from postflow.frameio import FrameioClient
+from postflow.models import Folder, Project, RemoteFile
+from sandbox import Sandbox
+from tests.frameio.connecting import calls
+
+CREATE = "version_stacks.create"
+
+
+@pytest.fixture
+async def source_url() -> AsyncIterator[SecretStr]:
+    async def serve(_request: web.Request) -> web.Response:
+        return web.Response(body=b"moov")
+
+    app = web.Application()
+    app.router.add_get("/clip.mov", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    yield SecretStr(f"http://{host}:{port}/clip.mov")
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def folder(client: FrameioClient, project: Project) -> Folder:
+    return await client.ensure_folder(project, ("SQ07",))
+
+
+@pytest.fixture
+async def versions(
+    client: FrameioClient, folder: Folder, source_url: SecretStr
+) -> list[RemoteFile]:
+    return [
+        await client.remote_upload(
+            folder, f"SQ07_UNDLM_00152_v{number:03}.mov", source_url, known=frozenset()
+        )
+        for number in (1, 2, 3)
+    ]
+
+
+def ids_of(files: list[RemoteFile]) -> tuple[str, ...]:
+    return tuple(file.id for file in files)
+
+
+async def test_a_stack_is_made_of_files_from_oldest_to_newest(
+    client: FrameioClient, folder: Folder, versions: list[RemoteFile]
+) -> None:
+    stack = await client.create_version_stack(folder, ids_of(versions))
+    assert stack.head is not None
+    assert stack.head.id == versions[-1].id
+    assert stack.folder_id == folder.id
+    assert ids_of(await client.stack_versions(stack)) == ids_of(versions)
+    assert [found.id for found in await client.stacks_in(folder)] == [stack.id]
+
+
+async def test_another_version_goes_on_top(
+    client: FrameioClient, folder: Folder, versions: list[RemoteFile]
+) -> None:
+    stack = await client.create_version_stack(folder, ids_of(versions[:2]))
+    moved = await client.add_version(stack.id, versions[2])
+    assert moved.folder_id == stack.id
+    [grown] = await client.stacks_in(folder)
+    assert grown.head is not None
+    assert grown.head.id == versions[2].id
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"what": "lost_answer"},
+        {"what": "lost_answer", "code": 502},
+        {"what": "reset"},
+        {"what": "status", "code": 503},
+        {"what": "rate_limited"},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+async def test_whatever_happens_to_the_creation_there_is_one_stack(
+    world: Sandbox,
+    client: FrameioClient,
+    folder: Folder,
+    versions: list[RemoteFile],
+    fault: dict[str, object],
+) -> None:
+    world.fault(where=CREATE, **fault)
+    stack = await client.create_version_stack(folder, ids_of(versions))
+    assert [found.id for found in await client.stacks_in(folder)] == [stack.id]
+    assert ids_of(await client.stack_versions(stack)) == ids_of(versions)
+
+
+@pytest.mark.parametrize("what", ["lost_answer", "reset"])
+async def test_a_version_is_added_once_whatever_happens_to_the_answer(
+    world: Sandbox,
+    client: FrameioClient,
+    folder: Folder,
+    versions: list[RemoteFile],
+    what: str,
+) -> None:
+    stack = await client.create_version_stack(folder, ids_of(versions[:2]))
+    world.fault(what, where="files.move")
+    await client.add_version(stack.id, versions[2])
+    assert ids_of(await client.stack_versions(stack)) == ids_of(versions)
+
+
+@pytest.mark.parametrize("count", [0, 1, 11])
+async def test_a_number_of_files_that_makes_no_stack_is_refused_before_asking(
+    world: Sandbox, client: FrameioClient, folder: Folder, count: int
+) -> None:
+    with pytest.raises(Fatal) as raised:
+        await client.create_version_stack(folder, tuple(str(number) for number in range(count)))
+    assert raised.value.code == "frameio.bad_stack"
+    assert calls(world, CREATE) == 0
+
+
+async def test_one_file_twice_makes_no_stack(client: FrameioClient, folder: Folder) -> None:
+    with pytest.raises(Fatal):
+        await client.create_version_stack(folder, ("a", "a"))
