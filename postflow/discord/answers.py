@@ -68,14 +68,14 @@ def _rate_limited(response: httpx.Response, body: dict[str, Any]) -> Retry:
 
 
 def _wait(response: httpx.Response, body: dict[str, Any]) -> float:
-    """Seconds, the longest of what body and headers name; a second where they name none."""
+    """Seconds, by the most exact of what body and headers name; a second where none does."""
     named = [
         body.get("retry_after"),
-        response.headers.get("retry-after"),
         response.headers.get("x-ratelimit-reset-after"),
+        response.headers.get("retry-after"),
     ]
-    seconds = [number for value in named if (number := _number(value)) is not None]
-    return min(max(seconds, default=1.0), LONGEST_WAIT)
+    seconds = (number for value in named if (number := _number(value)) is not None)
+    return min(next(seconds, 1.0), LONGEST_WAIT)
 
 
 def _number(value: object) -> float | None:

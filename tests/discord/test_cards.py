@@ -1,0 +1,209 @@
+"""What messages say, and that Discord takes every one of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from postflow.discord import Card, batch_card, failed_card, on_its_way_card, ready_card
+from postflow.discord.text import human_duration, human_size, plain
+from postflow.errors import Fatal, Skip
+from postflow.models import Delivery, MediaFile, Shot
+from postflow.naming import Naming
+from sandbox.discord.forms import Refusal, read_form
+
+from .conftest import NOON, delivery_of, media_named
+
+
+def embed_of(card: Card) -> dict[str, Any]:
+    payload = card.payload()
+    assert payload["allowed_mentions"] == {"parse": []}
+    (embed,) = payload["embeds"]
+    return dict(embed)
+
+
+def lines_of(card: Card) -> dict[str, str]:
+    return {field["name"]: field["value"] for field in embed_of(card)["fields"]}
+
+
+@pytest.fixture
+def shot(media: MediaFile) -> Shot:
+    return Naming.preset().identify(media.name)
+
+
+def test_on_its_way_tells_what_travels_where(media: MediaFile, shot: Shot) -> None:
+    card = on_its_way_card(media, shot, project="UNDLM", at=NOON)
+
+    assert embed_of(card)["color"] == 0xFFA500
+    assert embed_of(card)["title"] == r"SQ07 UNDLM\_00152 v003 is on its way"
+    assert lines_of(card) == {
+        "Sequence": "SQ07",
+        "Shot": r"UNDLM\_00152",
+        "Version": "v003",
+        "File": r"SQ07\_UNDLM\_00152\_v003.mov",
+        "Size": "831 MB",
+        "Folder": r"2\_FROM\_ANIM/SQ07/UNDLM\_00152",
+        "Project": "UNDLM",
+    }
+
+
+def test_ready_tells_the_journey_and_links_to_it(delivery: Delivery) -> None:
+    card = ready_card(delivery, project="UNDLM", thumbnail_url="https://t.frame.io/1.jpg?sig=a")
+
+    embed = embed_of(card)
+    assert embed["color"] == 0x00FF00
+    assert embed["url"] == "https://next.frame.io/p/view/f"
+    assert embed["thumbnail"] == {"url": "https://t.frame.io/1.jpg?sig=a"}
+    assert embed["timestamp"] == "2026-11-22T12:02:05+00:00"
+    assert lines_of(card)["Duration"] == "2 min 05 s"
+    assert lines_of(card)["Link"] == "[Open in Frame.io](https://next.frame.io/p/view/f)"
+
+
+def test_failed_tells_what_happened_and_what_to_do(media: MediaFile, shot: Shot) -> None:
+    error = Fatal("ngrok refused.", hint="Put in another token.", code="tunnel.ngrok.105")
+
+    card = failed_card(media, shot, error, project="UNDLM")
+
+    assert embed_of(card)["color"] == 0xFF0000
+    assert embed_of(card)["description"] == "ngrok refused."
+    assert lines_of(card)["What to do"] == "Put in another token."
+    assert lines_of(card)["Code"] == "tunnel.ngrok.105"
+
+
+def test_failed_needs_no_shot(media: MediaFile) -> None:
+    error = Skip("No such name.", hint="", code="name.unknown")
+
+    card = failed_card(media, None, error)
+
+    assert embed_of(card)["title"] == r"SQ07\_UNDLM\_00152\_v003.mov has failed"
+    assert "What to do" not in lines_of(card)
+
+
+def test_batch_spells_failures_out_before_what_arrived(delivery: Delivery) -> None:
+    error = Fatal("Too big.", hint="Split it.", code="frameio.too_big")
+
+    card = batch_card([delivery] * 40, {"huge.mov": error}, project="UNDLM", waiting=2)
+
+    embed = embed_of(card)
+    assert embed["color"] == 0x0099FF
+    assert embed["title"] == "43 clips"
+    assert embed["description"].startswith("❌ huge.mov: Too big. Split it.\n✅ [")
+    assert embed["description"].endswith("more")
+    assert lines_of(card) == {
+        "Delivered": "40 (33 GB)",
+        "Failed": "1",
+        "Waiting": "2",
+        "Project": "UNDLM",
+    }
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "", "file:///etc/passwd", "https://x/" + "a" * 600]
+)
+def test_what_is_no_web_address_is_not_linked(media: MediaFile, url: str) -> None:
+    card = ready_card(delivery_of(media, url), project="UNDLM")
+
+    assert "Link" not in lines_of(card)
+    assert "url" not in embed_of(card)
+
+
+def test_link_cannot_be_broken_out_of(media: MediaFile) -> None:
+    card = ready_card(delivery_of(media, "https://x/a) [b](https://evil"), project="UNDLM")
+
+    assert lines_of(card)["Link"] == "[Open in Frame.io](https://x/a%29%20%5Bb%5D%28https://evil)"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("@everyone", r"\@everyone"),
+        ("<@123456>", r"\<\@123456\>"),
+        ("**bold** _it_ ~~no~~", r"\*\*bold\*\* \_it\_ \~\~no\~\~"),
+        ("`code`", r"\`code\`"),
+        ("||hidden||", r"\|\|hidden\|\|"),
+        ("[a](https://evil)", r"\[a\]\(https\://evil\)"),
+        ("# big", r"\# big"),
+        ("back\\slash", r"back\\slash"),
+        ("line\nbreak\u202e\x00", "line break"),
+        ("", "(empty)"),
+    ],
+)
+def test_markup_in_names_stays_text(text: str, shown: str) -> None:
+    assert plain(text, 100) == shown
+
+
+@given(st.text(max_size=400), st.text(max_size=9000), st.text(max_size=9000), st.integers(0, 40))
+@settings(max_examples=150, deadline=None)
+def test_discord_takes_every_card(name: str, message: str, hint: str, count: int) -> None:
+    """The sandbox checks each form by Discord's limits; a hostile text never breaks one."""
+    media = media_named(f"a{name}".replace("/", "").replace("\0", ""))
+    shot = Shot(
+        file_name=name, rule="x", sequence=name, shot=name, version=name,
+        folder=(name, name), stack=name,
+    )  # fmt: skip
+    error = Fatal(message, hint=hint, code=name)
+    delivery = delivery_of(media_named("SQ07_UNDLM_00152_v003.mov")).model_copy(
+        update={"shot": shot, "media": media}
+    )
+    cards = [
+        on_its_way_card(media, shot, project=name),
+        ready_card(delivery, project=name),
+        failed_card(media, shot, error, project=name),
+        failed_card(media, None, error),
+        batch_card([delivery] * count, {f"{n}{name}": error for n in range(count)}, project=name),
+    ]
+    for card in cards:
+        form = read_form(card.payload())
+        assert not form.mentions_everyone()
+
+
+@pytest.mark.parametrize(
+    "too_much",
+    [
+        {"title": "x" * 257},
+        {"description": "x" * 4097},
+        {"lines": (("x" * 257, "y"),)},
+        {"lines": (("x", "y" * 1025),)},
+        {"lines": (("x", ""),)},
+        {"lines": (("x", "y"),) * 26},
+        {"description": "x" * 4000, "lines": (("x", "y" * 1000),) * 2},
+    ],
+)
+def test_card_beyond_the_limits_cannot_be_made_and_the_sandbox_refuses_it_too(
+    too_much: dict[str, Any],
+) -> None:
+    fine = Card(title="fine", colour=0, at=NOON)
+    with pytest.raises(ValidationError):
+        Card.model_validate({**fine.model_dump(), **too_much})
+    with pytest.raises(Refusal) as refusal:
+        read_form(fine.model_copy(update=too_much).payload())
+    assert refusal.value.body["code"] == 50035
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 KB"),
+        (999_600, "1.0 MB"),
+        (831_000_000, "831 MB"),
+        (2_147_483_648, "2.1 GB"),
+        (5 * 10**15, "5000 TB"),
+    ],
+)
+def test_sizes_are_told_in_decimal_units(size: int, shown: str) -> None:
+    assert human_size(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-3, "0 s"), (8.4, "8 s"), (59.9, "1 min 00 s"), (125, "2 min 05 s"), (4320, "1 h 12 min")],
+)
+def test_durations_are_told_as_people_do(seconds: float, shown: str) -> None:
+    assert human_duration(timedelta(seconds=seconds)) == shown
