@@ -86,25 +86,8 @@ def too_many_vanished(vanished: int, known: int) -> bool:
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Create it with its content, on disk, or not at all. FileExistsError if it is there."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with draft.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _publish(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _publish(draft: Path, path: Path) -> None:
-    """Give the draft its name unless that is taken; some network mounts know no hard links."""
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        raise
-    except OSError:
-        if path.exists():
-            raise FileExistsError(path) from None
-        draft.rename(path)
+    """Create it and have it on disk. FileExistsError if it is there already."""
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -72,7 +72,9 @@ class Wakeup:
                     await asyncio.wait_for(stop.wait(), RETRY_AFTER)
 
     async def _follow(self, root: Path, stop: asyncio.Event) -> None:
-        """Ring for what appears, until told to stop."""
+        """Ring for what appears, until told to stop. OSError if the root is not there."""
+        # With ignore_permission_denied, watchfiles says nothing about a missing root.
+        await asyncio.to_thread(root.stat)
         async for _ in watchfiles.awatch(
             root,
             watch_filter=_appears,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from postflow.scan.root import mark_root
 from postflow.scan.walk import Scanner
 from tests.scan.folder import Clock, Studio, a_local_disk
+from tests.scan.mounts import Mount, why_no_fuse
 
 
 @pytest.fixture
@@ -48,3 +49,19 @@ def read_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
 
     monkeypatch.setattr("postflow.scan.listing.os.scandir", counting)
     return since
+
+
+@pytest.fixture
+def fuse(tmp_path: Path) -> Iterator[Mount]:
+    """Mounted: `source` is the volume itself, `point` the place where it is to be found."""
+    reason = why_no_fuse()
+    if reason is not None:
+        pytest.skip(reason)
+    mount = Mount(tmp_path / "backing", tmp_path / "point")
+    mount.source.mkdir()
+    mount.point.mkdir()
+    mount.mount()
+    try:
+        yield mount
+    finally:
+        mount.close()

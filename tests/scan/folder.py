@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from postflow.scan.filesystem import FileSystem
-from postflow.scan.sighting import Scanned, Sighting
+from postflow.scan.sighting import Scanned, ScanResult, Sighting
 from postflow.scan.walk import Scanner
 
 
@@ -40,11 +40,15 @@ class Studio:
             self.write(f"SQ{index % folders:02}/clip{index:04}.mov")
 
     def scanned(self, scanner: Scanner, *, full: bool = False) -> Scanned:
-        """Scan, after enough time for a directory's mtime to be believed."""
-        self.clock.pass_(scanner.file_system.clock_step + 1)
-        result = scanner.scan(full=full)
+        """A scan that came to its end."""
+        result = self.scanned_anything(scanner, full=full)
         assert isinstance(result, Scanned), result
         return result
+
+    def scanned_anything(self, scanner: Scanner, *, full: bool = False) -> ScanResult:
+        """Scan, after enough time for a directory's mtime to be believed."""
+        self.clock.pass_(scanner.file_system.clock_step + 1)
+        return scanner.scan(full=full)
 
     def believed(self, scanner: Scanner) -> Scanned:
         """Scan until every directory is believed and put all files to rest."""
