@@ -1,0 +1,86 @@
+"""Who works on which clip: claims with fencing tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, or_, select
+
+from postflow.ledger.clips import change, claimed, held
+from postflow.ledger.entries import Claimed
+from postflow.ledger.leases import LEASE_SECONDS, end_dead_runs, enlist
+from postflow.ledger.schema import clips
+from postflow.ledger.states import OPEN, State
+from postflow.ledger.store import Store
+
+
+def claim(
+    store: Store,
+    run_id: str,
+    *,
+    limit: int,
+    studio: str | None = None,
+    lease_seconds: float = LEASE_SECONDS,
+) -> list[Claimed]:
+    """Take up to `limit` clips that nobody works on: what a dead run left first, then the oldest.
+
+    The run's lease starts or is renewed. Two runs never get the same clip.
+    """
+    with store.writing() as connection:
+        now = store.now()
+        end_dead_runs(connection, now)
+        enlist(connection, run_id, now, lease_seconds)
+        query = _claimable(now, studio).order_by(*_most_urgent()).limit(limit)
+        rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
+        return [_take(connection, row, run_id, now) for row in rows]
+
+
+def release(store: Store, claim: Claimed) -> None:
+    """Give one clip back as it stands; the next run goes on from its state."""
+    with store.writing() as connection:
+        row = held(connection, claim)
+        change(connection, row, store.now(), event="released", run_id=None)
+
+
+def ready(store: Store, studio: str | None = None) -> int:
+    """How many clips a run could claim now."""
+    query = _claimable(store.now(), studio)
+    with store.reading() as connection:
+        return len(connection.execute(query.with_only_columns(clips.c.id)).all())
+
+
+def next_due(store: Store, studio: str | None = None) -> datetime | None:
+    """When the first of the clips that were put off may be tried again; None when none was."""
+    query = _unclaimed(studio).where(clips.c.not_before > store.now())
+    with store.reading() as connection:
+        first = query.with_only_columns(clips.c.not_before).order_by(clips.c.not_before).limit(1)
+        return connection.scalar(first)
+
+
+def _unclaimed(studio: str | None) -> Select[Any]:
+    query = select(clips).where(clips.c.state.in_(OPEN), clips.c.run_id.is_(None))
+    return query if studio is None else query.where(clips.c.studio == studio)
+
+
+def _claimable(now: datetime, studio: str | None) -> Select[Any]:
+    return _unclaimed(studio).where(or_(clips.c.not_before.is_(None), clips.c.not_before <= now))
+
+
+def _most_urgent() -> tuple[ColumnElement[Any], ...]:
+    begun_first = case((clips.c.state == State.READY, 1), else_=0)
+    return begun_first, clips.c.found_at, clips.c.id
+
+
+def _take(connection: Connection, row: RowMapping, run_id: str, now: datetime) -> Claimed:
+    change(
+        connection,
+        row,
+        now,
+        event="claimed",
+        run_id=run_id,
+        token=row["token"] + 1,
+        started_at=row["started_at"] or now,
+        not_before=None,
+    )
+    return claimed(connection, row["id"])

@@ -1,0 +1,91 @@
+"""One clip's row: how it is locked, moved from state to state, and written into the history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from postflow.ledger.entries import Attempt, Claimed, as_entries, columns_of
+from postflow.ledger.schema import attempts, clips, history, roots
+from postflow.ledger.states import CLOSED, StaleClaim, State, check_move
+
+NO_REASON: dict[str, Any] = {"reason": None, "hint": None, "code": None, "not_before": None}
+AFRESH: dict[str, Any] = NO_REASON | {"tries": 0, "started_at": None, "finished_at": None}
+
+
+def held(connection: Connection, claim: Claimed) -> RowMapping:
+    """The claimed clip's row, locked. Raises StaleClaim when it is no longer this run's."""
+    query = select(clips).where(clips.c.id == claim.clip_id).with_for_update()
+    row = connection.execute(query).mappings().one()
+    if row["token"] != claim.token or row["run_id"] != claim.run_id:
+        raise StaleClaim(
+            f"{claim.name} is no longer in the hands of this run.",
+            hint="Nothing to do: another run took it over and finishes it.",
+            code="ledger.stale_claim",
+        )
+    return row
+
+
+def move(
+    connection: Connection,
+    row: RowMapping,
+    to: State,
+    now: datetime,
+    *,
+    event: str | None = None,
+    detail: dict[str, Any] | None = None,
+    **values: Any,
+) -> None:
+    """Write a new state and its line in the history. Raises IllegalMove."""
+    check_move(State(row["state"]), to)
+    if to in CLOSED:
+        values |= {"finished_at": now, "run_id": None}
+    change(connection, row, now, event=event or to, to=to, detail=detail, since=now, **values)
+
+
+def change(
+    connection: Connection,
+    row: RowMapping,
+    now: datetime,
+    *,
+    event: str,
+    to: State | None = None,
+    detail: dict[str, Any] | None = None,
+    **values: Any,
+) -> None:
+    """Write values and a line in the history; the state stays unless `to` says otherwise."""
+    state = to or row["state"]
+    connection.execute(update(clips).where(clips.c.id == row["id"]).values(state=state, **values))
+    connection.execute(
+        insert(history).values(
+            clip_id=row["id"],
+            at=now,
+            event=event,
+            was=row["state"],
+            now=state,
+            run_id=values.get("run_id") or row["run_id"],
+            token=values.get("token", row["token"]),
+            detail=detail,
+        )
+    )
+
+
+def claimed(connection: Connection, clip_id: int) -> Claimed:
+    """The clip as its holder sees it now, with all its attempts."""
+    plain = columns_of(Claimed, clips)
+    query = (
+        select(roots.c.path.label("root"), clips.c.id.label("clip_id"), *plain)
+        .join(roots, roots.c.id == clips.c.root_id)
+        .where(clips.c.id == clip_id)
+    )
+    row = connection.execute(query).mappings().one()
+    return Claimed.model_validate(dict(row) | {"attempts": attempts_of(connection, clip_id)})
+
+
+def attempts_of(connection: Connection, clip_id: int) -> tuple[Attempt, ...]:
+    """The clip's upload requests, oldest first."""
+    query = select(*columns_of(Attempt, attempts)).where(attempts.c.clip_id == clip_id)
+    rows = connection.execute(query.order_by(attempts.c.number)).mappings().all()
+    return tuple(as_entries(Attempt, rows))

@@ -1,0 +1,229 @@
+"""What goes into the ledger and what it hands out, as frozen types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, FromClause, RowMapping
+
+from postflow.ledger.process import ProcessMark
+from postflow.ledger.states import (
+    AttemptOutcome,
+    MessageState,
+    ObservationState,
+    Phase,
+    State,
+)
+from postflow.models import Moment
+
+
+class Root(Moment):
+    """One watched folder of one studio; `mark` is what stays when it is mounted elsewhere."""
+
+    id: int
+    studio: str
+    mark: str
+    path: Path
+
+
+class Observation(Moment):
+    """What the scans know of a path. `disk_path` is its spelling on disk; `relpath` is the key.
+
+    It has been as it is since `since`, and was waited for since `waiting_since`, which spans
+    changes until it was known to be whole.
+    """
+
+    relpath: str
+    disk_path: str
+    size: int
+    mtime_ns: int
+    state: ObservationState
+    since: datetime
+    waiting_since: datetime
+    gone_at: datetime | None
+    note: str | None
+
+
+class Observed(Moment):
+    """What one scan changed, in files."""
+
+    new: int
+    changed: int
+    same: int
+    gone: int
+
+
+class Registered(Moment):
+    """A whole file's place in the ledger; `new` when it is to be delivered because of this."""
+
+    clip_id: int
+    state: State
+    new: bool
+
+
+class Target(Moment):
+    """Where a clip goes in Frame.io."""
+
+    account_id: str
+    project_id: str
+    folder_id: str
+    folder: str
+    stack: str
+    version_number: int | None = None
+
+
+class Attempt(Moment):
+    """One upload request. `exposure` tells the URL that was given out, without giving it away."""
+
+    number: int
+    way: str
+    exposure: str | None
+    intended_at: datetime
+    file_id: str | None
+    outcome: AttemptOutcome
+    closed_at: datetime | None
+    detail: dict[str, Any] | None
+
+
+class Claimed(Moment):
+    """A clip in the hands of one run. A write that shows an outdated `token` is refused."""
+
+    clip_id: int
+    run_id: str
+    token: int
+    studio: str
+    root: Path
+    relpath: str
+    disk_path: str
+    name: str
+    revision: str
+    size: int
+    mtime_ns: int
+    fingerprint: str
+    state: State
+    tries: int
+    account_id: str | None
+    project_id: str | None
+    folder_id: str | None
+    folder: str | None
+    stack: str | None
+    version_number: int | None
+    file_id: str | None
+    view_url: str | None
+    stack_id: str | None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self.root / self.disk_path
+
+
+class Clip(Moment):
+    """A clip as `postflow status` shows it."""
+
+    id: int
+    studio: str
+    relpath: str
+    name: str
+    size: int
+    state: State
+    phase: Phase
+    found_at: datetime
+    since: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    run_id: str | None
+    tries: int
+    not_before: datetime | None
+    reason: str | None
+    hint: str | None
+    code: str | None
+    folder: str | None
+    stack: str | None
+    version_number: int | None
+    file_id: str | None
+    view_url: str | None
+
+
+class Step(Moment):
+    """One line of the history: what happened to a clip, when, by which run."""
+
+    clip_id: int
+    at: datetime
+    event: str
+    was: State | None
+    now: State
+    run_id: str | None
+    token: int
+    detail: dict[str, Any] | None
+
+
+class StackMate(Moment):
+    """A version of the same stack in the same folder, on its way or there."""
+
+    clip_id: int
+    name: str
+    version_number: int | None
+    found_at: datetime
+    state: State
+    file_id: str | None
+    stack_id: str | None
+
+
+class Draft(Moment):
+    """What a channel is to show. One key is one message, whatever it says later."""
+
+    key: str
+    channel: str
+    payload: dict[str, Any]
+
+
+class Message(Moment):
+    """An announcement in the outbox. With a `message_id` it is an edit, else a new post."""
+
+    key: str
+    channel: str
+    clip_id: int | None
+    payload: dict[str, Any]
+    wanted: int
+    message_id: str | None
+    state: MessageState
+    run_id: str | None
+    token: int
+    tries: int
+    not_before: datetime | None
+    since: datetime
+    reason: str | None
+    hint: str | None
+    code: str | None
+
+
+class Lease(ProcessMark):
+    """A run's right to its clips, and the process it lives in."""
+
+    run_id: str
+    expires_at: datetime
+
+
+class Recovered(Moment):
+    """What dead runs left behind."""
+
+    runs: tuple[str, ...]
+    clip_ids: tuple[int, ...]
+    unknown_messages: int
+
+
+M = TypeVar("M", bound=Moment)
+
+
+def columns_of(kind: type[Moment], table: FromClause) -> list[ColumnElement[Any]]:
+    """The table's columns that the type has a field for."""
+    return [table.c[name] for name in kind.model_fields if name in table.c]
+
+
+def as_entries(kind: type[M], rows: Sequence[RowMapping]) -> list[M]:
+    return [kind.model_validate(dict(row)) for row in rows]

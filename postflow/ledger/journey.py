@@ -1,0 +1,188 @@
+"""What a run writes while a clip travels: each intent before the effect, each outcome after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, update
+
+from postflow.errors import PostFlowError, Retry
+from postflow.ledger.clips import NO_REASON, change, claimed, held, move
+from postflow.ledger.entries import Claimed, Draft, Target
+from postflow.ledger.observations import look_again
+from postflow.ledger.outbox import put
+from postflow.ledger.schema import attempts
+from postflow.ledger.states import FILE_GONE, AttemptOutcome, State
+from postflow.ledger.store import Store
+from postflow.ledger.waits import wait_after
+
+Way = Literal["tunnel", "direct"]
+
+_LED_TO_NOTHING = case(
+    (attempts.c.outcome == AttemptOutcome.ACCEPTED, AttemptOutcome.FAILED),
+    else_=AttemptOutcome.NOTHING,
+)
+
+
+def intend_request(
+    store: Store, claim: Claimed, target: Target, *, way: Way, exposure: str | None = None
+) -> Claimed:
+    """About to ask Frame.io for an upload. `exposure` is a fingerprint of the URL, never the URL.
+
+    From `requesting` or `requested` it opens a new attempt: the caller has looked, and the last
+    one led to nothing.
+    """
+    with _step(store, claim) as (connection, row, now):
+        _close_attempt(connection, row, _LED_TO_NOTHING, now)
+        number = _last_attempt(connection, row) + 1
+        connection.execute(
+            insert(attempts).values(
+                clip_id=row["id"],
+                number=number,
+                way=way,
+                exposure=exposure,
+                intended_at=now,
+                outcome=AttemptOutcome.OPEN,
+            )
+        )
+        detail = {"attempt": number, "way": way, "folder": target.folder}
+        where = target.model_dump() | {"file_id": None, "view_url": None}
+        move(connection, row, State.REQUESTING, now, detail=detail, **where)
+        return claimed(connection, row["id"])
+
+
+def withdraw_request(store: Store, claim: Claimed, reason: str) -> Claimed:
+    """The request certainly never left this machine: nothing to look for later."""
+    with _step(store, claim) as (connection, row, now):
+        _close_attempt(connection, row, AttemptOutcome.NOTHING, now, {"reason": reason})
+        move(connection, row, State.READY, now, event="withdrawn", detail={"reason": reason})
+        return claimed(connection, row["id"])
+
+
+def requested(
+    store: Store,
+    claim: Claimed,
+    file_id: str,
+    *,
+    view_url: str | None = None,
+    adopted: bool = False,
+) -> Claimed:
+    """Frame.io has a file for the clip. `adopted`: it was found there, not answered to us."""
+    with _step(store, claim) as (connection, row, now):
+        _mark_attempt(connection, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
+        detail = {"file_id": file_id, "adopted": adopted}
+        values = {"file_id": file_id, "view_url": view_url}
+        move(connection, row, State.REQUESTED, now, detail=detail, **values)
+        return claimed(connection, row["id"])
+
+
+def arrived(
+    store: Store,
+    claim: Claimed,
+    *,
+    view_url: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> Claimed:
+    """The proof of arrival is complete. From here on the clip counts as delivered."""
+    with _step(store, claim) as (connection, row, now):
+        _close_attempt(connection, row, AttemptOutcome.ARRIVED, now, detail)
+        values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
+        move(connection, row, State.ARRIVED, now, detail=detail, **values)
+        return claimed(connection, row["id"])
+
+
+def done(
+    store: Store,
+    claim: Claimed,
+    *,
+    note: PostFlowError | None = None,
+    announce: Draft | None = None,
+) -> None:
+    """The journey is over. `note` says what was left undone, such as the stack."""
+    with _step(store, claim) as (connection, row, now):
+        move(connection, row, State.DONE, now, **_why(note))
+        _announce(connection, row, announce, now)
+
+
+def skip(
+    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+) -> None:
+    """The clip does not travel; a person or a new content can take that back."""
+    _give_up(store, claim, State.SKIPPED, why, announce)
+
+
+def fail(
+    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+) -> None:
+    """A person has to do something first, then `retry`. Illegal once the clip arrived."""
+    _give_up(store, claim, State.FAILED, why, announce)
+
+
+def supersede(store: Store, claim: Claimed, why: PostFlowError) -> None:
+    """The file on disk is no longer this revision, and nothing of it is left at Frame.io."""
+    _give_up(store, claim, State.SUPERSEDED, why, None)
+
+
+def postpone(
+    store: Store, claim: Claimed, why: Retry, *, announce: Draft | None = None
+) -> datetime:
+    """Give the clip back, not to be tried before the returned time."""
+    with _step(store, claim) as (connection, row, now):
+        until = now + timedelta(seconds=wait_after(why, row["tries"]))
+        values = _why(why) | {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
+        change(connection, row, now, event="put off", detail={"code": why.code}, **values)
+        _announce(connection, row, announce, now)
+        return until
+
+
+def _give_up(
+    store: Store, claim: Claimed, to: State, why: PostFlowError, announce: Draft | None
+) -> None:
+    with _step(store, claim) as (connection, row, now):
+        detail = {"code": why.code, "reason": why.message}
+        move(connection, row, to, now, detail=detail, **_why(why))
+        if to is State.SUPERSEDED or why.code == FILE_GONE:
+            look_again(connection, row, now)
+        _announce(connection, row, announce, now)
+
+
+@contextmanager
+def _step(store: Store, claim: Claimed) -> Iterator[tuple[Connection, RowMapping, datetime]]:
+    with store.writing() as connection:
+        yield connection, held(connection, claim), store.now()
+
+
+def _why(error: PostFlowError | None) -> dict[str, Any]:
+    if error is None:
+        return NO_REASON
+    return NO_REASON | {"reason": error.message, "hint": error.hint, "code": error.code}
+
+
+def _announce(connection: Connection, row: RowMapping, draft: Draft | None, now: datetime) -> None:
+    if draft is not None:
+        put(connection, draft, now, clip_id=row["id"])
+
+
+def _close_attempt(
+    connection: Connection,
+    row: RowMapping,
+    outcome: AttemptOutcome | ColumnElement[str],
+    now: datetime,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    open_ones = attempts.c.outcome.in_([AttemptOutcome.OPEN, AttemptOutcome.ACCEPTED])
+    closing = update(attempts).where(attempts.c.clip_id == row["id"], open_ones)
+    connection.execute(closing.values(outcome=outcome, closed_at=now, detail=detail))
+
+
+def _mark_attempt(connection: Connection, row: RowMapping, **values: Any) -> None:
+    last = attempts.c.number == _last_attempt(connection, row)
+    connection.execute(update(attempts).where(attempts.c.clip_id == row["id"], last).values(values))
+
+
+def _last_attempt(connection: Connection, row: RowMapping) -> int:
+    query = select(func.max(attempts.c.number)).where(attempts.c.clip_id == row["id"])
+    return connection.scalar(query) or 0

@@ -1,0 +1,97 @@
+"""Which runs are alive, and what happens to what they held once they are not."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, select, update
+
+from postflow.ledger.clips import change
+from postflow.ledger.entries import Lease, Recovered, as_entries, columns_of
+from postflow.ledger.outbox import orphan_messages
+from postflow.ledger.process import is_dead_here, this_process
+from postflow.ledger.schema import clips, leases
+from postflow.ledger.states import StaleClaim
+from postflow.ledger.store import Store, insert_into
+
+LEASE_SECONDS = 60.0
+
+
+class Ended(NamedTuple):
+    run_id: str
+    clip_ids: list[int]
+    unknown_messages: int
+
+
+def enter(store: Store, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+    """Start a run's lease without claiming anything, as sending messages needs too."""
+    with store.writing() as connection:
+        enlist(connection, run_id, store.now(), lease_seconds)
+
+
+def renew(store: Store, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+    """Say that the run is alive. Raises StaleClaim when it was already taken for dead."""
+    with store.writing() as connection:
+        expires = store.now() + timedelta(seconds=lease_seconds)
+        changing = update(leases).where(leases.c.run_id == run_id).values(expires_at=expires)
+        if connection.execute(changing).rowcount == 0:
+            raise StaleClaim(
+                f"Run {run_id} was silent for so long that others took over its clips.",
+                hint="Nothing to do: what it had begun is finished by the next run.",
+                code="ledger.run_expired",
+            )
+
+
+def leave(store: Store, run_id: str) -> None:
+    """End a run in good order: what it still holds is free at once."""
+    with store.writing() as connection:
+        _end(connection, run_id, store.now(), "released")
+
+
+def recover(store: Store) -> Recovered:
+    """End the runs that died, by their lease or by their process being gone from this machine.
+
+    `claim` hands out the clips they left before others, and whoever gets one asks the world.
+    """
+    with store.writing() as connection:
+        ended = end_dead_runs(connection, store.now())
+    return Recovered(
+        runs=tuple(each.run_id for each in ended),
+        clip_ids=tuple(clip_id for each in ended for clip_id in each.clip_ids),
+        unknown_messages=sum(each.unknown_messages for each in ended),
+    )
+
+
+def enlist(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:
+    """Start the run's lease, or renew it."""
+    here = this_process().model_dump()
+    expires = now + timedelta(seconds=lease_seconds)
+    row = connection.execute(select(leases).where(leases.c.run_id == run_id)).mappings().first()
+    if row is not None and {name: row[name] for name in here} != here:
+        # the same run, started again in another process: what the first held is unknown here
+        _end(connection, run_id, now, "released")
+    adding = insert_into(connection, leases).values(
+        run_id=run_id, started_at=now, expires_at=expires, **here
+    )
+    connection.execute(
+        adding.on_conflict_do_update(index_elements=["run_id"], set_={"expires_at": expires})
+    )
+
+
+def end_dead_runs(connection: Connection, now: datetime) -> list[Ended]:
+    """Free what is held by runs whose lease ran out or whose process is gone from this machine."""
+    query = select(*columns_of(Lease, leases)).with_for_update(skip_locked=True)
+    rows = as_entries(Lease, connection.execute(query).mappings().all())
+    dead = [lease for lease in rows if lease.expires_at <= now or is_dead_here(lease)]
+    return [_end(connection, lease.run_id, now, "run died") for lease in dead]
+
+
+def _end(connection: Connection, run_id: str, now: datetime, event: str) -> Ended:
+    mine = select(clips).where(clips.c.run_id == run_id).with_for_update()
+    rows = connection.execute(mine).mappings().all()
+    for row in rows:
+        change(connection, row, now, event=event, run_id=None)
+    unknown = orphan_messages(connection, run_id, now)
+    connection.execute(delete(leases).where(leases.c.run_id == run_id))
+    return Ended(run_id, [row["id"] for row in rows], unknown)

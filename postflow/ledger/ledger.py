@@ -1,0 +1,93 @@
+"""The ledger: everything one may ask it or tell it, in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import SecretStr
+
+from postflow.ledger import (
+    claims,
+    export,
+    journey,
+    leases,
+    observations,
+    outbox,
+    persons,
+    registry,
+    stacks,
+    status,
+)
+from postflow.ledger.opening import FindFileSystem, open_engine
+from postflow.ledger.store import Clock, Store, utc_now
+from postflow.scan.filesystem import file_system_of
+
+
+class Ledger(Store):
+    """The durable memory of deliveries. Every call is one short transaction."""
+
+    @classmethod
+    def open(
+        cls,
+        where: str | SecretStr | Path | None = None,
+        *,
+        clock: Clock = utc_now,
+        file_system: FindFileSystem = file_system_of,
+    ) -> Self:
+        """Open or create it at a path or `postgresql://` URL. Raises as `open_engine` does."""
+        return cls(open_engine(where, file_system), clock)
+
+    # what the scans see
+    root = observations.root
+    observe = observations.observe
+    known = observations.known
+    not_yet = observations.not_yet
+    set_aside = observations.set_aside
+    take_back = observations.take_back
+    register = registry.register
+
+    # who is alive, and who works on what
+    enter = leases.enter
+    renew = leases.renew
+    leave = leases.leave
+    recover = leases.recover
+    claim = claims.claim
+    release = claims.release
+    ready = claims.ready
+    next_due = claims.next_due
+
+    # a clip's journey
+    intend_request = journey.intend_request
+    withdraw_request = journey.withdraw_request
+    requested = journey.requested
+    arrived = journey.arrived
+    intend_stack = stacks.intend_stack
+    stacked = stacks.stacked
+    done = journey.done
+    skip = journey.skip
+    fail = journey.fail
+    supersede = journey.supersede
+    postpone = journey.postpone
+    stack_mates = stacks.stack_mates
+    stack_of = stacks.stack_of
+
+    # announcements
+    enqueue = outbox.enqueue
+    due = outbox.due
+    sending = outbox.sending
+    sent = outbox.sent
+    not_sent = outbox.not_sent
+    unknown = outbox.unknown
+    refused = outbox.refused
+    messages = outbox.messages
+    resend = outbox.resend
+
+    # what people ask and decide
+    counts = status.counts
+    rows = status.rows
+    not_yet_whole = status.not_yet_whole
+    steps = status.steps
+    revision_known = status.revision_known
+    retry = persons.retry
+    export = export.export

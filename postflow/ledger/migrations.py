@@ -1,0 +1,71 @@
+"""Brings a database to the schema of this release, or refuses one of a later release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection, insert, inspect, select, text, update
+
+from postflow.errors import Fatal
+from postflow.ledger.schema import SCHEMA_VERSION, meta, metadata
+
+Migration = Callable[[Connection], None]
+
+MIGRATIONS: Mapping[int, Migration] = {}
+"""What leads from this schema version to the next."""
+
+_LOCK = 7302031  # any number, as long as every PostFlow takes the same
+
+
+def prepare(
+    connection: Connection,
+    *,
+    version: int = SCHEMA_VERSION,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+) -> None:
+    """Create or migrate, inside the caller's transaction: all of it or nothing.
+
+    Raises Fatal: ledger.newer, ledger.foreign_tables.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    found = _version_of(connection)
+    if found is None:
+        _create(connection, version)
+    elif found > version:
+        raise Fatal(
+            f"The ledger is of a newer PostFlow (schema {found}; this one knows {version}).",
+            hint="Install the newer PostFlow here too, or use another ledger.",
+            code="ledger.newer",
+        )
+    elif found < version:
+        _migrate(connection, found, version, migrations)
+
+
+def _version_of(connection: Connection) -> int | None:
+    present = set(inspect(connection).get_table_names()) & set(metadata.tables)
+    if not present:
+        return None
+    query = select(meta.c.value).where(meta.c.key == "postflow_schema")
+    value = connection.scalar(query) if meta.name in present else None
+    if value is None:
+        raise Fatal(
+            f"The database holds tables that are not PostFlow's: {', '.join(sorted(present))}.",
+            hint="Give PostFlow a database of its own.",
+            code="ledger.foreign_tables",
+        )
+    return int(value)
+
+
+def _create(connection: Connection, version: int) -> None:
+    metadata.create_all(connection)
+    connection.execute(insert(meta).values(key="postflow_schema", value=str(version)))
+
+
+def _migrate(
+    connection: Connection, found: int, version: int, migrations: Mapping[int, Migration]
+) -> None:
+    for step in range(found, version):
+        migrations[step](connection)
+    row = meta.c.key == "postflow_schema"
+    connection.execute(update(meta).where(row).values(value=str(version)))

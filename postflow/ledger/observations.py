@@ -1,0 +1,189 @@
+"""What the scans saw: every path's last size and time, and whether it is known to be whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Update, bindparam, insert, select, update
+
+from postflow.ledger.entries import Observation, Observed, Root, as_entries, columns_of
+from postflow.ledger.schema import observations, roots
+from postflow.ledger.states import ObservationState
+from postflow.ledger.store import Store, insert_into
+from postflow.scan.sighting import Sighting
+
+AT_ONCE = 1000
+
+Row = dict[str, Any]
+
+
+def root(store: Store, studio: str, path: Path, mark: str | None = None) -> Root:
+    """The studio's watched folder; with the `mark` of its marker file, wherever it is mounted."""
+    values = {"studio": studio, "mark": mark or str(path), "path": str(path)}
+    with store.writing() as connection:
+        adding = insert_into(connection, roots).values(opened_at=store.now(), **values)
+        adding = adding.on_conflict_do_update(
+            index_elements=["studio", "mark"], set_={"path": str(path)}
+        )
+        found = connection.execute(adding.returning(*columns_of(Root, roots)))
+        return Root.model_validate(dict(found.mappings().one()))
+
+
+def observe(
+    store: Store, root: Root, seen: Iterable[Sighting], *, gone: Iterable[str] = ()
+) -> Observed:
+    """Enter one scan, all of it or nothing. `gone`: relpaths that a complete scan did not find.
+
+    A file that is as it was costs a look-up and no write.
+    """
+    counts = {"new": 0, "changed": 0, "same": 0}
+    with store.writing() as connection:
+        now = store.now()
+        lock_root(connection, root)
+        for batch in _batches(list(seen)):
+            _enter(connection, root, batch, now, counts)
+        vanished = _mark_gone(connection, root, list(gone), now)
+    return Observed(**counts, gone=vanished)
+
+
+def known(store: Store, root: Root, state: ObservationState | None = None) -> list[Observation]:
+    """All files of the root that are there as far as is known, or those in one state."""
+    query = select(*columns_of(Observation, observations)).where(
+        observations.c.root_id == root.id, observations.c.gone_at.is_(None)
+    )
+    if state is not None:
+        query = query.where(observations.c.state == state)
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(observations.c.relpath)).mappings().all()
+    return as_entries(Observation, rows)
+
+
+def not_yet(store: Store, root: Root, notes: Mapping[str, str]) -> None:
+    """Note by relpath, in a person's words, why files are still waited for."""
+    rows = [{"path": path, "text": text} for path, text in notes.items()]
+    if not rows:
+        return
+    with store.writing() as connection:
+        lock_root(connection, root)
+        connection.execute(_at_path(root).values(note=bindparam("text")), rows)
+
+
+def set_aside(store: Store, root: Root, *, before: datetime | None = None) -> int:
+    """Leave settling files alone until they change: all, or those last written before a time."""
+    changing = _in_state(root, ObservationState.SETTLING)
+    if before is not None:
+        changing = changing.where(observations.c.mtime_ns < int(before.timestamp()) * 10**9)
+    with store.writing() as connection:
+        lock_root(connection, root)
+        values = {"state": ObservationState.ASIDE, "note": None}
+        return connection.execute(changing.values(values)).rowcount
+
+
+def take_back(store: Store, root: Root, relpaths: Sequence[str] | None = None) -> int:
+    """Treat files that were set aside as if they had just been seen; all of them for None."""
+    changing = _in_state(root, ObservationState.ASIDE)
+    if relpaths is not None:
+        changing = changing.where(observations.c.relpath.in_(relpaths))
+    with store.writing() as connection:
+        lock_root(connection, root)
+        values = {"state": ObservationState.SETTLING, "waiting_since": store.now()}
+        return connection.execute(changing.values(values)).rowcount
+
+
+def look_again(connection: Connection, clip: RowMapping, now: datetime) -> None:
+    """The clip's file is not what it was: its path is to be waited for and probed anew."""
+    here = observations.c.root_id == clip["root_id"], observations.c.relpath == clip["relpath"]
+    values = {"state": ObservationState.SETTLING, "waiting_since": now}
+    connection.execute(update(observations).where(*here).values(values))
+
+
+def lock_root(connection: Connection, root: Root) -> None:
+    """One writer at a time for what a root holds, which also keeps PostgreSQL out of deadlocks."""
+    connection.execute(select(roots.c.id).where(roots.c.id == root.id).with_for_update())
+
+
+def _batches(seen: list[Sighting]) -> Iterator[dict[str, Sighting]]:
+    for start in range(0, len(seen), AT_ONCE):
+        yield {each.relpath: each for each in seen[start : start + AT_ONCE]}
+
+
+def _enter(
+    connection: Connection,
+    root: Root,
+    batch: dict[str, Sighting],
+    now: datetime,
+    counts: dict[str, int],
+) -> None:
+    here = select(observations).where(observations.c.root_id == root.id)
+    found = connection.execute(here.where(observations.c.relpath.in_(batch)))
+    known = {row["relpath"]: dict(row) for row in found.mappings()}
+    fresh: list[Row] = []
+    altered: list[Row] = []
+    for path, sighting in batch.items():
+        old = known.get(path)
+        new = _as_seen(root, sighting, old, now)
+        if old is None:
+            fresh.append(new | {"root_id": root.id, "relpath": path})
+        elif new != {name: old[name] for name in new}:
+            altered.append({f"new_{name}": value for name, value in new.items()} | {"path": path})
+        counts[_what_happened(old, new)] += 1
+    _write(connection, root, fresh, altered)
+
+
+def _as_seen(root: Root, sighting: Sighting, old: Row | None, now: datetime) -> Row:
+    """The row this sighting leads to, but for its key."""
+    seen: Row = {
+        "disk_path": sighting.path.relative_to(root.path).as_posix(),
+        "size": sighting.size,
+        "mtime_ns": sighting.mtime_ns,
+        "gone_at": None,
+    }
+    kept = ("state", "since", "waiting_since", "note")
+    if old is not None and _content(old) == _content(seen):
+        return seen | {name: old[name] for name in kept}
+    restless = old is not None and old["state"] == ObservationState.SETTLING
+    return seen | {
+        "state": ObservationState.SETTLING,
+        "since": now,
+        "waiting_since": old["waiting_since"] if old and restless else now,
+        "note": None,
+    }
+
+
+def _content(row: Row) -> tuple[int, int]:
+    return row["size"], row["mtime_ns"]
+
+
+def _what_happened(old: Row | None, new: Row) -> str:
+    if old is None:
+        return "new"
+    return "same" if _content(old) == _content(new) else "changed"
+
+
+def _write(connection: Connection, root: Root, fresh: list[Row], altered: list[Row]) -> None:
+    if fresh:
+        connection.execute(insert(observations), fresh)
+    if altered:
+        names = [name.removeprefix("new_") for name in altered[0] if name != "path"]
+        values: Row = {name: bindparam(f"new_{name}") for name in names}
+        connection.execute(_at_path(root).values(values), altered)
+
+
+def _mark_gone(connection: Connection, root: Root, paths: list[str], now: datetime) -> int:
+    if not paths:
+        return 0
+    changing = _at_path(root).where(observations.c.gone_at.is_(None)).values(gone_at=now)
+    return connection.execute(changing, [{"path": path} for path in paths]).rowcount
+
+
+def _at_path(root: Root) -> Update:
+    here = observations.c.relpath == bindparam("path")
+    return update(observations).where(observations.c.root_id == root.id, here)
+
+
+def _in_state(root: Root, state: ObservationState) -> Update:
+    there = observations.c.root_id == root.id, observations.c.gone_at.is_(None)
+    return update(observations).where(*there, observations.c.state == state)

@@ -1,0 +1,146 @@
+"""Opens the ledger's database, SQLite on a local disk or PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import SecretStr
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from postflow.errors import Fatal
+from postflow.ledger.migrations import prepare
+from postflow.ledger.store import plain_faults
+from postflow.places import state_dir
+from postflow.scan.filesystem import FileSystem
+
+FindFileSystem = Callable[[Path], FileSystem]
+
+BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
+OWN_DISK = "Choose a folder on this machine's own disk, or give the URL of a PostgreSQL database."
+
+
+def default_path() -> Path:
+    """`ledger.db` in PostFlow's own folder on this machine."""
+    return state_dir() / "ledger.db"
+
+
+def open_engine(where: str | SecretStr | Path | None, file_system: FindFileSystem) -> Engine:
+    """The ready database at a path or a `postgresql://` URL; the default path for None.
+
+    Raises Fatal: ledger.address, ledger.network_disk, ledger.no_wal, ledger.no_driver,
+    ledger.newer, ledger.foreign_tables, ledger.damaged, ledger.not_writable. Raises Retry:
+    ledger.unreachable.
+    """
+    if isinstance(where, SecretStr):
+        where = where.get_secret_value()
+    if isinstance(where, str) and "://" in where:
+        return _open_postgres(_address(where))
+    return _open_sqlite(Path(where) if where else default_path(), file_system)
+
+
+def _open_sqlite(path: Path, file_system: FindFileSystem) -> Engine:
+    path = path.expanduser().absolute()
+    _refuse_network(path, file_system)
+    _make_private(path)
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}
+    )
+    event.listen(engine, "connect", _set_up_connection)
+    event.listen(engine, "begin", _begin)
+    # the switch to WAL does not wait for others as writers do
+    with FileLock(f"{path}.lock", mode=0o600):
+        _prepared(engine)
+    return engine
+
+
+def _refuse_network(path: Path, file_system: FindFileSystem) -> None:
+    folder = next(parent for parent in path.parents if parent.exists())
+    found = file_system(folder)
+    if found.kind == "network":
+        raise Fatal(
+            f"The ledger would lie on a network disk ({found.type}), where SQLite loses data.",
+            hint=OWN_DISK,
+            code="ledger.network_disk",
+        )
+
+
+def _make_private(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Fatal(
+            f"The ledger cannot be made at {path}: {error.strerror}.",
+            hint="Give PostFlow's user the right to write there, or name another place.",
+            code="ledger.not_writable",
+        ) from error
+
+
+def _set_up_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # BEGIN is ours to say, see _begin
+    cursor = connection.cursor()
+    mode = cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+    if mode != "wal":
+        raise Fatal(
+            "The disk under the ledger does not allow SQLite's write-ahead log.",
+            hint=OWN_DISK,
+            code="ledger.no_wal",
+        )
+
+
+def _begin(connection: Connection) -> None:
+    # a writer queues at once: a reader that turns writer midway would fail with "locked"
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _address(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise Fatal(
+            "The ledger's address is neither a path nor a postgresql:// URL.",
+            hint="Write it as postgresql://user:password@host/database, or give a path.",
+            code="ledger.address",
+        ) from None
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _open_postgres(url: URL) -> Engine:
+    try:
+        engine = create_engine(
+            url,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": CONNECT_SECONDS},
+        )
+    except ModuleNotFoundError as error:
+        raise Fatal(
+            "PostgreSQL's driver is not installed.",
+            hint="Install PostFlow with it: `pip install 'postflow[postgres]'`.",
+            code="ledger.no_driver",
+        ) from error
+    _prepared(engine)
+    return engine
+
+
+def _prepared(engine: Engine) -> None:
+    try:
+        with plain_faults(), engine.begin() as connection:
+            prepare(connection)
+    except BaseException:
+        engine.dispose()
+        raise

@@ -1,0 +1,192 @@
+"""Announcements: written with the fact they announce, sent when the channel can be reached.
+
+A post whose answer never came is `unknown`: it is not posted again with the same content, since a
+webhook cannot be asked what it holds. New content goes out as a new post. An edit may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, or_, select, update
+
+from postflow.errors import PostFlowError, Retry
+from postflow.ledger.entries import Draft, Message, as_entries, columns_of
+from postflow.ledger.schema import leases, outbox
+from postflow.ledger.states import MessageState, StaleClaim, check_message_move
+from postflow.ledger.store import Store, insert_into
+from postflow.ledger.waits import wait_after
+
+NO_ANSWER = Retry(
+    "The announcement was sent, and no answer came.",
+    hint="See whether the channel has it; `postflow retry --messages` sends it again if not.",
+    code="ledger.message_unknown",
+)
+
+
+def enqueue(store: Store, draft: Draft) -> None:
+    """Have the channel show this under this key. The same content again changes nothing."""
+    with store.writing() as connection:
+        put(connection, draft, store.now())
+
+
+def due(store: Store, *, limit: int = 50) -> list[Message]:
+    """What can be sent now, oldest first."""
+    now = store.now()
+    query = select(*columns_of(Message, outbox)).where(
+        outbox.c.state == MessageState.PENDING,
+        or_(outbox.c.not_before.is_(None), outbox.c.not_before <= now),
+    )
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).mappings().all()
+    return as_entries(Message, rows)
+
+
+def sending(store: Store, message: Message, run_id: str) -> Message:
+    """About to post or edit it: returns what to send. Raises StaleClaim if another run is at it."""
+    with store.writing() as connection:
+        row = _row(connection, message.key)
+        alive = connection.scalar(select(leases.c.run_id).where(leases.c.run_id == run_id))
+        if row["state"] != MessageState.PENDING or alive is None:
+            raise _taken(message)
+        values = {"run_id": run_id, "token": row["token"] + 1, "offered": row["wanted"]}
+        _move(connection, row, MessageState.SENDING, store.now(), **values)
+        return _message(connection, message.key)
+
+
+def sent(store: Store, message: Message, message_id: str) -> None:
+    """The channel shows it. Content that was enqueued meanwhile becomes due."""
+    with _answered(store, message) as (connection, row, now):
+        values = {"message_id": message_id, "shown": row["offered"], "tries": 0, "not_before": None}
+        _move(connection, row, MessageState.SENT, now, run_id=None, **values)
+        if row["wanted"] > row["offered"]:
+            row = _row(connection, message.key)
+            _move(connection, row, MessageState.PENDING, now)
+
+
+def not_sent(store: Store, message: Message, why: Retry) -> datetime:
+    """It certainly did not reach the channel: due again at the returned time."""
+    with _answered(store, message) as (connection, row, now):
+        until = now + timedelta(seconds=wait_after(why, row["tries"]))
+        values = {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
+        _move(connection, row, MessageState.PENDING, now, why, **values)
+        return until
+
+
+def unknown(store: Store, message: Message, why: PostFlowError = NO_ANSWER) -> MessageState:
+    """It may or may not have reached the channel: an edit is due again, a post is not."""
+    with _answered(store, message) as (connection, row, now):
+        return _unanswered(connection, row, now, why)
+
+
+def refused(store: Store, message: Message, why: PostFlowError) -> None:
+    """The channel does not take it, and will not until somebody mends something; then `resend`."""
+    with _answered(store, message) as (connection, row, now):
+        _move(connection, row, MessageState.FAILED, now, why, run_id=None)
+
+
+def resend(store: Store, key: str | None = None) -> int:
+    """A person's word that unknown and refused messages are to be sent again: this one, or all."""
+    query = select(outbox).where(outbox.c.state.in_([MessageState.UNKNOWN, MessageState.FAILED]))
+    if key is not None:
+        query = query.where(outbox.c.key == key)
+    with store.writing() as connection:
+        rows = connection.execute(query.with_for_update()).mappings().all()
+        for row in rows:
+            _move(connection, row, MessageState.PENDING, store.now(), tries=0, not_before=None)
+        return len(rows)
+
+
+def messages(store: Store, *states: MessageState) -> list[Message]:
+    """All messages, or those in some states, oldest first."""
+    query = select(*columns_of(Message, outbox)).order_by(outbox.c.id)
+    if states:
+        query = query.where(outbox.c.state.in_(states))
+    with store.reading() as connection:
+        return as_entries(Message, connection.execute(query).mappings().all())
+
+
+def put(connection: Connection, draft: Draft, now: datetime, clip_id: int | None = None) -> None:
+    """Enqueue inside the caller's transaction."""
+    values = draft.model_dump() | {"clip_id": clip_id, "made_at": now, "since": now}
+    adding = insert_into(connection, outbox).values(state=MessageState.PENDING, wanted=1, **values)
+    made = connection.execute(adding.on_conflict_do_nothing().returning(outbox.c.id)).first()
+    if made is None:
+        _put_anew(connection, _row(connection, draft.key), draft, now)
+
+
+def orphan_messages(connection: Connection, run_id: str, now: datetime) -> int:
+    """Settle what a dead run was sending; returns how many posts are now unknown."""
+    mine = outbox.c.run_id == run_id, outbox.c.state == MessageState.SENDING
+    rows = connection.execute(select(outbox).where(*mine).with_for_update()).mappings().all()
+    after = [_unanswered(connection, row, now, NO_ANSWER) for row in rows]
+    return after.count(MessageState.UNKNOWN)
+
+
+def _put_anew(connection: Connection, row: RowMapping, draft: Draft, now: datetime) -> None:
+    if row["payload"] == draft.payload:
+        return
+    content = {"payload": draft.payload, "wanted": row["wanted"] + 1}
+    if row["state"] == MessageState.SENDING:
+        _write(connection, row, content)
+    else:
+        content |= {"tries": 0, "not_before": None}
+        _move(connection, row, MessageState.PENDING, now, **content)
+
+
+def _unanswered(
+    connection: Connection, row: RowMapping, now: datetime, why: PostFlowError
+) -> MessageState:
+    is_edit, is_outdated = row["message_id"] is not None, row["wanted"] > row["offered"]
+    to = MessageState.PENDING if is_edit or is_outdated else MessageState.UNKNOWN
+    _move(connection, row, to, now, why, run_id=None)
+    return to
+
+
+@contextmanager
+def _answered(store: Store, message: Message) -> Iterator[tuple[Connection, RowMapping, datetime]]:
+    with store.writing() as connection:
+        row = _row(connection, message.key)
+        if row["token"] != message.token or row["state"] != MessageState.SENDING:
+            raise _taken(message)
+        yield connection, row, store.now()
+
+
+def _move(
+    connection: Connection,
+    row: RowMapping,
+    to: MessageState,
+    now: datetime,
+    why: PostFlowError | None = None,
+    **values: Any,
+) -> None:
+    check_message_move(MessageState(row["state"]), to)
+    reason: dict[str, Any] = {"reason": None, "hint": None, "code": None}
+    if why is not None:
+        reason = {"reason": why.message, "hint": why.hint, "code": why.code}
+    _write(connection, row, {"state": to, "since": now} | reason | values)
+
+
+def _write(connection: Connection, row: RowMapping, values: dict[str, Any]) -> None:
+    connection.execute(update(outbox).where(outbox.c.id == row["id"]).values(values))
+
+
+def _row(connection: Connection, key: str) -> RowMapping:
+    query = select(outbox).where(outbox.c.key == key).with_for_update()
+    return connection.execute(query).mappings().one()
+
+
+def _message(connection: Connection, key: str) -> Message:
+    query = select(*columns_of(Message, outbox)).where(outbox.c.key == key)
+    return Message.model_validate(dict(connection.execute(query).mappings().one()))
+
+
+def _taken(message: Message) -> StaleClaim:
+    return StaleClaim(
+        f"The announcement {message.key} is in the hands of another run.",
+        hint="Nothing to do: that run sends it.",
+        code="ledger.stale_message",
+    )

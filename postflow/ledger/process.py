@@ -1,0 +1,57 @@
+"""Which process this is, and whether another one of this machine still lives."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from postflow.models import Moment
+
+
+class ProcessMark(Moment):
+    """A process, told apart from a later one with the same number."""
+
+    machine: str
+    pid: int
+    born: float
+
+
+def this_process() -> ProcessMark:
+    pid = os.getpid()
+    return ProcessMark(machine=_machine(), pid=pid, born=_born(pid))
+
+
+def is_dead_here(mark: ProcessMark) -> bool:
+    """True only if it is certain: it ran on this machine, and does no more."""
+    if mark.machine != _machine():
+        return False
+    try:
+        status = psutil.Process(mark.pid).status()
+        return status in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) or _born(mark.pid) != mark.born
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def _born(pid: int) -> float:
+    """When it started, in clock ticks since boot where there is /proc: no clock step moves that."""
+    with suppress(OSError):
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+        return float(after_name.split()[19])
+    return psutil.Process(pid).create_time()
+
+
+@cache
+def _machine() -> str:
+    """This boot of this machine, as far as process numbers mean the same."""
+    parts = [platform.node()]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(parts)

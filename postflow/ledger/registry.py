@@ -1,0 +1,112 @@
+"""Whole files become clips: one row for each revision of each path, ever."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from postflow.ledger.clips import AFRESH, move
+from postflow.ledger.entries import Registered, Root
+from postflow.ledger.observations import lock_root
+from postflow.ledger.paths import normal
+from postflow.ledger.schema import clips, history, observations
+from postflow.ledger.states import FILE_GONE, REPLACEABLE, ObservationState, State
+from postflow.ledger.store import Store
+from postflow.models import MediaFile
+
+
+def register(store: Store, root: Root, media: MediaFile) -> Registered | None:
+    """Enter a file whose content is known to be whole. None when a scan saw it change meanwhile.
+
+    A revision the ledger knows is not delivered again. Other revisions of the path that have not
+    begun to travel are superseded.
+    """
+    disk_path = media.path.relative_to(root.path).as_posix()
+    with store.writing() as connection:
+        lock_root(connection, root)
+        if not _settle(connection, root, normal(disk_path), media):
+            return None
+        now = store.now()
+        found = _row_of(connection, root, normal(disk_path), media.revision)
+        if found is None:
+            result = _enter(connection, root, disk_path, media, now)
+        else:
+            result = _meet_again(connection, found, disk_path, media, now)
+        _supersede_others(connection, root, normal(disk_path), result.clip_id, now)
+        return result
+
+
+def _settle(connection: Connection, root: Root, relpath: str, media: MediaFile) -> bool:
+    as_registered = (
+        (observations.c.root_id == root.id)
+        & (observations.c.relpath == relpath)
+        & (observations.c.size == media.size)
+        & (observations.c.mtime_ns == media.mtime_ns)
+    )
+    settled = {"state": ObservationState.SETTLED, "note": None}
+    return (
+        connection.execute(update(observations).where(as_registered).values(settled)).rowcount == 1
+    )
+
+
+def _row_of(connection: Connection, root: Root, relpath: str, revision: str) -> RowMapping | None:
+    query = select(clips).where(
+        clips.c.root_id == root.id, clips.c.relpath == relpath, clips.c.revision == revision
+    )
+    return connection.execute(query.with_for_update()).mappings().one_or_none()
+
+
+def _enter(
+    connection: Connection, root: Root, disk_path: str, media: MediaFile, now: datetime
+) -> Registered:
+    values = {
+        "root_id": root.id,
+        "studio": root.studio,
+        "relpath": normal(disk_path),
+        "name": media.name,
+        "revision": media.revision,
+        "size": media.size,
+        "fingerprint": media.fingerprint,
+        "state": State.READY,
+        "found_at": now,
+        "since": now,
+    }
+    adding = insert(clips).values(**values, **_on_disk(disk_path, media)).returning(clips.c.id)
+    clip_id = connection.execute(adding).scalar_one()
+    connection.execute(
+        insert(history).values(clip_id=clip_id, at=now, event="found", now=State.READY, token=0)
+    )
+    return Registered(clip_id=clip_id, state=State.READY, new=True)
+
+
+def _meet_again(
+    connection: Connection, row: RowMapping, disk_path: str, media: MediaFile, now: datetime
+) -> Registered:
+    where = _on_disk(disk_path, media)
+    state = State(row["state"])
+    back = state is State.SUPERSEDED or (state is State.SKIPPED and row["code"] == FILE_GONE)
+    if back:
+        move(connection, row, State.READY, now, event="came back", **AFRESH, **where)
+    else:
+        connection.execute(update(clips).where(clips.c.id == row["id"]).values(where))
+    return Registered(clip_id=row["id"], state=State.READY if back else state, new=back)
+
+
+def _on_disk(disk_path: str, media: MediaFile) -> dict[str, Any]:
+    return {"disk_path": disk_path, "mtime_ns": media.mtime_ns}
+
+
+def _supersede_others(
+    connection: Connection, root: Root, relpath: str, clip_id: int, now: datetime
+) -> None:
+    query = select(clips).where(
+        clips.c.root_id == root.id,
+        clips.c.relpath == relpath,
+        clips.c.id != clip_id,
+        clips.c.run_id.is_(None),
+        clips.c.state.in_(REPLACEABLE),
+    )
+    for row in connection.execute(query.with_for_update()).mappings().all():
+        move(connection, row, State.SUPERSEDED, now, event="superseded", detail={"by": clip_id})

@@ -1,0 +1,219 @@
+"""The ledger's tables. A `relpath` is NFC and relative to its root."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_VERSION = 1
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as whole microseconds so that both databases compare it alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class AnyText(TypeDecorator[str]):
+    """Text from outside. What no database can hold (NUL, half a character) is replaced."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.replace("\0", "?").encode("utf-8", "replace").decode()
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON in plain ASCII, which any database can hold."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any | None, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, sort_keys=True)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData()
+
+# SQLite only numbers a primary key by itself when it is called INTEGER
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("studio", String, nullable=False),
+    Column("mark", String, nullable=False),
+    Column("path", AnyText, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    UniqueConstraint("studio", "mark"),
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("root_id", ForeignKey("roots.id"), primary_key=True),
+    Column("relpath", AnyText, primary_key=True),
+    Column("disk_path", AnyText, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("waiting_since", Instant, nullable=False),
+    Column("gone_at", Instant),
+    Column("note", AnyText),
+    Index("observations_by_state", "root_id", "state"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("machine", String, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("born", Float, nullable=False),
+)
+
+clips = Table(
+    "clips",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("root_id", ForeignKey("roots.id"), nullable=False),
+    Column("studio", String, nullable=False),
+    Column("relpath", AnyText, nullable=False),
+    Column("disk_path", AnyText, nullable=False),
+    Column("name", AnyText, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("found_at", Instant, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("run_id", ForeignKey("leases.run_id")),
+    Column("token", BigInteger, nullable=False, default=0),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("not_before", Instant),
+    Column("reason", AnyText),
+    Column("hint", AnyText),
+    Column("code", String),
+    Column("account_id", String),
+    Column("project_id", String),
+    Column("folder_id", String),
+    Column("folder", AnyText),
+    Column("stack", AnyText),
+    Column("version_number", Integer),
+    Column("file_id", String),
+    Column("view_url", AnyText),
+    Column("stack_id", String),
+    UniqueConstraint("root_id", "relpath", "revision"),
+    Index("clips_by_state", "state", "not_before"),
+    Index("clips_by_stack", "folder_id", "stack"),
+    Index("clips_by_name", "name"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("clip_id", ForeignKey("clips.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("way", String, nullable=False),
+    Column("exposure", String),
+    Column("intended_at", Instant, nullable=False),
+    Column("file_id", String),
+    Column("outcome", String, nullable=False),
+    Column("closed_at", Instant),
+    Column("detail", JsonText),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("clip_id", ForeignKey("clips.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("event", String, nullable=False),
+    Column("was", String),
+    Column("now", String, nullable=False),
+    Column("run_id", String),
+    Column("token", BigInteger, nullable=False),
+    Column("detail", JsonText),
+)
+
+stacks = Table(
+    "stacks",
+    metadata,
+    Column("folder_id", String, primary_key=True),
+    Column("name", AnyText, primary_key=True),
+    Column("stack_id", String),
+    Column("clip_id", ForeignKey("clips.id")),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("key", AnyText, nullable=False, unique=True),
+    Column("channel", String, nullable=False),
+    Column("clip_id", ForeignKey("clips.id")),
+    Column("payload", JsonText, nullable=False),
+    Column("wanted", Integer, nullable=False),
+    Column("offered", Integer),
+    Column("shown", Integer),
+    Column("message_id", String),
+    Column("state", String, nullable=False),
+    Column("run_id", ForeignKey("leases.run_id")),
+    Column("token", BigInteger, nullable=False, default=0),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("not_before", Instant),
+    Column("made_at", Instant, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("reason", AnyText),
+    Column("hint", AnyText),
+    Column("code", String),
+    Index("outbox_by_state", "state", "not_before"),
+)

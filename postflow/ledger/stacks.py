@@ -1,0 +1,97 @@
+"""Version stacks: which clips belong together in a folder, and one run at a time at each stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, Update, select, update
+
+from postflow.errors import Retry
+from postflow.ledger.clips import claimed, held, move
+from postflow.ledger.entries import Claimed, StackMate, as_entries, columns_of
+from postflow.ledger.schema import clips, stacks
+from postflow.ledger.states import State
+from postflow.ledger.store import Store, insert_into
+
+BUSY_WAIT = 5.0
+
+BELONGING = (
+    State.REQUESTING,
+    State.REQUESTED,
+    State.ARRIVED,
+    State.STACKING,
+    State.STACKED,
+    State.DONE,
+)
+
+
+def stack_mates(store: Store, folder_id: str, stack: str) -> list[StackMate]:
+    """Every clip bound for that stack of that folder, lowest version first, then as found."""
+    columns = [clips.c.id.label("clip_id"), *columns_of(StackMate, clips)]
+    query = select(*columns).where(
+        clips.c.folder_id == folder_id, clips.c.stack == stack, clips.c.state.in_(BELONGING)
+    )
+    order = clips.c.version_number.asc().nulls_first(), clips.c.found_at, clips.c.id
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(*order)).mappings().all()
+    return as_entries(StackMate, rows)
+
+
+def stack_of(store: Store, folder_id: str, stack: str) -> str | None:
+    """Frame.io's id of the stack, when one was made."""
+    query = select(stacks.c.stack_id)
+    query = query.where(stacks.c.folder_id == folder_id, stacks.c.name == stack)
+    with store.reading() as connection:
+        return connection.scalar(query)
+
+
+def intend_stack(store: Store, claim: Claimed, file_ids: Sequence[str] = ()) -> Claimed:
+    """About to make or extend the clip's stack; Retry (ledger.stack_busy) while others do."""
+    with store.writing() as connection:
+        row = held(connection, claim)
+        _take_stack(connection, row)
+        detail = {"stack": row["stack"], "file_ids": list(file_ids)}
+        move(connection, row, State.STACKING, store.now(), detail=detail)
+        return claimed(connection, row["id"])
+
+
+def stacked(store: Store, claim: Claimed, stack_id: str) -> Claimed:
+    """The clip is on that stack of Frame.io's."""
+    with store.writing() as connection:
+        row = held(connection, claim)
+        now = store.now()
+        connection.execute(_at(row).values(stack_id=stack_id, clip_id=None))
+        move(connection, row, State.STACKED, now, detail={"stack_id": stack_id}, stack_id=stack_id)
+        return claimed(connection, row["id"])
+
+
+def _take_stack(connection: Connection, row: RowMapping) -> None:
+    adding = insert_into(connection, stacks).values(folder_id=row["folder_id"], name=row["stack"])
+    connection.execute(adding.on_conflict_do_nothing())
+    holder = connection.scalar(_holder(row))
+    if holder not in (None, row["id"]) and _at_work(connection, holder):
+        raise Retry(
+            f"Another version of {row['stack']} is being stacked.",
+            hint="It is tried again as soon as that one is done.",
+            code="ledger.stack_busy",
+            retry_after=BUSY_WAIT,
+        )
+    connection.execute(_at(row).values(clip_id=row["id"]))
+
+
+def _holder(row: RowMapping) -> Select[Any]:
+    where = stacks.c.folder_id == row["folder_id"], stacks.c.name == row["stack"]
+    return select(stacks.c.clip_id).where(*where).with_for_update()
+
+
+def _at_work(connection: Connection, clip_id: int) -> bool:
+    query = select(clips.c.id).where(
+        clips.c.id == clip_id, clips.c.state == State.STACKING, clips.c.run_id.is_not(None)
+    )
+    return connection.scalar(query) is not None
+
+
+def _at(row: RowMapping) -> Update:
+    here = stacks.c.folder_id == row["folder_id"], stacks.c.name == row["stack"]
+    return update(stacks).where(*here)

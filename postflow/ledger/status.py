@@ -1,0 +1,118 @@
+"""What the ledger tells a person: where every clip stands, and what happened to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
+
+from postflow.ledger.entries import Clip, Observation, Step, as_entries, columns_of
+from postflow.ledger.paths import normal
+from postflow.ledger.schema import clips, history, leases, observations, roots
+from postflow.ledger.states import ObservationState, Phase, State
+from postflow.ledger.store import Store
+
+FINAL_PHASES = {
+    State.DONE: Phase.DELIVERED,
+    State.SKIPPED: Phase.SKIPPED,
+    State.FAILED: Phase.FAILED,
+    State.SUPERSEDED: Phase.SUPERSEDED,
+}
+
+PHASES_BEFORE = {
+    Phase.SETTLING: ObservationState.SETTLING,
+    Phase.SET_ASIDE: ObservationState.ASIDE,
+}
+
+
+def counts(store: Store, studio: str | None = None) -> dict[Phase, int]:
+    """How many files stand in each phase; every phase has an entry."""
+    phase = _phase(store.now())
+    of_clips = _clips(studio).with_only_columns(phase, func.count()).group_by(phase)
+    of_paths = _observations(studio).with_only_columns(observations.c.state, func.count())
+    of_paths = of_paths.group_by(observations.c.state)
+    with store.reading() as connection:
+        found = {row[0]: row[1] for row in connection.execute(of_clips)}
+        looked = {row[0]: row[1] for row in connection.execute(of_paths)}
+    for name, state in PHASES_BEFORE.items():
+        found[name] = looked.get(state, 0)
+    return {name: found.get(name, 0) for name in Phase}
+
+
+def rows(
+    store: Store,
+    *,
+    studio: str | None = None,
+    phase: Phase | None = None,
+    name: str | None = None,
+    since: datetime | None = None,
+    limit: int = 1000,
+) -> list[Clip]:
+    """Clips, the one that changed last first. `name` is a file name or a path below its root.
+
+    `since`: only what changed its state at or after that time.
+    """
+    phase_now = _phase(store.now())
+    query = _clips(studio).with_only_columns(*columns_of(Clip, clips), phase_now.label("phase"))
+    if phase is not None:
+        query = query.where(phase_now == phase)
+    if name is not None:
+        query = query.where(or_(clips.c.name == normal(name), clips.c.relpath == normal(name)))
+    if since is not None:
+        query = query.where(clips.c.since >= since)
+    query = query.order_by(clips.c.since.desc(), clips.c.id.desc()).limit(limit)
+    with store.reading() as connection:
+        return as_entries(Clip, connection.execute(query).mappings().all())
+
+
+def not_yet_whole(
+    store: Store, *, studio: str | None = None, phase: Phase = Phase.SETTLING, limit: int = 1000
+) -> list[Observation]:
+    """Files that are waited for (or were set aside), the one that was seen first first."""
+    query = _observations(studio).with_only_columns(*columns_of(Observation, observations))
+    query = query.where(observations.c.state == PHASES_BEFORE[phase])
+    query = query.order_by(observations.c.waiting_since, observations.c.relpath).limit(limit)
+    with store.reading() as connection:
+        return as_entries(Observation, connection.execute(query).mappings().all())
+
+
+def steps(store: Store, clip_id: int) -> list[Step]:
+    """Everything that ever happened to a clip, in order."""
+    query = select(*columns_of(Step, history)).where(history.c.clip_id == clip_id)
+    with store.reading() as connection:
+        found = connection.execute(query.order_by(history.c.id)).mappings().all()
+    return as_entries(Step, found)
+
+
+def revision_known(store: Store, root_id: int, relpath: str, revision: str) -> Clip | None:
+    """The clip of exactly this content at this path, if there ever was one."""
+    query = _clips(None).with_only_columns(
+        *columns_of(Clip, clips), _phase(store.now()).label("phase")
+    )
+    query = query.where(
+        clips.c.root_id == root_id,
+        clips.c.relpath == normal(relpath),
+        clips.c.revision == revision,
+    )
+    with store.reading() as connection:
+        row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else Clip.model_validate(dict(row))
+
+
+def _phase(now: datetime) -> ColumnElement[str]:
+    final = [(clips.c.state == state, phase.value) for state, phase in FINAL_PHASES.items()]
+    return case(
+        *final, (leases.c.expires_at > now, Phase.ON_ITS_WAY.value), else_=Phase.WAITING.value
+    )
+
+
+def _clips(studio: str | None) -> Select[Any]:
+    query = select(clips.c.id).outerjoin(leases, leases.c.run_id == clips.c.run_id)
+    return query if studio is None else query.where(clips.c.studio == studio)
+
+
+def _observations(studio: str | None) -> Select[Any]:
+    query = select(observations.c.root_id).join(roots, roots.c.id == observations.c.root_id)
+    query = query.where(observations.c.gone_at.is_(None))
+    return query if studio is None else query.where(roots.c.studio == studio)

@@ -1,0 +1,72 @@
+"""Ledgers to test on: SQLite always, PostgreSQL where its server is on the machine."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from postflow.ledger import Ledger, Root
+from tests.ledger.ground import Clock
+from tests.ledger.postgres_server import find_server, running_server
+
+MISSING = "PostgreSQL's server is not installed (Debian: apt-get install postgresql)"
+_numbers = itertools.count(1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what was not tested."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if MISSING in str(r.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} ledger tests left out: {MISSING}", red=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    programs = find_server()
+    if programs is None:
+        if "CI" in os.environ:
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    with running_server(programs) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """A PostgreSQL schema of the test's own."""
+    name = f"t{next(_numbers)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{postgres_server}&options=-csearch_path%3D{name}"
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return str(tmp_path / "ledger.db")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest) -> str:
+    """An address of each kind of database."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(where: str, clock: Clock) -> Iterator[Ledger]:
+    with Ledger.open(where, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def root(ledger: Ledger) -> Root:
+    return ledger.root("main", Path("/mnt/show"), "mark-1")

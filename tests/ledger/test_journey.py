@@ -1,0 +1,196 @@
+"""Intent, effect, outcome: what a run writes on the way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from postflow.errors import Fatal, Retry
+from postflow.ledger import AttemptOutcome, IllegalMove, Ledger, Phase, Root, State
+from tests.ledger.consistency import check_consistent
+from tests.ledger.ground import (
+    BROKEN,
+    BUSY,
+    MISNAMED,
+    Clock,
+    add,
+    bring_to_arrived,
+    bring_to_requested,
+    claim_one,
+    target,
+)
+
+
+@pytest.fixture(autouse=True)
+def stays_consistent(ledger: Ledger, root: Root) -> object:
+    add(ledger, root, "a.mov")
+    yield
+    check_consistent(ledger)
+
+
+def outcomes(ledger: Ledger) -> list[AttemptOutcome]:
+    (claim,) = ledger.claim("reader", limit=1)
+    return [attempt.outcome for attempt in claim.attempts]
+
+
+def test_the_whole_journey_is_in_the_history(ledger: Ledger, clock: Clock) -> None:
+    began = clock()
+    claim = claim_one(ledger)
+    clock.forward(1)
+    claim = ledger.intend_request(claim, target(), way="tunnel", exposure="e1")
+    claim = ledger.requested(claim, "file-1", view_url="https://next.frame.io/1")
+    claim = ledger.arrived(claim, detail={"bytes_served": 1000, "seconds": 3.5})
+    claim = ledger.intend_stack(claim, ["file-0", "file-1"])
+    claim = ledger.stacked(claim, "stack-1")
+    ledger.done(claim)
+    steps = ledger.steps(claim.clip_id)
+    assert [step.event for step in steps] == [
+        *("found", "claimed", "requesting", "requested", "arrived", "stacking", "stacked", "done")
+    ]
+    assert {step.run_id for step in steps[1:]} == {"run-1"}
+    assert steps[4].detail == {"bytes_served": 1000, "seconds": 3.5}
+    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    assert (clip.started_at, clip.finished_at) == (began, began + timedelta(seconds=1))
+    assert (clip.view_url, clip.folder) == ("https://next.frame.io/1", "2_FROM_ANIM/SQ07")
+    assert clip.run_id is None
+
+
+def test_a_request_that_never_left_leaves_nothing_to_look_for(ledger: Ledger) -> None:
+    claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel")
+    claim = ledger.withdraw_request(claim, "no network")
+    assert claim.state is State.READY
+    ledger.release(claim)
+    assert outcomes(ledger) == [AttemptOutcome.NOTHING]
+
+
+def test_a_lost_answer_that_led_to_nothing_leads_to_a_second_attempt(ledger: Ledger) -> None:
+    claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel", exposure="e1")
+    claim = ledger.intend_request(claim, target(), way="direct", exposure="e2")
+    assert [(each.number, each.way, each.exposure) for each in claim.attempts] == [
+        (1, "tunnel", "e1"),
+        (2, "direct", "e2"),
+    ]
+    ledger.release(claim)
+    assert outcomes(ledger) == [AttemptOutcome.NOTHING, AttemptOutcome.OPEN]
+
+
+def test_a_lost_answer_that_led_to_a_file_is_adopted(ledger: Ledger) -> None:
+    claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel")
+    claim = ledger.requested(claim, "file-9", adopted=True)
+    assert ledger.steps(claim.clip_id)[-1].detail == {"adopted": True, "file_id": "file-9"}
+    ledger.done(ledger.arrived(claim))
+    assert ledger.rows()[0].file_id == "file-9"
+
+
+def test_an_upload_that_failed_leads_to_a_new_attempt(ledger: Ledger) -> None:
+    claim = bring_to_requested(ledger, claim_one(ledger))
+    claim = ledger.intend_request(claim, target(), way="tunnel", exposure="e2")
+    assert claim.file_id is None
+    claim = ledger.arrived(ledger.requested(claim, "file-2"))
+    assert [attempt.file_id for attempt in claim.attempts] == ["file-1", "file-2"]
+    ledger.release(claim)
+    assert outcomes(ledger) == [AttemptOutcome.FAILED, AttemptOutcome.ARRIVED]
+
+
+def test_a_delivered_clip_cannot_fail(ledger: Ledger) -> None:
+    claim = bring_to_arrived(ledger, claim_one(ledger))
+    for undo in (ledger.fail, ledger.skip, ledger.supersede):
+        with pytest.raises(IllegalMove):
+            undo(claim, BROKEN)
+    with pytest.raises(IllegalMove):
+        ledger.intend_request(claim, target(), way="tunnel")
+    assert ledger.rows()[0].state is State.ARRIVED
+
+
+def test_no_stage_can_be_left_out(ledger: Ledger) -> None:
+    claim = claim_one(ledger)
+    for leap in (
+        lambda: ledger.requested(claim, "file-1"),
+        lambda: ledger.arrived(claim),
+        lambda: ledger.stacked(claim, "stack-1"),
+        lambda: ledger.done(claim),
+    ):
+        with pytest.raises(IllegalMove):
+            leap()
+
+
+def test_a_failure_keeps_its_remedy_until_a_person_retries(ledger: Ledger) -> None:
+    ledger.fail(claim_one(ledger), BROKEN)
+    (clip,) = ledger.rows(phase=Phase.FAILED)
+    assert (clip.reason, clip.hint, clip.code) == (BROKEN.message, BROKEN.hint, BROKEN.code)
+    assert ledger.claim("run-2", limit=1) == []
+    assert ledger.retry() == ["a.mov"]
+    (clip,) = ledger.rows(phase=Phase.WAITING)
+    assert (clip.reason, clip.tries, clip.finished_at) == (None, 0, None)
+    assert ledger.steps(clip.id)[-1].event == "retry"
+
+
+def test_a_clip_that_failed_on_the_way_is_retried_with_its_past(ledger: Ledger) -> None:
+    """What was asked for then may have arrived since: the next run must be able to look."""
+    ledger.fail(bring_to_requested(ledger, claim_one(ledger)), BROKEN)
+    ledger.retry("a.mov")
+    claim = claim_one(ledger)
+    assert [(each.file_id, each.outcome) for each in claim.attempts] == [
+        ("file-1", AttemptOutcome.ACCEPTED)
+    ]
+    bring_to_arrived(ledger, claim, "file-2")
+
+
+def test_what_is_put_off_waits_longer_each_time(ledger: Ledger, clock: Clock) -> None:
+    waits = []
+    for _ in range(10):
+        claim = claim_one(ledger)
+        until = ledger.postpone(claim, BUSY)
+        waits.append((until - clock()).total_seconds())
+        clock.time = until
+    assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_what_is_put_off_waits_as_long_as_the_world_asked(ledger: Ledger, clock: Clock) -> None:
+    asked = Retry("Slow down.", hint="Wait.", code="frameio.rate_limited", retry_after=7.5)
+    until = ledger.postpone(claim_one(ledger), asked)
+    assert until - clock() == timedelta(seconds=7.5)
+    (clip,) = ledger.rows()
+    assert (clip.state, clip.code, clip.tries) == (State.READY, "frameio.rate_limited", 1)
+
+
+def test_putting_off_keeps_what_was_reached(ledger: Ledger, clock: Clock) -> None:
+    claim = bring_to_arrived(ledger, claim_one(ledger))
+    clock.time = ledger.postpone(ledger.intend_stack(claim), BUSY)
+    assert claim_one(ledger).state is State.STACKING
+
+
+def test_a_person_can_end_the_waiting(ledger: Ledger) -> None:
+    ledger.postpone(claim_one(ledger), BUSY)
+    assert ledger.retry("other.mov") == []
+    assert ledger.retry("a.mov", studio="other") == []
+    assert ledger.retry("a.mov", studio="main") == ["a.mov"]
+    assert claim_one(ledger).tries == 0
+
+
+def test_a_person_can_take_back_a_skip_by_name_only(ledger: Ledger) -> None:
+    ledger.skip(claim_one(ledger), MISNAMED)
+    assert ledger.retry() == []
+    assert ledger.retry("a.mov") == ["a.mov"]
+
+
+def test_nobody_retries_what_a_run_works_on_or_what_was_delivered(ledger: Ledger) -> None:
+    claim = bring_to_arrived(ledger, claim_one(ledger))
+    assert ledger.retry("a.mov") == []
+    ledger.done(claim)
+    assert ledger.retry("a.mov") == []
+
+
+def test_done_can_note_what_was_left_undone(ledger: Ledger) -> None:
+    claim = bring_to_arrived(ledger, claim_one(ledger))
+    note = Fatal("The stack is full.", hint="Split it.", code="frameio.stack_full")
+    ledger.done(claim, note=note)
+    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    assert clip.code == "frameio.stack_full"
+
+
+def test_text_no_database_can_hold_does_not_stop_a_failure(ledger: Ledger) -> None:
+    odd = Fatal("It said \0 and \ud800.", hint="Ask.", code="frameio.odd")
+    ledger.fail(claim_one(ledger), odd)
+    assert ledger.rows()[0].reason == "It said ? and ?."

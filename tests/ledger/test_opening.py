@@ -1,0 +1,250 @@
+"""Where a ledger may live, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
+
+from postflow.errors import Fatal, Retry
+from postflow.ledger import Ledger, default_path
+from postflow.ledger.migrations import prepare
+from postflow.ledger.opening import open_engine
+from postflow.ledger.schema import SCHEMA_VERSION
+from postflow.scan.filesystem import FileSystem, file_system_of
+from tests.ledger.ground import add, add_many
+
+
+def opened(where: str | Path) -> Engine:
+    return open_engine(where, file_system_of)
+
+
+def on_network(path: Path) -> FileSystem:
+    return FileSystem(kind="network", type="fuse.lucidlink", mount_point=path, source="")
+
+
+def test_by_default_it_lies_in_postflows_own_folder(private_state: Path) -> None:
+    with Ledger.open() as ledger:
+        ledger.root("main", Path("/mnt/show"))
+    assert default_path() == private_state / "ledger.db"
+    assert default_path().exists()
+
+
+def test_it_is_there_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "ledger.db"
+    with Ledger.open(path) as ledger:
+        ledger.root("main", Path("/mnt/show"))
+        found = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert {"ledger.db", "ledger.db-wal", "ledger.db-shm"} <= set(found)
+    assert set(found.values()) == {0o600}
+
+
+def test_what_was_committed_is_on_disk(tmp_path: Path) -> None:
+    """Write-ahead log and a sync at each commit: a power cut loses nothing that was promised."""
+    with opened(tmp_path / "ledger.db").connect() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+        connection.engine.dispose()
+    assert pragmas == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 30_000,
+    }
+
+
+def test_a_network_disk_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "there" / "yet" / "ledger.db"
+    with pytest.raises(Fatal) as refused:
+        Ledger.open(path, file_system=on_network)
+    assert refused.value.code == "ledger.network_disk"
+    assert "fuse.lucidlink" in refused.value.message
+    assert not (tmp_path / "not").exists()
+
+
+def test_postgresql_does_not_care_for_disks(postgres_url: str) -> None:
+    Ledger.open(SecretStr(postgres_url), file_system=on_network).close()
+
+
+def test_opening_again_finds_what_was_written(where: str) -> None:
+    with Ledger.open(where) as ledger:
+        add(ledger, ledger.root("main", Path("/mnt/show")), "a.mov")
+    with Ledger.open(where) as ledger:
+        assert ledger.ready() == 1
+
+
+def test_the_schema_version_is_written_down(where: str) -> None:
+    engine = opened(where)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT value FROM meta")).scalar()
+    engine.dispose()
+    assert found == str(SCHEMA_VERSION)
+
+
+def test_a_ledger_of_a_newer_postflow_is_refused(where: str) -> None:
+    engine = opened(where)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE meta SET value = '99'"))
+    engine.dispose()
+    with pytest.raises(Fatal) as refused:
+        Ledger.open(where)
+    assert refused.value.code == "ledger.newer"
+    assert "99" in refused.value.message
+
+
+def test_an_older_ledger_is_led_through_every_version(where: str) -> None:
+    engine = opened(where)
+    passed: list[int] = []
+
+    def to_2(connection: Connection) -> None:
+        passed.append(1)
+        connection.execute(text("ALTER TABLE clips ADD COLUMN note TEXT"))
+
+    def to_3(connection: Connection) -> None:
+        passed.append(2)
+
+    with engine.begin() as connection:
+        prepare(connection, version=3, migrations={1: to_2, 2: to_3})
+    with engine.connect() as connection:
+        assert "note" in {column["name"] for column in inspect(connection).get_columns("clips")}
+        assert connection.execute(text("SELECT value FROM meta")).scalar() == "3"
+    engine.dispose()
+    assert passed == [1, 2]
+
+
+def test_a_migration_that_fails_leaves_the_ledger_as_it_was(where: str) -> None:
+    engine = opened(where)
+
+    def breaks(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE clips ADD COLUMN note TEXT"))
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"), engine.begin() as connection:
+        prepare(connection, version=2, migrations={1: breaks})
+    with engine.connect() as connection:
+        assert "note" not in {column["name"] for column in inspect(connection).get_columns("clips")}
+    engine.dispose()
+    Ledger.open(where).close()
+
+
+def test_a_database_with_somebody_elses_tables_is_refused(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    path = tmp_path / "other.db"
+    sqlite3.connect(path).execute("CREATE TABLE history (id INTEGER)").connection.close()
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE clips (id INTEGER)")
+    for where in (path, postgres_url):
+        with pytest.raises(Fatal) as refused:
+            Ledger.open(where)
+        assert refused.value.code == "ledger.foreign_tables"
+
+
+def test_a_damaged_file_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"not a database at all " * 1000)
+    with pytest.raises(Fatal) as refused:
+        Ledger.open(path)
+    assert refused.value.code == "ledger.damaged"
+
+
+def test_a_place_that_cannot_be_written_is_named_as_such(tmp_path: Path) -> None:
+    """A file where a folder should be: even root cannot write there."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Fatal) as refused:
+        Ledger.open(tmp_path / "file" / "ledger.db")
+    assert refused.value.code == "ledger.not_writable"
+
+
+@pytest.mark.parametrize("address", ["mysql://root@db/postflow", "://", "http://db:x/y"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(Fatal) as refused:
+        Ledger.open(address)
+    assert refused.value.code == "ledger.address"
+
+
+def test_a_database_out_of_reach_can_be_tried_again_and_its_password_is_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Retry) as refused:
+        Ledger.open(f"postgresql://postflow:s3cret@/postflow?host={tmp_path}")
+    assert refused.value.code == "ledger.unreachable"
+    story = f"{refused.value!r} {refused.value} {refused.value.__cause__!r} {caplog.text}"
+    assert "s3cret" not in story
+
+
+@pytest.mark.parametrize("wrong", ["/nowhere", "/postgres"])
+def test_a_database_that_lets_nobody_in_is_named_as_such(postgres_server: str, wrong: str) -> None:
+    address = postgres_server.replace("/postgres?", f"{wrong}?")
+    if wrong == "/postgres":
+        address = address.replace("//postgres@", "//nobody-known:s3cret@")
+    with pytest.raises(Fatal) as refused:
+        Ledger.open(address)
+    assert refused.value.code == "ledger.refused"
+
+
+def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:
+    """SQLite is told that it may have no more pages, which is what a full disk comes to."""
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        root = ledger.root("main", Path("/mnt/show"))
+        with ledger.writing() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count=1")
+        with pytest.raises(Fatal) as refused:
+            add_many(ledger, root, 10_000)
+    assert refused.value.code == "ledger.disk_full"
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        add(ledger, root, "space-again.mov")
+
+
+def test_a_writer_that_waits_too_long_may_try_again(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger.open(path) as ledger:
+        root = ledger.root("main", Path("/mnt/show"))
+        with ledger.writing() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout=1")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Retry) as refused:
+            add(ledger, root, "a.mov")
+        assert ledger.ready() == 0
+        other.close()
+        add(ledger, root, "a.mov")
+    assert refused.value.code == "ledger.unreachable"
+
+
+def test_a_backup_taken_while_it_runs_is_a_whole_ledger(tmp_path: Path) -> None:
+    """As docs/ledger.md says: with SQLite's own backup, not by copying files."""
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        root = ledger.root("main", Path("/mnt/show"))
+        add(ledger, root, "a.mov")
+        with sqlite3.connect(tmp_path / "ledger.db") as source:
+            source.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
+        source.close()
+        before = [json.loads(line) for line in ledger.export()][1:]
+    (tmp_path / "copy.db").replace(tmp_path / "ledger.db")
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        assert [json.loads(line) for line in ledger.export()][1:] == before
+
+
+def test_nothing_is_left_open_when_opening_fails(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    Ledger.open(path).close()
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE meta SET value = '99'"))
+    engine.dispose()
+    before = psutil.Process().open_files()
+    for _ in range(5):
+        with pytest.raises(Fatal):
+            Ledger.open(path)
+    assert psutil.Process().open_files() == before

@@ -1,0 +1,192 @@
+"""Announcements: nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from postflow.errors import Fatal, Retry
+from postflow.ledger import Draft, Ledger, Message, MessageState, Root, StaleClaim
+from tests.ledger.ground import MISNAMED, Clock, add, bring_to_arrived, claim_one
+
+AWAY = Retry("Discord is away.", hint="It is tried again.", code="discord.away")
+DELETED = Fatal("The webhook was deleted.", hint="Make a new one.", code="discord.no_webhook")
+
+
+def draft(text: str = "ready", key: str = "clip:1") -> Draft:
+    return Draft(key=key, channel="dailies", payload={"content": text})
+
+
+def begin(ledger: Ledger, run_id: str = "run-1") -> Message:
+    (message,) = ledger.due()
+    return ledger.sending(message, run_id)
+
+
+def states(ledger: Ledger) -> dict[str, MessageState]:
+    return {message.key: message.state for message in ledger.messages()}
+
+
+@pytest.fixture(autouse=True)
+def run(ledger: Ledger) -> str:
+    ledger.enter("run-1")
+    return "run-1"
+
+
+def test_a_message_is_sent_once(ledger: Ledger) -> None:
+    ledger.enqueue(draft())
+    ledger.sent(begin(ledger), "m1")
+    assert ledger.due() == []
+    ledger.enqueue(draft())
+    assert ledger.due() == []
+    assert states(ledger) == {"clip:1": MessageState.SENT}
+
+
+def test_new_content_edits_the_same_message(ledger: Ledger) -> None:
+    ledger.enqueue(draft("on its way"))
+    ledger.sent(begin(ledger), "m1")
+    ledger.enqueue(draft("ready"))
+    edit = begin(ledger)
+    assert (edit.message_id, edit.payload) == ("m1", {"content": "ready"})
+    ledger.sent(edit, "m1")
+    assert ledger.due() == []
+
+
+def test_only_the_newest_content_is_sent(ledger: Ledger) -> None:
+    for text in ("on its way", "half", "ready"):
+        ledger.enqueue(draft(text))
+    assert begin(ledger).payload == {"content": "ready"}
+
+
+def test_content_that_changes_while_it_is_sent_is_sent_next(ledger: Ledger) -> None:
+    ledger.enqueue(draft("on its way"))
+    message = begin(ledger)
+    ledger.enqueue(draft("ready"))
+    assert ledger.due() == []
+    ledger.sent(message, "m1")
+    edit = begin(ledger)
+    assert (edit.message_id, edit.payload) == ("m1", {"content": "ready"})
+
+
+def test_what_could_not_be_sent_is_due_later(ledger: Ledger, clock: Clock) -> None:
+    ledger.enqueue(draft())
+    for wait in (30, 60, 120):
+        until = ledger.not_sent(begin(ledger), AWAY)
+        assert until - clock() == timedelta(seconds=wait)
+        assert ledger.due() == []
+        assert ledger.messages()[0].code == "discord.away"
+        clock.time = until
+    ledger.sent(begin(ledger), "m1")
+    assert ledger.messages()[0].code is None
+
+
+def test_a_post_without_an_answer_is_not_posted_again(ledger: Ledger, clock: Clock) -> None:
+    ledger.enqueue(draft())
+    assert ledger.unknown(begin(ledger)) is MessageState.UNKNOWN
+    clock.forward(10**6)
+    ledger.enqueue(draft())
+    assert ledger.due() == []
+    (message,) = ledger.messages(MessageState.UNKNOWN)
+    assert message.code == "ledger.message_unknown"
+
+
+def test_after_a_post_without_an_answer_new_content_is_posted(ledger: Ledger) -> None:
+    """Nobody must miss the link because the first message got no answer."""
+    ledger.enqueue(draft("on its way"))
+    ledger.unknown(begin(ledger))
+    ledger.enqueue(draft("ready"))
+    post = begin(ledger)
+    assert (post.message_id, post.payload) == (None, {"content": "ready"})
+
+
+def test_new_content_during_a_post_without_an_answer_is_posted(ledger: Ledger) -> None:
+    ledger.enqueue(draft("on its way"))
+    message = begin(ledger)
+    ledger.enqueue(draft("ready"))
+    assert ledger.unknown(message) is MessageState.PENDING
+
+
+def test_an_edit_without_an_answer_is_repeated(ledger: Ledger) -> None:
+    ledger.enqueue(draft("on its way"))
+    ledger.sent(begin(ledger), "m1")
+    ledger.enqueue(draft("ready"))
+    assert ledger.unknown(begin(ledger)) is MessageState.PENDING
+    assert begin(ledger).message_id == "m1"
+
+
+def test_a_person_can_have_unknown_and_refused_messages_sent_again(ledger: Ledger) -> None:
+    ledger.enqueue(draft(key="clip:1"))
+    ledger.unknown(begin(ledger))
+    ledger.enqueue(draft(key="clip:2"))
+    ledger.refused(begin(ledger), DELETED)
+    assert states(ledger) == {"clip:1": MessageState.UNKNOWN, "clip:2": MessageState.FAILED}
+    assert ledger.resend("clip:2") == 1
+    assert [message.key for message in ledger.due()] == ["clip:2"]
+    assert ledger.resend() == 1
+    assert ledger.resend() == 0
+    assert len(ledger.due()) == 2
+
+
+def test_two_runs_do_not_send_the_same_message(ledger: Ledger) -> None:
+    ledger.enter("run-2")
+    ledger.enqueue(draft())
+    (message,) = ledger.due()
+    ledger.sending(message, "run-1")
+    with pytest.raises(StaleClaim):
+        ledger.sending(message, "run-2")
+
+
+def test_a_run_without_a_lease_sends_nothing(ledger: Ledger) -> None:
+    ledger.enqueue(draft())
+    with pytest.raises(StaleClaim):
+        begin(ledger, "nobody")
+
+
+@pytest.mark.parametrize("edit", [False, True])
+def test_what_a_dead_run_was_sending_is_settled(ledger: Ledger, clock: Clock, edit: bool) -> None:
+    ledger.enqueue(draft("on its way"))
+    if edit:
+        ledger.sent(begin(ledger), "m1")
+        ledger.enqueue(draft("ready"))
+    message = begin(ledger)
+    clock.forward(61)
+    assert ledger.recover().unknown_messages == int(not edit)
+    assert states(ledger) == {"clip:1": MessageState.PENDING if edit else MessageState.UNKNOWN}
+    with pytest.raises(StaleClaim):
+        ledger.sent(message, "m2")
+
+
+def test_what_a_run_was_sending_when_it_left_is_unknown(ledger: Ledger) -> None:
+    ledger.enqueue(draft())
+    begin(ledger)
+    ledger.leave("run-1")
+    assert states(ledger) == {"clip:1": MessageState.UNKNOWN}
+
+
+@pytest.mark.parametrize("end", ["done", "skip", "fail", "postpone"])
+def test_the_announcement_is_written_with_the_fact(ledger: Ledger, root: Root, end: str) -> None:
+    clip_id = add(ledger, root, "a.mov")
+    claim = claim_one(ledger)
+    if end == "done":
+        ledger.done(bring_to_arrived(ledger, claim), announce=draft())
+    else:
+        getattr(ledger, end)(claim, AWAY if end == "postpone" else MISNAMED, announce=draft())
+    (message,) = ledger.due()
+    assert (message.key, message.clip_id) == ("clip:1", clip_id)
+
+
+def test_a_fact_that_is_refused_announces_nothing(ledger: Ledger, root: Root) -> None:
+    add(ledger, root, "a.mov")
+    claim = claim_one(ledger)
+    with pytest.raises(Fatal):
+        ledger.done(claim, announce=draft())
+    assert ledger.messages() == []
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"embeds": [{"title": "é\0\ud800", "n": 1.5}], "deep": {"a": [None, True]}}]
+)
+def test_any_content_comes_back_as_it_was(ledger: Ledger, payload: dict[str, Any]) -> None:
+    ledger.enqueue(Draft(key="k", channel="c", payload=payload))
+    assert begin(ledger).payload == payload

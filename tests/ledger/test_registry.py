@@ -1,0 +1,152 @@
+"""Which files become clips, and which are known already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from postflow.ledger import Ledger, ObservationState, Phase, Root, State
+from tests.ledger.consistency import check_consistent
+from tests.ledger.ground import (
+    BROKEN,
+    CHANGED,
+    GONE,
+    MISNAMED,
+    add,
+    bring_to_arrived,
+    bring_to_requested,
+    claim_one,
+    media,
+    sighting,
+    target,
+)
+
+
+def states(ledger: Ledger) -> dict[int, State]:
+    return {clip.id: clip.state for clip in ledger.rows()}
+
+
+def test_a_whole_file_is_ready_once(ledger: Ledger, root: Root) -> None:
+    first = add(ledger, root, "a.mov")
+    again = ledger.register(root, media(root, "a.mov"))
+    assert again is not None
+    assert (again.clip_id, again.new) == (first, False)
+    assert ledger.ready() == 1
+
+
+def test_a_new_mtime_alone_is_the_same_revision(ledger: Ledger, root: Root) -> None:
+    first = add(ledger, root, "a.mov")
+    ledger.observe(root, [sighting(root, "a.mov", mtime_ns=7)])
+    again = ledger.register(root, media(root, "a.mov", mtime_ns=7))
+    assert again is not None
+    assert (again.clip_id, again.new) == (first, False)
+    assert claim_one(ledger).mtime_ns == 7
+
+
+def test_what_changed_since_it_was_probed_is_not_entered(ledger: Ledger, root: Root) -> None:
+    ledger.observe(root, [sighting(root, "a.mov", size=2000)])
+    assert ledger.register(root, media(root, "a.mov", size=1000)) is None
+    assert ledger.register(root, media(root, "never-seen.mov")) is None
+    assert ledger.ready() == 0
+    assert ledger.known(root)[0].state is ObservationState.SETTLING
+
+
+def test_the_same_name_in_two_folders_is_two_clips(ledger: Ledger, root: Root) -> None:
+    other = ledger.root("other", Path("/mnt/other"))
+    add(ledger, root, "one/a.mov")
+    add(ledger, root, "two/a.mov")
+    add(ledger, other, "one/a.mov")
+    assert ledger.ready() == 3
+    assert (ledger.ready("main"), ledger.ready("other")) == (2, 1)
+
+
+def test_new_content_supersedes_what_has_not_begun(ledger: Ledger, root: Root) -> None:
+    old = add(ledger, root, "a.mov", content="a")
+    new = add(ledger, root, "a.mov", content="b", size=2000)
+    assert states(ledger) == {old: State.SUPERSEDED, new: State.READY}
+    check_consistent(ledger)
+
+
+def test_new_content_supersedes_what_failed(ledger: Ledger, root: Root) -> None:
+    old = add(ledger, root, "a.mov", content="a")
+    ledger.fail(claim_one(ledger), BROKEN)
+    new = add(ledger, root, "a.mov", content="b", size=2000)
+    assert states(ledger) == {old: State.SUPERSEDED, new: State.READY}
+    check_consistent(ledger)
+
+
+def test_new_content_leaves_alone_what_a_run_works_on(ledger: Ledger, root: Root) -> None:
+    old = add(ledger, root, "a.mov", content="a")
+    claim = claim_one(ledger)
+    new = add(ledger, root, "a.mov", content="b", size=2000)
+    assert states(ledger) == {old: State.READY, new: State.READY}
+    ledger.supersede(claim, CHANGED)
+    assert states(ledger)[old] is State.SUPERSEDED
+
+
+def test_new_content_leaves_alone_what_may_be_at_frameio(ledger: Ledger, root: Root) -> None:
+    """A request is out: somebody has to look what became of it."""
+    old = add(ledger, root, "a.mov", content="a")
+    claim = bring_to_requested(ledger, claim_one(ledger))
+    ledger.release(claim)
+    add(ledger, root, "a.mov", content="b", size=2000)
+    first, second = ledger.claim("run-2", limit=5)
+    assert (first.clip_id, first.state) == (old, State.REQUESTED)
+    assert second.state is State.READY
+
+
+def test_new_content_leaves_alone_what_was_delivered(ledger: Ledger, root: Root) -> None:
+    old = add(ledger, root, "a.mov", content="a")
+    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    new = add(ledger, root, "a.mov", content="b", size=2000)
+    assert states(ledger) == {old: State.DONE, new: State.READY}
+
+
+def test_content_that_was_delivered_is_not_delivered_again(ledger: Ledger, root: Root) -> None:
+    """Exported as A, then as B, then as A again: A is at Frame.io already."""
+    old = add(ledger, root, "a.mov", content="a")
+    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    new = add(ledger, root, "a.mov", content="b", size=2000)
+    assert add(ledger, root, "a.mov", content="a") == old
+    assert states(ledger) == {old: State.DONE, new: State.SUPERSEDED}
+    assert ledger.ready() == 0
+
+
+def test_superseded_content_that_comes_back_is_ready_again(ledger: Ledger, root: Root) -> None:
+    old = add(ledger, root, "a.mov", content="a")
+    new = add(ledger, root, "a.mov", content="b", size=2000)
+    assert add(ledger, root, "a.mov", content="a") == old
+    assert states(ledger) == {old: State.READY, new: State.SUPERSEDED}
+    check_consistent(ledger)
+
+
+@pytest.mark.parametrize(("why", "back"), [(GONE, True), (MISNAMED, False)])
+def test_only_a_clip_that_was_skipped_because_it_was_gone_comes_back(
+    ledger: Ledger, root: Root, why: Exception, back: bool
+) -> None:
+    add(ledger, root, "a.mov")
+    ledger.skip(claim_one(ledger), GONE if back else MISNAMED)
+    waits = ledger.known(root, ObservationState.SETTLING)
+    assert bool(waits) is back
+    found = ledger.register(root, media(root, "a.mov"))
+    assert found is not None
+    assert found.new is back
+    assert ledger.ready() == int(back)
+
+
+def test_the_ledger_knows_whether_it_has_met_a_revision(ledger: Ledger, root: Root) -> None:
+    clip_id = add(ledger, root, "a.mov")
+    revision = media(root, "a.mov").revision
+    found = ledger.revision_known(root.id, "a.mov", revision)
+    assert found is not None
+    assert (found.id, found.phase) == (clip_id, Phase.WAITING)
+    assert ledger.revision_known(root.id, "a.mov", "other") is None
+
+
+def test_a_request_for_a_superseded_file_is_illegal(ledger: Ledger, root: Root) -> None:
+    add(ledger, root, "a.mov")
+    claim = claim_one(ledger)
+    ledger.supersede(claim, CHANGED)
+    with pytest.raises(Exception, match="no longer in the hands"):
+        ledger.intend_request(claim, target(), way="tunnel")

@@ -1,0 +1,98 @@
+"""What a person is told, and the export."""
+
+from __future__ import annotations
+
+import json
+
+from postflow.ledger import Draft, Ledger, Phase, Root
+from tests.ledger.ground import (
+    BROKEN,
+    MISNAMED,
+    Clock,
+    add,
+    add_many,
+    bring_to_arrived,
+    bring_to_requested,
+    claim_one,
+    sighting,
+)
+
+
+def fill(ledger: Ledger, root: Root) -> None:
+    """One clip in every phase but `waiting`, which has two."""
+    ledger.observe(root, [sighting(root, "aside.mov")])
+    ledger.set_aside(root)
+    ledger.observe(root, [sighting(root, "growing.mov"), sighting(root, "gone.mov")])
+    ledger.observe(root, [], gone=["gone.mov"])
+    add(ledger, root, "done.mov")
+    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    add(ledger, root, "failed.mov")
+    ledger.fail(claim_one(ledger), BROKEN)
+    add(ledger, root, "skipped.mov")
+    ledger.skip(claim_one(ledger), MISNAMED)
+    add(ledger, root, "way.mov")
+    bring_to_requested(ledger, claim_one(ledger))
+    add(ledger, root, "twice.mov", content="a")
+    add(ledger, root, "twice.mov", content="b")
+    add(ledger, root, "waiting.mov")
+
+
+def test_every_file_is_counted_in_one_phase(ledger: Ledger, root: Root) -> None:
+    assert set(ledger.counts().values()) == {0}
+    fill(ledger, root)
+    assert ledger.counts() == dict.fromkeys(Phase, 1) | {Phase.WAITING: 2}
+    assert ledger.counts("main") == ledger.counts()
+    assert set(ledger.counts("other").values()) == {0}
+
+
+def test_rows_can_be_asked_for_by_phase_and_name(ledger: Ledger, root: Root, clock: Clock) -> None:
+    fill(ledger, root)
+    assert len(ledger.rows()) == 7
+    assert len(ledger.rows(limit=2)) == 2
+    assert ledger.rows(studio="other") == []
+    for phase, number in ledger.counts().items():
+        if phase not in (Phase.SETTLING, Phase.SET_ASIDE):
+            assert len(ledger.rows(phase=phase)) == number
+    (failed,) = ledger.rows(name="failed.mov")
+    assert (failed.phase, failed.hint) == (Phase.FAILED, BROKEN.hint)
+    clock.forward(10)
+    add(ledger, root, "late.mov")
+    assert [clip.name for clip in ledger.rows(since=clock())] == ["late.mov"]
+
+
+def test_what_is_waited_for_is_listed_with_its_age(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    fill(ledger, root)
+    began = clock()
+    clock.forward(4000)
+    (waiting,) = ledger.not_yet_whole()
+    assert (waiting.relpath, waiting.waiting_since) == ("growing.mov", began)
+    (aside,) = ledger.not_yet_whole(phase=Phase.SET_ASIDE)
+    assert aside.relpath == "aside.mov"
+    assert ledger.not_yet_whole(studio="other") == []
+
+
+def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -> None:
+    fill(ledger, root)
+    ledger.enqueue(Draft(key="k", channel="c", payload={"content": "é"}))
+    lines = list(ledger.export())
+    assert not any("\n" in line for line in lines)
+    records = [json.loads(line) for line in lines]
+    assert [record["kind"] for record in records] == ["ledger", "root", *["clip"] * 7, "message"]
+    assert records[0]["schema"] == 1
+    done = next(record for record in records if record.get("name") == "done.mov")
+    assert done["found_at"] == "2026-11-22T09:00:00+00:00"
+    assert [attempt["outcome"] for attempt in done["attempts"]] == ["arrived"]
+    assert [step["now"] for step in done["history"]][-1] == "done"
+
+
+def test_the_export_is_of_one_moment(where: str, ledger: Ledger, root: Root) -> None:
+    """What is written while it runs, by the same or another process, is not half in it."""
+    add_many(ledger, root, 5)
+    lines = ledger.export()
+    begun = [next(lines) for _ in range(3)]
+    with Ledger.open(where) as other:
+        add(other, root, "later.mov")
+    assert len([*begun, *lines]) == 2 + 5
+    assert len(list(ledger.export())) == 2 + 6
