@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 from .filename import safe_part
 from .rules import NameRule
-from .template import pieces_of
+from .template import fields_of
 
 
 def folder_of(rule: NameRule, values: Mapping[str, str]) -> tuple[str, ...]:
@@ -24,9 +25,5 @@ def stack_of(rule: NameRule, values: Mapping[str, str]) -> str:
 
 def fixed_root(rule: NameRule) -> tuple[str, ...]:
     """The folders that are the same for every name, from the root down to the first field."""
-    root: list[str] = []
-    for part in rule.folder.split("/"):
-        if any(piece.is_field for piece in pieces_of(part, rule.name)):
-            break
-        root.append(part)
-    return tuple(root[:-1] if len(root) == rule.folder.count("/") + 1 else root)
+    parts = rule.folder.split("/")
+    return tuple(takewhile(lambda part: not fields_of(part, rule.name), parts))
