@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.panel import Panel
-from rich.table import Table
-
-from postflow.errors import PostFlowError
-from postflow.models import Delivery
 
 from .app import app
-from .engine import prepare_prefect
-from .exit_codes import exit_code
-from .output import err, out, tell_error
-from .progress import ClipBars
-from .sandbox_studio import sandbox_studio
+from .output import err, out
+from .sandbox_studio import as_toml, sandbox_studio
 from .server import free_port, prefect_server
+
+if TYPE_CHECKING:
+    from sandbox import Sandbox
 
 CLIP = "SQ07_UNDLM_00152_v003.mov"
 
@@ -36,7 +32,6 @@ def demo(
     home: Annotated[Path, typer.Option(help="Where the demo keeps its things.")] = Path(".demo"),
 ) -> None:
     """Deliver a real clip through real pyngrok into the sandbox, and show the links."""
-    prepare_prefect()
     from sandbox import Sandbox
 
     started = time.monotonic()
@@ -46,13 +41,26 @@ def demo(
     with Sandbox() as world:
         err.print("Starting Prefect …")
         with prefect_server(home / "prefect", free_port()) as prefect_url:
-            outcome = asyncio.run(_deliver(world.describe(), _drop_clip(home / "watch")))
-            if isinstance(outcome, PostFlowError):
-                tell_error(outcome, subject=CLIP)
-                raise typer.Exit(exit_code(outcome))
-            _show(outcome, world.messages(), time.monotonic() - started)
+            _deliver(world, home)
+            _show(world, time.monotonic() - started)
             if keep:
                 _stay(world.url, prefect_url)
+
+
+def _deliver(world: Sandbox, home: Path) -> None:
+    """What a person would type, in processes of their own."""
+    studio_file = home / "studio.toml"
+    studio_file.touch(mode=0o600)
+    studio_file.write_text(as_toml(sandbox_studio(world.describe())), encoding="utf-8")
+    _postflow("setup", "--file", studio_file)
+    _postflow("upload", _drop_clip(home / "watch"))
+
+
+def _postflow(command: str, *arguments: str | Path) -> None:
+    err.print(f"[dim]$ postflow {command} {' '.join(Path(a).name for a in arguments)}[/dim]")
+    code = subprocess.call([sys.executable, "-m", "postflow", command, *map(str, arguments)])
+    if code:
+        raise typer.Exit(code)
 
 
 def _drop_clip(folder: Path) -> Path:
@@ -62,37 +70,26 @@ def _drop_clip(folder: Path) -> Path:
     return Path(shutil.copyfile(clip_path(), folder / CLIP))
 
 
-async def _deliver(world: dict[str, Any], clip: Path) -> Delivery | PostFlowError:
-    from blocks.setup import StudioFile, save_studio
-
-    from .upload import deliver_all
-
-    await save_studio(StudioFile.model_validate(sandbox_studio(world)))
-    err.print(f"Delivering {CLIP} …")
-    outcomes = await deliver_all([clip], studio="main", bars=ClipBars())
-    return outcomes[clip]
-
-
-def _show(delivery: Delivery, messages: list[dict[str, Any]], seconds: float) -> None:
-    table = Table.grid(padding=(0, 2))
+def _show(world: Sandbox, seconds: float) -> None:
+    (asset,) = world.assets()
+    out.rule("[green]Delivered[/green]")
     for label, value in (
-        ("Folder", delivery.folder.label),
-        ("File", f"{delivery.remote.name}, {delivery.remote.size:,} bytes, whole"),
-        ("Frame.io", delivery.view_url),
-        ("Discord", _message(messages)),
+        ("Folder", asset["path"].rpartition("/")[0]),
+        ("File", f"{asset['name']}, {asset['size']:,} bytes, sha256 {asset['sha256'][:12]}…"),
+        ("Frame.io", asset["view_url"]),
+        ("Discord", _title(world.messages())),
         ("Time", f"{seconds:.0f} s, Prefect's start included"),
     ):
-        table.add_row(f"[bold]{label}[/bold]", value)
-    out.print(Panel(table, title="Delivered", border_style="green", expand=False))
+        out.print(f"{label:>9}  {value}", markup=False)
 
 
-def _message(messages: list[dict[str, Any]]) -> str:
-    embeds = messages[-1].get("embeds") if messages else None
-    return str(embeds[0].get("title", "")) if embeds else "no message"
+def _title(messages: list[dict[str, Any]]) -> str:
+    """The title as Discord shows it: without the backslashes that keep names from being markup."""
+    return f"“{messages[-1]['embeds'][0]['title']}”".replace("\\", "") if messages else "silent"
 
 
 def _stay(world_url: str, prefect_url: str) -> None:
-    out.print(f"The sandbox's page: {world_url}/")
-    out.print(f"Prefect's UI:       {prefect_url}/runs")
+    out.print(f"  Sandbox  {world_url}/", markup=False)
+    out.print(f"  Prefect  {prefect_url}/runs", markup=False)
     err.print("Ctrl-C ends it all.")
     threading.Event().wait()
