@@ -6,91 +6,84 @@ from .rules import NameRule
 
 _FINAL_OR_NUMBERED = r"v(?!000)\d{3}|vDEF"
 _SHOT_NUMBER = r"(?!00000)\d{5}"
-_TITLES = {"INTRO": "SC01_SEQ_INTRO", "ACTION": "SC02_SEQ_ACTION", "OUTRO": "SC03_SEQ_OUTRO"}
 
-
-def undlm_rules(root: str, titles: dict[str, str] | None = None) -> tuple[NameRule, ...]:
-    """The feature film UNDLM: the families of names on its volume, placed below `root`."""
-    of_shot = f"{root}/{{sequence}}/{{project}}_{{shot}}"
-    shot_stack = "{sequence}_{project}_{shot}"
-    return (
-        NameRule(
-            name="shot",
-            template="{sequence}_{project}_{shot}_{version}.{ext}",
-            fields={
-                "sequence": r"SQ(?!00)\d{2}",
-                "project": "UNDLM",
-                "shot": _SHOT_NUMBER,
-                "version": _FINAL_OR_NUMBERED,
-            },
-            folder=of_shot,
-            stack=shot_stack,
-            examples=("SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00152_vDEF.MOV"),
-        ),
-        NameRule(
-            name="whole sequence",
-            template="{sequence}_{project}_{version}.{ext}",
-            fields={
-                "sequence": r"SQ(?!00)\d{2}",
-                "project": "UNDLM",
-                "version": _FINAL_OR_NUMBERED,
-            },
-            folder=f"{root}/{{sequence}}/_ALL",
-            stack="{sequence}_{project}_ALL",
-            examples=("SQ02_UNDLM_v001.mov", "SQ02_UNDLM_vDEF.mov"),
-        ),
-        NameRule(
-            name="scene and shot",
-            template="{sequence}_{project}_{shot}_{version}.{ext}",
-            fields={
-                "sequence": r"SC(?!00)\d{2}",
-                "project": "UNDLM",
-                "shot": _SHOT_NUMBER,
-                "version": r"[vV](?!000)\d{3}|[vV]DEF",
-            },
-            folder=of_shot,
-            stack=shot_stack,
-            examples=("SC01_UNDLM_00412_V002.mov", "SC01_UNDLM_00001_v001.mov"),
-        ),
-        NameRule(
-            name="project first",
-            template="{project}_{sequence}_{shot}_{version}.{ext}",
-            fields={
-                "project": "UNDLM",
-                "sequence": r"SEQ(?!00)\d{2}|INTRO|ACTION|OUTRO",
-                "shot": _SHOT_NUMBER,
-                "version": _FINAL_OR_NUMBERED,
-            },
-            folder=of_shot,
-            stack=shot_stack,
-            titles=titles or {},
-            examples=("UNDLM_SEQ01_00042_v002.mp4", "UNDLM_INTRO_00001_v001.mov"),
-        ),
-        NameRule(
-            name="shot without sequence",
-            template="{project}_{shot}_{version}.{ext}",
-            fields={"project": "UNDLM", "shot": _SHOT_NUMBER, "version": _FINAL_OR_NUMBERED},
-            folder=of_shot,
-            stack=shot_stack,
-            asks=("sequence",),
-            examples=("UNDLM_00001_v001.mov",),
-        ),
-        NameRule(
-            name="long form",
-            template="{project}_{shot}_{sequence}_SEQ_{cut}_{version}.{ext}",
-            fields={
-                "project": "UNDLM",
-                "shot": _SHOT_NUMBER,
-                "sequence": r"SC(?!00)\d{2}",
-                "cut": r"\d{3}",
-                "version": r"v(?=\d{0,2}[1-9])\d{1,3}|vDEF",
-            },
-            folder=of_shot,
-            stack=shot_stack,
-            examples=("UNDLM_12345_SC01_SEQ_001_v1.mp4",),
-        ),
-    )
-
+UNDLM_RULES = (
+    NameRule(
+        name="shot",
+        template="{sequence}_{project}_{shot}_{version}.{ext}",
+        fields={
+            "sequence": r"SQ(?!00)\d{2}",
+            "project": "UNDLM",
+            "shot": _SHOT_NUMBER,
+            "version": _FINAL_OR_NUMBERED,
+        },
+        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
+        stack="{sequence}_{project}_{shot}",
+        examples=("SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00152_vDEF.MOV"),
+    ),
+    NameRule(
+        name="whole sequence",
+        template="{sequence}_{project}_{version}.{ext}",
+        fields={
+            "sequence": r"SQ(?!00)\d{2}",
+            "project": "UNDLM",
+            "version": _FINAL_OR_NUMBERED,
+        },
+        folder="2_FROM_ANIM/{sequence}/_ALL",
+        stack="{sequence}_{project}_ALL",
+        examples=("SQ02_UNDLM_v001.mov", "SQ02_UNDLM_vDEF.mov"),
+    ),
+    NameRule(
+        name="scene and shot",
+        template="{sequence}_{project}_{shot}_{version}.{ext}",
+        fields={
+            "sequence": r"SC(?!00)\d{2}",
+            "project": "UNDLM",
+            "shot": _SHOT_NUMBER,
+            "version": r"[vV](?!000)\d{3}|[vV]DEF",
+        },
+        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
+        stack="{sequence}_{project}_{shot}",
+        examples=("SC01_UNDLM_00412_V002.mov", "SC01_UNDLM_00001_v001.mov"),
+    ),
+    NameRule(
+        name="project first",
+        template="{project}_{sequence}_{shot}_{version}.{ext}",
+        fields={
+            "project": "UNDLM",
+            "sequence": r"SEQ(?!00)\d{2}|INTRO|ACTION|OUTRO",
+            "shot": _SHOT_NUMBER,
+            "version": _FINAL_OR_NUMBERED,
+        },
+        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
+        stack="{sequence}_{project}_{shot}",
+        examples=("UNDLM_SEQ01_00042_v002.mp4", "UNDLM_INTRO_00001_v001.mov"),
+    ),
+    NameRule(
+        name="shot without sequence",
+        template="{project}_{shot}_{version}.{ext}",
+        fields={"project": "UNDLM", "shot": _SHOT_NUMBER, "version": _FINAL_OR_NUMBERED},
+        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
+        stack="{sequence}_{project}_{shot}",
+        asks=("sequence",),
+        examples=("UNDLM_00001_v001.mov",),
+    ),
+    NameRule(
+        name="long form",
+        template="{project}_{shot}_{sequence}_SEQ_{cut}_{version}.{ext}",
+        fields={
+            "project": "UNDLM",
+            "shot": _SHOT_NUMBER,
+            "sequence": r"SC(?!00)\d{2}",
+            "cut": r"\d{3}",
+            "version": r"v(?=\d{0,2}[1-9])\d{1,3}|vDEF",
+        },
+        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
+        stack="{sequence}_{project}_{shot}",
+        examples=("UNDLM_12345_SC01_SEQ_001_v1.mp4",),
+    ),
+)
+"""The feature film UNDLM: the families of names on its volume."""
 
 NETFLIX_RULES = (
     NameRule(
@@ -138,9 +131,25 @@ GENERIC_RULES = (
     ),
 )
 
+_TITLES = {"INTRO": "SC01_SEQ_INTRO", "ACTION": "SC02_SEQ_ACTION", "OUTRO": "SC03_SEQ_OUTRO"}
+
+
+def _by_shot(rules: tuple[NameRule, ...]) -> tuple[NameRule, ...]:
+    """The same names below another root, where sequences in words have titles."""
+    return tuple(
+        rule.model_copy(
+            update={
+                "folder": rule.folder.replace("2_FROM_ANIM", "WIP_BYSHOT", 1),
+                "titles": _TITLES,
+            }
+        )
+        for rule in rules
+    )
+
+
 PRESETS: dict[str, tuple[NameRule, ...]] = {
-    "undlm": undlm_rules("2_FROM_ANIM"),
-    "wip_byshot": undlm_rules("WIP_BYSHOT", _TITLES),
+    "undlm": UNDLM_RULES,
+    "wip_byshot": _by_shot(UNDLM_RULES),
     "netflix": NETFLIX_RULES,
     "generic": GENERIC_RULES,
 }
