@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from postflow.frameio import (
     AdobeIms,
     FileTokenStore,
     FrameioClient,
+    LegacyToken,
     NativeCredential,
     Patience,
     ServiceCredential,
@@ -73,6 +74,17 @@ async def connected(
     given = {"patience": QUICK, "shared": Shared(), "lock_dir": folder / "locks", **changes}
     async with FrameioClient(source, base_url=world.url, **given) as client:
         yield client
+
+
+def answering(answer: Callable[[httpx.Request], httpx.Response]) -> FrameioClient:
+    """A client at whose other end is a function, for answers that the sandbox does not give."""
+    return FrameioClient(
+        LegacyToken(SecretStr("canary-token")),
+        base_url="https://api.example",
+        transport=httpx.MockTransport(answer),
+        patience=QUICK,
+        shared=Shared(),
+    )
 
 
 def calls(world: Sandbox, *ops: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -12,24 +13,11 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio import FrameioClient, LegacyToken, Patience
+from postflow.frameio import FrameioClient, Patience
 from postflow.frameio.shared import Shared
 from postflow.models import Project
 from sandbox import Sandbox
-from tests.frameio.connecting import QUICK, calls, connected, signed_in, source_of
-
-Answer = Callable[[httpx.Request], httpx.Response]
-
-
-def answering(answer: Answer) -> FrameioClient:
-    """A client at whose other end is a function."""
-    return FrameioClient(
-        LegacyToken(SecretStr("canary-token")),
-        base_url="https://api.example",
-        transport=httpx.MockTransport(answer),
-        patience=QUICK,
-        shared=Shared(),
-    )
+from tests.frameio.connecting import QUICK, answering, calls, connected, signed_in, source_of
 
 
 @pytest.mark.parametrize(
@@ -228,6 +216,25 @@ async def test_a_rate_limit_that_does_not_end_can_be_retried_later(
     assert raised.value.code == "frameio.busy"
     assert raised.value.retry_after is not None
     assert calls(world, "me") == Patience().refusals
+
+
+async def test_a_429_is_waited_out_even_when_its_headers_claim_room() -> None:
+    asked: list[float] = []
+    room = {
+        "x-ratelimit-limit": "10",
+        "x-ratelimit-remaining": "9",
+        "x-ratelimit-window": "1000",
+    }
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        asked.append(time.monotonic())
+        if len(asked) < 3:
+            return httpx.Response(429, headers=room)
+        return httpx.Response(200, json={"data": [], "links": {"next": None}})
+
+    async with answering(answer) as client:
+        await client.accounts()
+    assert all(later - earlier > 0.05 for earlier, later in pairwise(asked))
 
 
 async def test_clients_of_one_process_share_what_they_learnt(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
@@ -14,7 +17,7 @@ from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.models import Folder, Project, RemoteFile
 from sandbox import Sandbox
-from tests.frameio.connecting import calls, connected, raw
+from tests.frameio.connecting import answering, calls, connected, raw
 from tests.support.wait import wait_until
 
 UPLOAD = "files.remote_upload"
@@ -205,6 +208,50 @@ async def test_a_file_from_before_is_not_taken_for_ours(
     assert await ids_in(client, folder) == {before.id, ours.id}
 
 
+async def test_a_file_of_another_name_is_not_taken_for_ours(
+    world: Sandbox, client: FrameioClient, folder: Folder, source: Source
+) -> None:
+    path = f"/v4/accounts/{folder.account_id}/folders/{folder.id}/files/remote_upload"
+    data = {"name": "x" + NAME, "source_url": source.url.get_secret_value()}
+    world.fault("reset", where=UPLOAD, skip=1)
+    theirs = await raw(world, "POST", path, data)
+    ours = await upload(client, folder, source)
+    assert await ids_in(client, folder) == {theirs["id"], ours.id}
+
+
+async def test_a_file_made_long_before_our_request_is_not_taken_for_ours() -> None:
+    """Even where it was overlooked before: `known` may be older than the folder."""
+    old = {
+        "id": "old",
+        "name": NAME,
+        "type": "file",
+        "parent_id": "f",
+        "project_id": "p",
+        "view_url": "https://next.example/old",
+        "created_at": "2020-01-01T00:00:00Z",
+        "file_size": 1,
+        "status": "uploaded",
+    }
+    posts: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        date = {"date": format_datetime(datetime.now(UTC), usegmt=True)}
+        if request.method == "GET":
+            page = {"data": [old], "links": {"next": None}}
+            return httpx.Response(200, headers=date, json=page)
+        posts.append(request.url.path)
+        if len(posts) == 1:
+            return httpx.Response(502)
+        return httpx.Response(202, json={"data": {**old, "id": "new"}})
+
+    folder = Folder(id="f", account_id="a", project_id="p", path=("SQ07",))
+    address = SecretStr("https://studio.example/clip.mov")
+    async with answering(answer) as client:
+        assert await client.files_named(folder, "other.mov") == []
+        remote = await client.remote_upload(folder, NAME, address, known=frozenset())
+    assert remote.id == "new"
+
+
 async def test_uploads_of_one_name_at_once_do_not_adopt_each_others_file(
     world: Sandbox, client: FrameioClient, folder: Folder, source: Source
 ) -> None:
@@ -329,6 +376,7 @@ async def test_a_file_moves_to_another_folder_once(
     remote = await upload(client, folder, source)
     target = await client.ensure_folder(project, ("SQ08",))
     world.fault("lost_answer", where="files.move")
+    world.fault("status", where="files.move", code=422, skip=1)
     moved = await client.move_file(remote, target.id)
     assert moved.folder_id == target.id
     assert await ids_in(client, target) == {remote.id}

@@ -12,7 +12,7 @@ import pytest
 
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
-from postflow.frameio.shared import Shared
+from postflow.frameio.shared import FolderCache, Shared
 from postflow.models import Folder, Project
 from sandbox import Sandbox
 from tests.frameio.connecting import calls, connected, folder_names, raw, subfolders
@@ -61,6 +61,19 @@ async def test_a_known_path_costs_no_call(
     await client.ensure_folder(project, PATH)
     await client.ensure_folder(project, PATH[:2])
     assert len(world.requests()) == before
+
+
+async def test_a_folder_is_looked_for_again_after_a_while(
+    world: Sandbox, tmp_path: Path, project: Project
+) -> None:
+    """Somebody may have renamed or moved it: its id would still be good, but not its place."""
+    forgetful = Shared()
+    forgetful.folders = FolderCache(seconds=0)
+    async with connected(world, tmp_path, shared=forgetful) as client:
+        folder = await client.ensure_folder(project, ("SQ07",))
+        place = f"/v4/accounts/{world.account_id}/folders/{folder.id}"
+        await raw(world, "PATCH", place, {"name": "OLD_SQ07"})
+        assert (await client.ensure_folder(project, ("SQ07",))).id != folder.id
 
 
 async def test_siblings_seen_in_one_list_are_known(

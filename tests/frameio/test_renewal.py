@@ -14,7 +14,14 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, Retry
-from postflow.frameio import AdobeIms, LegacyToken, MemoryTokenStore, Tokens, TokenSource
+from postflow.frameio import (
+    AdobeIms,
+    FileTokenStore,
+    LegacyToken,
+    MemoryTokenStore,
+    Tokens,
+    TokenSource,
+)
 from postflow.frameio.journal import Journal
 from sandbox import Sandbox
 from tests.frameio.connecting import calls, native, service, signed_in, source_of, web
@@ -311,24 +318,59 @@ async def test_a_fresh_sign_in_is_adopted_at_once(world: Sandbox, tmp_path: Path
     assert await another.token() == tokens.access_token.get_secret_value()
 
 
+class Withholding(httpx.AsyncHTTPTransport):
+    """Adobe has answered, but the answer is still on its way to us."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered = asyncio.Event()
+        self.arrive = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        await response.aread()
+        self.answered.set()
+        await self.arrive.wait()
+        return response
+
+
 async def test_a_caller_that_is_cancelled_does_not_lose_the_pair(
     world: Sandbox, tmp_path: Path
 ) -> None:
-    world.fault("delay", where="ims.token", seconds=0.3)
-    source = await source_of(world, tmp_path, signed_in(world, lasts=AGED))
+    store, wire = FileTokenStore(tmp_path / "tokens.json"), Withholding()
+    await store.save(signed_in(world, lasts=AGED))
+    ims = AdobeIms(world.url, transport=wire)
+    source = TokenSource(web(world), store, ims, state_dir=tmp_path)
     caller = asyncio.create_task(source.token())
-    await wait_until(lambda: under_way(source))
+    await wire.answered.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
-    await source.aclose()
+    wire.arrive.set()
     another = await source_of(world, tmp_path)
     assert await works(world, await another.token())
     assert calls(world, "ims.token") == 1
 
 
-def under_way(source: TokenSource) -> bool:
-    return source._renewal is not None  # noqa: SLF001 - it shows nowhere else
+async def test_a_loop_that_ends_waits_for_the_pair(world: Sandbox, tmp_path: Path) -> None:
+    """A flow that is cancelled closes its client, and then its process ends."""
+    store = FileTokenStore(tmp_path / "tokens.json")
+    await store.save(signed_in(world, lasts=AGED))
+
+    async def cancelled_flow() -> None:
+        wire = Withholding()
+        ims = AdobeIms(world.url, transport=wire)
+        source = TokenSource(web(world), store, ims, state_dir=tmp_path)
+        caller = asyncio.create_task(source.token())
+        await wire.answered.wait()
+        caller.cancel()
+        asyncio.get_running_loop().call_later(0.1, wire.arrive.set)
+        await source.aclose()
+
+    await asyncio.to_thread(asyncio.run, cancelled_flow())
+    another = await source_of(world, tmp_path)
+    assert await works(world, await another.token())
+    assert calls(world, "ims.token") == 1
 
 
 async def test_a_legacy_token_comes_with_its_header_and_is_not_renewed() -> None:
