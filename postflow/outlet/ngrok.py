@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Moment
-from postflow.outlet import ngrok_binary
+from postflow.outlet import ngrok_binary, ngrok_errors
 from postflow.outlet.ngrok_account import find_authtoken
 from postflow.outlet.ngrok_agent import Agent
 from postflow.outlet.ngrok_binary import version
@@ -36,16 +36,20 @@ class NgrokTunnel:
         self._agent = agent
         self._worker = worker
         self._grace = grace
+        self._closed = False
 
     async def check(self) -> None:
         """Raises Retry `tunnel.ngrok.dead`, `.moved`, `.lost` or `.unanswered`; by ngrok's code
         also Fatal."""
+        if self._closed:
+            raise ngrok_errors.dead()
         await asyncio.wrap_future(self._worker.submit(partial(self._agent.check, self._grace)))
 
     async def close(self) -> None:
         """Takes up to some ten seconds with an agent that does not obey; not to be interrupted."""
-        await _to_the_end(self._agent.stop)
+        self._closed = True
         self._worker.close()
+        await _to_the_end(self._agent.stop)
 
 
 class NgrokProvider(Moment):
@@ -100,8 +104,8 @@ class NgrokProvider(Moment):
             # pyngrok keeps its own limit for this call; ours is for when it does not.
             url = await _bounded(agent, worker, connect, self.request_timeout * 2)
         except BaseException:
-            await _to_the_end(agent.stop)
             worker.close()
+            await _to_the_end(agent.stop)
             raise
         return NgrokTunnel(agent, worker, url, self.drop_grace)
 

@@ -12,14 +12,19 @@ import threading
 from pyngrok import installer, ngrok, process
 
 LOOPBACK = ("127.0.0.1", "localhost")
-_muted = logging.NullHandler()
 
 
 def mute() -> None:
-    """pyngrok logs public addresses and every line of the agent, refused authtokens included."""
-    logger = logging.getLogger("pyngrok")
-    logger.propagate = False
-    logger.addHandler(_muted)
+    """pyngrok logs public addresses and every line of the agent, refused authtokens included.
+
+    By filters: a handler's owner or a later logging configuration may undo levels and propagation.
+    """
+    for logger in (ngrok.logger, process.logger, process.ngrok_logger, installer.logger):
+        logger.addFilter(_nothing)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
 
 
 def bypass_proxies() -> None:

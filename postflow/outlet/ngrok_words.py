@@ -7,7 +7,11 @@ from collections import deque
 from collections.abc import Callable
 
 from pydantic import SecretStr
-from pyngrok.exception import PyngrokNgrokError, PyngrokNgrokHTTPError
+from pyngrok.exception import (
+    PyngrokNgrokError,
+    PyngrokNgrokHTTPError,
+    PyngrokNgrokURLError,
+)
 from pyngrok.log import NgrokLog
 
 from postflow.errors import Fatal, PostFlowError
@@ -51,6 +55,8 @@ class LastWords:
         """The error for a call to pyngrok that raised."""
         if isinstance(error, PermissionError):
             return _not_allowed()
+        if isinstance(error, PyngrokNgrokURLError):
+            return self.reason(ngrok_errors.unanswered())
         said = self._said(error)
         if (code := ngrok_errors.code_in(said)) is not None:
             return ngrok_errors.refused(code)

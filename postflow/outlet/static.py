@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, ConfigDict, SecretStr
 
 from postflow.models import Moment
 from postflow.outlet.loopback import FixedTunnel
@@ -24,6 +24,8 @@ def _base_url(url: SecretStr) -> SecretStr:
 
 class StaticProvider(Moment):
     """Trusts that `base_url` leads to the local server; the probe finds out."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     base_url: Annotated[SecretStr, AfterValidator(_base_url)]
 

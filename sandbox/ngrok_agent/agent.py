@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -21,6 +21,8 @@ from sandbox.ngrok_agent.refusals import AT_CONNECT, AT_EDGE, TEXTS, verdict, wo
 from sandbox.ngrok_agent.session import UNREACHABLE, Session
 from sandbox.ngrok_agent.settings import Settings
 
+Fault = Mapping[str, Any]
+
 AT_START = frozenset(TEXTS) - AT_CONNECT - AT_EDGE
 
 
@@ -31,6 +33,7 @@ class Agent:
         self._session = Session(settings)
         self._endpoints = Endpoints(self._session)
         self._stop = asyncio.Event()
+        self._farewell = 0
         self._chores: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
@@ -46,7 +49,8 @@ class Agent:
         try:
             listener = listen(self._configuration.web_addr)
         except OSError as problem:
-            return _command_failed(f"listen tcp {self._configuration.web_addr}: {problem.strerror}")
+            address, why = self._configuration.web_addr, str(problem.strerror).lower()
+            return _command_failed(f"listen tcp {address}: bind: {why}")
         async with self._serving(listener):
             return await self._in_session()
 
@@ -86,41 +90,64 @@ class Agent:
         await self._stop.wait()
         logfmt.info("received stop request", obj="app", stopReq="{err:<nil> restart:false}")
         logfmt.info("session closing", obj="tunnels.session", err="nil")
-        return 0
+        return self._farewell
 
     def _follow_control(self) -> None:
         if self._settings.control_url:
             self._chore(control.follow(self._settings.control_url, self.strike))
 
-    async def strike(self, fault: Mapping[str, Any]) -> None:
+    async def strike(self, fault: Fault) -> None:
         """Let a fault happen now, or arm it for the next request it concerns."""
-        what, seconds = fault["what"], float(fault.get("seconds", 2))
-        if what == "agent_crash":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif what == "new_address":
-            await self._new_address()
-        elif what == "drop":
-            self._chore(self._drop(seconds))
-        elif what == "noise":
-            self._chore(_chatter(int(fault.get("lines", 1000))))
-        elif what == "recover":
-            self._session.faults.clear()
+        now = {
+            "agent_crash": self._crash,
+            "thrown_out": self._thrown_out,
+            "new_address": self._new_address,
+            "endpoint_gone": self._endpoint_gone,
+            "drop": self._drop,
+            "noise": self._noise,
+            "recover": self._recover,
+        }
+        if (happen := now.get(str(fault["what"]))) is not None:
+            await happen(fault)
         else:
             self._session.arm(fault)
 
-    async def _drop(self, seconds: float) -> None:
-        self._session.lost()
-        for endpoint in self._endpoints.all():
-            endpoint.edge.cut()
-        await asyncio.sleep(seconds)
-        self._session.established()
+    async def _crash(self, _: Fault) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-    async def _new_address(self) -> None:
+    async def _thrown_out(self, fault: Fault) -> None:
+        """The service ends the session, for a reason like a suspended account."""
+        self._farewell = _refused(wording(int(fault["code"])))
+        self._stop.set()
+
+    async def _endpoint_gone(self, _: Fault) -> None:
+        await self._endpoints.remove_all()
+
+    async def _new_address(self, _: Fault) -> None:
         self._session.lost()
         for endpoint in self._endpoints.all():
             await endpoint.edge.move()
             logfmt.info("started tunnel", obj="tunnels", name=endpoint.name, url=endpoint.url)
         self._session.established()
+
+    async def _drop(self, fault: Fault) -> None:
+        """Lose the session at once, and find it again after some seconds."""
+        self._session.lost()
+        for endpoint in self._endpoints.all():
+            endpoint.edge.cut()
+
+        async def reconnect() -> None:
+            await asyncio.sleep(float(fault.get("seconds", 2)))
+            self._session.established()
+
+        self._chore(reconnect())
+
+    async def _noise(self, fault: Fault) -> None:
+        for number in range(int(fault.get("lines", 1000))):
+            logfmt.info("update available", obj="updater", number=number)
+
+    async def _recover(self, _: Fault) -> None:
+        self._session.faults.clear()
 
     async def _reconnect_in_vain(self) -> None:
         pause = 0.5
@@ -133,16 +160,10 @@ class Agent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
 
-    def _chore(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
+    def _chore(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
-
-
-async def _chatter(lines: int) -> None:
-    for number in range(lines):
-        logfmt.info("update available", obj="updater", number=number)
-        await asyncio.sleep(0)
 
 
 def _refused(text: str) -> int:

@@ -95,7 +95,6 @@ class Endpoints:
     async def add(self, options: Mapping[str, Any]) -> Endpoint:
         """Open one from a POST's body (shape of `/api/endpoints`). Raises Refused."""
         name, upstream = self._checked(options)
-        await self._session.dawdle()
         domain = self._domain(str(options.get("url") or ""))
         edge = self._session.edge(upstream)
         await _open(edge, domain)
@@ -109,6 +108,7 @@ class Endpoints:
         )
         self._open[name] = endpoint
         logfmt.info("started tunnel", obj="tunnels", name=name, addr=upstream, url=endpoint.url)
+        await self._session.dawdle()
         return endpoint
 
     async def remove(self, name: str) -> bool:

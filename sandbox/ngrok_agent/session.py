@@ -69,6 +69,6 @@ class Session:
         logfmt.error("session closed, starting reconnect loop", obj="tunnels.session", err="EOF")
 
     async def dawdle(self) -> None:
-        """Take as long over the next endpoint as an armed `connect_delay` says."""
+        """Keep back the answer to a POST as long as an armed `connect_delay` says."""
         if fault := self.faults.take("agent", "connect_delay"):
             await asyncio.sleep(float(fault.options.get("seconds", 5)))

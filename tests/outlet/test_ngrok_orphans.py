@@ -1,0 +1,192 @@
+"""No agent outlives its tunnel; where PostFlow itself was killed, not the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import psutil
+import pytest
+
+from postflow.outlet.reaper import reap
+from tests.support.agents import TOKEN, Agents
+from tests.support.wait import wait_until, wait_until_sync
+
+NOWHERE = "http://127.0.0.1:9"
+
+OPEN_A_TUNNEL = """
+import asyncio, signal, sys
+from pathlib import Path
+from pydantic import SecretStr
+from postflow.outlet.ngrok import NgrokProvider
+
+ngrok, token, state, end = sys.argv[1:]
+provider = NgrokProvider(
+    ngrok_path=Path(ngrok), authtoken=SecretStr(token), state_dir=Path(state), open_timeout=0
+)
+
+async def hold():
+    if end == "cancelled":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    opened = provider.open("http://127.0.0.1:9")
+    await opened.__aenter__()
+    print("open", flush=True)
+    if end == "exit":
+        sys.exit(0)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await opened.__aexit__(None, None, None)
+
+asyncio.run(hold())
+"""
+
+
+@contextmanager
+def another_postflow(agents: Agents, end: str) -> Iterator[subprocess.Popen[str]]:
+    """A process with an open tunnel."""
+    command = [sys.executable, "-c", OPEN_A_TUNNEL, agents.ngrok(), TOKEN, agents.state, end]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "open\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_agent_left_by_a_killed_process_is_reaped_at_the_next_start(agents: Agents) -> None:
+    with another_postflow(agents, "killed") as process:
+        process.kill()
+    (orphan,) = [p for p in agents.processes() if "ngrok_agent" in " ".join(p.cmdline())]
+    assert orphan.is_running()
+    assert reap(agents.state) == 1
+    assert agents.leftovers() == []
+
+
+async def test_opening_a_tunnel_reaps_first(agents: Agents) -> None:
+    with another_postflow(agents, "killed") as process:
+        process.kill()
+    (orphan,) = [p for p in agents.processes() if "ngrok_agent" in " ".join(p.cmdline())]
+    async with agents.provider().open(NOWHERE):
+        (agent,) = agents.processes()
+        assert agent != orphan
+
+
+def test_agent_of_a_process_that_lives_is_spared(agents: Agents) -> None:
+    with another_postflow(agents, "killed") as process:
+        assert reap(agents.state) == 0
+        assert len([p for p in agents.processes() if p.ppid() == process.pid]) == 1
+        process.kill()
+        process.wait()
+        assert reap(agents.state) == 1
+
+
+async def test_agent_of_our_own_process_is_spared(agents: Agents) -> None:
+    async with agents.provider().open(NOWHERE) as tunnel:
+        assert await asyncio.to_thread(reap, agents.state) == 0
+        await tunnel.check()
+
+
+def test_strangers_are_spared(agents: Agents) -> None:
+    """The folder of a dead owner is removed; a process that only looks alike lives on."""
+    with another_postflow(agents, "killed") as process:
+        process.kill()
+    (folder,) = [p for p in (agents.state / "ngrok").iterdir() if p.is_dir()]
+    sleeper = ["sleep", "60"]
+    lookalike = [sys.executable, "-c", "input()", f"{folder}/ngrok.yml.bak"]
+    with ExitStack() as strangers:
+        started = [
+            strangers.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE))
+            for command in (sleeper, lookalike)
+        ]
+        reap(agents.state)
+        assert [stranger.poll() for stranger in started] == [None, None]
+        for stranger in started:
+            stranger.kill()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("end", ["cancelled", "exit"])
+def test_agent_goes_with_its_process(agents: Agents, end: str) -> None:
+    """SIGTERM that cancels, as Prefect has it; and an exit that never left the block."""
+    with another_postflow(agents, end) as process:
+        if end == "cancelled":
+            process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    assert agents.leftovers() == []
+
+
+async def test_cancelling_while_the_agent_hangs_leaves_nothing(agents: Agents) -> None:
+    provider = agents.provider({"what": "agent_hang"}, startup_timeout=60)
+    opening = asyncio.ensure_future(provider.open(NOWHERE).__aenter__())
+    await wait_until(lambda: any("start" in p.cmdline() for p in agents.processes()))
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert agents.leftovers() == []
+
+
+async def test_cancelling_twice_while_the_answer_is_out_leaves_nothing(agents: Agents) -> None:
+    provider = agents.provider({"what": "connect_delay", "seconds": 60})
+    opening = asyncio.ensure_future(provider.open(NOWHERE).__aenter__())
+    await wait_until(lambda: _listening(agents) == 2, description="an endpoint")
+    opening.cancel()
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert agents.leftovers() == []
+
+
+def _listening(agents: Agents) -> int:
+    return sum(
+        connection.status == psutil.CONN_LISTEN
+        for process in agents.processes()
+        for connection in process.net_connections("tcp")
+    )
+
+
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+async def test_cancelling_at_any_moment_leaves_nothing(agents: Agents, after: float) -> None:
+    try:
+        async with asyncio.timeout(after), agents.provider().open(NOWHERE):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        assert agents.leftovers() == []
+    else:
+        raise AssertionError("Nothing was cancelled.")
+
+
+async def test_many_tunnels_leave_no_file_open(agents: Agents) -> None:
+    ourselves = psutil.Process()
+    provider = agents.provider()
+    async with provider.open(NOWHERE):
+        pass
+    before = ourselves.num_fds()
+    for _ in range(3):
+        async with provider.open(NOWHERE):
+            pass
+    assert ourselves.num_fds() == before
+
+
+def test_agent_that_ignores_the_term_signal_is_killed(agents: Agents) -> None:
+    from postflow.outlet.ngrok_process import end_child
+
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); input()"
+    with subprocess.Popen(
+        [sys.executable, "-uc", deaf],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        end_child(child, grace=0.1)
+        assert child.returncode == -signal.SIGKILL
+    wait_until_sync(lambda: not agents.processes())
