@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LARGEST_BODY = 64 << 20
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 UNLOGGED = ("sandbox.", "page.")
+FAULTLESS = (*UNLOGGED, "discord.")  # Discord takes its faults itself
 
 
 def application(world: World) -> web.Application:
@@ -32,7 +33,7 @@ def application(world: World) -> web.Application:
         middlewares=[_journal(world), _faults(world)], client_max_size=LARGEST_BODY
     )
     add_api(world, app)
-    for service in (ImsRoutes(world), world.parts, Control(world), Pages(world)):
+    for service in (ImsRoutes(world), world.parts, world.discord, Control(world), Pages(world)):
         app.router.add_routes(service.routes())
 
     async def dress(request: web.Request, answer: web.StreamResponse) -> None:
@@ -45,6 +46,8 @@ def application(world: World) -> web.Application:
 
 def operation(request: web.Request) -> str:
     """The name of the operation a request is for, as faults and the journal use it."""
+    if request.path.startswith("/api/"):
+        return f"discord.{request.method.lower()}"
     name = request.match_info.route.name
     return name.partition(":")[0] if name else f"{request.method} {request.path}"
 
@@ -73,7 +76,7 @@ def _faults(world: World) -> Middleware:
     @web.middleware
     async def strike(request: web.Request, handler: Handler) -> web.StreamResponse:
         op = operation(request)
-        if op.startswith(UNLOGGED):
+        if op.startswith(FAULTLESS):
             return await handler(request)
         return await _before(world, op, request) or await _after(world, op, request, handler)
 

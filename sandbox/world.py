@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sandbox.blobs import Blobs
 from sandbox.deliveries import Deliveries
+from sandbox.discord import DiscordWorld
 from sandbox.faults import Faults
 from sandbox.frameio.api import endpoints
 from sandbox.frameio.assets import Asset, File, Tree, VersionStack
@@ -25,6 +26,7 @@ from sandbox.rates import Buckets
 from sandbox.switches import Switches
 
 NGROK_AGENT = "ngrok"
+DISCORD_CALLS, DISCORD_WINDOW = 5, 2.0
 
 
 class World:
@@ -51,6 +53,10 @@ class World:
         self.webhooks: dict[str, Webhook] = {}
         self.deliveries = Deliveries(self)
         self.endpoints = {endpoint.where: endpoint for endpoint in endpoints()}
+        discord_rate = (DISCORD_CALLS, DISCORD_WINDOW / switches.rate_scale)
+        self.discord = DiscordWorld(
+            self.faults, rate=discord_rate if switches.rate_limits else None
+        )
         self.ngrok_authtoken = "sandbox_" + secrets.token_urlsafe(24)
 
     @property
@@ -111,7 +117,7 @@ class World:
 
     def messages(self) -> list[dict[str, Any]]:
         """What Discord shows."""
-        return []
+        return self.discord.messages
 
     async def reset(self) -> None:
         """As at the start: no assets, messages, requests or faults. Ids and tokens stay good."""
@@ -125,6 +131,7 @@ class World:
         self.shares.clear()
         self.comments.clear()
         self.webhooks.clear()
+        self.discord.reset()
         self.journal.clear()
 
     async def close(self) -> None:
@@ -145,7 +152,7 @@ class World:
             "client_id": self.confidential.id,
             "client_secret": self.confidential.secret,
             "public_client_id": self.public.id,
-            "discord_webhook_url": "",
+            "discord_webhook_url": self.url + self.discord.webhook_path,
             "ngrok_path": str(self.folder / NGROK_AGENT),
             "ngrok_authtoken": self.ngrok_authtoken,
         }
