@@ -103,8 +103,10 @@ class Answers:
                 printable(file.name),
                 self._limits.idle,
             )
+        except ConnectionError:
+            log.debug("Somebody broke off fetching %s.", printable(file.name))
         except OSError as error:
-            log.debug("A fetch of %s broke off: %s", printable(file.name), error.strerror)
+            log.warning("%s could not be read: %s.", printable(file.name), error.strerror)
         transport.abort()
         return response
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeVar
+
+log = logging.getLogger(__name__)
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -31,11 +34,15 @@ class LoopThread(Generic[Thing]):
         self._thread.start()
         return self._opened.result()
 
-    def close(self) -> None:
-        """Leave the context manager and end the thread."""
+    def close(self, *, limit: float = 5.0) -> None:
+        """Leave the context manager and end the thread, or leave it behind after `limit` seconds:
+        a volume that stopped answering can hold it for ever.
+        """
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join()
+            self._thread.join(limit)
+        if self._thread.is_alive():
+            log.warning("The %s did not end in %.0f s.", self._thread.name, limit)
 
     async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine over there, wait for it here."""

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from postflow.errors import Fatal
+from postflow.media import printable
 from postflow.models import MediaFile
 from postflow.outlet.answers import Answers, Request
 from postflow.outlet.loop_thread import LoopThread
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 KEEP_ALIVE = 75.0
 CLOSING = 0.5
+WITHDRAWAL = 5.0
 
+log = logging.getLogger(__name__)
 http_log = logging.getLogger("postflow.outlet.http")
 
 
@@ -76,7 +79,16 @@ class MediaServer:
     async def withdraw(self, file: ServedFile) -> None:
         """Answer 404 from now on and hang up on those still fetching."""
         if self._registry.remove(file):
-            await see_through(self._thread.run(file.close()))
+            await see_through(self._close(file))
+
+    async def _close(self, file: ServedFile) -> None:
+        try:
+            await asyncio.wait_for(self._thread.run(file.close()), WITHDRAWAL)
+        except TimeoutError:
+            log.warning(
+                "The volume of %s does not answer; its transfers are abandoned.",
+                printable(file.name),
+            )
 
     async def quiet(self, file: ServedFile) -> None:
         """Return when nobody is fetching `file`."""
