@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from postflow.frameio import folders, projects
 from postflow.frameio.calls import Api
+from postflow.frameio.contents import Contents, contents
 from postflow.frameio.files import MEDIA, Files, FileWithMedia
 from postflow.frameio.folders import Folders
 from postflow.frameio.patience import PATIENT, Patience
@@ -114,6 +115,10 @@ class FrameioClient:
         """Delete a folder and what is in it. One already gone is no fault."""
         await folders.delete_folder(self._api, folder.account_id, folder.id)
         self._folders.forget(folder)
+
+    async def contents(self, folder: Folder) -> Contents:
+        """Loose files and version stacks of a folder, in one call a page."""
+        return await contents(self._api, folder)
 
     async def children(self, folder: Folder, *types: str) -> list[Child]:
         """What lies directly in a folder; `types` of file, folder, version_stack."""

@@ -36,7 +36,7 @@ class Stacks:
 
     async def inside(self, folder: Folder) -> list[VersionStack]:
         """The stacks directly in a folder, oldest first."""
-        return [_stack(wire, folder) for wire in await self._list(folder)]
+        return [as_stack(wire, folder) for wire in await self._list(folder)]
 
     async def create(self, folder: Folder, file_ids: tuple[str, ...]) -> VersionStack:
         """Stack 2 to 10 files of the folder, given from oldest to newest."""
@@ -57,7 +57,7 @@ class Stacks:
             {"account_id": folder.account_id, "folder_id": folder.id},
             body={"data": {"file_ids": list(file_ids)}},
         )
-        return _stack(await create_once(self._api, call, One[WireStack], look), folder)
+        return as_stack(await create_once(self._api, call, One[WireStack], look), folder)
 
     async def versions(self, stack: VersionStack) -> list[RemoteFile]:
         """The files of a stack, in the order Frame.io gives them."""
@@ -75,7 +75,7 @@ class Stacks:
         return sorted(stacks, key=lambda stack: (stack.created_at, stack.id))
 
 
-def _stack(wire: WireStack, folder: Folder) -> VersionStack:
+def as_stack(wire: WireStack, folder: Folder) -> VersionStack:
     return VersionStack(
         id=wire.id,
         account_id=folder.account_id,
