@@ -84,3 +84,16 @@ def _take(connection: Connection, row: RowMapping, run_id: str, now: datetime) -
         not_before=None,
     )
     return claimed(connection, row["id"])
+
+
+def claim_clip(
+    store: Store, run_id: str, clip_id: int, *, lease_seconds: float = LEASE_SECONDS
+) -> Claimed | None:
+    """Take one clip by a person's word, put off or not. None when a run has it, or it is closed."""
+    with store.writing() as connection:
+        now = store.now()
+        end_dead_runs(connection, now)
+        enlist(connection, run_id, now, lease_seconds)
+        query = _unclaimed(None).where(clips.c.id == clip_id)
+        row = connection.execute(query.with_for_update()).mappings().one_or_none()
+        return _take(connection, row, run_id, now) if row is not None else None

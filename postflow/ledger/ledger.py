@@ -53,6 +53,7 @@ class Ledger(Store):
     leave = leases.leave
     recover = leases.recover
     claim = claims.claim
+    claim_clip = claims.claim_clip
     release = claims.release
     ready = claims.ready
     next_due = claims.next_due

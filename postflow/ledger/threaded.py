@@ -68,6 +68,7 @@ class AsyncLedger:
     leave = _InThread(leases.leave)
     recover = _InThread(leases.recover)
     claim = _InThread(claims.claim)
+    claim_clip = _InThread(claims.claim_clip)
     release = _InThread(claims.release)
     ready = _InThread(claims.ready)
     next_due = _InThread(claims.next_due)

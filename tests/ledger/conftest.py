@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +47,19 @@ def postgres_url(postgres_server: str) -> str:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return str(tmp_path / "ledger.db")
+def quick_folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that can be had: the tests kill processes, they do not cut the power."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="postflow-", dir=memory) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def sqlite_url(quick_folder: Path) -> str:
+    return str(quick_folder / "ledger.db")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

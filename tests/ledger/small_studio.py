@@ -1,0 +1,156 @@
+"""A run of a studio in one process that can be killed at any moment, and the world it changes.
+
+The world is a file of lines, each written whole or not at all: it knows what a killed run did.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from postflow.errors import Retry
+from postflow.ledger import Claimed, Draft, Ledger, StaleClaim, State, Target
+
+Line = dict[str, Any]
+
+BATCH = 5
+
+
+class World:
+    """Frame.io and Discord, as far as a ledger cares: they keep what they were given."""
+
+    def __init__(self, path: Path, mortal: Mortal) -> None:
+        self._path = path
+        self._mortal = mortal
+
+    def add(self, **line: Any) -> None:
+        """An effect. One may be killed before it, or after it with nothing written down."""
+        self._mortal.moment()
+        add_line(self._path, line)
+        self._mortal.moment()
+
+    def find(self, **wanted: Any) -> Line | None:
+        found = (line for line in read_lines(self._path) if wanted.items() <= line.items())
+        return next(found, None)
+
+
+class Mortal(Ledger):
+    """A ledger whose process dies at the n-th moment: around a commit or around an effect."""
+
+    moments = 0
+    die_at: int | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with super().writing() as connection:
+            yield connection
+            self.moment()
+        self.moment()
+
+    def moment(self) -> None:
+        self.moments += 1
+        if self.moments == self.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def add_line(path: Path, line: Line) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(descriptor, json.dumps(line).encode() + b"\n")
+    os.close(descriptor)
+
+
+def read_lines(path: Path) -> list[Line]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def work(where: str, world_path: Path, run_id: str, die_at: int | None = None) -> None:
+    """One life: finish what dead runs left, deliver all that is ready, announce it."""
+    with Mortal.open(where) as ledger:
+        ledger.die_at = die_at
+        world = World(world_path, ledger)
+        ledger.enter(run_id)
+        ledger.recover()
+        while claims := ledger.claim(run_id, limit=BATCH):
+            for claim in claims:
+                travel(ledger, world, claim)
+            announce(ledger, world, run_id)
+        announce(ledger, world, run_id)
+        ledger.leave(run_id)
+
+
+def only_claim(where: str, run_id: str, meeting: Barrier) -> None:
+    """Take clips, a few at a time, until there are none; stay alive until the others have too."""
+    with Ledger.open(where) as ledger:
+        meeting.wait()
+        ledger.claim(run_id, limit=3, lease_seconds=3600)
+        meeting.wait()
+        while ledger.claim(run_id, limit=3, lease_seconds=3600):
+            pass
+        meeting.wait()
+
+
+def travel(ledger: Mortal, world: World, claim: Claimed) -> None:
+    """From whatever state the clip is in to done; an intent that was found is settled by asking."""
+    stack = claim.name.rpartition("_")[0]
+    if claim.state in (State.READY, State.REQUESTING):
+        claim = request(ledger, world, claim, stack)
+    if claim.state is State.REQUESTED:
+        claim = ledger.arrived(claim)
+    if claim.state in (State.ARRIVED, State.STACKING):
+        claim = put_on_stack(ledger, world, claim, stack)
+    assert claim.file_id is not None
+    text = {"content": f"{claim.name}: {claim.file_id}"}
+    ledger.done(claim, announce=Draft(key=f"clip:{claim.clip_id}", channel="c", payload=text))
+
+
+def request(ledger: Mortal, world: World, claim: Claimed, stack: str) -> Claimed:
+    there = world.find(kind="file", name=claim.name) if claim.state is State.REQUESTING else None
+    if there is not None:
+        return ledger.requested(claim, there["id"], adopted=True)
+    target = Target(
+        account_id="a", project_id="p", folder_id="f", folder="F", stack=stack, version_number=1
+    )
+    claim = ledger.intend_request(claim, target, way="tunnel")
+    file_id = f"{claim.name}#{os.urandom(4).hex()}"
+    world.add(kind="file", name=claim.name, id=file_id)
+    return ledger.requested(claim, file_id)
+
+
+def put_on_stack(ledger: Mortal, world: World, claim: Claimed, stack: str) -> Claimed:
+    again = claim.state is State.STACKING
+    claim = intend_stack(ledger, claim)
+    there = world.find(kind="stacked", file=claim.file_id) if again else None
+    if there is None:
+        # the world is asked here too: a dead run may have made the stack and told nobody
+        made = world.find(kind="stacked", name=stack)
+        stack_id = made["id"] if made else f"{stack}#{os.urandom(4).hex()}"
+        there = {"id": stack_id}
+        world.add(kind="stacked", name=stack, id=stack_id, file=claim.file_id)
+    return ledger.stacked(claim, there["id"])
+
+
+def intend_stack(ledger: Mortal, claim: Claimed) -> Claimed:
+    while True:
+        try:
+            return ledger.intend_stack(claim)
+        except Retry:
+            time.sleep(0.002)
+
+
+def announce(ledger: Mortal, world: World, run_id: str) -> None:
+    for message in ledger.due():
+        try:
+            sending = ledger.sending(message, run_id)
+        except StaleClaim:
+            continue
+        world.add(kind="message", key=sending.key, payload=sending.payload)
+        ledger.sent(sending, f"message of {sending.key}")
