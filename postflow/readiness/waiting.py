@@ -8,7 +8,7 @@ from pathlib import Path
 
 from postflow.models import Moment
 from postflow.readiness.containers import verdict
-from postflow.readiness.settle import Settler, Standing
+from postflow.readiness.settle import LONGEST_QUIET, Settler, Standing
 from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
 from postflow.scan.sighting import Sighting
 
@@ -47,22 +47,24 @@ class _Guest:
 class WaitingRoom:
     """Looks at each waiting file again and again until it is ready; never sends one away.
 
-    `quiet` is the quiet time in seconds; a file whose content cannot be judged has to stand still
-    for `unknown_quiet` (six times that by default). `accept_open_ended` treats a sound file
-    without a stated end like one that cannot be judged, instead of as unfinished. `overdue` is
-    the time after which a person should hear of a file.
+    `quiet` is the quiet time in seconds, `longest_quiet` what it may grow to. A file whose
+    content cannot be judged has to stand still for `unknown_quiet` (six times `quiet` by
+    default). `accept_open_ended` treats a sound file without a stated end like one that cannot be
+    judged, instead of as unfinished. `overdue` is the time after which a person should hear of a
+    file.
     """
 
     def __init__(
         self,
         quiet: float,
         *,
+        longest_quiet: float = LONGEST_QUIET,
         unknown_quiet: float | None = None,
         accept_open_ended: bool = False,
         overdue: float = OVERDUE,
         judge: Judge = verdict,
     ) -> None:
-        self._settler = Settler(quiet)
+        self._settler = Settler(quiet, cap=longest_quiet)
         self._unknown_quiet = LONGER * quiet if unknown_quiet is None else unknown_quiet
         self._accept_open_ended = accept_open_ended
         self._overdue = overdue

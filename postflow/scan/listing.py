@@ -82,10 +82,10 @@ def _take_in(listing: Listing, entry: os.DirEntry[str]) -> None:
 def _take_in_by_kind(listing: Listing, entry: os.DirEntry[str], key: str) -> None:
     if entry.is_dir(follow_symlinks=False):
         listing.folders[key] = entry.name
-    elif not entry.is_symlink():
-        known = _known(entry.stat(follow_symlinks=False), entry.name)
-        if known is not None:
-            listing.files[key] = known
+        return
+    known = _known(entry.stat(follow_symlinks=False), entry.name)
+    if known is not None:
+        listing.files[key] = known
 
 
 def _known(found: os.stat_result, name: str) -> Known | None:

@@ -1,0 +1,329 @@
+"""Corners of the formats that ffmpeg does not make, built by hand or from its clips."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from postflow.readiness.containers import judge, verdict
+from postflow.readiness.reader import MOST_BYTES, Reader
+from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
+
+Clip = Callable[[str], Path]
+TERABYTE = 1 << 40
+
+
+def box(kind: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack("<4sI", kind, len(body)) + body + bytes(len(body) % 2)
+
+
+def element(id_: str, body: bytes, *, sized: bool = True) -> bytes:
+    size = len(body).to_bytes(8, "big") if sized else b"\xff" * 8
+    return bytes.fromhex(id_) + b"\x01" + size[1:] + body
+
+
+FTYP = box(b"ftyp", b"qt  \0\0\2\0qt  ")
+MOOV = box(b"moov", box(b"mvhd", b"m" * 100))
+MDAT = box(b"mdat", b"picture" * 1000)
+EBML = element("1a45dfa3", b"\x42\x82\x84webm")
+
+
+def judged(tmp_path: Path, name: str, content: bytes) -> Verdict:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return verdict(path)
+
+
+def read_of(path: Path) -> tuple[Verdict, Reader]:
+    with path.open("rb") as file:
+        reader = Reader(file.fileno(), os.fstat(file.fileno()).st_size)
+        return judge(reader, path.suffix), reader
+
+
+def bytes_read_by_this_process() -> int:
+    line = Path("/proc/self/io").read_text().splitlines()[0]
+    return int(line.removeprefix("rchar: "))
+
+
+# QuickTime and MP4
+
+
+def test_the_smallest_whole_movie(tmp_path: Path) -> None:
+    assert judged(tmp_path, "a.mov", FTYP + MDAT + MOOV) == Whole()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (FTYP + MDAT, "no index"),
+        (FTYP + MOOV, "no media"),
+        (FTYP + MDAT + MOOV[:-1], "in the middle of 'moov'"),
+        (FTYP + MDAT + b"\0\0\0\0moov" + MOOV[8:], "still being written"),
+        (FTYP + b"\0\0\0\0mdat" + MDAT, "no index"),
+        (FTYP + MDAT + MOOV + b"\0\0\0", "box header"),
+        (FTYP + MDAT + MOOV + bytes(100), "zeros where a box should be"),
+        (FTYP + MDAT + box(b"moov", box(b"mvhd", b"m" * 100) + bytes(900)), "zeros"),
+        (FTYP + b"\0\0\0\x04mdat" + MOOV, "damaged"),
+        (b"\0" * 5000, "does not begin as QuickTime or MP4 does"),
+        (b"", "is empty"),
+        (b"moo", "does not begin"),
+    ],
+)
+def test_an_unfinished_movie_says_what_is_missing(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    found = judged(tmp_path, "a.mov", content)
+    assert isinstance(found, NotWhole)
+    assert says in found.reason
+
+
+def test_zeros_within_a_closing_free_box_are_nothing_missing(tmp_path: Path) -> None:
+    assert judged(tmp_path, "a.mov", FTYP + MDAT + MOOV + box(b"free", bytes(9000))) == Whole()
+    padded = box(b"moov", box(b"mvhd", b"m" * 100) + box(b"free", bytes(9000)))
+    assert judged(tmp_path, "a.mov", FTYP + MDAT + padded) == Whole()
+
+
+def test_media_that_reaches_to_the_end_is_measured_by_its_index(copy: Clip) -> None:
+    """A last mdat may give its size as 0, "to the end of the file"."""
+    path = copy("faststart.mov")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdat") - 4
+    data[at : at + 4] = bytes(4)
+    path.write_bytes(data)
+    assert verdict(path) == Whole()
+    for missing in (1, 100, 10_000):
+        os.truncate(path, len(data) - missing)
+        found = verdict(path)
+        assert isinstance(found, NotWhole)
+        assert "ends before the last frame" in found.reason
+
+
+def test_fragments_without_a_stated_end_are_open_ended(copy: Clip) -> None:
+    path = copy("fragmented.mp4")
+    os.truncate(path, path.read_bytes().rindex(b"mfra") - 4)
+    found = verdict(path)
+    assert isinstance(found, NotWhole)
+    assert found.open_ended
+    os.truncate(path, path.stat().st_size - 1)
+    found = verdict(path)
+    assert isinstance(found, NotWhole)
+    assert not found.open_ended
+
+
+@pytest.mark.parametrize("name", ["fragmented.mp4", "late_fragments.mp4"])
+def test_fragments_cut_before_the_first_one_are_not_a_plain_movie(copy: Clip, name: str) -> None:
+    path = copy(name)
+    os.truncate(path, path.read_bytes().index(b"moof") - 4)
+    assert isinstance(verdict(path), NotWhole)
+
+
+def test_a_hundred_thousand_fragments_are_judged_by_the_last_one(tmp_path: Path) -> None:
+    pair = box(b"moof", b"fragment") + box(b"mdat", b"picture!")
+    start = FTYP + box(b"moov", box(b"mvex", b"x" * 24))
+    body = start + pair * 100_000
+    last = len(body) - len(pair)
+    entry = struct.pack(">QQBBB", 7, last, 1, 1, 1)
+    tfra = box(b"tfra", struct.pack(">IIII", 1 << 24, 1, 0, 1) + entry)
+    mfra = box(b"mfra", tfra + box(b"mfro", struct.pack(">II", 0, 8 + len(tfra) + 16)))
+    path = tmp_path / "a.mp4"
+    path.write_bytes(body + mfra)
+    found, reader = read_of(path)
+    assert found == Whole()
+    assert reader.calls < 50
+    path.write_bytes(body)
+    found, reader = read_of(path)
+    assert isinstance(found, NotWhole)
+    assert found.open_ended
+    assert reader.read <= MOST_BYTES
+
+
+# MXF
+
+
+def test_mxf_may_have_foreign_bytes_in_front(copy: Clip) -> None:
+    path = copy("op1a.mxf")
+    data = b"run-in" * 500 + path.read_bytes()
+    path.write_bytes(data)
+    assert verdict(path) == Whole()
+    os.truncate(path, len(data) - 40)
+    assert isinstance(verdict(path), NotWhole)
+
+
+def test_mxf_without_a_random_index_is_judged_by_its_footer(copy: Clip) -> None:
+    path = copy("op1a.mxf")
+    data = path.read_bytes()
+    random_index = int.from_bytes(data[-4:], "big")
+    body = len(data) - random_index
+    os.truncate(path, body)
+    assert verdict(path) == Whole()
+    for missing in (1, 30, 1000):
+        os.truncate(path, body - missing)
+        assert isinstance(verdict(path), NotWhole)
+
+
+def test_zeros_within_a_closing_fill_item_are_nothing_missing(copy: Clip) -> None:
+    path = copy("op1a.mxf")
+    data = path.read_bytes()
+    body = data[: len(data) - int.from_bytes(data[-4:], "big")]
+    fill = bytes.fromhex("060e2b34010101020301021001000000") + b"\x83\x00\x20\x00"
+    path.write_bytes(body + fill + bytes(0x2000))
+    assert verdict(path) == Whole()
+    path.write_bytes(body + fill + bytes(0x1FFF))
+    assert isinstance(verdict(path), NotWhole)
+
+
+# AVI
+
+
+def avi(*, second_riff_at: int | None = None) -> bytes:
+    """One stream; with a super index that also names a part of a second RIFF."""
+    entries = b"" if second_riff_at is None else struct.pack("<QII", second_riff_at, 2000, 1)
+    indx = chunk(
+        b"indx", struct.pack("<HBBI4s3I", 4, 0, 0, len(entries) // 16, b"00dc", 0, 0, 0) + entries
+    )
+    strl = chunk(b"LIST", b"strl" + chunk(b"strh", b"vids" + bytes(52)) + indx)
+    hdrl = chunk(b"LIST", b"hdrl" + chunk(b"avih", bytes(56)) + strl)
+    movi = chunk(b"LIST", b"movi" + chunk(b"00dc", b"picture" * 99))
+    index = chunk(b"idx1", b"00dc" + struct.pack("<III", 16, 4, 693))
+    return chunk(b"RIFF", b"AVI " + hdrl + movi + index)
+
+
+def test_avi_in_several_parts_ends_with_the_last_one_its_index_names(tmp_path: Path) -> None:
+    first = avi(second_riff_at=0)
+    first = avi(second_riff_at=len(first) + 24)
+    second = chunk(b"RIFF", b"AVIX" + chunk(b"LIST", b"movi" + chunk(b"00dc", b"picture" * 300)))
+    assert judged(tmp_path, "a.avi", first + second) == Whole()
+    found = judged(tmp_path, "a.avi", first)
+    assert isinstance(found, NotWhole)
+    assert "index names" in found.reason
+    assert isinstance(judged(tmp_path, "a.avi", first + second[:-1]), NotWhole)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_avi_whose_size_was_never_filled_in_is_refused(tmp_path: Path, size: int) -> None:
+    data = avi()
+    unfinished = data[:4] + struct.pack("<I", size) + data[8:]
+    assert judged(tmp_path, "a.avi", data) == Whole()
+    assert isinstance(judged(tmp_path, "a.avi", unfinished), NotWhole)
+
+
+def test_zeros_within_a_closing_junk_chunk_are_nothing_missing(tmp_path: Path) -> None:
+    assert judged(tmp_path, "a.avi", avi() + chunk(b"JUNK", bytes(9000))) == Whole()
+
+
+# Matroska
+
+
+def segment(*parts: bytes, sized: bool = True) -> bytes:
+    return EBML + element("18538067", b"".join(parts), sized=sized)
+
+
+CLUSTER = element("1f43b675", element("a3", b"picture" * 99))
+CUES = element("1c53bb6b", element("bb", b"\xb3\x81\x05"))
+
+
+def seek_head(to: int) -> bytes:
+    seek = element("53ab", bytes.fromhex("1c53bb6b")) + element("53ac", to.to_bytes(8, "big"))
+    return element("114d9b74", element("4dbb", seek))
+
+
+def test_matroska_of_unknown_length_is_open_ended_unless_an_index_closes_it(
+    tmp_path: Path,
+) -> None:
+    """A killed encoder leaves no Cues behind."""
+    found = judged(tmp_path, "a.mkv", segment(CLUSTER, CLUSTER, sized=False))
+    assert isinstance(found, NotWhole)
+    assert found.open_ended
+    parts = seek_head(0), CLUSTER, CLUSTER
+    head = seek_head(sum(map(len, parts)))
+    assert judged(tmp_path, "a.mkv", segment(head, *parts[1:], CUES, sized=False)) == Whole()
+    cut = segment(head, *parts[1:], CUES[:-1], sized=False)
+    assert isinstance(judged(tmp_path, "a.mkv", cut), NotWhole)
+
+
+def test_matroska_cut_within_a_live_stream_is_broken_rather_than_open_ended(
+    tmp_path: Path,
+) -> None:
+    live = element("1f43b675", element("a3", b"picture" * 99), sized=False)
+    whole = judged(tmp_path, "a.mkv", segment(live, live, sized=False))
+    assert isinstance(whole, NotWhole)
+    assert whole.open_ended
+    cut = judged(tmp_path, "a.mkv", segment(live, live[:-1], sized=False))
+    assert isinstance(cut, NotWhole)
+    assert not cut.open_ended
+
+
+def test_zeros_within_a_closing_void_are_nothing_missing(tmp_path: Path) -> None:
+    void = element("ec", bytes(9000))
+    assert judged(tmp_path, "a.mkv", segment(CLUSTER, CUES, void)) == Whole()
+    cues = element("1c53bb6b", element("bb", b"\xb3\x81\x05") * 50)
+    assert judged(tmp_path, "a.mkv", segment(CLUSTER, cues)) == Whole()
+    unwritten = segment(CLUSTER, cues)[:-100] + bytes(100)
+    assert isinstance(judged(tmp_path, "a.mkv", unwritten), NotWhole)
+
+
+# All of them
+
+
+def test_a_terabyte_is_judged_with_less_than_a_mebibyte(tmp_path: Path) -> None:
+    """Sparse files: the sizes are real, the disk space is not."""
+    movie = tmp_path / "a.mov"
+    movie.write_bytes(FTYP + struct.pack(">I4sQ", 1, b"mdat", 16 + TERABYTE))
+    os.truncate(movie, movie.stat().st_size + TERABYTE)
+    with movie.open("ab") as file:
+        file.write(MOOV)
+    matroska = tmp_path / "a.mkv"
+    body = element("1f43b675", b"")[:4] + struct.pack(">Q", 1 << 56 | TERABYTE)
+    size = struct.pack(">Q", 1 << 56 | len(body) + TERABYTE + len(CUES))
+    matroska.write_bytes(EBML + bytes.fromhex("18538067") + size + body)
+    os.truncate(matroska, matroska.stat().st_size + TERABYTE)
+    with matroska.open("ab") as file:
+        file.write(CUES)
+    before = bytes_read_by_this_process()
+    assert verdict(movie) == Whole()
+    assert verdict(matroska) == Whole()
+    assert bytes_read_by_this_process() - before < 2 * MOST_BYTES
+
+
+def test_content_decides_where_the_name_says_something_else(tmp_path: Path, copy: Clip) -> None:
+    path = copy("h264.mkv")
+    renamed = path.rename(tmp_path / "wrong.mov")
+    assert verdict(renamed) == Whole()
+    os.truncate(renamed, renamed.stat().st_size - 1)
+    assert isinstance(verdict(renamed), NotWhole)
+
+
+def test_other_kinds_of_file_are_unknown_unless_they_end_in_zeros(tmp_path: Path) -> None:
+    assert isinstance(judged(tmp_path, "a.r3d", b"raw" * 5000), Unknown)
+    assert isinstance(judged(tmp_path, "a.r3d", b"raw" * 5000 + bytes(4096)), NotWhole)
+
+
+def test_a_file_that_differs_from_what_was_observed_is_not_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    path.write_bytes(FTYP + MDAT + MOOV)
+    found = path.stat()
+    assert verdict(path, (found.st_size, found.st_mtime_ns)) == Whole()
+    assert isinstance(verdict(path, (found.st_size, found.st_mtime_ns - 1)), NotWhole)
+    assert isinstance(verdict(path, (found.st_size - 1, found.st_mtime_ns)), NotWhole)
+
+
+def test_what_is_no_readable_file_is_not_whole_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "whole.mov").write_bytes(FTYP + MDAT + MOOV)
+    (tmp_path / "link.mov").symlink_to(tmp_path / "whole.mov")
+    (tmp_path / "folder.mov").mkdir()
+    os.mkfifo(tmp_path / "pipe.mov")
+    reasons = {}
+    for name in ("absent.mov", "link.mov", "folder.mov", "pipe.mov"):
+        found = verdict(tmp_path / name)
+        assert isinstance(found, NotWhole)
+        reasons[name] = found.reason
+    assert "No such file" in reasons["absent.mov"]
+    assert "not a regular file" in reasons["pipe.mov"]

@@ -1,0 +1,141 @@
+"""Real encoders at work in a watched folder: some end, some are killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from postflow.readiness.containers import verdict
+from postflow.readiness.verdicts import NotWhole, Whole
+from postflow.readiness.waiting import Ready, WaitingRoom
+from postflow.scan.root import mark_root
+from postflow.scan.sighting import Scanned
+from postflow.scan.walk import Scanner
+from tests.readiness.clips import AAC, FORMATS, H264, command
+from tests.support.wait import wait_until_sync
+
+pytestmark = pytest.mark.slow
+
+SECONDS = 5
+QUIET = 0.3
+SLOW = ("-b:v", "300k", "-maxrate", "300k", "-bufsize", "300k")
+WRITERS = {
+    name: (*FORMATS[name], *(SLOW if "prores" not in name else ()))
+    for name in FORMATS
+    if name not in ("opatom.mxf", "vp8.webm")
+}
+LIVE = {"streamed.mkv": (*H264, *AAC, *SLOW, "-live", "1")}
+
+Encoders = dict[str, "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def root(tmp_path: Path, clip: Callable[[str], Path]) -> Path:
+    """A watched folder; `clip` skips where there is no ffmpeg."""
+    mark_root(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def start(root: Path) -> Iterator[Callable[..., Encoders]]:
+    """Start an encoder for each recipe, working at the speed of real time."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(recipes: dict[str, tuple[str, ...]], prefix: str, seconds: float) -> Encoders:
+        encoders = {}
+        for name, arguments in recipes.items():
+            path = root / f"{prefix}{name}"
+            line = command(arguments, path, seconds=seconds, live=True)
+            encoders[path.name] = subprocess.Popen(["nice", *line])
+            started.append(encoders[path.name])
+        return encoders
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+class Watch:
+    """Scanner and waiting room as they work together; `ready` maps a name to "had it ended?"."""
+
+    def __init__(self, root: Path, encoders: Encoders) -> None:
+        self.root = root
+        self.encoders = encoders
+        self.ready: dict[str, bool] = {}
+        self.scanner = Scanner(root)
+        self.room = WaitingRoom(QUIET, longest_quiet=QUIET)
+
+    def look_around(self) -> None:
+        ended = {name for name, process in self.encoders.items() if process.poll() is not None}
+        result = self.scanner.scan()
+        assert isinstance(result, Scanned)
+        for sighting in result.seen:
+            if isinstance(self.room.look(sighting, time.monotonic()), Ready):
+                self.scanner.rest([sighting.relpath])
+                self.ready[sighting.relpath] = sighting.relpath in ended
+
+    def have_written(self, names: Iterable[str]) -> bool:
+        self.look_around()
+        return all(
+            (self.root / name).exists() and size(self.root / name) > 30_000 for name in names
+        )
+
+    def are_ready(self, names: Iterable[str]) -> bool:
+        self.look_around()
+        return self.ready.keys() >= set(names)
+
+
+def test_a_clip_is_ready_only_after_its_encoder_ended_and_never_if_it_was_killed(
+    root: Path, start: Callable[..., Encoders]
+) -> None:
+    """With a quiet time far below an encoder's pauses, so that the content has to decide."""
+    ending = start(WRITERS, "ending_", SECONDS)
+    killed = start(WRITERS | LIVE, "killed_", 20 * SECONDS)
+    watch = Watch(root, ending)
+    wait_until_sync(lambda: watch.have_written(killed), timeout=60, description="all to write")
+    for process in killed.values():
+        process.send_signal(signal.SIGKILL)
+    wait_until_sync(lambda: watch.are_ready(ending), timeout=60, description="the clips")
+    assert watch.ready == dict.fromkeys(ending, True), "ready: the encoder had ended before"
+    assert [name for name in ending if verdict(root / name) != Whole()] == []
+    refused = [name for name in killed if isinstance(verdict(root / name), NotWhole)]
+    assert refused == list(killed)
+
+
+def test_a_clip_being_written_is_refused_at_every_look(
+    root: Path, start: Callable[..., Encoders]
+) -> None:
+    """No quiet time at all: only the content is asked, as often as possible."""
+    encoders = start(WRITERS, "", SECONDS)
+    looks = dict.fromkeys(encoders, 0)
+
+    def all_ended() -> bool:
+        for name, process in encoders.items():
+            early = verdict(root / name)
+            if process.poll() is None:
+                looks[name] += 1
+                assert isinstance(early, NotWhole) or finishes(process, root / name), name
+        return all(process.poll() is not None for process in encoders.values())
+
+    wait_until_sync(all_ended, timeout=60, description="the encoders to end")
+    assert min(looks.values()) > 20
+    for name in encoders:
+        assert verdict(root / name) == Whole()
+
+
+def finishes(process: subprocess.Popen[bytes], path: Path) -> bool:
+    """Between its last write and its exit an encoder's file is whole already."""
+    before = path.stat()
+    process.wait(20)
+    after = path.stat()
+    return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
