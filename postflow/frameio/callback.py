@@ -57,7 +57,7 @@ async def callback_page(attempt: LoginAttempt) -> AsyncIterator[Callback]:
     if target.scheme != "https" or target.host not in {"localhost", "127.0.0.1"}:
         raise Fatal(
             f"PostFlow cannot listen at {attempt.redirect_uri}.",
-            hint="Use a redirect URI like https://localhost:8765/callback, or paste the address.",
+            hint="Use a redirect URI like https://localhost:8914/callback, or paste the address.",
             code="adobe.redirect_not_local",
         )
     callback = Callback(attempt)
@@ -81,14 +81,15 @@ async def wait_for_browser(
     show: Callable[[str], object] | None = None,
     limit: float = 300.0,
 ) -> Tokens:
-    """The whole sign-in. `show` gets the address to open once we listen; `limit` is in seconds.
+    """The whole sign-in. Once we listen, `show` gets the address to open, in a thread, since
+    some browsers only return when they are closed. `limit` is in seconds.
 
     Raises `Fatal`: adobe.login_timeout, adobe.port_taken, or why Adobe refused.
     """
     try:
         async with asyncio.timeout(limit), callback_page(attempt) as callback:
             if show is not None:
-                show(attempt.url)
+                await asyncio.to_thread(show, attempt.url)
             return await attempt.finish(ims, await callback.code())
     except TimeoutError as error:
         raise Fatal(

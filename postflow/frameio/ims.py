@@ -6,6 +6,7 @@ Paths and parameters: Adobe Developer Console guides, "User Authentication" and 
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,7 @@ class Grant(BaseModel):
                 "access_token": self.access_token,
                 "refresh_token": self.refresh_token or None,
                 "expires_at": datetime.now(UTC) + timedelta(seconds=self.expires_in),
-                "scopes": split_scopes(self.scope),
+                "scopes": split_scopes(self.scope) or scopes_in(self.access_token),
             }
         )
 
@@ -169,6 +170,19 @@ def challenge(verifier: str) -> str:
 def new_verifier() -> str:
     """A PKCE verifier of 64 characters."""
     return secrets.token_urlsafe(48)
+
+
+def scopes_in(access_token: str) -> tuple[str, ...]:
+    """The scopes that Adobe wrote into the token; its replies leave them out. () if unreadable.
+
+    Good for a hint to a person only: nothing is verified.
+    """
+    try:
+        body = access_token.split(".")[1]
+        payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return split_scopes(str(payload["scope"]))
+    except (IndexError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def split_scopes(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from postflow.frameio.ims import AdobeIms, new_verifier
 from postflow.frameio.ims_refusals import explained
 from postflow.frameio.tokens import Tokens
 
-REDIRECT_URI = "https://localhost:8765/callback"
+REDIRECT_URI = "https://localhost:8914/callback"
 _WRAPPING = " \t\r\n'\"<>“”"
 
 

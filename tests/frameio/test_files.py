@@ -216,6 +216,7 @@ async def test_a_file_of_another_name_is_not_taken_for_ours(
     world.fault("reset", where=UPLOAD, skip=1)
     theirs = await raw(world, "POST", path, data)
     ours = await upload(client, folder, source)
+    assert ours.name == NAME
     assert await ids_in(client, folder) == {theirs["id"], ours.id}
 
 

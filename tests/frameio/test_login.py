@@ -18,6 +18,7 @@ from postflow.frameio.ims import challenge
 from postflow.frameio.login import LoginAttempt, begin_login
 from sandbox import Sandbox
 from tests.frameio.connecting import native, web
+from tests.support.wait import wait_until
 
 NATIVE = "adobe+0123abcd://adobeid/{client_id}"
 
@@ -44,6 +45,11 @@ async def browse(url: str) -> httpx.Response:
         return await http.get(await redirected(url))
 
 
+async def address_in(shown: list[str]) -> str:
+    await wait_until(lambda: shown, description="the address to open")
+    return shown[0]
+
+
 def as_credential(world: Sandbox, kind: str) -> UserCredential:
     return web(world) if kind == "web" else native(world)
 
@@ -52,9 +58,9 @@ def as_credential(world: Sandbox, kind: str) -> UserCredential:
 async def test_a_browser_signs_in_through_the_https_page(world: Sandbox, kind: str) -> None:
     ims = AdobeIms(world.url)
     attempt = begin_login(ims, as_credential(world, kind), local_redirect())
-    opened: asyncio.Queue[str] = asyncio.Queue()
-    waiting = asyncio.create_task(wait_for_browser(attempt, ims, show=opened.put_nowait))
-    page = await browse(await opened.get())
+    shown: list[str] = []
+    waiting = asyncio.create_task(wait_for_browser(attempt, ims, show=shown.append))
+    page = await browse(await address_in(shown))
     tokens = await waiting
     assert page.status_code == 200
     assert "close this page" in page.text
@@ -161,9 +167,9 @@ async def test_a_code_works_once(world: Sandbox) -> None:
 async def test_a_refused_consent_ends_the_wait_with_the_reason() -> None:
     with Sandbox(consent="denied") as world:
         ims, attempt = AdobeIms(world.url), attempt_at(world, local_redirect())
-        opened: asyncio.Queue[str] = asyncio.Queue()
-        waiting = asyncio.create_task(wait_for_browser(attempt, ims, show=opened.put_nowait))
-        page = await browse(await opened.get())
+        shown: list[str] = []
+        waiting = asyncio.create_task(wait_for_browser(attempt, ims, show=shown.append))
+        page = await browse(await address_in(shown))
         with pytest.raises(Fatal) as raised:
             await waiting
     assert page.status_code == 400
@@ -209,10 +215,10 @@ async def test_only_https_on_localhost_can_be_listened_to(world: Sandbox, uri: s
 
 async def test_the_port_is_free_again_after_cancellation(world: Sandbox) -> None:
     attempt = attempt_at(world, local_redirect())
-    opened: asyncio.Queue[str] = asyncio.Queue()
+    shown: list[str] = []
     ims = AdobeIms(world.url)
-    waiting = asyncio.create_task(wait_for_browser(attempt, ims, show=opened.put_nowait))
-    await opened.get()
+    waiting = asyncio.create_task(wait_for_browser(attempt, ims, show=shown.append))
+    await address_in(shown)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -247,9 +253,9 @@ async def test_logs_hold_neither_code_nor_state_nor_verifier(
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.ERROR, "httpx")  # it is the test's browser that logs its addresses
     ims, attempt = AdobeIms(world.url), attempt_at(world, local_redirect())
-    opened: asyncio.Queue[str] = asyncio.Queue()
-    waiting = asyncio.create_task(wait_for_browser(attempt, ims, show=opened.put_nowait))
-    address = await redirected(await opened.get())
+    shown: list[str] = []
+    waiting = asyncio.create_task(wait_for_browser(attempt, ims, show=shown.append))
+    address = await redirected(await address_in(shown))
     async with httpx.AsyncClient(verify=False) as http:
         await http.get(address)
     caplog.set_level(logging.INFO, "httpx")

@@ -1,0 +1,90 @@
+"""Adobe's identity service, as far as other tests do not reach it."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import httpx
+import pytest
+
+from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.frameio import AdobeIms
+from postflow.frameio.credentials import SERVICE_SCOPES
+from postflow.frameio.ims import scopes_in, split_scopes
+from sandbox import Sandbox
+from tests.frameio.connecting import native, service, signed_in, web
+
+
+def token_with(payload: object) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=").decode()
+    return f"head.{body}.signature"
+
+
+async def test_the_granted_scopes_are_known_from_the_token(world: Sandbox) -> None:
+    tokens = await AdobeIms(world.url).client_credentials(service(world))
+    assert set(tokens.scopes) == set(SERVICE_SCOPES)
+    assert tokens.refresh_token is None
+
+
+@pytest.mark.parametrize(
+    ("token", "scopes"),
+    [
+        (token_with({"scope": "openid,email"}), ("openid", "email")),
+        (token_with({"scope": ""}), ()),
+        (token_with({}), ()),
+        (token_with(["scope"]), ()),
+        ("head.%%%.signature", ()),
+        ("opaque", ()),
+        ("", ()),
+    ],
+)
+def test_a_token_of_any_shape_can_be_looked_into(token: str, scopes: tuple[str, ...]) -> None:
+    assert scopes_in(token) == scopes
+
+
+@pytest.mark.parametrize("text", ["a,b c", "a b,c", " a, b ,c "])
+def test_scopes_may_stand_apart_by_commas_or_spaces(text: str) -> None:
+    assert split_scopes(text) == ("a", "b", "c")
+
+
+async def test_a_token_is_valid_until_it_is_revoked(world: Sandbox) -> None:
+    ims, credential = AdobeIms(world.url), web(world)
+    token = signed_in(world).access_token.get_secret_value()
+    assert (await ims.validate(credential, token)).valid
+    await ims.revoke(credential, token)
+    answer = await ims.validate(credential, token)
+    assert not answer.valid
+    assert answer.reason
+
+
+async def test_a_public_credential_can_revoke_too(world: Sandbox) -> None:
+    ims = AdobeIms(world.url)
+    token = signed_in(world).access_token.get_secret_value()
+    await ims.revoke(native(world), token)
+    assert not (await ims.validate(web(world), token)).valid
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [
+        (httpx.Response(200, text="<html>hotel"), Retry, "adobe.unreadable"),
+        (httpx.Response(200, json=["canary"]), Retry, "adobe.unreadable"),
+        (httpx.Response(200, json={"access_token": "canary"}), Retry, "adobe.unreadable"),
+        (httpx.Response(429, json={}), Retry, "adobe.busy"),
+        (httpx.Response(400, json={"error": "invalid_scope"}), Fatal, "adobe.scope_refused"),
+        (httpx.Response(400, json={"error": "unauthorized_client"}), Fatal, "adobe.client_refused"),
+        (httpx.Response(400, json={"error": "canary that is\nnew"}), Fatal, "adobe.refused"),
+        (httpx.Response(403, text="<html>"), Fatal, "adobe.refused"),
+        (httpx.Response(400, json=["x"]), Fatal, "adobe.refused"),
+    ],
+)
+async def test_an_answer_that_is_no_token_is_explained(
+    world: Sandbox, answer: httpx.Response, kind: type[PostFlowError], code: str
+) -> None:
+    ims = AdobeIms("https://ims.example", transport=httpx.MockTransport(lambda _: answer))
+    with pytest.raises(kind) as raised:
+        await ims.client_credentials(service(world))
+    assert raised.value.code == code
+    assert raised.value.hint
+    assert "\n" not in str(raised.value)
