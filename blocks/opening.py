@@ -6,39 +6,55 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
 
 import xxhash
 from pydantic import SecretStr
 
 from postflow.discord import DiscordClient
+from postflow.duty import on_duty
 from postflow.errors import PostFlowError
 from postflow.frameio import FrameioClient
+from postflow.journey import Journey, open_by_hand
+from postflow.ledger import AsyncLedger, Claimed, open_ledger
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
 from postflow.patience import Patience
 from postflow.places import lock_dir
+from postflow.post_office import send_due
+from postflow.watching import Watching
 
 from .studio import Studio, load_studio
 
 ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, kw_only=True)
 class OpenStudio:
-    """What the stages work with. The outlet opens when the first clip is exposed."""
+    """What the stages work with. The outlet opens when the first clip is exposed.
+
+    `claims` are clips that an ingest run holds, by path; `quiet` while one message tells of all.
+    """
 
     name: str
     scope: str
+    run_id: str
+    channel: str
     project: str
     account: str | None
     workspace: str | None
     naming: Naming
     patience: Patience
+    watching: Watching
     frameio: FrameioClient
+    ledger: AsyncLedger
     outlet: Outlet
     discord: DiscordClient | None
     progress: ClipProgress | None
+    quiet: bool = False
+    claims: dict[Path, Claimed] = field(default_factory=dict)
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
 
     async def find_project(self, name_or_id: str) -> Project:
@@ -51,6 +67,19 @@ class OpenStudio:
         except PostFlowError:
             self.projects.pop(name_or_id, None)
             raise
+
+    async def open_journey(self, media: MediaFile) -> Journey:
+        """Of the clip an ingest run has claimed, else of one that a person hands over."""
+        claim = self.claims.pop(media.path, None)
+        if claim:
+            return Journey(self.ledger, claim, by_hand=False)
+        roots = self.watching.folders
+        return await open_by_hand(self.ledger, self.name, media, roots=roots, run_id=self.run_id)
+
+    async def send_messages(self) -> None:
+        """Send what waits in the outbox; what Discord does not take now waits on."""
+        if self.discord:
+            await send_due(self.ledger, self.discord, self.run_id, channel=self.channel)
 
 
 @dataclass
@@ -100,14 +129,21 @@ async def _open(
     discord_webhook: SecretStr | None,
     progress: ClipProgress | None,
 ) -> OpenStudio:
+    run_id = uuid4().hex
+    ledger = await stack.enter_async_context(open_ledger(studio.ledger))
+    await stack.enter_async_context(on_duty(ledger, run_id))
     return OpenStudio(
         name=name,
         scope=_scope(studio),
+        run_id=run_id,
+        channel=_channel(name, discord_webhook),
         project=studio.frameio.project,
         account=studio.frameio.account,
         workspace=studio.frameio.workspace,
         naming=studio.get_naming(),
         patience=studio.patience,
+        watching=studio.watching,
+        ledger=ledger,
         frameio=await stack.enter_async_context(get_frameio_client(studio)),
         outlet=get_outlet(studio),
         discord=await _open_discord(stack, studio, discord_webhook),
@@ -137,6 +173,13 @@ async def _open_discord(
     if studio.discord:
         return await stack.enter_async_context(studio.discord.get_client())
     return None
+
+
+def _channel(name: str, override: SecretStr | None) -> str:
+    """Messages for another webhook never go to the studio's."""
+    if override is None:
+        return name
+    return f"{name}/{xxhash.xxh3_64_hexdigest(override.get_secret_value().encode())}"
 
 
 def _scope(studio: Studio) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from postflow.errors import Fatal
 from postflow.patience import Patience
+from postflow.watching import Watching
 
 from .adobe_tokens import AdobeTokens
 from .discord_webhook import DiscordWebhook
@@ -37,6 +38,8 @@ class StudioSection(BaseModel):
     name: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]*$")
     naming: str = "undlm"
     rules: list[dict[str, Any]] = Field(default_factory=list)
+    watching: Watching = Field(default_factory=Watching)
+    ledger: SecretStr | None = None
     patience: Patience = Field(default_factory=Patience)
 
 
@@ -88,6 +91,8 @@ async def save_studio(file: StudioFile) -> Studio:
         discord=discord,
         naming=section.naming,
         rules=section.rules,
+        watching=section.watching,
+        ledger=section.ledger,
         patience=section.patience,
     )
     studio.get_naming()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from postflow.errors import Fatal
 from postflow.naming import Naming
 from postflow.patience import Patience
+from postflow.watching import Watching
 
 from .adobe_tokens import AdobeTokens
 from .discord_webhook import DiscordWebhook
@@ -48,6 +49,15 @@ class Studio(Block):
         default_factory=list,
         title="Naming rules",
         description="Rules of the studio's own, in order; see docs/naming.md.",
+    )
+    watching: Watching = Field(
+        default_factory=Watching, description="Watch folders, and how much is done at once."
+    )
+    ledger: SecretStr | None = Field(
+        default=None,
+        description="postgresql:// address of the ledger, where several hosts work together. "
+        "Empty: a file on this machine's own disk.",
+        examples=["postgresql://postflow:…@db.studio.example/postflow"],
     )
     patience: Patience = Field(
         default_factory=Patience, description="How often and how long a transfer is tried."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from prefect.runtime import flow_run
 
 from blocks.opening import OpenStudio, open_studio
 from postflow.errors import Fatal, PostFlowError
+from postflow.journey import Journey
 from postflow.media import look_at
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
 from tasks.announce import announce, announce_departure, announce_failure
@@ -19,6 +19,7 @@ from tasks.identify import identify
 from tasks.place import place
 from tasks.run_logs import show_in_ui
 from tasks.slip import leave_slip
+from tasks.stack import stack
 from tasks.transfer import transfer
 
 log = logging.getLogger("postflow.deliver")
@@ -48,31 +49,22 @@ async def deliver(
     show_in_ui()
     started = datetime.now(tz=UTC)
     async with open_studio(studio) as live:
-        project = project or live.project
         media = await look_at(path)
-        clip = await identify(live, media, scene=scene, shot=shot)
-        log.info("%s goes to %s in %s.", media.name, "/".join(clip.folder), project)
-        message_id = await _courtesy(announce_departure(live, media, clip, project=project))
+        project = project or live.project
+        journey = await live.open_journey(media)
+        clip: Shot | None = None
         try:
-            folder, arrival = await _into_frameio(
-                live, media, clip, project=project, started=started
+            clip = await identify(live, media, scene=scene, shot=shot)
+            log.info("%s goes to %s in %s.", media.name, "/".join(clip.folder), project)
+            await announce_departure(live, media, clip, project=project, journey=journey)
+            delivery = await _into_frameio(
+                live, media, clip, project=project, journey=journey, started=started
             )
         except PostFlowError as error:
-            await _courtesy(
-                announce_failure(live, media, clip, error, project=project, message_id=message_id)
-            )
+            await announce_failure(live, media, clip, error, project=project, journey=journey)
             raise
-        delivery = Delivery(
-            media=arrival.media,
-            shot=clip,
-            folder=folder,
-            remote=arrival.remote,
-            adopted=arrival.adopted,
-            started=started,
-            finished=datetime.now(tz=UTC),
-            message_id=message_id,
-        )
-        await _courtesy(announce(live, delivery, project=project, message_id=message_id))
+        await announce(live, delivery, project=project, journey=journey)
+        await journey.done()
     await leave_slip(delivery)
     seconds = (delivery.finished - delivery.started).total_seconds()
     log.info("%s is delivered, after %.0f s: %s", media.name, seconds, delivery.view_url)
@@ -80,11 +72,42 @@ async def deliver(
 
 
 async def _into_frameio(
-    live: OpenStudio, media: MediaFile, clip: Shot, *, project: str, started: datetime
+    live: OpenStudio,
+    media: MediaFile,
+    clip: Shot,
+    *,
+    project: str,
+    journey: Journey,
+    started: datetime,
+) -> Delivery:
+    folder, arrival = await _placed_and_whole(
+        live, media, clip, project=project, journey=journey, started=started
+    )
+    await journey.arrived(folder, clip, arrival.remote)
+    return Delivery(
+        media=arrival.media,
+        shot=clip,
+        folder=folder,
+        remote=arrival.remote,
+        adopted=arrival.adopted,
+        stack_id=await _stacked(live, arrival, clip, folder, journey),
+        started=started,
+        finished=datetime.now(tz=UTC),
+    )
+
+
+async def _placed_and_whole(
+    live: OpenStudio,
+    media: MediaFile,
+    clip: Shot,
+    *,
+    project: str,
+    journey: Journey,
+    started: datetime,
 ) -> tuple[Folder, Arrival]:
     folder = await place(live, clip, project=project)
     try:
-        arrival = await transfer(live, media, folder)
+        arrival = await transfer(live, media, clip, folder, journey=journey)
         if arrival.at < started:
             arrival = await _confirmed(live, arrival)
     except Fatal as error:
@@ -92,7 +115,8 @@ async def _into_frameio(
             raise
         log.warning("What was cached for %s is gone from Frame.io; starting afresh.", media.name)
         folder = await place.with_options(refresh_cache=True)(live, clip, project=project)
-        arrival = await transfer.with_options(refresh_cache=True)(live, media, folder)
+        afresh = transfer.with_options(refresh_cache=True)
+        arrival = await afresh(live, media, clip, folder, journey=journey)
     return folder, arrival
 
 
@@ -102,10 +126,12 @@ async def _confirmed(live: OpenStudio, arrival: Arrival) -> Arrival:
     return arrival.model_copy(update={"remote": remote, "adopted": True})
 
 
-async def _courtesy(telling: Awaitable[str | None]) -> str | None:
-    """Telling people never undoes a delivery: a failure to tell is logged and shown in the UI."""
+async def _stacked(
+    live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, journey: Journey
+) -> str | None:
+    """A clip that could not be stacked is delivered all the same; the next version heals it."""
     try:
-        return await telling
+        return await stack(live, arrival, clip, folder, journey=journey)
     except PostFlowError as error:
-        log.warning("Discord was not told: %s", error)
+        log.warning("%s is delivered but not stacked: %s", arrival.media.name, error)
         return None

@@ -7,10 +7,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from blocks.opening import open_studio
+from flows.deliver import deliver
 from postflow.errors import PostFlowError
 from postflow.models import UploadResult
-
-from flows.deliver import deliver
 
 
 async def upload_file_to_frameio(
@@ -29,7 +28,11 @@ async def upload_file_to_frameio(
     try:
         async with open_studio(studio, discord_webhook=webhook):
             delivery = await deliver(
-                Path(file_path), studio=studio, project=project_name, scene=scene_name, shot=shot_name
+                Path(file_path),
+                studio=studio,
+                project=project_name,
+                scene=scene_name,
+                shot=shot_name,
             )
     except PostFlowError as error:
         return UploadResult(success=False, error=error.message, hint=error.hint, code=error.code)

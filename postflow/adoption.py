@@ -3,52 +3,94 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+import unicodedata
+from datetime import datetime, timedelta
 
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient
 from postflow.models import Folder, MediaFile, Moment, RemoteFile
+from postflow.stacking import Family
 
 log = logging.getLogger(__name__)
 
 CLOCK_SKEW = timedelta(minutes=5)
 
 
+class Past(Moment):
+    """What an earlier, unfinished run of ours may have left in the folder."""
+
+    file_id: str | None = None
+    begun_at: datetime | None = None
+
+
 class Found(Moment):
-    """What the folder holds under the clip's name: the clip itself, and every id to tell apart."""
+    """What the folder holds: the clip itself, all ids of its name, and whether it has relatives."""
 
     remote: RemoteFile | None
     known: frozenset[str]
+    alone: bool
 
 
-async def find_delivered(frameio: FrameioClient, folder: Folder, media: MediaFile) -> Found:
-    """Look for `media` in `folder`. Failed leftovers of its name and size are removed.
+async def find_delivered(
+    frameio: FrameioClient, folder: Folder, media: MediaFile, family: Family, past: Past
+) -> Found:
+    """Look for `media` in `folder`, loose or stacked. Dead placeholders of ours are removed.
 
     Frame.io publishes no checksum: a file of our name and size that was created after ours was
     last written is taken for the same clip. Raises Retry when one is on its way this moment.
     """
-    known = set()
-    for remote in await frameio.files_named(folder, media.name):
-        known.add(remote.id)
-        if not _same_clip(remote, media):
+    contents = await frameio.contents(folder)
+    stack = family.stack(contents)
+    stacked = await frameio.stack_versions(stack) if stack else []
+    namesakes = [f for f in (*contents.files, *stacked) if _nfc(f.name) == media.name]
+    known = {file.id for file in namesakes}
+    for remote in namesakes:
+        if not _may_be(remote, media, past):
             continue
-        status = await frameio.upload_status(remote)
-        if status.complete:
+        if await _is_whole(frameio, folder, media, remote, past):
             log.info("%s is in Frame.io already.", media.name)
-            return Found(remote=remote, known=frozenset(known))
-        if not status.failed:
-            raise Retry(
-                f"Another upload of {media.name} is on its way to {folder.label}.",
-                hint="Wait for it to end; if nothing is uploading, delete the empty placeholder "
-                "in Frame.io and try again.",
-                code="frameio.in_progress",
-            )
+            return Found(remote=remote, known=frozenset(known), alone=False)
         await frameio.delete_file(remote)
         known.discard(remote.id)
-    return Found(remote=None, known=frozenset(known))
+    gone = {file.id for file in namesakes} - known
+    relatives = {file.id for file in (*family.loose(contents), *stacked)}
+    return Found(remote=None, known=frozenset(known), alone=relatives <= gone)
 
 
-def _same_clip(remote: RemoteFile, media: MediaFile) -> bool:
+async def _is_whole(
+    frameio: FrameioClient, folder: Folder, media: MediaFile, remote: RemoteFile, past: Past
+) -> bool:
+    status = await frameio.upload_status(remote)
+    if status.complete and remote.size == media.size:
+        return True
+    if status.complete or status.failed or _is_ours(remote, past):
+        return False
+    raise Retry(
+        f"Another upload of {media.name} is on its way to {folder.label}.",
+        hint="Wait for it to end; if nothing is uploading, delete the empty placeholder "
+        "in Frame.io and try again.",
+        code="frameio.in_progress",
+    )
+
+
+def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
     """An unfinished placeholder may not know its size yet."""
+    if _is_ours(remote, past):
+        return True
     fits = remote.size == media.size or (remote.status == "created" and remote.size == 0)
     return fits and remote.created_at >= media.modified - CLOCK_SKEW
+
+
+def _is_ours(remote: RemoteFile, past: Past) -> bool:
+    """Made by a run of ours that died: by its id, or by the time at which it had asked."""
+    if remote.id == past.file_id:
+        return True
+    return (
+        remote.status == "created"
+        and past.begun_at is not None
+        and remote.created_at >= past.begun_at - CLOCK_SKEW
+    )
+
+
+def _nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

@@ -119,11 +119,15 @@ class RemoteFile(Moment):
 
 
 class Arrival(Moment):
-    """A file that was whole in Frame.io `at` a time. `adopted`: it was there before we asked."""
+    """A file that was whole in Frame.io `at` a time. `adopted`: it was there before we asked.
+
+    `alone`: no other version of the clip was in its folder.
+    """
 
     media: MediaFile
     remote: RemoteFile
     adopted: bool
+    alone: bool
     at: datetime
 
 
@@ -136,6 +140,7 @@ class Delivery(Moment):
     folder: Folder
     remote: RemoteFile
     adopted: bool = False
+    stack_id: str | None = None
     started: datetime
     finished: datetime
     message_id: str | None = None

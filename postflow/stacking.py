@@ -30,7 +30,12 @@ class Family:
         return sorted(files, key=lambda file: (self._read(file.name)[1], file.created_at, file.id))
 
     def loose(self, found: Contents) -> list[RemoteFile]:
+        """All files of the family that are on no stack."""
         return [file for file in found.files if self.holds(file.name)]
+
+    def whole(self, found: Contents) -> list[RemoteFile]:
+        """Those whose bytes are in; a placeholder may yet be withdrawn."""
+        return [file for file in self.loose(found) if file.status != "created"]
 
     def stack(self, found: Contents) -> VersionStack | None:
         """The oldest stack of the family; there is one unless people made more."""
@@ -60,7 +65,7 @@ async def stack_versions(
     It looks first and moves only what is not in its place, so it may be repeated at any time.
     """
     found = await frameio.contents(folder)
-    loose = family.in_order(family.loose(found))
+    loose = family.in_order(family.whole(found))
     stack = family.stack(found)
     if stack is None:
         if len(loose) < 2:

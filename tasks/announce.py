@@ -6,47 +6,52 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.opening import OpenStudio
-from postflow.discord import DiscordClient
 from postflow.discord.card import Card, failed_card, on_its_way_card, ready_card
 from postflow.errors import PostFlowError
+from postflow.journey import Journey
+from postflow.ledger import Draft
 from postflow.models import Delivery, MediaFile, Shot
+from postflow.post_office import draft
 
 from .stage import stage
 
 
-@stage("announce departure", subject=lambda given: given["media"].revision)
+@stage("announce departure", subject=lambda given: given["journey"].id, retries=0)
 async def announce_departure(
-    live: OpenStudio, media: MediaFile, shot: Shot, *, project: str
-) -> str | None:
-    """The id of the message "on its way"; None without Discord."""
-    return await _tell(live.discord, on_its_way_card(media, shot, project=project), None)
+    live: OpenStudio, media: MediaFile, clip: Shot, *, project: str, journey: Journey
+) -> None:
+    """The clip's message says "on its way"."""
+    message = _draft(live, journey, on_its_way_card(media, clip, project=project))
+    if message:
+        await live.ledger.enqueue(message)
+        await live.send_messages()
 
 
-@stage("announce", subject=lambda given: given["delivery"].file_id)
-async def announce(
-    live: OpenStudio, delivery: Delivery, *, project: str, message_id: str | None
-) -> str | None:
-    """The message now says "ready", with the link."""
-    return await _tell(live.discord, ready_card(delivery, project=project), message_id)
+@stage("announce", subject=lambda given: given["delivery"].file_id, retries=0)
+async def announce(live: OpenStudio, delivery: Delivery, *, project: str, journey: Journey) -> None:
+    """The journey is done, and the clip's message says "ready", with the link."""
+    await journey.done(_draft(live, journey, ready_card(delivery, project=project)))
+    await live.send_messages()
 
 
 @task(name="announce failure", task_run_name="announce failure", cache_policy=NO_CACHE)
 async def announce_failure(
     live: OpenStudio,
     media: MediaFile,
-    shot: Shot | None,
+    clip: Shot | None,
     error: PostFlowError,
     *,
     project: str,
-    message_id: str | None,
-) -> str | None:
-    """The message now says what failed and what a person can do."""
-    return await _tell(live.discord, failed_card(media, shot, error, project=project), message_id)
+    journey: Journey,
+) -> None:
+    """The journey ends without arrival. The clip's message says what a person can do."""
+    card = failed_card(media, clip, error, project=project)
+    await journey.end(error, _draft(live, journey, card))
+    await live.send_messages()
 
 
-async def _tell(discord: DiscordClient | None, card: Card, message_id: str | None) -> str | None:
-    if discord is None:
+def _draft(live: OpenStudio, journey: Journey, card: Card) -> Draft | None:
+    """Nothing is told of clips that were told of before, and of those in a batch's one message."""
+    if live.discord is None or journey.key is None or live.quiet:
         return None
-    if message_id is None:
-        return await discord.post(card)
-    return await discord.edit(message_id, card)
+    return draft(f"{live.channel}/{journey.key}", live.channel, card)

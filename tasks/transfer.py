@@ -11,21 +11,21 @@ from datetime import UTC, datetime
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     wait_exponential,
 )
 
 from blocks.opening import OpenStudio
-from postflow.adoption import find_delivered
-from postflow.clip_lock import clip_lock
+from postflow.adoption import Found, Past, find_delivered
+from postflow.clip_lock import one_at_a_time
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
-from postflow.media import look_at
-from postflow.models import Arrival, Folder, MediaFile, RemoteFile
+from postflow.journey import Journey
+from postflow.models import Arrival, Folder, MediaFile, RemoteFile, Shot
 from postflow.patience import Patience
-from postflow.places import lock_dir
+from postflow.stacking import Family
 
 from .await_arrival import await_arrival
 from .request_upload import request_upload
@@ -36,29 +36,29 @@ log = logging.getLogger(__name__)
 WITHDRAWAL_LIMIT = 15.0
 
 
-def _clip_and_folder(given: dict[str, object]) -> str:
-    media, folder = given["media"], given["folder"]
-    assert isinstance(media, MediaFile)
-    assert isinstance(folder, Folder)
-    return f"{media.revision}-{folder.id}"
+@stage(
+    "transfer",
+    subject=lambda given: f"{given['media'].revision}-{given['folder'].id}",
+    retries=0,
+)
+async def transfer(
+    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, *, journey: Journey
+) -> Arrival:
+    """Raises the last attempt's Retry when all were in vain, Fatal at once.
 
-
-@stage("transfer", subject=_clip_and_folder, retries=0)
-async def transfer(live: OpenStudio, media: MediaFile, folder: Folder) -> Arrival:
-    """Raises the last attempt's Retry when all were in vain, Fatal at once."""
+    A file that changed meanwhile is another revision: Retry `file.changed`, at once.
+    """
     patience = live.patience
-    async with clip_lock(lock_dir(), folder, media, timeout=patience.total):
+    async with one_at_a_time("clip", folder, media.name, timeout=patience.total):
         async for attempt in _attempts(patience):
             with attempt:
-                if attempt.retry_state.attempt_number > 1:
-                    media = await look_at(media.path)
-                return await _attempt(live, media, folder)
+                return await _attempt(live, media, clip, folder, journey)
     raise AssertionError("tenacity returns or raises")
 
 
 def _attempts(patience: Patience) -> AsyncRetrying:
     return AsyncRetrying(
-        retry=retry_if_exception_type(Retry),
+        retry=retry_if_exception(_is_worth_another),
         stop=stop_after_attempt(patience.attempts) | stop_after_delay(patience.total),
         wait=wait_exponential(multiplier=patience.poll, max=60),
         before_sleep=_log_attempt,
@@ -66,24 +66,36 @@ def _attempts(patience: Patience) -> AsyncRetrying:
     )
 
 
+def _is_worth_another(error: BaseException) -> bool:
+    return isinstance(error, Retry) and error.code != "file.changed"
+
+
 def _log_attempt(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     log.warning("Attempt %d failed: %s", state.attempt_number, error)
 
 
-async def _attempt(live: OpenStudio, media: MediaFile, folder: Folder) -> Arrival:
-    found = await find_delivered(live.frameio, folder, media)
+async def _attempt(
+    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, journey: Journey
+) -> Arrival:
+    family = Family(live.naming, clip.stack)
+    past = Past(file_id=journey.leftover, begun_at=journey.begun_at)
+    found = await find_delivered(live.frameio, folder, media, family, past)
     if found.remote:
-        return _arrival(media, found.remote, adopted=True)
-    async with live.outlet.opened(), live.outlet.expose(media) as exposure:
+        return _arrival(media, found.remote, found)
+    async with live.outlet.expose(media) as exposure:
+        await journey.asking(folder, clip, exposure)
         remote = await request_upload(live, media, folder, exposure, known=found.known)
         async with _withdrawn_unless_whole(live.frameio, remote):
+            await journey.asked(remote)
             arrived = await await_arrival(live, media, exposure, remote)
-    return _arrival(media, arrived, adopted=False)
+    return _arrival(media, arrived, found)
 
 
-def _arrival(media: MediaFile, remote: RemoteFile, *, adopted: bool) -> Arrival:
-    return Arrival(media=media, remote=remote, adopted=adopted, at=datetime.now(tz=UTC))
+def _arrival(media: MediaFile, remote: RemoteFile, found: Found) -> Arrival:
+    adopted = found.remote is not None
+    now = datetime.now(tz=UTC)
+    return Arrival(media=media, remote=remote, adopted=adopted, alone=found.alone, at=now)
 
 
 @asynccontextmanager

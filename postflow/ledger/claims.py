@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select
 
 from postflow.ledger.clips import change, claimed, held
 from postflow.ledger.entries import Claimed
 from postflow.ledger.leases import LEASE_SECONDS, end_dead_runs, enlist
-from postflow.ledger.schema import clips
+from postflow.ledger.schema import clips, leases
 from postflow.ledger.states import OPEN, State
 from postflow.ledger.store import Store
 
@@ -31,9 +31,22 @@ def claim(
         now = store.now()
         end_dead_runs(connection, now)
         enlist(connection, run_id, now, lease_seconds)
-        query = _claimable(now, studio).order_by(*_most_urgent()).limit(limit)
+        query = _due(_unclaimed(studio), now).order_by(*_most_urgent()).limit(limit)
         rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
         return [_take(connection, row, run_id, now) for row in rows]
+
+
+def claim_clip(
+    store: Store, run_id: str, clip_id: int, *, lease_seconds: float = LEASE_SECONDS
+) -> Claimed | None:
+    """Take one clip by a person's word, put off or not. None when a run has it, or it is closed."""
+    with store.writing() as connection:
+        now = store.now()
+        end_dead_runs(connection, now)
+        enlist(connection, run_id, now, lease_seconds)
+        query = _unclaimed(None).where(clips.c.id == clip_id)
+        row = connection.execute(query.with_for_update()).mappings().one_or_none()
+        return _take(connection, row, run_id, now) if row is not None else None
 
 
 def release(store: Store, claim: Claimed) -> None:
@@ -44,10 +57,13 @@ def release(store: Store, claim: Claimed) -> None:
 
 
 def ready(store: Store, studio: str | None = None) -> int:
-    """How many clips a run could claim now."""
-    query = _claimable(store.now(), studio)
+    """How many clips a run could claim now, those of runs whose lease ran out among them."""
+    now = store.now()
+    alive = select(leases.c.run_id).where(leases.c.expires_at > now)
+    free = or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive))
+    query = _due(_open(studio), now).where(free).with_only_columns(func.count())
     with store.reading() as connection:
-        return len(connection.execute(query.with_only_columns(clips.c.id)).all())
+        return connection.scalar(query) or 0
 
 
 def next_due(store: Store, studio: str | None = None) -> datetime | None:
@@ -58,13 +74,17 @@ def next_due(store: Store, studio: str | None = None) -> datetime | None:
         return connection.scalar(first)
 
 
-def _unclaimed(studio: str | None) -> Select[Any]:
-    query = select(clips).where(clips.c.state.in_(OPEN), clips.c.run_id.is_(None))
+def _open(studio: str | None) -> Select[Any]:
+    query = select(clips).where(clips.c.state.in_(OPEN))
     return query if studio is None else query.where(clips.c.studio == studio)
 
 
-def _claimable(now: datetime, studio: str | None) -> Select[Any]:
-    return _unclaimed(studio).where(or_(clips.c.not_before.is_(None), clips.c.not_before <= now))
+def _unclaimed(studio: str | None) -> Select[Any]:
+    return _open(studio).where(clips.c.run_id.is_(None))
+
+
+def _due(query: Select[Any], now: datetime) -> Select[Any]:
+    return query.where(or_(clips.c.not_before.is_(None), clips.c.not_before <= now))
 
 
 def _most_urgent() -> tuple[ColumnElement[Any], ...]:
@@ -84,16 +104,3 @@ def _take(connection: Connection, row: RowMapping, run_id: str, now: datetime) -
         not_before=None,
     )
     return claimed(connection, row["id"])
-
-
-def claim_clip(
-    store: Store, run_id: str, clip_id: int, *, lease_seconds: float = LEASE_SECONDS
-) -> Claimed | None:
-    """Take one clip by a person's word, put off or not. None when a run has it, or it is closed."""
-    with store.writing() as connection:
-        now = store.now()
-        end_dead_runs(connection, now)
-        enlist(connection, run_id, now, lease_seconds)
-        query = _unclaimed(None).where(clips.c.id == clip_id)
-        row = connection.execute(query.with_for_update()).mappings().one_or_none()
-        return _take(connection, row, run_id, now) if row is not None else None

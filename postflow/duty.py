@@ -1,0 +1,44 @@
+"""A run is on duty while its lease in the ledger is renewed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from postflow.errors import PostFlowError
+from postflow.ledger import AsyncLedger, StaleClaim
+
+log = logging.getLogger(__name__)
+
+RENEWALS_A_LEASE = 4
+LEASE = 60.0
+
+
+@asynccontextmanager
+async def on_duty(
+    ledger: AsyncLedger, run_id: str, *, lease_seconds: float = LEASE
+) -> AsyncIterator[None]:
+    """Hold the run's lease; what it still holds at the end is free for others at once."""
+    await ledger.enter(run_id, lease_seconds=lease_seconds)
+    renewing = asyncio.create_task(_renew(ledger, run_id, lease_seconds), name="lease")
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewing
+        await ledger.leave(run_id)
+
+
+async def _renew(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
+    while True:
+        await asyncio.sleep(lease_seconds / RENEWALS_A_LEASE)
+        try:
+            await ledger.renew(run_id, lease_seconds=lease_seconds)
+        except StaleClaim as error:
+            log.warning("%s", error)  # every later write of this run is refused
+            return
+        except PostFlowError as error:
+            log.warning("The lease could not be renewed yet: %s", error)

@@ -1,0 +1,187 @@
+"""One clip's way as the ledger remembers it: intent, effect, outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from unicodedata import normalize
+
+from postflow.errors import PostFlowError, Retry, Skip
+from postflow.ledger import AsyncLedger, Claimed, Draft, StaleClaim, State, Target
+from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
+from postflow.scan.root import AbsentError, read_mark
+from postflow.scan.sighting import Sighting
+
+LONGEST_TRIES = 8
+DELIVERED = frozenset({State.ARRIVED, State.STACKING, State.STACKED})
+
+
+class Journey:
+    """The claim on a clip, kept current. Without a claim nothing is written: the clip was
+    delivered before, and a person looks after it once more.
+    """
+
+    def __init__(self, ledger: AsyncLedger, claim: Claimed | None, *, by_hand: bool) -> None:
+        self._ledger = ledger
+        self._claim = claim
+        self._begun = claim is not None and claim.state is not State.READY
+        self._by_hand = by_hand
+
+    @property
+    def key(self) -> str | None:
+        """Names the clip's message; None when there is nothing new to tell."""
+        return f"clip-{self._claim.clip_id}" if self._claim else None
+
+    @property
+    def id(self) -> str:
+        """Another one for every claim of the clip."""
+        return f"{self._claim.clip_id}.{self._claim.token}" if self._claim else "past"
+
+    @property
+    def leftover(self) -> str | None:
+        """The file that an earlier, unfinished attempt of ours made."""
+        return self._claim.file_id if self._claim else None
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """When an earlier run of ours, now dead, asked Frame.io without hearing the answer."""
+        if self._claim and self._begun and self._claim.attempts:
+            return self._claim.attempts[-1].intended_at
+        return None
+
+    async def asking(self, folder: Folder, shot: Shot, exposure: Exposure | None) -> None:
+        """About to ask Frame.io to fetch the clip."""
+        if self._claim:
+            self._claim = await self._ledger.intend_request(
+                self._claim,
+                _target(folder, shot),
+                way="tunnel",
+                exposure=exposure.id if exposure else None,
+            )
+
+    async def asked(self, remote: RemoteFile, *, adopted: bool = False) -> None:
+        """Frame.io has a file for the clip."""
+        if self._claim:
+            self._claim = await self._ledger.requested(
+                self._claim, remote.id, view_url=remote.view_url, adopted=adopted
+            )
+
+    async def arrived(self, folder: Folder, shot: Shot, remote: RemoteFile) -> None:
+        """The clip is whole in Frame.io, by whatever way it got there."""
+        if self._claim is None or self._is_delivered:
+            return
+        if self._claim.state is not State.REQUESTED or self._claim.file_id != remote.id:
+            await self.asking(folder, shot, None)
+            await self.asked(remote, adopted=True)
+        self._claim = await self._ledger.arrived(self._claim, view_url=remote.view_url)
+
+    async def has_mates(self, folder: Folder, shot: Shot) -> bool:
+        """Are other versions of the clip there, or on their way?"""
+        mates = await self._ledger.stack_mates(folder.id, shot.stack)
+        mine = self._claim.clip_id if self._claim else None
+        return any(mate.clip_id != mine for mate in mates)
+
+    async def stacking(self) -> None:
+        """About to touch the version stack. Raises Retry while another host does."""
+        if self._claim:
+            self._claim = await self._ledger.intend_stack(self._claim)
+
+    async def stacked(self, stack_id: str) -> None:
+        if self._claim:
+            self._claim = await self._ledger.stacked(self._claim, stack_id)
+
+    async def done(self, announce: Draft | None = None) -> None:
+        """Delivered; the announcement is in the outbox with the same stroke."""
+        if self._claim:
+            await self._ledger.done(self._claim, announce=announce)
+            self._claim = None
+
+    async def end(self, why: PostFlowError, announce: Draft | None = None) -> None:
+        """The clip does not arrive in this run: skipped, put off, or failed until a person acts.
+
+        A delivery that only lacks its stack or its message stays a delivery.
+        """
+        if self._claim is None or isinstance(why, StaleClaim):
+            return
+        if self._is_delivered:
+            await self._ledger.release(self._claim)
+        elif isinstance(why, Skip):
+            await self._ledger.skip(self._claim, why)
+        elif isinstance(why, Retry) and self.may_be_put_off:
+            await self._ledger.postpone(self._claim, why)
+        else:
+            await self._ledger.fail(self._claim, why, announce=announce)
+        self._claim = None
+
+    @property
+    def may_be_put_off(self) -> bool:
+        """A watched clip is tried again by itself, but not for ever."""
+        return not self._by_hand and self._claim is not None and self._claim.tries < LONGEST_TRIES
+
+    @property
+    def _is_delivered(self) -> bool:
+        return self._claim is not None and self._claim.state in DELIVERED
+
+
+async def open_by_hand(
+    ledger: AsyncLedger, studio: str, media: MediaFile, *, roots: Sequence[Path], run_id: str
+) -> Journey:
+    """The journey of a clip that a person hands over, whole by their word.
+
+    Raises Retry `clip.busy` while another run has it.
+    """
+    folder = next((r for r in roots if media.path.is_relative_to(r)), media.path.parent)
+    root = await ledger.root(studio, folder, await asyncio.to_thread(_mark, folder))
+    await ledger.observe(root, [_sighting(folder, media)])
+    entry = await ledger.register(root, media)
+    if entry is None:
+        raise _busy(media)
+    if entry.state is State.DONE:
+        return Journey(ledger, None, by_hand=True)
+    if entry.state in {State.FAILED, State.SKIPPED}:
+        await ledger.retry(_relpath(folder, media), studio=studio)
+    claim = await ledger.claim_clip(run_id, entry.clip_id)
+    if claim is None:
+        raise _busy(media)
+    return Journey(ledger, claim, by_hand=True)
+
+
+def _mark(folder: Path) -> str | None:
+    try:
+        return read_mark(folder).id
+    except AbsentError:
+        return None
+
+
+def _relpath(folder: Path, media: MediaFile) -> str:
+    return normalize("NFC", media.path.relative_to(folder).as_posix())
+
+
+def _sighting(folder: Path, media: MediaFile) -> Sighting:
+    return Sighting(
+        relpath=_relpath(folder, media),
+        path=media.path,
+        size=media.size,
+        mtime_ns=media.mtime_ns,
+    )
+
+
+def _target(folder: Folder, shot: Shot) -> Target:
+    return Target(
+        account_id=folder.account_id,
+        project_id=folder.project_id,
+        folder_id=folder.id,
+        folder=folder.label,
+        stack=shot.stack,
+        version_number=shot.version_number,
+    )
+
+
+def _busy(media: MediaFile) -> Retry:
+    return Retry(
+        f"Another run is delivering {media.name} at this moment.",
+        hint="Look for it in the Prefect UI; cancel it if it hangs.",
+        code="clip.busy",
+    )

@@ -1,0 +1,30 @@
+"""What is watched, and how much is done at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Watching(BaseModel):
+    """A studio's watch folders. Times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folders: tuple[Path, ...] = Field(
+        default=(), description="Folders whose finished clips are delivered, with all below them."
+    )
+    quiet: float | None = Field(
+        default=None,
+        gt=0,
+        description="How long a file has to stand still; by default 10, on network mounts 60.",
+    )
+    interval: float = Field(default=10.0, gt=0, description="Longest pause between two scans.")
+    linger: float = Field(
+        default=20.0, ge=0, description="How long an ingest run waits for late-comers."
+    )
+    at_once: int = Field(default=4, ge=1, le=8, description="Clips on their way at once.")
+    batch: int = Field(
+        default=10, ge=1, description="More clips than this are told of in one Discord message."
+    )
