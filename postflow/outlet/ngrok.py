@@ -22,6 +22,7 @@ from postflow.outlet.ngrok_binary import version
 from postflow.outlet.ngrok_folder import AgentFolder
 from postflow.outlet.ngrok_worker import Worker
 from postflow.outlet.reaper import reap
+from postflow.outlet.see_through import see_through
 
 __all__ = ["NgrokProvider", "NgrokTunnel", "version"]
 
@@ -49,7 +50,7 @@ class NgrokTunnel:
         """Takes up to some ten seconds with an agent that does not obey; not to be interrupted."""
         self._closed = True
         self._worker.close()
-        await _to_the_end(self._agent.stop)
+        await see_through(asyncio.to_thread(self._agent.stop))
 
 
 class NgrokProvider(Moment):
@@ -105,7 +106,7 @@ class NgrokProvider(Moment):
             url = await _bounded(agent, worker, connect, self.request_timeout * 2)
         except BaseException:
             worker.close()
-            await _to_the_end(agent.stop)
+            await see_through(asyncio.to_thread(agent.stop))
             raise
         return NgrokTunnel(agent, worker, url, self.drop_grace)
 
@@ -132,26 +133,12 @@ async def _bounded(agent: Agent, worker: Worker, call: Callable[[], Any], second
                 agent.notice()
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        await _to_the_end(partial(agent.abandon, job))
+        await see_through(asyncio.to_thread(agent.abandon, job))
         raise agent.silence(seconds) from None
     except asyncio.CancelledError:
-        await _to_the_end(partial(agent.abandon, job))
+        await see_through(asyncio.to_thread(agent.abandon, job))
         raise
     return job.result()
-
-
-async def _to_the_end(call: Callable[[], Any]) -> None:
-    """Run a blocking call in a thread and see it through, however often we are cancelled."""
-    work = asyncio.ensure_future(asyncio.to_thread(call))
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    work.result()
-    if cancelled is not None:
-        raise cancelled
 
 
 def _passes(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ import atexit
 import http.client
 import math
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -85,12 +86,12 @@ class Agent:
         `drop_grace` seconds; else raise Retry, or Fatal by ngrok's code."""
         if self._process is None or not process.is_process_running(self._config.ngrok_path):
             raise self._words.reason(ngrok_errors.dead())
-        if not ngrok_quirks.is_heard(self._process):
-            raise ngrok_errors.unanswered()
         try:
             endpoint, status = self._listed(), self._api("/api/status").get("status")
         except CALL_FAILED:
-            raise self._words.reason(ngrok_errors.unanswered()) from None
+            raise self._words.reason(self._unanswered(self._process)) from None
+        if not ngrok_quirks.is_heard(self._process):
+            raise self._words.reason(self._unanswered(self._process))
         if endpoint is None:
             raise self._words.reason(ngrok_errors.dead())
         if self._tunnel is None or endpoint.public_url != self._tunnel.public_url:
@@ -153,6 +154,15 @@ class Agent:
             if (adopted := self._listed()) is None:
                 raise
             return adopted
+
+    @staticmethod
+    def _unanswered(agent: process.NgrokProcess) -> PostFlowError:
+        """A process that has just been killed may need a moment to be dead."""
+        try:
+            agent.proc.wait(1)
+        except subprocess.TimeoutExpired:
+            return ngrok_errors.unanswered()
+        return ngrok_errors.dead()
 
     def _check_session(self, status: str, drop_grace: float) -> None:
         if status == "online":

@@ -85,15 +85,18 @@ class Agent:
         if faults.take("agent", "agent_offline"):
             await self._reconnect_in_vain()
         elif not faults.take("agent", "agent_web_only"):
+            await self._obey_control()
             self._session.established()
-            self._follow_control()
         await self._stop.wait()
         logfmt.info("received stop request", obj="app", stopReq="{err:<nil> restart:false}")
         logfmt.info("session closing", obj="tunnels.session", err="nil")
         return self._farewell
 
-    def _follow_control(self) -> None:
+    async def _obey_control(self) -> None:
+        """What is armed already holds from the first request on."""
         if self._settings.control_url:
+            for fault in await control.pending(self._settings.control_url, running=True):
+                await self.strike(fault)
             self._chore(control.follow(self._settings.control_url, self.strike))
 
     async def strike(self, fault: Fault) -> None:

@@ -30,6 +30,6 @@ async def pending(control_url: str, *, running: bool) -> list[Fault]:
 async def follow(control_url: str, strike: Callable[[Fault], Awaitable[None]]) -> None:
     """Strike with each fault as it is armed, for ever."""
     while True:
+        await asyncio.sleep(POLL_SECONDS)
         for fault in await pending(control_url, running=True):
             await strike(fault)
-        await asyncio.sleep(POLL_SECONDS)
