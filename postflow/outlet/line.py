@@ -28,7 +28,7 @@ class Line:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await see_through(self._close())
+        await self._close()
 
     async def tunnel(self) -> Tunnel:
         """A tunnel that answers for itself, a new one if need be."""
