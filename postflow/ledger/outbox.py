@@ -33,13 +33,15 @@ def enqueue(store: Store, draft: Draft) -> None:
         put(connection, draft, store.now())
 
 
-def due(store: Store, *, limit: int = 50) -> list[Message]:
-    """What can be sent now, oldest first."""
+def due(store: Store, *, channel: str | None = None, limit: int = 50) -> list[Message]:
+    """What can be sent now, oldest first; to one channel if named."""
     now = store.now()
     query = select(*columns_of(Message, outbox)).where(
         outbox.c.state == MessageState.PENDING,
         or_(outbox.c.not_before.is_(None), outbox.c.not_before <= now),
     )
+    if channel is not None:
+        query = query.where(outbox.c.channel == channel)
     with store.reading() as connection:
         rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).mappings().all()
     return as_entries(Message, rows)

@@ -11,7 +11,7 @@ from postflow.errors import Retry
 from postflow.ledger.clips import claimed, held, move
 from postflow.ledger.entries import Claimed, StackMate, as_entries, columns_of
 from postflow.ledger.schema import clips, stacks
-from postflow.ledger.states import State
+from postflow.ledger.states import State, check_move
 from postflow.ledger.store import Store, insert_into
 
 BUSY_WAIT = 5.0
@@ -50,6 +50,7 @@ def intend_stack(store: Store, claim: Claimed, file_ids: Sequence[str] = ()) -> 
     """About to make or extend the clip's stack; Retry (ledger.stack_busy) while others do."""
     with store.writing() as connection:
         row = held(connection, claim)
+        check_move(State(row["state"]), State.STACKING)
         _take_stack(connection, row)
         detail = {"stack": row["stack"], "file_ids": list(file_ids)}
         move(connection, row, State.STACKING, store.now(), detail=detail)

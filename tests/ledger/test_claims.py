@@ -212,6 +212,29 @@ def test_a_clip_that_is_put_off_is_left_alone_until_its_time(
     assert claim_one(ledger).tries == 1
 
 
+def test_what_a_dead_run_held_counts_as_ready(ledger: Ledger, root: Root, clock: Clock) -> None:
+    """Or nobody would ever come to claim it."""
+    add(ledger, root, "a.mov")
+    claim_one(ledger)
+    assert ledger.ready() == 0
+    clock.forward(61)
+    assert ledger.ready() == 1
+
+
+def test_a_person_can_have_one_clip_claimed_even_before_its_time(
+    ledger: Ledger, root: Root
+) -> None:
+    one, two = add_many(ledger, root, 2)
+    ledger.postpone(claim_one(ledger), BUSY)
+    claim = ledger.claim_clip("run-2", one)
+    assert claim is not None
+    assert (claim.clip_id, claim.tries) == (one, 1)
+    assert ledger.claim_clip("run-3", one) is None
+    assert [other.clip_id for other in ledger.claim("run-3", limit=5)] == [two]
+    ledger.done(bring_to_arrived(ledger, claim))
+    assert ledger.claim_clip("run-3", one) is None
+
+
 def test_who_holds_a_clip_shows(ledger: Ledger, root: Root, clock: Clock) -> None:
     add(ledger, root, "a.mov")
     claim_one(ledger)

@@ -108,6 +108,7 @@ def test_no_stage_can_be_left_out(ledger: Ledger) -> None:
     for leap in (
         lambda: ledger.requested(claim, "file-1"),
         lambda: ledger.arrived(claim),
+        lambda: ledger.intend_stack(claim),
         lambda: ledger.stacked(claim, "stack-1"),
         lambda: ledger.done(claim),
     ):

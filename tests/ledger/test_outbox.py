@@ -43,6 +43,14 @@ def test_a_message_is_sent_once(ledger: Ledger) -> None:
     assert states(ledger) == {"clip:1": MessageState.SENT}
 
 
+def test_a_channel_that_is_away_does_not_stand_in_anothers_way(ledger: Ledger) -> None:
+    for number in range(60):
+        ledger.enqueue(draft(key=f"clip:{number}"))
+    ledger.enqueue(Draft(key="other", channel="supervisors", payload={}))
+    assert [message.key for message in ledger.due(channel="supervisors")] == ["other"]
+    assert len(ledger.due(channel="dailies", limit=100)) == 60
+
+
 def test_new_content_edits_the_same_message(ledger: Ledger) -> None:
     ledger.enqueue(draft("on its way"))
     ledger.sent(begin(ledger), "m1")

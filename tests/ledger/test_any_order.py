@@ -1,0 +1,233 @@
+"""Calls in any order, by any run, at any time, against a small model of what must come of them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from postflow.errors import Retry
+from postflow.ledger import Claimed, IllegalMove, Ledger, StaleClaim, State
+from postflow.ledger.states import CLOSED, MOVES, OPEN, REPLACEABLE
+from tests.ledger.consistency import check_consistent
+from tests.ledger.ground import BROKEN, BUSY, CHANGED, MISNAMED, Clock, add, target
+
+RUNS = ("run-1", "run-2")
+PATHS = ("a.mov", "b.mov", "c.mov")
+CONTENTS = ("x", "y")
+LEASE = 60.0
+
+Moves = dict[str, tuple[State, Callable[[Ledger, Claimed], object]]]
+
+MOVE_BY_NAME: Moves = {
+    "intend_request": (
+        State.REQUESTING,
+        lambda ledger, claim: ledger.intend_request(claim, target(), way="tunnel"),
+    ),
+    "withdraw": (State.READY, lambda ledger, claim: ledger.withdraw_request(claim, "no network")),
+    "requested": (State.REQUESTED, lambda ledger, claim: ledger.requested(claim, "file")),
+    "arrived": (State.ARRIVED, lambda ledger, claim: ledger.arrived(claim)),
+    "intend_stack": (State.STACKING, lambda ledger, claim: ledger.intend_stack(claim)),
+    "stacked": (State.STACKED, lambda ledger, claim: ledger.stacked(claim, "stack")),
+    "done": (State.DONE, lambda ledger, claim: ledger.done(claim)),
+    "skip": (State.SKIPPED, lambda ledger, claim: ledger.skip(claim, MISNAMED)),
+    "fail": (State.FAILED, lambda ledger, claim: ledger.fail(claim, BROKEN)),
+    "supersede": (State.SUPERSEDED, lambda ledger, claim: ledger.supersede(claim, CHANGED)),
+}
+
+
+@dataclass
+class Model:
+    """A clip as it must be."""
+
+    path: str
+    state: State = State.READY
+    token: int = 0
+    holder: str | None = None
+    not_before: float = 0.0
+
+
+class AnyOrder(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.TemporaryDirectory(dir=memory)
+        self.clock = Clock()
+        self.ledger = Ledger.open(Path(self.folder.name) / "ledger.db", clock=self.clock)
+        self.root = self.ledger.root("main", Path("/mnt/show"))
+        self.clips: dict[int, Model] = {}
+        self.claims: list[Claimed] = []
+        self.expiry: dict[str, float] = {}
+        self.time = 0.0
+        self.stacking: int | None = None
+
+    def teardown(self) -> None:
+        check_consistent(self.ledger)
+        self.ledger.close()
+        self.folder.cleanup()
+
+    @rule(path=st.sampled_from(PATHS), content=st.sampled_from(CONTENTS))
+    def a_file_is_found_whole(self, path: str, content: str) -> None:
+        clip_id = add(self.ledger, self.root, path, content=content)
+        clip = self.clips.setdefault(clip_id, Model(path))
+        if clip.state is State.SUPERSEDED:
+            clip.state, clip.not_before = State.READY, 0.0
+        for other_id, other in self.clips.items():
+            is_free = other.holder is None and other.state in REPLACEABLE
+            if other_id != clip_id and other.path == path and is_free:
+                other.state = State.SUPERSEDED
+
+    @rule(run=st.sampled_from(RUNS), limit=st.integers(1, 3))
+    def a_run_claims(self, run: str, limit: int) -> None:
+        self._end_dead_runs()
+        self.expiry[run] = self.time + LEASE
+        free = {number for number, clip in self.clips.items() if self._is_claimable(clip)}
+        claims = self.ledger.claim(run, limit=limit, lease_seconds=LEASE)
+        assert {claim.clip_id for claim in claims} <= free
+        assert len(claims) == min(limit, len(free))
+        for claim in claims:
+            clip = self.clips[claim.clip_id]
+            clip.token += 1
+            clip.holder = run
+            assert (claim.token, claim.state) == (clip.token, clip.state)
+        self.claims += claims
+
+    @precondition(lambda self: self.claims)
+    @rule(name=st.sampled_from(sorted(MOVE_BY_NAME)), data=st.data())
+    def somebody_moves(self, name: str, data: st.DataObject) -> None:
+        """With any claim there ever was, in any direction."""
+        claim = data.draw(st.sampled_from(self.claims))
+        clip = self.clips[claim.clip_id]
+        to, move = MOVE_BY_NAME[name]
+        if (claim.token, claim.run_id) != (clip.token, clip.holder):
+            with pytest.raises(StaleClaim):
+                move(self.ledger, claim)
+        elif to not in MOVES[clip.state]:
+            with pytest.raises(IllegalMove):
+                move(self.ledger, claim)
+        elif to is State.STACKING and self._stack_is_busy(claim.clip_id):
+            with pytest.raises(Retry):
+                move(self.ledger, claim)
+        else:
+            move(self.ledger, claim)
+            self._moved(claim.clip_id, to)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def a_run_moves_on(self, data: st.DataObject) -> None:
+        """With a good claim in a legal direction, so that clips get anywhere."""
+        good = [c for c in self.claims if self.clips[c.clip_id].token == c.token]
+        good = [c for c in good if self.clips[c.clip_id].holder == c.run_id]
+        if not good:
+            return
+        claim = data.draw(st.sampled_from(good))
+        legal = MOVES[self.clips[claim.clip_id].state]
+        names = sorted(name for name, (to, _) in MOVE_BY_NAME.items() if to in legal)
+        to, move = MOVE_BY_NAME[data.draw(st.sampled_from(names))]
+        if to is State.STACKING and self._stack_is_busy(claim.clip_id):
+            return
+        move(self.ledger, claim)
+        self._moved(claim.clip_id, to)
+
+    @precondition(lambda self: self.claims)
+    @rule(later=st.booleans(), data=st.data())
+    def somebody_gives_back(self, later: bool, data: st.DataObject) -> None:
+        claim = data.draw(st.sampled_from(self.claims))
+        clip = self.clips[claim.clip_id]
+        give = self.ledger.postpone if later else self.ledger.release
+        arguments = (claim, BUSY) if later else (claim,)
+        if (claim.token, claim.run_id) != (clip.token, clip.holder):
+            with pytest.raises(StaleClaim):
+                give(*arguments)
+            return
+        until = give(*arguments)
+        clip.holder = None
+        if later:
+            clip.not_before = self.time + (until - self.clock()).total_seconds()
+
+    @rule(run=st.sampled_from(RUNS))
+    def a_run_renews(self, run: str) -> None:
+        if run in self.expiry:
+            self.ledger.renew(run, lease_seconds=LEASE)
+            self.expiry[run] = self.time + LEASE
+        else:
+            with pytest.raises(StaleClaim):
+                self.ledger.renew(run, lease_seconds=LEASE)
+
+    @rule(run=st.sampled_from(RUNS))
+    def a_run_leaves(self, run: str) -> None:
+        self.ledger.leave(run)
+        self._end(run)
+
+    @rule()
+    def somebody_recovers(self) -> None:
+        dead = {run for run, expiry in self.expiry.items() if expiry <= self.time}
+        assert set(self.ledger.recover().runs) == dead
+        self._end_dead_runs()
+
+    @rule(path=st.sampled_from((*PATHS, None)))
+    def a_person_retries(self, path: str | None) -> None:
+        self.ledger.retry(path)
+        for clip in self.clips.values():
+            if clip.holder is not None:
+                continue
+            named = clip.path == path and clip.state in {*OPEN, State.FAILED, State.SKIPPED}
+            if named or (path is None and clip.state is State.FAILED):
+                clip.not_before = 0.0
+                clip.state = State.READY if clip.state in CLOSED else clip.state
+
+    @rule(seconds=st.sampled_from([1.0, 40.0, 61.0, 4000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.forward(seconds)
+        self.time += seconds
+
+    @invariant()
+    def the_ledger_is_as_the_model(self) -> None:
+        rows = {row.id: (row.state, row.run_id) for row in self.ledger.rows()}
+        assert rows == {number: (clip.state, clip.holder) for number, clip in self.clips.items()}
+        dead = {run for run, expiry in self.expiry.items() if expiry <= self.time}
+        free = [clip for clip in self.clips.values() if self._is_claimable(clip, dead)]
+        assert self.ledger.ready() == len(free)
+
+    def _is_claimable(self, clip: Model, dead: set[str] | None = None) -> bool:
+        is_free = clip.holder is None or clip.holder in (dead or ())
+        return clip.state in OPEN and is_free and clip.not_before <= self.time
+
+    def _stack_is_busy(self, clip_id: int) -> bool:
+        if self.stacking in (None, clip_id):
+            return False
+        holder = self.clips[self.stacking]
+        return holder.state is State.STACKING and holder.holder is not None
+
+    def _moved(self, clip_id: int, to: State) -> None:
+        clip = self.clips[clip_id]
+        clip.state = to
+        if to in CLOSED:
+            clip.holder = None
+        if to is State.ARRIVED:
+            clip.not_before = 0.0
+        if to is State.STACKING:
+            self.stacking = clip_id
+        if to is State.STACKED:
+            self.stacking = None
+
+    def _end_dead_runs(self) -> None:
+        for run in [run for run, expiry in self.expiry.items() if expiry <= self.time]:
+            self._end(run)
+
+    def _end(self, run: str) -> None:
+        self.expiry.pop(run, None)
+        for clip in self.clips.values():
+            if clip.holder == run:
+                clip.holder = None
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
