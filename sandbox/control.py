@@ -13,6 +13,7 @@ from sandbox.faults import Faults
 if TYPE_CHECKING:
     from sandbox.world import World
 
+AT_EDGE = ("connect_delay", "cut", "free_plan", "interstitial", "quota_page", "rate")
 AT_START = (
     "agent_refuse",
     "agent_hang",
@@ -20,20 +21,9 @@ AT_START = (
     "agent_offline",
     "agent_silent_exit",
     "agent_web_only",
+    *AT_EDGE,
 )
-WHILE_RUNNING = (
-    "agent_crash",
-    "connect_delay",
-    "cut",
-    "drop",
-    "free_plan",
-    "interstitial",
-    "new_address",
-    "noise",
-    "quota_page",
-    "rate",
-    "recover",
-)
+WHILE_RUNNING = ("agent_crash", "drop", "new_address", "noise", "recover", *AT_EDGE)
 EVERYWHERE = ("status", "rate_limited", "lost_answer", "reset", "delay", "token_expiry")
 INGEST = ("upload_failed", "cut")
 KINDS = frozenset((*AT_START, *WHILE_RUNNING, *EVERYWHERE, *INGEST))

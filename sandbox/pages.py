@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 PLAYABLE = ("video/", "audio/", "image/png", "image/jpeg", "image/gif", "image/webp")
+BROWSERS_CALL_IT = {"video/quicktime": "video/mp4"}
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -104,7 +105,8 @@ class Pages:
         if not isinstance(asset, File) or not path.exists():
             raise web.HTTPNotFound
         playable = self._playable(asset) and "name" not in request.match_info
-        kind = asset.media_type if playable and asset.media_type else "application/octet-stream"
+        kind = (asset.media_type or "") if playable else "application/octet-stream"
+        kind = BROWSERS_CALL_IT.get(kind, kind)
         return web.FileResponse(path, headers=MEDIA_HEADERS | {"Content-Type": kind})
 
     async def thumbnail(self, request: web.Request) -> web.Response:

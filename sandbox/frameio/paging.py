@@ -56,7 +56,7 @@ def _start(ordered: Sequence[_Identified], after: str | None) -> int:
         return 0
     last_id, end = _read_cursor(after)
     places = (place for place, item in enumerate(ordered, 1) if item.id == last_id)
-    return next(places, end)
+    return next(places, end - 1)
 
 
 def _read_cursor(after: str) -> tuple[str, int]:
