@@ -72,7 +72,9 @@ class OpenStudio:
         """Of the clip an ingest run has claimed, else of one that a person hands over."""
         claim = self.claims.pop(media.path, None)
         if claim:
-            return Journey(self.ledger, claim, by_hand=False)
+            journey = Journey(self.ledger, claim, by_hand=False)
+            await journey.refuse_other(media)
+            return journey
         roots = self.watching.folders
         return await open_by_hand(self.ledger, self.name, media, roots=roots, run_id=self.run_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks.opening import OpenStudio, open_studio
-from postflow.errors import Fatal, PostFlowError
+from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.journey import Journey
 from postflow.media import look_at
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
@@ -47,27 +48,43 @@ async def deliver(
         shot: Shot, likewise.
     """
     show_in_ui()
-    started = datetime.now(tz=UTC)
     async with open_studio(studio) as live:
-        media = await look_at(path)
-        project = project or live.project
-        journey = await live.open_journey(media)
-        clip: Shot | None = None
-        try:
-            clip = await identify(live, media, scene=scene, shot=shot)
-            log.info("%s goes to %s in %s.", media.name, "/".join(clip.folder), project)
-            await announce_departure(live, media, clip, project=project, journey=journey)
-            delivery = await _into_frameio(
-                live, media, clip, project=project, journey=journey, started=started
-            )
-        except PostFlowError as error:
-            await announce_failure(live, media, clip, error, project=project, journey=journey)
-            raise
-        await announce(live, delivery, project=project, journey=journey)
-        await journey.done()
+        watched = path in live.claims
+        for attempt in range(1, live.patience.attempts + 1):
+            try:
+                delivery = await _travel(live, path, project or live.project, scene, shot)
+                break
+            except Retry as error:
+                # Readiness of a watched clip is for the look-out to judge anew.
+                if watched or error.code != "file.changed" or attempt == live.patience.attempts:
+                    raise
+                log.warning("%s", error)
+                await asyncio.sleep(live.patience.poll)
     await leave_slip(delivery)
     seconds = (delivery.finished - delivery.started).total_seconds()
-    log.info("%s is delivered, after %.0f s: %s", media.name, seconds, delivery.view_url)
+    log.info("%s is delivered, after %.0f s: %s", path.name, seconds, delivery.view_url)
+    return delivery
+
+
+async def _travel(
+    live: OpenStudio, path: Path, project: str, scene: str | None, shot: str | None
+) -> Delivery:
+    started = datetime.now(tz=UTC)
+    media = await look_at(path)
+    journey = await live.open_journey(media)
+    clip: Shot | None = None
+    try:
+        clip = await identify(live, media, scene=scene, shot=shot)
+        log.info("%s goes to %s in %s.", media.name, "/".join(clip.folder), project)
+        await announce_departure(live, media, clip, project=project, journey=journey)
+        delivery = await _into_frameio(
+            live, media, clip, project=project, journey=journey, started=started
+        )
+    except PostFlowError as error:
+        await announce_failure(live, media, clip, error, project=project, journey=journey)
+        raise
+    await announce(live, delivery, project=project, journey=journey)
+    await journey.done()
     return delivery
 
 

@@ -107,6 +107,8 @@ class Journey:
             return
         if self._is_delivered:
             await self._ledger.release(self._claim)
+        elif why.code == "file.changed":
+            await self._ledger.supersede(self._claim, why)
         elif isinstance(why, Skip):
             await self._ledger.skip(self._claim, why)
         elif isinstance(why, Retry) and self.may_be_put_off:
@@ -114,6 +116,13 @@ class Journey:
         else:
             await self._ledger.fail(self._claim, why, announce=announce)
         self._claim = None
+
+    async def refuse_other(self, media: MediaFile) -> None:
+        """The file on disk is another revision by now: Retry `file.changed`."""
+        if self._claim and self._claim.revision != media.revision:
+            why = changed(media)
+            await self.end(why)
+            raise why
 
     @property
     def may_be_put_off(self) -> bool:
@@ -146,6 +155,14 @@ async def open_by_hand(
     if claim is None:
         raise _busy(media)
     return Journey(ledger, claim, by_hand=True)
+
+
+def changed(media: MediaFile) -> Retry:
+    return Retry(
+        f"{media.name} changed on disk meanwhile.",
+        hint="Wait until the export is finished; it is then sent again.",
+        code="file.changed",
+    )
 
 
 def _mark(folder: Path) -> str | None:

@@ -173,3 +173,12 @@ class UploadResult(Moment):
     error: str | None = None
     hint: str | None = None
     code: str | None = None
+
+
+class Drained(Moment):
+    """What an ingest run came to: file names with their link, or why they did not arrive."""
+
+    delivered: dict[str, str]
+    failed: dict[str, str]
+    put_off: dict[str, str]
+    skipped: dict[str, str]

@@ -159,6 +159,26 @@ def batch_card(
     )
 
 
+def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = None) -> Card:
+    """Red: names that nobody understood, each with what would be right."""
+    return Card(
+        title=f"{len(skipped)} clips have names PostFlow does not know",
+        colour=FAILED,
+        description=_listed([_failure_told(name, error) for name, error in skipped.items()]),
+        at=at or datetime.now(UTC),
+    )
+
+
+def notice_card(title: str, text: str, *, at: datetime | None = None) -> Card:
+    """Red: something that a person should look at."""
+    return Card(
+        title=plain(title, MAX_TITLE),
+        colour=FAILED,
+        description=plain(text, MAX_DESCRIPTION),
+        at=at or datetime.now(UTC),
+    )
+
+
 def web_link(url: str, limit: int = 512) -> str | None:
     """The URL fit for a Markdown link, or None when it is too long or none of the web."""
     safe = quote(url, safe="/:?#@!$&'*+,;=%~-._")

@@ -64,6 +64,10 @@ class Outlet:
         self._exposed: dict[str, _Exposed] = {}
         self._told: str | None = None
 
+    @property
+    def is_open(self) -> bool:
+        return self._live is not None
+
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Outlet]:
         """Keep server and tunnel open. Raises what the provider raises when they cannot be had."""

@@ -1,0 +1,41 @@
+"""All clips that wait, each on its own run, through one outlet."""
+
+from __future__ import annotations
+
+import logging
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from blocks.opening import open_studio
+from postflow.models import Drained
+from tasks.drain import Drain
+from tasks.run_logs import show_in_ui
+from tasks.tally import leave_tally
+
+log = logging.getLogger("postflow.ingest")
+
+
+def _run_name() -> str:
+    return f"ingest {flow_run.parameters.get('studio', 'main')}"
+
+
+@flow(name="ingest", flow_run_name=_run_name)
+async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
+    """Scan the watch folders, deliver every clip that is ready, wait for late-comers, close.
+
+    Args:
+        studio: The Studio block with the set-up.
+        linger: Seconds to wait for late-comers; the studio's own when empty.
+    """
+    from flows.deliver import deliver
+
+    show_in_ui()
+    async with open_studio(studio) as live:
+        recovered = await live.ledger.recover()
+        if recovered.clip_ids:
+            log.info("%d clips of runs that died are taken up again.", len(recovered.clip_ids))
+        drained = await Drain(live, deliver, linger=linger).run()
+    await leave_tally(studio, drained)
+    log.info("%d clips delivered, %d failed.", len(drained.delivered), len(drained.failed))
+    return drained

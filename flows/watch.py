@@ -1,0 +1,84 @@
+"""The look-out: scans the watch folders for as long as it runs, and calls `ingest` by an event."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from prefect.events import emit_event
+
+from blocks.opening import OpenStudio, open_studio
+from postflow.discord.card import notice_card
+from postflow.lookout import Looked, Lookout
+from postflow.post_office import draft
+from postflow.scan.wakeup import wakeup
+
+log = logging.getLogger("postflow.watch")
+
+READY = "postflow.file.ready"
+CALL_AGAIN = 60.0
+
+
+async def watch(studio: str = "main") -> None:
+    """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
+    async with open_studio(studio) as live:
+        folders = live.watching.folders
+        lookouts = [Lookout(live.ledger, studio, f, quiet=live.watching.quiet) for f in folders]
+        alarms: dict[str, str] = {}
+        called_at = float("-inf")
+        async with wakeup(*folders) as bell:
+            while True:
+                looks = [await lookout.look() for lookout in lookouts]
+                for looked in looks:
+                    await _tell(live, looked, alarms)
+                if any(look.ready for look in looks) or time.monotonic() - called_at > CALL_AGAIN:
+                    if waiting := await live.ledger.ready(studio):
+                        _call(studio, waiting)
+                        called_at = time.monotonic()
+                await live.send_messages()
+                await bell.wait(_pause(live, lookouts))
+
+
+def _call(studio: str, waiting: int) -> None:
+    log.info("%d clips are ready.", waiting)
+    emit_event(
+        READY,
+        resource={"prefect.resource.id": f"postflow.studio.{studio}"},
+        payload={"studio": studio, "waiting": waiting},
+    )
+
+
+def _pause(live: OpenStudio, lookouts: list[Lookout]) -> float:
+    """Until a waiting file is worth another look, and never longer than the interval."""
+    due = [look - time.monotonic() for each in lookouts if (look := each.next_look) is not None]
+    return max(0.1, min([live.watching.interval, *due]))
+
+
+async def _tell(live: OpenStudio, looked: Looked, alarms: dict[str, str]) -> None:
+    """An alarm is told once when it begins; its end is logged."""
+    folder = str(looked.folder)
+    if looked.alarm and folder not in alarms:
+        log.warning("%s", looked.alarm)
+        await _notice(live, "A watched folder is lost", looked.alarm)
+    if not looked.alarm and folder in alarms:
+        log.info("The watched folder %s is back.", folder)
+    for late in looked.overdue:
+        text = f"{late.relpath} {late.reason}, and has been waited for {late.waited / 60:.0f} min."
+        log.warning("%s", text)
+        await _notice(live, "A clip does not become ready", text)
+    alarms.pop(folder, None)
+    if looked.alarm:
+        alarms[folder] = looked.alarm
+
+
+async def _notice(live: OpenStudio, title: str, text: str) -> None:
+    if live.discord:
+        key = f"{live.channel}/notice-{live.run_id}-{time.time_ns()}"
+        await live.ledger.enqueue(draft(key, live.channel, notice_card(title, text)))
+
+
+def run(studio: str) -> None:
+    """Watch in a loop of its own, for a process that does nothing else."""
+    logging.getLogger("postflow").setLevel(logging.INFO)
+    asyncio.run(watch(studio))

@@ -1,0 +1,119 @@
+"""Looks after one watched folder: finds clips, waits until they are whole, enters them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from postflow.errors import PostFlowError
+from postflow.ledger import AsyncLedger, ObservationState, Root
+from postflow.media import look_at
+from postflow.models import CONTENT_TYPES, Moment
+from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
+from postflow.scan.root import AbsentError, read_mark
+from postflow.scan.sighting import Abandoned, Offline, Scanned, Sighting
+from postflow.scan.walk import Scanner
+
+log = logging.getLogger(__name__)
+
+
+class Looked(Moment):
+    """What one look came to. `alarm`: why nothing could be concluded, in a person's words."""
+
+    folder: Path
+    ready: tuple[str, ...] = ()
+    waiting: int = 0
+    overdue: tuple[Waiting, ...] = ()
+    alarm: str | None = None
+
+
+class Lookout:
+    """One folder of one studio. The ledger is its memory: a restart forgets nothing."""
+
+    def __init__(
+        self, ledger: AsyncLedger, studio: str, folder: Path, *, quiet: float | None = None
+    ) -> None:
+        self.folder = folder
+        self._ledger = ledger
+        self._studio = studio
+        self._quiet = quiet
+        self._root: Root | None = None
+        self._scanner: Scanner | None = None
+        self._room: WaitingRoom | None = None
+
+    async def look(self) -> Looked:
+        """Scan once, and enter what has become ready into the ledger."""
+        if self._root is None or self._scanner is None or self._room is None:
+            try:
+                self._root, self._scanner, self._room = await self._open()
+            except AbsentError as error:
+                reason = f"The watched folder {self.folder} is not there: {error}."
+                return Looked(folder=self.folder, alarm=reason)
+        result = await asyncio.to_thread(self._scanner.scan)
+        if isinstance(result, Offline | Abandoned):
+            return Looked(folder=self.folder, alarm=result.reason)
+        return await self._conclude(result, self._root, self._scanner, self._room)
+
+    @property
+    def next_look(self) -> float | None:
+        """When the next look is worth its while (monotonic seconds); None when nothing waits."""
+        return self._room.next_look() if self._room else None
+
+    async def _open(self) -> tuple[Root, Scanner, WaitingRoom]:
+        mark = await asyncio.to_thread(read_mark, self.folder)
+        root = await self._ledger.root(self._studio, self.folder, mark.id)
+        known = await self._ledger.known(root)
+        scanner = Scanner(
+            self.folder,
+            mark_id=mark.id,
+            known={each.relpath: (each.size, each.mtime_ns) for each in known},
+        )
+        scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
+        return root, scanner, WaitingRoom(self._quiet or scanner.file_system.quiet)
+
+    async def _conclude(
+        self, result: Scanned, root: Root, scanner: Scanner, room: WaitingRoom
+    ) -> Looked:
+        for problem in result.problems:
+            log.warning("%s: %s", problem.where, problem.what)
+        for relpath in result.gone:
+            room.forget(relpath)
+        clips = [each for each in result.seen if _is_clip(each)]
+        scanner.rest(each.relpath for each in result.seen if not _is_clip(each))
+        seen = [each for each in (*result.new, *result.changed) if _is_clip(each)]
+        if seen or result.gone:
+            await self._ledger.observe(root, seen, gone=result.gone)
+        answers = await asyncio.to_thread(_ask, room, clips)
+        ready = [each.sighting for each in answers if isinstance(each, Ready)]
+        notes = {each.relpath: each.reason for each in answers if isinstance(each, Waiting)}
+        await self._ledger.not_yet(root, notes)
+        entered = [each for each in ready if await self._enter(root, scanner, each)]
+        return Looked(
+            folder=self.folder,
+            ready=tuple(each.relpath for each in entered),
+            waiting=len(notes),
+            overdue=tuple(room.overdue(time.monotonic())),
+        )
+
+    async def _enter(self, root: Root, scanner: Scanner, sighting: Sighting) -> bool:
+        """Is it new? A file that changed again is left to the next look."""
+        try:
+            entry = await self._ledger.register(root, await look_at(sighting.path))
+        except PostFlowError as error:
+            log.warning("%s", error)
+            return False
+        if entry is None:
+            return False
+        scanner.rest([sighting.relpath])
+        return entry.new
+
+
+def _ask(room: WaitingRoom, clips: Iterable[Sighting]) -> list[Ready | Waiting]:
+    return [room.look(each, time.monotonic()) for each in clips]
+
+
+def _is_clip(sighting: Sighting) -> bool:
+    return sighting.path.suffix.lower() in CONTENT_TYPES

@@ -1,0 +1,143 @@
+"""Drains what is ready: a bounded number of clips at once, each in a `deliver` run of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+from prefect.exceptions import PrefectException
+
+from blocks.opening import OpenStudio
+from postflow.errors import PostFlowError, Retry, Skip
+from postflow.journey import Journey
+from postflow.ledger import Claimed
+from postflow.lookout import Lookout
+from postflow.models import Delivery, Drained
+
+from .batch import Batch
+
+log = logging.getLogger("postflow.ingest")
+
+PULSE = 1.0
+
+Deliver = Callable[..., Awaitable[Delivery]]
+
+
+class Drain:
+    """One ingest run's work. `deliver` is the flow that a clip travels by."""
+
+    def __init__(self, live: OpenStudio, deliver: Deliver, *, linger: float | None = None) -> None:
+        self._live = live
+        self._deliver = deliver
+        self._linger = live.watching.linger if linger is None else linger
+        self._lookouts = [
+            Lookout(live.ledger, live.name, folder, quiet=live.watching.quiet)
+            for folder in live.watching.folders
+        ]
+        self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
+        self._batch = Batch(live)
+        self._busy_at = time.monotonic()
+
+    async def run(self) -> Drained:
+        """Until nothing has been ready, settling or on its way for the time to linger."""
+        async with AsyncExitStack() as outlet:
+            try:
+                while not await self._is_over():
+                    await self._look()
+                    await self._start_some(outlet)
+                    await self._batch.tell()
+                    await self._pause()
+            finally:
+                await self._stop()
+        await self._batch.tell(finished=True)
+        await self._live.send_messages()
+        return self._batch.drained()
+
+    async def _is_over(self) -> bool:
+        if self._on_their_way or await self._live.ledger.ready(self._live.name):
+            self._busy_at = time.monotonic()
+        return time.monotonic() - self._busy_at > self._linger
+
+    async def _look(self) -> None:
+        for lookout in self._lookouts:
+            looked = await lookout.look()
+            if looked.alarm:
+                log.warning("%s", looked.alarm)
+
+    async def _start_some(self, outlet: AsyncExitStack) -> None:
+        room = self._live.watching.at_once - len(self._on_their_way)
+        if room <= 0:
+            return
+        waiting = await self._live.ledger.ready(self._live.name)
+        self._batch.expect(waiting + len(self._on_their_way))
+        run_id, studio = self._live.run_id, self._live.name
+        for claim in await self._live.ledger.claim(run_id, limit=room, studio=studio):
+            await self._start(claim, outlet)
+
+    async def _start(self, claim: Claimed, outlet: AsyncExitStack) -> None:
+        try:
+            self._live.naming.identify(claim.name)
+        except Skip as why:
+            await Journey(self._live.ledger, claim, by_hand=False).end(why)
+            self._batch.skipped(claim.name, why)
+            return
+        await self._hold_outlet_open(outlet)
+        self._live.claims[claim.path] = claim
+        task = asyncio.create_task(self._travel(claim), name=claim.name)
+        self._on_their_way[task] = claim
+
+    async def _hold_outlet_open(self, outlet: AsyncExitStack) -> None:
+        """From the first clip on, for all to share. When it cannot be had, each clip says so."""
+        if not self._live.outlet.is_open:
+            try:
+                await outlet.enter_async_context(self._live.outlet.opened())
+            except PostFlowError as error:
+                log.warning("%s", error)
+
+    async def _travel(self, claim: Claimed) -> None:
+        try:
+            delivery = await self._deliver(claim.path, studio=self._live.name)
+        except PostFlowError as error:
+            await self._give_back(claim, error)
+            self._batch.not_delivered(claim.name, error)
+        except (httpx.HTTPError, PrefectException) as error:
+            log.warning("Prefect's server did not take the run of %s: %s", claim.name, error)
+            await self._give_back(claim, _server_trouble(claim))
+            self._batch.not_delivered(claim.name, _server_trouble(claim))
+        else:
+            self._batch.delivered(delivery)
+
+    async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
+        """The run ended before it took the clip over."""
+        if self._live.claims.pop(claim.path, None):
+            await Journey(self._live.ledger, claim, by_hand=False).end(why)
+
+    async def _pause(self) -> None:
+        """Until a clip arrives or a moment has passed. A fault of our own ends the whole run."""
+        if not self._on_their_way:
+            await asyncio.sleep(PULSE)
+            return
+        done, _ = await asyncio.wait(
+            self._on_their_way, timeout=PULSE, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done:
+            del self._on_their_way[task]
+            await task
+
+    async def _stop(self) -> None:
+        """On cancellation every clip is cancelled, and may clean up."""
+        for task in self._on_their_way:
+            task.cancel()
+        await asyncio.gather(*self._on_their_way, return_exceptions=True)
+
+
+def _server_trouble(claim: Claimed) -> Retry:
+    return Retry(
+        f"Prefect's server did not take the run of {claim.name}.",
+        hint="It is tried again; look at the server if this repeats.",
+        code="prefect.unreachable",
+    )
