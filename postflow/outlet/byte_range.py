@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from typing import NamedTuple
 
-_ONE_RANGE = re.compile(r" *bytes= *(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18})) *", re.IGNORECASE)
+_ONE_RANGE = re.compile(
+    r" *bytes= *(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18})) *", re.IGNORECASE
+)
 _ETAG = re.compile(r'(?:W/)?"[^"]*"|\*')
 
 
