@@ -32,21 +32,25 @@ async def watch(studio: str = "main") -> None:
                 looks = [await lookout.look() for lookout in lookouts]
                 for looked in looks:
                     await _tell(live, looked, alarms)
-                if any(look.ready for look in looks) or time.monotonic() - called_at > CALL_AGAIN:
-                    if waiting := await live.ledger.ready(studio):
-                        _call(studio, waiting)
-                        called_at = time.monotonic()
+                is_time = time.monotonic() - called_at > CALL_AGAIN
+                if is_time or any(look.ready for look in looks):
+                    called_at = await _call(live, called_at)
                 await live.send_messages()
                 await bell.wait(_pause(live, lookouts))
 
 
-def _call(studio: str, waiting: int) -> None:
+async def _call(live: OpenStudio, called_at: float) -> float:
+    """Call `ingest` if something waits that no run has; the time of the last call."""
+    waiting = await live.ledger.ready(live.name)
+    if not waiting:
+        return called_at
     log.info("%d clips are ready.", waiting)
     emit_event(
         READY,
-        resource={"prefect.resource.id": f"postflow.studio.{studio}"},
-        payload={"studio": studio, "waiting": waiting},
+        resource={"prefect.resource.id": f"postflow.studio.{live.name}"},
+        payload={"studio": live.name, "waiting": waiting},
     )
+    return time.monotonic()
 
 
 def _pause(live: OpenStudio, lookouts: list[Lookout]) -> float:

@@ -1,6 +1,19 @@
 """The command line. Prefect, flows and blocks are imported inside the commands only."""
 
-from . import check, demo, login, name, sandbox, setup, upload
+from . import check, demo, login, name, sandbox, scan, setup, status, upload, watch
 from .app import app, main
 
-__all__ = ["app", "check", "demo", "login", "main", "name", "sandbox", "setup", "upload"]
+__all__ = [
+    "app",
+    "check",
+    "demo",
+    "login",
+    "main",
+    "name",
+    "sandbox",
+    "scan",
+    "setup",
+    "status",
+    "upload",
+    "watch",
+]

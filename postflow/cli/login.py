@@ -57,9 +57,7 @@ async def _login(studio: str, *, paste: bool) -> Tokens:
     ims = AdobeIms(block.ims_url)
     attempt = begin_login(ims, credential, block.redirect_uri)
     tokens = (
-        await _by_hand(attempt, ims)
-        if paste
-        else await wait_for_browser(attempt, ims, show=_show)
+        await _by_hand(attempt, ims) if paste else await wait_for_browser(attempt, ims, show=_show)
     )
     await _keep(block, tokens)
     return tokens

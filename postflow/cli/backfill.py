@@ -1,0 +1,100 @@
+"""The first look at a watch folder: what is there already is not sent without a word."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.filesize import decimal
+
+from postflow.errors import Fatal
+from postflow.ledger import Ledger
+from postflow.models import CONTENT_TYPES
+from postflow.scan.root import MARKER, mark_root
+from postflow.scan.sighting import Scanned, Sighting
+from postflow.scan.walk import Scanner
+
+from .output import err
+
+if TYPE_CHECKING:
+    from blocks.studio import Studio
+
+SINCE = "since:"
+
+
+def enrol(block: Studio, studio: str, backfill: str | None) -> None:
+    """Mark the studio's watch folders, once. Raises Fatal `watch.none` or `watch.backfill`."""
+    folders = block.watching.folders
+    if not folders:
+        raise Fatal(
+            f"Studio {studio!r} has no watch folder.",
+            hint='Set [studio.watching] folders = ["/path"] and run `postflow setup --file` again.',
+            code="watch.none",
+        )
+    fresh = [folder for folder in folders if not (folder / MARKER).exists()]
+    if not fresh:
+        return
+    with Ledger.open(block.ledger) as ledger:
+        for folder in fresh:
+            _enrol(ledger, studio, folder, backfill)
+
+
+def _enrol(ledger: Ledger, studio: str, folder: Path, backfill: str | None) -> None:
+    mark = mark_root(folder)
+    try:
+        clips = _clips(folder, mark.id)
+        choice = backfill or _ask(folder, clips)
+        before = _before(choice)
+    except BaseException:
+        (folder / MARKER).unlink()
+        raise
+    root = ledger.root(studio, folder, mark.id)
+    ledger.observe(root, clips)
+    if choice != "all":
+        left = ledger.set_aside(root, before=before)
+        err.print(f"{left} clips of {folder} are left alone until they change.")
+
+
+def _clips(folder: Path, mark: str) -> list[Sighting]:
+    scanner = Scanner(folder, mark_id=mark)
+    result = scanner.scan(full=True)
+    if not isinstance(result, Scanned):
+        raise Fatal(
+            result.reason,
+            hint="Mount the volume or correct the path of the watched folder.",
+            code="scan.root_missing",
+        )
+    return [each for each in result.new if each.path.suffix.lower() in CONTENT_TYPES]
+
+
+def _ask(folder: Path, clips: list[Sighting]) -> str:
+    """A person decides what becomes of a backlog; an empty folder asks nothing."""
+    if not clips:
+        return "all"
+    size = decimal(sum(clip.size for clip in clips))
+    told = f"{folder} holds {len(clips)} clips already ({size})."
+    if not sys.stdin.isatty():
+        raise Fatal(
+            told,
+            hint="Say what becomes of them: --backfill all, none, or since:YYYY-MM-DD.",
+            code="watch.backfill",
+        )
+    err.print(told)
+    return str(typer.prompt("Deliver them? all, none, or since:YYYY-MM-DD", default="none"))
+
+
+def _before(choice: str) -> datetime | None:
+    """Clips last written before this time are left alone; None for all or none of them."""
+    if choice in {"all", "none"}:
+        return None
+    try:
+        return datetime.strptime(choice.removeprefix(SINCE), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Fatal(
+            f"{choice!r} is no backfill.",
+            hint="Choose all, none, or since:YYYY-MM-DD.",
+            code="watch.backfill",
+        ) from error
