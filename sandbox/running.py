@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import tempfile
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self

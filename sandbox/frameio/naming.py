@@ -19,8 +19,10 @@ Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 def settled_name(world: World, parent: Asset, name: str) -> str:
     """The name a new child gets, by the switch `duplicate_names`. Raises Refusal 409."""
+    if world.switches.duplicate_names == "allow":
+        return name
     taken = {child.name for child in world.tree.children(parent)}
-    if name not in taken or world.switches.duplicate_names == "allow":
+    if name not in taken:
         return name
     if world.switches.duplicate_names == "refuse":
         raise Refusal(409)
