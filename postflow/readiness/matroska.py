@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from postflow.readiness.reader import BrokenError, Reader, SpentError
-from postflow.readiness.tail import HINT, demand_content, ends_in_zeros
+from postflow.readiness.tail import HINT, ends_in_zeros
 from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
 
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
@@ -99,7 +99,7 @@ def _judge_unsized(reader: Reader, segment: Element) -> Verdict:
     cues = _seek_positions(reader, segment, reader.size).get(CUES)
     if cues is not None and cues < reader.size:
         found = list(elements(reader, cues, reader.size))
-        if found[0].id == CUES and all(element.sized for element in found):
+        if found[0].id == CUES and all(element.id != CLUSTER for element in found):
             return Whole()
     try:
         for _ in elements(reader, segment.body, reader.size):
@@ -119,7 +119,4 @@ def _judge_end(reader: Reader, segment: Element) -> Verdict:
         return Whole()
     for _ in elements(reader, last.body, last.end):
         pass  # an element of zeros does not exist
-    if last.id == CLUSTER:
-        return Unknown(reason="ends in zeros, which may be silence in its last block")
-    demand_content(reader, last.end)
-    return Whole()
+    return Unknown(reason="ends in zeros, which may be silence in its last block")

@@ -70,21 +70,30 @@ def _is_fragmented(reader: Reader, moov: Box) -> bool:
 
 
 def _judge_end(reader: Reader, moov: Box, last: Box | None) -> Verdict:
+    """The closing box is there; whether its content is, too."""
     if last is None or last.kind == b"moov":
-        demand_content(reader, _end_of_content(reader, moov), HINT)
-        return Whole()
+        return _judge_index(reader, moov)
     if last.kind != b"mdat":
-        demand_content(reader, last.end)
-        return Whole()
+        return _explained(ends_in_zeros(reader, last.end), last)
     if last.open_ended or ends_in_zeros(reader, last.end, HINT):
         return _judge_by_samples(reader, moov)
     return Whole()
 
 
-def _end_of_content(reader: Reader, moov: Box) -> int:
-    """The end of the last box in the index that is not padding."""
-    inside = boxes(reader, moov.body, moov.end)
-    return max((box.end for box in inside if box.kind not in PADDING), default=moov.end)
+def _judge_index(reader: Reader, moov: Box) -> Verdict:
+    """A track's tables never end in zeros; what cameras note behind the tracks may."""
+    inside = [box for box in boxes(reader, moov.body, moov.end) if box.kind not in PADDING]
+    if not inside:
+        raise BrokenError("has an empty index (moov)")
+    if inside[-1].kind == b"trak":
+        demand_content(reader, inside[-1].end, HINT)
+    return _explained(ends_in_zeros(reader, inside[-1].end, HINT), inside[-1])
+
+
+def _explained(in_zeros: bool, last: Box) -> Verdict:
+    if not in_zeros:
+        return Whole()
+    return Unknown(reason=f"ends in zeros within '{last.name}', which may belong there")
 
 
 def _judge_by_samples(reader: Reader, moov: Box) -> Verdict:

@@ -98,9 +98,9 @@ def _last_listed(reader: Reader) -> int | None:
     if not KEY + 17 <= length <= reader.size:
         return None
     pack = _item_or_none(reader, reader.size - length)
-    if pack is None or pack.key != RANDOM_INDEX or pack.end != reader.size:
+    if pack is None or pack.key != RANDOM_INDEX:
         return None
-    return reader.number(pack.end - 12, 8)
+    return reader.number(reader.size - 12, 8)
 
 
 def _item_or_none(reader: Reader, start: int) -> _Item | None:

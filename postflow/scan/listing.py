@@ -24,7 +24,7 @@ class Known(NamedTuple):
     name: str
 
     def equals(self, other: Known) -> bool:
-        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+        return self.size == other.size and self.mtime_ns == other.mtime_ns
 
 
 @dataclass(slots=True)

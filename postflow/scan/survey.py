@@ -124,12 +124,11 @@ class Survey:
         """The new files and the changed ones. One that was empty so far is new."""
         new: list[str] = []
         changed: list[str] = []
-        for relpath, known in self._found():
-            before = self.known(relpath)
+        for rel, key, known, before in self._found():
             if before is None or not before.size:
-                new.append(relpath)
+                new.append(join(rel, key))
             elif not known.equals(before):
-                changed.append(relpath)
+                changed.append(join(rel, key))
         return new, changed
 
     def known(self, relpath: str) -> Known | None:
@@ -158,11 +157,16 @@ class Survey:
         folder = self.relisted.get(rel)
         return folder.files.get(name) if folder else None
 
-    def _found(self) -> Iterator[tuple[str, Known]]:
+    def _found(self) -> Iterator[tuple[str, str, Known, Known | None]]:
+        """Each file looked at: its folder and name, what it is and what it was."""
         for rel, folder in self.relisted.items():
+            before = self._tree.get(rel)
+            was = before.files if before else {}
             for key, known in folder.files.items():
-                yield join(rel, key), known
-        yield from self.restated.items()
+                yield rel, key, known, was.get(key)
+        for relpath, known in self.restated.items():
+            rel, _, key = relpath.rpartition("/")
+            yield rel, key, known, self.known(relpath)
 
     def _keep(self, rel: str, folder: Folder, before: Folder) -> None:
         files = before.files.keys() - folder.files.keys()

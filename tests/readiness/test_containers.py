@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from postflow.readiness import containers
 from postflow.readiness.containers import judge, verdict
 from postflow.readiness.reader import MOST_BYTES, Reader
 from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
@@ -71,6 +72,8 @@ def test_the_smallest_whole_movie(tmp_path: Path) -> None:
         (FTYP + MDAT + MOOV + b"\0\0\0", "box header"),
         (FTYP + MDAT + MOOV + bytes(100), "zeros where a box should be"),
         (FTYP + MDAT + box(b"moov", box(b"mvhd", b"m" * 100) + bytes(900)), "zeros"),
+        (FTYP + MDAT + box(b"moov", box(b"trak", b"table" * 9 + bytes(90))), "still being copied"),
+        (FTYP + MDAT + box(b"moov"), "empty index"),
         (FTYP + b"\0\0\0\x04mdat" + MOOV, "damaged"),
         (b"\0" * 5000, "does not begin as QuickTime or MP4 does"),
         (b"", "is empty"),
@@ -89,6 +92,15 @@ def test_zeros_within_a_closing_free_box_are_nothing_missing(tmp_path: Path) -> 
     assert judged(tmp_path, "a.mov", FTYP + MDAT + MOOV + box(b"free", bytes(9000))) == Whole()
     padded = box(b"moov", box(b"mvhd", b"m" * 100) + box(b"free", bytes(9000)))
     assert judged(tmp_path, "a.mov", FTYP + MDAT + padded) == Whole()
+
+
+def test_zeros_within_notes_behind_the_tracks_ask_for_a_longer_wait(tmp_path: Path) -> None:
+    """Cameras leave room there; refusing would be for ever."""
+    noted = box(b"moov", box(b"trak", b"table" * 9) + box(b"udta", b"camera" + bytes(9000)))
+    assert isinstance(judged(tmp_path, "a.mov", FTYP + MDAT + noted), Unknown)
+    closing = box(b"uuid", b"note" + bytes(9000))
+    assert isinstance(judged(tmp_path, "a.mov", FTYP + MDAT + MOOV + closing), Unknown)
+    assert judged(tmp_path, "a.mov", FTYP + MDAT + MOOV + box(b"uuid", b"note" * 9)) == Whole()
 
 
 def test_media_that_reaches_to_the_end_is_measured_by_its_index(copy: Clip) -> None:
@@ -116,6 +128,24 @@ def test_fragments_without_a_stated_end_are_open_ended(copy: Clip) -> None:
     found = verdict(path)
     assert isinstance(found, NotWhole)
     assert not found.open_ended
+
+
+def test_an_index_of_fragments_that_leads_nowhere_is_no_end(copy: Clip) -> None:
+    path = copy("fragmented.mp4")
+    data = path.read_bytes()
+    last = data.rindex(b"moof")
+    path.write_bytes(data[:last] + b"free" + data[last + 4 :])
+    assert isinstance(verdict(path), NotWhole)
+
+
+def test_fragments_that_go_on_behind_their_index_are_open_ended(copy: Clip) -> None:
+    """The sidx in front accounts for the old end, not for this one."""
+    path = copy("indexed_fragments.mp4")
+    data = path.read_bytes()
+    path.write_bytes(data + data[data.rindex(b"moof") - 4 :])
+    found = verdict(path)
+    assert isinstance(found, NotWhole)
+    assert found.open_ended
 
 
 @pytest.mark.parametrize("name", ["fragmented.mp4", "late_fragments.mp4"])
@@ -169,6 +199,53 @@ def test_mxf_without_a_random_index_is_judged_by_its_footer(copy: Clip) -> None:
         assert isinstance(verdict(path), NotWhole)
 
 
+def footer_of(data: bytes) -> int:
+    """Where the last partition's key starts."""
+    return data.rindex(bytes.fromhex("0d01020101") + b"\x04") - 8
+
+
+def test_mxf_whose_index_leads_to_no_partition_is_refused(copy: Clip) -> None:
+    path = copy("op1a.mxf")
+    data = path.read_bytes()
+    at = footer_of(data)
+    path.write_bytes(data[:at] + bytes(16) + data[at + 16 :])
+    assert isinstance(verdict(path), NotWhole)
+
+
+def test_mxf_that_ends_behind_the_first_item_of_its_footer_is_refused(copy: Clip) -> None:
+    """Between two items, where a mere walk would see a sound end."""
+    path = copy("op1a.mxf")
+    data = path.read_bytes()
+    at = footer_of(data)
+    length = int.from_bytes(data[at + 17 : at + 20], "big")
+    os.truncate(path, at + 20 + length)
+    found = verdict(path)
+    assert isinstance(found, NotWhole)
+    assert "within its footer" in found.reason
+
+
+def test_mxf_whose_random_index_is_half_written_is_refused(copy: Clip) -> None:
+    path = copy("op1a.mxf")
+    data = path.read_bytes()
+    path.write_bytes(data[:-4] + bytes(4))
+    found = verdict(path)
+    assert isinstance(found, NotWhole)
+    assert "random index" in found.reason
+
+
+@pytest.mark.parametrize(("status", "kind"), [(1, NotWhole), (3, NotWhole), (4, Unknown)])
+def test_mxf_without_footer_and_index_depends_on_its_header(
+    copy: Clip, status: int, kind: type[Verdict]
+) -> None:
+    """Open: the writer has not come back. Closed: it never writes a footer."""
+    path = copy("op1a.mxf")
+    data = bytearray(path.read_bytes()[: footer_of(path.read_bytes())])
+    data[14] = status
+    data[44:52] = bytes(8)
+    path.write_bytes(data)
+    assert isinstance(verdict(path), kind)
+
+
 def test_zeros_within_a_closing_fill_item_are_nothing_missing(copy: Clip) -> None:
     path = copy("op1a.mxf")
     data = path.read_bytes()
@@ -183,7 +260,7 @@ def test_zeros_within_a_closing_fill_item_are_nothing_missing(copy: Clip) -> Non
 # AVI
 
 
-def avi(*, second_riff_at: int | None = None) -> bytes:
+def avi(*, second_riff_at: int | None = None, frames: int = 1) -> bytes:
     """One stream; with a super index that also names a part of a second RIFF."""
     entries = b"" if second_riff_at is None else struct.pack("<QII", second_riff_at, 2000, 1)
     indx = chunk(
@@ -192,7 +269,7 @@ def avi(*, second_riff_at: int | None = None) -> bytes:
     strl = chunk(b"LIST", b"strl" + chunk(b"strh", b"vids" + bytes(52)) + indx)
     hdrl = chunk(b"LIST", b"hdrl" + chunk(b"avih", bytes(56)) + strl)
     movi = chunk(b"LIST", b"movi" + chunk(b"00dc", b"picture" * 99))
-    index = chunk(b"idx1", b"00dc" + struct.pack("<III", 16, 4, 693))
+    index = chunk(b"idx1", (b"00dc" + struct.pack("<III", 16, 4, 693)) * frames)
     return chunk(b"RIFF", b"AVI " + hdrl + movi + index)
 
 
@@ -213,6 +290,29 @@ def test_avi_whose_size_was_never_filled_in_is_refused(tmp_path: Path, size: int
     unfinished = data[:4] + struct.pack("<I", size) + data[8:]
     assert judged(tmp_path, "a.avi", data) == Whole()
     assert isinstance(judged(tmp_path, "a.avi", unfinished), NotWhole)
+
+
+def test_avi_without_a_size_says_so(tmp_path: Path) -> None:
+    data = avi()
+    found = judged(tmp_path, "a.avi", data[:4] + bytes(4) + data[8:])
+    assert isinstance(found, NotWhole)
+    assert "without a size" in found.reason
+
+
+def test_avi_with_zeros_in_its_index_is_refused(tmp_path: Path) -> None:
+    data = avi(frames=500)
+    assert judged(tmp_path, "a.avi", data) == Whole()
+    for zeros in (64, 5000):
+        assert isinstance(judged(tmp_path, "a.avi", data[:-zeros] + bytes(zeros)), NotWhole)
+
+
+def test_a_preallocated_avi_is_refused_at_its_first_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    path.write_bytes(b"RIFF" + struct.pack("<I", (1 << 30) - 8) + b"AVI ")
+    os.truncate(path, 1 << 30)
+    found, reader = read_of(path)
+    assert isinstance(found, NotWhole)
+    assert reader.calls < 10
 
 
 def test_zeros_within_a_closing_junk_chunk_are_nothing_missing(tmp_path: Path) -> None:
@@ -247,6 +347,16 @@ def test_matroska_of_unknown_length_is_open_ended_unless_an_index_closes_it(
     assert judged(tmp_path, "a.mkv", segment(head, *parts[1:], CUES, sized=False)) == Whole()
     cut = segment(head, *parts[1:], CUES[:-1], sized=False)
     assert isinstance(judged(tmp_path, "a.mkv", cut), NotWhole)
+    in_front = segment(seek_head(len(seek_head(0))), CUES, CLUSTER, sized=False)
+    found = judged(tmp_path, "a.mkv", in_front)
+    assert isinstance(found, NotWhole)
+    assert found.open_ended
+
+
+@pytest.mark.parametrize("behind", [b"\0" * 9, b"\0" * 5000, b"\xec\x85abc"])
+def test_what_follows_a_segment_has_to_end_with_the_file(tmp_path: Path, behind: bytes) -> None:
+    assert judged(tmp_path, "a.mkv", segment(CLUSTER) + b"\xec\x83abc") == Whole()
+    assert isinstance(judged(tmp_path, "a.mkv", segment(CLUSTER) + behind), NotWhole)
 
 
 def test_matroska_cut_within_a_live_stream_is_broken_rather_than_open_ended(
@@ -315,6 +425,36 @@ def test_a_file_that_differs_from_what_was_observed_is_not_whole(tmp_path: Path)
     assert isinstance(verdict(path, (found.st_size - 1, found.st_mtime_ns)), NotWhole)
 
 
+def rewrite(path: Path) -> None:
+    """The same size, another time."""
+    os.utime(path, ns=(1, 1))
+
+
+def replace(path: Path) -> None:
+    """Another file of the same size and time under the same name."""
+    found = path.stat()
+    other = path.with_suffix(".new")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
+    other.rename(path)
+
+
+@pytest.mark.parametrize("change", [rewrite, replace, Path.unlink])
+def test_a_file_that_changes_during_the_look_is_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "a.mov"
+    path.write_bytes(FTYP + MDAT + MOOV)
+
+    def judge_slowly(reader: Reader) -> Verdict:
+        change(path)
+        return Whole()
+
+    movie = containers.CONTAINERS[0]._replace(judge=judge_slowly)
+    monkeypatch.setattr(containers, "CONTAINERS", (movie,))
+    assert isinstance(verdict(path), NotWhole)
+
+
 def test_what_is_no_readable_file_is_not_whole_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "whole.mov").write_bytes(FTYP + MDAT + MOOV)
     (tmp_path / "link.mov").symlink_to(tmp_path / "whole.mov")
@@ -326,4 +466,5 @@ def test_what_is_no_readable_file_is_not_whole_and_says_why(tmp_path: Path) -> N
         assert isinstance(found, NotWhole)
         reasons[name] = found.reason
     assert "No such file" in reasons["absent.mov"]
+    assert "cannot be opened" in reasons["link.mov"]
     assert "not a regular file" in reasons["pipe.mov"]

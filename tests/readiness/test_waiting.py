@@ -115,12 +115,14 @@ def test_a_file_is_told_as_overdue_once() -> None:
 
 
 def test_growth_after_a_verdict_starts_the_wait_anew() -> None:
-    content = Content(NotWhole(reason="ends in the middle"))
+    content = Content(NotWhole(reason="has no stated end", open_ended=True))
     room = WaitingRoom(QUIET, judge=content)
     watch(room, 0, 20)
     content.found = Whole()
     grown = sighting(size=9, mtime=2)
-    assert isinstance(watch(room, 22, 22 + QUIET - 2, seen=grown), Waiting)
+    found = watch(room, 22, 22 + QUIET - 2, seen=grown)
+    assert isinstance(found, Waiting)
+    assert not found.open_ended
     assert isinstance(watch(room, 100, 140, seen=grown), Ready)
 
 
