@@ -34,7 +34,7 @@ async def await_arrival(
         frameio, outlet, media, exposure, remote, patience=patience, progress=progress
     )
     arrived = await frameio.file(remote.account_id, remote.id)
-    served = outlet.served(exposure)
+    served = await outlet.settled(exposure)
     await progress(served)
     await _prove(media, served, arrived)
     return arrived
