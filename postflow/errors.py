@@ -1,9 +1,9 @@
 """Errors, classed by what happens next.
 
-    PostFlowError
-    ├── Skip     this file does not travel; the rest do
-    ├── Retry    the same attempt may succeed later
-    └── Fatal    a person has to change something first
+PostFlowError
+├── Skip     this file does not travel; the rest do
+├── Retry    the same attempt may succeed later
+└── Fatal    a person has to change something first
 """
 
 from __future__ import annotations
