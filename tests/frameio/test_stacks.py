@@ -126,3 +126,14 @@ async def test_a_number_of_files_that_makes_no_stack_is_refused_before_asking(
 async def test_one_file_twice_makes_no_stack(client: FrameioClient, folder: Folder) -> None:
     with pytest.raises(Fatal):
         await client.create_version_stack(folder, ("a", "a"))
+
+
+async def test_loose_files_and_stacks_come_in_one_call(
+    world: Sandbox, client: FrameioClient, folder: Folder, versions: list[RemoteFile]
+) -> None:
+    stack = await client.create_version_stack(folder, ids_of(versions[:2]))
+    before = len(world.requests())
+    contents = await client.contents(folder)
+    assert [file.id for file in contents.files] == [versions[2].id]
+    assert [found.id for found in contents.stacks] == [stack.id]
+    assert len(world.requests()) == before + 1
