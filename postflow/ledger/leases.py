@@ -49,13 +49,14 @@ def leave(store: Store, run_id: str) -> None:
         _end(connection, run_id, store.now(), "released")
 
 
-def recover(store: Store) -> Recovered:
+def recover(store: Store, run_id: str | None = None) -> Recovered:
     """End the runs that died, by their lease or by their process being gone from this machine.
 
-    `claim` hands out the clips they left before others, and whoever gets one asks the world.
+    `run_id` is the caller's own, which lives even if it was silent for too long. `claim` hands out
+    first what dead runs left, and whoever gets such a clip asks the world.
     """
     with store.writing() as connection:
-        ended = end_dead_runs(connection, store.now())
+        ended = end_dead_runs(connection, store.now(), but=run_id)
     return Recovered(
         runs=tuple(each.run_id for each in ended),
         clip_ids=tuple(clip_id for each in ended for clip_id in each.clip_ids),
@@ -79,9 +80,11 @@ def enlist(connection: Connection, run_id: str, now: datetime, lease_seconds: fl
     )
 
 
-def end_dead_runs(connection: Connection, now: datetime) -> list[Ended]:
+def end_dead_runs(connection: Connection, now: datetime, *, but: str | None = None) -> list[Ended]:
     """Free what is held by runs whose lease ran out or whose process is gone from this machine."""
     query = select(*columns_of(Lease, leases)).with_for_update(skip_locked=True)
+    if but is not None:
+        query = query.where(leases.c.run_id != but)
     rows = as_entries(Lease, connection.execute(query).mappings().all())
     dead = [lease for lease in rows if lease.expires_at <= now or is_dead_here(lease)]
     return [_end(connection, lease.run_id, now, "run died") for lease in dead]

@@ -78,7 +78,7 @@ def work(where: str, world_path: Path, run_id: str, die_at: int | None = None) -
         ledger.die_at = die_at
         world = World(world_path, ledger)
         ledger.enter(run_id)
-        ledger.recover()
+        ledger.recover(run_id)
         while claims := ledger.claim(run_id, limit=BATCH):
             for claim in claims:
                 travel(ledger, world, claim)

@@ -86,8 +86,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(run=st.sampled_from(RUNS), limit=st.integers(1, 3))
     def a_run_claims(self, run: str, limit: int) -> None:
-        self._end_dead_runs()
         self.expiry[run] = self.time + LEASE
+        self._end_dead_runs()
         free = {number for number, clip in self.clips.items() if self._is_claimable(clip)}
         claims = self.ledger.claim(run, limit=limit, lease_seconds=LEASE)
         assert {claim.clip_id for claim in claims} <= free

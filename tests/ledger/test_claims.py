@@ -126,6 +126,17 @@ def test_a_lease_that_ran_out_unnoticed_is_still_good(
     assert ledger.claim("run-2", limit=1) == []
 
 
+def test_a_run_that_overslept_does_not_rob_itself(ledger: Ledger, root: Root, clock: Clock) -> None:
+    """A laptop wakes up and the run claims more: what it is at stays its own."""
+    first, second = add_many(ledger, root, 2)
+    claim = claim_one(ledger)
+    clock.forward(3600)
+    assert ledger.recover("run-1").runs == ()
+    assert ledger.claim_clip("run-1", first) is None
+    assert [each.clip_id for each in ledger.claim("run-1", limit=5)] == [second]
+    bring_to_arrived(ledger, claim)
+
+
 def test_a_renewed_lease_keeps_the_clips(ledger: Ledger, root: Root, clock: Clock) -> None:
     add(ledger, root, "a.mov")
     claim_one(ledger, lease_seconds=60)

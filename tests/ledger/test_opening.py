@@ -183,6 +183,34 @@ def test_a_database_out_of_reach_can_be_tried_again_and_its_password_is_not_told
     assert "s3cret" not in story
 
 
+def test_a_database_that_was_restarted_is_reached_again(
+    postgres_server: str, postgres_url: str
+) -> None:
+    """Cut off between two calls one notices nothing; in the middle of one it can be tried again."""
+    with Ledger.open(postgres_url) as ledger:
+        root = ledger.root("main", Path("/mnt/show"))
+        _cut_off_all(postgres_server)
+        add(ledger, root, "a.mov")
+        with pytest.raises(Retry) as cut:
+            _write_while_cut_off(ledger, postgres_server)
+        assert cut.value.code == "ledger.unreachable"
+        assert ledger.ready() == 1
+
+
+def _write_while_cut_off(ledger: Ledger, server: str) -> None:
+    with ledger.writing() as connection:
+        _cut_off_all(server)
+        connection.execute(text("UPDATE clips SET state = 'done'"))
+
+
+def _cut_off_all(server: str) -> None:
+    with psycopg.connect(server) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+
+
 @pytest.mark.parametrize("wrong", ["/nowhere", "/postgres"])
 def test_a_database_that_lets_nobody_in_is_named_as_such(postgres_server: str, wrong: str) -> None:
     address = postgres_server.replace("/postgres?", f"{wrong}?")
