@@ -73,7 +73,6 @@ class Agent:
         ngrok_quirks.bypass_proxies()
         with self._refusals():
             self._process = ngrok.get_ngrok_process(self._config)
-        self._words.forget()
 
     def connect(self, local_url: str, domain: str | None) -> SecretStr:
         """Open the endpoint and return its public URL. Raises Retry or Fatal by ngrok's reason."""
@@ -167,6 +166,7 @@ class Agent:
     def _check_session(self, status: str, drop_grace: float) -> None:
         if status == "online":
             self._lost_since = None
+            self._words.forget()
             return
         self._lost_since = self._lost_since or time.monotonic()
         seconds = time.monotonic() - self._lost_since

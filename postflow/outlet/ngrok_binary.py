@@ -76,7 +76,7 @@ def _is_pyngrok(path: Path) -> bool:
     """pyngrok installs a script called ngrok too: it downloads the agent when it is run."""
     with path.open("rb") as file:
         head = file.read(1024)
-    return head.startswith(b"#!") and b"pyngrok" in head
+    return head.startswith(b"#!") and b"from pyngrok" in head
 
 
 def _missing(message: str) -> Fatal:

@@ -35,7 +35,7 @@ class LastWords:
             self._troubles.append(str(line.err))
 
     def forget(self) -> None:
-        """What was said before all went well explains no later failure."""
+        """All is well: what was said until now explains no later failure."""
         self._troubles.clear()
 
     def reason(self, otherwise: PostFlowError) -> PostFlowError:

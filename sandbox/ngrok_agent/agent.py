@@ -108,6 +108,7 @@ class Agent:
             "endpoint_gone": self._endpoint_gone,
             "drop": self._drop,
             "noise": self._noise,
+            "grumble": self._grumble,
             "recover": self._recover,
         }
         if (happen := now.get(str(fault["what"]))) is not None:
@@ -148,6 +149,10 @@ class Agent:
     async def _noise(self, fault: Fault) -> None:
         for number in range(int(fault.get("lines", 1000))):
             logfmt.info("update available", obj="updater", number=number)
+
+    async def _grumble(self, fault: Fault) -> None:
+        """Log an error that passes."""
+        logfmt.error("failed to reconnect session", err=wording(int(fault.get("code", 334))))
 
     async def _recover(self, _: Fault) -> None:
         self._session.faults.clear()

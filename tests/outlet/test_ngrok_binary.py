@@ -66,6 +66,13 @@ def test_variable_comes_before_the_path(agents: Agents, monkeypatch: pytest.Monk
     assert find() == named
 
 
+def test_script_that_pyngrok_installs_is_not_taken_by_name_either(agents: Agents) -> None:
+    shim = script(agents.folder / "venv" / "ngrok", "#!/python\nfrom pyngrok.ngrok import main\n")
+    with pytest.raises(Fatal) as missing:
+        find(shim)
+    assert missing.value.code == "tunnel.ngrok.missing"
+
+
 def test_script_that_pyngrok_installs_is_not_the_agent(
     agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:

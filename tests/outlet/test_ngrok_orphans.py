@@ -11,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
+from pyngrok import process
 
+from postflow.outlet.ngrok_process import end_child
 from postflow.outlet.reaper import reap
 from tests.support.agents import TOKEN, Agents
 from tests.support.wait import wait_until, wait_until_sync
@@ -29,14 +31,19 @@ provider = NgrokProvider(
     ngrok_path=Path(ngrok), authtoken=SecretStr(token), state_dir=Path(state), open_timeout=0
 )
 
+if end == "exit":
+    loop = asyncio.new_event_loop()
+    opened = provider.open("http://127.0.0.1:9")
+    loop.run_until_complete(opened.__aenter__())
+    print("open", flush=True)
+    sys.exit(0)
+
 async def hold():
     if end == "cancelled":
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     opened = provider.open("http://127.0.0.1:9")
     await opened.__aenter__()
     print("open", flush=True)
-    if end == "exit":
-        sys.exit(0)
     try:
         await asyncio.Event().wait()
     finally:
@@ -50,18 +57,18 @@ asyncio.run(hold())
 def another_postflow(agents: Agents, end: str) -> Iterator[subprocess.Popen[str]]:
     """A process with an open tunnel."""
     command = [sys.executable, "-c", OPEN_A_TUNNEL, agents.ngrok(), TOKEN, agents.state, end]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "open\n"
-            yield process
+            assert other.stdout is not None
+            assert other.stdout.readline() == "open\n"
+            yield other
         finally:
-            process.kill()
+            other.kill()
 
 
 def test_agent_left_by_a_killed_process_is_reaped_at_the_next_start(agents: Agents) -> None:
-    with another_postflow(agents, "killed") as process:
-        process.kill()
+    with another_postflow(agents, "killed") as other:
+        other.kill()
     (orphan,) = [p for p in agents.processes() if "ngrok_agent" in " ".join(p.cmdline())]
     assert orphan.is_running()
     assert reap(agents.state) == 1
@@ -69,8 +76,8 @@ def test_agent_left_by_a_killed_process_is_reaped_at_the_next_start(agents: Agen
 
 
 async def test_opening_a_tunnel_reaps_first(agents: Agents) -> None:
-    with another_postflow(agents, "killed") as process:
-        process.kill()
+    with another_postflow(agents, "killed") as other:
+        other.kill()
     (orphan,) = [p for p in agents.processes() if "ngrok_agent" in " ".join(p.cmdline())]
     async with agents.provider().open(NOWHERE):
         (agent,) = agents.processes()
@@ -78,11 +85,11 @@ async def test_opening_a_tunnel_reaps_first(agents: Agents) -> None:
 
 
 def test_agent_of_a_process_that_lives_is_spared(agents: Agents) -> None:
-    with another_postflow(agents, "killed") as process:
+    with another_postflow(agents, "killed") as other:
         assert reap(agents.state) == 0
-        assert len([p for p in agents.processes() if p.ppid() == process.pid]) == 1
-        process.kill()
-        process.wait()
+        assert len([p for p in agents.processes() if p.ppid() == other.pid]) == 1
+        other.kill()
+        other.wait()
         assert reap(agents.state) == 1
 
 
@@ -94,8 +101,8 @@ async def test_agent_of_our_own_process_is_spared(agents: Agents) -> None:
 
 def test_strangers_are_spared(agents: Agents) -> None:
     """The folder of a dead owner is removed; a process that only looks alike lives on."""
-    with another_postflow(agents, "killed") as process:
-        process.kill()
+    with another_postflow(agents, "killed") as other:
+        other.kill()
     (folder,) = [p for p in (agents.state / "ngrok").iterdir() if p.is_dir()]
     sleeper = ["sleep", "60"]
     lookalike = [sys.executable, "-c", "input()", f"{folder}/ngrok.yml.bak"]
@@ -114,10 +121,10 @@ def test_strangers_are_spared(agents: Agents) -> None:
 @pytest.mark.parametrize("end", ["cancelled", "exit"])
 def test_agent_goes_with_its_process(agents: Agents, end: str) -> None:
     """SIGTERM that cancels, as Prefect has it; and an exit that never left the block."""
-    with another_postflow(agents, end) as process:
+    with another_postflow(agents, end) as other:
         if end == "cancelled":
-            process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+            other.send_signal(signal.SIGTERM)
+        other.wait(timeout=30)
     assert agents.leftovers() == []
 
 
@@ -129,6 +136,42 @@ async def test_cancelling_while_the_agent_hangs_leaves_nothing(agents: Agents) -
     with pytest.raises(asyncio.CancelledError):
         await opening
     assert agents.leftovers() == []
+
+
+async def test_cancelling_before_there_is_a_process_leaves_nothing(agents: Agents) -> None:
+    """pyngrok's lock keeps the start waiting, as another agent's start does."""
+    locked = process._current_processes_lock  # noqa: SLF001 - the lock in question
+    locked.acquire()
+    try:
+        opening = asyncio.ensure_future(agents.provider().open(NOWHERE).__aenter__())
+        await wait_until(lambda: list((agents.state / "ngrok").glob("*/ngrok.yml")))
+        opening.cancel()
+        await asyncio.sleep(0.1)
+        assert not opening.done()
+    finally:
+        locked.release()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert agents.leftovers() == []
+
+
+async def test_agent_behind_a_wrapper_that_stays_goes_too(agents: Agents) -> None:
+    ngrok = agents.ngrok()
+    ngrok.write_text(ngrok.read_text().replace("exec ", "") + "exit 0\n")
+    async with agents.provider(ngrok=ngrok).open(NOWHERE):
+        assert len(agents.processes()) == 2
+    await wait_until(lambda: not agents.processes(), description="both to end")
+
+
+async def test_endpoint_is_closed_before_the_agent_is_ended(agents: Agents) -> None:
+    """An agent that had to be killed would hold the address until ngrok's heartbeat stops."""
+    ngrok, log = agents.ngrok(), agents.folder / "agent.log"
+    ngrok.write_text(ngrok.read_text().replace('"$@"', f'"$@" | tee -a {log}').replace("exec ", ""))
+    async with agents.provider(ngrok=ngrok).open(NOWHERE):
+        pass
+    await wait_until(lambda: not agents.processes(), description="all to end")
+    calls = [line for line in log.read_text().splitlines() if "/api/endpoints/postflow" in line]
+    assert calls[-1].endswith("status=204")
 
 
 async def test_cancelling_twice_while_the_answer_is_out_leaves_nothing(agents: Agents) -> None:
@@ -146,8 +189,8 @@ async def test_cancelling_twice_while_the_answer_is_out_leaves_nothing(agents: A
 def _listening(agents: Agents) -> int:
     return sum(
         connection.status == psutil.CONN_LISTEN
-        for process in agents.processes()
-        for connection in process.net_connections("tcp")
+        for agent in agents.processes()
+        for connection in agent.net_connections("tcp")
     )
 
 
@@ -175,8 +218,6 @@ async def test_many_tunnels_leave_no_file_open(agents: Agents) -> None:
 
 
 def test_agent_that_ignores_the_term_signal_is_killed(agents: Agents) -> None:
-    from postflow.outlet.ngrok_process import end_child
-
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); input()"
     with subprocess.Popen(
         [sys.executable, "-uc", deaf],

@@ -7,17 +7,19 @@ import logging
 import stat
 import traceback
 
+import psutil
 import pytest
+from pydantic import SecretStr
+from pyngrok import installer
 
 from postflow.errors import PostFlowError
+from postflow.outlet.ngrok_words import LastWords
 from tests.support.agents import TOKEN, Agents
 
 NOWHERE = "http://127.0.0.1:9"
 
 
 def command_lines() -> str:
-    import psutil
-
     return "\n".join(" ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"]))
 
 
@@ -99,6 +101,18 @@ async def test_refused_token_is_not_repeated(
             raise AssertionError("A tunnel was opened.")
     told = "".join(traceback.format_exception(refused.value))
     assert token not in told + caplog.text + "".join(capfd.readouterr())
+
+
+async def test_pyngrok_does_not_keep_the_token(agents: Agents) -> None:
+    async with agents.provider().open(NOWHERE) as tunnel:
+        await tunnel.check()
+    assert TOKEN not in str(installer._config_cache)  # noqa: SLF001 - that is where it was
+
+
+def test_the_agents_words_are_told_without_token_and_addresses() -> None:
+    words = LastWords(SecretStr(TOKEN), lambda: "")
+    error = words.refusal(OSError(f"token {TOKEN} at https://studio.ngrok.app/secret failed"))
+    assert error.message == "The ngrok agent ended at its start: token … at … failed."
 
 
 def test_settings_that_do_not_fit_keep_the_token_to_themselves(agents: Agents) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import aiohttp
 import pytest
 
@@ -22,7 +24,7 @@ async def trouble(tunnel: NgrokTunnel) -> Retry | Fatal | None:
 
 
 async def test_crash_in_the_middle_of_a_transfer_is_noticed(
-    agents: Agents, files_url: str, tmp_path
+    agents: Agents, files_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "files" / "clip.mov").write_bytes(bytes(8 * 1024 * 1024))
     slow = {"what": "rate", "bytes_per_second": 100_000}
@@ -81,6 +83,16 @@ async def test_agent_that_ngrok_throws_out_gives_the_reason(agents: Agents) -> N
         with pytest.raises(Fatal) as reason:
             await tunnel.check()
         assert reason.value.code == "tunnel.ngrok.102"
+
+
+async def test_trouble_that_has_passed_is_no_reason(agents: Agents) -> None:
+    async with agents.provider().open(NOWHERE) as tunnel:
+        await agents.strike("grumble", code=334)
+        await tunnel.check()
+        await agents.crash()
+        with pytest.raises(Retry) as dead:
+            await tunnel.check()
+        assert dead.value.code == "tunnel.ngrok.dead"
 
 
 async def test_talkative_agent_is_read(agents: Agents) -> None:
