@@ -8,8 +8,9 @@ import typer
 
 from postflow.errors import PostFlowError
 
-from .exit_codes import Exit, exit_code
+from .exit_codes import exit_code
 from .output import tell_error
+from .running import stoppable
 
 app = typer.Typer(
     name="postflow",
@@ -23,9 +24,8 @@ app = typer.Typer(
 def main() -> None:
     """Run the command; a foreseeable failure becomes one message and an exit code."""
     try:
-        app()
+        with stoppable():
+            app()
     except PostFlowError as error:
         tell_error(error)
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
-        sys.exit(Exit.INTERRUPTED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +12,7 @@ from .engine import prepare_prefect
 from .exit_codes import Exit
 from .options import JsonOption, StudioOption
 from .output import out, print_json
+from .running import run
 
 if TYPE_CHECKING:
     from blocks.check import Finding
@@ -29,7 +29,7 @@ MARKS = {
 def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
     """Verify every part of the set-up, each with its remedy. Exit code 5 when one fails."""
     prepare_prefect()
-    findings = asyncio.run(_check(studio, quiet=json))
+    findings = run(_check(studio, quiet=json))
     if json:
         print_json([finding.model_dump() for finding in findings])
     failed = any(finding.verdict == "failed" for finding in findings)

@@ -16,6 +16,7 @@ class Exit(IntEnum):
     RETRY = 4
     FATAL = 5
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 def exit_code(error: PostFlowError | None) -> Exit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import webbrowser
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from .app import app
 from .engine import prepare_prefect
 from .options import StudioOption
 from .output import err, out
+from .running import run
 
 if TYPE_CHECKING:
     from blocks.adobe_tokens import AdobeTokens
@@ -34,7 +35,7 @@ def login(
 ) -> None:
     """Sign in with Adobe. The tokens are kept in Prefect and renew themselves."""
     prepare_prefect()
-    tokens = asyncio.run(_login(studio, paste=paste))
+    tokens = _by_hand(studio) if paste else run(_in_browser(studio))
     out.print("[green]✓[/green] Signed in. Adobe granted: " + (", ".join(tokens.scopes) or "?"))
     if tokens.refresh_token is None:
         err.print(
@@ -43,7 +44,29 @@ def login(
         )
 
 
-async def _login(studio: str, *, paste: bool) -> Tokens:
+async def _in_browser(studio: str) -> Tokens:
+    block, ims, attempt = await _begin(studio)
+    tokens = await wait_for_browser(attempt, ims, show=_show)
+    await block.get_token_source().adopt(tokens)
+    return tokens
+
+
+def _by_hand(studio: str) -> Tokens:
+    """The prompt stands outside of any loop: a thread that reads cannot be cancelled."""
+    block, ims, attempt = run(_begin(studio))
+    err.print("Open this address, sign in, and paste the address that the browser ends at:")
+    err.print(attempt.url, markup=False)
+    pasted = typer.prompt("Address", err=True, hide_input=True)
+
+    async def finish() -> Tokens:
+        tokens = await attempt.finish(ims, attempt.code_from(pasted))
+        await block.get_token_source().adopt(tokens)
+        return tokens
+
+    return run(finish())
+
+
+async def _begin(studio: str) -> tuple[AdobeTokens, AdobeIms, LoginAttempt]:
     from blocks.studio import load_studio
 
     block = (await load_studio(studio)).adobe
@@ -55,27 +78,12 @@ async def _login(studio: str, *, paste: bool) -> Tokens:
             code="adobe.no_login_needed",
         )
     ims = AdobeIms(block.ims_url)
-    attempt = begin_login(ims, credential, block.redirect_uri)
-    tokens = (
-        await _by_hand(attempt, ims) if paste else await wait_for_browser(attempt, ims, show=_show)
-    )
-    await _keep(block, tokens)
-    return tokens
+    return block, ims, begin_login(ims, credential, block.redirect_uri)
 
 
 def _show(url: str) -> None:
     err.print("Opening the browser. Should nothing open, go to this address yourself:")
     err.print(url, markup=False)
     err.print("The browser will warn of our own certificate for localhost: let it pass.")
-    webbrowser.open(url)
-
-
-async def _by_hand(attempt: LoginAttempt, ims: AdobeIms) -> Tokens:
-    err.print("Open this address, sign in, and paste the address that the browser ends at:")
-    err.print(attempt.url, markup=False)
-    pasted = await asyncio.to_thread(typer.prompt, "Address", err=True, hide_input=True)
-    return await attempt.finish(ims, attempt.code_from(pasted))
-
-
-async def _keep(block: AdobeTokens, tokens: Tokens) -> None:
-    await block.get_token_source().adopt(tokens)
+    # A text browser returns only when it is left, and has to be answered before.
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,20 @@ def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:
     about = f"[bold]{escape(subject)}[/bold]: " if subject else ""
     err.print(f"[red]✗[/red] {about}{escape(error.message)}")
     err.print(f"  → {escape(error.hint)}")
+
+
+class Warnings(logging.Handler):
+    """What PostFlow warns of while it works, each once, among the bars on stderr."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._told: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        warning = record.getMessage()
+        if warning not in self._told:
+            self._told.add(warning)
+            err.print(f"[yellow]![/yellow] {escape(warning)}")
 
 
 def print_json(value: Any) -> None:

@@ -20,6 +20,7 @@ from .app import app
 from .engine import prepare_prefect
 from .options import JsonOption, StudioOption
 from .output import err, out, print_json
+from .running import run
 
 
 class Prospect(Moment):
@@ -43,7 +44,7 @@ def scan(
     if not dry_run:
         from flows.ingest import ingest
 
-        asyncio.run(ingest(studio))
+        run(ingest(studio))
         return
     from blocks.studio import load_studio
 

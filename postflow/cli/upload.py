@@ -21,6 +21,7 @@ from .options import Files, JsonOption, SceneOption, ShotOption, StudioOption, V
 from .output import out, print_json, tell_error
 from .plan import plan_uploads
 from .progress import ClipBars
+from .running import run
 
 AT_ONCE = 4
 
@@ -57,11 +58,11 @@ def upload(
     prepare_prefect(verbose=verbose)
     files = list(dict.fromkeys(path.absolute() for path in files))
     if dry_run:
-        outcomes: dict[Path, Any] = asyncio.run(
+        outcomes: dict[Path, Any] = run(
             plan_uploads(files, studio=studio, project=project, scene=scene, shot=shot, json=json)
         )
     else:
-        outcomes = asyncio.run(
+        outcomes = run(
             deliver_all(
                 files,
                 studio=studio,
