@@ -1,32 +1,75 @@
-"""A studio in the sandbox, and clips to deliver."""
+"""A studio in the sandbox, clips to deliver, short pauses, and nothing left behind."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
+from functools import partial, partialmethod
 from pathlib import Path
 
+import psutil
 import pytest
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
-from postflow.cli.sandbox_studio import sandbox_studio
-from postflow.patience import Patience
+from postflow.discord import DiscordClient
+from postflow.frameio import FrameioClient
+from postflow.frameio.patience import Patience as FrameioPatience
+from postflow.frameio.shared import shared_for
+from postflow.outlet.ngrok import NgrokProvider
 from sandbox import Sandbox
 from sandbox.clips import clip_path
-
-QUICK = {"poll": 0.1, "stall": 20.0, "total": 90.0}
+from tests.journeys.studios import save
 
 MakeClip = Callable[..., Path]
 
+SHORT_PAUSES = FrameioPatience(backoff=0.05, longest_backoff=0.2, looks=(0.05, 0.2))
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many attempts as in earnest, less time between them, and nothing known from before."""
+    import blocks.ngrok_tunnel
+
+    for client, patience in ((FrameioClient, SHORT_PAUSES), (DiscordClient, 2.0)):
+        monkeypatch.setattr(client, "__init__", partialmethod(client.__init__, patience=patience))
+    ngrok = partial(NgrokProvider, startup_timeout=10, longest_pause=0.1, drop_grace=10)
+    monkeypatch.setattr(blocks.ngrok_tunnel, "NgrokProvider", ngrok)
+    shared_for.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def shared_world() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
 
 @pytest.fixture
-async def studio(prefect_api: str, world: Sandbox) -> AsyncIterator[str]:
-    """The name of a studio whose world is the sandbox."""
-    from blocks.setup import StudioFile, save_studio
+def world(shared_world: Sandbox) -> Sandbox:
+    """A world in which nothing has happened. Override it for other switches."""
+    shared_world.reset()
+    return shared_world
 
-    file = StudioFile.model_validate(sandbox_studio(world.describe()))
-    section = file.studio.model_copy(update={"patience": Patience(**QUICK)})
-    await save_studio(file.model_copy(update={"studio": section}))
-    yield file.studio.name
+
+@pytest.fixture
+def nothing_cached(prefect_api: str, tmp_path: Path) -> Iterator[None]:
+    """No stage remembers what an earlier test did."""
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path / "results"}):
+        yield
+
+
+@pytest.fixture(scope="session")
+def saved() -> dict[str, str]:
+    """Which world each studio on the test's server leads to: saving takes a second."""
+    return {}
+
+
+@pytest.fixture
+async def studio(nothing_cached: None, world: Sandbox, saved: dict[str, str]) -> str:
+    """The name of a studio whose world is the sandbox."""
+    if saved.get("main") != world.url:
+        await save(world, name="main")
+        saved["main"] = world.url
+    return "main"
 
 
 @pytest.fixture
@@ -43,3 +86,28 @@ def make_clip(tmp_path: Path) -> MakeClip:
         return path
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(private_state: Path, world: Sandbox) -> Iterator[None]:
+    """After each test no agent runs, and nothing listens that did not before."""
+    before = _listening()
+    yield
+    assert _agents(private_state) == []
+    assert _listening() <= before
+    assert list((private_state / "ngrok").glob("*/*")) == []
+
+
+def _listening() -> set[int]:
+    connections = psutil.Process().net_connections("tcp")
+    return {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
+
+
+def _agents(state: Path) -> list[str]:
+    """Command lines of what was started for this test's state folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if str(state / "ngrok") in command and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(command)
+    return found

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import pytest
 
 from postflow.errors import Skip
 from sandbox import Sandbox
-
 from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import READY, the_asset, titles
 
 pytestmark = pytest.mark.prefect
 
@@ -23,10 +20,33 @@ async def test_a_clip_arrives_whole_in_its_folder_and_is_announced(
     clip = make_clip()
     delivery = await deliver(clip, studio=studio)
 
-    (asset,) = world.assets()
+    asset = the_asset(world, clip)
     assert asset["path"].endswith("2_FROM_ANIM/SQ07/UNDLM_00152/SQ07_UNDLM_00152_v003.mov")
-    assert asset["sha256"] == hashlib.sha256(clip.read_bytes()).hexdigest()
-    assert asset["id"] == delivery.file_id
-    assert delivery.view_url.endswith(asset["id"])
+    assert delivery.folder.label == "2_FROM_ANIM/SQ07/UNDLM_00152"
+    assert (delivery.file_id, delivery.project_id) == (asset["id"], world.project_id)
+    assert delivery.view_url == asset["view_url"]
     (message,) = world.messages()
     assert delivery.view_url in str(message)
+    assert titles(world) == [f"SQ07 UNDLM\\_00152 v003 {READY}"]
+
+
+async def test_a_name_that_means_nothing_goes_nowhere(
+    studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from flows.deliver import deliver
+
+    with pytest.raises(Skip) as refused:
+        await deliver(make_clip("holiday.mov"), studio=studio)
+    assert refused.value.hint
+    assert (world.assets(), world.folders(), world.messages()) == ([], [], [])
+
+
+async def test_scene_and_shot_given_by_hand_win(
+    studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip("holiday.mov")
+    delivery = await deliver(clip, studio=studio, scene="SQ09", shot="00010")
+    assert the_asset(world, clip)["id"] == delivery.file_id
+    assert "SQ09" in delivery.folder.path

@@ -1,0 +1,25 @@
+"""Studios whose world is a sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.patience import Patience
+from sandbox import Sandbox
+
+QUICK = {"poll": 0.1, "stall": 20.0, "total": 90.0}
+
+
+async def save(
+    world: Sandbox, *, name: str = "main", patience: dict[str, Any] | None = None, **tunnel: Any
+) -> str:
+    """Save a studio's blocks on the test's Prefect server; returns its name."""
+    from blocks.setup import StudioFile, save_studio
+
+    tables = sandbox_studio(world.describe(), name=name)
+    tables["tunnel"] |= tunnel
+    file = StudioFile.model_validate(tables)
+    section = file.studio.model_copy(update={"patience": Patience(**QUICK | (patience or {}))})
+    await save_studio(file.model_copy(update={"studio": section}))
+    return name
