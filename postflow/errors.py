@@ -8,6 +8,8 @@ PostFlowError
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class PostFlowError(Exception):
     """A foreseeable failure: what happened, what a person can do, and a stable code for scripts."""
@@ -20,6 +22,10 @@ class PostFlowError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+    def __reduce__(self) -> tuple[partial[PostFlowError], tuple[()]]:
+        """Prefect pickles failures; keyword arguments would not survive that by themselves."""
+        return partial(type(self), **vars(self)), ()
 
 
 class Skip(PostFlowError):
