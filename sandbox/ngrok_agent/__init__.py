@@ -10,4 +10,14 @@ agent, not how ngrok's service behaves. Where it differs:
 
 Guesses, since nobody outside ngrok could look: `/api/status` while reconnecting, the HTTP status
 of the quota and interstitial pages, the order of lines on a refusal, the status of a refused POST.
+
+Faults, from the environment (`settings`), from a sandbox (`control`) or by `POST /standin/faults`
+on the local API, each `{"what": …, "requests": N, …}`, N times (1 if not said, -1 always):
+
+- at the start: `agent_hang`, `agent_silent_exit`, `agent_slow` (seconds), `agent_offline`,
+  `agent_web_only`, `agent_refuse` (code; those about addresses refuse the endpoint instead);
+- at once: `agent_crash`, `thrown_out` (code), `new_address`, `endpoint_gone`, `drop` (seconds),
+  `noise` (lines), `grumble` (code), `recover` (disarms all);
+- at the next requests: `quota_page` (code), `interstitial`, `free_plan` (browsers only), `cut`
+  (after_bytes), `rate` (bytes_per_second), `connect_delay` (seconds).
 """
