@@ -21,11 +21,15 @@ log = logging.getLogger(__name__)
 
 
 class Looked(Moment):
-    """What one look came to. `alarm`: why nothing could be concluded, in a person's words."""
+    """What one look came to. `alarm`: why nothing could be concluded, in a person's words.
+
+    `settling` are those of the `waiting` that time alone may make ready.
+    """
 
     folder: Path
     ready: tuple[str, ...] = ()
     waiting: int = 0
+    settling: int = 0
     overdue: tuple[Waiting, ...] = ()
     alarm: str | None = None
 
@@ -88,13 +92,14 @@ class Lookout:
             await self._ledger.observe(root, seen, gone=result.gone)
         answers = await asyncio.to_thread(_ask, room, clips)
         ready = [each.sighting for each in answers if isinstance(each, Ready)]
-        notes = {each.relpath: each.reason for each in answers if isinstance(each, Waiting)}
-        await self._ledger.not_yet(root, notes)
+        waiting = [each for each in answers if isinstance(each, Waiting)]
+        await self._ledger.not_yet(root, {each.relpath: each.reason for each in waiting})
         entered = [each for each in ready if await self._enter(root, scanner, each)]
         return Looked(
             folder=self.folder,
             ready=tuple(each.relpath for each in entered),
-            waiting=len(notes),
+            waiting=len(waiting),
+            settling=sum(not each.refused for each in waiting),
             overdue=tuple(room.overdue(time.monotonic())),
         )
 

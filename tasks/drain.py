@@ -19,10 +19,12 @@ from postflow.lookout import Lookout
 from postflow.models import Delivery, Drained
 
 from .batch import Batch
+from .cancelling import Cancelling
 
 log = logging.getLogger("postflow.ingest")
 
 PULSE = 1.0
+SHORTEST_PULSE = 0.1
 
 Deliver = Callable[..., Awaitable[Delivery]]
 
@@ -40,6 +42,8 @@ class Drain:
         ]
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(live)
+        self._cancelling = Cancelling(live, self._batch)
+        self._settling = 0
         self._busy_at = time.monotonic()
 
     async def run(self) -> Drained:
@@ -50,6 +54,7 @@ class Drain:
                     await self._look()
                     await self._start_some(outlet)
                     await self._batch.tell()
+                    await self._cancelling.look(self._on_their_way)
                     await self._pause()
             finally:
                 await self._stop()
@@ -58,13 +63,14 @@ class Drain:
         return self._batch.drained()
 
     async def _is_over(self) -> bool:
-        if self._on_their_way or await self._live.ledger.ready(self._live.name):
+        if self._on_their_way or self._settling or await self._live.ledger.ready(self._live.name):
             self._busy_at = time.monotonic()
         return time.monotonic() - self._busy_at > self._linger
 
     async def _look(self) -> None:
-        for lookout in self._lookouts:
-            looked = await lookout.look()
+        looks = [await lookout.look() for lookout in self._lookouts]
+        self._settling = sum(looked.settling for looked in looks)
+        for looked in looks:
             if looked.alarm:
                 log.warning("%s", looked.alarm)
 
@@ -87,7 +93,8 @@ class Drain:
             return
         await self._hold_outlet_open(outlet)
         self._live.claims[claim.path] = claim
-        task = asyncio.create_task(self._travel(claim), name=claim.name)
+        travel = self._cancelling.guard(claim, self._travel(claim))
+        task = asyncio.create_task(travel, name=claim.name)
         self._on_their_way[task] = claim
 
     async def _hold_outlet_open(self, outlet: AsyncExitStack) -> None:
@@ -118,11 +125,13 @@ class Drain:
 
     async def _pause(self) -> None:
         """Until a clip arrives or a moment has passed. A fault of our own ends the whole run."""
+        due = [look - time.monotonic() for each in self._lookouts if (look := each.next_look)]
+        pause = max(SHORTEST_PULSE, min([PULSE, *due]))
         if not self._on_their_way:
-            await asyncio.sleep(PULSE)
+            await asyncio.sleep(pause)
             return
         done, _ = await asyncio.wait(
-            self._on_their_way, timeout=PULSE, return_when=asyncio.FIRST_COMPLETED
+            self._on_their_way, timeout=pause, return_when=asyncio.FIRST_COMPLETED
         )
         for task in done:
             del self._on_their_way[task]

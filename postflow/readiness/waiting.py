@@ -26,12 +26,16 @@ class Ready(Moment):
 
 
 class Waiting(Moment):
-    """Not ready. `reason` completes the sentence "The file …"; `waited` as above."""
+    """Not ready. `reason` completes the sentence "The file …"; `waited` as above.
+
+    `refused`: it stands still and is not whole, so that time alone does not make it ready.
+    """
 
     relpath: str
     reason: str
     waited: float
     open_ended: bool = False
+    refused: bool = False
 
 
 @dataclass(slots=True)
@@ -134,10 +138,11 @@ class WaitingRoom:
         return found.open_ended and self._accept_open_ended
 
     def _waiting(self, relpath: str, guest: _Guest, now: float) -> Waiting:
-        open_ended = isinstance(guest.verdict, NotWhole) and guest.verdict.open_ended
+        refused = isinstance(guest.verdict, NotWhole) and not self._tolerates(guest.verdict)
         return Waiting(
             relpath=relpath,
             reason=guest.reason,
             waited=now - guest.arrived,
-            open_ended=open_ended,
+            open_ended=isinstance(guest.verdict, NotWhole) and guest.verdict.open_ended,
+            refused=refused,
         )
