@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 
 from blocks.opening import open_studio
 from postflow.models import Drained
-from tasks.drain import Drain
+from tasks.drain import Drain, clean_up
 from tasks.run_logs import show_in_ui
 from tasks.tally import leave_tally
 
@@ -32,9 +32,7 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
 
     show_in_ui()
     async with open_studio(studio) as live:
-        recovered = await live.ledger.recover()
-        if recovered.clip_ids:
-            log.info("%d clips of runs that died are taken up again.", len(recovered.clip_ids))
+        await clean_up(live)
         drained = await Drain(live, deliver, linger=linger).run()
     await leave_tally(studio, drained)
     log.info("%d clips delivered, %d failed.", len(drained.delivered), len(drained.failed))

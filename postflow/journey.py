@@ -117,6 +117,12 @@ class Journey:
             await self._ledger.fail(self._claim, why, announce=announce)
         self._claim = None
 
+    async def skip(self, why: Skip, announce: Draft | None) -> None:
+        """The clip does not travel; its announcement is in the outbox with the same stroke."""
+        if self._claim:
+            await self._ledger.skip(self._claim, why, announce=announce)
+            self._claim = None
+
     async def refuse_other(self, media: MediaFile) -> None:
         """The file on disk is another revision by now: Retry `file.changed`."""
         if self._claim and self._claim.revision != media.revision:

@@ -8,6 +8,7 @@ from blocks.opening import OpenStudio
 from postflow.discord import batch_card
 from postflow.discord.card import skipped_card
 from postflow.errors import PostFlowError, Retry, Skip
+from postflow.ledger import Draft
 from postflow.models import Delivery, Drained
 from postflow.post_office import draft
 
@@ -24,7 +25,6 @@ class Batch:
         self._not_delivered: dict[str, PostFlowError] = {}
         self._skipped: dict[str, Skip] = {}
         self._told_at = float("-inf")
-        self._told_skipped = 0
 
     def expect(self, waiting: int) -> None:
         """So many clips wait or travel; many of them are told of in one message."""
@@ -39,8 +39,14 @@ class Batch:
     def not_delivered(self, name: str, why: PostFlowError) -> None:
         self._not_delivered[name] = why
 
-    def skipped(self, name: str, why: Skip) -> None:
+    def skipped(self, name: str, why: Skip) -> Draft | None:
+        """The message that tells of all names so far that nobody understood, and what is right."""
+        live = self._live
         self._skipped[name] = why
+        if live.discord is None:
+            return None
+        key = f"{live.channel}/skipped-{live.run_id}"
+        return draft(key, live.channel, skipped_card(self._skipped))
 
     async def tell(self, *, finished: bool = False) -> None:
         """Bring the messages up to date, now and then or at the end."""
@@ -49,8 +55,6 @@ class Batch:
         self._told_at = time.monotonic()
         if self._live.quiet:
             await self._tell_batch(waiting=0 if finished else self._expected)
-        if len(self._skipped) > self._told_skipped:
-            await self._tell_skipped()
         await self._live.send_messages()
 
     def drained(self) -> Drained:
@@ -71,10 +75,3 @@ class Batch:
             self._delivered, self._not_delivered, project=live.project, waiting=waiting
         )
         await live.ledger.enqueue(draft(f"{live.channel}/batch-{live.run_id}", live.channel, card))
-
-    async def _tell_skipped(self) -> None:
-        """Names that nobody understood: told once each, together, with what would be right."""
-        live = self._live
-        self._told_skipped = len(self._skipped)
-        key = f"{live.channel}/skipped-{live.run_id}"
-        await live.ledger.enqueue(draft(key, live.channel, skipped_card(self._skipped)))

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 from prefect.exceptions import PrefectException
@@ -17,6 +18,8 @@ from postflow.journey import Journey
 from postflow.ledger import Claimed
 from postflow.lookout import Lookout
 from postflow.models import Delivery, Drained
+from postflow.outlet.reaper import reap
+from postflow.places import state_dir
 
 from .batch import Batch
 from .cancelling import Cancelling
@@ -27,6 +30,14 @@ PULSE = 1.0
 SHORTEST_PULSE = 0.1
 
 Deliver = Callable[..., Awaitable[Delivery]]
+
+
+async def clean_up(live: OpenStudio) -> None:
+    """Take up the clips of runs that died, and end the ngrok agents that those left behind."""
+    recovered = await live.ledger.recover()
+    if recovered.clip_ids:
+        log.info("%d clips of runs that died are taken up again.", len(recovered.clip_ids))
+    await asyncio.to_thread(reap, state_dir())
 
 
 class Drain:
@@ -43,6 +54,7 @@ class Drain:
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(live)
         self._cancelling = Cancelling(live, self._batch)
+        self._alarms: dict[Path, str] = {}
         self._settling = 0
         self._busy_at = time.monotonic()
 
@@ -70,9 +82,11 @@ class Drain:
     async def _look(self) -> None:
         looks = [await lookout.look() for lookout in self._lookouts]
         self._settling = sum(looked.settling for looked in looks)
-        for looked in looks:
-            if looked.alarm:
-                log.warning("%s", looked.alarm)
+        alarms = {looked.folder: looked.alarm for looked in looks if looked.alarm}
+        for folder, alarm in alarms.items():
+            if folder not in self._alarms:
+                log.warning("%s", alarm)
+        self._alarms = alarms
 
     async def _start_some(self, outlet: AsyncExitStack) -> None:
         room = self._live.watching.at_once - len(self._on_their_way)
@@ -88,8 +102,8 @@ class Drain:
         try:
             self._live.naming.identify(claim.name)
         except Skip as why:
-            await Journey(self._live.ledger, claim, by_hand=False).end(why)
-            self._batch.skipped(claim.name, why)
+            announce = self._batch.skipped(claim.name, why)
+            await Journey(self._live.ledger, claim, by_hand=False).skip(why, announce)
             return
         await self._hold_outlet_open(outlet)
         self._live.claims[claim.path] = claim
