@@ -1,0 +1,107 @@
+"""A studio in a sandbox of its own, with a watch folder, and lives that deliver from it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.ledger import Ledger
+from postflow.scan.root import mark_root
+from sandbox import Sandbox
+from sandbox.clips import clip_path
+from tests.crash.killing import Death
+from tests.crash.life import Order
+from tests.crash.lives import Life, Nursery
+
+Tunnel = Literal["loopback", "ngrok"]
+
+QUICK_WATCH = {"quiet": 0.2, "linger": 0.2, "interval": 0.2}
+QUICK = {"poll": 0.05, "stall": 20.0, "total": 60.0}
+FREE_ATOM = b"\0\0\0\x08free"
+
+_numbers = count(1)
+
+
+class Ground:
+    """One crash's world. `ledger` is a path or URL."""
+
+    def __init__(self, world: Sandbox, nursery: Nursery, folder: Path, studio: str) -> None:
+        self.world = world
+        self.studio = studio
+        self.folder = folder
+        self.watched = folder / "watched"
+        self.state = folder / "state"
+        self.ledger: str = str(self.state / "ledger.db")
+        self._nursery = nursery
+        self._lives = 0
+
+    def drop(self, name: str, *, atoms: int = 0) -> Path:
+        """A finished clip, 8 bytes longer for each atom, moved into place."""
+        path = self.watched / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.folder / "new"
+        shutil.copyfile(clip_path(), new)
+        with new.open("ab") as file:
+            file.write(FREE_ATOM * atoms)
+        return new.rename(path)
+
+    def start(self, death: Death | None = None, *, linger: float | None = None) -> Life:
+        self._lives += 1
+        return self._nursery.start(
+            Order(
+                studio=self.studio,
+                state=self.state,
+                log=self.folder / f"life-{self._lives}.log",
+                witness=self.folder / f"life-{self._lives}.commits",
+                death=death or Death(),
+                linger=linger,
+            )
+        )
+
+    def live(self, death: Death | None = None, *, timeout: float = 60.0) -> bool:
+        """True if the run came to its end."""
+        return self.start(death).ends(timeout=timeout)
+
+    def log(self, life: int) -> str:
+        return (self.folder / f"life-{life}.log").read_text()
+
+    def transitions(self, life: int) -> list[str]:
+        """What a life committed, in order."""
+        return (self.folder / f"life-{life}.commits").read_text().splitlines()
+
+    def open_ledger(self) -> Ledger:
+        return Ledger.open(self.ledger)
+
+
+@asynccontextmanager
+async def prepare(
+    nursery: Nursery,
+    folder: Path,
+    *,
+    tunnel: Tunnel = "loopback",
+    ledger: str | None = None,
+    watching: dict[str, Any] | None = None,
+    **switches: Any,
+) -> AsyncIterator[Ground]:
+    """A fresh world, and a studio of its own on the Prefect server."""
+    from blocks.setup import StudioFile, save_studio
+
+    with Sandbox(**switches) as world:
+        ground = Ground(world, nursery, folder, f"crash-{next(_numbers)}")
+        ground.state.mkdir(parents=True)
+        ground.watched.mkdir()
+        mark_root(ground.watched)
+        tables = sandbox_studio(world.describe(), name=ground.studio)
+        watch = QUICK_WATCH | {"folders": [ground.watched]} | (watching or {})
+        tables["studio"] |= {"watching": watch, "patience": QUICK}
+        if ledger:
+            ground.ledger = tables["studio"]["ledger"] = ledger
+        if tunnel == "loopback":
+            tables["tunnel"] = {"provider": "loopback"}
+        await save_studio(StudioFile.model_validate(tables))
+        yield ground

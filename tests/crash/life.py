@@ -1,0 +1,35 @@
+"""One life of an `ingest` run, in a process of its own that may die at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import traceback
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from flows.ingest import ingest
+from tests.crash.killing import Death, Reaper
+
+
+class Order(BaseModel):
+    """Which studio's clips to ingest, with which state folder, and when to die."""
+
+    studio: str
+    state: Path
+    log: Path
+    witness: Path
+    death: Death = Death()
+    linger: float | None = None
+
+
+def live(order: Order) -> None:
+    """To the end of the run, or to its death."""
+    os.environ["POSTFLOW_STATE_DIR"] = str(order.state)
+    Reaper(order.death, order.witness)
+    try:
+        asyncio.run(ingest(order.studio, linger=order.linger))
+    except BaseException:
+        traceback.print_exc()
+        raise

@@ -1,0 +1,61 @@
+"""kill -9 of a running `ingest` before and after everything it makes durable; then another run.
+
+Nothing is lost, nothing is there twice, nothing is called delivered that is not. The matrix with
+one world for each death is in test_soak.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import psutil
+import pytest
+
+from tests.crash.conftest import MakeGround
+from tests.crash.ground import Ground
+from tests.crash.killing import Death, Moment
+from tests.crash.three_clips import TRANSITIONS, ThreeClips
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+
+
+async def test_all_transitions_are_known(ground: Ground) -> None:
+    """So that a new one cannot be left out of the tests below."""
+    clips = ThreeClips(ground)
+    assert clips.finish() == 0
+    assert set(ground.transitions(1)) == set(TRANSITIONS)
+
+
+@pytest.mark.parametrize("moment", get_args(Moment))
+async def test_each_run_dies_one_transition_later_than_the_last(
+    ground: Ground, moment: Moment
+) -> None:
+    clips = ThreeClips(ground)
+    for transition in TRANSITIONS:
+        clips.die(Death(at=transition, moment=moment))
+    clips.finish()
+
+
+@pytest.mark.parametrize(
+    "death",
+    [Death(at="clip requested"), Death(at="run off duty")],
+    ids=["in mid-transfer", "with nothing left to do"],
+)
+async def test_no_agent_outlives_the_run_after(make_ground: MakeGround, death: Death) -> None:
+    async with make_ground(tunnel="ngrok") as ground:
+        clips = ThreeClips(ground)
+        clips.die(death)
+        clips.finish()
+        assert not list(_agents(ground.state))
+        assert not list((ground.state / "ngrok").iterdir())
+
+
+def _agents(state: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            if str(state) in " ".join(process.cmdline()):
+                yield process
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
