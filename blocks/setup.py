@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
+from prefect.client.orchestration import PrefectClient, get_client
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from postflow.errors import Fatal
@@ -18,14 +19,6 @@ from .discord_webhook import DiscordWebhook
 from .frameio_account import FrameioAccount
 from .ngrok_tunnel import NgrokTunnel
 from .studio import Studio
-
-BLOCKS: tuple[type[Block], ...] = (
-    FrameioAccount,
-    AdobeTokens,
-    NgrokTunnel,
-    DiscordWebhook,
-    Studio,
-)
 
 B = TypeVar("B", bound=Block)
 
@@ -65,39 +58,35 @@ def read_studio_file(path: Path) -> StudioFile:
         raise _unreadable(str(path), _fields(error)) from None
 
 
-async def register_blocks() -> None:
-    """Make the block types known to the Prefect server, so that its UI can edit them."""
-    for block in BLOCKS:
-        await block.aregister_type_and_schema()
-
-
 async def save_studio(file: StudioFile) -> Studio:
-    """Create or replace the blocks of a studio. A saved sign-in of the same credential is kept."""
-    await register_blocks()
-    name = file.studio.name
-    adobe = _block(AdobeTokens, file.adobe, "adobe")
-    await _keep_sign_in(adobe, name)
-    frameio = _block(FrameioAccount, file.frameio, "frameio")
-    tunnel = _block(NgrokTunnel, file.tunnel, "tunnel")
-    discord = _block(DiscordWebhook, file.discord, "discord") if file.discord else None
-    for part in (frameio, adobe, tunnel, discord):
-        if part is not None:
-            await part.asave(name, overwrite=True)
+    """Create or replace the blocks of a studio, their types included, once all of it is right.
+
+    A saved sign-in of the same credential is kept.
+    """
+    name, studio = file.studio.name, _studio(file)
+    studio.get_naming()
+    async with get_client() as client:
+        await _keep_sign_in(studio.adobe, name, client)
+        for part in (studio.frameio, studio.adobe, studio.tunnel, studio.discord):
+            if part is not None:
+                await part.asave(name, overwrite=True, client=client)
+        await studio.asave(name, overwrite=True, client=client)
+    return studio
+
+
+def _studio(file: StudioFile) -> Studio:
     section = file.studio
-    studio = Studio(
-        frameio=frameio,
-        adobe=adobe,
-        tunnel=tunnel,
-        discord=discord,
+    return Studio(
+        frameio=_block(FrameioAccount, file.frameio, "frameio"),
+        adobe=_block(AdobeTokens, file.adobe, "adobe"),
+        tunnel=_block(NgrokTunnel, file.tunnel, "tunnel"),
+        discord=_block(DiscordWebhook, file.discord, "discord") if file.discord else None,
         naming=section.naming,
         rules=section.rules,
         watching=section.watching,
         ledger=section.ledger,
         patience=section.patience,
     )
-    studio.get_naming()
-    await studio.asave(name, overwrite=True)
-    return studio
 
 
 def _block(kind: type[B], table: dict[str, Any], section: str) -> B:
@@ -110,9 +99,9 @@ def _block(kind: type[B], table: dict[str, Any], section: str) -> B:
         raise _unreadable(f"[{section}]", _fields(error)) from None
 
 
-async def _keep_sign_in(adobe: AdobeTokens, name: str) -> None:
+async def _keep_sign_in(adobe: AdobeTokens, name: str, client: PrefectClient) -> None:
     try:
-        saved: AdobeTokens = await AdobeTokens.aload(name)
+        saved: AdobeTokens = await AdobeTokens.aload(name, client=client)
     except ValueError:
         return
     if saved.client_id == adobe.client_id and adobe.access_token is None:

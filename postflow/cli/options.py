@@ -18,4 +18,5 @@ SceneOption = Annotated[
     str | None, typer.Option(help="Sequence or scene, where the name does not say it right.")
 ]
 ShotOption = Annotated[str | None, typer.Option(help="Shot, where the name does not say it right.")]
-Files = Annotated[list[Path], typer.Argument(help="The clips.", metavar="FILE...")]
+# click's own check of readability would forestall ours, which has a remedy.
+Files = Annotated[list[Path], typer.Argument(help="The clips.", metavar="FILE", readable=False)]

@@ -101,7 +101,10 @@ async def deliver_all(
             except PostFlowError as error:
                 return error
 
-    async with open_studio(studio, discord_webhook=discord_webhook, progress=bars):
+    async with (
+        open_studio(studio, discord_webhook=discord_webhook, progress=bars) as live,
+        live.outlet.kept_open(),
+    ):
         with bars or nullcontext():
             outcomes = await asyncio.gather(*map(one, files))
     return dict(zip(files, outcomes, strict=True))
@@ -135,7 +138,6 @@ def _as_json(path: Path, outcome: Outcome) -> dict[str, Any]:
         "project_id": outcome.project_id,
         "size": outcome.media.size,
         "seconds": (outcome.finished - outcome.started).total_seconds(),
-        "message_id": outcome.message_id,
     }
 
 

@@ -60,6 +60,7 @@ class Outlet:
         self._patience = patience
         self._changing = asyncio.Lock()
         self._users = 0
+        self._keepers = 0
         self._live: _Live | None = None
         self._exposed: dict[str, _Exposed] = {}
         self._told: str | None = None
@@ -79,6 +80,16 @@ class Outlet:
             yield self
         finally:
             await see_through(self._leave())
+
+    @asynccontextmanager
+    async def kept_open(self) -> AsyncIterator[None]:
+        """Opens nothing; but who opens the outlet meanwhile leaves it open until this block ends."""
+        self._keepers += 1
+        try:
+            yield
+        finally:
+            self._keepers -= 1
+            await see_through(self._close_if_unused())
 
     @asynccontextmanager
     async def expose(self, media: MediaFile) -> AsyncIterator[Exposure]:
@@ -150,9 +161,12 @@ class Outlet:
             return _Live(server, line, stack.pop_all())
 
     async def _leave(self) -> None:
+        self._users -= 1
+        await self._close_if_unused()
+
+    async def _close_if_unused(self) -> None:
         async with self._changing:
-            self._users -= 1
-            if self._users == 0 and self._live:
+            if not self._users and not self._keepers and self._live:
                 live, self._live = self._live, None
                 await live.stack.aclose()
 
