@@ -23,7 +23,17 @@ AT_START = (
     "agent_web_only",
     *AT_EDGE,
 )
-WHILE_RUNNING = ("agent_crash", "drop", "new_address", "noise", "recover", *AT_EDGE)
+WHILE_RUNNING = (
+    "agent_crash",
+    "thrown_out",
+    "new_address",
+    "endpoint_gone",
+    "drop",
+    "noise",
+    "grumble",
+    "recover",
+    *AT_EDGE,
+)
 EVERYWHERE = ("status", "rate_limited", "lost_answer", "reset", "delay", "token_expiry")
 INGEST = ("upload_failed", "cut")
 KINDS = frozenset((*AT_START, *WHILE_RUNNING, *EVERYWHERE, *INGEST))
