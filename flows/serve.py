@@ -16,6 +16,8 @@ from flows.watch import READY
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
 )
+# Seconds between two looks of the runner for runs that are due; Prefect's own 10 are a long wait.
+POLL = 2.0
 
 
 async def serve(studio: str = "main", *, every: float = 300.0) -> None:
@@ -40,4 +42,4 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         parameters={"studio": studio},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    await aserve(ingesting, delivering, print_starting_message=False)
+    await aserve(ingesting, delivering, print_starting_message=False, query_seconds=POLL)

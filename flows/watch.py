@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
+from datetime import UTC, datetime
 
+import httpx
+from prefect import get_client
+from prefect.client.schemas import filters, sorting
+from prefect.client.schemas.objects import StateType
 from prefect.events import emit_event
+from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio, open_studio
 from postflow.discord.card import notice_card
@@ -17,11 +22,14 @@ from postflow.scan.wakeup import wakeup
 log = logging.getLogger("postflow.watch")
 
 READY = "postflow.file.ready"
-CALL_AGAIN = 60.0
+CALL_AGAIN = 15.0
+NEWEST = sorting.FlowRunSort.START_TIME_DESC
+UNDER_WAY = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 async def watch(studio: str = "main") -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
+    logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(studio) as live:
         folders = live.watching.folders
         lookouts = [Lookout(live.ledger, studio, f, quiet=live.watching.quiet) for f in folders]
@@ -32,25 +40,49 @@ async def watch(studio: str = "main") -> None:
                 looks = [await lookout.look() for lookout in lookouts]
                 for looked in looks:
                     await _tell(live, looked, alarms)
-                is_time = time.monotonic() - called_at > CALL_AGAIN
-                if is_time or any(look.ready for look in looks):
-                    called_at = await _call(live, called_at)
+                if time.monotonic() - called_at > CALL_AGAIN and await _call(live):
+                    called_at = time.monotonic()
                 await live.send_messages()
                 await bell.wait(_pause(live, lookouts))
 
 
-async def _call(live: OpenStudio, called_at: float) -> float:
-    """Call `ingest` if something waits that no run has; the time of the last call."""
+async def _call(live: OpenStudio) -> bool:
+    """Call `ingest` if clips wait and no run is under way, which would take them up by itself."""
     waiting = await live.ledger.ready(live.name)
-    if not waiting:
-        return called_at
+    if not waiting or await _is_under_way(live.name):
+        return False
     log.info("%d clips are ready.", waiting)
     emit_event(
         READY,
         resource={"prefect.resource.id": f"postflow.studio.{live.name}"},
         payload={"studio": live.name, "waiting": waiting},
     )
-    return time.monotonic()
+    return True
+
+
+async def _is_under_way(studio: str) -> bool:
+    """Is `ingest` running or about to? While Prefect's server does not answer, it is not."""
+    due = filters.FlowRunFilterExpectedStartTime(before_=datetime.now(tz=UTC))
+    try:
+        async with get_client() as client:
+            runs = await client.read_flow_runs(
+                flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=["ingest"])),
+                deployment_filter=filters.DeploymentFilter(
+                    name=filters.DeploymentFilterName(any_=[studio])
+                ),
+                flow_run_filter=filters.FlowRunFilter(
+                    state=filters.FlowRunFilterState(
+                        type=filters.FlowRunFilterStateType(any_=UNDER_WAY)
+                    ),
+                    expected_start_time=due,
+                ),
+                sort=NEWEST,
+                limit=1,
+            )
+    except (httpx.HTTPError, PrefectException) as error:
+        log.warning("Prefect's server does not answer: %s", error)
+        return False
+    return bool(runs)
 
 
 def _pause(live: OpenStudio, lookouts: list[Lookout]) -> float:
@@ -80,9 +112,3 @@ async def _notice(live: OpenStudio, title: str, text: str) -> None:
     if live.discord:
         key = f"{live.channel}/notice-{live.run_id}-{time.time_ns()}"
         await live.ledger.enqueue(draft(key, live.channel, notice_card(title, text)))
-
-
-def run(studio: str) -> None:
-    """Watch in a loop of its own, for a process that does nothing else."""
-    logging.getLogger("postflow").setLevel(logging.INFO)
-    asyncio.run(watch(studio))

@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from postflow.places import state_dir
+
+from .output import Warnings
 
 QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
 }
 
 
 def prepare_prefect(*, verbose: bool = False) -> None:
-    """Set Prefect up through its environment; has to come before its first import."""
+    """Set Prefect up through its environment; has to come before its first import.
+
+    While `postflow up` runs a server of its own, that one is used.
+    """
     for variable, value in QUIET.items():
         if not (verbose and variable.endswith("CONSOLE_LEVEL")):
             os.environ.setdefault(variable, value)
+    logger = logging.getLogger("postflow")
+    if not verbose and not any(isinstance(handler, Warnings) for handler in logger.handlers):
+        logger.addHandler(Warnings())
+    address = _address_file()
+    if "PREFECT_API_URL" not in os.environ and address.exists():
+        _use_if_alive(address.read_text(encoding="utf-8"))
+
+
+def _use_if_alive(api_url: str) -> None:
+    from .server import is_healthy
+
+    if is_healthy(f"{api_url}/health"):
+        os.environ["PREFECT_API_URL"] = api_url
+
+
+@contextmanager
+def own_server(api_url: str) -> Iterator[None]:
+    """Let the other commands of this machine find the server that `postflow up` has started."""
+    address = _address_file()
+    address.write_text(api_url, encoding="utf-8")
+    try:
+        yield
+    finally:
+        address.unlink(missing_ok=True)
+
+
+def _address_file() -> Path:
+    return state_dir() / "prefect-api-url"

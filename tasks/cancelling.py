@@ -1,0 +1,118 @@
+"""A person cancels one clip's run in Prefect's UI: that clip stops, the others travel on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from prefect import get_client
+from prefect.client.schemas import filters, sorting
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import State as RunState
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
+
+from blocks.opening import OpenStudio
+from postflow.errors import Fatal
+from postflow.journey import Journey
+from postflow.ledger import Claimed, State
+from postflow.models import MediaFile
+
+from .announce import announce_failure
+from .batch import Batch
+
+log = logging.getLogger("postflow.ingest")
+
+PAUSE = 3.0
+NEWEST = sorting.FlowRunSort.START_TIME_DESC
+OVER = frozenset({State.DONE, State.SKIPPED, State.FAILED, State.SUPERSEDED})
+
+
+class Cancelling:
+    """Subflows live in the process of `ingest`, so nobody but it can stop one of them."""
+
+    def __init__(self, live: OpenStudio, batch: Batch) -> None:
+        self._live = live
+        self._batch = batch
+        self._asked: dict[Path, UUID] = {}
+        self._looked_at = time.monotonic()
+
+    async def look(self, on_their_way: Mapping[asyncio.Task[None], Claimed]) -> None:
+        """Every few seconds: stop the clips whose runs a person has cancelled."""
+        if not on_their_way or time.monotonic() - self._looked_at < PAUSE:
+            return
+        self._looked_at = time.monotonic()
+        asked = {Path(run.parameters["path"]): run.id for run in await _cancelling()}
+        for task, claim in on_their_way.items():
+            if claim.path in asked and claim.path not in self._asked:
+                self._asked[claim.path] = asked[claim.path]
+                task.cancel()
+
+    async def guard(self, claim: Claimed, travel: Coroutine[None, None, None]) -> None:
+        """The clip's travel. A person's stop makes it failed; any other cancellation goes on."""
+        try:
+            await travel
+        except asyncio.CancelledError:
+            run_id = self._asked.pop(claim.path, None)
+            if run_id is None:
+                raise
+            self._live.claims.pop(claim.path, None)
+            why = _cancelled(claim)
+            log.warning("%s", why)
+            await self._end(claim, why)
+            self._batch.not_delivered(claim.name, why)
+            async with get_client() as client:
+                state: RunState[None] = Cancelled(message=str(why))
+                await client.set_flow_run_state(run_id, state, force=True)
+
+    async def _end(self, claim: Claimed, why: Fatal) -> None:
+        """Fail the clip as far as it had come; one that is whole in Frame.io stays delivered."""
+        rows = await self._live.ledger.rows(studio=self._live.name, name=claim.relpath)
+        state = next(row.state for row in rows if row.id == claim.clip_id)
+        if state in OVER:
+            return
+        current = claim.model_copy(update={"state": state})
+        await announce_failure(
+            self._live,
+            _media(claim),
+            self._live.naming.identify(claim.name),
+            why,
+            project=self._live.project,
+            journey=Journey(self._live.ledger, current, by_hand=False),
+        )
+
+
+async def _cancelling() -> list[FlowRun]:
+    """This run's subflows that are to be cancelled; none while Prefect's server is silent."""
+    mine = filters.FlowRunFilter(
+        parent_flow_run_id=filters.FlowRunFilterParentFlowRunId(any_=[UUID(str(flow_run.id))]),
+        state=filters.FlowRunFilterState(
+            type=filters.FlowRunFilterStateType(any_=[StateType.CANCELLING])
+        ),
+    )
+    try:
+        async with get_client() as client:
+            return await client.read_flow_runs(flow_run_filter=mine, sort=NEWEST)
+    except (httpx.HTTPError, PrefectException) as error:
+        log.warning("Prefect's server was not heard: %s", error)
+        return []
+
+
+def _media(claim: Claimed) -> MediaFile:
+    return MediaFile(
+        path=claim.path, size=claim.size, mtime_ns=claim.mtime_ns, fingerprint=claim.fingerprint
+    )
+
+
+def _cancelled(claim: Claimed) -> Fatal:
+    return Fatal(
+        f"Somebody cancelled {claim.name} in Prefect's UI.",
+        hint=f"Deliver it after all with `postflow retry {claim.name}`.",
+        code="clip.cancelled",
+    )
