@@ -13,6 +13,7 @@ from uuid import uuid4
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
 from postflow.frameio.credentials import USER_SCOPES, ServiceCredential
+from postflow.frameio.wire import Account
 from postflow.media import look_at
 from postflow.models import Moment, Project
 from postflow.outlet import Outlet
@@ -39,7 +40,13 @@ class Finding(Moment):
 async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
     """One finding a part. What hangs on a failed part is not asked."""
     async with AsyncExitStack() as stack:
-        for chain in (_naming(studio), _frameio(studio, stack), _outlet(studio), _discord(studio)):
+        chains = (
+            _naming(studio),
+            _Frameio(studio, stack).chain(),
+            _outlet(studio, stack),
+            _discord(studio),
+        )
+        for chain in chains:
             failed: str | None = None
             for part, ask in chain.items():
                 if failed:
@@ -70,40 +77,60 @@ def _naming(studio: Studio) -> Chain:
     return {"Naming rules": rules}
 
 
-def _frameio(studio: Studio, stack: AsyncExitStack) -> Chain:
+class _Frameio:
     """Sign-in, scopes, account, project and the right to write, each on top of the last."""
-    at = studio.frameio
-    clients: list[FrameioClient] = []
-    projects: list[Project] = []
 
-    async def sign_in() -> Say:
-        await studio.adobe.get_token_source().token()
-        clients.append(await stack.enter_async_context(get_frameio_client(studio)))
-        return f"an access token for credential {studio.adobe.client_id[:6]}…"
+    def __init__(self, studio: Studio, stack: AsyncExitStack) -> None:
+        self._studio = studio
+        self._stack = stack
+        self._client: FrameioClient
+        self._accounts: list[Account] = []
+        self._project: Project | None = None
 
-    async def scopes() -> Say:
-        return await _scopes(studio)
+    def chain(self) -> Chain:
+        return {
+            "Adobe sign-in": self._sign_in,
+            "Adobe scopes": lambda: _scopes(self._studio),
+            "Frame.io user": self._user,
+            "Frame.io account": self._account,
+            "Frame.io workspace": self._workspace,
+            "Frame.io project": self._find_project,
+            "Frame.io write access": self._write,
+        }
 
-    async def who() -> Say:
-        profile = await clients[0].me()
+    async def _sign_in(self) -> Say:
+        await self._studio.adobe.get_token_source().token()
+        self._client = await self._stack.enter_async_context(get_frameio_client(self._studio))
+        return f"an access token for credential {self._studio.adobe.client_id[:6]}…"
+
+    async def _user(self) -> Say:
+        profile = await self._client.me()
         return f"{profile.name} ({profile.email})"
 
-    async def project() -> Say:
-        projects.append(await clients[0].find_project(at.project, at.account, at.workspace))
-        return f"{projects[0].name}, id {projects[0].id}"
+    async def _account(self) -> Say:
+        self._accounts = await self._client.accounts()
+        if not self._accounts:
+            raise Fatal(
+                "The signed-in user belongs to no Frame.io account.",
+                hint="Let an administrator of the account invite the user in Frame.io.",
+                code="frameio.no_account",
+            )
+        return ", ".join(account.name for account in self._accounts)
 
-    async def writing() -> Say:
-        folder = await clients[0].ensure_folder(projects[0], (f"postflow-check-{uuid4().hex[:8]}",))
-        await clients[0].delete_folder(folder)
+    async def _workspace(self) -> Say:
+        rooms = [room for home in self._accounts for room in await self._client.workspaces(home.id)]
+        return ", ".join(room.name for room in rooms) or "none that the user can list"
+
+    async def _find_project(self) -> Say:
+        at = self._studio.frameio
+        self._project = await self._client.find_project(at.project, at.account, at.workspace)
+        return f"{self._project.name}, id {self._project.id}"
+
+    async def _write(self) -> Say:
+        assert self._project
+        name = f"postflow-check-{uuid4().hex[:8]}"
+        await self._client.delete_folder(await self._client.ensure_folder(self._project, (name,)))
         return "a folder could be made, and was removed"
-
-    return {
-        "Adobe sign-in": sign_in,
-        "Adobe scopes": scopes,
-        "Frame.io user": who,
-        "Frame.io project": project,
-        "Frame.io write access": writing,
-    }
 
 
 async def _scopes(studio: Studio) -> Say:
@@ -125,12 +152,19 @@ async def _scopes(studio: Studio) -> Say:
     return "all granted"
 
 
-def _outlet(studio: Studio) -> Chain:
+def _outlet(studio: Studio, stack: AsyncExitStack) -> Chain:
+    outlet = get_outlet(studio)
     chain: Chain = {}
     if studio.tunnel.provider == "ngrok":
         chain["ngrok agent"] = lambda: _agent(studio.tunnel)
-    chain["Outlet, seen from outside"] = lambda: _reachable(get_outlet(studio))
+        chain["ngrok account"] = lambda: _tunnel(outlet, stack)
+    chain["Outlet, seen from outside"] = lambda: _reachable(outlet)
     return chain
+
+
+async def _tunnel(outlet: Outlet, stack: AsyncExitStack) -> Say:
+    await stack.enter_async_context(outlet.opened())
+    return "the authtoken is accepted, and a tunnel could be opened"
 
 
 async def _agent(tunnel: NgrokTunnel) -> Say:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from postflow.outlet.loopback import LoopbackProvider
 from postflow.outlet.ngrok import NgrokProvider
-from postflow.outlet.static import StaticProvider
+from postflow.outlet.static import PublicUrl, StaticProvider
 from postflow.outlet.tunnel import TunnelProvider
 from postflow.places import state_dir
 
@@ -53,7 +53,7 @@ class NgrokTunnel(Block):
     ngrok_path: Path | None = Field(
         default=None, description="The ngrok agent (3.30 or newer); found on PATH when empty."
     )
-    base_url: SecretStr | None = Field(
+    base_url: PublicUrl | None = Field(
         default=None,
         title="Public address",
         description="For static: the public address that leads to this machine's media server.",

@@ -18,6 +18,7 @@ from .adobe_tokens import AdobeTokens
 from .discord_webhook import DiscordWebhook
 from .frameio_account import FrameioAccount
 from .ngrok_tunnel import NgrokTunnel
+from .problems import problems
 from .studio import Studio
 
 B = TypeVar("B", bound=Block)
@@ -55,7 +56,7 @@ def read_studio_file(path: Path) -> StudioFile:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _unreadable(str(path), str(error)) from error
     except ValidationError as error:
-        raise _unreadable(str(path), _fields(error)) from None
+        raise _unreadable(str(path), problems(error)) from None
 
 
 async def save_studio(file: StudioFile) -> Studio:
@@ -96,7 +97,7 @@ def _block(kind: type[B], table: dict[str, Any], section: str) -> B:
     try:
         return kind(**table)
     except ValidationError as error:
-        raise _unreadable(f"[{section}]", _fields(error)) from None
+        raise _unreadable(f"[{section}]", problems(error)) from None
 
 
 async def _keep_sign_in(adobe: AdobeTokens, name: str, client: PrefectClient) -> None:
@@ -109,13 +110,6 @@ async def _keep_sign_in(adobe: AdobeTokens, name: str, client: PrefectClient) ->
         adobe.refresh_token = saved.refresh_token
         adobe.expires_at = saved.expires_at
         adobe.scopes = saved.scopes
-
-
-def _fields(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'the table'}: {problem['msg']}"
-        for problem in error.errors(include_input=False, include_url=False)
-    )
 
 
 def _unreadable(where: str, why: str) -> Fatal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 
 from postflow.errors import Fatal
 from postflow.naming import Naming
@@ -16,6 +16,7 @@ from .adobe_tokens import AdobeTokens
 from .discord_webhook import DiscordWebhook
 from .frameio_account import FrameioAccount
 from .ngrok_tunnel import NgrokTunnel
+from .problems import problems
 
 
 class Studio(Block):
@@ -69,9 +70,15 @@ class Studio(Block):
 
 
 async def load_studio(name: str) -> Studio:
-    """The studio of that name. Raises Fatal `studio.missing`."""
+    """The studio of that name. Raises Fatal `studio.missing` or `studio.invalid`."""
     try:
         return await Studio.aload(name)
+    except ValidationError as error:
+        raise Fatal(
+            f"Studio {name!r} does not load: {problems(error)}.",
+            hint="Mend its blocks in Prefect's UI, or run `postflow setup --file` again.",
+            code="studio.invalid",
+        ) from None
     except ValueError as error:
         raise Fatal(
             f"There is no studio called {name!r} on this Prefect server.",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
+import httpx
 import typer
 
-from postflow.errors import PostFlowError
+from postflow.errors import Fatal, PostFlowError
 
 from .exit_codes import exit_code
 from .output import tell_error
@@ -27,5 +29,20 @@ def main() -> None:
         with stoppable():
             app()
     except PostFlowError as error:
-        tell_error(error)
-        sys.exit(exit_code(error))
+        _end(error)
+    except httpx.TransportError as error:
+        # Our own clients translate theirs, so this one is Prefect's.
+        _end(_no_prefect(error))
+
+
+def _end(error: PostFlowError) -> NoReturn:
+    tell_error(error)
+    sys.exit(exit_code(error))
+
+
+def _no_prefect(error: httpx.TransportError) -> Fatal:
+    return Fatal(
+        f"Prefect's server cannot be reached ({type(error).__name__}).",
+        hint="Start it with `prefect server start`, or correct PREFECT_API_URL.",
+        code="prefect.unreachable",
+    )

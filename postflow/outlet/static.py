@@ -22,12 +22,15 @@ def _base_url(url: SecretStr) -> SecretStr:
     return SecretStr(url.get_secret_value().rstrip("/"))
 
 
+PublicUrl = Annotated[SecretStr, AfterValidator(_base_url)]
+
+
 class StaticProvider(Moment):
     """Trusts that `base_url` leads to the local server; the probe finds out."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    base_url: Annotated[SecretStr, AfterValidator(_base_url)]
+    base_url: PublicUrl
 
     @asynccontextmanager
     async def open(self, local_url: str) -> AsyncIterator[FixedTunnel]:
