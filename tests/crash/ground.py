@@ -37,6 +37,7 @@ class Ground:
         self.watched = folder / "watched"
         self.state = folder / "state"
         self.ledger: str = str(self.state / "ledger.db")
+        self.api: str | None = None
         self._nursery = nursery
         self._lives = 0
 
@@ -60,6 +61,7 @@ class Ground:
                 witness=self.folder / f"life-{self._lives}.commits",
                 death=death or Death(),
                 linger=linger,
+                api=self.api,
             )
         )
 

@@ -7,6 +7,7 @@ import os
 import traceback
 from pathlib import Path
 
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel
 
 from flows.ingest import ingest
@@ -14,7 +15,10 @@ from tests.crash.killing import Death, Reaper
 
 
 class Order(BaseModel):
-    """Which studio's clips to ingest, with which state folder, and when to die."""
+    """Which studio's clips to ingest, with which state folder, and when to die.
+
+    `api`: another Prefect server than the session's.
+    """
 
     studio: str
     state: Path
@@ -22,14 +26,17 @@ class Order(BaseModel):
     witness: Path
     death: Death = Death()
     linger: float | None = None
+    api: str | None = None
 
 
 def live(order: Order) -> None:
     """To the end of the run, or to its death."""
     os.environ["POSTFLOW_STATE_DIR"] = str(order.state)
     Reaper(order.death, order.witness)
+    server = {PREFECT_API_URL: order.api} if order.api else {}
     try:
-        asyncio.run(ingest(order.studio, linger=order.linger))
+        with temporary_settings(server):
+            asyncio.run(ingest(order.studio, linger=order.linger))
     except BaseException:
         traceback.print_exc()
         raise

@@ -55,14 +55,18 @@ class Life:
 
     def ends(self, *, timeout: float = 60.0) -> bool:
         """True if it came to its own end, False if it was killed. Fails if it failed or hung."""
+        code = self.code(timeout=timeout)
+        assert code in (0, -signal.SIGKILL), self.order.log.read_text()
+        return code == 0
+
+    def code(self, *, timeout: float = 60.0) -> int:
+        """The exit code, once it has ended."""
         limit = threading.Timer(timeout, self._hangs)
         limit.start()
         try:
-            code = self.nursery.ask({"wait": self.pid})
+            return int(self.nursery.ask({"wait": self.pid}))
         finally:
             limit.cancel()
-        assert code in (0, -signal.SIGKILL), self.order.log.read_text()
-        return bool(code == 0)
 
     def _hangs(self) -> None:
         os.kill(self.pid, signal.SIGABRT)

@@ -20,7 +20,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def requests_of(world: Sandbox, operation: str) -> int:
+def sent(world: Sandbox, operation: str) -> int:
     """How often an operation took effect."""
     seen = (each for each in world.requests() if each["op"] == operation)
     return sum(1 for each in seen if (each["status"] or 200) < 300)

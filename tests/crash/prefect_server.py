@@ -1,0 +1,59 @@
+"""A Prefect server in a process of its own, which can be killed and started again."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.support.wait import wait_until_sync
+
+
+class PrefectServer:
+    """`with PrefectServer(home) as server:`; what it knows is in `home`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self._port}/api"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(self._port)]
+        environment = {**os.environ, "PREFECT_HOME": str(self._home)}
+        environment.pop("PREFECT_API_URL", None)
+        with (self._home / "server.log").open("ab") as log:
+            # a group of its own: the server runs below the command that starts it
+            self._process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until_sync(self._answers, timeout=90, description="the Prefect server")
+
+    def kill(self) -> None:
+        assert self._process
+        os.killpg(self._process.pid, 9)
+        self._process.wait()
+        self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.api}/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    def __enter__(self) -> PrefectServer:
+        self._home.mkdir(exist_ok=True)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self.kill()
