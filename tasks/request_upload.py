@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
 from blocks.opening import OpenStudio
+from postflow.errors import PostFlowError
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile
 
 from .stage import stage
+
+log = logging.getLogger(__name__)
+
+SETTLING_LIMIT = 15.0
 
 
 @stage("request upload", subject=lambda given: given["exposure"].id, retries=0)
@@ -21,11 +29,27 @@ async def request_upload(
 
     `known` holds the ids that the folder had under this name before.
     """
-    return await live.frameio.remote_upload(
-        folder,
-        media.name,
-        exposure.url,
-        known=known,
-        size=media.size,
-        took_effect=lambda: live.outlet.served(exposure).requests > 0,
+    asking = asyncio.ensure_future(
+        live.frameio.remote_upload(
+            folder,
+            media.name,
+            exposure.url,
+            known=known,
+            size=media.size,
+            took_effect=lambda: live.outlet.served(exposure).requests > 0,
+        )
     )
+    try:
+        return await asyncio.shield(asking)
+    except asyncio.CancelledError:
+        await _take_back(live, asking, media.name)
+        raise
+
+
+async def _take_back(live: OpenStudio, asking: asyncio.Future[RemoteFile], name: str) -> None:
+    """A question that is on its way cannot be unasked: what comes of it is removed."""
+    try:
+        async with asyncio.timeout(SETTLING_LIMIT):
+            await live.frameio.delete_file(await asking)
+    except (PostFlowError, TimeoutError) as error:
+        log.warning("An unfinished %s may stay in Frame.io for now: %s", name, error)

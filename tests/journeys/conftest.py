@@ -32,7 +32,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for client, patience in ((FrameioClient, SHORT_PAUSES), (DiscordClient, 2.0)):
         monkeypatch.setattr(client, "__init__", partialmethod(client.__init__, patience=patience))
-    ngrok = partial(NgrokProvider, startup_timeout=10, longest_pause=0.1, drop_grace=10)
+    ngrok = partial(NgrokProvider, startup_timeout=6, longest_pause=0.1, drop_grace=10)
     monkeypatch.setattr(blocks.ngrok_tunnel, "NgrokProvider", ngrok)
     shared_for.cache_clear()
 
@@ -70,6 +70,15 @@ async def studio(nothing_cached: None, world: Sandbox, saved: dict[str, str]) ->
         await save(world, name="main")
         saved["main"] = world.url
     return "main"
+
+
+@pytest.fixture
+async def loopback_studio(nothing_cached: None, world: Sandbox, saved: dict[str, str]) -> str:
+    """The same without an agent, whose start takes most of a journey's time."""
+    if saved.get("loopback") != world.url:
+        await save(world, name="loopback", provider="loopback")
+        saved["loopback"] = world.url
+    return "loopback"
 
 
 @pytest.fixture

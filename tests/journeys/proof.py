@@ -33,13 +33,20 @@ def the_asset(world: Sandbox, clip: Path) -> dict[str, Any]:
     return asset
 
 
-def claim_to_be_complete(world: Sandbox) -> list[dict[str, Any]]:
-    return [asset for asset in world.assets() if asset["status"] != "created"]
-
-
 def titles(world: Sandbox) -> list[str]:
     """What Discord shows, oldest first."""
     return [message["embeds"][0]["title"] for message in world.messages()]
+
+
+def endings(world: Sandbox) -> list[str]:
+    """What each message says of its clip."""
+    states = (READY, FAILED, ON_ITS_WAY)
+    return [state for title in titles(world) for state in states if title.endswith(state)]
+
+
+def words(world: Sandbox) -> str:
+    """All that Discord's messages say, as people see it: without the escapes."""
+    return str([message["embeds"] for message in world.messages()]).replace("\\", "")
 
 
 def calls(world: Sandbox, op: str) -> int:
