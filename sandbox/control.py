@@ -34,7 +34,15 @@ WHILE_RUNNING = (
     "recover",
     *AT_EDGE,
 )
-EVERYWHERE = ("status", "rate_limited", "lost_answer", "reset", "delay", "token_expiry")
+EVERYWHERE = (
+    "status",
+    "rate_limited",
+    "late_answer",
+    "lost_answer",
+    "reset",
+    "delay",
+    "token_expiry",
+)
 INGEST = ("upload_failed", "cut")
 KINDS = frozenset((*AT_START, *WHILE_RUNNING, *EVERYWHERE, *INGEST))
 AGENT = ("agent", "edge")

@@ -99,8 +99,10 @@ async def _before(world: World, op: str, request: web.Request) -> web.Response |
 async def _after(
     world: World, op: str, request: web.Request, handler: Handler
 ) -> web.StreamResponse:
-    """Let the operation happen; the answer may get lost, or be another one by option `code`."""
+    """Let the operation happen; the answer may be late, lost, or another one by option `code`."""
     answer = await handler(request)
+    if late := world.faults.take(op, "late_answer"):
+        await asyncio.sleep(float(late.options.get("seconds", 1)))
     lost = world.faults.take(op, "lost_answer")
     if lost is None:
         return answer

@@ -149,6 +149,15 @@ def test_token_expiry_makes_access_tokens_invalid_and_leaves_refresh_tokens(
         assert caller.http.post("/ims/token/v3", data=form).status_code == 200
 
 
+def test_a_late_answer_was_done_though_nobody_waited_for_it(world: Sandbox, caller: Caller) -> None:
+    world.fault("late_answer", "folders.create", seconds=5)
+    caller.http.timeout = 0.2
+    with pytest.raises(httpx.ReadTimeout):
+        caller.folder("SQ07")
+
+    assert [row["path"] for row in world.folders()] == ["SQ07"]
+
+
 def test_delay_holds_the_answer_back(world: Sandbox, caller: Caller) -> None:
     world.fault("delay", "me", seconds=0.3)
     began = time.monotonic()
