@@ -108,7 +108,7 @@ class Journey:
         if self._is_delivered:
             await self._ledger.release(self._claim)
         elif why.code == "file.changed":
-            await self._ledger.supersede(self._claim, why)
+            await self._ledger.supersede(self._claim, why, announce=announce)
         elif isinstance(why, Skip):
             await self._ledger.skip(self._claim, why)
         elif isinstance(why, Retry) and self.may_be_put_off:

@@ -121,9 +121,11 @@ def fail(
     _give_up(store, claim, State.FAILED, why, announce)
 
 
-def supersede(store: Store, claim: Claimed, why: PostFlowError) -> None:
+def supersede(
+    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+) -> None:
     """The file on disk is no longer this revision, and nothing of it is left at Frame.io."""
-    _give_up(store, claim, State.SUPERSEDED, why, None)
+    _give_up(store, claim, State.SUPERSEDED, why, announce)
 
 
 def postpone(

@@ -1,0 +1,171 @@
+"""What happens while bytes flow: to the tunnel, to the file on disk, to the folder in Frame.io."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from postflow.errors import Fatal, Retry, Skip
+from postflow.models import Delivery, MediaFile
+from postflow.outlet import Served
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.faults import Fault, fault, named
+from tests.journeys.proof import FAILED, READY, endings, namesakes, the_asset
+
+pytestmark = pytest.mark.prefect
+
+LIMIT = 60.0
+SLOWLY = fault("rate", "edge", bytes_per_second=100_000)
+
+
+async def deliver_and(strike: Callable[[], Awaitable[None]], clip: Path, studio: str) -> Delivery:
+    """Deliver, and `strike` once when Frame.io has been asked and its status was seen."""
+    from blocks.opening import open_studio
+    from flows.deliver import deliver
+
+    struck = False
+
+    async def progress(_media: MediaFile, _served: Served) -> None:
+        nonlocal struck
+        if not struck:
+            struck = True
+            await strike()
+
+    async with asyncio.timeout(LIMIT), open_studio(studio, progress=progress):
+        return await deliver(clip, studio=studio)
+
+
+@pytest.mark.parametrize(
+    "blow",
+    [
+        fault("agent_crash", "agent"),
+        fault("new_address", "agent"),
+        fault("drop", "agent", seconds=1),
+        fault("token_expiry", "files.status"),
+    ],
+    ids=named,
+)
+async def test_a_blow_while_bytes_flow_costs_no_clip(
+    blow: Fault, studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    async def strike() -> None:
+        blow.arm(world)
+
+    clip = make_clip(extra=200_000)
+    SLOWLY.arm(world)
+    delivery = await deliver_and(strike, clip, studio)
+    assert the_asset(world, clip)["id"] == delivery.file_id
+    assert endings(world) == [READY]
+
+
+@pytest.mark.parametrize("page", ["quota_page", "interstitial"])
+async def test_a_page_of_ngrok_is_never_taken_for_the_clip(
+    page: str, studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """The probe saw the clip; what Frame.io then fetches is a page."""
+
+    async def strike() -> None:
+        world.fault(page, "edge")
+
+    clip = make_clip()
+    world.fault("delay", "fetch", seconds=1.5)
+    delivery = await deliver_and(strike, clip, studio)
+    asset = the_asset(world, clip)
+    assert (asset["id"], asset["created"]) == (delivery.file_id, 2)
+    assert endings(world) == [READY]
+
+
+async def test_a_quota_that_is_used_up_midway_is_told_and_leaves_nothing(
+    studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    async def strike() -> None:
+        world.fault("quota_page", "edge", times=None, requests=-1)
+
+    clip = make_clip()
+    world.fault("delay", "fetch", seconds=1.5)
+    with pytest.raises(Fatal) as failure:
+        await deliver_and(strike, clip, studio)
+    assert failure.value.code == "tunnel.ngrok.725"
+    assert namesakes(world, clip) == []
+    assert endings(world) == [FAILED]
+
+
+@pytest.mark.parametrize("how", ["written into", "replaced"])
+async def test_a_clip_that_changes_on_disk_arrives_as_it_is_in_the_end(
+    how: str, studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    async def strike() -> None:
+        if how == "replaced":
+            (tmp_path / "export").write_bytes(b"again" * 50_000)
+            (tmp_path / "export").rename(clip)
+        else:
+            clip.write_bytes(b"again" * 50_000)
+
+    clip = make_clip(extra=200_000)
+    SLOWLY.arm(world)
+    delivery = await deliver_and(strike, clip, studio)
+    assert the_asset(world, clip)["id"] == delivery.file_id
+    assert delivery.media.size == 250_000
+    assert endings(world) == [FAILED, READY]
+
+
+async def test_a_clip_that_does_not_stop_changing_is_told_and_leaves_nothing(
+    studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from blocks.opening import open_studio
+    from flows.deliver import deliver
+
+    async def progress(_media: MediaFile, _served: Served) -> None:
+        with clip.open("ab") as file:
+            file.write(b"more")
+
+    clip = make_clip()
+    with pytest.raises(Retry) as failure:
+        async with asyncio.timeout(LIMIT), open_studio(studio, progress=progress):
+            await deliver(clip, studio=studio)
+    assert failure.value.code == "file.changed"
+    assert namesakes(world, clip) == []
+    assert set(endings(world)) == {FAILED}
+
+
+async def test_a_clip_that_vanishes_is_told_and_leaves_nothing(
+    studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    async def strike() -> None:
+        clip.unlink()
+
+    clip = make_clip(extra=200_000)
+    SLOWLY.arm(world)
+    with pytest.raises(Skip) as failure:
+        await deliver_and(strike, clip, studio)
+    assert failure.value.code == "file.missing"
+    assert namesakes(world, clip) == []
+    assert endings(world) == [FAILED]
+
+
+@pytest.mark.parametrize("gone", ["folder", "file"])
+async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
+    gone: str, studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from blocks.opening import open_studio
+
+    async def strike() -> None:
+        async with open_studio(studio) as live:
+            project = await live.find_project(live.project)
+            folder = await live.frameio.ensure_folder(project, ("2_FROM_ANIM", "SQ07"))
+            shot = await live.frameio.ensure_folder(project, (*folder.path, "UNDLM_00152"))
+            if gone == "folder":
+                await live.frameio.delete_folder(folder)
+            else:
+                (placeholder,) = await live.frameio.files_named(shot, clip.name)
+                await live.frameio.delete_file(placeholder)
+
+    clip = make_clip(extra=200_000)
+    SLOWLY.arm(world)
+    delivery = await deliver_and(strike, clip, studio)
+    assert the_asset(world, clip)["id"] == delivery.file_id
+    assert endings(world) == [READY]
