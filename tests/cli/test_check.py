@@ -1,0 +1,206 @@
+"""`postflow check`: every part in order, each failure with its remedy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from postflow.cli.exit_codes import Exit
+from sandbox import Sandbox
+from sandbox.ngrok_agent.wrapper import write_wrapper
+from tests.cli.command_line import CommandLine
+from tests.cli.conftest import STUDIO, SaveStudio
+from tests.cli.studio_keeper import StudioKeeper
+
+pytestmark = pytest.mark.prefect
+
+PARTS = [
+    "Naming rules",
+    "Adobe sign-in",
+    "Adobe scopes",
+    "Frame.io user",
+    "Frame.io account",
+    "Frame.io workspace",
+    "Frame.io project",
+    "Frame.io write access",
+    "ngrok agent",
+    "ngrok account",
+    "Outlet, seen from outside",
+    "Discord webhook",
+]
+NOT_ASKED = ("not asked", "comes first", "")
+
+
+def test_a_sound_set_up_is_told_part_by_part_and_left_as_it_was(
+    postflow: CommandLine, save_studio: SaveStudio, world: Sandbox
+) -> None:
+    save_studio()
+
+    ran = postflow("check")
+
+    assert ran.code == Exit.DELIVERED, ran.text
+    lines = ran.out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"✓ {part}" for part in PARTS]
+    told = dict(line.removeprefix("✓ ").split(": ", 1) for line in lines)
+    assert "Service Account User" in told["Frame.io user"]
+    assert told["Frame.io account"] == "Studio"
+    assert told["Frame.io workspace"] == "Main"
+    assert world.project_id in told["Frame.io project"]
+    assert told["ngrok agent"].startswith("version 3.")
+    assert "PostFlow sandbox" in told["Discord webhook"]
+    assert (world.assets(), world.folders(), world.messages()) == ([], [], [])
+
+
+Expected = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong, and verdict, words and remedy of each part that is not simply ok."""
+
+    expected: dict[str, Expected]
+    code: Exit = Exit.FATAL
+    tables: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    cause: Callable[[Sandbox, Path], dict[str, Any] | None] = lambda _world, _folder: None
+
+
+def signed_in(world: Sandbox, scopes: str, *, told: bool) -> dict[str, Any]:
+    """The table of a web app with a sign-in for these scopes."""
+    tokens = world.tokens(scopes)
+    return {
+        "kind": "web",
+        "access_token": tokens["access_token"],
+        "refresh_token": tokens["refresh_token"],
+        "expires_at": datetime.now(UTC) + timedelta(days=1),
+        "scopes": scopes.split() if told else [],
+    }
+
+
+def nothing_works(world: Sandbox, _: Path) -> dict[str, Any]:
+    httpx.delete(world.discord_webhook_url)
+    return {"adobe": {"client_secret": "p8e-wrong"}, "tunnel": {"ngrok_path": "/nowhere/ngrok"}}
+
+
+def a_scope_was_not_granted(world: Sandbox, _: Path) -> dict[str, Any]:
+    world.fault("agent_refuse", "agent", code=105)
+    return {"adobe": signed_in(world, "openid email profile offline_access", told=True)}
+
+
+def a_scope_is_missing_and_adobe_does_not_say(world: Sandbox, _: Path) -> dict[str, Any]:
+    world.fault("free_plan", "edge", times=None)
+    return {"adobe": signed_in(world, "openid email profile offline_access", told=False)}
+
+
+def the_wrong_project_and_an_old_agent(_: Sandbox, folder: Path) -> dict[str, Any]:
+    agent = write_wrapper(folder / "ngrok", authtoken=None, version="3.20.0")
+    return {"frameio": {"project": "undlm"}, "tunnel": {"ngrok_path": str(agent)}}
+
+
+def no_right_to_write(world: Sandbox, _: Path) -> None:
+    world.fault("status", "folders.create", code=403, times=None)
+    world.fault("quota_page", "edge", times=None)
+
+
+TROUBLES = {
+    "nothing works": Trouble(
+        {
+            "Adobe sign-in": ("failed", "does not know this client", "developer.adobe.com"),
+            **dict.fromkeys(PARTS[2:8], NOT_ASKED),
+            "ngrok agent": ("failed", "not at /nowhere/ngrok", "https://ngrok.com/download"),
+            **dict.fromkeys(PARTS[9:11], NOT_ASKED),
+            "Discord webhook": ("failed", "does not know the webhook", "Make a new webhook"),
+        },
+        cause=nothing_works,
+    ),
+    "a scope was not granted": Trouble(
+        {
+            "Adobe scopes": ("failed", "additional_info.roles", "postflow login"),
+            **dict.fromkeys(PARTS[3:8], NOT_ASKED),
+            "ngrok account": ("failed", "authtoken is malformed", "your-authtoken"),
+            "Outlet, seen from outside": NOT_ASKED,
+            "Discord webhook": ("ok", "none", ""),
+        },
+        tables={"discord": None},
+        cause=a_scope_was_not_granted,
+    ),
+    "a scope is missing and Adobe does not say": Trouble(
+        {
+            "Adobe scopes": ("warning", "did not say", "sign in again"),
+            "Frame.io user": ("failed", "(401)", "additional_info.roles"),
+            **dict.fromkeys(PARTS[4:8], NOT_ASKED),
+            "Outlet, seen from outside": ("warning", "warning page", "paid plan"),
+            "Discord webhook": ("failed", "not one of a webhook", "Copy URL"),
+        },
+        tables={"discord": {"url": "https://discord.com/channels/1/2"}},
+        cause=a_scope_is_missing_and_adobe_does_not_say,
+    ),
+    "the wrong project and an old agent": Trouble(
+        {
+            "Frame.io project": ("failed", "no project called “undlm”", "Did you mean “UNDLM”?"),
+            "Frame.io write access": NOT_ASKED,
+            "ngrok agent": ("failed", "too old", "ngrok update"),
+            **dict.fromkeys(PARTS[9:11], NOT_ASKED),
+        },
+        cause=the_wrong_project_and_an_old_agent,
+    ),
+    "no right to write": Trouble(
+        {
+            "Frame.io write access": ("failed", "(403)", "editing rights"),
+            "Outlet, seen from outside": ("failed", "bandwidth", "larger plan"),
+        },
+        cause=no_right_to_write,
+    ),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+def test_each_trouble_has_its_line_and_its_remedy(
+    postflow: CommandLine,
+    save_studio: SaveStudio,
+    world: Sandbox,
+    tmp_path: Path,
+    trouble: Trouble,
+) -> None:
+    save_studio(**trouble.tables | (trouble.cause(world, tmp_path) or {}))
+
+    ran = postflow("check", "--json")
+
+    assert ran.code == trouble.code, ran.text
+    findings = {finding["part"]: finding for finding in ran.json}
+    for part, finding in findings.items():
+        verdict, says, hint = trouble.expected.get(part, ("ok", "", ""))
+        assert finding["verdict"] == verdict, finding
+        assert says in finding["says"]
+        assert hint in finding["hint"]
+        assert bool(finding["hint"]) == (verdict in {"failed", "warning"})
+    assert trouble.expected.keys() <= findings.keys()
+
+
+def test_rules_broken_in_prefects_ui_are_found(
+    postflow: CommandLine, save_studio: SaveStudio, keeper: StudioKeeper
+) -> None:
+    save_studio(tunnel={"provider": "loopback"})
+    asyncio.run(_break_the_rules())
+    keeper.forget()
+
+    ran = postflow("check")
+
+    assert ran.code == Exit.FATAL
+    assert "✗ Naming rules: Naming rule “torn”" in ran.out
+    assert "  → See docs/naming.md" in ran.out
+    assert "✓ Outlet, seen from outside" in ran.out
+
+
+async def _break_the_rules() -> None:
+    from blocks.studio import Studio
+
+    studio = await Studio.aload(STUDIO)
+    studio.rules = [{"name": "torn", "template": "{shot}"}]
+    await studio.asave(STUDIO, overwrite=True)
