@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from blocks.opening import open_studio
 from postflow.models import Drained
+from tasks.dead_runs import sign_run
 from tasks.drain import Drain, clean_up
 from tasks.run_logs import show_in_ui
 from tasks.tally import leave_tally
@@ -31,6 +32,7 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
     from flows.deliver import deliver
 
     show_in_ui()
+    await sign_run()
     async with open_studio(studio) as live:
         await clean_up(live)
         drained = await Drain(live, deliver, linger=linger).run()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
 from datetime import timedelta
 
 from prefect import aserve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.types.entrypoint import EntrypointType
 
 from flows.deliver import deliver
 from flows.ingest import ingest
 from flows.watch import READY
+from tasks.dead_runs import bury_dead_runs
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
@@ -42,4 +46,19 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         parameters={"studio": studio},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    await aserve(ingesting, delivering, print_starting_message=False, query_seconds=POLL)
+    await bury_dead_runs()
+    await _until_cancelled(ingesting, delivering)
+
+
+async def _until_cancelled(*deployments: RunnerDeployment) -> None:
+    """Prefect's runner waits for its runs at the end; here they are asked to stop first."""
+    serving = aserve(*deployments, print_starting_message=False, query_seconds=POLL)
+    runner = asyncio.create_task(serving)
+    try:
+        await asyncio.shield(runner)
+    except asyncio.CancelledError:
+        for run in multiprocessing.active_children():
+            run.terminate()
+        runner.cancel()
+        await asyncio.gather(runner, return_exceptions=True)
+        raise

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import UTC, datetime
 
 import httpx
 from prefect import get_client
 from prefect.client.schemas import filters, sorting
-from prefect.client.schemas.objects import StateType
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
@@ -23,8 +21,7 @@ log = logging.getLogger("postflow.watch")
 
 READY = "postflow.file.ready"
 CALL_AGAIN = 15.0
-NEWEST = sorting.FlowRunSort.START_TIME_DESC
-UNDER_WAY = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+MOST = 200
 
 
 async def watch(studio: str = "main") -> None:
@@ -49,7 +46,7 @@ async def watch(studio: str = "main") -> None:
 async def _call(live: OpenStudio) -> bool:
     """Call `ingest` if clips wait and no run is under way, which would take them up by itself."""
     waiting = await live.ledger.ready(live.name)
-    if not waiting or await _is_under_way(live.name):
+    if not waiting or await _is_taken(live.name):
         return False
     log.info("%d clips are ready.", waiting)
     emit_event(
@@ -60,29 +57,23 @@ async def _call(live: OpenStudio) -> bool:
     return True
 
 
-async def _is_under_way(studio: str) -> bool:
-    """Is `ingest` running or about to? While Prefect's server does not answer, it is not."""
-    due = filters.FlowRunFilterExpectedStartTime(before_=datetime.now(tz=UTC))
+async def _is_taken(studio: str) -> bool:
+    """Is the slot of `ingest` taken, so that another call would be cancelled?
+
+    While Prefect's server does not answer, it is not.
+    """
+    flow = filters.FlowFilter(name=filters.FlowFilterName(any_=["ingest"]))
     try:
         async with get_client() as client:
-            runs = await client.read_flow_runs(
-                flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=["ingest"])),
-                deployment_filter=filters.DeploymentFilter(
-                    name=filters.DeploymentFilterName(any_=[studio])
-                ),
-                flow_run_filter=filters.FlowRunFilter(
-                    state=filters.FlowRunFilterState(
-                        type=filters.FlowRunFilterStateType(any_=UNDER_WAY)
-                    ),
-                    expected_start_time=due,
-                ),
-                sort=NEWEST,
-                limit=1,
+            deployments = await client.read_deployments(
+                flow_filter=flow, sort=sorting.DeploymentSort.NAME_ASC, limit=MOST
             )
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("Prefect's server does not answer: %s", error)
         return False
-    return bool(runs)
+    mine = [each for each in deployments if each.parameters.get("studio") == studio]
+    slots = [each.global_concurrency_limit for each in mine]
+    return any(slot is not None and slot.active_slots >= slot.limit for slot in slots)
 
 
 def _pause(live: OpenStudio, lookouts: list[Lookout]) -> float:

@@ -30,6 +30,7 @@ from .batch import Batch
 log = logging.getLogger("postflow.ingest")
 
 PAUSE = 3.0
+MOST = 200
 NEWEST = sorting.FlowRunSort.START_TIME_DESC
 OVER = frozenset({State.DONE, State.SKIPPED, State.FAILED, State.SUPERSEDED})
 
@@ -98,7 +99,7 @@ async def _cancelling() -> list[FlowRun]:
     )
     try:
         async with get_client() as client:
-            return await client.read_flow_runs(flow_run_filter=mine, sort=NEWEST)
+            return await client.read_flow_runs(flow_run_filter=mine, sort=NEWEST, limit=MOST)
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("Prefect's server was not heard: %s", error)
         return []

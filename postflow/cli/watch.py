@@ -45,4 +45,4 @@ def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     prepare_prefect(verbose=True)
     from flows.serve import serve as serve_deployments
 
-    asyncio.run(serve_deployments(studio, every=every))
+    run(serve_deployments(studio, every=every))
