@@ -8,16 +8,18 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from postflow.errors import PostFlowError
+from postflow.errors import PostFlowError, Retry
 from postflow.ledger import AsyncLedger, ObservationState, Root
 from postflow.media import look_at
 from postflow.models import CONTENT_TYPES, Moment
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
 from postflow.scan.root import AbsentError, read_mark
-from postflow.scan.sighting import Abandoned, Offline, Scanned, Sighting
+from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
 from postflow.scan.walk import Scanner
 
 log = logging.getLogger(__name__)
+
+LATE = 120.0
 
 
 class Looked(Moment):
@@ -38,9 +40,18 @@ class Lookout:
     """One folder of one studio. The ledger is its memory: a restart forgets nothing."""
 
     def __init__(
-        self, ledger: AsyncLedger, studio: str, folder: Path, *, quiet: float | None = None
+        self,
+        ledger: AsyncLedger,
+        studio: str,
+        folder: Path,
+        *,
+        quiet: float | None = None,
+        late: float = LATE,
     ) -> None:
+        """`late`: seconds after which a scan that has not come back is an alarm."""
         self.folder = folder
+        self._late = late
+        self._scanning: asyncio.Task[ScanResult] | None = None
         self._ledger = ledger
         self._studio = studio
         self._quiet = quiet
@@ -50,16 +61,37 @@ class Lookout:
 
     async def look(self) -> Looked:
         """Scan once, and enter what has become ready into the ledger."""
+        try:
+            return await self._look()
+        except AbsentError as error:
+            return self._alarm(f"The watched folder {self.folder} is not there: {error}.")
+        except Retry as error:
+            # What was scanned but not written down must be new again to the next scan.
+            self._scanner = None
+            return self._alarm(str(error))
+
+    async def _look(self) -> Looked:
         if self._root is None or self._scanner is None or self._room is None:
-            try:
-                self._root, self._scanner, self._room = await self._open()
-            except AbsentError as error:
-                reason = f"The watched folder {self.folder} is not there: {error}."
-                return Looked(folder=self.folder, alarm=reason)
-        result = await asyncio.to_thread(self._scanner.scan)
+            self._root, self._scanner, self._room = await self._open()
+        result = await self._scan(self._scanner)
+        if result is None:
+            return self._alarm(f"The scan of {self.folder} has not come back: its volume hangs.")
         if isinstance(result, Offline | Abandoned):
-            return Looked(folder=self.folder, alarm=result.reason)
+            return self._alarm(result.reason)
         return await self._conclude(result, self._root, self._scanner, self._room)
+
+    async def _scan(self, scanner: Scanner) -> ScanResult | None:
+        """None while the scan is late; the next look waits for the same one."""
+        if self._scanning is None:
+            self._scanning = asyncio.create_task(asyncio.to_thread(scanner.scan))
+        done, _ = await asyncio.wait([self._scanning], timeout=self._late)
+        if not done:
+            return None
+        result, self._scanning = self._scanning.result(), None
+        return result
+
+    def _alarm(self, reason: str) -> Looked:
+        return Looked(folder=self.folder, alarm=reason)
 
     @property
     def next_look(self) -> float | None:
