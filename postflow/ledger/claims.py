@@ -29,10 +29,10 @@ def claim(
     """
     with store.writing() as connection:
         now = store.now()
-        end_dead_runs(connection, now, but=run_id)
         enlist(connection, run_id, now, lease_seconds)
+        end_dead_runs(connection, now, but=run_id)
         query = _due(_unclaimed(studio), now).order_by(*_most_urgent()).limit(limit)
-        rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
+        rows = connection.execute(query).mappings().all()
         return [_take(connection, row, run_id, now) for row in rows]
 
 
@@ -42,10 +42,10 @@ def claim_clip(
     """Take one clip by a person's word, put off or not. None when a run has it, or it is closed."""
     with store.writing() as connection:
         now = store.now()
-        end_dead_runs(connection, now, but=run_id)
         enlist(connection, run_id, now, lease_seconds)
+        end_dead_runs(connection, now, but=run_id)
         query = _unclaimed(None).where(clips.c.id == clip_id)
-        row = connection.execute(query.with_for_update()).mappings().one_or_none()
+        row = connection.execute(query).mappings().one_or_none()
         return _take(connection, row, run_id, now) if row is not None else None
 
 

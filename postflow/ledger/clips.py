@@ -16,8 +16,8 @@ AFRESH: dict[str, Any] = NO_REASON | {"tries": 0, "started_at": None, "finished_
 
 
 def held(connection: Connection, claim: Claimed) -> RowMapping:
-    """The claimed clip's row, locked. Raises StaleClaim when it is no longer this run's."""
-    query = select(clips).where(clips.c.id == claim.clip_id).with_for_update()
+    """The claimed clip's row. Raises StaleClaim when it is no longer this run's."""
+    query = select(clips).where(clips.c.id == claim.clip_id)
     row = connection.execute(query).mappings().one()
     if row["token"] != claim.token or row["run_id"] != claim.run_id:
         raise StaleClaim(

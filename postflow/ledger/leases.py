@@ -82,7 +82,7 @@ def enlist(connection: Connection, run_id: str, now: datetime, lease_seconds: fl
 
 def end_dead_runs(connection: Connection, now: datetime, *, but: str | None = None) -> list[Ended]:
     """Free what is held by runs whose lease ran out or whose process is gone from this machine."""
-    query = select(*columns_of(Lease, leases)).with_for_update(skip_locked=True)
+    query = select(*columns_of(Lease, leases))
     if but is not None:
         query = query.where(leases.c.run_id != but)
     rows = as_entries(Lease, connection.execute(query).mappings().all())
@@ -91,7 +91,7 @@ def end_dead_runs(connection: Connection, now: datetime, *, but: str | None = No
 
 
 def _end(connection: Connection, run_id: str, now: datetime, event: str) -> Ended:
-    mine = select(clips).where(clips.c.run_id == run_id).with_for_update()
+    mine = select(clips).where(clips.c.run_id == run_id).order_by(clips.c.id)
     rows = connection.execute(mine).mappings().all()
     for row in rows:
         change(connection, row, now, event=event, run_id=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy import Connection, insert, inspect, select, update
 
 from postflow.errors import Fatal
 from postflow.ledger.schema import SCHEMA_VERSION, meta, metadata
@@ -13,8 +13,6 @@ Migration = Callable[[Connection], None]
 
 MIGRATIONS: Mapping[int, Migration] = {}
 """What leads from this schema version to the next."""
-
-_LOCK = 7302031  # any number, as long as every PostFlow takes the same
 
 
 def prepare(
@@ -27,8 +25,6 @@ def prepare(
 
     Raises Fatal: ledger.newer, ledger.foreign_tables.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     found = _version_of(connection)
     if found is None:
         _create(connection, version)

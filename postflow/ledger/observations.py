@@ -42,7 +42,6 @@ def observe(
     counts = {"new": 0, "changed": 0, "same": 0}
     with store.writing() as connection:
         now = store.now()
-        lock_root(connection, root)
         for batch in _batches(list(seen)):
             _enter(connection, root, batch, now, counts)
         vanished = _mark_gone(connection, root, list(gone), now)
@@ -67,7 +66,6 @@ def not_yet(store: Store, root: Root, notes: Mapping[str, str]) -> None:
     if not rows:
         return
     with store.writing() as connection:
-        lock_root(connection, root)
         connection.execute(_at_path(root).values(note=bindparam("text")), rows)
 
 
@@ -77,7 +75,6 @@ def set_aside(store: Store, root: Root, *, before: datetime | None = None) -> in
     if before is not None:
         changing = changing.where(observations.c.mtime_ns < int(before.timestamp()) * 10**9)
     with store.writing() as connection:
-        lock_root(connection, root)
         values = {"state": ObservationState.ASIDE, "note": None}
         return connection.execute(changing.values(values)).rowcount
 
@@ -88,7 +85,6 @@ def take_back(store: Store, root: Root, relpaths: Sequence[str] | None = None) -
     if relpaths is not None:
         changing = changing.where(observations.c.relpath.in_(relpaths))
     with store.writing() as connection:
-        lock_root(connection, root)
         values = {"state": ObservationState.SETTLING, "waiting_since": store.now()}
         return connection.execute(changing.values(values)).rowcount
 
@@ -98,11 +94,6 @@ def look_again(connection: Connection, clip: RowMapping, now: datetime) -> None:
     here = observations.c.root_id == clip["root_id"], observations.c.relpath == clip["relpath"]
     values = {"state": ObservationState.SETTLING, "waiting_since": now}
     connection.execute(update(observations).where(*here).values(values))
-
-
-def lock_root(connection: Connection, root: Root) -> None:
-    """One writer at a time for what a root holds, which also keeps PostgreSQL out of deadlocks."""
-    connection.execute(select(roots.c.id).where(roots.c.id == root.id).with_for_update())
 
 
 def _batches(seen: list[Sighting]) -> Iterator[dict[str, Sighting]]:

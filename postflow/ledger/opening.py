@@ -24,6 +24,13 @@ FindFileSystem = Callable[[Path], FileSystem]
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
+# Row locks taken by scans, runs and announcements at once ended in deadlocks. One writer at a time,
+# as on SQLite, cannot; and a host that vanishes in the middle is shut out after a while.
+ONE_WRITER = f"""
+    SET LOCAL lock_timeout = '{BUSY_SECONDS}s';
+    SET LOCAL idle_in_transaction_session_timeout = '{BUSY_SECONDS}s';
+    SELECT pg_advisory_xact_lock(7302031)
+"""
 OWN_DISK = "Choose a folder on this machine's own disk, or give the URL of a PostgreSQL database."
 
 
@@ -54,7 +61,7 @@ def _open_sqlite(path: Path, file_system: FindFileSystem) -> Engine:
         URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}
     )
     event.listen(engine, "connect", _set_up_connection)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", _begin_sqlite)
     # the switch to WAL does not wait for others as writers do
     with FileLock(f"{path}.lock", mode=0o600):
         _prepared(engine)
@@ -99,10 +106,18 @@ def _set_up_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry)
         )
 
 
-def _begin(connection: Connection) -> None:
+def _begin_sqlite(connection: Connection) -> None:
     # a writer queues at once: a reader that turns writer midway would fail with "locked"
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if _is_reading(connection) else "BEGIN IMMEDIATE")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    if not _is_reading(connection):
+        connection.exec_driver_sql(ONE_WRITER)
+
+
+def _is_reading(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("reading", False))
 
 
 def _address(url: str) -> URL:
@@ -133,6 +148,7 @@ def _open_postgres(url: URL) -> Engine:
             hint="Install PostFlow with it: `pip install 'postflow[postgres]'`.",
             code="ledger.no_driver",
         ) from error
+    event.listen(engine, "begin", _begin_postgres)
     _prepared(engine)
     return engine
 

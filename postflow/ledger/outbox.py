@@ -50,8 +50,9 @@ def due(store: Store, *, channel: str | None = None, limit: int = 50) -> list[Me
 def sending(store: Store, message: Message, run_id: str) -> Message:
     """About to post or edit it: returns what to send. Raises StaleClaim if another run is at it."""
     with store.writing() as connection:
+        lease = select(leases.c.run_id).where(leases.c.run_id == run_id)
+        alive = connection.scalar(lease)
         row = _row(connection, message.key)
-        alive = connection.scalar(select(leases.c.run_id).where(leases.c.run_id == run_id))
         if row["state"] != MessageState.PENDING or alive is None:
             raise _taken(message)
         values = {"run_id": run_id, "token": row["token"] + 1, "offered": row["wanted"]}
@@ -92,11 +93,12 @@ def refused(store: Store, message: Message, why: PostFlowError) -> None:
 
 def resend(store: Store, key: str | None = None) -> int:
     """A person's word that unknown and refused messages are to be sent again: this one, or all."""
-    query = select(outbox).where(outbox.c.state.in_([MessageState.UNKNOWN, MessageState.FAILED]))
+    undecided = outbox.c.state.in_([MessageState.UNKNOWN, MessageState.FAILED])
+    query = select(outbox).where(undecided).order_by(outbox.c.id)
     if key is not None:
         query = query.where(outbox.c.key == key)
     with store.writing() as connection:
-        rows = connection.execute(query.with_for_update()).mappings().all()
+        rows = connection.execute(query).mappings().all()
         for row in rows:
             _move(connection, row, MessageState.PENDING, store.now(), tries=0, not_before=None)
         return len(rows)
@@ -123,7 +125,8 @@ def put(connection: Connection, draft: Draft, now: datetime, clip_id: int | None
 def orphan_messages(connection: Connection, run_id: str, now: datetime) -> int:
     """Settle what a dead run was sending; returns how many posts are now unknown."""
     mine = outbox.c.run_id == run_id, outbox.c.state == MessageState.SENDING
-    rows = connection.execute(select(outbox).where(*mine).with_for_update()).mappings().all()
+    query = select(outbox).where(*mine).order_by(outbox.c.id)
+    rows = connection.execute(query).mappings().all()
     after = [_unanswered(connection, row, now, NO_ANSWER) for row in rows]
     return after.count(MessageState.UNKNOWN)
 
@@ -177,7 +180,7 @@ def _write(connection: Connection, row: RowMapping, values: dict[str, Any]) -> N
 
 
 def _row(connection: Connection, key: str) -> RowMapping:
-    query = select(outbox).where(outbox.c.key == key).with_for_update()
+    query = select(outbox).where(outbox.c.key == key)
     return connection.execute(query).mappings().one()
 
 

@@ -18,7 +18,7 @@ def retry(store: Store, name: str | None = None, *, studio: str | None = None) -
 
     Without a name: all that failed. Returns the paths of the clips that will be tried.
     """
-    query = select(clips).where(clips.c.run_id.is_(None))
+    query = select(clips).where(clips.c.run_id.is_(None)).order_by(clips.c.id)
     if studio is not None:
         query = query.where(clips.c.studio == studio)
     if name is None:
@@ -27,7 +27,7 @@ def retry(store: Store, name: str | None = None, *, studio: str | None = None) -
         named = or_(clips.c.name == normal(name), clips.c.relpath == normal(name))
         query = query.where(named, clips.c.state.in_([*OPEN, State.FAILED, State.SKIPPED]))
     with store.writing() as connection:
-        rows = connection.execute(query.with_for_update()).mappings().all()
+        rows = connection.execute(query).mappings().all()
         for row in rows:
             _again(connection, row, store.now())
         return [row["relpath"] for row in rows]

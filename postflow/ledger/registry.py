@@ -9,7 +9,6 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from postflow.ledger.clips import AFRESH, move
 from postflow.ledger.entries import Registered, Root
-from postflow.ledger.observations import lock_root
 from postflow.ledger.paths import normal
 from postflow.ledger.schema import clips, history, observations
 from postflow.ledger.states import FILE_GONE, REPLACEABLE, ObservationState, State
@@ -25,7 +24,6 @@ def register(store: Store, root: Root, media: MediaFile) -> Registered | None:
     """
     disk_path = media.path.relative_to(root.path).as_posix()
     with store.writing() as connection:
-        lock_root(connection, root)
         if not _settle(connection, root, normal(disk_path), media):
             return None
         now = store.now()
@@ -55,7 +53,7 @@ def _row_of(connection: Connection, root: Root, relpath: str, revision: str) -> 
     query = select(clips).where(
         clips.c.root_id == root.id, clips.c.relpath == relpath, clips.c.revision == revision
     )
-    return connection.execute(query.with_for_update()).mappings().one_or_none()
+    return connection.execute(query).mappings().one_or_none()
 
 
 def _enter(
@@ -108,5 +106,5 @@ def _supersede_others(
         clips.c.run_id.is_(None),
         clips.c.state.in_(REPLACEABLE),
     )
-    for row in connection.execute(query.with_for_update()).mappings().all():
+    for row in connection.execute(query).mappings().all():
         move(connection, row, State.SUPERSEDED, now, event="superseded", detail={"by": clip_id})

@@ -83,7 +83,7 @@ def _take_stack(connection: Connection, row: RowMapping) -> None:
 
 def _holder(row: RowMapping) -> Select[Any]:
     where = stacks.c.folder_id == row["folder_id"], stacks.c.name == row["stack"]
-    return select(stacks.c.clip_id).where(*where).with_for_update()
+    return select(stacks.c.clip_id).where(*where)
 
 
 def _at_work(connection: Connection, clip_id: int) -> bool:

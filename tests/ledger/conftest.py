@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from postflow.ledger import Ledger, Root
+from postflow.ledger.schema import metadata
 from tests.ledger.ground import Clock
 from tests.ledger.postgres_server import find_server, running_server
 
@@ -40,10 +41,30 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """A PostgreSQL schema of the test's own."""
+    return _new_schema(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def postgres_ledger(postgres_server: str) -> str:
+    url = _new_schema(postgres_server)
+    Ledger.open(url).close()
+    return url
+
+
+@pytest.fixture
+def emptied_postgres_url(postgres_ledger: str) -> str:
+    """A ledger that is there and empty, which is quicker than a new one."""
+    tables = ", ".join(sorted(metadata.tables.keys() - {"meta"}))
+    with psycopg.connect(postgres_ledger, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+    return postgres_ledger
+
+
+def _new_schema(server: str) -> str:
     name = f"t{next(_numbers)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
-    return f"{postgres_server}&options=-csearch_path%3D{name}"
+    return f"{server}&options=-csearch_path%3D{name}"
 
 
 @pytest.fixture
@@ -62,7 +83,7 @@ def sqlite_url(quick_folder: Path) -> str:
     return str(quick_folder / "ledger.db")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "emptied_postgres"])
 def where(request: pytest.FixtureRequest) -> str:
     """An address of each kind of database."""
     return str(request.getfixturevalue(f"{request.param}_url"))

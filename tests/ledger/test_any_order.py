@@ -42,6 +42,15 @@ MOVE_BY_NAME: Moves = {
     "supersede": (State.SUPERSEDED, lambda ledger, claim: ledger.supersede(claim, CHANGED)),
 }
 
+NAME_BY_STATE = {to: name for name, (to, _) in MOVE_BY_NAME.items()}
+
+WAY = (
+    (State.READY, State.REQUESTING),
+    (State.REQUESTING, State.REQUESTED),
+    (State.REQUESTED, State.ARRIVED),
+    (State.ARRIVED, State.STACKING),
+)
+
 
 @dataclass
 class Model:
@@ -112,29 +121,25 @@ class AnyOrder(RuleBasedStateMachine):
         elif to not in MOVES[clip.state]:
             with pytest.raises(IllegalMove):
                 move(self.ledger, claim)
-        elif to is State.STACKING and self._stack_is_busy(claim.clip_id):
-            with pytest.raises(Retry):
-                move(self.ledger, claim)
         else:
-            move(self.ledger, claim)
-            self._moved(claim.clip_id, to)
+            self._move(claim, to)
 
-    @precondition(lambda self: self.claims)
+    @precondition(lambda self: self._good_claims())
     @rule(data=st.data())
     def a_run_moves_on(self, data: st.DataObject) -> None:
         """With a good claim in a legal direction, so that clips get anywhere."""
-        good = [c for c in self.claims if self.clips[c.clip_id].token == c.token]
-        good = [c for c in good if self.clips[c.clip_id].holder == c.run_id]
-        if not good:
-            return
-        claim = data.draw(st.sampled_from(good))
+        claim = data.draw(st.sampled_from(self._good_claims()))
         legal = MOVES[self.clips[claim.clip_id].state]
-        names = sorted(name for name, (to, _) in MOVE_BY_NAME.items() if to in legal)
-        to, move = MOVE_BY_NAME[data.draw(st.sampled_from(names))]
-        if to is State.STACKING and self._stack_is_busy(claim.clip_id):
-            return
-        move(self.ledger, claim)
-        self._moved(claim.clip_id, to)
+        self._move(claim, data.draw(st.sampled_from(sorted(legal & set(NAME_BY_STATE)))))
+
+    @precondition(lambda self: self._good_claims())
+    @rule(data=st.data())
+    def a_run_delivers(self, data: st.DataObject) -> None:
+        """All the way to where versions meet."""
+        claim = data.draw(st.sampled_from(self._good_claims()))
+        for state, after in WAY:
+            if self.clips[claim.clip_id].state is state:
+                self._move(claim, after)
 
     @precondition(lambda self: self.claims)
     @rule(later=st.booleans(), data=st.data())
@@ -195,6 +200,23 @@ class AnyOrder(RuleBasedStateMachine):
         dead = {run for run, expiry in self.expiry.items() if expiry <= self.time}
         free = [clip for clip in self.clips.values() if self._is_claimable(clip, dead)]
         assert self.ledger.ready() == len(free)
+
+    def _good_claims(self) -> list[Claimed]:
+        return [
+            claim
+            for claim in self.claims
+            if (claim.token, claim.run_id)
+            == (self.clips[claim.clip_id].token, self.clips[claim.clip_id].holder)
+        ]
+
+    def _move(self, claim: Claimed, to: State) -> None:
+        move = MOVE_BY_NAME[NAME_BY_STATE[to]][1]
+        if to is State.STACKING and self._stack_is_busy(claim.clip_id):
+            with pytest.raises(Retry):
+                move(self.ledger, claim)
+        else:
+            move(self.ledger, claim)
+            self._moved(claim.clip_id, to)
 
     def _is_claimable(self, clip: Model, dead: set[str] | None = None) -> bool:
         is_free = clip.holder is None or clip.holder in (dead or ())

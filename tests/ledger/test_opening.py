@@ -22,6 +22,12 @@ from postflow.scan.filesystem import FileSystem, file_system_of
 from tests.ledger.ground import add, add_many
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request: pytest.FixtureRequest) -> str:
+    """Here it must be a database that nobody has opened before."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
 def opened(where: str | Path) -> Engine:
     return open_engine(where, file_system_of)
 
