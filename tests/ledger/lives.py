@@ -86,5 +86,5 @@ def at_once(what: Callable[..., None], *arguments: tuple[object, ...]) -> None:
     for run in runs:
         run.start()
     for run in runs:
-        run.join(timeout=80)
+        run.join(timeout=100)
     assert [run.exitcode for run in runs] == [0] * len(runs)

@@ -90,12 +90,12 @@ def work(where: str, world_path: Path, run_id: str, die_at: int | None = None) -
 def only_claim(where: str, run_id: str, meeting: Barrier) -> None:
     """Take clips, a few at a time, until there are none; stay alive until the others have too."""
     with Ledger.open(where) as ledger:
-        meeting.wait(timeout=60)
+        meeting.wait(timeout=90)
         ledger.claim(run_id, limit=3, lease_seconds=3600)
-        meeting.wait(timeout=60)
+        meeting.wait(timeout=90)
         while ledger.claim(run_id, limit=3, lease_seconds=3600):
             pass
-        meeting.wait(timeout=60)
+        meeting.wait(timeout=90)
 
 
 def travel(ledger: Mortal, world: World, claim: Claimed) -> None:
