@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from datetime import timedelta
 
+import psutil
 from prefect import aserve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
@@ -57,7 +57,7 @@ async def _until_cancelled(*deployments: RunnerDeployment) -> None:
     try:
         await asyncio.shield(runner)
     except asyncio.CancelledError:
-        for run in multiprocessing.active_children():
+        for run in psutil.Process().children():
             run.terminate()
         runner.cancel()
         await asyncio.gather(runner, return_exceptions=True)
