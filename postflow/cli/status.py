@@ -115,3 +115,11 @@ def _took(clip: Clip) -> str:
     if not clip.finished_at or not clip.started_at:
         return ""
     return f"{(clip.finished_at - clip.started_at).total_seconds():.0f} s"
+
+
+@app.command()
+def export(studio: StudioOption = "main") -> None:
+    """Print the whole ledger as JSON lines: clips with their steps and attempts, messages."""
+    with _ledger(studio) as ledger:
+        for line in ledger.export():
+            print(line)  # noqa: T201 - the command's output
