@@ -1,0 +1,140 @@
+"""A watched folder that is lost and found: no conclusion is drawn, nobody has to mend anything."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from postflow.ledger import AsyncLedger, Ledger, open_ledger
+from postflow.lookout import Lookout
+from postflow.scan.root import mark_root
+from sandbox import Sandbox
+from sandbox.clips import clip_path
+from tests.crash.conftest import MakeGround
+from tests.crash.ground import Ground
+from tests.support.wait import wait_until
+
+CLIPS = 1000
+LOSSES = 20
+
+
+@contextmanager
+def unmounted(root: Path) -> Iterator[None]:
+    """The mount point is gone with the volume."""
+    away = root.rename(root.with_name("away"))
+    yield
+    away.rename(root)
+
+
+@contextmanager
+def empty_mount_point(root: Path) -> Iterator[None]:
+    """What a lost volume leaves most often: its empty mount point."""
+    away = root.rename(root.with_name("away"))
+    root.mkdir()
+    yield
+    root.rmdir()
+    away.rename(root)
+
+
+@contextmanager
+def hollow(root: Path) -> Iterator[None]:
+    """The volume answers, and lists hardly anything."""
+    away = root.with_name("away")
+    away.mkdir()
+    for folder in list(root.glob("shot*")):
+        folder.rename(away / folder.name)
+    yield
+    for folder in list(away.iterdir()):
+        folder.rename(root / folder.name)
+    away.rmdir()
+
+
+@asynccontextmanager
+async def watched(folder: Path) -> AsyncIterator[tuple[AsyncLedger, Lookout, Path]]:
+    root = folder / "volume"
+    root.mkdir()
+    mark_root(root)
+    first = folder / "clip.mov"
+    shutil.copyfile(clip_path(), first)
+    for number in range(CLIPS):
+        path = root / f"shot{number % 40}" / f"SQ01_{number:05}_v001.mov"
+        path.parent.mkdir(exist_ok=True)
+        os.link(first, path)
+    async with open_ledger(str(folder / "ledger.db")) as ledger:
+        lookout = Lookout(ledger, "main", root, quiet=0.05)
+        entered = 0
+        while entered < CLIPS:
+            entered += len((await lookout.look()).ready)
+            await asyncio.sleep(0.03)
+        yield ledger, lookout, root
+
+
+def story(path: Path) -> list[str]:
+    """All that the ledger says of clips; its first line is the time of asking."""
+    with Ledger.open(path) as ledger:
+        return list(ledger.export())[1:]
+
+
+async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: Path) -> None:
+    losses = [unmounted, empty_mount_point, hollow]
+    async with watched(quick_folder) as (ledger, lookout, root):
+        before = story(quick_folder / "ledger.db")
+        for number in range(LOSSES):
+            with losses[number % len(losses)](root):
+                lost = [await lookout.look() for _ in range(3)]
+            assert all(look.alarm for look in lost), losses[number % len(losses)]
+            back = [await lookout.look() for _ in range(3)]
+            assert [look.alarm for look in back] == [None] * 3
+            assert not any(look.ready or look.waiting for look in (*lost, *back))
+        assert story(quick_folder / "ledger.db") == before
+        assert await ledger.ready() == CLIPS
+        known = await ledger.known(await ledger.root("main", root, mark_root(root).id))
+        assert len(known) == CLIPS
+
+
+async def test_a_restart_while_the_volume_is_lost_changes_nothing(quick_folder: Path) -> None:
+    async with watched(quick_folder) as (ledger, _, root):
+        before = story(quick_folder / "ledger.db")
+        restarted = Lookout(ledger, "main", root, quiet=0.05)
+        with unmounted(root):
+            assert (await restarted.look()).alarm
+        looks = [await restarted.look() for _ in range(3)]
+        assert not any(look.ready or look.waiting or look.alarm for look in looks)
+        assert story(quick_folder / "ledger.db") == before
+
+
+@pytest.mark.prefect
+async def test_each_loss_is_told_once(
+    make_ground: MakeGround, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.watch import watch
+
+    async with make_ground() as ground:
+        monkeypatch.setenv("POSTFLOW_STATE_DIR", str(ground.state))
+        watching = asyncio.create_task(watch(ground.studio))
+        try:
+            for number in (1, 2):
+                with unmounted(ground.watched):
+                    await wait_until(lambda times=number: lost(ground.world) == times)
+                ground.drop(f"SQ07_UNDLM_0015{number}_v001.mov", atoms=number)
+                await wait_until(lambda clips=number: known(ground) == clips)
+            assert lost(ground.world) == 2
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+def lost(world: Sandbox) -> int:
+    titles = [message["embeds"][0]["title"] for message in world.messages()]
+    return titles.count("A watched folder is lost")
+
+
+def known(ground: Ground) -> int:
+    with ground.open_ledger() as ledger:
+        return len(ledger.rows())

@@ -1,0 +1,53 @@
+"""Two `ingest` runs at once on one ledger."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.crash.conftest import MakeGround
+from tests.crash.ground import Ground
+from tests.crash.record import check_delivered_once, check_one_stack, sent
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+
+VERSIONS = 4
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize(
+    "clips",
+    [
+        pytest.param(24, id="24 clips"),
+        pytest.param(200, id="200 clips", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
+    ],
+)
+async def test_two_runs_deliver_each_clip_once(
+    request: pytest.FixtureRequest, make_ground: MakeGround, kind: str, clips: int
+) -> None:
+    where = str(request.getfixturevalue(f"{kind}_url"))
+    async with make_ground(ledger=where) as ground:
+        names = clip_names(clips)
+        dropped = {name: ground.drop(name, atoms=n) for n, name in enumerate(names)}
+        runs = [ground.start(linger=2.0) for _ in range(2)]
+        for run in runs:
+            assert run.ends(timeout=1000)
+        check_delivered_once(ground, dropped)
+        assert sent(ground.world, "files.remote_upload") == clips
+        check_one_stack(ground, names[:VERSIONS])
+        assert len(runs_that_delivered(ground)) == 2
+
+
+def clip_names(clips: int) -> list[str]:
+    """Four versions of one shot, the rest shots of their own."""
+    versions = [f"SQ07_UNDLM_00001_v{number:03}.mov" for number in range(1, VERSIONS + 1)]
+    return versions + [f"SQ07_UNDLM_{number:05}_v001.mov" for number in range(2, clips - 2)]
+
+
+def runs_that_delivered(ground: Ground) -> set[str]:
+    with ground.open_ledger() as ledger:
+        return {
+            str(step.run_id)
+            for row in ledger.rows()
+            for step in ledger.steps(row.id)
+            if step.event == "arrived"
+        }
