@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel
 
+import flows.deliver  # noqa: F401 - imported once in the nursery, not in every life
 from flows.ingest import ingest
 from tests.crash.killing import Death, Reaper
 

@@ -30,7 +30,8 @@ async def test_killed_at_every_transition_of_every_clip(make_ground: MakeGround)
         for moment in get_args(Moment)
     ]
     told_twice, survived = 0, 0
-    for death in deaths:
+    for number, death in enumerate(deaths, start=1):
+        print(f"{number} of {len(deaths)}: {death}", flush=True)  # noqa: T201 - how far it is
         async with make_ground() as ground:
             clips = ThreeClips(ground)
             # how often a run renews its lease depends on how fast it is
@@ -51,7 +52,8 @@ async def test_killed_at_any_instant(make_ground: MakeGround) -> None:
         clips.finish()
         whole = time.monotonic() - began
     killed, told_twice = 0, 0
-    for _ in range(RANDOM_KILLS):
+    for number in range(1, RANDOM_KILLS + 1):
+        print(f"{number} of {RANDOM_KILLS}, {killed} killed", flush=True)  # noqa: T201 - how far it is
         async with make_ground() as ground:
             clips = ThreeClips(ground)
             life = ground.start()
