@@ -17,10 +17,13 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Past(Moment):
-    """What an earlier, unfinished run of ours may have left in the folder."""
+    """What earlier runs of ours know: what an unfinished one may have left in the folder, and
+    which files hold other clips or other exports of this one.
+    """
 
     file_id: str | None = None
     begun_at: datetime | None = None
+    others: frozenset[str] = frozenset()
 
 
 class Found(Moment):
@@ -37,7 +40,8 @@ async def find_delivered(
     """Look for `media` in `folder`, loose or stacked. Dead placeholders of ours are removed.
 
     Frame.io publishes no checksum: a file of our name and size that was created after ours was
-    last written is taken for the same clip. Raises Retry when one is on its way this moment.
+    last written is taken for the same clip, unless we know better. Raises Retry when one is on
+    its way this moment.
     """
     contents = await frameio.contents(folder)
     stack = family.stack(contents)
@@ -75,6 +79,8 @@ async def _is_whole(
 
 def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
     """An unfinished placeholder may not know its size yet."""
+    if remote.id in past.others:
+        return False
     if _is_ours(remote, past):
         return True
     fits = remote.size == media.size or (remote.status == "created" and remote.size == 0)

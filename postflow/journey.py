@@ -83,6 +83,14 @@ class Journey:
         mine = self._claim.clip_id if self._claim else None
         return any(mate.clip_id != mine for mate in mates)
 
+    async def other_files(self, folder: Folder, shot: Shot, media: MediaFile) -> frozenset[str]:
+        """Files in the folder that are known to hold other content than `media`."""
+        mates = await self._ledger.stack_mates(folder.id, shot.stack)
+        ours = {mate.file_id for mate in mates if mate.revision == media.revision}
+        return frozenset(
+            mate.file_id for mate in mates if mate.file_id and mate.file_id not in ours
+        )
+
     async def stacking(self) -> None:
         """About to touch the version stack. Raises Retry while another host does."""
         if self._claim:

@@ -79,7 +79,11 @@ async def _attempt(
     live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, journey: Journey
 ) -> Arrival:
     family = Family(live.naming, clip.stack)
-    past = Past(file_id=journey.leftover, begun_at=journey.begun_at)
+    past = Past(
+        file_id=journey.leftover,
+        begun_at=journey.begun_at,
+        others=await journey.other_files(folder, clip, media),
+    )
     found = await find_delivered(live.frameio, folder, media, family, past)
     if found.remote:
         return _arrival(media, found.remote, found)

@@ -167,6 +167,7 @@ class StackMate(Moment):
 
     clip_id: int
     name: str
+    revision: str
     version_number: int | None
     found_at: datetime
     state: State
