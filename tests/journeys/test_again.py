@@ -1,0 +1,145 @@
+"""The same clip once more: nothing twice, nothing taken for what it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from postflow.errors import PostFlowError, Retry
+from postflow.models import Delivery
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import READY, calls, endings, namesakes, sha256, the_asset
+
+pytestmark = pytest.mark.prefect
+
+
+async def test_a_clip_delivered_again_makes_no_second_asset_and_is_not_told_again(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    first = await deliver(clip, studio=loopback_studio)
+    again = await deliver(clip, studio=loopback_studio)
+    assert (again.file_id, again.adopted) == (first.file_id, True)
+    assert the_asset(world, clip)["created"] == 1
+    assert endings(world) == [READY]
+
+
+async def test_a_new_time_stamp_alone_makes_no_second_asset(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    first = await deliver(clip, studio=loopback_studio)
+    os.utime(clip)
+    again = await deliver(clip, studio=loopback_studio)
+    assert again.file_id == first.file_id
+    assert the_asset(world, clip)["created"] == 1
+
+
+async def test_a_machine_that_knows_nothing_finds_the_clip_in_frameio(
+    loopback_studio: str,
+    world: Sandbox,
+    make_clip: MakeClip,
+    private_state: Path,
+    tmp_path: Path,
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    first = await deliver(clip, studio=loopback_studio)
+    shutil.rmtree(private_state)
+    shutil.rmtree(tmp_path / "results")
+    again = await deliver(clip, studio=loopback_studio)
+    assert (again.file_id, again.adopted) == (first.file_id, True)
+    assert the_asset(world, clip)["created"] == 1
+
+
+async def test_a_new_export_of_the_same_name_is_another_asset(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    first, first_hash = await deliver(clip, studio=loopback_studio), sha256(clip)
+    clip = make_clip(extra=1000)
+    second = await deliver(clip, studio=loopback_studio)
+    assert {asset["id"]: asset["sha256"] for asset in namesakes(world, clip)} == {
+        first.file_id: first_hash,
+        second.file_id: sha256(clip),
+    }
+    assert not second.adopted
+    assert endings(world) == [READY, READY]
+
+
+async def test_a_new_export_of_equal_size_is_not_taken_for_the_old_one(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """Name and size are the same, and Frame.io has no checksum to tell them apart."""
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    await deliver(clip, studio=loopback_studio)
+    clip.write_bytes(clip.read_bytes()[::-1])
+    second = await deliver(clip, studio=loopback_studio)
+    (asset,) = [a for a in world.assets() if a["id"] == second.file_id]
+    assert asset["sha256"] == sha256(clip)
+    assert len(namesakes(world, clip)) == 2
+
+
+@pytest.mark.parametrize("gone", ["folder", "file"])
+async def test_what_was_deleted_in_frameio_between_two_runs_is_delivered_again(
+    gone: str, loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from blocks.opening import open_studio
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    first = await deliver(clip, studio=loopback_studio)
+    async with open_studio(loopback_studio) as live:
+        if gone == "folder":
+            await live.frameio.delete_folder(first.folder)
+        else:
+            await live.frameio.delete_file(first.remote)
+    again = await deliver(clip, studio=loopback_studio)
+    assert the_asset(world, clip)["id"] == again.file_id != first.file_id
+
+
+async def test_after_a_failure_a_later_run_delivers_once(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    world.fault("upload_failed", "files.remote_upload", times=3)
+    with pytest.raises(Retry):
+        await deliver(clip, studio=loopback_studio)
+    delivery = await deliver(clip, studio=loopback_studio)
+    assert the_asset(world, clip)["id"] == delivery.file_id
+    assert endings(world) == [READY]
+
+
+async def test_two_runs_at_once_deliver_a_clip_once(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    outcomes = await asyncio.gather(
+        deliver(clip, studio=loopback_studio),
+        deliver(clip, studio=loopback_studio),
+        return_exceptions=True,
+    )
+    assert {type(outcome) for outcome in outcomes} <= {Delivery, Retry}
+    assert Delivery in {type(outcome) for outcome in outcomes}
+    assert all(o.code == "clip.busy" for o in outcomes if isinstance(o, PostFlowError))
+    assert the_asset(world, clip)["created"] == 1
+    assert calls(world, "files.remote_upload") == 1
+    assert endings(world) == [READY]
