@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json as json_module
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from postflow.errors import Fatal
 
 from .app import app
 from .output import err, out
 from .sandbox_studio import as_toml, sandbox_studio
+
+if TYPE_CHECKING:
+    from sandbox import Sandbox
 
 
 @app.command()
@@ -26,9 +33,7 @@ def sandbox(
 
     `python -m sandbox --help` tells of its switches.
     """
-    from sandbox import Sandbox
-
-    with Sandbox(port=port) as world:
+    with _running(port) as world:
         if studio_file:
             studio_file.touch(mode=0o600)
             studio_file.write_text(as_toml(sandbox_studio(world.describe())), encoding="utf-8")
@@ -38,3 +43,19 @@ def sandbox(
             out.print(f"The sandbox is at {world.url}/")
             err.print("Ctrl-C ends it.")
         threading.Event().wait()
+
+
+@contextmanager
+def _running(port: int) -> Iterator[Sandbox]:
+    from sandbox import Sandbox
+
+    with ExitStack() as stack:
+        try:
+            world = stack.enter_context(Sandbox(port=port))
+        except OSError as error:
+            raise Fatal(
+                f"The sandbox cannot listen at port {port} ({error.strerror}).",
+                hint="Choose another one with --port; 0 takes any free one.",
+                code="sandbox.port",
+            ) from error
+        yield world

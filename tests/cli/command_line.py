@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -40,16 +41,23 @@ class CommandLine:
     environment: dict[str, str]
     secrets: set[str] = field(default_factory=set)
     _count: int = 0
+    _running: Running | None = None
 
     def __call__(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Ran:
         return self.start(*arguments, stdin=stdin, **environment).wait()
 
-    def start(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Running:
+    def start(self, *arguments: str | Path, stdin: str | None = "", **environment: str) -> Running:
+        """`stdin` None leaves it open for `type`."""
         self._count += 1
         names = ("in", "out", "err")
         streams = {name: self.folder / f"{self._count}.{name}" for name in names}
-        for name, path in streams.items():
-            path.write_text(stdin if name == "in" else "")
+        for path in streams.values():
+            path.write_text("")
+        if stdin is None:
+            streams["in"].unlink()
+            os.mkfifo(streams["in"])
+        else:
+            streams["in"].write_text(stdin)
         order = {
             "arguments": [str(argument) for argument in arguments],
             "environment": self.environment | environment,
@@ -59,7 +67,14 @@ class CommandLine:
         assert self.warm.stdin is not None
         self.warm.stdin.write(json.dumps(order) + "\n")
         self.warm.stdin.flush()
-        return Running(self, self._answer("pid"), streams)
+        self._running = Running(self, self._answer("pid"), streams)
+        return self._running
+
+    def close(self) -> None:
+        """What a failed test left running must not answer the next one."""
+        if self._running is not None:
+            self._running.signal(signal.SIGKILL)
+            self._answer("code")
 
     def _answer(self, what: str) -> int:
         assert self.warm.stdout is not None
@@ -67,7 +82,8 @@ class CommandLine:
 
     def ended(self, streams: dict[str, Path]) -> Ran:
         """Waits for the end of the running command."""
-        ran = Ran(self._answer("code"), streams["out"].read_text(), streams["err"].read_text())
+        code, self._running = self._answer("code"), None
+        ran = Ran(code, streams["out"].read_text(), streams["err"].read_text())
         assert "Traceback" not in ran.text, ran.text
         assert not [secret for secret in self.secrets if secret in ran.text], ran.text
         return ran
@@ -78,6 +94,12 @@ class Running:
     line: CommandLine
     pid: int
     streams: dict[str, Path]
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def type(self, text: str) -> None:
+        self.streams["in"].write_text(text)
 
     def wait(self) -> Ran:
         return self.line.ended(self.streams)

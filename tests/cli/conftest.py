@@ -45,7 +45,9 @@ def world(shared_world: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def postflow(warm: WarmProcess, world: Sandbox, private_state: Path, tmp_path: Path) -> CommandLine:
+def postflow(
+    warm: WarmProcess, world: Sandbox, private_state: Path, tmp_path: Path
+) -> Iterator[CommandLine]:
     """Runs `postflow` on a machine that remembers nothing; the sandbox's secrets must not show."""
     folder = tmp_path / "runs"
     folder.mkdir()
@@ -54,7 +56,9 @@ def postflow(warm: WarmProcess, world: Sandbox, private_state: Path, tmp_path: P
         "POSTFLOW_STUDIO": STUDIO,
         "PREFECT_LOCAL_STORAGE_PATH": str(tmp_path / "results"),
     }
-    return CommandLine(warm.process, folder, environment, secrets_of(world))
+    line = CommandLine(warm.process, folder, environment, secrets_of(world))
+    yield line
+    line.close()
 
 
 def secrets_of(world: Sandbox) -> set[str]:

@@ -39,8 +39,8 @@ def _become(order: dict[str, Any]) -> None:
     from prefect.context import refresh_global_settings_context
 
     for number, name in enumerate(("in", "out", "err")):
-        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_APPEND
-        os.dup2(os.open(order["streams"][name], flags), number)
+        # Opening a pipe for reading alone would wait for its writer.
+        os.dup2(os.open(order["streams"][name], os.O_RDWR | (number and os.O_APPEND)), number)
     sys.stdin = os.fdopen(0)
     os.environ.update(order["environment"])
     refresh_global_settings_context()

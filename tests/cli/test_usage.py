@@ -1,0 +1,96 @@
+"""How the commands are called, and what becomes of a wrong call or a missing server."""
+
+from __future__ import annotations
+
+import signal
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from postflow.cli import app
+from postflow.cli.exit_codes import Exit
+from sandbox import Sandbox
+from tests.cli.command_line import CommandLine
+from tests.support.wait import wait_until_sync
+
+COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_each_of_its_options(command: str) -> None:
+    told = CliRunner().invoke(app, [command, "--help"])
+    assert told.exit_code == 0
+    parameters = get_command(app).commands[command].params  # type: ignore[attr-defined]
+    for parameter in parameters:
+        assert getattr(parameter, "help", None), f"{command}: {parameter.name}"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["upload"],
+        ["upload", "a.mov", "--colour", "red"],
+        ["fly"],
+        ["name"],
+        ["setup"],
+        ["sandbox", "--port", "many"],
+        ["retry"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_call_is_told_and_ends_with_2(call: list[str]) -> None:
+    told = CliRunner().invoke(app, call)
+    assert told.exit_code == Exit.USAGE
+    assert "Usage:" in told.output
+
+
+def test_help_does_not_wait_for_prefect() -> None:
+    """Importing Prefect takes seconds."""
+    code = "import sys, postflow.cli; sys.exit('prefect' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.prefect
+def test_a_prefect_server_that_is_not_there_is_told(postflow: CommandLine) -> None:
+    ran = postflow("check", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert ran.code == Exit.FATAL
+    assert "Prefect's server cannot be reached" in ran.err
+    assert "PREFECT_API_URL" in ran.err
+
+
+@pytest.mark.prefect
+def test_the_sandbox_tells_its_addresses_and_goes_when_asked(
+    postflow: CommandLine, tmp_path: Path
+) -> None:
+    file = tmp_path / "studio.toml"
+    running = postflow.start("sandbox", "--json", "--studio-file", file)
+    shown = running.streams["out"]
+    wait_until_sync(lambda: shown.read_text().endswith("\n"), description="the addresses")
+    running.signal(signal.SIGTERM)
+
+    ran = running.wait()
+
+    assert ran.code == Exit.TERMINATED
+    studio = tomllib.loads(file.read_text())
+    assert studio["adobe"]["client_secret"] == ran.json["client_secret"]
+    assert studio["frameio"]["base_url"] == ran.json["url"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert not Path(ran.json["ngrok_path"]).exists(), "its folder is removed"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(ran.json["url"])
+
+
+@pytest.mark.prefect
+def test_a_port_that_is_taken_is_told(postflow: CommandLine, world: Sandbox) -> None:
+    taken = httpx.URL(world.url).port
+    ran = postflow("sandbox", "--port", str(taken))
+    assert ran.code == Exit.FATAL
+    assert f"cannot listen at port {taken}" in ran.err
+    assert "--port" in ran.err
