@@ -56,7 +56,7 @@ class MediaFile(Moment):
     def revision(self) -> str:
         """Equal for equal name, size and content; a new mtime alone is the same revision."""
         key = f"{self.name}\0{self.size}\0{self.fingerprint}"
-        return xxhash.xxh3_128_hexdigest(key.encode())
+        return xxhash.xxh3_128_hexdigest(key.encode(errors="surrogateescape"))
 
 
 class Shot(Moment):

@@ -23,9 +23,8 @@ async def send_due(
 ) -> int:
     """Send all that is due in the channel; how many arrived. What fails waits for later."""
     arrived = 0
-    for message in await ledger.due():
-        if message.channel == channel:
-            arrived += await _send(ledger, discord, message, run_id)
+    for message in await ledger.due(channel=channel):
+        arrived += await _send(ledger, discord, message, run_id)
     return arrived
 
 
