@@ -1,0 +1,134 @@
+"""A studio whose three processes run for real, with the sandbox in the place of the world."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from postflow.cli.sandbox_studio import as_toml, sandbox_studio
+from postflow.cli.server import free_port
+from postflow.ledger import Clip, Ledger
+from sandbox import Sandbox
+from sandbox.clips import clip_path
+from tests.support.wait import wait_until_sync
+
+NEVER = 86400.0
+FREE_ATOM = b"\0\0\0\x08free"
+
+
+class Running:
+    """`postflow up` of one studio, and what a person sees of it."""
+
+    def __init__(self, world: Sandbox, home: Path) -> None:
+        self.world = world
+        self.home = home
+        self.folder = home / "watch"
+        self.folder.mkdir()
+        self.port = free_port()
+        self.environment = clean_environment() | {
+            "POSTFLOW_STATE_DIR": str(home / "state"),
+            "PREFECT_HOME": str(home / "prefect"),
+        }
+        (home / "state").mkdir()
+        self.process: psutil.Popen
+
+    def start(self) -> None:
+        arguments = ["--file", str(self.studio_file()), "--port", str(self.port)]
+        arguments += ["--every", str(NEVER)]
+        with (self.home / "up.log").open("wb") as log:
+            self.process = psutil.Popen(
+                [sys.executable, "-m", "postflow", "up", *arguments],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until_sync(self._is_up, timeout=110, description="postflow up")
+
+    def studio_file(self) -> Path:
+        tables = sandbox_studio(self.world.describe())
+        tables["studio.watching"] = {
+            "folders": [str(self.folder)],
+            "quiet": 0.5,
+            "interval": 0.5,
+            "linger": 2.0,
+        }
+        tables["studio.patience"] = {"poll": 0.2}
+        path = self.home / "studio.toml"
+        path.write_text(as_toml(tables), encoding="utf-8")
+        return path
+
+    def drop(self, name: str, *, extra: int = 0) -> None:
+        """A whole clip appears under its name, as if moved there."""
+        hidden = self.folder / f".{name}"
+        hidden.write_bytes(clip_path().read_bytes() + FREE_ATOM * extra)
+        hidden.replace(self.folder / name)
+
+    def clip(self, name: str) -> Clip | None:
+        """The newest revision under this name, as the ledger has it."""
+        with Ledger.open(self.home / "state" / "ledger.db") as ledger:
+            return next(iter(ledger.rows(name=name)), None)
+
+    def runs(self, flow: str) -> list[dict[str, Any]]:
+        body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 100}
+        return self.ask("flow_runs/filter", body)
+
+    def run_of(self, name: str) -> dict[str, Any]:
+        return next(run for run in self.runs("deliver") if run["name"] == name)
+
+    def cancel(self, run: dict[str, Any]) -> None:
+        """What the button in Prefect's UI does."""
+        self.ask(f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING"}})
+
+    def ask(self, path: str, body: dict[str, Any]) -> Any:
+        answer = httpx.post(f"http://127.0.0.1:{self.port}/api/{path}", json=body, timeout=20)
+        answer.raise_for_status()
+        return answer.json()
+
+    def postflow(self, *arguments: str) -> str:
+        """What a command prints; it has to succeed."""
+        command = [sys.executable, "-m", "postflow", *arguments]
+        return subprocess.check_output(command, env=self.environment, text=True, timeout=60)
+
+    def delivered(self) -> list[str]:
+        return [asset["name"] for asset in self.world.assets() if asset["status"] == "transcoded"]
+
+    def family(self) -> list[psutil.Process]:
+        """All processes below and of `up`."""
+        return [self.process, *self.process.children(recursive=True)]
+
+    def _is_up(self) -> bool:
+        log = (self.home / "up.log").read_text(encoding="utf-8")
+        if self.process.poll() is not None:
+            raise AssertionError(f"postflow up ended: {log}")
+        return "PostFlow watches" in log
+
+
+def clean_environment() -> dict[str, str]:
+    """Nothing of the test session's own Prefect server."""
+    ours = ("PREFECT_API", "PREFECT_SERVER", "PREFECT_HOME", "PREFECT__", "POSTFLOW_", "NGROK_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One start for all tests of a module."""
+    with Sandbox() as world:
+        running = Running(world, tmp_path_factory.mktemp("studio"))
+        running.start()
+        family = running.family()
+        yield running
+        if running.process.poll() is None:
+            running.process.terminate()
+        _, alive = psutil.wait_procs(family, timeout=60)
+        for survivor in alive:
+            survivor.kill()
