@@ -1,0 +1,70 @@
+"""Another person on the same machine, who looks around while a clip travels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PAUSE = 0.01
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file as it was at one moment."""
+
+    path: Path
+    mode: int
+    content: bytes
+
+
+class Bystander:
+    """Within `with`: reads all command lines and all files below `folder`, again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.command_lines: set[bytes] = set()
+        self.files: set[Seen] = set()
+        self._folder = folder
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look_around, name="bystander")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look_around(self) -> None:
+        while not self._over.wait(PAUSE):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    self.command_lines.add(path.read_bytes())
+            with contextlib.suppress(OSError):
+                self.files |= files_below(self._folder)
+
+
+def files_below(folder: Path) -> set[Seen]:
+    """Every file there that lasts long enough to be read."""
+    found = set()
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(path.lstat().st_mode):
+                found.add(_seen(path))
+    return found
+
+
+def _seen(path: Path) -> Seen:
+    with path.open("rb") as file:
+        return Seen(path, stat.S_IMODE(os.fstat(file.fileno()).st_mode), file.read())

@@ -1,0 +1,55 @@
+"""All that Prefect's API tells of the run of a clip, to anybody who asks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+from prefect.logging.handlers import APILogHandler
+
+ENDS = ("Completed", "Failed")
+
+
+async def told(api: str, run_name: str) -> dict[str, bytes]:
+    """Answers by what was asked for, once the run's logs and events have come in."""
+    await APILogHandler.aflush()
+    async with httpx.AsyncClient(base_url=api, timeout=30) as client:
+        runs = await _ask(client, "flow_runs", flow_runs={"name": {"any_": [run_name]}})
+        (run,) = runs.json()
+        mine = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+        tasks = await _ask(client, "task_runs", **mine)
+        logs = {"flow_run_id": {"any_": [run["id"]]}}
+        return {
+            "flow runs": runs.content,
+            "task runs": tasks.content,
+            "states": await _states(client, run["id"], [task["id"] for task in tasks.json()]),
+            "logs": (await _ask(client, "logs", logs=logs)).content,
+            "artifacts": (await _ask(client, "artifacts", **mine)).content,
+            "blocks": (await _ask(client, "block_documents")).content,
+            "events": await _events(client, run["id"]),
+        }
+
+
+async def _ask(client: httpx.AsyncClient, what: str, **filters: Any) -> httpx.Response:
+    answer = await client.post(f"/{what}/filter", json={**filters, "limit": 200})
+    return answer.raise_for_status()
+
+
+async def _states(client: httpx.AsyncClient, run: str, tasks: list[str]) -> bytes:
+    asked = [("flow_run", run), *(("task_run", task) for task in tasks)]
+    answers = [
+        await client.get(f"/{kind}_states/", params={f"{kind}_id": each}) for kind, each in asked
+    ]
+    return b"\n".join(answer.raise_for_status().content for answer in answers)
+
+
+async def _events(client: httpx.AsyncClient, run: str) -> bytes:
+    """Events travel by themselves; the last one of a run is how it ended."""
+    wanted = {"filter": {"any_resource": {"id": [f"prefect.flow-run.{run}"]}}, "limit": 50}
+    async with asyncio.timeout(20):
+        while True:
+            told = (await client.post("/events/filter", json=wanted)).raise_for_status().content
+            if any(f"prefect.flow-run.{end}".encode() in told for end in ENDS):
+                return told
+            await asyncio.sleep(0.1)

@@ -1,0 +1,271 @@
+"""Secrets reach nobody who is not meant to have them, whether a journey succeeds or fails."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import pickle
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from aiohttp import web
+from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
+
+from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.errors import PostFlowError
+from postflow.models import Delivery
+from postflow.patience import Patience
+from sandbox import Sandbox, running
+from sandbox.world import World
+from tests.journeys import conftest as journeys
+from tests.journeys.faults import ALWAYS, Fault, arm_all, fault
+from tests.journeys.studios import QUICK
+from tests.support import confidences as kinds
+from tests.support import prefect_tells
+from tests.support.bystander import Bystander, files_below
+from tests.support.confidences import Confidences
+
+pytestmark = pytest.mark.prefect
+
+make_clip = journeys.make_clip
+nothing_cached = journeys.nothing_cached
+nothing_left = journeys.nothing_left
+short_pauses = journeys.short_pauses
+world = journeys.world
+
+LOGGERS = ("postflow", "httpx", "aiohttp", "pyngrok", "prefect")
+SIGNED_IN = frozenset({kinds.AUTHTOKEN, kinds.ACCESS_TOKEN, kinds.WEBHOOK_TOKEN})
+RENEWED = frozenset({kinds.CLIENT_SECRET, kinds.REFRESH_TOKEN})
+EXPOSED = frozenset({kinds.FILE_ADDRESS, kinds.PUBLIC_ADDRESS})
+# Ports are used again, so in what other tests wrote, too, an address proves nothing.
+ADDRESSES = frozenset({kinds.PUBLIC_ADDRESS})
+
+SIGNED_OUT = fault("token_expiry", "accounts.list")
+JOURNEYS: dict[str, tuple[tuple[Fault, ...], str | None, frozenset[str]]] = {
+    "delivered": ((SIGNED_OUT,), None, SIGNED_IN | RENEWED | EXPOSED),
+    "adobe refuses to renew": (
+        (SIGNED_OUT, fault("status", "ims.token", code=400, times=ALWAYS)),
+        "adobe.",
+        SIGNED_IN | RENEWED,
+    ),
+    "frameio refuses the address": (
+        (fault("status", "files.remote_upload", code=422),),
+        "frameio.refused",
+        SIGNED_IN | EXPOSED,
+    ),
+    "frameio never gets the file": (
+        (fault("upload_failed", "files.remote_upload", times=ALWAYS),),
+        "frameio.upload_failed",
+        SIGNED_IN | EXPOSED,
+    ),
+    "ngrok refuses the token": (
+        (fault("agent_refuse", "agent", code=105),),
+        "tunnel.ngrok.105",
+        SIGNED_IN,
+    ),
+    "discord has lost the webhook": (
+        (fault("status", "discord.post", code=404, times=ALWAYS),),
+        None,
+        SIGNED_IN | EXPOSED,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def secret() -> Confidences:
+    """Of all journeys: what one has heard, the next must not show either."""
+    return Confidences()
+
+
+@pytest.fixture(scope="module")
+def shared_world(secret: Confidences) -> Iterator[Sandbox]:
+    """A world whose secrets are overheard; its fetch waits a little, to be seen."""
+
+    def overheard(world: World) -> web.Application:
+        application = made(world)
+        application.middlewares.insert(0, secret.listener())
+        return application
+
+    made = running.application
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "application", overheard)
+        with Sandbox(fetch_delay=0.2) as world:
+            secret.heard[kinds.AUTHTOKEN].add(world.ngrok_authtoken)
+            yield world
+
+
+@pytest.fixture(scope="module")
+def saved() -> set[str]:
+    """Addresses of the worlds whose studio is saved."""
+    return set()
+
+
+@pytest.fixture
+async def studio(world: Sandbox, nothing_cached: None, saved: set[str]) -> str:
+    """Somebody has signed in; everything secret is in the blocks."""
+    if world.url not in saved:
+        await _save(world)
+        saved.add(world.url)
+    return "canary"
+
+
+async def _save(world: Sandbox) -> None:
+    from blocks.setup import StudioFile, save_studio
+
+    tokens = world.tokens()
+    tables = sandbox_studio(world.describe(), name="canary")
+    tables["adobe"] |= {
+        "kind": "web",
+        "access_token": tokens["access_token"],
+        "refresh_token": tokens["refresh_token"],
+        "expires_at": datetime.now(UTC) + timedelta(seconds=tokens["expires_in"]),
+    }
+    file = StudioFile.model_validate(tables)
+    section = file.studio.model_copy(update={"patience": Patience(**QUICK)})
+    await save_studio(file.model_copy(update={"studio": section}))
+
+
+class Notebook(logging.Handler):
+    """Every record as text: the message, its arguments and its traceback."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.pages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.pages += [self.format(record), repr(vars(record))]
+
+
+@pytest.fixture
+def notebook(prefect_api: str) -> Iterator[Notebook]:
+    """All that the loggers say, down to DEBUG."""
+    from tasks.run_logs import show_in_ui
+
+    show_in_ui()
+    book = Notebook()
+    levels = {name: logging.getLogger(name).level for name in LOGGERS}
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+        logging.getLogger(name).addHandler(book)
+    yield book
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).removeHandler(book)
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
+async def test_no_secret_shows_anywhere(
+    journey: str,
+    secret: Confidences,
+    world: Sandbox,
+    studio: str,
+    notebook: Notebook,
+    make_clip: journeys.MakeClip,
+    private_state: Path,
+    prefect_api: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Each place is proven to be searched: something that is no secret is found there."""
+    trouble, code, heard = JOURNEYS[journey]
+    clip = make_clip(f"SQ07_UNDLM_{90001 + list(JOURNEYS).index(journey)}_v003.mov")
+    arm_all(world, trouble)
+
+    with Bystander(private_state) as bystander:
+        outcome = await _outcome(clip, studio)
+
+    assert outcome.code.startswith(code) if code else isinstance(outcome, Delivery)
+    assert {kind for kind, secrets in secret.heard.items() if secrets} >= heard
+    places = {
+        "log records": "\n".join(notebook.pages).encode(),
+        "results": _content(tmp_path / "results"),
+        "state": _content(private_state),
+        "outcome": _told(outcome),
+        "command lines": b"\n".join(bystander.command_lines),
+        **await prefect_tells.told(prefect_api, clip.name),
+        "stdout and stderr": "".join(capfd.readouterr()).encode(),
+    }
+    markers = {
+        "task runs": b"identify",
+        "states": b"RUNNING",
+        "blocks": b"canary",
+        "command lines": b"pytest",
+        "outcome": b"flows/deliver.py" if code else clip.name.encode(),
+        "artifacts": b"[" if code else clip.name.encode(),
+    }
+    _expect_nothing(secret, places, markers, default=clip.name.encode())
+    _expect_nothing(secret, _kept_by_prefect(), {}, default=clip.name.encode(), but=ADDRESSES)
+    assert _open_secrets(secret, bystander) == []
+    assert (kinds.PUBLIC_ADDRESS in heard) <= _token_was_there(secret, bystander)
+
+
+async def _outcome(clip: Path, studio: str) -> Delivery | PostFlowError:
+    from flows.deliver import deliver
+
+    try:
+        return await deliver(clip, studio=studio)
+    except PostFlowError as error:
+        return error
+
+
+def _told(outcome: Delivery | PostFlowError) -> bytes:
+    """All that can be made of it: words, JSON, a traceback, what pickle keeps."""
+    if isinstance(outcome, Delivery):
+        return f"{outcome!r} {outcome.model_dump_json()}".encode() + pickle.dumps(outcome)
+    words = "".join(traceback.format_exception(outcome))
+    return f"{words} {outcome!r} {outcome.__dict__}".encode() + pickle.dumps(outcome)
+
+
+def _content(folder: Path) -> bytes:
+    return b"\n".join(seen.content for seen in files_below(folder))
+
+
+def _kept_by_prefect() -> dict[str, bytes]:
+    """The server's database, in which blocks are encrypted, and Prefect's folder."""
+    database = Path(str(PREFECT_SERVER_DATABASE_CONNECTION_URL.value()).partition("///")[2])
+    return {
+        "database and home": _content(database.parent) + _content(Path(os.environ["PREFECT_HOME"]))
+    }
+
+
+def _expect_nothing(
+    secret: Confidences,
+    places: dict[str, bytes],
+    markers: dict[str, bytes],
+    *,
+    default: bytes,
+    but: frozenset[str] = frozenset(),
+) -> None:
+    unproven = [name for name, told in places.items() if markers.get(name, default) not in told]
+    assert unproven == []
+    shown = {name: secret.shown_in(told, but=but) for name, told in places.items()}
+    assert {name: kinds for name, kinds in shown.items() if kinds} == {}
+
+
+def _open_secrets(secret: Confidences, bystander: Bystander) -> list[Path]:
+    """Files that held a secret for a while, and that others could have read."""
+    return [
+        seen.path
+        for seen in bystander.files
+        if seen.mode & 0o077 and secret.shown_in(seen.content, but=ADDRESSES)
+    ]
+
+
+def _token_was_there(secret: Confidences, bystander: Bystander) -> bool:
+    """The agent has to be told its token, in a file of its own."""
+    return any(kinds.AUTHTOKEN in secret.shown_in(seen.content) for seen in bystander.files)
+
+
+@pytest.mark.parametrize("wrapped", [b"%s", b"Bearer %s\n", b"x%s\0", b"\xff1%s."])
+def test_the_search_finds_a_secret_in_disguise(wrapped: bytes) -> None:
+    secret = Confidences()
+    secret.heard[kinds.AUTHTOKEN].add("2ngrok/Secret+Canary_0123456789")
+    plain = wrapped % b"2ngrok/Secret+Canary_0123456789"
+    disguises = [plain, base64.b64encode(plain), quote(plain, safe="").encode()]
+    assert [secret.shown_in(told) for told in disguises] == [{kinds.AUTHTOKEN}] * 3
+    assert secret.shown_in(plain.replace(b"0", b"1")) == set()
