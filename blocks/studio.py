@@ -73,9 +73,13 @@ async def load_studio(name: str) -> Studio:
     """The studio of that name. Raises Fatal `studio.missing` or `studio.invalid`."""
     try:
         return await Studio.aload(name)
-    except ValidationError as error:
+    except RuntimeError as error:
+        # Prefect's own message would quote the value, which may be a secret.
+        invalid = error.__cause__
+        if not isinstance(invalid, ValidationError):
+            raise
         raise Fatal(
-            f"Studio {name!r} does not load: {problems(error)}.",
+            f"Studio {name!r} does not load: {problems(invalid)}.",
             hint="Mend its blocks in Prefect's UI, or run `postflow setup --file` again.",
             code="studio.invalid",
         ) from None
