@@ -1,0 +1,118 @@
+"""A headless Chromium, and a Prefect server that serves its UI; the rest is the journeys'."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from blocks.setup import StudioFile, save_studio
+from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.server import free_port, prefect_server
+from postflow.scan.root import mark_root
+from sandbox import Sandbox
+from tests.browser.looking import Page
+from tests.conftest import _let_prefect_leak
+from tests.journeys.conftest import (
+    make_clip,
+    nothing_cached,
+    nothing_left,
+    shared_world,
+    short_pauses,
+    world,
+)
+from tests.journeys.studios import QUICK
+
+__all__ = ["make_clip", "nothing_cached", "nothing_left", "shared_world", "short_pauses", "world"]
+
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+SWITCHES = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--autoplay-policy=no-user-gesture-required",
+    "--mute-audio",
+)
+WINDOW = 1280, 1200  # Prefect's lists have no rows outside of the window
+QUICK_WATCH = {"quiet": 0.2, "linger": 0.2, "interval": 0.2}
+
+
+@pytest.fixture(scope="module")
+def prefect_ui(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[str]:
+    """The address of a Prefect server with its UI, which the session's server lacks."""
+    home = tmp_path_factory.mktemp("prefect")
+    port = free_port()
+    with pytest.MonkeyPatch.context() as environment:
+        for changed in ("PREFECT_HOME", "PREFECT_API_URL"):
+            environment.setenv(changed, "")
+        with prefect_server(port, home / "server.log", home) as url:
+            _let_prefect_leak(pytestconfig, port)
+            yield url
+
+
+@pytest.fixture
+def prefect_api(prefect_ui: str) -> Iterator[str]:
+    """Runs of this folder go to the server with the UI."""
+    with temporary_settings({PREFECT_API_URL: f"{prefect_ui}/api"}):
+        yield f"{prefect_ui}/api"
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Path:
+    """The studio's watch folder, where `make_clip` puts its clips."""
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    mark_root(folder)
+    return folder
+
+
+@pytest.fixture
+async def studio(nothing_cached: None, world: Sandbox, watched: Path) -> str:
+    """A studio in the sandbox that watches a folder, without an agent."""
+    tables = sandbox_studio(world.describe())
+    tables["studio"] |= {
+        "watching": QUICK_WATCH | {"folders": [watched]},
+        "patience": QUICK,
+    }
+    tables["tunnel"] = {"provider": "loopback"}
+    await save_studio(StudioFile.model_validate(tables))
+    return "main"
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Debian's own; nothing is downloaded."""
+    if not (CHROMIUM.exists() and DRIVER.exists()):
+        absent = "Debian's chromium and chromium-driver are not installed: `make apt`."
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(absent)
+    options = ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    profile = tmp_path_factory.mktemp("profile")
+    for switch in (*SWITCHES, f"--user-data-dir={profile}"):
+        options.add_argument(switch)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SE_OFFLINE", "true")
+        driver = Chrome(options=options, service=ChromeService(str(DRIVER)))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture
+def page(chromium: Chrome) -> Page:
+    chromium.set_window_size(*WINDOW)
+    return Page(chromium)

@@ -1,0 +1,79 @@
+"""What a person sees in a browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from selenium.common import StaleElementReferenceException, TimeoutException
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+PICTURE = 1280, 943  # the window; 800 of it are the page
+PATIENCE = 30.0
+
+T = TypeVar("T")
+
+
+class Page:
+    """The one tab. All that looks waits until it sees, and fails with what it saw instead."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self._driver = driver
+
+    def open(self, url: str) -> None:
+        self._driver.get(url)
+
+    def find(self, selector: str) -> WebElement:
+        """The first visible element, by CSS."""
+        return self._wait(lambda: self._visible(By.CSS_SELECTOR, selector), selector)
+
+    def link(self, text: str) -> WebElement:
+        """The first visible link whose text holds that."""
+        return self._wait(lambda: self._visible(By.PARTIAL_LINK_TEXT, text), f"a link {text!r}")
+
+    def follow(self, text: str) -> None:
+        """Go where that link leads."""
+        self.open(str(self.link(text).get_attribute("href")))
+
+    def turn_to(self, tab: str) -> None:
+        """Open a tab of Prefect's UI, by its id, and wait for its page."""
+        self.find(f"li.p-tab#{tab}").click()
+        self.find(f"#{tab}-content")
+
+    def wait_for(self, *words: str) -> None:
+        """All of these are to be read on the page."""
+        self._wait(lambda: all(word in self.text() for word in words), " and ".join(words))
+
+    def wait_for_script(self, script: str) -> None:
+        """Wait until a JavaScript expression is true."""
+        self._wait(lambda: self._driver.execute_script(f"return {script}"), script)
+
+    def text(self) -> str:
+        """All that is to be read."""
+        return self._driver.find_element(By.TAG_NAME, "body").text
+
+    def keep(self, name: str) -> None:
+        """Save a picture for the documentation, if pictures are asked for."""
+        if os.environ.get("POSTFLOW_SCREENSHOTS") == "1":
+            IMAGES.mkdir(parents=True, exist_ok=True)
+            self._driver.set_window_size(*PICTURE)
+            self._driver.save_screenshot(str(IMAGES / f"{name}.png"))
+
+    def _visible(self, by: str, what: str) -> WebElement | None:
+        found = self._driver.find_elements(by, what)
+        return next((element for element in found if element.is_displayed()), None)
+
+    def _wait(self, condition: Callable[[], T], what: str) -> T:
+        waiting = WebDriverWait(
+            self._driver, PATIENCE, 0.1, ignored_exceptions=[StaleElementReferenceException]
+        )
+        try:
+            return waiting.until(lambda _: condition())
+        except TimeoutException as error:
+            raise AssertionError(f"Not seen: {what}. Seen:\n{self.text()}") from error
