@@ -111,14 +111,14 @@ async def studio(world: Sandbox, nothing_cached: None, saved: set[str]) -> str:
     if world.url not in saved:
         await _save(world)
         saved.add(world.url)
-    return "canary"
+    return "aviary"
 
 
 async def _save(world: Sandbox) -> None:
     from blocks.setup import StudioFile, save_studio
 
     tokens = world.tokens()
-    tables = sandbox_studio(world.describe(), name="canary")
+    tables = sandbox_studio(world.describe(), name="aviary")
     tables["adobe"] |= {
         "kind": "web",
         "access_token": tokens["access_token"],
@@ -193,7 +193,7 @@ async def test_no_secret_shows_anywhere(
     markers = {
         "task runs": b"identify",
         "states": b"RUNNING",
-        "blocks": b"canary",
+        "blocks": b"aviary",
         "command lines": b"pytest",
         "outcome": b"flows/deliver.py" if code else clip.name.encode(),
         "artifacts": b"[" if code else clip.name.encode(),
