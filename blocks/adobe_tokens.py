@@ -16,6 +16,7 @@ from postflow.frameio.credentials import (
     WebCredential,
 )
 from postflow.frameio.ims import AdobeIms
+from postflow.frameio.login import REDIRECT_URI
 from postflow.frameio.renewal import TokenSource
 from postflow.frameio.tokens import Tokens
 from postflow.places import state_dir
@@ -57,10 +58,10 @@ class AdobeTokens(Block):
         description="Web App and Server-to-Server only. POSTFLOW_ADOBE_CLIENT_SECRET overrides it.",
     )
     redirect_uri: str = Field(
-        default="https://localhost:8765/callback",
+        default=REDIRECT_URI,
         title="Redirect URI",
         description="Exactly as registered with Adobe. HTTPS even on localhost.",
-        examples=["https://localhost:8765/callback"],
+        examples=[REDIRECT_URI],
     )
     ims_url: str = Field(
         default="https://ims-na1.adobelogin.com",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from postflow.errors import Fatal, PostFlowError, Retry, Skip
+from postflow.errors import Fatal, PostFlowError, Skip
 
 
 class Exit(IntEnum):
@@ -24,7 +24,6 @@ def exit_code(error: PostFlowError | None) -> Exit:
         return Exit.DELIVERED
     if isinstance(error, Skip):
         return Exit.SKIPPED
-    if isinstance(error, Retry):
-        return Exit.RETRY
-    assert isinstance(error, Fatal)
-    return Exit.FATAL
+    if isinstance(error, Fatal):
+        return Exit.FATAL
+    return Exit.RETRY

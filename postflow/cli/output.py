@@ -18,7 +18,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:
     """One line what happened, one line what to do."""
     about = f"[bold]{escape(subject)}[/bold]: " if subject else ""
-    err.print(f"[red]✗[/red] {about}{escape(error.message)}")
+    err.print(f"[red]✗[/red] {about}{escape(error.message)} [dim]{escape(f'[{error.code}]')}[/dim]")
     err.print(f"  → {escape(error.hint)}")
 
 

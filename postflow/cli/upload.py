@@ -11,7 +11,7 @@ import typer
 from pydantic import SecretStr
 from rich.markup import escape
 
-from postflow.errors import Fatal, PostFlowError
+from postflow.errors import PostFlowError
 from postflow.models import Delivery
 
 from .app import app
@@ -142,5 +142,5 @@ def _as_json(path: Path, outcome: Outcome) -> dict[str, Any]:
 
 
 def error_as_json(error: PostFlowError) -> dict[str, Any]:
-    kind = "fatal" if isinstance(error, Fatal) else type(error).__name__.lower()
+    kind = exit_code(error).name.lower()
     return {"kind": kind, "code": error.code, "error": error.message, "hint": error.hint}

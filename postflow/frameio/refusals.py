@@ -98,7 +98,7 @@ def check_size(size: int) -> None:
     if size > REMOTE_UPLOAD_LIMIT:
         raise Fatal(
             f"The file has {size / 1e9:.1f} GB; Frame.io fetches files up to 50 GB.",
-            hint="Upload it directly (transfer = direct).",
+            hint="Upload it by hand in Frame.io, or deliver a smaller encoding.",
             code="frameio.too_large",
         )
 

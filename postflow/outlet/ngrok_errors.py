@@ -23,8 +23,8 @@ _ACCOUNT = "Sign in at https://dashboard.ngrok.com to see what is wrong with the
 _DOMAIN = "Reserve the domain at https://dashboard.ngrok.com/domains, or leave the domain empty."
 _UPGRADE = "Install the current ngrok agent from https://ngrok.com/download."
 _QUOTA = (
-    "Choose a larger plan at https://dashboard.ngrok.com/billing, upload directly"
-    " (transfer: direct), or wait for the next month."
+    "Choose a larger plan at https://dashboard.ngrok.com/billing, set a static tunnel of your own,"
+    " or wait for the next month."
 )
 _SESSIONS = "Stop ngrok on other machines and in other programs, or choose a larger plan."
 _LOCAL = "PostFlow opens a new tunnel by itself; if this stays, look at this machine's load."
@@ -83,7 +83,7 @@ REFUSALS = {
     4018: Refusal("ngrok wants an authtoken and got none.", _TOKEN),
     6024: Refusal(
         "ngrok's free plan puts a warning page in front of the file.",
-        "Choose a paid plan at https://dashboard.ngrok.com/billing, or upload directly.",
+        "Choose a paid plan at https://dashboard.ngrok.com/billing, or set a static tunnel.",
     ),
     8012: Refusal("ngrok does not reach our media server.", _LOCAL, passing=True),
     8014: Refusal("The ngrok account is blocked.", _ACCOUNT),
