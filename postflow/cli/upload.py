@@ -16,7 +16,7 @@ from postflow.models import Delivery
 
 from .app import app
 from .engine import prepare_prefect
-from .exit_codes import exit_code
+from .exit_codes import Exit, exit_code
 from .options import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption
 from .output import out, print_json, tell_error
 from .plan import plan_uploads
@@ -142,5 +142,5 @@ def _as_json(path: Path, outcome: Outcome) -> dict[str, Any]:
 
 
 def error_as_json(error: PostFlowError) -> dict[str, Any]:
-    kind = exit_code(error).name.lower()
+    kind = {Exit.SKIPPED: "skip", Exit.FATAL: "fatal"}.get(exit_code(error), "retry")
     return {"kind": kind, "code": error.code, "error": error.message, "hint": error.hint}

@@ -83,7 +83,7 @@ class Outlet:
 
     @asynccontextmanager
     async def kept_open(self) -> AsyncIterator[None]:
-        """Opens nothing; but who opens the outlet meanwhile leaves it open until this block ends."""
+        """Opens nothing; but whoever opens the outlet meanwhile leaves it open until the end."""
         self._keepers += 1
         try:
             yield
