@@ -83,8 +83,9 @@ def nursery(prefect_api: str) -> Iterator[Nursery]:
         text=True,
         env=environment,
         cwd=PROJECT,
+        start_new_session=True,
     ) as process:
         try:
             yield Nursery(process)
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with all lives that are left

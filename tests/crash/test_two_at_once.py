@@ -8,7 +8,7 @@ from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.record import check_delivered_once, check_one_stack, sent
 
-pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(300)]
 
 VERSIONS = 4
 
@@ -18,7 +18,7 @@ VERSIONS = 4
     "clips",
     [
         pytest.param(24, id="24 clips"),
-        pytest.param(200, id="200 clips", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
+        pytest.param(200, id="200 clips", marks=[pytest.mark.soak, pytest.mark.timeout(2400)]),
     ],
 )
 async def test_two_runs_deliver_each_clip_once(
@@ -30,7 +30,7 @@ async def test_two_runs_deliver_each_clip_once(
         dropped = {name: ground.drop(name, atoms=n) for n, name in enumerate(names)}
         runs = [ground.start(linger=2.0) for _ in range(2)]
         for run in runs:
-            assert run.ends(timeout=1000)
+            assert run.ends(timeout=2000)
         check_delivered_once(ground, dropped)
         assert sent(ground.world, "files.remote_upload") == clips
         check_one_stack(ground, names[:VERSIONS])
