@@ -48,7 +48,7 @@ async def _call(live: OpenStudio) -> bool:
     waiting = await live.ledger.ready(live.name)
     if not waiting or await _is_taken(live.name):
         return False
-    log.info("%d clips are ready.", waiting)
+    log.info("Clips that are ready: %d.", waiting)
     emit_event(
         READY,
         resource={"prefect.resource.id": f"postflow.studio.{live.name}"},

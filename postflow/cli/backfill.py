@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def _enrol(ledger: Ledger, studio: str, folder: Path, backfill: str | None) -> N
     ledger.observe(root, clips)
     if choice != "all":
         left = ledger.set_aside(root, before=before)
-        err.print(f"{left} clips of {folder} are left alone until they change.")
+        err.print(f"Left alone in {folder} until they change: {_count(left)}.", markup=False)
 
 
 def _clips(folder: Path, mark: str) -> list[Sighting]:
@@ -75,15 +75,19 @@ def _ask(folder: Path, clips: list[Sighting]) -> str:
     if not clips:
         return "all"
     size = decimal(sum(clip.size for clip in clips))
-    told = f"{folder} holds {len(clips)} clips already ({size})."
+    told = f"{folder} holds {_count(len(clips))} already ({size})."
     if not sys.stdin.isatty():
         raise Fatal(
             told,
             hint="Say what becomes of them: --backfill all, none, or since:YYYY-MM-DD.",
             code="watch.backfill",
         )
-    err.print(told)
+    err.print(told, markup=False)
     return str(typer.prompt("Deliver them? all, none, or since:YYYY-MM-DD", default="none"))
+
+
+def _count(clips: int) -> str:
+    return f"{clips} clip" if clips == 1 else f"{clips} clips"
 
 
 def _before(choice: str) -> datetime | None:
@@ -91,10 +95,10 @@ def _before(choice: str) -> datetime | None:
     if choice in {"all", "none"}:
         return None
     try:
-        return datetime.strptime(choice.removeprefix(SINCE), "%Y-%m-%d").replace(tzinfo=UTC)
+        return datetime.fromisoformat(choice.removeprefix(SINCE)).astimezone()
     except ValueError as error:
         raise Fatal(
-            f"{choice!r} is no backfill.",
-            hint="Choose all, none, or since:YYYY-MM-DD.",
+            f"{choice!r} does not say which clips to deliver.",
+            hint="Choose all, none, or since: and a date, as in since:2026-11-22.",
             code="watch.backfill",
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,8 @@ from .engine import prepare_prefect
 from .options import JsonOption, StudioOption
 from .output import err, out, print_json
 from .running import run
+
+NO_CLIP = "no clip"
 
 
 class Prospect(Moment):
@@ -51,19 +54,29 @@ def scan(
     block = asyncio.run(load_studio(studio))
     naming = block.get_naming()
     with Ledger.open(block.ledger) as ledger:
-        found = [p for f in block.watching.folders for p in _look(ledger, studio, f, naming)]
+        found = [p for f in block.watching.folders for p in look(ledger, studio, f, naming)]
+    tell_prospects(found, json=json)
+
+
+def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
+    """All of them as JSON; for a person, those that are clips, and a sum."""
     if json:
         print_json([each.model_dump() for each in found])
         return
     for each in found:
-        out.print(f"{each.what:<10} {each.file}  {each.where}".rstrip(), markup=False)
+        if each.what != NO_CLIP:
+            out.print(f"{each.what:<8}  {each.file}  {each.where}".rstrip(), markup=False)
+    sums = Counter(each.what for each in found)
+    out.print(", ".join(f"{count} {what}" for what, count in sums.items()) or "No file is there.")
 
 
-def _look(ledger: Ledger, studio: str, folder: Path, naming: Naming) -> list[Prospect]:
+def look(ledger: Ledger, studio: str, folder: Path, naming: Naming) -> list[Prospect]:
+    """What would become of each file of a folder. A folder that is not there is told."""
     try:
         root = ledger.root(studio, folder, read_mark(folder).id)
     except AbsentError as error:
         err.print(f"{folder}: {error}.", markup=False)
+        err.print("  → Mount the volume. A new folder gets its marker when `postflow up` starts.")
         return []
     result = Scanner(folder).scan(full=True)
     if not isinstance(result, Scanned):
@@ -79,7 +92,7 @@ def _look(ledger: Ledger, studio: str, folder: Path, naming: Naming) -> list[Pro
 
 def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]) -> Prospect:
     if each.path.suffix.lower() not in CONTENT_TYPES:
-        return Prospect(file=each.relpath, what="no clip")
+        return Prospect(file=each.relpath, what=NO_CLIP)
     if (each.relpath, each.size, each.mtime_ns) in at_rest:
         return Prospect(file=each.relpath, what="known")
     try:

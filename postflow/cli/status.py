@@ -14,38 +14,45 @@ from postflow.ledger import Clip, Ledger, Phase
 
 from .app import app
 from .engine import prepare_prefect
+from .exit_codes import Exit
 from .options import JsonOption, StudioOption
 from .output import err, out, print_json
 
-LimitOption = Annotated[int, typer.Option(help="At most so many clips.", min=1)]
+# In the order of the journey; only what is over by another's coming is left out.
+SHOWN = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
+
+LimitOption = Annotated[int, typer.Option(help="At most so many clips of a kind.", min=1)]
 
 
 @app.command()
 def status(
     studio: StudioOption = "main", limit: LimitOption = 50, json: JsonOption = False
 ) -> None:
-    """What waits, settles, is on its way, arrived, was skipped and why, failed and what to do."""
+    """What settles, waits, is on its way, failed and what to do, was skipped and why, arrived."""
     with _ledger(studio) as ledger:
-        counts = ledger.counts(studio)
-        waiting = ledger.not_yet_whole(studio=studio, limit=limit)
-        clips = ledger.rows(studio=studio, limit=limit)
+        tell_status(ledger, studio, limit=limit, json=json)
+
+
+def tell_status(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = False) -> None:
+    """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
+    counts = ledger.counts(studio)
+    settling = ledger.not_yet_whole(studio=studio, limit=limit)
+    clips = [c for each in SHOWN for c in ledger.rows(studio=studio, phase=each, limit=limit)]
     if json:
         print_json(
             {
                 "counts": counts,
-                "settling": [each.model_dump(mode="json") for each in waiting],
+                "settling": [each.model_dump(mode="json") for each in settling],
                 "clips": [each.model_dump(mode="json") for each in clips],
             }
         )
         return
-    out.print(
-        ", ".join(f"{count} {phase}" for phase, count in counts.items() if count) or "nothing"
-    )
-    for each in waiting:
-        out.print(f"  settling   {each.relpath}: {each.note or 'has just been seen'}", markup=False)
+    told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
+    out.print(", ".join(told) or "No clip has been seen yet.")
+    for each in settling:
+        out.print(f"  settling    {each.relpath}: {each.note or 'just seen'}", markup=False)
     for clip in clips:
-        if clip.phase is not Phase.SUPERSEDED:
-            _tell(clip)
+        _tell(clip)
 
 
 @app.command()
@@ -54,7 +61,12 @@ def history(
 ) -> None:
     """When each clip was delivered, how long it took, and its link."""
     with _ledger(studio) as ledger:
-        clips = ledger.rows(studio=studio, phase=Phase.DELIVERED, limit=limit)
+        tell_history(ledger, studio, limit=limit, json=json)
+
+
+def tell_history(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = False) -> None:
+    """Deliveries, the last one first."""
+    clips = ledger.rows(studio=studio, phase=Phase.DELIVERED, limit=limit)
     if json:
         print_json([each.model_dump(mode="json") for each in clips])
         return
@@ -79,14 +91,26 @@ def retry(
     if name is None and not failed and not messages:
         raise typer.BadParameter("give a NAME, --failed or --messages")
     with _ledger(studio) as ledger:
-        again = ledger.retry(name, studio=studio) if name or failed else []
-        resent = ledger.resend() if messages else 0
+        found = try_again(ledger, studio, name=name, failed=failed, messages=messages)
+    if not found and name:
+        raise typer.Exit(Exit.USAGE)
+
+
+def try_again(
+    ledger: Ledger, studio: str, *, name: str | None, failed: bool = False, messages: bool = False
+) -> int:
+    """How many clips and messages are tried again; each is told."""
+    again = ledger.retry(name, studio=studio) if name or failed else []
+    resent = ledger.resend() if messages else 0
     for path in again:
         out.print(f"{path} will be tried again.", markup=False)
     if resent:
-        out.print(f"{resent} messages will be sent again.")
-    if not again and not resent:
-        err.print("There is nothing of that kind to try again.")
+        out.print(f"Messages to be sent again: {resent}.")
+    if name and not again:
+        err.print(f"No clip {name} has failed, was skipped or was put off.", markup=False)
+    elif not again and not resent:
+        err.print("There is nothing to try again.")
+    return len(again) + resent
 
 
 def _ledger(studio: str) -> Ledger:
@@ -97,10 +121,13 @@ def _ledger(studio: str) -> Ledger:
 
 
 def _tell(clip: Clip) -> None:
-    out.print(f"  {clip.phase:<10} {clip.relpath}  {_link(clip)}", markup=False)
+    out.print(f"  {clip.phase:<10}  {clip.relpath}  {_link(clip)}".rstrip(), markup=False)
     if clip.reason and clip.phase is not Phase.DELIVERED:
-        out.print(f"             {clip.reason}", markup=False)
-        out.print(f"             → {clip.hint}", markup=False)
+        out.print(f"              {clip.reason}", markup=False)
+        out.print(f"              → {clip.hint}", markup=False)
+    if clip.not_before and clip.phase is Phase.WAITING:
+        when = f"{clip.not_before.astimezone():%H:%M}"
+        out.print(f"              It is tried again at {when}.", markup=False)
 
 
 def _link(clip: Clip) -> str:

@@ -59,7 +59,7 @@ class Running:
             "folders": [str(self.folder)],
             "quiet": 0.5,
             "interval": 0.5,
-            "linger": 2.0,
+            "linger": 8.0,
         }
         tables["studio.patience"] = {"poll": 0.2}
         path = self.home / "studio.toml"

@@ -18,34 +18,20 @@ from tests.watch.conftest import Running
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
-FIRST, SECOND, SLOW = (
+FIRST, SECOND, SLOW, OTHER = (
     "SQ07_UNDLM_00152_v001.mov",
     "SQ07_UNDLM_00153_v001.mov",
     "SQ07_UNDLM_00154_v001.mov",
+    "SQ07_UNDLM_00155_v001.mov",
 )
 
 
-def test_dropped_clips_arrive_by_event_in_one_ingest_run(up: Running) -> None:
+def test_dropped_clips_arrive_by_event(up: Running) -> None:
     up.drop(FIRST)
     up.drop(SECOND)
     up.drop("nobody knows this.mov")
-    wait_until_sync(lambda: _runs_are_over(up, 1), timeout=90, description="the first ingest")
+    wait_until_sync(lambda: len(up.delivered()) == 2, timeout=90, description="two clips")
     assert sorted(up.delivered()) == [FIRST, SECOND]
-    assert len(up.runs("ingest")) == 1
-    assert {run["name"] for run in up.runs("deliver")} == {FIRST, SECOND}
-    assert all(run["parent_task_run_id"] for run in up.runs("deliver"))
-
-
-def test_the_table_artifact_has_every_clip_and_its_link(up: Running) -> None:
-    (tally,) = up.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["ingest-main"]}}})
-    rows = {row["clip"]: row for row in json.loads(tally["data"])}
-    (asset,) = [a for a in up.world.assets() if a["name"] == FIRST]
-    assert rows[FIRST] == {
-        "clip": FIRST,
-        "outcome": "delivered",
-        "link or reason": asset["view_url"],
-    }
-    assert rows["nobody knows this.mov"]["outcome"] == "skipped"
 
 
 def test_status_finds_the_server_that_up_has_started(up: Running) -> None:
@@ -65,7 +51,7 @@ def test_the_second_export_of_a_name_joins_the_first_on_a_stack(up: Running) -> 
 def test_a_clip_whose_run_a_person_cancels_stops_and_the_other_travels_on(up: Running) -> None:
     up.world.fault("delay", where="fetch", times=2, seconds=10)
     up.drop(SLOW)
-    up.drop(other := "SQ07_UNDLM_00155_v001.mov")
+    up.drop(OTHER)
     wait_until_sync(lambda: _is(up, SLOW, Phase.ON_ITS_WAY), timeout=60, description="its start")
     wait_until_sync(lambda: _has_file(up, SLOW), description="the request")
     up.cancel(up.run_of(SLOW))
@@ -76,7 +62,7 @@ def test_a_clip_whose_run_a_person_cancels_stops_and_the_other_travels_on(up: Ru
     assert clip is not None
     assert (clip.phase, clip.code) == (Phase.FAILED, "clip.cancelled")
     assert f"postflow retry {SLOW}" in up.run_of(SLOW)["state"]["message"]
-    wait_until_sync(lambda: other in up.delivered(), timeout=60, description=other)
+    wait_until_sync(lambda: OTHER in up.delivered(), timeout=60, description=OTHER)
     assert SLOW not in [asset["name"] for asset in up.world.assets()]
 
 
@@ -85,8 +71,27 @@ def test_a_clip_that_failed_is_delivered_after_retry(up: Running) -> None:
     wait_until_sync(lambda: SLOW in up.delivered(), timeout=60, description=SLOW)
 
 
+def test_all_of_this_was_one_ingest_run_with_a_run_a_clip_below_it(up: Running) -> None:
+    wait_until_sync(lambda: not _unfinished(up), timeout=60, description="the end of ingest")
+    assert [run["state_type"] for run in up.runs("ingest")] == ["COMPLETED"]
+    subflows = up.runs("deliver")
+    assert {run["name"] for run in subflows} == {FIRST, SECOND, SLOW, OTHER}
+    assert all(run["parent_task_run_id"] for run in subflows)
+
+
+def test_the_table_artifact_has_every_clip_and_its_link(up: Running) -> None:
+    (tally,) = up.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["ingest-main"]}}})
+    rows = {row["clip"]: row for row in json.loads(tally["data"])}
+    (asset,) = [a for a in up.world.assets() if a["name"] == FIRST]
+    assert rows[FIRST] == {
+        "clip": FIRST,
+        "outcome": "delivered",
+        "link or reason": asset["view_url"],
+    }
+    assert rows["nobody knows this.mov"]["outcome"] == "skipped"
+
+
 def test_cancelling_ingest_closes_the_tunnel_and_gives_the_clips_back(up: Running) -> None:
-    wait_until_sync(lambda: not _unfinished(up), timeout=60, description="the run before")
     up.world.fault("delay", where="fetch", times=1, seconds=60)
     up.drop(late := "SQ07_UNDLM_00156_v001.mov")
     wait_until_sync(lambda: _has_file(up, late), timeout=60, description="the request")
@@ -112,11 +117,6 @@ def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
 def test_every_clip_was_delivered_once(up: Running) -> None:
     sizes = [(asset["name"], asset["size"]) for asset in up.world.assets()]
     assert len(sizes) == len(set(sizes)) == 6
-
-
-def _runs_are_over(up: Running, count: int) -> bool:
-    runs = up.runs("ingest")
-    return len(runs) == count and all(run["state_type"] == "COMPLETED" for run in runs)
 
 
 def _unfinished(up: Running) -> list[dict[str, object]]:

@@ -1,0 +1,121 @@
+"""The first look at a folder: what is there is delivered only by a person's word."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import typer
+
+from postflow.cli import backfill
+from postflow.cli.backfill import enrol
+from postflow.errors import Fatal
+from postflow.ledger import Ledger, ObservationState
+from postflow.scan.root import MARKER, mark_root
+from postflow.watching import Watching
+
+OLD = datetime(2026, 1, 10).astimezone()
+NEW = datetime(2026, 3, 10).astimezone()
+
+
+class StudioOf:
+    """What `enrol` needs of a Studio block."""
+
+    def __init__(self, *folders: Path, ledger: Path) -> None:
+        self.watching = Watching(folders=folders)
+        self.ledger = ledger
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two clips and a note, already there."""
+    folder = tmp_path / "show"
+    folder.mkdir()
+    for name, when in (("old.mov", OLD), ("new.mov", NEW), ("note.txt", NEW)):
+        (folder / name).write_bytes(b"x" * 1000)
+        os.utime(folder / name, (when.timestamp(), when.timestamp()))
+    return folder
+
+
+@pytest.fixture
+def studio(tmp_path: Path, folder: Path) -> StudioOf:
+    return StudioOf(folder, ledger=tmp_path / "ledger.db")
+
+
+def to_come(studio: StudioOf) -> set[str]:
+    """The clips that are looked after, and not set aside."""
+    (folder,) = studio.watching.folders
+    with Ledger.open(studio.ledger) as ledger:
+        root = ledger.root("main", folder, (mark_root(folder)).id)
+        known = ledger.known(root)
+    return {each.relpath for each in known if each.state is not ObservationState.ASIDE}
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("all", {"old.mov", "new.mov"}),
+        ("none", set()),
+        ("since:2026-03-10", {"new.mov"}),
+        ("since:2026-03-11", set()),
+        ("since:2026-01-10", {"old.mov", "new.mov"}),
+    ],
+)
+def test_a_person_says_what_becomes_of_a_backlog(
+    studio: StudioOf, choice: str, expected: set[str]
+) -> None:
+    enrol(studio, "main", choice)
+    assert to_come(studio) == expected
+
+
+def test_without_a_word_and_a_terminal_nothing_begins(studio: StudioOf, folder: Path) -> None:
+    with pytest.raises(Fatal) as raised:
+        enrol(studio, "main", None)
+    assert raised.value.code == "watch.backfill"
+    assert "2 clips already (2.0 kB)" in raised.value.message
+    assert not (folder / MARKER).exists(), "the question is asked again at the next start"
+
+
+def test_the_question_at_a_terminal_names_the_backlog(
+    studio: StudioOf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(backfill.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "none")
+    enrol(studio, "main", None)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "holds 2 clips already (2.0 kB)" in told
+    assert "until they change: 2 clips" in told
+
+
+def test_an_unreadable_choice_is_refused_with_the_remedy(studio: StudioOf, folder: Path) -> None:
+    with pytest.raises(Fatal, match="'yesterday'"):
+        enrol(studio, "main", "yesterday")
+    assert not (folder / MARKER).exists()
+
+
+def test_an_empty_folder_asks_nothing(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    enrol(StudioOf(empty, ledger=tmp_path / "ledger.db"), "main", None)
+    assert (empty / MARKER).exists()
+
+
+def test_a_folder_that_is_known_is_not_asked_about_again(studio: StudioOf, folder: Path) -> None:
+    enrol(studio, "main", "none")
+    (folder / "third.mov").write_bytes(b"x")
+    enrol(studio, "main", None)
+    assert to_come(studio) == set()
+
+
+def test_a_studio_without_a_watch_folder_is_told_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(Fatal) as raised:
+        enrol(StudioOf(ledger=tmp_path / "ledger.db"), "main", None)
+    assert raised.value.code == "watch.none"
+
+
+def test_a_volume_that_is_not_mounted_is_no_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(Fatal) as raised:
+        enrol(StudioOf(tmp_path / "away", ledger=tmp_path / "ledger.db"), "main", "all")
+    assert raised.value.code == "scan.root_missing"

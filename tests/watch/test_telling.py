@@ -1,0 +1,149 @@
+"""`status`, `history` and `retry`, as a person and as a script reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postflow.cli.status import tell_history, tell_status, try_again
+from postflow.ledger import Draft, Ledger, Phase
+from tests.ledger.ground import (
+    BROKEN,
+    BUSY,
+    MISNAMED,
+    add,
+    add_many,
+    bring_to_arrived,
+    claim_one,
+    sighting,
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "ledger.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def full(ledger: Ledger) -> Ledger:
+    """A clip in every phase."""
+    root = ledger.root("main", Path("/mnt/show"), "mark-1")
+    add(ledger, root, "SQ07/done.mov")
+    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    add(ledger, root, "failed.mov")
+    ledger.fail(claim_one(ledger), BROKEN)
+    add(ledger, root, "skipped.mov")
+    ledger.skip(claim_one(ledger), MISNAMED)
+    add(ledger, root, "put off.mov")
+    ledger.postpone(claim_one(ledger), BUSY)
+    add(ledger, root, "travels.mov")
+    claim_one(ledger)
+    ledger.observe(root, [sighting(root, "grows.mov")])
+    return ledger
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_an_empty_ledger_says_so(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    tell_status(ledger, "main")
+    assert told(capsys) == "No clip has been seen yet."
+
+
+def test_status_begins_with_a_sum(full: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    tell_status(full, "main")
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "1 settling, 1 waiting, 1 on its way, 1 delivered, 1 skipped, 1 failed"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "settling grows.mov: just seen",
+        f"failed failed.mov {BROKEN.message} → {BROKEN.hint}",
+        f"skipped skipped.mov {MISNAMED.message} → {MISNAMED.hint}",
+        f"waiting put off.mov {BUSY.message} → {BUSY.hint} It is tried again at",
+        "on its way travels.mov",
+        "delivered SQ07/done.mov http",
+    ],
+)
+def test_status_says_of_each_clip_where_it_stands(
+    full: Ledger, capsys: pytest.CaptureFixture[str], sentence: str
+) -> None:
+    tell_status(full, "main")
+    assert sentence in told(capsys)
+
+
+def test_a_failure_does_not_drown_in_deliveries(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_many(full, full.root("main", Path("/mnt/show"), "mark-1"), 5)
+    for claim in full.claim("run-2", limit=5):
+        full.done(bring_to_arrived(full, claim))
+    tell_status(full, "main", limit=2)
+    assert "failed.mov" in told(capsys)
+
+
+def test_status_of_another_studio_is_its_own(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_status(full, "second")
+    assert told(capsys) == "No clip has been seen yet."
+
+
+def test_scripts_read_status_as_one_json_document(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_status(full, "main", json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert document["counts"]["failed"] == 1
+    assert [each["relpath"] for each in document["settling"]] == ["grows.mov"]
+    codes = {clip["relpath"]: clip["code"] for clip in document["clips"]}
+    assert codes["failed.mov"] == BROKEN.code
+
+
+def test_history_has_when_how_long_and_the_link(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (clip,) = full.rows(phase=Phase.DELIVERED)
+    assert clip.finished_at is not None
+    tell_history(full, "main")
+    line = next(line for line in capsys.readouterr().out.splitlines() if "done.mov" in line)
+    assert f"{clip.finished_at.astimezone():%Y-%m-%d %H:%M}" in line
+    assert "0 s" in line
+    assert line.rstrip().endswith(str(clip.view_url))
+
+
+def test_a_clip_is_tried_again_by_its_name(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert try_again(full, "main", name="failed.mov") == 1
+    assert told(capsys) == "failed.mov will be tried again."
+    assert full.counts()[Phase.FAILED] == 0
+
+
+def test_all_failures_are_tried_again_and_nothing_else(full: Ledger) -> None:
+    assert try_again(full, "main", name=None, failed=True) == 1
+    assert full.counts()[Phase.SKIPPED] == 1
+
+
+def test_a_name_that_nothing_happened_to_is_told(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert try_again(full, "main", name="unheard.mov") == 0
+    assert "No clip unheard.mov has failed" in capsys.readouterr().err
+
+
+def test_messages_that_discord_refused_are_sent_again(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full.enqueue(Draft(key="a", channel="main", payload={}))
+    (message,) = full.due()
+    full.refused(full.sending(message, "run-1"), BROKEN)
+    assert try_again(full, "main", name=None, messages=True) == 1
+    assert told(capsys) == "Messages to be sent again: 1."
