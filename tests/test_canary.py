@@ -38,7 +38,7 @@ nothing_left = journeys.nothing_left
 short_pauses = journeys.short_pauses
 world = journeys.world
 
-LOGGERS = ("postflow", "httpx", "aiohttp", "pyngrok", "prefect")
+LOGGERS = ("postflow", "blocks", "tasks", "flows", "httpx", "aiohttp", "pyngrok", "prefect")
 SIGNED_IN = frozenset({kinds.AUTHTOKEN, kinds.ACCESS_TOKEN, kinds.WEBHOOK_TOKEN})
 RENEWED = frozenset({kinds.CLIENT_SECRET, kinds.REFRESH_TOKEN})
 EXPOSED = frozenset({kinds.FILE_ADDRESS, kinds.PUBLIC_ADDRESS})
