@@ -17,7 +17,7 @@ VERSIONS = 4
 @pytest.mark.parametrize(
     "clips",
     [
-        pytest.param(24, id="24 clips"),
+        pytest.param(12, id="12 clips"),
         pytest.param(200, id="200 clips", marks=[pytest.mark.soak, pytest.mark.timeout(2400)]),
     ],
 )
