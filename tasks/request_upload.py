@@ -11,7 +11,7 @@ from postflow.models import Exposure, Folder, MediaFile, RemoteFile
 
 from .stage import stage
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("postflow.transfer")
 
 SETTLING_LIMIT = 15.0
 

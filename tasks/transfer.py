@@ -31,7 +31,7 @@ from .await_arrival import await_arrival
 from .request_upload import request_upload
 from .stage import stage
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("postflow.transfer")
 
 WITHDRAWAL_LIMIT = 15.0
 
