@@ -30,9 +30,10 @@ def slip(delivery: Delivery) -> str:
         "Journey": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
         "Frame.io id": f"`{delivery.file_id}`",
     }
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    head, *body = (f"| {name} | {value} |" for name, value in rows.items())
+    table = "\n".join([head, "|---|---|", *body])
     title = f"# {_plain(delivery.media.name)}\n\n[Open in Frame.io]({delivery.view_url})\n\n"
-    return f"{title}| | |\n|---|---|\n{table}\n"
+    return f"{title}{table}\n"
 
 
 def _plain(text: str) -> str:

@@ -151,7 +151,10 @@ class TokenSource:
             return await self._renewed_elsewhere(tokens, refused)
         # No await between Adobe's answer and this line.
         self._journal.write(fresh, stored=stored)
-        logger.info("The Adobe sign-in was renewed; it is good until %s.", fresh.expires_at)
+        logger.info(
+            "The Adobe sign-in was renewed; it is good until %s.",
+            fresh.expires_at.strftime("%Y-%m-%d %H:%M UTC"),
+        )
         await self._save(fresh)
         return fresh
 
