@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 from pydantic import SecretStr
 
 from blocks.opening import open_studio
 from flows.deliver import deliver
+from postflow.engine_trouble import engine_trouble
 from postflow.errors import PostFlowError
 from postflow.models import UploadResult
 
@@ -35,7 +37,9 @@ async def upload_file_to_frameio(
                 shot=shot_name,
             )
     except PostFlowError as error:
-        return UploadResult(success=False, error=error.message, hint=error.hint, code=error.code)
+        return _failed(error)
+    except httpx.HTTPError as error:
+        return _failed(engine_trouble(error))
     return UploadResult(
         success=True,
         view_url=delivery.view_url,
@@ -43,3 +47,7 @@ async def upload_file_to_frameio(
         folder_id=delivery.folder_id,
         project_id=delivery.project_id,
     )
+
+
+def _failed(error: PostFlowError) -> UploadResult:
+    return UploadResult(success=False, error=error.message, hint=error.hint, code=error.code)

@@ -7,10 +7,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from pydantic import SecretStr
 from rich.markup import escape
 
+from postflow.engine_trouble import engine_trouble
 from postflow.errors import PostFlowError
 from postflow.models import Delivery
 
@@ -100,6 +102,8 @@ async def deliver_all(
                 return await deliver(path, studio=studio, project=project, scene=scene, shot=shot)
             except PostFlowError as error:
                 return error
+            except httpx.HTTPError as error:
+                return engine_trouble(error)
 
     async with (
         open_studio(studio, discord_webhook=discord_webhook, progress=bars) as live,
