@@ -12,6 +12,7 @@ import pytest
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Delivery
 from sandbox import Sandbox
+from tests.journeys.commands import answer, postflow
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, namesakes, sha256, the_asset
 
@@ -141,5 +142,20 @@ async def test_two_runs_at_once_deliver_a_clip_once(
     assert Delivery in {type(outcome) for outcome in outcomes}
     assert all(o.code == "clip.busy" for o in outcomes if isinstance(o, PostFlowError))
     assert the_asset(world, clip)["created"] == 1
+    assert calls(world, "files.remote_upload") == 1
+    assert endings(world) == [READY]
+
+
+async def test_two_processes_at_once_deliver_a_clip_once(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    clip = make_clip()
+    world.fault("delay", "fetch", seconds=4)
+    runs = [await postflow("upload", clip, "--studio", loopback_studio, "--json") for _ in "ab"]
+    told = [said for run in runs for said in await answer(run)]
+
+    delivered = [said["file_id"] for said in told if said["success"]]
+    assert set(delivered) == {the_asset(world, clip)["id"]}
+    assert {said["code"] for said in told if not said["success"]} <= {"clip.busy"}
     assert calls(world, "files.remote_upload") == 1
     assert endings(world) == [READY]
