@@ -55,7 +55,7 @@ def test_a_mistake_is_told_by_its_place_and_nothing_is_saved(
     quiet_postflow: CommandLine, tmp_path: Path, right: str, wrong: str, says: str
 ) -> None:
     file = tmp_path / "studio.toml"
-    file.write_text(GOOD.replace('"north"', '"south"').replace(right, wrong))
+    file.write_text(GOOD.replace('"north"', '"atlantis"').replace(right, wrong))
 
     ran = quiet_postflow("setup", "--file", file)
 
@@ -63,7 +63,7 @@ def test_a_mistake_is_told_by_its_place_and_nothing_is_saved(
     told, remedy = ran.err.splitlines()
     assert says in told
     assert "docs/configuration.md" in remedy
-    assert asyncio.run(_blocks_called("south")) == []
+    assert asyncio.run(_blocks_called("atlantis")) == []
 
 
 async def _blocks_called(name: str) -> list[str]:
