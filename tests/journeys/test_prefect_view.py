@@ -1,0 +1,78 @@
+"""What a person sees of a journey in Prefect's UI, read where the UI reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import the_asset
+from tests.journeys.runs import artifacts_of, log_of, once, run_for, stages_of
+
+pytestmark = pytest.mark.prefect
+
+STAGES = [
+    "identify",
+    "announce departure",
+    "place",
+    "transfer",
+    "request upload",
+    "await arrival",
+    "stack",
+    "announce",
+]
+
+
+async def test_a_run_is_named_after_its_clip_and_tells_its_story(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    clip = make_clip()
+    run = await run_for(clip, loopback_studio)
+    assert (run.name, run.state_name) == (clip.name, "Completed")
+
+    stages = await once(lambda found: len(found) == len(STAGES), lambda: stages_of(run))
+    assert sorted(stage.name for stage in stages) == sorted(STAGES)
+    assert {stage.state_name for stage in stages} == {"Completed"}
+
+    told = await once(lambda log: "is delivered" in log, lambda: log_of(run))
+    for sentence in (
+        f"{clip.name} goes to 2_FROM_ANIM/SQ07/UNDLM_00152 in UNDLM.",
+        f"{clip.name} arrived whole: {clip.stat().st_size:,} bytes.",
+        the_asset(world, clip)["view_url"],
+    ):
+        assert sentence in told
+
+
+async def test_a_run_leaves_a_slip_with_the_link_and_a_bar_that_is_full(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    clip = make_clip()
+    run = await run_for(clip, loopback_studio)
+    left = await artifacts_of(run)
+    slip = str(left["markdown"].data).replace("\\", "")
+    assert f"]({the_asset(world, clip)['view_url']})" in slip
+    assert "2_FROM_ANIM/SQ07/UNDLM_00152" in slip
+    assert left["progress"].data == 100
+
+
+async def test_a_run_for_a_clip_that_was_delivered_shows_cached_stages(
+    loopback_studio: str, make_clip: MakeClip
+) -> None:
+    clip = make_clip()
+    await run_for(clip, loopback_studio)
+    again = await run_for(clip, loopback_studio)
+
+    cached = ("identify", "place", "transfer", "stack", "announce")
+    stages = await once(lambda found: len(found) > len(cached), lambda: stages_of(again))
+    shown = {stage.name: stage.state_name for stage in stages}
+    assert {name: shown[name] for name in cached} == dict.fromkeys(cached, "Cached")
+    assert "request upload" not in shown
+
+
+async def test_a_failed_run_says_what_to_do(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    world.fault("status", "accounts.list", code=403)
+    run = await run_for(make_clip(), loopback_studio)
+    assert run.state
+    assert (run.state_name, "editing rights" in str(run.state.message)) == ("Failed", True)
