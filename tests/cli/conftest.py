@@ -33,7 +33,7 @@ def warm(prefect_api: str) -> Iterator[WarmProcess]:
 
 @pytest.fixture(scope="session")
 def shared_world() -> Iterator[Sandbox]:
-    with Sandbox() as running:
+    with Sandbox(rate_scale=20) as running:
         yield running
 
 
