@@ -27,7 +27,8 @@ apt:  ## Debian's ffmpeg and chromium, where absent (tests only).
 	./.ci/install-packages
 
 test: setup apt lint types  ## The whole suite.
-	$(RUN) pytest
+	$(RUN) pytest --ignore=tests/browser
+	$(RUN) pytest tests/browser  # a process of its own: Prefect's clients remember the first server
 	$(MAKE) conformance
 
 lint: setup

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
+import xxhash
 from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
@@ -41,8 +42,9 @@ def stage(
 
 def _cache_key(name: str, subject: Subject) -> Callable[[TaskRunContext, dict[str, Any]], str]:
     def key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
-        scope = parameters["live"].scope
-        return f"postflow-{name.replace(' ', '-')}-{scope}-{subject(parameters)}"
+        # It becomes a file's name, and what it is made of is hostile input.
+        about = xxhash.xxh3_128_hexdigest(subject(parameters).encode(errors="surrogateescape"))
+        return f"postflow-{name.replace(' ', '-')}-{parameters['live'].scope}-{about}"
 
     return key
 
