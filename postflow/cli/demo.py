@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import psutil
 import typer
 
-from postflow.errors import Fatal
-from postflow.places import state_dir
-
 from .app import app
 from .output import err, out
 from .running import stoppable
-from .sandbox_studio import as_toml, sandbox_studio
-from .server import free_port, stop
+from .sandbox_up import cleared, sandbox_up, wait_for
+from .server import free_port
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
 
 EARLIER, OTHER = "SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00153_v001.mov"
 FREE_ATOM = b"\0\0\0\x08free"
-LIMIT = 120.0
-STOP_LIMIT = 60.0
+WATCHING = {"quiet": 1.0, "interval": 1.0, "linger": 5.0}
 
 
 @app.command()
@@ -44,69 +35,34 @@ def demo(
     from sandbox import Sandbox
 
     started = time.monotonic()
-    home = _cleared(home.absolute())
+    home = cleared(home.absolute())
     err.print("Starting the sandbox: Frame.io, Adobe, ngrok and Discord in miniature …")
     with stoppable(), Sandbox() as world:
         port = free_port()
-        with _up(_studio_file(world, home), home, port) as up:
-            _travel(world, home / "watch", up)
+        err.print("[dim]$ postflow up --file studio.toml[/dim]")
+        with sandbox_up(world.describe(), home, port, watching=WATCHING) as up:
+            _travel(world, home, up)
             _show(world, time.monotonic() - started)
             if keep:
                 _stay(world.url, f"http://127.0.0.1:{port}")
+            err.print("Stopping …")
 
 
-def _cleared(home: Path) -> Path:
-    """The sandbox begins empty each time, so nothing is remembered of the last time."""
-    for folder in ("watch", "state"):
-        shutil.rmtree(home / folder, ignore_errors=True)
-    (home / "watch").mkdir(parents=True)
-    os.environ["POSTFLOW_STATE_DIR"] = str(home / "state")
-    os.environ["PREFECT_HOME"] = str(home / "prefect")
-    os.environ.pop("PREFECT_API_URL", None)
-    return home
-
-
-def _studio_file(world: Sandbox, home: Path) -> Path:
-    tables = sandbox_studio(world.describe())
-    watching = {"folders": [str(home / "watch")], "quiet": 1.0, "interval": 1.0, "linger": 5.0}
-    path = home / "studio.toml"
-    path.touch(mode=0o600)
-    path.write_text(as_toml(tables | {"studio.watching": watching}), encoding="utf-8")
-    return path
-
-
-@contextmanager
-def _up(studio_file: Path, home: Path, port: int) -> Iterator[psutil.Popen]:
-    """What a person would type; ready once it says that it watches."""
-    arguments = ["up", "--file", str(studio_file), "--port", str(port)]
-    err.print(f"[dim]$ postflow up --file {studio_file.name}[/dim]")
-    log_path = state_dir() / "up.log"
-    with log_path.open("wb") as log:
-        command = [sys.executable, "-m", "postflow", *arguments]
-        up = psutil.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    try:
-        _wait(lambda: "PostFlow watches" in log_path.read_text(encoding="utf-8"), up)
-        yield up
-    finally:
-        err.print("Stopping …")
-        stop(up, limit=STOP_LIMIT)
-
-
-def _travel(world: Sandbox, folder: Path, up: psutil.Popen) -> None:
+def _travel(world: Sandbox, home: Path, up: psutil.Popen) -> None:
     """Two clips, one of them written slowly, and later a new export of the first."""
     from sandbox.clips import clip_path
 
-    clip = clip_path().read_bytes()
+    folder, clip = home / "watch", clip_path().read_bytes()
     err.print(f"{EARLIER} is dropped into the watched folder …")
     _write(folder / EARLIER, [clip])
     part = len(clip) // 4 + 1
     err.print(f"{OTHER} is written slowly …")
     _write(folder / OTHER, [clip[at : at + part] for at in range(0, len(clip), part)], pause=0.7)
-    _wait(lambda: _arrived(world) == 2, up)
+    wait_for(lambda: _arrived(world) == 2, up, home)
     _write(new := folder / f".{EARLIER}", [clip, FREE_ATOM])
     err.print(f"{EARLIER} is exported again …")
     new.replace(folder / EARLIER)
-    _wait(lambda: _arrived(world) == 3, up)
+    wait_for(lambda: _arrived(world) == 3, up, home)
 
 
 def _write(path: Path, parts: list[bytes], *, pause: float = 0.0) -> None:
@@ -119,18 +75,6 @@ def _write(path: Path, parts: list[bytes], *, pause: float = 0.0) -> None:
 def _arrived(world: Sandbox) -> int:
     """Clips that reviewers were told of as ready."""
     return sum("ready" in _title(message) for message in world.messages())
-
-
-def _wait(is_done: Callable[[], bool], up: psutil.Popen) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not is_done():
-        if up.poll() is not None or time.monotonic() > deadline:
-            raise Fatal(
-                "The demo does not get on.",
-                hint=f"The logs in {state_dir()} say why.",
-                code="demo.stuck",
-            )
-        time.sleep(0.1)
 
 
 def _show(world: Sandbox, seconds: float) -> None:

@@ -40,6 +40,10 @@ class Running:
         (home / "state").mkdir()
         self.process: psutil.Popen
 
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
     def start(self) -> None:
         arguments = ["--file", str(self.studio_file()), "--port", str(self.port)]
         arguments += ["--every", str(NEVER)]
@@ -51,7 +55,7 @@ class Running:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until_sync(self._is_up, timeout=110, description="postflow up")
+        wait_until_sync(self._is_up, timeout=240, description="postflow up")
 
     def studio_file(self) -> Path:
         tables = sandbox_studio(self.world.describe())
@@ -77,21 +81,28 @@ class Running:
         with Ledger.open(self.home / "state" / "ledger.db") as ledger:
             return next(iter(ledger.rows(name=name)), None)
 
-    def runs(self, flow: str) -> list[dict[str, Any]]:
-        body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 100}
-        return self.ask("flow_runs/filter", body)
+    def ingest_runs(self, studio: str = "main") -> list[dict[str, Any]]:
+        """Those that were due, the last one first."""
+        runs = self._runs("ingest", deployments={"name": {"any_": [studio]}})
+        return [run for run in runs if run["state_type"] != "SCHEDULED"]
+
+    def deliver_runs(self) -> list[dict[str, Any]]:
+        return self._runs("deliver")
+
+    def _runs(self, flow: str, **more: Any) -> list[dict[str, Any]]:
+        body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 200}
+        return self.ask("flow_runs/filter", body | more)
 
     def run_of(self, name: str) -> dict[str, Any]:
-        return next(run for run in self.runs("deliver") if run["name"] == name)
+        return next(run for run in self.deliver_runs() if run["name"] == name)
 
     def cancel(self, run: dict[str, Any]) -> None:
         """What the button in Prefect's UI does."""
         self.ask(f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING"}})
 
     def ask(self, path: str, body: dict[str, Any]) -> Any:
-        answer = httpx.post(f"http://127.0.0.1:{self.port}/api/{path}", json=body, timeout=20)
-        answer.raise_for_status()
-        return answer.json()
+        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=20)
+        return answer.raise_for_status().json()
 
     def postflow(self, *arguments: str) -> str:
         """What a command prints; it has to succeed."""
@@ -119,9 +130,9 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One start for all tests of a module."""
+    """One start for all tests; the last of them stops it."""
     with Sandbox() as world:
         running = Running(world, tmp_path_factory.mktemp("studio"))
         running.start()

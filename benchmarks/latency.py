@@ -1,0 +1,82 @@
+"""From a file in the watched folder to a delivered clip, through `postflow up` and the sandbox.
+
+    python benchmarks/latency.py [--rounds 3]
+
+Each clip finds no ingest run under way: what is measured is Prefect's whole chain. Medians, in
+seconds since the clip was known to be whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from postflow.cli.sandbox_up import cleared, sandbox_up, wait_for
+from postflow.cli.server import free_port
+from postflow.ledger import Clip, Ledger, Phase
+from sandbox import Sandbox
+from sandbox.clips import clip_path
+
+WATCHING = {"quiet": 0.5, "interval": 0.5, "linger": 0.0}
+MOMENTS = ("run created", "run started", "clip delivered")
+
+
+def drop(folder: Path, name: str) -> None:
+    hidden = folder / f".{name}"
+    hidden.write_bytes(clip_path().read_bytes())
+    hidden.replace(folder / name)
+
+
+def delivered(home: Path, name: str) -> Clip | None:
+    with Ledger.open(home / "state" / "ledger.db") as ledger:
+        return next(iter(ledger.rows(name=name, phase=Phase.DELIVERED)), None)
+
+
+def last_ingest(port: int) -> dict[str, str]:
+    body = {"flows": {"name": {"any_": ["ingest"]}}, "sort": "START_TIME_DESC", "limit": 1}
+    answer = httpx.post(f"http://127.0.0.1:{port}/api/flow_runs/filter", json=body)
+    return dict(answer.raise_for_status().json()[0])
+
+
+def moments(clip: Clip, run: dict[str, str]) -> list[float]:
+    assert clip.finished_at is not None
+    times = [datetime.fromisoformat(run[each]) for each in ("created", "start_time")]
+    return [(time - clip.found_at).total_seconds() for time in (*times, clip.finished_at)]
+
+
+def measure(rounds: int) -> list[list[float]]:
+    found = []
+    with Sandbox() as world, tempfile.TemporaryDirectory() as folder:
+        home, port = cleared(Path(folder)), free_port()
+        with sandbox_up(world.describe(), home, port, watching=WATCHING) as up:
+            for number in range(rounds):
+                drop(home / "watch", name := f"SQ07_UNDLM_{number:05}_v001.mov")
+                wait_for(lambda name=name: delivered(home, name) is not None, up, home)
+                wait_for(lambda: last_ingest(port)["state_type"] == "COMPLETED", up, home)
+                clip = delivered(home, name)
+                assert clip is not None
+                found.append(moments(clip, last_ingest(port)))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    found = measure(parser.parse_args().rounds)
+    table = Table("moment", "seconds after the clip was whole", title="Event to delivery", box=None)
+    for moment, seconds in zip(MOMENTS, zip(*found, strict=True), strict=True):
+        table.add_row(moment, f"{statistics.median(seconds):.1f}")
+    Console().print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
