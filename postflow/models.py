@@ -143,7 +143,6 @@ class Delivery(Moment):
     stack_id: str | None = None
     started: datetime
     finished: datetime
-    message_id: str | None = None
 
     @property
     def view_url(self) -> str:
