@@ -89,8 +89,8 @@ def test_the_clock_alone_delivers_and_with_the_look_out_each_clip_still_goes_onc
         with running(up, "watch", log=tmp_path / "watch.log"):
             (folder / second).write_bytes(clip_path().read_bytes())
             wait_until_sync(lambda: second in names(world), timeout=60, description=second)
+            states = {run["state_type"] for run in up.ingest_runs(STUDIO)}
     assert sorted(names(world)) == [first, second]
-    states = {run["state_type"] for run in up.ingest_runs(STUDIO)}
     assert not states & {"FAILED", "CRASHED"}, "a call that came too early is no failure"
 
 
