@@ -17,7 +17,7 @@ class Fault:
     options: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
-        told = [f"{key} {value}" for key, value in self.options if key != "seconds"]
+        told = [str(value) for key, value in self.options if key == "code"]
         return " ".join([self.where, self.what, *told])
 
     def arm(self, world: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -16,22 +17,15 @@ pytestmark = pytest.mark.prefect
 
 LIMIT = 30.0
 
-STAGES = [
-    (fault("delay", "folders.list", seconds=1), "accounts.list"),
-    (fault("agent_slow", "agent", seconds=30), "folders.children"),
-    (fault("late_answer", "files.remote_upload", seconds=1), "folders.children"),
-    (fault("rate", "edge", bytes_per_second=50_000), "files.status"),
-]
 
-
-async def cancelled_at(held: Fault, seen: str, world: Sandbox, clip, studio: str) -> None:
-    """Start a delivery that `held` holds up, cancel it there, and see it end."""
+async def cancel(held: Fault, seen: str, world: Sandbox, clip: Path, studio: str) -> None:
+    """Start a delivery that `held` holds up, cancel it after `seen`, and see it end."""
     from flows.deliver import deliver
 
     held.arm(world)
     run = asyncio.create_task(deliver(clip, studio=studio))
     await wait_until(
-        lambda: (calls(world, seen) and not armed(world)) or run.done(), description=f"{held}"
+        lambda: (calls(world, seen) and not armed(world)) or run.done(), description=str(held)
     )
     assert not run.done()
     run.cancel()
@@ -40,34 +34,56 @@ async def cancelled_at(held: Fault, seen: str, world: Sandbox, clip, studio: str
             await run
 
 
-@pytest.mark.parametrize(("held", "seen"), STAGES, ids=str)
-async def test_a_cancelled_run_leaves_nothing_and_a_later_one_delivers_once(
-    held: Fault, seen: str, studio: str, world: Sandbox, make_clip: MakeClip
-) -> None:
+async def delivers_now(world: Sandbox, clip: Path, studio: str) -> None:
     from flows.deliver import deliver
-
-    clip = make_clip(extra=100_000)
-    await cancelled_at(held, seen, world, clip, studio)
-    if held.what in {"delay", "late_answer"}:
-        await wait_until(lambda: calls(world, held.where), description="the world to go on")
-    assert namesakes(world, clip) == []
 
     await deliver(clip, studio=studio)
     the_asset(world, clip)
     assert endings(world)[-1] == READY
 
 
-async def test_a_run_that_is_cancelled_after_arrival_has_delivered(
-    studio: str, world: Sandbox, make_clip: MakeClip
+@pytest.mark.parametrize(
+    ("held", "seen"),
+    [
+        (fault("delay", "folders.list", seconds=1), "accounts.list"),
+        (fault("late_answer", "files.remote_upload", seconds=1), "folders.children"),
+    ],
+    ids=str,
+)
+async def test_a_run_that_is_cancelled_while_frameio_answers_leaves_nothing(
+    held: Fault, seen: str, loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
-
     clip = make_clip()
-    await cancelled_at(
-        fault("delay", "discord.patch", seconds=2), "files.show", world, clip, studio
-    )
-    asset = the_asset(world, clip)
+    await cancel(held, seen, world, clip, loopback_studio)
+    await wait_until(lambda: calls(world, held.where), description="Frame.io to have done it")
+    assert namesakes(world, clip) == []
+    await delivers_now(world, clip, loopback_studio)
 
-    delivery = await deliver(clip, studio=studio)
-    assert the_asset(world, clip)["id"] == asset["id"] == delivery.file_id
+
+@pytest.mark.parametrize(
+    ("held", "seen"),
+    [
+        (fault("agent_slow", "agent", seconds=30), "folders.children"),
+        (fault("rate", "edge", bytes_per_second=50_000), "files.status"),
+    ],
+    ids=str,
+)
+async def test_a_run_that_is_cancelled_in_its_tunnel_leaves_nothing(
+    held: Fault, seen: str, studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    clip = make_clip(extra=100_000)
+    await cancel(held, seen, world, clip, studio)
+    assert namesakes(world, clip) == []
+    await delivers_now(world, clip, studio)
+
+
+async def test_a_run_that_is_cancelled_after_arrival_has_delivered(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    clip = make_clip()
+    held = fault("delay", "discord.patch", seconds=1)
+    await cancel(held, "files.show", world, clip, loopback_studio)
+    asset = the_asset(world, clip)
+    await delivers_now(world, clip, loopback_studio)
+    assert the_asset(world, clip)["id"] == asset["id"]
     assert endings(world) == [READY]

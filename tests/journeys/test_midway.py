@@ -20,6 +20,7 @@ pytestmark = pytest.mark.prefect
 
 LIMIT = 60.0
 SLOWLY = fault("rate", "edge", bytes_per_second=100_000)
+FETCHED_LATE = fault("delay", "fetch", seconds=1)
 
 
 async def deliver_and(strike: Callable[[], Awaitable[None]], clip: Path, studio: str) -> Delivery:
@@ -45,7 +46,6 @@ async def deliver_and(strike: Callable[[], Awaitable[None]], clip: Path, studio:
         fault("agent_crash", "agent"),
         fault("new_address", "agent"),
         fault("drop", "agent", seconds=1),
-        fault("token_expiry", "files.status"),
     ],
     ids=named,
 )
@@ -72,7 +72,7 @@ async def test_a_page_of_ngrok_is_never_taken_for_the_clip(
         world.fault(page, "edge")
 
     clip = make_clip()
-    world.fault("delay", "fetch", seconds=1.5)
+    FETCHED_LATE.arm(world)
     delivery = await deliver_and(strike, clip, studio)
     asset = the_asset(world, clip)
     assert (asset["id"], asset["created"]) == (delivery.file_id, 2)
@@ -86,7 +86,7 @@ async def test_a_quota_that_is_used_up_midway_is_told_and_leaves_nothing(
         world.fault("quota_page", "edge", times=None, requests=-1)
 
     clip = make_clip()
-    world.fault("delay", "fetch", seconds=1.5)
+    FETCHED_LATE.arm(world)
     with pytest.raises(Fatal) as failure:
         await deliver_and(strike, clip, studio)
     assert failure.value.code == "tunnel.ngrok.725"
@@ -114,7 +114,7 @@ async def test_a_clip_that_changes_on_disk_arrives_as_it_is_in_the_end(
 
 
 async def test_a_clip_that_does_not_stop_changing_is_told_and_leaves_nothing(
-    studio: str, world: Sandbox, make_clip: MakeClip
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     from blocks.opening import open_studio
     from flows.deliver import deliver
@@ -125,23 +125,23 @@ async def test_a_clip_that_does_not_stop_changing_is_told_and_leaves_nothing(
 
     clip = make_clip()
     with pytest.raises(Retry) as failure:
-        async with asyncio.timeout(LIMIT), open_studio(studio, progress=progress):
-            await deliver(clip, studio=studio)
+        async with asyncio.timeout(LIMIT), open_studio(loopback_studio, progress=progress):
+            await deliver(clip, studio=loopback_studio)
     assert failure.value.code == "file.changed"
     assert namesakes(world, clip) == []
     assert set(endings(world)) == {FAILED}
 
 
 async def test_a_clip_that_vanishes_is_told_and_leaves_nothing(
-    studio: str, world: Sandbox, make_clip: MakeClip
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     async def strike() -> None:
         clip.unlink()
 
-    clip = make_clip(extra=200_000)
-    SLOWLY.arm(world)
+    clip = make_clip()
+    FETCHED_LATE.arm(world)
     with pytest.raises(Skip) as failure:
-        await deliver_and(strike, clip, studio)
+        await deliver_and(strike, clip, loopback_studio)
     assert failure.value.code == "file.missing"
     assert namesakes(world, clip) == []
     assert endings(world) == [FAILED]
@@ -149,12 +149,12 @@ async def test_a_clip_that_vanishes_is_told_and_leaves_nothing(
 
 @pytest.mark.parametrize("gone", ["folder", "file"])
 async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
-    gone: str, studio: str, world: Sandbox, make_clip: MakeClip
+    gone: str, loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     from blocks.opening import open_studio
 
     async def strike() -> None:
-        async with open_studio(studio) as live:
+        async with open_studio(loopback_studio) as live:
             project = await live.find_project(live.project)
             folder = await live.frameio.ensure_folder(project, ("2_FROM_ANIM", "SQ07"))
             shot = await live.frameio.ensure_folder(project, (*folder.path, "UNDLM_00152"))
@@ -164,8 +164,8 @@ async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
                 (placeholder,) = await live.frameio.files_named(shot, clip.name)
                 await live.frameio.delete_file(placeholder)
 
-    clip = make_clip(extra=200_000)
-    SLOWLY.arm(world)
-    delivery = await deliver_and(strike, clip, studio)
+    clip = make_clip()
+    FETCHED_LATE.arm(world)
+    delivery = await deliver_and(strike, clip, loopback_studio)
     assert the_asset(world, clip)["id"] == delivery.file_id
     assert endings(world) == [READY]
