@@ -3,6 +3,8 @@ PYTHON ?= python3
 TOOLS  := .tools
 UV     := $(TOOLS)/bin/uv
 RUN    := $(UV) run --frozen --no-sync
+# In processes of their own: Prefect's clients remember the first server that they met.
+WITH_PREFECT := $(addprefix tests/,blocks cli crash journeys watch test_canary.py)
 export UV_PYTHON_DOWNLOADS = never
 
 .PHONY: help setup demo test check lint types conformance bench apt clean
@@ -27,8 +29,9 @@ apt:  ## Debian's ffmpeg and chromium, where absent (tests only).
 	./.ci/install-packages
 
 test: setup apt lint types  ## The whole suite.
-	$(RUN) pytest --ignore=tests/browser
-	$(RUN) pytest tests/browser  # a process of its own: Prefect's clients remember the first server
+	$(RUN) pytest $(addprefix --ignore=,$(WITH_PREFECT) tests/browser)
+	$(RUN) pytest $(WITH_PREFECT)
+	$(RUN) pytest tests/browser
 	$(MAKE) conformance
 
 lint: setup
