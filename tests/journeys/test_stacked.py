@@ -1,0 +1,55 @@
+"""Versions of a clip come to lie on one stack; what goes wrong there undoes no delivery."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.faults import Fault, arm_all, fault, named
+from tests.journeys.proof import READY, armed, endings
+
+pytestmark = pytest.mark.prefect
+
+AT_STACKING_FOR_A_MOMENT = [
+    (fault("lost_answer", "version_stacks.create"),),
+    (fault("status", "version_stacks.create", code=500), fault("lost_answer", "files.move")),
+    (fault("reset", "version_stacks.create"), fault("reset", "files.move")),
+]
+
+
+async def deliver_versions(make_clip: MakeClip, studio: str, *numbers: int) -> None:
+    from flows.deliver import deliver
+
+    for number in numbers:
+        await deliver(make_clip(f"SQ07_UNDLM_00152_v{number:03}.mov"), studio=studio)
+
+
+def stacked(world: Sandbox) -> dict[str, int | None]:
+    """The version of each asset, and its place on the only stack."""
+    assets = world.assets()
+    assert len({asset["stack"] for asset in assets} - {None}) <= 1
+    return {asset["name"].partition("_v")[2][:3]: asset["position"] for asset in assets}
+
+
+@pytest.mark.parametrize("faults", AT_STACKING_FOR_A_MOMENT, ids=named)
+async def test_after_faults_that_pass_all_versions_are_on_one_stack_in_order(
+    faults: tuple[Fault, ...], loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    arm_all(world, faults)
+    await deliver_versions(make_clip, loopback_studio, 1, 3, 2)
+    assert stacked(world) == {"001": 1, "002": 2, "003": 3}
+    assert endings(world) == [READY] * 3
+    assert armed(world) == []
+
+
+async def test_a_clip_that_cannot_be_stacked_is_delivered_and_the_next_version_heals_it(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    world.fault("status", "version_stacks.create", code=403)
+    await deliver_versions(make_clip, loopback_studio, 1, 2)
+    assert stacked(world) == {"001": None, "002": None}
+    assert endings(world) == [READY] * 2
+
+    await deliver_versions(make_clip, loopback_studio, 3)
+    assert stacked(world) == {"001": 1, "002": 2, "003": 3}
