@@ -29,6 +29,8 @@ WATCHING = {"quiet": 0.5, "interval": 0.5, "linger": 5.0, "at_once": 8}
 FREE_ATOM = b"\0\0\0\x08free"
 NOT_FRAMEIO = ("ims.", "discord.", "fetch", "edge", "agent", "parts.")
 POLL = "files.status"
+LOOK = "folders.children"
+STACKING = ("version_stacks.", "files.move")
 GOAL_CALLS = 3.0
 LIMIT = 900.0
 
@@ -48,9 +50,10 @@ class Wave:
 
     @property
     def stacking(self) -> float:
-        """Calls that only new versions make."""
-        ours = ("version_stacks.", "folders.children", "files.move")
-        return sum(count for op, count in self.calls.items() if op.startswith(ours)) / self.clips
+        """Calls that only new versions make. One look into the folder is every clip's."""
+        looks = self.calls[LOOK] - self.clips
+        ours = sum(n for op, n in self.calls.items() if op.startswith(STACKING))
+        return (ours + max(0, looks)) / self.clips
 
     @property
     def others(self) -> float:

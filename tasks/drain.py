@@ -62,8 +62,7 @@ class Drain:
         """Until nothing has been ready, settling or on its way for the time to linger."""
         async with AsyncExitStack() as outlet:
             try:
-                while not await self._is_over():
-                    await self._look()
+                while await self._is_busy():
                     await self._start_some(outlet)
                     await self._batch.tell()
                     await self._cancelling.look(self._on_their_way)
@@ -74,10 +73,12 @@ class Drain:
         await self._live.send_messages()
         return self._batch.drained()
 
-    async def _is_over(self) -> bool:
+    async def _is_busy(self) -> bool:
+        await self._look()
         if self._on_their_way or self._settling or await self._live.ledger.ready(self._live.name):
             self._busy_at = time.monotonic()
-        return time.monotonic() - self._busy_at > self._linger
+            return True
+        return time.monotonic() - self._busy_at < self._linger
 
     async def _look(self) -> None:
         looks = [await lookout.look() for lookout in self._lookouts]

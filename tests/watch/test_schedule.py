@@ -39,7 +39,7 @@ async def folder(up: Running, world: Sandbox, tmp_path: Path) -> AsyncIterator[P
         "folders": [folder],
         "quiet": 0.5,
         "interval": 0.5,
-        "linger": 1.0,
+        "linger": 0.0,
     }
     tables["studio"]["patience"] = {"poll": 0.2}
     with temporary_settings({PREFECT_API_URL: up.api}):
