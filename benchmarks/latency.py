@@ -57,7 +57,7 @@ def measure(rounds: int) -> list[list[float]]:
     with Sandbox() as world, tempfile.TemporaryDirectory() as folder:
         home, port = cleared(Path(folder)), free_port()
         with sandbox_up(world.describe(), home, port, watching=WATCHING) as up:
-            for number in range(rounds):
+            for number in range(1, rounds + 1):
                 drop(home / "watch", name := f"SQ07_UNDLM_{number:05}_v001.mov")
                 wait_for(lambda name=name: delivered(home, name) is not None, up, home)
                 wait_for(lambda: last_ingest(port)["state_type"] == "COMPLETED", up, home)
