@@ -41,7 +41,13 @@ def delivered(home: Path, name: str) -> Clip | None:
 
 
 def last_ingest(port: int) -> dict[str, str]:
-    body = {"flows": {"name": {"any_": ["ingest"]}}, "sort": "START_TIME_DESC", "limit": 1}
+    """The last one that was due."""
+    body = {
+        "flows": {"name": {"any_": ["ingest"]}},
+        "flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}},
+        "sort": "START_TIME_DESC",
+        "limit": 1,
+    }
     answer = httpx.post(f"http://127.0.0.1:{port}/api/flow_runs/filter", json=body)
     return dict(answer.raise_for_status().json()[0])
 
