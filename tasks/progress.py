@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from uuid import UUID
 
-import httpx
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
-from prefect.exceptions import PrefectException
 
 from blocks.opening import ClipProgress
 from postflow.models import MediaFile
 from postflow.outlet import Served
 
-log = logging.getLogger("postflow.transfer")
+from .courtesy import courtesy
 
 PAUSE = 1.0
-LONGEST = 5.0
 
 
 class Progress:
@@ -36,18 +32,12 @@ class Progress:
             await self._also(self._media, served)
         percent = round(100 * served.bytes_covered / max(served.total, 1), 1)
         if percent != self._told and (self._is_time() or percent >= 100):
-            await self._show(percent)
+            # a server that is away delays no transfer: the bar stands still meanwhile
+            async with courtesy("the progress", level=logging.DEBUG):
+                await self._tell(percent)
 
     def _is_time(self) -> bool:
         return time.monotonic() - self._told_at >= PAUSE
-
-    async def _show(self, percent: float) -> None:
-        """A server that is away delays no transfer: the bar stands still meanwhile."""
-        try:
-            async with asyncio.timeout(LONGEST):
-                await self._tell(percent)
-        except (TimeoutError, httpx.HTTPError, PrefectException) as error:
-            log.debug("Prefect's server did not take the progress: %s", error)
 
     async def _tell(self, percent: float) -> None:
         self._told, self._told_at = percent, time.monotonic()

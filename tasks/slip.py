@@ -9,12 +9,16 @@ from rich.filesize import decimal
 
 from postflow.models import Delivery
 
+from .courtesy import courtesy
+
 
 async def leave_slip(delivery: Delivery) -> None:
     """A markdown artifact with the link, under a key that gathers the clip's history."""
-    await acreate_markdown_artifact(
-        slip(delivery), key=_key(delivery.media.name), description=f"Slip of {delivery.media.name}"
-    )
+    name = delivery.media.name
+    async with courtesy(f"the slip of {name}"):
+        await acreate_markdown_artifact(
+            slip(delivery), key=_key(name), description=f"Slip of {name}"
+        )
 
 
 def slip(delivery: Delivery) -> str:

@@ -8,6 +8,8 @@ from prefect.artifacts import acreate_table_artifact
 
 from postflow.models import Drained
 
+from .courtesy import courtesy
+
 
 async def leave_tally(studio: str, drained: Drained) -> None:
     """A row a clip; nothing when nothing was ready."""
@@ -18,4 +20,5 @@ async def leave_tally(studio: str, drained: Drained) -> None:
     ]
     if rows:
         key = "ingest-" + re.sub(r"[^a-z0-9]+", "-", studio.lower())
-        await acreate_table_artifact(rows, key=key, description=f"What ingest {studio} came to")
+        async with courtesy("the table of this run"):
+            await acreate_table_artifact(rows, key=key, description=f"What ingest {studio} came to")
