@@ -23,6 +23,7 @@ from postflow.clip_lock import one_at_a_time
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.journey import Journey
+from postflow.ledger import StaleClaim
 from postflow.models import Arrival, Folder, MediaFile, RemoteFile, Shot
 from postflow.patience import Patience
 from postflow.stacking import Family
@@ -106,10 +107,15 @@ def _arrival(media: MediaFile, remote: RemoteFile, found: Found) -> Arrival:
 async def _withdrawn_unless_whole(
     frameio: FrameioClient, remote: RemoteFile
 ) -> AsyncIterator[None]:
-    """A placeholder whose upload failed or was cancelled does not stay behind."""
+    """A placeholder whose upload failed or was cancelled does not stay behind.
+
+    When another run has taken the clip over, the file is that run's to judge.
+    """
     try:
         yield
-    except (PostFlowError, asyncio.CancelledError):
+    except StaleClaim:
+        raise
+    except (Exception, asyncio.CancelledError):
         try:
             await asyncio.wait_for(frameio.delete_file(remote), WITHDRAWAL_LIMIT)
         except (PostFlowError, TimeoutError) as error:

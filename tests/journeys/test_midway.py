@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal, Retry, Skip
+from postflow.ledger import StaleClaim
 from postflow.models import Delivery, MediaFile
 from postflow.outlet import Served
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import Fault, fault, named
-from tests.journeys.proof import FAILED, READY, endings, namesakes, the_asset
+from tests.journeys.proof import FAILED, ON_ITS_WAY, READY, endings, namesakes, the_asset
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
 
-LIMIT = 60.0
+LIMIT = 100.0
 SLOWLY = fault("rate", "edge", bytes_per_second=100_000)
 FETCHED_LATE = fault("delay", "fetch", seconds=1)
 
@@ -169,3 +171,23 @@ async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
     delivery = await deliver_and(strike, clip, loopback_studio)
     assert the_asset(world, clip)["id"] == delivery.file_id
     assert endings(world) == [READY]
+
+
+async def test_a_run_that_was_overtaken_leaves_the_file_to_the_other_run(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """As after a long sleep of the machine: its lease ran out, and another run has the clip."""
+    from blocks.opening import open_studio
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    world.fault("late_answer", "files.remote_upload", seconds=1)
+    async with open_studio(loopback_studio) as live:
+        run = asyncio.create_task(deliver(clip, studio=loopback_studio))
+        await wait_until(lambda: namesakes(world, clip), description="the request")
+        await live.ledger.leave(live.run_id)
+        assert await live.ledger.claim("the other", limit=1)
+        with pytest.raises(StaleClaim):
+            await run
+    the_asset(world, clip)
+    assert endings(world) == [ON_ITS_WAY]
