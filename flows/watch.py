@@ -21,6 +21,7 @@ log = logging.getLogger("postflow.watch")
 
 READY = "postflow.file.ready"
 CALL_AGAIN = 15.0
+NEVER = float("-inf")
 MOST = 200
 
 
@@ -31,30 +32,31 @@ async def watch(studio: str = "main") -> None:
         folders = live.watching.folders
         lookouts = [Lookout(live.ledger, studio, f, quiet=live.watching.quiet) for f in folders]
         alarms: dict[str, str] = {}
-        called_at = float("-inf")
+        called_at = NEVER
         async with wakeup(*folders) as bell:
             while True:
                 looks = [await lookout.look() for lookout in lookouts]
                 for looked in looks:
                     await _tell(live, looked, alarms)
-                if time.monotonic() - called_at > CALL_AGAIN and await _call(live):
-                    called_at = time.monotonic()
+                called_at = await _call(live, called_at)
                 await live.send_messages()
                 await bell.wait(_pause(live, lookouts))
 
 
-async def _call(live: OpenStudio) -> bool:
-    """Call `ingest` if clips wait and no run is under way, which would take them up by itself."""
+async def _call(live: OpenStudio, called_at: float) -> float:
+    """Call `ingest` if clips wait that no run takes up; when a call was last made and not heard."""
     waiting = await live.ledger.ready(live.name)
     if not waiting or await _is_taken(live.name):
-        return False
+        return NEVER
+    if time.monotonic() - called_at < CALL_AGAIN:
+        return called_at
     log.info("Clips that are ready: %d.", waiting)
     emit_event(
         READY,
         resource={"prefect.resource.id": f"postflow.studio.{live.name}"},
         payload={"studio": live.name, "waiting": waiting},
     )
-    return True
+    return time.monotonic()
 
 
 async def _is_taken(studio: str) -> bool:
