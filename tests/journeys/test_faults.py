@@ -193,7 +193,6 @@ Failing = tuple[tuple[Fault, ...], type[PostFlowError], str]
 
 AT_FRAMEIO_FOR_GOOD: list[Failing] = [
     ((SIGNED_OUT, fault("status", "ims.token", code=400, times=ALWAYS)), Fatal, "adobe."),
-    ((SIGNED_OUT, fault("status", "ims.token", code=500, times=ALWAYS)), Retry, "adobe."),
     ((fault("status", "accounts.list", code=401, times=ALWAYS),), Fatal, "frameio.unauthorized"),
     ((fault("reset", "projects.list", times=ALWAYS),), Retry, "frameio.unreachable"),
     ((fault("status", "folders.create", code=403),), Fatal, "frameio.forbidden"),
