@@ -58,6 +58,11 @@ class FileSystem(Moment):
         return 600.0 if self.kind == "local" else 120.0
 
     @property
+    def recent_every(self) -> float:
+        """Seconds between two looks at the clips written last, in case one is overwritten."""
+        return 2.0 if self.kind == "local" else 5.0
+
+    @property
     def clock_step(self) -> float:
         """Seconds within which two changes of a directory may leave the same mtime."""
         return 3.0 if self.kind == "local" else 60.0

@@ -87,11 +87,12 @@ class Survey:
             pending += [(join(rel, key), f"{path}/{n}") for key, n in folder.folders.items()]
 
     def restat(self, relpaths: Iterable[str]) -> None:
-        """Look at single files in folders that were not listed anew."""
+        """Look at single known files, in folders that were neither listed anew nor lost."""
+        looked_at = self.relisted.keys() | set(self._lost())
         for relpath in relpaths:
             rel, _, name = relpath.rpartition("/")
             folder = self._tree.get(rel)
-            if rel not in self.relisted and folder is not None and name in folder.files:
+            if rel not in looked_at and folder is not None and name in folder.files:
                 self._restat(relpath, rel, f"{folder.path}/{folder.files[name].name}")
 
     def gone(self) -> list[str]:
@@ -101,8 +102,7 @@ class Survey:
             before = self._tree.get(rel)
             if before is not None:
                 found += [join(rel, key) for key in before.files if key not in folder.files]
-                for key in before.folders.keys() - folder.folders.keys():
-                    found += _files_below(self._tree, join(rel, key))
+        found += [join(rel, key) for rel in self._lost() for key in self._tree[rel].files]
         return found
 
     def keep_the_missing(self) -> None:
@@ -139,11 +139,8 @@ class Survey:
 
     def adopt(self) -> None:
         """Make the draft the known tree."""
-        for rel, folder in self.relisted.items():
-            before = self._tree.get(rel)
-            lost = before.folders.keys() - folder.folders.keys() if before else ()
-            for key in lost:
-                _drop(self._tree, join(rel, key))
+        for rel in list(self._lost()):
+            self._tree.pop(rel, None)
         self._tree.update(self.relisted)
         for relpath, known in self.restated.items():
             rel, _, name = relpath.rpartition("/")
@@ -156,6 +153,14 @@ class Survey:
         rel, _, name = relpath.rpartition("/")
         folder = self.relisted.get(rel)
         return folder.files.get(name) if folder else None
+
+    def _lost(self) -> Iterator[str]:
+        """The known folders that are no longer there, with all below them."""
+        for rel, folder in self.relisted.items():
+            before = self._tree.get(rel)
+            if before is not None:
+                for key in before.folders.keys() - folder.folders.keys():
+                    yield from _below(self._tree, join(rel, key))
 
     def _found(self) -> Iterator[tuple[str, str, Known, Known | None]]:
         """Each file looked at: its folder and name, what it is and what it was."""
@@ -259,12 +264,3 @@ def _below(tree: Tree, rel: str) -> Iterator[str]:
         if rel in tree:
             yield rel
             pending += [join(rel, key) for key in tree[rel].folders]
-
-
-def _files_below(tree: Tree, rel: str) -> list[str]:
-    return [join(at, key) for at in _below(tree, rel) for key in tree[at].files]
-
-
-def _drop(tree: Tree, rel: str) -> None:
-    for at in list(_below(tree, rel)):
-        tree.pop(at, None)

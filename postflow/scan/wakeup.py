@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import os
+import unicodedata
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import watchfiles
 
+from postflow.scan.filesystem import file_system_of
 from postflow.scan.ignore import is_ignored
 
 log = logging.getLogger(__name__)
@@ -17,16 +20,25 @@ log = logging.getLogger(__name__)
 RETRY_AFTER = 30.0
 STEP_MS = 50
 
+HasEvents = Callable[[Path], bool]
+
+
+def has_events(root: Path) -> bool:
+    """Whether the kernel tells of all that happens in a folder. Blocking."""
+    return file_system_of(root).has_events
+
 
 class Wakeup:
     """Waits for a change or for time to pass, whichever is first.
 
-    Only names that appear wake it: growth is followed by the scans of what is not settled, and
-    would wake it all day long.
+    Only names that appear wake it: growth would wake it all day long. Files that were written to
+    are remembered for the next scan, though: one at rest would otherwise be overwritten unseen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_events: HasEvents = has_events) -> None:
+        self._has_events = has_events
         self._changed = asyncio.Event()
+        self._touched: dict[Path, set[str]] = {}
         self._stops: dict[Path, asyncio.Event] = {}
 
     async def wait(self, timeout: float, *, at_least: float = 0.5) -> bool:
@@ -46,10 +58,14 @@ class Wakeup:
         """Wake whoever waits. For callers on the loop's own thread."""
         self._changed.set()
 
-    def rearm(self) -> None:
-        """The volume went away and came back: watch the new one."""
-        for stop in self._stops.values():
-            stop.set()
+    def touched(self, root: Path) -> set[str]:
+        """The files under a root that appeared or were written to since last asked: relpaths."""
+        return self._touched.pop(root, set())
+
+    def rearm(self, root: Path) -> None:
+        """Its volume went away and came back: watch the new one."""
+        if root in self._stops:
+            self._stops[root].set()
 
     def _take(self) -> bool:
         rung = self._changed.is_set()
@@ -62,7 +78,10 @@ class Wakeup:
         while True:
             stop = self._stops[root] = asyncio.Event()
             try:
-                await self._follow(root, stop)
+                if await asyncio.to_thread(self._has_events, root):
+                    await self._follow(root, stop)
+                else:
+                    await stop.wait()
                 complained = False
             except (OSError, RuntimeError) as error:
                 if not complained:
@@ -74,22 +93,24 @@ class Wakeup:
     async def _follow(self, root: Path, stop: asyncio.Event) -> None:
         """Ring for what appears, until told to stop. OSError if the root is not there."""
         # With ignore_permission_denied, watchfiles says nothing about a missing root.
-        await asyncio.to_thread(root.stat)
-        async for _ in watchfiles.awatch(
-            root,
-            watch_filter=_appears,
+        real = await asyncio.to_thread(os.path.realpath, root, strict=True)
+        async for changes in watchfiles.awatch(
+            real,
+            watch_filter=_concerns_us,
             step=STEP_MS,
             stop_event=stop,
             force_polling=False,
             ignore_permission_denied=True,
         ):
-            self.ring()
+            self._touched.setdefault(root, set()).update(_relpath(real, at) for _, at in changes)
+            if any(change is watchfiles.Change.added for change, _ in changes):
+                self.ring()
 
 
 @asynccontextmanager
-async def wakeup(*roots: Path) -> AsyncIterator[Wakeup]:
-    """Watch the roots that have events; give none for volumes that other hosts write to."""
-    bell = Wakeup()
+async def wakeup(*roots: Path, has_events: HasEvents = has_events) -> AsyncIterator[Wakeup]:
+    """Watch those roots that have events; volumes that other hosts write to have none."""
+    bell = Wakeup(has_events)
     watchers = [asyncio.create_task(bell.watch(root)) for root in roots]
     try:
         yield bell
@@ -99,5 +120,10 @@ async def wakeup(*roots: Path) -> AsyncIterator[Wakeup]:
         await asyncio.gather(*watchers, return_exceptions=True)
 
 
-def _appears(change: watchfiles.Change, path: str) -> bool:
-    return change is watchfiles.Change.added and not is_ignored(Path(path).name)
+def _concerns_us(change: watchfiles.Change, path: str) -> bool:
+    return change is not watchfiles.Change.deleted and not is_ignored(Path(path).name)
+
+
+def _relpath(root: str, path: str) -> str:
+    """As the scans key their files."""
+    return unicodedata.normalize("NFC", path.removeprefix(root).removeprefix("/"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from postflow.scan.filesystem import FileSystem, file_system_of
 from postflow.scan.listing import Known
+from postflow.scan.recent import Recent
 from postflow.scan.root import AbsentError, demand_mark, too_many_vanished
 from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
 from postflow.scan.survey import Survey, join, plant
@@ -21,9 +22,10 @@ EXAMPLES = 5
 class Scanner:
     """Looks through one root. Scans block; run them in a thread, one at a time.
 
-    A scan lists the directories that changed and looks at the files that are not at rest; a full
-    one, every few minutes, looks at everything. Nothing is adopted from a scan during which the
-    volume went away. `known` are files of an earlier life, by relpath: (size, mtime_ns).
+    A scan lists the directories that changed, and looks at the files that are not at rest, those
+    it is told of, and the clips written last; a full one, every few minutes, looks at everything.
+    Nothing is adopted from a scan during which the volume went away. `known` are files of an
+    earlier life, by relpath: (size, mtime_ns).
     """
 
     def __init__(
@@ -43,16 +45,18 @@ class Scanner:
         self._clock = clock
         self._tree = plant((known or {}).items(), str(root))
         self._unsettled: set[str] = set()
+        self._recent = Recent()
         self._full_after: float | None = None
+        self._recent_after = 0.0
         self._accept_vanished = False
         self._lock = threading.Lock()
 
-    def scan(self, *, full: bool = False) -> ScanResult:
-        """Look once. `full` trusts no directory's mtime."""
+    def scan(self, *, full: bool = False, touched: Iterable[str] = ()) -> ScanResult:
+        """Look once. `full` trusts no directory's mtime. `touched`: files said to have changed."""
         with self._lock:
             self.running_since = self._clock()
             try:
-                result = self._scan(full=full or self._is_full_due())
+                result = self._scan(touched, full=full or self._is_full_due())
             finally:
                 self.running_since = None
         return result
@@ -82,13 +86,13 @@ class Scanner:
     def _is_full_due(self) -> bool:
         return self._full_after is None or self._clock() >= self._full_after
 
-    def _scan(self, *, full: bool) -> ScanResult:
+    def _scan(self, touched: Iterable[str], *, full: bool) -> ScanResult:
         began = self._clock()
         try:
             demand_mark(self.root, self._mark_id)
             if full:
                 self.file_system = self._find_file_system(self.root)
-            survey = self._survey(full=full)
+            survey = self._survey(touched, full=full)
             demand_mark(self.root, self._mark_id)
         except (AbsentError, OSError) as error:
             self._full_after = None
@@ -96,7 +100,7 @@ class Scanner:
             return Offline(reason=f"The watched folder {self.root} is not there: {reason}.")
         return self._conclude(survey, began, full=full)
 
-    def _survey(self, *, full: bool) -> Survey:
+    def _survey(self, touched: Iterable[str], *, full: bool) -> Survey:
         survey = Survey(
             self._tree,
             full=full,
@@ -105,8 +109,14 @@ class Scanner:
             inodes_last=self.file_system.kind == "local",
         )
         survey.walk(str(self.root))
-        survey.restat(tuple(self._unsettled))
+        survey.restat(self._unsettled.union(touched, self._recent_if_due()))
         return survey
+
+    def _recent_if_due(self) -> Iterable[str]:
+        if self._clock() < self._recent_after:
+            return ()
+        self._recent_after = self._clock() + self.file_system.recent_every
+        return self._recent
 
     def _conclude(self, survey: Survey, began: float, *, full: bool) -> ScanResult:
         gone = survey.gone()
@@ -123,6 +133,9 @@ class Scanner:
         seconds = self._clock() - began
         if full:
             self._full_after = began + max(self.file_system.full_every, FULL_SHARE * seconds)
+            self._recent.fill(self._tree)
+        else:
+            self._recent.add(self._facts((*new, *changed)))
         return Scanned(
             new=self._sightings(new),
             changed=self._sightings(changed),
@@ -145,6 +158,11 @@ class Scanner:
 
     def _count(self) -> int:
         return sum(len(folder.files) for folder in self._tree.values())
+
+    def _facts(self, relpaths: Iterable[str]) -> Iterator[tuple[str, Known]]:
+        for relpath in relpaths:
+            rel, _, name = relpath.rpartition("/")
+            yield relpath, self._tree[rel].files[name]
 
     def _sightings(self, relpaths: Iterable[str]) -> tuple[Sighting, ...]:
         """Of all but empty files: those are no clips yet."""

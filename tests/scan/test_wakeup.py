@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,48 @@ async def test_growth_and_temporary_names_do_not_wake(tmp_path: Path) -> None:
         assert await bell.wait(PATIENCE, at_least=0)
 
 
+async def test_a_file_that_is_overwritten_in_place_is_remembered_for_the_next_scan(
+    tmp_path: Path,
+) -> None:
+    """Under the key the scans have for it, also where the root is a link."""
+    (tmp_path / "volume" / "SQ01").mkdir(parents=True)
+    clip = tmp_path / "volume" / "SQ01" / unicodedata.normalize("NFD", "é.mov")
+    clip.write_bytes(b"clip")
+    root = tmp_path / "show"
+    root.symlink_to("volume")
+    async with wakeup(root) as bell:
+        await armed(bell, root)
+        bell.touched(root)
+        with clip.open("r+b") as file:
+            file.write(b"a new export")
+        heard: set[str] = set()
+        async with asyncio.timeout(PATIENCE):
+            while not heard:
+                await bell.wait(0.05, at_least=0)
+                heard = bell.touched(root)
+        assert heard == {unicodedata.normalize("NFC", "SQ01/é.mov")}
+        assert bell.touched(root) == set(), "told once"
+        assert bell.touched(tmp_path) == set()
+
+
+async def test_a_root_without_events_is_left_to_the_clock_until_it_comes_back_with_them(
+    tmp_path: Path,
+) -> None:
+    asked: list[Path] = []
+
+    def from_the_second_time_on(root: Path) -> bool:
+        asked.append(root)
+        return len(asked) > 1
+
+    async with wakeup(tmp_path, has_events=from_the_second_time_on) as bell:
+        assert not await bell.wait(0.1, at_least=0)
+        (tmp_path / "clip.mov").touch()
+        assert not await bell.wait(0.4, at_least=0)
+        assert asked == [tmp_path]
+        bell.rearm(tmp_path)
+        await armed(bell, tmp_path)
+
+
 async def test_without_events_time_alone_ends_the_wait(tmp_path: Path) -> None:
     async with wakeup() as bell:
         (tmp_path / "clip.mov").touch()
@@ -73,12 +116,12 @@ async def test_a_root_that_is_not_there_is_told_once_and_watched_when_it_comes(
     root = tmp_path / "volume"
     async with wakeup(root) as bell:
         for _ in range(3):
-            bell.rearm()
+            bell.rearm(root)
             assert not await bell.wait(0.1, at_least=0)
         told = [record for record in caplog.records if "No events from" in record.message]
         assert len(told) == 1
         root.mkdir()
-        bell.rearm()
+        bell.rearm(root)
         await armed(bell, root)
 
 
@@ -89,7 +132,7 @@ async def test_after_rearming_the_new_folder_of_the_same_name_is_watched(tmp_pat
         await armed(bell, root)
         root.rename(tmp_path / "elsewhere")
         root.mkdir()
-        bell.rearm()
+        bell.rearm(root)
         await armed(bell, root)
 
 
