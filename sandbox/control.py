@@ -91,6 +91,7 @@ class Control:
             ),
             web.get("/sandbox/agent/faults", self.agent_faults, name="sandbox.agent"),
             web.post("/sandbox/faults", self.arm, name="sandbox.arm"),
+            web.delete("/sandbox/faults", self.mend, name="sandbox.mend"),
             web.post("/sandbox/reset", self.reset, name="sandbox.reset"),
         ]
 
@@ -124,6 +125,10 @@ class Control:
             return web.json_response({"errors": problems}, status=422)
         except ValueError as error:
             return web.json_response({"errors": [{"msg": str(error)}]}, status=422)
+
+    async def mend(self, request: web.Request) -> web.Response:
+        self._world.faults.clear(request.query.get("where"))
+        return await self.armed(request)
 
     async def reset(self, _request: web.Request) -> web.Response:
         await self._world.reset()

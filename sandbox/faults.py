@@ -72,9 +72,10 @@ class Faults:
                 for a in self._armed
             ]
 
-    def clear(self) -> None:
+    def clear(self, where: str | None = None) -> None:
+        """Nothing of what was armed for this very `where` happens any more; of all for None."""
         with self._lock:
-            self._armed.clear()
+            self._armed = [a for a in self._armed if where not in (None, a.fault.where)]
 
     def _taking(self, where: str, whats: tuple[str, ...], limit: int | None) -> list[Fault]:
         taken: list[Fault] = []

@@ -96,6 +96,10 @@ class Sandbox:
         """Arm a fault: `times`, `skip` and what the fault takes. Raises ValueError."""
         arm(self._there.faults, FaultOrder(what=what, where=where, **options))
 
+    def mend(self, where: str | None = None) -> None:
+        """End the faults that were armed for this `where`, or all of them."""
+        self._there.faults.clear(where)
+
     def reset(self) -> None:
         """Back to the start; ids, credentials and tokens stay good."""
         self._loop.run(self._there.reset())

@@ -112,6 +112,10 @@ def test_fault_is_armed_over_http_and_shown_until_it_struck(world: Sandbox, call
 
     assert get(world, "/faults") == [{"what": "status", "where": "me", "times": 1, "code": 503}]
 
+    httpx.delete(f"{world.url}/sandbox/faults?where=elsewhere")
+    assert len(get(world, "/faults")) == 1
+    assert httpx.delete(f"{world.url}/sandbox/faults").json() == get(world, "/faults") == []
+
 
 @pytest.mark.parametrize(
     "order", [b"{}", b"[]", b"nonsense", b'{"what": "explode"}', b'{"what": "reset", "times": 0}']

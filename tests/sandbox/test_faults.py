@@ -291,3 +291,13 @@ def test_skipping_one_fault_does_not_use_up_another() -> None:
     codes = [fault.options["code"] if (fault := faults.take("me")) else 0 for _ in range(3)]
 
     assert codes == [1, 0, 2]
+
+
+def test_an_outage_is_mended_and_others_last() -> None:
+    faults = Faults()
+    faults.arm("status", "files.*", times=None, code=503)
+    faults.arm("delay", "me", seconds=1)
+    faults.clear("files.*")
+    assert [armed["where"] for armed in faults.armed()] == ["me"]
+    faults.clear()
+    assert faults.armed() == []
