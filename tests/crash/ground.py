@@ -38,8 +38,17 @@ class Ground:
         self.state = folder / "state"
         self.ledger: str = str(self.state / "ledger.db")
         self.api: str | None = None
+        self.haste = 1.0
+        self.tables: dict[str, dict[str, Any]] = {}
         self._nursery = nursery
         self._lives = 0
+
+    async def use_tunnel(self, tunnel: Tunnel) -> None:
+        """From the next life on."""
+        from blocks.setup import StudioFile, save_studio
+
+        other = {"tunnel": {"provider": "loopback"}} if tunnel == "loopback" else {}
+        await save_studio(StudioFile.model_validate(self.tables | other))
 
     def drop(self, name: str, *, atoms: int = 0) -> Path:
         """A finished clip, 8 bytes longer for each atom, moved into place."""
@@ -62,6 +71,7 @@ class Ground:
                 death=death or Death(),
                 linger=linger,
                 api=self.api,
+                haste=self.haste,
             )
         )
 
@@ -91,8 +101,6 @@ async def prepare(
     **switches: Any,
 ) -> AsyncIterator[Ground]:
     """A fresh world, and a studio of its own on the Prefect server."""
-    from blocks.setup import StudioFile, save_studio
-
     with Sandbox(**switches) as world:
         ground = Ground(world, nursery, folder, f"crash-{next(_numbers)}")
         ground.state.mkdir(parents=True)
@@ -103,7 +111,6 @@ async def prepare(
         tables["studio"] |= {"watching": watch, "patience": QUICK}
         if ledger:
             ground.ledger = tables["studio"]["ledger"] = ledger
-        if tunnel == "loopback":
-            tables["tunnel"] = {"provider": "loopback"}
-        await save_studio(StudioFile.model_validate(tables))
+        ground.tables = tables
+        await ground.use_tunnel(tunnel)
         yield ground

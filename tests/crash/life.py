@@ -12,13 +12,15 @@ from pydantic import BaseModel
 
 import flows.deliver  # noqa: F401 - imported once in the nursery, not in every life
 from flows.ingest import ingest
+from postflow.ledger import waits
 from tests.crash.killing import Death, Reaper
 
 
 class Order(BaseModel):
     """Which studio's clips to ingest, with which state folder, and when to die.
 
-    `api`: another Prefect server than the session's.
+    `api`: another Prefect server than the session's. `haste`: what was put off is tried again so
+    many times sooner.
     """
 
     studio: str
@@ -28,12 +30,15 @@ class Order(BaseModel):
     death: Death = Death()
     linger: float | None = None
     api: str | None = None
+    haste: float = 1.0
 
 
 def live(order: Order) -> None:
     """To the end of the run, or to its death."""
     os.environ["POSTFLOW_STATE_DIR"] = str(order.state)
     Reaper(order.death, order.witness)
+    waits.FIRST /= order.haste
+    waits.LONGEST /= order.haste
     server = {PREFECT_API_URL: order.api} if order.api else {}
     try:
         with temporary_settings(server):

@@ -53,6 +53,15 @@ class Life:
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
 
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        os.kill(self.pid, signal.SIGINT)
+
+    def code_if_over(self) -> int | None:
+        """Without waiting. Not to be asked again once it has told."""
+        code = self.nursery.ask({"look": self.pid})
+        return None if code is None else int(code)
+
     def ends(self, *, timeout: float = 60.0) -> bool:
         """True if it came to its own end, False if it was killed. Fails if it failed or hung."""
         code = self.code(timeout=timeout)

@@ -20,6 +20,9 @@ def main() -> None:
         if "wait" in order:
             _, status = os.waitpid(order["wait"], 0)
             _answer(os.waitstatus_to_exitcode(status))
+        elif "look" in order:
+            pid, status = os.waitpid(order["look"], os.WNOHANG)
+            _answer(os.waitstatus_to_exitcode(status) if pid else None)
         else:
             _answer(_fork(Order.model_validate(order)))
 

@@ -1,0 +1,104 @@
+"""Who keeps PostFlow running: one `ingest` after the other, some of them killed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+import psutil
+
+from tests.crash.agents import agents
+from tests.crash.ground import Ground
+from tests.crash.lives import Life
+from tests.crash.record import in_flight
+
+PAUSE = 0.3
+LONGEST_END = 60.0
+
+
+class Shift:
+    """`unseen` counts the messages that a life was posting when it was killed."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._lives: list[Life] = []
+        self._doomed: set[int] = set()
+        self._next = 0.0
+        self._due: list[str] = []
+        self.counts: Counter[str] = Counter()
+        self.unseen = 0
+        self.failed: list[str] = []
+
+    def order(self, kind: str) -> None:
+        """Strike at the next moment at which there is something to strike at."""
+        self._due.append(kind)
+
+    def look(self, *, manned: bool, linger: float) -> None:
+        """Take note of lives that ended, start the next one, do what is due."""
+        self._lives = [life for life in self._lives if not self._is_over(life)]
+        if manned and not self._lives and time.monotonic() >= self._next:
+            self._begin(linger)
+        self._due = [kind for kind in self._due if not self._strike(kind, linger)]
+
+    async def end(self) -> None:
+        """Everybody goes home: every life is stopped, and gone."""
+        self._due.clear()
+        for life in self._lives:
+            self._stop(life)
+        deadline = time.monotonic() + LONGEST_END
+        while self._lives:
+            assert time.monotonic() < deadline, self._lives[0].order.log.read_text()
+            self.look(manned=False, linger=0)
+            await asyncio.sleep(0.02)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._lives
+
+    def _begin(self, linger: float) -> None:
+        self._lives.append(self._ground.start(linger=linger))
+        self.counts["runs"] += 1
+
+    def _is_over(self, life: Life) -> bool:
+        code = life.code_if_over()
+        if code is None:
+            return False
+        self._next = time.monotonic() + PAUSE
+        if code and life.pid not in self._doomed:
+            self.failed.append(life.order.log.read_text())
+        return True
+
+    def _strike(self, kind: str, linger: float) -> bool:
+        if kind == "second run":
+            self._begin(linger)
+        elif kind == "kill agents":
+            return self._kill_agents()
+        elif not self._lives:
+            return False
+        elif kind == "kill":
+            self._kill(self._lives.pop(0))
+        else:
+            self._stop(self._lives[0])
+        self.counts[kind] += 1
+        return True
+
+    def _kill_agents(self) -> bool:
+        found = agents(self._ground.state)
+        for agent in found:
+            try:
+                agent.kill()
+            except psutil.NoSuchProcess:
+                continue
+            self.counts["kill agents"] += 1
+        return bool(found)
+
+    def _kill(self, life: Life) -> None:
+        life.kill()
+        life.code()
+        self._next = time.monotonic() + PAUSE
+        self.unseen += len(in_flight(self._ground)) if not self._lives else 1
+
+    def _stop(self, life: Life) -> None:
+        self._doomed.add(life.pid)
+        life.stop()
