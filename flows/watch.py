@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -12,10 +13,12 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio, open_studio
+from postflow.alarms import TITLES, Alarms, overdue
 from postflow.discord.card import notice_card
+from postflow.errors import Retry
 from postflow.lookout import Looked, Lookout
 from postflow.post_office import draft
-from postflow.scan.wakeup import wakeup
+from postflow.scan.wakeup import Wakeup, wakeup
 
 log = logging.getLogger("postflow.watch")
 
@@ -31,15 +34,19 @@ async def watch(studio: str = "main") -> None:
     async with open_studio(studio) as live:
         folders = live.watching.folders
         lookouts = [Lookout(live.ledger, studio, f, quiet=live.watching.quiet) for f in folders]
-        alarms: dict[str, str] = {}
+        alarms = Alarms()
         called_at = NEVER
         async with wakeup(*folders) as bell:
             while True:
-                looks = [await lookout.look() for lookout in lookouts]
-                for looked in looks:
-                    await _tell(live, looked, alarms)
-                called_at = await _call(live, called_at)
-                await live.send_messages()
+                looking = [lookout.look(bell.touched(lookout.folder)) for lookout in lookouts]
+                looks = await asyncio.gather(*looking)
+                try:
+                    for looked in looks:
+                        await _tell(live, looked, alarms, bell)
+                    called_at = await _call(live, called_at)
+                    await live.send_messages()
+                except Retry as error:
+                    log.warning("%s", error)
                 await bell.wait(_pause(live, lookouts))
 
 
@@ -84,21 +91,18 @@ def _pause(live: OpenStudio, lookouts: list[Lookout]) -> float:
     return max(0.1, min([live.watching.interval, *due]))
 
 
-async def _tell(live: OpenStudio, looked: Looked, alarms: dict[str, str]) -> None:
+async def _tell(live: OpenStudio, looked: Looked, alarms: Alarms, bell: Wakeup) -> None:
     """An alarm is told once when it begins; its end is logged."""
-    folder = str(looked.folder)
-    if looked.alarm and folder not in alarms:
+    if looked.alarm and looked.trouble and alarms.begins(looked):
         log.warning("%s", looked.alarm)
-        await _notice(live, "A watched folder is lost", looked.alarm)
-    if not looked.alarm and folder in alarms:
-        log.info("The watched folder %s is back.", folder)
+        await _notice(live, TITLES[looked.trouble], looked.alarm)
+    if alarms.ends(looked):
+        log.info("The watched folder %s is in order again.", looked.folder)
+        bell.rearm(looked.folder)
     for late in looked.overdue:
-        text = f"{late.relpath} {late.reason}, and has been waited for {late.waited / 60:.0f} min."
+        text = overdue(looked.folder, late)
         log.warning("%s", text)
         await _notice(live, "A clip does not become ready", text)
-    alarms.pop(folder, None)
-    if looked.alarm:
-        alarms[folder] = looked.alarm
 
 
 async def _notice(live: OpenStudio, title: str, text: str) -> None:

@@ -6,20 +6,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from postflow.errors import PostFlowError, Retry
 from postflow.ledger import AsyncLedger, ObservationState, Root
 from postflow.media import look_at
 from postflow.models import CONTENT_TYPES, Moment
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
+from postflow.scan.problems import Problems
 from postflow.scan.root import AbsentError, read_mark
 from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
 from postflow.scan.walk import Scanner
+from postflow.vanished import vanished
 
 log = logging.getLogger(__name__)
 
 LATE = 120.0
+
+Trouble = Literal["offline", "vanished", "late", "ledger"]
 
 
 class Looked(Moment):
@@ -34,6 +40,17 @@ class Looked(Moment):
     settling: int = 0
     overdue: tuple[Waiting, ...] = ()
     alarm: str | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass
+class _Watch:
+    """A folder that could be opened, and what is known of it."""
+
+    root: Root
+    scanner: Scanner
+    room: WaitingRoom
+    noted: dict[str, str] = field(default_factory=dict)
 
 
 class Lookout:
@@ -50,101 +67,140 @@ class Lookout:
     ) -> None:
         """`late`: seconds after which a scan that has not come back is an alarm."""
         self.folder = folder
-        self._late = late
-        self._scanning: asyncio.Task[ScanResult] | None = None
         self._ledger = ledger
         self._studio = studio
         self._quiet = quiet
-        self._root: Root | None = None
-        self._scanner: Scanner | None = None
-        self._room: WaitingRoom | None = None
+        self._late = late
+        self._is_late = False
+        self._scanning: asyncio.Task[tuple[_Watch, ScanResult]] | None = None
+        self._watch: _Watch | None = None
+        self._touched: set[str] = set()
+        self._problems = Problems()
 
-    async def look(self) -> Looked:
-        """Scan once, and enter what has become ready into the ledger."""
+    async def look(self, touched: Iterable[str] = ()) -> Looked:
+        """Scan once, and enter what has become ready into the ledger.
+
+        `touched`: files that are said to have been written to, by relpath.
+        """
+        self._touched.update(touched)
         try:
             return await self._look()
         except AbsentError as error:
-            return self._alarm(f"The watched folder {self.folder} is not there: {error}.")
+            return self._alarm(
+                "offline", f"The watched folder {self.folder} is not there: {error}."
+            )
         except Retry as error:
             # What was scanned but not written down must be new again to the next scan.
-            self._scanner = None
-            return self._alarm(str(error))
+            self._watch = None
+            return self._alarm("ledger", str(error))
 
     async def _look(self) -> Looked:
-        if self._root is None or self._scanner is None or self._room is None:
-            self._root, self._scanner, self._room = await self._open()
-        result = await self._scan(self._scanner)
-        if result is None:
-            return self._alarm(f"The scan of {self.folder} has not come back: its volume hangs.")
-        if isinstance(result, Offline | Abandoned):
-            return self._alarm(result.reason)
-        return await self._conclude(result, self._root, self._scanner, self._room)
+        scanned = await self._scanned()
+        if scanned is None:
+            late = f"The scan of {self.folder} has not come back: its volume hangs."
+            return self._alarm("late", late)
+        watch, result = scanned
+        if isinstance(result, Offline):
+            return self._alarm("offline", result.reason)
+        if isinstance(result, Abandoned):
+            # The next scan asks the ledger what there is: a person may have told it.
+            self._watch = None
+            return self._alarm("vanished", vanished(self._studio, self.folder, result))
+        return await self._conclude(watch, result)
 
-    async def _scan(self, scanner: Scanner) -> ScanResult | None:
-        """None while the scan is late; the next look waits for the same one."""
+    async def _scanned(self) -> tuple[_Watch, ScanResult] | None:
+        """None while the scan is late; the next looks ask for the same one, and wait no more."""
         if self._scanning is None:
-            self._scanning = asyncio.create_task(asyncio.to_thread(scanner.scan))
-        done, _ = await asyncio.wait([self._scanning], timeout=self._late)
+            self._scanning = asyncio.create_task(self._scan())
+        patience = 0.0 if self._is_late else self._late
+        done, _ = await asyncio.wait([self._scanning], timeout=patience)
+        self._is_late = not done
         if not done:
             return None
-        result, self._scanning = self._scanning.result(), None
-        return result
+        scanning, self._scanning = self._scanning, None
+        return scanning.result()
 
-    def _alarm(self, reason: str) -> Looked:
-        return Looked(folder=self.folder, alarm=reason)
+    async def _scan(self) -> tuple[_Watch, ScanResult]:
+        if self._watch is None:
+            self._watch = await self._open()
+        watch, touched, self._touched = self._watch, self._touched, set()
+        return watch, await asyncio.to_thread(watch.scanner.scan, touched=touched)
+
+    def _alarm(self, trouble: Trouble, reason: str) -> Looked:
+        return Looked(folder=self.folder, alarm=reason, trouble=trouble)
 
     @property
     def next_look(self) -> float | None:
         """When the next look is worth its while (monotonic seconds); None when nothing waits."""
-        return self._room.next_look() if self._room else None
+        return self._watch.room.next_look() if self._watch else None
 
-    async def _open(self) -> tuple[Root, Scanner, WaitingRoom]:
+    async def _open(self) -> _Watch:
         mark = await asyncio.to_thread(read_mark, self.folder)
         root = await self._ledger.root(self._studio, self.folder, mark.id)
         known = await self._ledger.known(root)
-        scanner = Scanner(
-            self.folder,
-            mark_id=mark.id,
-            known={each.relpath: (each.size, each.mtime_ns) for each in known},
-        )
+        facts = {each.relpath: (each.size, each.mtime_ns) for each in known}
+        scanner = await asyncio.to_thread(Scanner, self.folder, mark_id=mark.id, known=facts)
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
-        return root, scanner, WaitingRoom(self._quiet or scanner.file_system.quiet)
+        return _Watch(root, scanner, WaitingRoom(self._quiet or scanner.file_system.quiet))
 
-    async def _conclude(
-        self, result: Scanned, root: Root, scanner: Scanner, room: WaitingRoom
-    ) -> Looked:
-        for problem in result.problems:
-            log.warning("%s: %s", problem.where, problem.what)
+    async def _conclude(self, watch: _Watch, result: Scanned) -> Looked:
+        self._tell_problems(result)
         for relpath in result.gone:
-            room.forget(relpath)
+            watch.room.forget(relpath)
         clips = [each for each in result.seen if _is_clip(each)]
-        scanner.rest(each.relpath for each in result.seen if not _is_clip(each))
+        watch.scanner.rest(each.relpath for each in result.seen if not _is_clip(each))
         seen = [each for each in (*result.new, *result.changed) if _is_clip(each)]
         if seen or result.gone:
-            await self._ledger.observe(root, seen, gone=result.gone)
-        answers = await asyncio.to_thread(_ask, room, clips)
+            await self._ledger.observe(watch.root, seen, gone=result.gone)
+        answers = await asyncio.to_thread(_ask, watch.room, clips)
         ready = [each.sighting for each in answers if isinstance(each, Ready)]
-        waiting = [each for each in answers if isinstance(each, Waiting)]
-        await self._ledger.not_yet(root, {each.relpath: each.reason for each in waiting})
-        entered = [each for each in ready if await self._enter(root, scanner, each)]
+        waiting = await self._still(watch, [e for e in answers if isinstance(e, Waiting)])
+        await self._note(watch, waiting)
+        entered = [each for each in ready if await self._enter(watch, each)]
         return Looked(
             folder=self.folder,
             ready=tuple(each.relpath for each in entered),
             waiting=len(waiting),
             settling=sum(not each.refused for each in waiting),
-            overdue=tuple(room.overdue(time.monotonic())),
+            overdue=tuple(watch.room.overdue(time.monotonic())),
         )
 
-    async def _enter(self, root: Root, scanner: Scanner, sighting: Sighting) -> bool:
+    def _tell_problems(self, result: Scanned) -> None:
+        begun, over = self._problems.news(result)
+        for problem in begun:
+            log.warning("%s: %s", problem.where, problem.what)
+        for problem in over:
+            log.info("%s: this is over: %s", problem.where, problem.what)
+
+    async def _still(self, watch: _Watch, waiting: list[Waiting]) -> list[Waiting]:
+        """Those that are still waited for. A person may deliver by hand what is refused here."""
+        if not any(each.refused for each in waiting):
+            return waiting
+        settling = await self._ledger.known(watch.root, ObservationState.SETTLING)
+        open_ = {each.relpath for each in settling}
+        over = {each.relpath for each in waiting if each.refused and each.relpath not in open_}
+        watch.scanner.rest(over)
+        for relpath in over:
+            watch.room.forget(relpath)
+        return [each for each in waiting if each.relpath not in over]
+
+    async def _note(self, watch: _Watch, waiting: list[Waiting]) -> None:
+        """Leave in the ledger why files are waited for, where that changed."""
+        notes = {each.relpath: each.reason for each in waiting}
+        news = {path: why for path, why in notes.items() if watch.noted.get(path) != why}
+        await self._ledger.not_yet(watch.root, news)
+        watch.noted = notes
+
+    async def _enter(self, watch: _Watch, sighting: Sighting) -> bool:
         """Is it new? A file that changed again is left to the next look."""
         try:
-            entry = await self._ledger.register(root, await look_at(sighting.path))
+            entry = await self._ledger.register(watch.root, await look_at(sighting.path))
         except PostFlowError as error:
             log.warning("%s", error)
             return False
         if entry is None:
             return False
-        scanner.rest([sighting.relpath])
+        watch.scanner.rest([sighting.relpath])
         return entry.new
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,10 @@ from postflow.errors import Skip
 from postflow.ledger import Ledger, ObservationState
 from postflow.models import CONTENT_TYPES, Moment
 from postflow.naming import Naming
-from postflow.scan.root import AbsentError, read_mark
-from postflow.scan.sighting import Scanned, Sighting
-from postflow.scan.walk import Scanner
+from postflow.scan.root import MARKER, AbsentError, read_mark
+from postflow.scan.sighting import Offline, Scanned, Sighting
+from postflow.scan.walk import Scanner, glance
+from postflow.vanished import accept_vanished, vanished
 
 from .app import app
 from .engine import prepare_prefect
@@ -24,10 +26,12 @@ from .output import err, out, print_json
 from .running import run
 
 NO_CLIP = "no clip"
+DELIVER = "deliver"
+ASKED = "asked"
 
 
 class Prospect(Moment):
-    """One file, and what would happen to it."""
+    """One file, and what would happen to it; "asked": first a person is asked about it."""
 
     file: str
     what: str
@@ -40,22 +44,51 @@ def scan(
     dry_run: Annotated[
         bool, typer.Option("--dry-run/--deliver", help="Only show, or run `ingest` now.")
     ] = True,
+    accept_vanished: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Say that what vanished from this watch folder is really gone."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show what would be delivered, and where to; nothing is done. With --deliver, ingest runs."""
     prepare_prefect(verbose=not dry_run)
+    from blocks.studio import load_studio
+
+    block = asyncio.run(load_studio(studio))
+    folders = block.watching.folders
+    with Ledger.open(block.ledger) as ledger:
+        if accept_vanished:
+            tell_gone(ledger, studio, one_of(folders, accept_vanished), json=json)
+        elif dry_run:
+            naming = block.get_naming()
+            found = [p for folder in folders for p in look(ledger, studio, folder, naming)]
+            tell_prospects(found, json=json)
     if not dry_run:
         from flows.ingest import ingest
 
         run(ingest(studio))
-        return
-    from blocks.studio import load_studio
 
-    block = asyncio.run(load_studio(studio))
-    naming = block.get_naming()
-    with Ledger.open(block.ledger) as ledger:
-        found = [p for f in block.watching.folders for p in look(ledger, studio, f, naming)]
-    tell_prospects(found, json=json)
+
+def one_of(folders: Sequence[Path], wanted: Path) -> Path:
+    """The watch folder that is meant, as the studio spells it."""
+    found = [each for each in folders if each.resolve() == wanted.resolve()]
+    if not found:
+        known = ", ".join(str(each) for each in folders) or "none"
+        raise typer.BadParameter(f"{wanted} is no watch folder of this studio; those are: {known}")
+    return found[0]
+
+
+def tell_gone(ledger: Ledger, studio: str, folder: Path, *, json: bool = False) -> None:
+    """Take for gone what is missing in a folder, and say what that is."""
+    gone = accept_vanished(ledger, studio, folder)
+    if json:
+        print_json({"folder": str(folder), "gone": gone})
+        return
+    for relpath in gone:
+        out.print(f"gone  {relpath}", markup=False)
+    out.print(f"Taken for gone in {folder}: {len(gone):,}.", markup=False)
 
 
 def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
@@ -72,22 +105,46 @@ def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
 
 def look(ledger: Ledger, studio: str, folder: Path, naming: Naming) -> list[Prospect]:
     """What would become of each file of a folder. A folder that is not there is told."""
+    if folder.is_dir() and not (folder / MARKER).exists():
+        return _before_enrolment(folder, naming)
     try:
         root = ledger.root(studio, folder, read_mark(folder).id)
     except AbsentError as error:
         err.print(f"{folder}: {error}.", markup=False)
-        err.print("  → Mount the volume. A new folder gets its marker when `postflow up` starts.")
+        err.print("  → Mount the volume, or correct the path of the watched folder.")
         return []
-    result = Scanner(folder).scan(full=True)
+    known = ledger.known(root)
+    scanner = Scanner(folder, known={each.relpath: (each.size, each.mtime_ns) for each in known})
+    result = scanner.scan()
     if not isinstance(result, Scanned):
-        err.print(result.reason, markup=False)
+        text = result.reason if isinstance(result, Offline) else vanished(studio, folder, result)
+        err.print(text, markup=False)
         return []
+    for problem in result.problems:
+        err.print(f"{problem.where}: {problem.what}", markup=False)
     at_rest = {
         (each.relpath, each.size, each.mtime_ns)
-        for each in ledger.known(root)
+        for each in known
         if each.state is not ObservationState.SETTLING
     }
-    return [_prospect(each, naming, at_rest) for each in result.new]
+    return [_prospect(each, naming, at_rest) for each in scanner.everything()]
+
+
+def _before_enrolment(folder: Path, naming: Naming) -> list[Prospect]:
+    """A folder without a marker: nothing is delivered before a person has been asked."""
+    try:
+        found = [_prospect(each, naming, set()) for each in glance(folder)]
+    except OSError as error:
+        err.print(f"{folder} cannot be read ({error.strerror}).", markup=False)
+        return []
+    told = f"{folder} has no marker: it is not enrolled yet, or its volume is not mounted."
+    err.print(told, markup=False)
+    err.print(
+        "  → `postflow up` enrols it, and asks first what becomes of the clips that are there: "
+        "--backfill all, none or since:YYYY-MM-DD."
+    )
+    asked = {"what": ASKED}
+    return [each.model_copy(update=asked) if each.what == DELIVER else each for each in found]
 
 
 def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]) -> Prospect:
@@ -99,4 +156,4 @@ def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]
         shot = naming.identify(each.path.name)
     except Skip as error:
         return Prospect(file=each.relpath, what="skip", where=error.message)
-    return Prospect(file=each.relpath, what="deliver", where="to " + "/".join(shot.folder))
+    return Prospect(file=each.relpath, what=DELIVER, where="to " + "/".join(shot.folder))

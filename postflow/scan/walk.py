@@ -13,7 +13,7 @@ from postflow.scan.listing import Known
 from postflow.scan.recent import Recent
 from postflow.scan.root import AbsentError, demand_mark, too_many_vanished
 from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
-from postflow.scan.survey import Survey, join, plant
+from postflow.scan.survey import Survey, Tree, join, plant
 
 FULL_SHARE = 10
 EXAMPLES = 5
@@ -39,7 +39,6 @@ class Scanner:
     ) -> None:
         self.root = root
         self.file_system = file_system(root)
-        self.running_since: float | None = None
         self._find_file_system = file_system
         self._mark_id = mark_id
         self._clock = clock
@@ -48,18 +47,22 @@ class Scanner:
         self._recent = Recent()
         self._full_after: float | None = None
         self._recent_after = 0.0
-        self._accept_vanished = False
         self._lock = threading.Lock()
 
-    def scan(self, *, full: bool = False, touched: Iterable[str] = ()) -> ScanResult:
-        """Look once. `full` trusts no directory's mtime. `touched`: files said to have changed."""
+    def scan(
+        self, *, full: bool = False, touched: Iterable[str] = (), believe: bool = False
+    ) -> ScanResult:
+        """Look once. `full` trusts no directory's mtime. `touched`: files said to have changed.
+
+        `believe`: a person says that whatever vanished is really gone.
+        """
         with self._lock:
-            self.running_since = self._clock()
-            try:
-                result = self._scan(touched, full=full or self._is_full_due())
-            finally:
-                self.running_since = None
-        return result
+            began = self._clock()
+            full = full or self._is_full_due()
+            found = self._look(touched, full=full)
+            if isinstance(found, Offline):
+                return found
+            return self._conclude(found, began, full=full, believe=believe)
 
     def rest(self, relpaths: Iterable[str]) -> None:
         """These files are dealt with: report them again only when a scan finds them changed."""
@@ -69,25 +72,15 @@ class Scanner:
         """Report these files again with every scan, if they are there."""
         self._unsettled.update(relpaths)
 
-    def accept_vanished(self) -> None:
-        """A person says that the files are really gone: the next scan may believe it."""
-        self._accept_vanished = True
-
     def everything(self) -> list[Sighting]:
         """All files known from the last scan, but for empty ones."""
         with self._lock:
-            return [
-                _sighting(join(rel, key), folder.path, known)
-                for rel, folder in self._tree.items()
-                for key, known in folder.files.items()
-                if known.size
-            ]
+            return _all_in(self._tree)
 
     def _is_full_due(self) -> bool:
         return self._full_after is None or self._clock() >= self._full_after
 
-    def _scan(self, touched: Iterable[str], *, full: bool) -> ScanResult:
-        began = self._clock()
+    def _look(self, touched: Iterable[str], *, full: bool) -> Survey | Offline:
         try:
             demand_mark(self.root, self._mark_id)
             if full:
@@ -98,7 +91,7 @@ class Scanner:
             self._full_after = None
             reason = str(error) if isinstance(error, AbsentError) else f"{error.strerror}"
             return Offline(reason=f"The watched folder {self.root} is not there: {reason}.")
-        return self._conclude(survey, began, full=full)
+        return survey
 
     def _survey(self, touched: Iterable[str], *, full: bool) -> Survey:
         survey = Survey(
@@ -118,17 +111,18 @@ class Scanner:
         self._recent_after = self._clock() + self.file_system.recent_every
         return self._recent
 
-    def _conclude(self, survey: Survey, began: float, *, full: bool) -> ScanResult:
+    def _conclude(
+        self, survey: Survey, began: float, *, full: bool, believe: bool
+    ) -> Scanned | Abandoned:
         gone = survey.gone()
         if survey.partial:
             survey.keep_the_missing()
             gone = []
         new, changed = survey.differences()
         known, vanished = self._count(), len(gone) - _moved(survey, gone, new)
-        if too_many_vanished(vanished, known) and not self._accept_vanished:
+        if too_many_vanished(vanished, known) and not believe:
             self._full_after = None
             return Abandoned(vanished=vanished, known=known, examples=tuple(gone[:EXAMPLES]))
-        self._accept_vanished = self._accept_vanished and survey.partial
         survey.adopt()
         seconds = self._clock() - began
         if full:
@@ -177,6 +171,25 @@ class Scanner:
         if folder is None or known is None or not known.size:
             return None
         return _sighting(relpath, folder.path, known)
+
+
+def glance(root: Path) -> list[Sighting]:
+    """All files in a folder that need not have a marker. Nothing can be concluded from it.
+
+    Raises OSError.
+    """
+    survey = Survey({}, full=True, clock=time.monotonic, clock_step=0.0, inodes_last=False)
+    survey.walk(str(root))
+    return _all_in(survey.relisted)
+
+
+def _all_in(tree: Tree) -> list[Sighting]:
+    return [
+        _sighting(join(rel, key), folder.path, known)
+        for rel, folder in tree.items()
+        for key, known in folder.files.items()
+        if known.size
+    ]
 
 
 def _sighting(relpath: str, folder: str, known: Known) -> Sighting:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from postflow.errors import Retry
+from postflow.duty import on_duty
+from postflow.errors import Fatal, Retry
+from postflow.journey import open_by_hand
 from postflow.ledger import AsyncLedger, Observed, open_ledger
 from postflow.lookout import Lookout
-from postflow.scan.root import MARKER, mark_root
+from postflow.media import look_at
+from postflow.scan.filesystem import FileSystem
+from postflow.scan.recent import MOST
+from postflow.scan.root import MARKER, mark_root, read_mark
+from postflow.vanished import accept_vanished
+from sandbox.clips import clip_path
+from tests.scan.folder import too_deep
+
+FREE_ATOM = b"\0\0\0\x08free"
 
 
 @pytest.fixture
@@ -49,7 +61,29 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
             pipe.write(content)
 
     await asyncio.to_thread(mend)
-    assert (await lookout.look()).alarm is None
+    async with asyncio.timeout(20):
+        while (await lookout.look()).alarm:
+            pass
+
+
+async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
+    tmp_path: Path, ledger: AsyncLedger
+) -> None:
+    (tmp_path / "watch").mkdir()
+    marker = tmp_path / "watch" / MARKER
+    os.mkfifo(marker)
+    lookout = Lookout(ledger, "main", marker.parent, late=0.2)
+    assert [(await lookout.look()).trouble for _ in range(2)] == ["late", "late"]
+
+    def let_it_read() -> None:
+        with marker.open("wb") as pipe:
+            pipe.write(b"{}")
+
+    await asyncio.to_thread(let_it_read)
+    async with asyncio.timeout(20):
+        while (looked := await lookout.look()).trouble == "late":
+            pass
+    assert looked.trouble == "offline"
 
 
 class BusyOnce:
@@ -83,3 +117,137 @@ async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
 
     root = await ledger.root("main", folder, mark.id)
     assert [each.relpath for each in await ledger.known(root)] == ["SQ07_UNDLM_00152_v003.mov"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    mark_root(folder)
+    return folder
+
+
+async def ready(lookout: Lookout) -> list[str]:
+    """Looks until nothing is on its way to being ready any more."""
+    found: list[str] = []
+    async with asyncio.timeout(20):
+        while True:
+            looked = await lookout.look()
+            found += looked.ready
+            if not looked.settling:
+                return found
+            await asyncio.sleep(0.02)
+
+
+def fill(folder: Path, clips: int) -> list[Path]:
+    """Clips of different content."""
+    paths = [folder / f"SQ07_UNDLM_{number:05}_v003.mov" for number in range(clips)]
+    for number, path in enumerate(paths):
+        path.write_bytes(clip_path().read_bytes() + FREE_ATOM * number)
+    return paths
+
+
+async def test_a_clip_that_is_told_to_be_overwritten_in_place_is_ready_again(
+    folder: Path, ledger: AsyncLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other clips are newer by far, so that no scan but a full one would look at it."""
+    monkeypatch.setattr(FileSystem, "clock_step", 0.0)
+    (clip,) = fill(folder, 1)
+    os.utime(clip, (1, 1))
+    for number in range(MOST):
+        (folder / f"{number}.mov").touch()
+    lookout = Lookout(ledger, "main", folder, quiet=0.05)
+    assert await ready(lookout) == [clip.name]
+    with clip.open("r+b") as file:
+        file.seek(0, os.SEEK_END)
+        file.write(FREE_ATOM)
+    os.utime(clip, (2, 2))
+    assert not await ready(lookout)
+    assert (await lookout.look([clip.name])).settling == 1
+    assert await ready(lookout) == [clip.name]
+
+
+async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gone(
+    folder: Path, ledger: AsyncLedger
+) -> None:
+    """The person is in another process, and so is a second look-out: the ledger tells both."""
+    clips = fill(folder, 50)
+    lookouts = [Lookout(ledger, "main", folder, quiet=0.05) for _ in range(2)]
+    assert len(await ready(lookouts[0])) == 50
+    assert not await ready(lookouts[1])
+    for clip in clips[10:]:
+        clip.unlink()
+    for lookout in lookouts * 2:
+        looked = await lookout.look()
+        assert looked.trouble == "vanished"
+        assert f"postflow scan --accept-vanished {folder}" in str(looked.alarm)
+        assert "40 of 50" in str(looked.alarm)
+
+    gone = accept_vanished(ledger.ledger, "main", folder)
+
+    assert sorted(gone) == [clip.name for clip in clips[10:]]
+    for lookout in lookouts:
+        assert (await lookout.look()).alarm is None
+    for clip in clips[:10]:
+        clip.unlink()
+    fill(folder, 30)
+    for lookout in lookouts:
+        await ready(lookout)
+    for clip in clips[:30]:
+        clip.unlink()
+    assert [(await each.look()).trouble for each in lookouts] == ["vanished"] * 2, "for one time"
+
+
+async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_away(
+    folder: Path, ledger: AsyncLedger
+) -> None:
+    (clip,) = fill(folder, 1)
+    await ready(Lookout(ledger, "main", folder, quiet=0.05))
+    clip.unlink()
+    too_deep(folder / "deep")
+    with pytest.raises(Retry) as unread:
+        accept_vanished(ledger.ledger, "main", folder)
+    assert unread.value.code == "scan.unread"
+    mark = read_mark(folder).id
+    (folder / MARKER).unlink()
+    with pytest.raises(Fatal) as away:
+        accept_vanished(ledger.ledger, "main", folder)
+    assert away.value.code == "scan.root_missing"
+    (known,) = await ledger.known(await ledger.root("main", folder, mark))
+    assert known.relpath == clip.name
+
+
+async def test_a_problem_is_said_once_while_it_lasts_and_so_is_its_end(
+    folder: Path, ledger: AsyncLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "postflow.lookout")
+    too_deep(folder / "deep")
+    lookout = Lookout(ledger, "main", folder)
+    for _ in range(3):
+        await lookout.look()
+    assert len(caplog.messages) == 1
+    assert "too long" in caplog.messages[0]
+
+    shutil.rmtree(folder / "deep")
+    away = shutil.move(folder, folder.with_name("away"))
+    await lookout.look()  # the scan after an absence is a full one
+    shutil.move(away, folder)
+    for _ in range(2):
+        await lookout.look()
+    assert len(caplog.messages) == 2
+    assert "this is over" in caplog.messages[1]
+
+
+async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_more(
+    folder: Path, ledger: AsyncLedger
+) -> None:
+    (clip,) = fill(folder, 1)
+    clip.write_bytes(clip.read_bytes()[:-1])
+    lookout = Lookout(ledger, "main", folder, quiet=0.05)
+    assert await ready(lookout) == []
+    assert (await lookout.look()).waiting == 1
+    media = await look_at(clip)
+    async with on_duty(ledger, "run-1"):
+        await open_by_hand(ledger, "main", media, roots=[folder], run_id="run-1")
+    assert (await lookout.look()).waiting == 0
+    assert lookout.next_look is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from postflow.scan.filesystem import FileSystem
@@ -68,3 +69,15 @@ def a_network_mount(path: Path) -> FileSystem:
 
 def relpaths(sightings: tuple[Sighting, ...]) -> list[str]:
     return sorted(sighting.relpath for sighting in sightings)
+
+
+def too_deep(top: Path) -> None:
+    """Below it is a path beyond the kernel's limit, which nobody can list."""
+    top.mkdir()
+    at = os.open(top, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=at)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 
-from postflow.cli.scan import look, tell_prospects
+from postflow.cli.scan import look, one_of, tell_gone, tell_prospects
 from postflow.ledger import Ledger, Phase
 from postflow.naming import Naming
-from postflow.scan.root import mark_root
+from postflow.scan.root import MARKER, mark_root, read_mark
+from postflow.scan.walk import glance
 
 GOOD, BAD = "SQ07_UNDLM_00152_v003.mov", "final final.mov"
 
@@ -54,3 +56,66 @@ def test_a_volume_that_is_away_is_told_and_nothing_concluded(
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         assert look(ledger, "main", tmp_path / "away", Naming.preset("undlm")) == []
     assert "Mount the volume" in capsys.readouterr().err
+
+
+def test_before_the_first_start_the_clips_are_shown_and_that_a_person_will_be_asked(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / MARKER).unlink()
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        found = look(ledger, "main", folder, Naming.preset("undlm"))
+        tell_prospects(found)
+    said = capsys.readouterr()
+    assert f"asked     {GOOD}  to 2_FROM_ANIM/SQ07/UNDLM_00152" in said.out
+    assert {each.file: each.what for each in found if each.file != GOOD} == {
+        BAD: "skip",
+        "notes.txt": "no clip",
+    }
+    assert "not enrolled yet" in said.err
+    assert "--backfill all, none or since:" in said.err
+    assert not (folder / MARKER).exists()
+
+
+def test_what_is_known_is_told_as_known_and_what_changed_as_to_be_delivered(
+    tmp_path: Path, folder: Path
+) -> None:
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        root = ledger.root("main", folder, read_mark(folder).id)
+        ledger.observe(root, glance(folder))
+        ledger.set_aside(root)
+        told = [look(ledger, "main", folder, Naming.preset("undlm"))]
+        (folder / GOOD).write_bytes(b"longer")
+        told.append(look(ledger, "main", folder, Naming.preset("undlm")))
+    assert [each.what for found in told for each in found if each.file == GOOD] == [
+        "known",
+        "deliver",
+    ]
+
+
+def test_many_files_that_vanished_are_told_with_the_command_that_says_they_are_gone(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = [folder / f"SQ07_UNDLM_{number:05}_v001.mov" for number in range(40)]
+    for clip in clips:
+        clip.write_bytes(b"x")
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        root = ledger.root("second", folder, read_mark(folder).id)
+        ledger.observe(root, glance(folder))
+        for clip in clips:
+            clip.unlink()
+        assert look(ledger, "second", folder, Naming.preset("undlm")) == []
+        told = " ".join(capsys.readouterr().err.split())
+        assert f"postflow scan --accept-vanished {folder} --studio second" in told
+        tell_gone(ledger, "second", folder)
+        assert f"Taken for gone in {folder}: 40." in capsys.readouterr().out
+        assert len(look(ledger, "second", folder, Naming.preset("undlm"))) == 3
+
+
+def test_only_a_watch_folder_of_the_studio_can_have_lost_files(
+    tmp_path: Path, folder: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    assert one_of([folder], link) == folder
+    with pytest.raises(typer.BadParameter, match="is no watch folder"):
+        one_of([folder], tmp_path)
