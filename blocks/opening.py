@@ -35,7 +35,7 @@ ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
 class OpenStudio:
     """What the stages work with. The outlet opens when the first clip is exposed.
 
-    `claims` are clips that an ingest run holds, by path; `quiet` while one message tells of all.
+    `claims` are clips that an ingest run holds, by path.
     """
 
     name: str
@@ -53,7 +53,6 @@ class OpenStudio:
     outlet: Outlet
     discord: DiscordClient | None
     progress: ClipProgress | None
-    quiet: bool = False
     claims: dict[Path, Claimed] = field(default_factory=dict)
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
 

@@ -40,6 +40,11 @@ class Journey:
         return f"{self._claim.clip_id}.{self._claim.token}" if self._claim else "past"
 
     @property
+    def is_of_a_batch(self) -> bool:
+        """One message tells of many clips, this one among them."""
+        return self._claim is not None and self._claim.batch_id is not None
+
+    @property
     def leftover(self) -> str | None:
         """The file that an earlier, unfinished attempt of ours made."""
         return self._claim.file_id if self._claim else None
@@ -99,6 +104,11 @@ class Journey:
     async def stacked(self, stack_id: str) -> None:
         if self._claim:
             self._claim = await self._ledger.stacked(self._claim, stack_id)
+
+    async def announce(self, draft: Draft) -> None:
+        """What the clip's own message says while it travels."""
+        if self._claim:
+            await self._ledger.announce(self._claim, draft)
 
     async def done(self, announce: Draft | None = None) -> None:
         """Delivered; the announcement is in the outbox with the same stroke."""

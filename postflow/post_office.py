@@ -6,11 +6,13 @@ import logging
 
 from pydantic import ValidationError
 
-from postflow.discord import Card, DiscordClient
+from postflow.discord import Card, DiscordClient, batch_card
 from postflow.errors import Fatal, Retry
 from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
 
 log = logging.getLogger(__name__)
+
+SUMMARY_PAUSE = 10.0
 
 
 def draft(key: str, channel: str, card: Card) -> Draft:
@@ -21,11 +23,22 @@ def draft(key: str, channel: str, card: Card) -> Draft:
 async def send_due(
     ledger: AsyncLedger, discord: DiscordClient, run_id: str, *, channel: str
 ) -> int:
-    """Send all that is due in the channel; how many arrived. What fails waits for later."""
+    """Send all that is due in the channel; how many arrived. What fails waits for later.
+
+    The message of a batch is brought up to date first, no more often than every 10 s.
+    """
+    await tell_batches(ledger, channel, pause=SUMMARY_PAUSE)
     arrived = 0
     for message in await ledger.due(channel=channel):
         arrived += await _send(ledger, discord, message, run_id)
     return arrived
+
+
+async def tell_batches(ledger: AsyncLedger, channel: str, *, pause: float) -> None:
+    """Have the outbox hold what has become of the channel's batches, whichever run began them."""
+    for batch in await ledger.untold_batches(channel, pause=pause):
+        message = draft(f"{channel}/batch-{batch.id}", channel, batch_card(batch))
+        await ledger.tell_batch(batch, message)
 
 
 async def _send(ledger: AsyncLedger, discord: DiscordClient, message: Message, run_id: str) -> bool:

@@ -23,7 +23,7 @@ async def announce_departure(
     """The clip's message says "on its way"."""
     message = _draft(live, journey, on_its_way_card(media, clip, project=project))
     if message:
-        await live.ledger.enqueue(message)
+        await journey.announce(message)
         await live.send_messages()
 
 
@@ -52,6 +52,6 @@ async def announce_failure(
 
 def _draft(live: OpenStudio, journey: Journey, card: Card) -> Draft | None:
     """Nothing is told of clips that were told of before, and of those in a batch's one message."""
-    if live.discord is None or journey.key is None or live.quiet:
+    if live.discord is None or journey.key is None or journey.is_of_a_batch:
         return None
     return draft(f"{live.channel}/{journey.key}", live.channel, card)

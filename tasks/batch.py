@@ -1,36 +1,35 @@
-"""What a drain came to, and the one message that tells of many clips."""
+"""What a drain came to, and what is told of it that no single clip tells."""
 
 from __future__ import annotations
 
 import time
 
 from blocks.opening import OpenStudio
-from postflow.discord import batch_card
-from postflow.discord.card import skipped_card
+from postflow.discord import skipped_card
 from postflow.errors import PostFlowError, Retry, Skip
-from postflow.ledger import Draft
+from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, Drained
-from postflow.post_office import draft
+from postflow.post_office import draft, tell_batches
 
-PAUSE = 10.0
+PAUSE = 5.0
 
 
 class Batch:
-    """Collects outcomes. More clips than the studio's `batch` become one message, kept current."""
+    """Collects outcomes. More clips than the studio's `batch` have one message in the ledger."""
 
     def __init__(self, live: OpenStudio) -> None:
         self._live = live
-        self._expected = 0
         self._delivered: list[Delivery] = []
         self._not_delivered: dict[str, PostFlowError] = {}
         self._skipped: dict[str, Skip] = {}
-        self._told_at = float("-inf")
+        self._told: dict[str, Skip] = {}
+        self._sent_at = float("-inf")
 
-    def expect(self, waiting: int) -> None:
-        """So many clips wait or travel; many of them are told of in one message."""
-        self._expected = waiting
-        if waiting > self._live.watching.batch:
-            self._live.quiet = True
+    async def expect(self, waiting: int) -> None:
+        """So many clips wait or travel; of many, those without a message of their own share one."""
+        live = self._live
+        if live.discord and waiting > live.watching.batch:
+            await live.ledger.gather(studio=live.name, channel=live.channel, project=live.project)
 
     def delivered(self, delivery: Delivery) -> None:
         self._delivered.append(delivery)
@@ -39,23 +38,29 @@ class Batch:
     def not_delivered(self, name: str, why: PostFlowError) -> None:
         self._not_delivered[name] = why
 
-    def skipped(self, name: str, why: Skip) -> Draft | None:
-        """The message that tells of all names so far that nobody understood, and what is right."""
+    def skipped(self, claim: Claimed, why: Skip) -> Draft | None:
+        """The message that tells of all names so far that nobody understood, and what is right.
+
+        None where a batch's message tells of the clip.
+        """
         live = self._live
-        self._skipped[name] = why
-        if live.discord is None:
+        self._skipped[claim.name] = why
+        if live.discord is None or claim.batch_id is not None:
             return None
-        key = f"{live.channel}/skipped-{live.run_id}"
-        return draft(key, live.channel, skipped_card(self._skipped))
+        self._told[claim.name] = why
+        return draft(
+            f"{live.channel}/skipped-{live.run_id}", live.channel, skipped_card(self._told)
+        )
 
     async def tell(self, *, finished: bool = False) -> None:
         """Bring the messages up to date, now and then or at the end."""
-        if self._live.discord is None or not (finished or self._is_time()):
+        live = self._live
+        if live.discord is None or not (finished or self._is_time()):
             return
-        self._told_at = time.monotonic()
-        if self._live.quiet:
-            await self._tell_batch(waiting=0 if finished else self._expected)
-        await self._live.send_messages()
+        self._sent_at = time.monotonic()
+        if finished:
+            await tell_batches(live.ledger, live.channel, pause=0.0)
+        await live.send_messages()
 
     def drained(self) -> Drained:
         failures = self._not_delivered.items()
@@ -67,11 +72,4 @@ class Batch:
         )
 
     def _is_time(self) -> bool:
-        return time.monotonic() - self._told_at >= PAUSE
-
-    async def _tell_batch(self, *, waiting: int) -> None:
-        live = self._live
-        card = batch_card(
-            self._delivered, self._not_delivered, project=live.project, waiting=waiting
-        )
-        await live.ledger.enqueue(draft(f"{live.channel}/batch-{live.run_id}", live.channel, card))
+        return time.monotonic() - self._sent_at >= PAUSE

@@ -94,7 +94,7 @@ class Drain:
         if room <= 0:
             return
         waiting = await self._live.ledger.ready(self._live.name)
-        self._batch.expect(waiting + len(self._on_their_way))
+        await self._batch.expect(waiting + len(self._on_their_way))
         run_id, studio = self._live.run_id, self._live.name
         for claim in await self._live.ledger.claim(run_id, limit=room, studio=studio):
             await self._start(claim, outlet)
@@ -103,7 +103,7 @@ class Drain:
         try:
             self._live.naming.identify(claim.name)
         except Skip as why:
-            announce = self._batch.skipped(claim.name, why)
+            announce = self._batch.skipped(claim, why)
             await Journey(self._live.ledger, claim, by_hand=False).skip(why, announce)
             return
         await self._hold_outlet_open(outlet)

@@ -1,7 +1,8 @@
-"""Telling reviewers: one message a clip, which changes with the clip's state."""
+"""Telling reviewers: one message a clip, which changes with the clip's state, or one of many."""
 
-from .card import Card, batch_card, failed_card, on_its_way_card, ready_card
+from .card import Card, failed_card, on_its_way_card, ready_card
 from .client import DiscordClient
+from .summary import batch_card, skipped_card
 
 __all__ = [
     "Card",
@@ -10,4 +11,5 @@ __all__ = [
     "failed_card",
     "on_its_way_card",
     "ready_card",
+    "skipped_card",
 ]

@@ -5,22 +5,20 @@ Limits and keys: https://discord.com/developers/docs/resources/message#embed-obj
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from urllib.parse import quote
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
 from postflow.models import Delivery, MediaFile, Moment, Project, Shot
 
-from .text import human_duration, human_size, plain, shortened
+from .text import human_duration, human_size, plain
 
 ON_ITS_WAY = 0xFFA500
 READY = 0x00FF00
 FAILED = 0xFF0000
-BATCH = 0x0099FF
 
 MAX_TITLE = 256
 MAX_DESCRIPTION = 4096
@@ -28,11 +26,11 @@ MAX_FIELDS = 25
 MAX_FIELD_NAME = 256
 MAX_VALUE = 1024
 MAX_TOTAL = 6000
-MAX_URL = 2048
+
+LONGEST_LINK = 512
 
 _LONGEST_REASON = 1500
 _LONGEST_VALUE = 300
-_LISTED = 15
 
 Line = tuple[
     Annotated[str, Field(min_length=1, max_length=MAX_FIELD_NAME)],
@@ -41,15 +39,19 @@ Line = tuple[
 
 
 class Card(Moment):
-    """One message. `lines` are names and values, escaped already."""
+    """One message. `lines` are names and values, escaped already.
+
+    Of what another version of PostFlow put into the outbox, that is shown which is known here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     title: str = Field(min_length=1, max_length=MAX_TITLE)
     colour: int = Field(ge=0, le=0xFFFFFF)
     description: str | None = Field(default=None, min_length=1, max_length=MAX_DESCRIPTION)
     lines: tuple[Line, ...] = Field(default=(), max_length=MAX_FIELDS)
     url: str | None = None
-    thumbnail_url: str | None = None
-    at: datetime
+    at: datetime | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -69,32 +71,26 @@ class Card(Moment):
             "color": self.colour,
             "fields": [{"name": n, "value": v, "inline": len(v) <= 40} for n, v in self.lines],
             "footer": {"text": "PostFlow"},
-            "timestamp": self.at.astimezone(UTC).isoformat(),
         }
+        if self.at:
+            embed["timestamp"] = self.at.astimezone(UTC).isoformat()
         if self.description:
             embed["description"] = self.description
         if self.url:
             embed["url"] = self.url
-        if self.thumbnail_url:
-            embed["thumbnail"] = {"url": self.thumbnail_url}
         return {"embeds": [embed], "allowed_mentions": {"parse": []}}
 
 
-def on_its_way_card(
-    media: MediaFile, shot: Shot, *, project: Project | str, at: datetime | None = None
-) -> Card:
-    """Orange: the clip travels."""
+def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> Card:
+    """Orange: the clip travels. Every run that takes the clip up says the same."""
     return Card(
         title=_title(shot, "is on its way"),
         colour=ON_ITS_WAY,
         lines=(*_what(shot), *_file(media), *_place(shot, project)),
-        at=at or datetime.now(UTC),
     )
 
 
-def ready_card(
-    delivery: Delivery, *, project: Project | str, thumbnail_url: str | None = None
-) -> Card:
+def ready_card(delivery: Delivery, *, project: Project | str) -> Card:
     """Green: the clip can be watched, and here is the link."""
     link = web_link(delivery.view_url)
     took = human_duration(delivery.finished - delivery.started)
@@ -105,11 +101,10 @@ def ready_card(
             *_what(delivery.shot),
             *_file(delivery.media),
             *_place(delivery.shot, project),
-            ("Duration", took),
+            ("Delivered in", took),
             *([("Link", f"[Open in Frame.io]({link})")] if link else []),
         ),
         url=link,
-        thumbnail_url=web_link(thumbnail_url or "", MAX_URL),
         at=delivery.finished,
     )
 
@@ -135,40 +130,6 @@ def failed_card(
     )
 
 
-def batch_card(
-    deliveries: Sequence[Delivery],
-    failures: Mapping[str, PostFlowError],
-    *,
-    project: Project | str,
-    waiting: int = 0,
-    at: datetime | None = None,
-) -> Card:
-    """Blue: many clips in one message; failures, by file name, are spelled out first."""
-    size = sum(delivery.media.size for delivery in deliveries)
-    counts = [("Delivered", f"{len(deliveries)} ({human_size(size)})")]
-    counts += [("Failed", str(len(failures)))] if failures else []
-    counts += [("Waiting", str(waiting))] if waiting else []
-    told = [_failure_told(name, error) for name, error in failures.items()]
-    told += [_delivery_told(delivery) for delivery in deliveries]
-    return Card(
-        title=f"{len(deliveries) + len(failures) + waiting} clips",
-        colour=BATCH,
-        description=_listed(told),
-        lines=(*counts, ("Project", _project(project))),
-        at=at or datetime.now(UTC),
-    )
-
-
-def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = None) -> Card:
-    """Red: names that nobody understood, each with what would be right."""
-    return Card(
-        title=f"{len(skipped)} clips have names PostFlow does not know",
-        colour=FAILED,
-        description=_listed([_failure_told(name, error) for name, error in skipped.items()]),
-        at=at or datetime.now(UTC),
-    )
-
-
 def notice_card(title: str, text: str, *, at: datetime | None = None) -> Card:
     """Red: something that a person should look at."""
     return Card(
@@ -179,10 +140,10 @@ def notice_card(title: str, text: str, *, at: datetime | None = None) -> Card:
     )
 
 
-def web_link(url: str, limit: int = 512) -> str | None:
+def web_link(url: str) -> str | None:
     """The URL fit for a Markdown link, or None when it is too long or none of the web."""
     safe = quote(url, safe="/:?#@!$&'*+,;=%~-._")
-    return safe if url.startswith(("https://", "http://")) and len(safe) <= limit else None
+    return safe if url.startswith(("https://", "http://")) and len(safe) <= LONGEST_LINK else None
 
 
 def _title(shot: Shot, state: str) -> str:
@@ -208,26 +169,8 @@ def _file(media: MediaFile) -> list[Line]:
 
 def _place(shot: Shot, project: Project | str | None) -> list[Line]:
     folder: list[Line] = [("Folder", plain("/".join(shot.folder), _LONGEST_VALUE))]
-    return [*folder, ("Project", _project(project))] if project else folder
+    return [*folder, ("Project", project_told(project))] if project else folder
 
 
-def _project(project: Project | str) -> str:
+def project_told(project: Project | str) -> str:
     return plain(project if isinstance(project, str) else project.name, _LONGEST_VALUE)
-
-
-def _failure_told(name: str, error: PostFlowError) -> str:
-    return f"❌ {plain(name, 120)}: {plain(f'{error.message} {error.hint}', 240)}"
-
-
-def _delivery_told(delivery: Delivery) -> str:
-    name, link = plain(delivery.media.name, 120), web_link(delivery.view_url)
-    return f"✅ [{name}]({link})" if link and len(link) < 120 else f"✅ {name}"
-
-
-def _listed(told: list[str]) -> str | None:
-    shown = told[:_LISTED]
-    while len("\n".join(shown)) > MAX_DESCRIPTION - 100:
-        shown.pop()
-    more = len(told) - len(shown)
-    lines = [*shown, f"… and {more} more"] if more else shown
-    return shortened("\n".join(lines), MAX_DESCRIPTION) or None

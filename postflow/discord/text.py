@@ -24,10 +24,15 @@ def shortened(text: str, limit: int) -> str:
     return text[: limit - 1].rstrip("\\ ") + "…"
 
 
+def counted(number: int, thing: str) -> str:
+    """1 clip, 2 clips."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def human_size(size: int) -> str:
     """Bytes in decimal units, as disks and Frame.io count them: 831 MB."""
     if size < 1000:
-        return f"{size} bytes"
+        return counted(size, "byte")
     amount = float(size)
     for unit in _UNITS:
         amount /= 1000

@@ -2,6 +2,8 @@
 
 from postflow.ledger.entries import (
     Attempt,
+    Batch,
+    BatchClip,
     Claimed,
     Clip,
     Draft,
@@ -32,6 +34,8 @@ __all__ = [
     "AsyncLedger",
     "Attempt",
     "AttemptOutcome",
+    "Batch",
+    "BatchClip",
     "Claimed",
     "Clip",
     "Draft",

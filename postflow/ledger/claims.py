@@ -39,14 +39,17 @@ def claim(
 def claim_clip(
     store: Store, run_id: str, clip_id: int, *, lease_seconds: float = LEASE_SECONDS
 ) -> Claimed | None:
-    """Take one clip by a person's word, put off or not. None when a run has it, or it is closed."""
+    """Take one clip by a person's word, put off or not. None when a run has it, or it is closed.
+
+    It leaves its batch: what a person takes in hand has a message of its own.
+    """
     with store.writing() as connection:
         now = store.now()
         enlist(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
         query = _unclaimed(None).where(clips.c.id == clip_id)
         row = connection.execute(query).mappings().one_or_none()
-        return _take(connection, row, run_id, now) if row is not None else None
+        return _take(connection, row, run_id, now, batch_id=None) if row is not None else None
 
 
 def release(store: Store, claim: Claimed) -> None:
@@ -92,7 +95,9 @@ def _most_urgent() -> tuple[ColumnElement[Any], ...]:
     return begun_first, clips.c.found_at, clips.c.id
 
 
-def _take(connection: Connection, row: RowMapping, run_id: str, now: datetime) -> Claimed:
+def _take(
+    connection: Connection, row: RowMapping, run_id: str, now: datetime, **values: Any
+) -> Claimed:
     change(
         connection,
         row,
@@ -102,5 +107,6 @@ def _take(connection: Connection, row: RowMapping, run_id: str, now: datetime) -
         token=row["token"] + 1,
         started_at=row["started_at"] or now,
         not_before=None,
+        **values,
     )
     return claimed(connection, row["id"])

@@ -8,11 +8,16 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from postflow.ledger.entries import Attempt, Claimed, as_entries, columns_of
-from postflow.ledger.schema import attempts, clips, history, roots
+from postflow.ledger.schema import attempts, batches, clips, history, roots
 from postflow.ledger.states import CLOSED, StaleClaim, State, check_move
 
 NO_REASON: dict[str, Any] = {"reason": None, "hint": None, "code": None, "not_before": None}
-AFRESH: dict[str, Any] = NO_REASON | {"tries": 0, "started_at": None, "finished_at": None}
+AFRESH: dict[str, Any] = NO_REASON | {
+    "tries": 0,
+    "started_at": None,
+    "finished_at": None,
+    "batch_id": None,
+}
 
 
 def held(connection: Connection, claim: Claimed) -> RowMapping:
@@ -70,6 +75,14 @@ def change(
             detail=detail,
         )
     )
+    if row["batch_id"] is not None:
+        batch_changed(connection, row["batch_id"])
+
+
+def batch_changed(connection: Connection, batch_id: int) -> None:
+    """What the batch's message says may be outdated."""
+    counting = update(batches).where(batches.c.id == batch_id)
+    connection.execute(counting.values(changes=batches.c.changes + 1))
 
 
 def claimed(connection: Connection, clip_id: int) -> Claimed:

@@ -114,6 +114,7 @@ class Claimed(Moment):
     file_id: str | None
     view_url: str | None
     stack_id: str | None
+    batch_id: int | None
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -201,6 +202,29 @@ class Message(Moment):
     reason: str | None
     hint: str | None
     code: str | None
+
+
+class BatchClip(Moment):
+    """One clip of a batch, as far as the batch's message tells of it."""
+
+    name: str
+    size: int
+    state: State
+    finished_at: datetime | None
+    reason: str | None
+    hint: str | None
+    view_url: str | None
+
+
+class Batch(Moment):
+    """Clips that one message tells of. `changes` counts what has happened to them so far."""
+
+    id: int
+    channel: str
+    project: str
+    opened_at: datetime
+    changes: int
+    clips: tuple[BatchClip, ...]
 
 
 class Lease(ProcessMark):

@@ -10,19 +10,29 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, select
 
-from postflow.ledger.schema import SCHEMA_VERSION, attempts, clips, history, outbox, roots
+from postflow.ledger.schema import (
+    SCHEMA_VERSION,
+    attempts,
+    batches,
+    clips,
+    history,
+    outbox,
+    roots,
+)
 from postflow.ledger.store import Store
 
 AT_ONCE = 500
 
 
 def export(store: Store) -> Iterator[str]:
-    """Lines without their ends: `ledger`, then every root, clip (with its story) and message."""
+    """Lines without ends: `ledger`, then every root, batch, clip (with its story) and message."""
     with store.reading() as connection:
         now = store.now()
         yield _line("ledger", {"schema": SCHEMA_VERSION, "exported_at": now})
         for row in _rows(connection, roots):
             yield _line("root", row)
+        for row in _rows(connection, batches):
+            yield _line("batch", row)
         for row in _rows(connection, clips):
             yield _line("clip", row | _story(connection, row["id"]))
         for row in _rows(connection, outbox):

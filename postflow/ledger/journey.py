@@ -94,6 +94,12 @@ def arrived(
         return claimed(connection, row["id"])
 
 
+def announce(store: Store, claim: Claimed, draft: Draft) -> None:
+    """The clip has a message of its own from here on, and this is what it says."""
+    with _step(store, claim) as (connection, row, now):
+        _announce(connection, row, draft, now)
+
+
 def done(
     store: Store,
     claim: Claimed,

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import SecretStr
 
 from postflow.ledger import (
+    batches,
     claims,
     export,
     journey,
@@ -63,6 +64,7 @@ class Ledger(Store):
     withdraw_request = journey.withdraw_request
     requested = journey.requested
     arrived = journey.arrived
+    announce = journey.announce
     intend_stack = stacks.intend_stack
     stacked = stacks.stacked
     done = journey.done
@@ -83,6 +85,9 @@ class Ledger(Store):
     refused = outbox.refused
     messages = outbox.messages
     resend = outbox.resend
+    gather = batches.gather
+    untold_batches = batches.untold_batches
+    tell_batch = batches.tell_batch
 
     # what people ask and decide
     counts = status.counts

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from postflow.errors import Fatal
-from postflow.ledger.schema import SCHEMA_VERSION, meta, metadata
+from postflow.ledger.schema import SCHEMA_VERSION, batches, clips, meta, metadata, outbox
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Mapping[int, Migration] = {}
+
+def _to_batches(connection: Connection) -> None:
+    batches.create(connection)
+    kind = clips.c.batch_id.type.compile(dialect=connection.dialect)
+    column = f"batch_id {kind} REFERENCES batches (id)"
+    connection.execute(text(f"ALTER TABLE clips ADD COLUMN {column}"))
+    new = {"clips_by_batch", "outbox_by_clip"}
+    for index in [*clips.indexes, *outbox.indexes]:
+        if index.name in new:
+            index.create(connection)
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _to_batches}
 """What leads from this schema version to the next."""
 
 

@@ -16,7 +16,8 @@ from postflow.ledger.store import Store
 def retry(store: Store, name: str | None = None, *, studio: str | None = None) -> list[str]:
     """Try again what failed, was skipped or was put off under this file name or path.
 
-    Without a name: all that failed. Returns the paths of the clips that will be tried.
+    Without a name: all that failed. Returns the paths of the clips that will be tried. They leave
+    the batch they were told of in.
     """
     query = select(clips).where(clips.c.run_id.is_(None)).order_by(clips.c.id)
     if studio is not None:
@@ -35,6 +36,6 @@ def retry(store: Store, name: str | None = None, *, studio: str | None = None) -
 
 def _again(connection: Connection, row: RowMapping, now: datetime) -> None:
     if row["state"] in OPEN:
-        change(connection, row, now, event="retry", **(NO_REASON | {"tries": 0}))
+        change(connection, row, now, event="retry", **(NO_REASON | {"tries": 0, "batch_id": None}))
     else:
         move(connection, row, State.READY, now, event="retry", **AFRESH)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -116,6 +116,18 @@ leases = Table(
     Column("born", Float, nullable=False),
 )
 
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("channel", String, nullable=False),
+    Column("project", AnyText, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("changes", Integer, nullable=False),
+    Column("told", Integer, nullable=False, default=0),
+    Column("told_at", Instant),
+)
+
 clips = Table(
     "clips",
     metadata,
@@ -150,10 +162,12 @@ clips = Table(
     Column("file_id", String),
     Column("view_url", AnyText),
     Column("stack_id", String),
+    Column("batch_id", ForeignKey("batches.id")),
     UniqueConstraint("root_id", "relpath", "revision"),
     Index("clips_by_state", "state", "not_before"),
     Index("clips_by_stack", "folder_id", "stack"),
     Index("clips_by_name", "name"),
+    Index("clips_by_batch", "batch_id"),
 )
 
 attempts = Table(
@@ -216,4 +230,5 @@ outbox = Table(
     Column("hint", AnyText),
     Column("code", String),
     Index("outbox_by_state", "state", "not_before"),
+    Index("outbox_by_clip", "clip_id"),
 )

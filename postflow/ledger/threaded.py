@@ -12,6 +12,7 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar
 from pydantic import SecretStr
 
 from postflow.ledger import (
+    batches,
     claims,
     journey,
     leases,
@@ -77,6 +78,7 @@ class AsyncLedger:
     withdraw_request = _InThread(journey.withdraw_request)
     requested = _InThread(journey.requested)
     arrived = _InThread(journey.arrived)
+    announce = _InThread(journey.announce)
     intend_stack = _InThread(stacks.intend_stack)
     stacked = _InThread(stacks.stacked)
     done = _InThread(journey.done)
@@ -96,6 +98,9 @@ class AsyncLedger:
     refused = _InThread(outbox.refused)
     messages = _InThread(outbox.messages)
     resend = _InThread(outbox.resend)
+    gather = _InThread(batches.gather)
+    untold_batches = _InThread(batches.untold_batches)
+    tell_batch = _InThread(batches.tell_batch)
 
     counts = _InThread(status.counts)
     rows = _InThread(status.rows)

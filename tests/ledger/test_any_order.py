@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from postflow.errors import Retry
-from postflow.ledger import Claimed, IllegalMove, Ledger, StaleClaim, State
+from postflow.ledger import Claimed, Draft, IllegalMove, Ledger, StaleClaim, State
 from postflow.ledger.states import CLOSED, MOVES, OPEN, REPLACEABLE
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import BROKEN, BUSY, CHANGED, MISNAMED, Clock, add, target
@@ -187,6 +187,16 @@ class AnyOrder(RuleBasedStateMachine):
             if named or (path is None and clip.state is State.FAILED):
                 clip.not_before = 0.0
                 clip.state = State.READY if clip.state in CLOSED else clip.state
+
+    @rule()
+    def somebody_tells_of_many(self) -> None:
+        """It changes nothing of any clip's way."""
+        self.ledger.gather(studio="main", channel="dailies", project="UNDLM")
+        for batch in self.ledger.untold_batches("dailies", pause=0):
+            states = [clip.state for clip in batch.clips]
+            draft = Draft(key=f"batch-{batch.id}", channel="dailies", payload={"states": states})
+            self.ledger.tell_batch(batch, draft)
+        assert self.ledger.untold_batches("dailies", pause=0) == []
 
     @rule(seconds=st.sampled_from([1.0, 40.0, 61.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:

@@ -17,7 +17,7 @@ from postflow.errors import Fatal, Retry
 from postflow.ledger import Ledger, default_path
 from postflow.ledger.migrations import prepare
 from postflow.ledger.opening import open_engine
-from postflow.ledger.schema import SCHEMA_VERSION
+from postflow.ledger.schema import SCHEMA_VERSION, metadata
 from postflow.scan.filesystem import FileSystem, file_system_of
 from tests.ledger.ground import add, add_many
 
@@ -112,20 +112,55 @@ def test_an_older_ledger_is_led_through_every_version(where: str) -> None:
     engine = opened(where)
     passed: list[int] = []
 
-    def to_2(connection: Connection) -> None:
+    def first(connection: Connection) -> None:
         passed.append(1)
         connection.execute(text("ALTER TABLE clips ADD COLUMN note TEXT"))
 
-    def to_3(connection: Connection) -> None:
+    def second(connection: Connection) -> None:
         passed.append(2)
 
+    now = SCHEMA_VERSION
     with engine.begin() as connection:
-        prepare(connection, version=3, migrations={1: to_2, 2: to_3})
+        prepare(connection, version=now + 2, migrations={now: first, now + 1: second})
     with engine.connect() as connection:
         assert "note" in {column["name"] for column in inspect(connection).get_columns("clips")}
-        assert connection.execute(text("SELECT value FROM meta")).scalar() == "3"
+        assert connection.execute(text("SELECT value FROM meta")).scalar() == str(now + 2)
     engine.dispose()
     assert passed == [1, 2]
+
+
+def shape(engine: Engine) -> dict[str, set[str]]:
+    """Every table's columns and indexes, by name and kind."""
+    found = inspect(engine)
+    return {
+        table: {f"{column['name']} {column['type']!r}" for column in found.get_columns(table)}
+        | {str(index["name"]) for index in found.get_indexes(table)}
+        | {str(key["constrained_columns"]) for key in found.get_foreign_keys(table)}
+        for table in found.get_table_names()
+    }
+
+
+def test_the_first_ledgers_become_like_new_ones_and_keep_what_they_hold(where: str) -> None:
+    engine = opened(where)
+    new = shape(engine)
+    with engine.begin() as connection:
+        metadata.drop_all(connection)
+        for statement in schema_1(engine).split(";\n"):
+            connection.exec_driver_sql(statement)
+        root = "INSERT INTO roots VALUES (1, 'main', 'mark-1', '/mnt/show', 0)"
+        connection.exec_driver_sql(root)
+    with Ledger.open(where) as ledger:
+        add(ledger, ledger.root("main", Path("/mnt/show"), "mark-1"), "a.mov")
+        ledger.gather(studio="main", channel="dailies", project="UNDLM")
+        assert [claim.batch_id for claim in ledger.claim("run-1", limit=1)] == [1]
+        assert len([line for line in ledger.export() if '"kind": "root"' in line]) == 1
+    assert shape(engine) == new
+    engine.dispose()
+
+
+def schema_1(engine: Engine) -> str:
+    file = Path(__file__).parent / f"schema_1.{engine.dialect.name}.sql"
+    return file.read_text().strip().removesuffix(";")
 
 
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(where: str) -> None:
@@ -135,8 +170,9 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(where: str) -> None:
         connection.execute(text("ALTER TABLE clips ADD COLUMN note TEXT"))
         raise RuntimeError("broken")
 
+    now = SCHEMA_VERSION
     with pytest.raises(RuntimeError, match="broken"), engine.begin() as connection:
-        prepare(connection, version=2, migrations={1: breaks})
+        prepare(connection, version=now + 1, migrations={now: breaks})
     with engine.connect() as connection:
         assert "note" not in {column["name"] for column in inspect(connection).get_columns("clips")}
     engine.dispose()

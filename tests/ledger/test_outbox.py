@@ -184,6 +184,20 @@ def test_the_announcement_is_written_with_the_fact(ledger: Ledger, root: Root, e
     assert (message.key, message.clip_id) == ("clip:1", clip_id)
 
 
+def test_what_a_clip_says_on_its_way_is_its_own_and_only_its_holder_says_it(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    clip_id = add(ledger, root, "a.mov")
+    claim = claim_one(ledger)
+    ledger.announce(claim, draft("on its way"))
+    (message,) = ledger.due()
+    assert (message.clip_id, message.payload) == (clip_id, {"content": "on its way"})
+    clock.forward(61)
+    claim_one(ledger, "run-2")
+    with pytest.raises(StaleClaim):
+        ledger.announce(claim, draft("ready"))
+
+
 def test_a_fact_that_is_refused_announces_nothing(ledger: Ledger, root: Root) -> None:
     add(ledger, root, "a.mov")
     claim = claim_one(ledger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from postflow.ledger import Draft, Ledger, Phase, Root
+from postflow.ledger.schema import SCHEMA_VERSION
 from tests.ledger.ground import (
     BROKEN,
     MISNAMED,
@@ -80,7 +81,7 @@ def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -
     assert not any("\n" in line for line in lines)
     records = [json.loads(line) for line in lines]
     assert [record["kind"] for record in records] == ["ledger", "root", *["clip"] * 7, "message"]
-    assert records[0]["schema"] == 1
+    assert records[0]["schema"] == SCHEMA_VERSION
     done = next(record for record in records if record.get("name") == "done.mov")
     assert done["found_at"] == "2026-11-22T09:00:00+00:00"
     assert [attempt["outcome"] for attempt in done["attempts"]] == ["arrived"]

@@ -1,0 +1,93 @@
+"""One message of many clips: a batch, and names that nobody understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from postflow.errors import PostFlowError
+from postflow.ledger import Batch, BatchClip, State
+
+from .card import FAILED, MAX_DESCRIPTION, Card, project_told, web_link
+from .text import counted, human_size, plain, shortened
+
+BATCH = 0x0099FF
+
+_LISTED = 25
+_LONGEST_NAME = 120
+_LONGEST_WHY = 240
+_LONGEST_LINK = 120
+
+
+def batch_card(batch: Batch) -> Card:
+    """Blue: what has become of each clip. What went wrong is spelled out first."""
+    failed = _in(batch, State.FAILED)
+    skipped = _in(batch, State.SKIPPED)
+    delivered = _in(batch, State.DONE)
+    waiting = len(batch.clips) - len(failed) - len(skipped) - len(delivered)
+    put_off = [clip for clip in batch.clips if clip.finished_at is None and clip.reason]
+    told = [f"❌ {_why_told(clip)}" for clip in [*failed, *skipped]]
+    told += [f"⏳ {_why_told(clip)}" for clip in put_off]
+    told += [f"✅ {_link_told(clip)}" for clip in delivered]
+    size = human_size(sum(clip.size for clip in delivered))
+    counts = [("Delivered", f"{len(delivered)} ({size})" if delivered else "0")]
+    counts += [("Failed", str(len(failed)))] if failed else []
+    counts += [("Skipped", str(len(skipped)))] if skipped else []
+    counts += [("Waiting", str(waiting))] if waiting else []
+    return Card(
+        title=_batch_title(len(batch.clips), len(delivered), waiting),
+        colour=BATCH,
+        description=_listed(told),
+        lines=(*counts, ("Project", project_told(batch.project))),
+        at=max((clip.finished_at for clip in batch.clips if clip.finished_at), default=None),
+    )
+
+
+def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = None) -> Card:
+    """Red: names that nobody understood, each with what would be right."""
+    some = len(skipped) > 1
+    title = f"{counted(len(skipped), 'clip')} {'have names' if some else 'has a name'}"
+    told = [f"❌ {_told(name, f'{why.message} {why.hint}')}" for name, why in skipped.items()]
+    return Card(
+        title=f"{title} PostFlow does not know",
+        colour=FAILED,
+        description=_listed(told),
+        at=at or datetime.now(UTC),
+    )
+
+
+def _in(batch: Batch, state: State) -> list[BatchClip]:
+    return [clip for clip in batch.clips if clip.state is state]
+
+
+def _batch_title(clips: int, delivered: int, waiting: int) -> str:
+    subject, verb = counted(clips, "clip"), "is" if clips == 1 else "are"
+    if waiting:
+        return f"{subject} {verb} on the way"
+    if not delivered:
+        return f"{subject} {'was' if clips == 1 else 'were'} not delivered"
+    if delivered == clips:
+        return f"{subject} {verb} ready for review"
+    return f"{delivered} of {subject} {'is' if delivered == 1 else 'are'} ready for review"
+
+
+def _why_told(clip: BatchClip) -> str:
+    return _told(clip.name, f"{clip.reason or ''} {clip.hint or ''}")
+
+
+def _told(name: str, why: str) -> str:
+    return f"{plain(name, _LONGEST_NAME)}: {plain(why, _LONGEST_WHY)}"
+
+
+def _link_told(clip: BatchClip) -> str:
+    name, link = plain(clip.name, _LONGEST_NAME), web_link(clip.view_url or "")
+    return f"[{name}]({link})" if link and len(link) < _LONGEST_LINK else name
+
+
+def _listed(told: list[str]) -> str | None:
+    shown = told[:_LISTED]
+    while len("\n".join(shown)) > MAX_DESCRIPTION - 100:
+        shown.pop()
+    more = len(told) - len(shown)
+    lines = [*shown, f"… and {more} more"] if more else shown
+    return shortened("\n".join(lines), MAX_DESCRIPTION) or None

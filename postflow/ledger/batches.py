@@ -1,0 +1,112 @@
+"""Batches: many clips that one message tells of, from what the ledger knows of each of them.
+
+A clip's batch is written on its row, so whatever becomes of the clip becomes of the batch in the
+same transaction, and whoever works on the clip next goes on with the same message.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from postflow.ledger.clips import batch_changed
+from postflow.ledger.entries import Batch, BatchClip, Draft, as_entries, columns_of
+from postflow.ledger.outbox import put
+from postflow.ledger.schema import batches, clips, outbox
+from postflow.ledger.states import OPEN, State
+from postflow.ledger.store import Store
+
+
+def gather(store: Store, *, studio: str, channel: str, project: str) -> None:
+    """The studio's clips that wait, and of which nobody was told yet, become of one batch.
+
+    It is the channel's batch that is under way, if there is one, no matter which run began it.
+    """
+    with store.writing() as connection:
+        now = store.now()
+        untold = _untold(studio, now)
+        if connection.scalar(select(clips.c.id).where(*untold).limit(1)) is None:
+            return
+        under_way = connection.scalar(_under_way(channel, project))
+        batch_id = under_way or _begin(connection, channel, project, now)
+        connection.execute(update(clips).where(*untold).values(batch_id=batch_id))
+        batch_changed(connection, batch_id)
+
+
+def untold_batches(store: Store, channel: str, *, pause: float) -> list[Batch]:
+    """Those whose message is outdated, and was not changed in the last `pause` seconds.
+
+    There is no pause before the last word: when none of the clips waits any more.
+    """
+    rested = batches.c.told_at <= store.now() - timedelta(seconds=pause)
+    is_over = ~_has(clips.c.state.in_(OPEN))
+    query = select(batches).where(
+        batches.c.channel == channel,
+        batches.c.changes > batches.c.told,
+        or_(batches.c.told_at.is_(None), rested, is_over),
+        _has(clips.c.state != State.SUPERSEDED),
+    )
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(batches.c.id)).mappings().all()
+        return [_batch(connection, row) for row in rows]
+
+
+def tell_batch(store: Store, batch: Batch, draft: Draft) -> None:
+    """Have the channel show the batch as it was read, unless something newer was told already."""
+    newer = batches.c.id == batch.id, batches.c.told < batch.changes
+    with store.writing() as connection:
+        now = store.now()
+        telling = update(batches).where(*newer).values(told=batch.changes, told_at=now)
+        if connection.execute(telling).rowcount:
+            put(connection, draft, now)
+
+
+def _begin(connection: Connection, channel: str, project: str, now: datetime) -> int:
+    values = {"channel": channel, "project": project, "opened_at": now, "changes": 0}
+    adding = insert(batches).values(values).returning(batches.c.id)
+    return int(connection.execute(adding).scalar_one())
+
+
+def _untold(studio: str, now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        clips.c.studio == studio,
+        clips.c.state.in_(OPEN),
+        clips.c.run_id.is_(None),
+        clips.c.batch_id.is_(None),
+        or_(clips.c.not_before.is_(None), clips.c.not_before <= now),
+        ~exists().where(outbox.c.clip_id == clips.c.id),
+    ]
+
+
+def _under_way(channel: str, project: str) -> Select[tuple[int | None]]:
+    """A batch of which only clips are left that were put off is none: it may last for hours."""
+    return select(func.max(batches.c.id)).where(
+        batches.c.channel == channel,
+        batches.c.project == project,
+        _has(clips.c.state.in_(OPEN) & (clips.c.tries == 0)),
+    )
+
+
+def _has(what: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(clips.c.batch_id == batches.c.id, what)
+
+
+def _batch(connection: Connection, row: RowMapping) -> Batch:
+    query = select(*columns_of(BatchClip, clips)).where(
+        clips.c.batch_id == row["id"], clips.c.state != State.SUPERSEDED
+    )
+    rows = connection.execute(query.order_by(clips.c.id)).mappings().all()
+    values = {name: row[name] for name in Batch.model_fields if name in row}
+    return Batch.model_validate(values | {"clips": tuple(as_entries(BatchClip, rows))})

@@ -1,0 +1,80 @@
+"""Messages of many clips, read aloud."""
+
+from __future__ import annotations
+
+import pytest
+
+from postflow.discord import batch_card, skipped_card
+from postflow.errors import Skip
+from postflow.ledger import BatchClip, State
+
+from .conftest import NOON
+from .summaries import batch_of, clip_done, clip_failed, clip_waiting
+
+UNKNOWN = Skip("No rule knows this name.", hint="Rename it.", code="naming.no_rule")
+
+
+def test_a_batch_spells_failures_out_before_what_arrived() -> None:
+    clips = [clip_done(f"SQ07_{number:03}.mov") for number in range(40)]
+    skipped = clip_failed("odd.mov", "No rule knows it.", state=State.SKIPPED, hint="Rename it.")
+    put_off = clip_waiting("slow.mov", reason="Frame.io is busy.", hint="It is tried again.")
+    failed = clip_failed("huge.mov", "Too big.", hint="Split it.")
+    card = batch_card(batch_of(*clips, put_off, clip_waiting(), skipped, failed))
+    (embed,) = card.payload()["embeds"]
+    assert embed["color"] == 0x0099FF
+    assert embed["timestamp"] == "2026-11-22T12:05:00+00:00"
+    told = embed["description"].splitlines()
+    assert told[:4] == [
+        "❌ huge.mov: Too big. Split it.",
+        "❌ odd.mov: No rule knows it. Rename it.",
+        "⏳ slow.mov: Frame.io is busy. It is tried again.",
+        r"✅ [SQ07\_000.mov](https://next.frame.io/project/p/view/f)",
+    ]
+    assert told[-1] == f"… and {43 - (len(told) - 1)} more"
+    assert {field["name"]: field["value"] for field in embed["fields"]} == {
+        "Delivered": "40 (33 GB)",
+        "Failed": "1",
+        "Skipped": "1",
+        "Waiting": "2",
+        "Project": "UNDLM",
+    }
+
+
+@pytest.mark.parametrize(
+    ("clips", "title"),
+    [
+        ([clip_waiting()], "1 clip is on the way"),
+        ([clip_waiting()] * 2, "2 clips are on the way"),
+        ([clip_waiting(), clip_failed()], "2 clips are on the way"),
+        ([clip_done()], "1 clip is ready for review"),
+        ([clip_done()] * 12, "12 clips are ready for review"),
+        ([clip_failed()], "1 clip was not delivered"),
+        ([clip_failed()] * 2, "2 clips were not delivered"),
+        ([clip_done(), clip_failed()], "1 of 2 clips is ready for review"),
+        ([clip_done(), clip_done(), clip_failed()], "2 of 3 clips are ready for review"),
+    ],
+)
+def test_the_title_says_how_far_they_are(clips: list[BatchClip], title: str) -> None:
+    assert batch_card(batch_of(*clips)).title == title
+
+
+def test_nothing_new_is_no_new_content() -> None:
+    """What only moves on its way edits no message."""
+    before = batch_card(batch_of(clip_done(), clip_waiting()))
+    after = batch_card(batch_of(clip_done(), clip_waiting(state=State.REQUESTED)))
+    assert before == after
+    assert batch_card(batch_of(clip_waiting())) == batch_card(batch_of(clip_waiting()))
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["a.mov"], "1 clip has a name PostFlow does not know"),
+        (["a.mov", "b.mov"], "2 clips have names PostFlow does not know"),
+    ],
+)
+def test_unknown_names_are_told_in_one_message(names: list[str], title: str) -> None:
+    card = skipped_card(dict.fromkeys(names, UNKNOWN), at=NOON)
+    assert card.title == title
+    told = [f"❌ {name}: No rule knows this name. Rename it." for name in names]
+    assert card.description == "\n".join(told)
