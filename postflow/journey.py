@@ -119,7 +119,8 @@ class Journey:
     async def end(self, why: PostFlowError, announce: Draft | None = None) -> None:
         """The clip does not arrive in this run: skipped, put off, or failed until a person acts.
 
-        A delivery that only lacks its stack or its message stays a delivery.
+        A delivery that only lacks its stack or its message stays a delivery. Who hands over a clip
+        that is skipped is told on the spot, others by the announcement.
         """
         if self._claim is None or isinstance(why, StaleClaim):
             return
@@ -128,7 +129,8 @@ class Journey:
         elif why.code == "file.changed":
             await self._ledger.supersede(self._claim, why, announce=announce)
         elif isinstance(why, Skip):
-            await self._ledger.skip(self._claim, why)
+            told = None if self._by_hand else announce
+            await self._ledger.skip(self._claim, why, announce=told)
         elif isinstance(why, Retry) and self.may_be_put_off:
             await self._ledger.postpone(self._claim, why)
         else:

@@ -9,7 +9,7 @@ from blocks.opening import OpenStudio
 from postflow.discord.card import Card, failed_card, on_its_way_card, ready_card
 from postflow.errors import PostFlowError
 from postflow.journey import Journey
-from postflow.ledger import Draft
+from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.post_office import draft
 
@@ -48,6 +48,13 @@ async def announce_failure(
     card = failed_card(media, clip, error, project=project)
     await journey.end(error, _draft(live, journey, card))
     await live.send_messages()
+
+
+def told_of_failure(live: OpenStudio, claim: Claimed, why: PostFlowError) -> Draft | None:
+    """What the message says of a clip that was claimed, and did not get as far as its own run."""
+    shot = live.naming.identify(claim.name)
+    card = failed_card(claim.media, shot, why, project=live.project)
+    return _draft(live, Journey(live.ledger, claim, by_hand=False), card)
 
 
 def _draft(live: OpenStudio, journey: Journey, card: Card) -> Draft | None:

@@ -22,7 +22,6 @@ from blocks.opening import OpenStudio
 from postflow.errors import Fatal
 from postflow.journey import Journey
 from postflow.ledger import Claimed, State
-from postflow.models import MediaFile
 
 from .announce import announce_failure
 from .batch import Batch
@@ -81,7 +80,7 @@ class Cancelling:
         current = claim.model_copy(update={"state": state})
         await announce_failure(
             self._live,
-            _media(claim),
+            claim.media,
             self._live.naming.identify(claim.name),
             why,
             project=self._live.project,
@@ -103,12 +102,6 @@ async def _cancelling() -> list[FlowRun]:
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("Prefect's server was not heard: %s", error)
         return []
-
-
-def _media(claim: Claimed) -> MediaFile:
-    return MediaFile(
-        path=claim.path, size=claim.size, mtime_ns=claim.mtime_ns, fingerprint=claim.fingerprint
-    )
 
 
 def _cancelled(claim: Claimed) -> Fatal:

@@ -21,6 +21,7 @@ from postflow.models import Delivery, Drained
 from postflow.outlet.reaper import reap
 from postflow.places import state_dir
 
+from .announce import told_of_failure
 from .batch import Batch
 from .cancelling import Cancelling
 
@@ -136,7 +137,8 @@ class Drain:
     async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
         """The run ended before it took the clip over."""
         if self._live.claims.pop(claim.path, None):
-            await Journey(self._live.ledger, claim, by_hand=False).end(why)
+            announce = told_of_failure(self._live, claim, why)
+            await Journey(self._live.ledger, claim, by_hand=False).end(why, announce)
 
     async def _pause(self) -> None:
         """Until a clip arrives or a moment has passed. A fault of our own ends the whole run."""

@@ -17,7 +17,7 @@ from postflow.ledger.states import (
     Phase,
     State,
 )
-from postflow.models import Moment
+from postflow.models import MediaFile, Moment
 
 
 class Root(Moment):
@@ -121,6 +121,16 @@ class Claimed(Moment):
     def path(self) -> Path:
         """Where the file is."""
         return self.root / self.disk_path
+
+    @property
+    def media(self) -> MediaFile:
+        """The file as it was when it was found whole."""
+        return MediaFile(
+            path=self.path,
+            size=self.size,
+            mtime_ns=self.mtime_ns,
+            fingerprint=self.fingerprint,
+        )
 
 
 class Clip(Moment):
