@@ -6,19 +6,28 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
+
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
 from postflow.frameio.credentials import USER_SCOPES, ServiceCredential
 from postflow.frameio.wire import Account
+from postflow.ledger import default_path, open_ledger
+from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media import look_at
 from postflow.models import Moment, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok import version
 from postflow.outlet.probe import probe
+from postflow.scan.filesystem import file_system_of
+from postflow.scan.inspection import inspect
+from postflow.watching import Watching
 
 from .adobe_tokens import BlockTokenStore
 from .ngrok_tunnel import NgrokTunnel
@@ -42,6 +51,8 @@ async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
     async with AsyncExitStack() as stack:
         chains = (
             _naming(studio),
+            *_folders(studio.watching),
+            _ledger(studio),
             _Frameio(studio, stack).chain(),
             _outlet(studio, stack),
             _discord(studio),
@@ -75,6 +86,34 @@ def _naming(studio: Studio) -> Chain:
         return f"{len(studio.get_naming().rules)} rules, each with its examples"
 
     return {"Naming rules": rules}
+
+
+def _folders(watching: Watching) -> list[Chain]:
+    """Each by itself: one that is lost says nothing of the others."""
+
+    async def none() -> Say:
+        return "none; clips are delivered by hand only"
+
+    if not watching.folders:
+        return [{"Watch folders": none}]
+    return [{f"Watch folder {at}": partial(inspect, at, watching)} for at in watching.folders]
+
+
+def _ledger(studio: Studio) -> Chain:
+    async def opens() -> Say:
+        async with open_ledger(studio.ledger):
+            return f"{_place_of(studio.ledger)}, schema {SCHEMA_VERSION}"
+
+    return {"Ledger": opens}
+
+
+def _place_of(ledger: SecretStr | None) -> str:
+    """Without the password that a database's address may hold."""
+    where = ledger.get_secret_value() if ledger else str(default_path())
+    if "://" in where:
+        url = make_url(where)
+        return f"PostgreSQL, database {url.database} on {url.host or 'this machine'}"
+    return f"{where} on this machine's own disk ({file_system_of(Path(where)).type})"
 
 
 class _Frameio:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,7 +106,8 @@ def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
 
 def look(ledger: Ledger, studio: str, folder: Path, naming: Naming) -> list[Prospect]:
     """What would become of each file of a folder. A folder that is not there is told."""
-    if folder.is_dir() and not (folder / MARKER).exists():
+    is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
+    if is_there and not os.path.lexists(folder / MARKER):
         return _before_enrolment(folder, naming)
     try:
         root = ledger.root(studio, folder, read_mark(folder).id)

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.prefect
 
 PARTS = [
     "Naming rules",
+    "Watch folders",
+    "Ledger",
     "Adobe sign-in",
     "Adobe scopes",
     "Frame.io user",
@@ -49,6 +51,8 @@ def test_a_sound_set_up_is_told_part_by_part_and_left_as_it_was(
     lines = ran.out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [f"✓ {part}" for part in PARTS]
     told = dict(line.removeprefix("✓ ").split(": ", 1) for line in lines)
+    assert told["Watch folders"] == "none; clips are delivered by hand only"
+    assert "ledger.db on this machine's own disk" in told["Ledger"]
     assert "Service Account User" in told["Frame.io user"]
     assert told["Frame.io account"] == "Studio"
     assert told["Frame.io workspace"] == "Main"
@@ -103,18 +107,21 @@ def the_wrong_project_and_an_old_agent(_: Sandbox, folder: Path) -> dict[str, An
     return {"frameio": {"project": "undlm"}, "tunnel": {"ngrok_path": str(agent)}}
 
 
-def no_right_to_write(world: Sandbox, _: Path) -> None:
+def neither_rights_nor_volumes(world: Sandbox, folder: Path) -> dict[str, Any]:
     world.fault("status", "folders.create", code=403, times=None)
     world.fault("quota_page", "edge", times=None)
+    (folder / "new").mkdir()
+    folders = [str(folder / "new"), str(folder / "away")]
+    return {"studio": {"watching": {"folders": folders}, "ledger": "mysql://me:pw@db/postflow"}}
 
 
 TROUBLES = {
     "nothing works": Trouble(
         {
             "Adobe sign-in": ("failed", "does not know this client", "developer.adobe.com"),
-            **dict.fromkeys(PARTS[2:8], NOT_ASKED),
+            **dict.fromkeys(PARTS[4:10], NOT_ASKED),
             "ngrok agent": ("failed", "not at /nowhere/ngrok", "https://ngrok.com/download"),
-            **dict.fromkeys(PARTS[9:11], NOT_ASKED),
+            **dict.fromkeys(PARTS[11:13], NOT_ASKED),
             "Discord webhook": ("failed", "does not know the webhook", "Make a new webhook"),
         },
         cause=nothing_works,
@@ -122,7 +129,7 @@ TROUBLES = {
     "a scope was not granted": Trouble(
         {
             "Adobe scopes": ("failed", "additional_info.roles", "postflow login"),
-            **dict.fromkeys(PARTS[3:8], NOT_ASKED),
+            **dict.fromkeys(PARTS[5:10], NOT_ASKED),
             "ngrok account": ("failed", "authtoken is malformed", "your-authtoken"),
             "Outlet, seen from outside": NOT_ASKED,
             "Discord webhook": ("ok", "none", ""),
@@ -134,7 +141,7 @@ TROUBLES = {
         {
             "Adobe scopes": ("warning", "did not say", "sign in again"),
             "Frame.io user": ("failed", "(401)", "additional_info.roles"),
-            **dict.fromkeys(PARTS[4:8], NOT_ASKED),
+            **dict.fromkeys(PARTS[6:10], NOT_ASKED),
             "Outlet, seen from outside": ("warning", "warning page", "paid plan"),
             "Discord webhook": ("failed", "not one of a webhook", "Copy URL"),
         },
@@ -146,16 +153,19 @@ TROUBLES = {
             "Frame.io project": ("failed", "no project called “undlm”", "Did you mean “UNDLM”?"),
             "Frame.io write access": NOT_ASKED,
             "ngrok agent": ("failed", "too old", "ngrok update"),
-            **dict.fromkeys(PARTS[9:11], NOT_ASKED),
+            **dict.fromkeys(PARTS[11:13], NOT_ASKED),
         },
         cause=the_wrong_project_and_an_old_agent,
     ),
-    "no right to write": Trouble(
+    "neither rights nor volumes": Trouble(
         {
+            "Watch folder new": ("warning", "without its marker", "`postflow up` puts"),
+            "Watch folder away": ("failed", "There is no folder", "Mount the volume"),
+            "Ledger": ("failed", "neither a path nor", "postgresql://"),
             "Frame.io write access": ("failed", "(403)", "editing rights"),
             "Outlet, seen from outside": ("failed", "bandwidth", "larger plan"),
         },
-        cause=no_right_to_write,
+        cause=neither_rights_nor_volumes,
     ),
 }
 
@@ -173,7 +183,7 @@ def test_each_trouble_has_its_line_and_its_remedy(
     ran = postflow("check", "--json")
 
     assert ran.code == trouble.code, ran.text
-    findings = {finding["part"]: finding for finding in ran.json}
+    findings = {each["part"].replace(f"{tmp_path}/", ""): each for each in ran.json}
     for part, finding in findings.items():
         verdict, says, hint = trouble.expected.get(part, ("ok", "", ""))
         assert finding["verdict"] == verdict, finding
