@@ -16,7 +16,7 @@ from blocks.opening import OpenStudio, open_studio
 from postflow.alarms import TITLES, Alarms, overdue
 from postflow.discord.card import notice_card
 from postflow.errors import Retry
-from postflow.lookout import Looked, Lookout
+from postflow.lookout import Looked, Lookout, lookouts
 from postflow.post_office import draft
 from postflow.scan.wakeup import Wakeup, wakeup
 
@@ -32,13 +32,12 @@ async def watch(studio: str = "main") -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(studio) as live:
-        folders = live.watching.folders
-        lookouts = [Lookout(live.ledger, studio, f, quiet=live.watching.quiet) for f in folders]
+        watched = lookouts(live.ledger, studio, live.watching)
         alarms = Alarms()
         called_at = NEVER
-        async with wakeup(*folders) as bell:
+        async with wakeup(*live.watching.folders) as bell:
             while True:
-                looking = [lookout.look(bell.touched(lookout.folder)) for lookout in lookouts]
+                looking = [lookout.look(bell.touched(lookout.folder)) for lookout in watched]
                 looks = await asyncio.gather(*looking)
                 try:
                     for looked in looks:
@@ -47,7 +46,7 @@ async def watch(studio: str = "main") -> None:
                     await live.send_messages()
                 except Retry as error:
                     log.warning("%s", error)
-                await bell.wait(_pause(live, lookouts))
+                await bell.wait(_pause(live, watched))
 
 
 async def _call(live: OpenStudio, called_at: float) -> float:
@@ -85,9 +84,9 @@ async def _is_taken(studio: str) -> bool:
     return any(slot is not None and slot.active_slots >= slot.limit for slot in slots)
 
 
-def _pause(live: OpenStudio, lookouts: list[Lookout]) -> float:
+def _pause(live: OpenStudio, watched: list[Lookout]) -> float:
     """Until a waiting file is worth another look, and never longer than the interval."""
-    due = [look - time.monotonic() for each in lookouts if (look := each.next_look) is not None]
+    due = [look - time.monotonic() for each in watched if (look := each.next_look) is not None]
     return max(0.1, min([live.watching.interval, *due]))
 
 

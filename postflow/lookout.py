@@ -20,6 +20,7 @@ from postflow.scan.root import AbsentError, read_mark
 from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
 from postflow.scan.walk import Scanner
 from postflow.vanished import vanished
+from postflow.watching import Watching
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +64,21 @@ class Lookout:
         folder: Path,
         *,
         quiet: float | None = None,
+        open_ended: bool = False,
         late: float = LATE,
     ) -> None:
-        """`late`: seconds after which a scan that has not come back is an alarm."""
+        """`open_ended`: take files too whose container never states an end.
+
+        `late`: seconds after which a scan that has not come back is an alarm.
+        """
         self.folder = folder
         self._ledger = ledger
         self._studio = studio
         self._quiet = quiet
+        self._open_ended = open_ended
         self._late = late
         self._is_late = False
+        self._in_order = True
         self._scanning: asyncio.Task[tuple[_Watch, ScanResult]] | None = None
         self._watch: _Watch | None = None
         self._touched: set[str] = set()
@@ -83,6 +90,11 @@ class Lookout:
         `touched`: files that are said to have been written to, by relpath.
         """
         self._touched.update(touched)
+        looked = await self._look_or_alarm()
+        self._in_order = looked.trouble is None
+        return looked
+
+    async def _look_or_alarm(self) -> Looked:
         try:
             return await self._look()
         except AbsentError as error:
@@ -131,8 +143,11 @@ class Lookout:
 
     @property
     def next_look(self) -> float | None:
-        """When the next look is worth its while (monotonic seconds); None when nothing waits."""
-        return self._watch.room.next_look() if self._watch else None
+        """When the next look is worth its while (monotonic seconds).
+
+        None when nothing waits, or when nothing can be concluded of what does.
+        """
+        return self._watch.room.next_look() if self._watch and self._in_order else None
 
     async def _open(self) -> _Watch:
         mark = await asyncio.to_thread(read_mark, self.folder)
@@ -141,7 +156,8 @@ class Lookout:
         facts = {each.relpath: (each.size, each.mtime_ns) for each in known}
         scanner = await asyncio.to_thread(Scanner, self.folder, mark_id=mark.id, known=facts)
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
-        return _Watch(root, scanner, WaitingRoom(self._quiet or scanner.file_system.quiet))
+        quiet = self._quiet or scanner.file_system.quiet
+        return _Watch(root, scanner, WaitingRoom(quiet, accept_open_ended=self._open_ended))
 
     async def _conclude(self, watch: _Watch, result: Scanned) -> Looked:
         self._tell_problems(result)
@@ -202,6 +218,14 @@ class Lookout:
             return False
         watch.scanner.rest([sighting.relpath])
         return entry.new
+
+
+def lookouts(ledger: AsyncLedger, studio: str, watching: Watching) -> list[Lookout]:
+    """One for each of the studio's watch folders."""
+    return [
+        Lookout(ledger, studio, at, quiet=watching.quiet, open_ended=watching.open_ended)
+        for at in watching.folders
+    ]
 
 
 def _ask(room: WaitingRoom, clips: Iterable[Sighting]) -> list[Ready | Waiting]:

@@ -20,6 +20,11 @@ class Watching(BaseModel):
         gt=0,
         description="How long a file has to stand still; by default 10, on network mounts 60.",
     )
+    open_ended: bool = Field(
+        default=False,
+        description="Deliver also files that never state their end, such as recordings of a "
+        "stream, once they stand still six times as long. A killed encoder leaves the same.",
+    )
     interval: float = Field(default=10.0, gt=0, description="Longest pause between two scans.")
     linger: float = Field(
         default=20.0, ge=0, description="How long an ingest run waits for late-comers."

@@ -16,7 +16,7 @@ from blocks.opening import OpenStudio
 from postflow.errors import PostFlowError, Retry, Skip
 from postflow.journey import Journey
 from postflow.ledger import Claimed
-from postflow.lookout import Lookout
+from postflow.lookout import lookouts
 from postflow.models import Delivery, Drained
 from postflow.outlet.reaper import reap
 from postflow.places import state_dir
@@ -48,10 +48,7 @@ class Drain:
         self._live = live
         self._deliver = deliver
         self._linger = live.watching.linger if linger is None else linger
-        self._lookouts = [
-            Lookout(live.ledger, live.name, folder, quiet=live.watching.quiet)
-            for folder in live.watching.folders
-        ]
+        self._lookouts = lookouts(live.ledger, live.name, live.watching)
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(live)
         self._cancelling = Cancelling(live, self._batch)

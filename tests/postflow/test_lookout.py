@@ -42,7 +42,9 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
     folder.mkdir()
     mark_root(folder)
     lookout = Lookout(ledger, "main", folder, late=0.2)
+    (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
     assert (await lookout.look()).alarm is None
+    assert lookout.next_look is not None
     marker = folder / MARKER
     content = marker.read_bytes()
     marker.unlink()
@@ -51,6 +53,7 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
     hanging = await lookout.look()
     assert hanging.alarm is not None
     assert "has not come back" in hanging.alarm
+    assert lookout.next_look is None, "nobody is in a hurry to look again"
 
     def mend() -> None:
         """The reader that hangs gets its answer, the next one finds the marker itself."""
@@ -251,3 +254,22 @@ async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_mor
         await open_by_hand(ledger, "main", media, roots=[folder], run_id="run-1")
     assert (await lookout.look()).waiting == 0
     assert lookout.next_look is None
+
+
+# Matroska as a stream's recorder leaves it: the length of the Segment is unknown, no Cues.
+RECORDING = b"".join(
+    (
+        bytes.fromhex("1a45dfa3 80"),
+        bytes.fromhex("18538067 01ffffffffffffff"),
+        bytes.fromhex("1f43b675 86 a3 84 01020304"),
+    )
+)
+
+
+@pytest.mark.parametrize("open_ended", [True, False])
+async def test_a_file_that_never_states_its_end_is_taken_only_where_the_studio_says_so(
+    folder: Path, ledger: AsyncLedger, open_ended: bool
+) -> None:
+    (folder / "stream.mkv").write_bytes(RECORDING)
+    lookout = Lookout(ledger, "main", folder, quiet=0.05, open_ended=open_ended)
+    assert await ready(lookout) == ["stream.mkv"] * open_ended
