@@ -12,6 +12,7 @@ from postflow.models import Drained
 from tasks.dead_runs import sign_run
 from tasks.drain import Drain, clean_up
 from tasks.run_logs import show_in_ui
+from tasks.stopping import cancelled_by_sigterm
 from tasks.tally import leave_tally
 
 log = logging.getLogger("postflow.ingest")
@@ -29,13 +30,18 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
         studio: The Studio block with the set-up.
         linger: Seconds to wait for late-comers; the studio's own when empty.
     """
-    from flows.deliver import deliver
-
     show_in_ui()
     await sign_run()
-    async with open_studio(studio) as live:
-        await clean_up(live)
-        drained = await Drain(live, deliver, linger=linger).run()
+    with cancelled_by_sigterm():
+        drained = await _drain(studio, linger)
     await leave_tally(studio, drained)
     log.info("%d clips delivered, %d failed.", len(drained.delivered), len(drained.failed))
     return drained
+
+
+async def _drain(studio: str, linger: float | None) -> Drained:
+    from flows.deliver import deliver
+
+    async with open_studio(studio) as live:
+        await clean_up(live)
+        return await Drain(live, deliver, linger=linger).run()

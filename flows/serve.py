@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
-import psutil
-from prefect import aserve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.types.entrypoint import EntrypointType
 
@@ -16,12 +12,11 @@ from flows.deliver import deliver
 from flows.ingest import ingest
 from flows.watch import READY
 from tasks.dead_runs import bury_dead_runs
+from tasks.runner import StoppableRunner
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
 )
-# Seconds between two looks of the runner for runs that are due; Prefect's own 10 are a long wait.
-POLL = 2.0
 
 
 async def serve(studio: str = "main", *, every: float = 300.0) -> None:
@@ -47,18 +42,7 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     await bury_dead_runs()
-    await _until_cancelled(ingesting, delivering)
-
-
-async def _until_cancelled(*deployments: RunnerDeployment) -> None:
-    """Prefect's runner waits for its runs at the end; here they are asked to stop first."""
-    serving = aserve(*deployments, print_starting_message=False, query_seconds=POLL)
-    runner = asyncio.create_task(serving)
-    try:
-        await asyncio.shield(runner)
-    except asyncio.CancelledError:
-        for run in psutil.Process().children():
-            run.terminate()
-        runner.cancel()
-        await asyncio.gather(runner, return_exceptions=True)
-        raise
+    runner = StoppableRunner()
+    for deployment in (ingesting, delivering):
+        await runner.aadd_deployment(deployment)
+    await runner.run_until_cancelled()

@@ -30,7 +30,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     exception in whatever runs at that moment, clean-ups included.
     """
     stop = _Stop()
-    with ThreadPoolExecutor(1, "postflow") as pool, _handled(stop, signal.SIGINT, signal.SIGTERM):
+    with (
+        ThreadPoolExecutor(1, "postflow", initializer=_spare_children) as pool,
+        _handled(stop, signal.SIGINT, signal.SIGTERM),
+    ):
         job = pool.submit(asyncio.run, stop.guard(work))
         try:
             return job.result()
@@ -40,10 +43,18 @@ def run(work: Coroutine[Any, Any, T]) -> T:
             raise Stopped(stop.number) from None
 
 
+def _spare_children() -> None:
+    """A Ctrl-C at the terminal goes to all; what this thread starts is stopped by it, in order."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """SIGTERM closes what the main thread has open, as Ctrl-C does."""
-    with _handled(_stop_here, signal.SIGTERM):
+    """SIGTERM or Ctrl-C closes what the main thread has open, and raises Stopped.
+
+    A second one does not disturb that.
+    """
+    with _handled(_stop_here, signal.SIGINT, signal.SIGTERM):
         yield
 
 
@@ -74,6 +85,8 @@ class _Stop:
 
 
 def _stop_here(number: int, _frame: FrameType | None) -> NoReturn:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     raise Stopped(number)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +14,10 @@ import psutil
 
 from postflow.errors import Fatal
 
+from .family import Part
 from .sandbox_studio import as_toml, sandbox_studio
-from .server import stop
 
-STOP_LIMIT = 60.0
+STOP_LIMIT = 90.0
 
 
 def cleared(home: Path) -> Path:
@@ -43,23 +41,14 @@ def sandbox_up(
         "POSTFLOW_STATE_DIR": str(home / "state"),
         "PREFECT_HOME": str(home / "prefect"),
     }
-    command = [sys.executable, "-m", "postflow", "up", "--port", str(port)]
-    command += ["--file", str(_studio_file(world, home, watching))]
-    log_path = home / "state" / "up.log"
-    with log_path.open("wb") as log:
-        up = psutil.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
+    file = str(_studio_file(world, home, watching))
+    command = ("postflow", "up", "--port", str(port), "--file", file)
+    log_path = home / "up.log"
+    part = Part("up", *command, log_path=log_path, environment=environment, limit=STOP_LIMIT)
+    with part.running():
+        up = part.process
         wait_for(lambda: "PostFlow watches" in log_path.read_text(encoding="utf-8"), up, home)
         yield up
-    finally:
-        stop(up, limit=STOP_LIMIT)
 
 
 def wait_for(
@@ -71,7 +60,7 @@ def wait_for(
         if up.poll() is not None or time.monotonic() > deadline:
             raise Fatal(
                 "PostFlow does not get on with the sandbox.",
-                hint=f"The logs in {home / 'state'} say why.",
+                hint=f"{home / 'up.log'} and the logs in {home / 'state'} say why.",
                 code="sandbox.stuck",
             )
         time.sleep(0.05)

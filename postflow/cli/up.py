@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-import psutil
 import typer
 from filelock import FileLock, Timeout
 
@@ -21,10 +18,10 @@ from postflow.places import lock_dir, state_dir
 from .app import app
 from .backfill import enrol
 from .engine import own_server, prepare_prefect
-from .options import StudioOption
+from .family import Part, end_leftovers
 from .output import err, out
 from .running import stoppable
-from .server import prefect_server, stop
+from .server import own_prefect, ui_address
 from .watch import BackfillOption, EveryOption
 
 PORT = 4200
@@ -34,10 +31,19 @@ RUN_LIMIT = 45.0
 
 @app.command()
 def up(
-    studio: StudioOption = "main",
+    studio: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="POSTFLOW_STUDIO", help="The Studio block to use; once for each of several."
+        ),
+    ] = None,
     file: Annotated[
-        Path | None,
-        typer.Option("--file", "-f", help="Apply this studio file first, as `setup` does."),
+        list[Path] | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="Apply this studio file first, as `setup` does, and use its studio.",
+        ),
     ] = None,
     backfill: BackfillOption = None,
     every: EveryOption = 300.0,
@@ -47,20 +53,21 @@ def up(
 
     A server is started only where PREFECT_API_URL or Prefect's profile names none.
     """
-    prepare_prefect(verbose=True)
     with stoppable(), ExitStack() as stack:
         stack.enter_context(_alone())
-        url = stack.enter_context(a_prefect_server(port))
-        from blocks.studio import load_studio
-
-        if file:
-            studio = _apply(file)
-        enrol(asyncio.run(load_studio(studio)), studio, backfill)
-        parts = stack.enter_context(running_parts(studio, every=every))
-        out.print(f"PostFlow watches. Prefect's UI: {url}/runs", markup=False)
+        end_leftovers(state_dir())
+        prepare_prefect(verbose=True)
+        engine = stack.enter_context(a_prefect_server(port))
+        studios = [_apply(each) for each in file or []] or studio or ["main"]
+        parts = [engine.server] if engine.server else []
+        for name in dict.fromkeys(studios):
+            _enrol(name, backfill)
+            parts += stack.enter_context(_watched(name, every=every, server=engine.server))
+        out.print(f"PostFlow watches. Prefect's UI: {engine.url}/runs", markup=False)
         err.print("Ctrl-C ends it all.")
         while True:
-            parts.demand_alive()
+            for part in parts:
+                part.look()
             time.sleep(1.0)
 
 
@@ -73,9 +80,22 @@ def _apply(file: Path) -> str:
     return studio_file.studio.name
 
 
+def _enrol(studio: str, backfill: str | None) -> None:
+    from blocks.studio import load_studio
+
+    enrol(asyncio.run(load_studio(studio)), studio, backfill)
+
+
+class Engine(NamedTuple):
+    """Prefect: the UI's address, and the server where it is ours."""
+
+    url: str
+    server: Part | None
+
+
 @contextmanager
-def a_prefect_server(port: int) -> Iterator[str]:
-    """The configured server, or one of our own that other commands find; yields its UI's address.
+def a_prefect_server(port: int) -> Iterator[Engine]:
+    """The configured server, or one of our own that other commands find.
 
     Raises Fatal when ours does not start.
     """
@@ -83,62 +103,36 @@ def a_prefect_server(port: int) -> Iterator[str]:
 
     configured = PREFECT_API_URL.value()
     if configured:
-        yield configured.removesuffix("/api")
+        yield Engine(configured.removesuffix("/api"), None)
         return
     err.print("Starting Prefect …")
+    url = ui_address(port)
     with (
-        prefect_server(port, state_dir() / "server.log") as url,
+        own_prefect(port, state_dir() / "server.log") as server,
         temporary_settings({PREFECT_API_URL: f"{url}/api"}),
         own_server(f"{url}/api"),
     ):
-        yield url
-
-
-class Parts:
-    """The runner and the look-out, each a process with its log in PostFlow's folder."""
-
-    def __init__(self, children: dict[str, psutil.Popen]) -> None:
-        self._children = children
-
-    def demand_alive(self) -> None:
-        """Raises Fatal `up.ended` when one of them ended, which none should."""
-        for name, child in self._children.items():
-            if child.poll() is not None:
-                raise Fatal(
-                    f"PostFlow's {name} ended unexpectedly.",
-                    hint=f"Its log says why: {_log(name)}",
-                    code="up.ended",
-                )
+        yield Engine(url, server)
 
 
 @contextmanager
-def running_parts(studio: str, *, every: float) -> Iterator[Parts]:
-    """Start both; at the end no more clips are looked for, then those on their way are stopped."""
-    with (
-        _child("serve", "--every", str(every), studio=studio) as runner,
-        _child("watch", studio=studio) as lookout,
-    ):
-        yield Parts({"serve": runner, "watch": lookout})
-
-
-@contextmanager
-def _child(command: str, *arguments: str, studio: str) -> Iterator[psutil.Popen]:
-    with _log(command).open("wb") as log:
-        child = psutil.Popen(
-            [sys.executable, "-m", "postflow", command, "--studio", studio, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield child
-    finally:
-        stop(child, limit=RUN_LIMIT)
-
-
-def _log(command: str) -> Path:
-    return state_dir() / f"{command}.log"
+def _watched(studio: str, *, every: float, server: Part | None) -> Iterator[list[Part]]:
+    """Its runner and its look-out; the look-out stops first, then what is on its way."""
+    runner = Part(
+        f"runner of studio {studio}",
+        *("postflow", "serve", "--studio", studio, "--every", str(every)),
+        log_path=state_dir() / f"serve-{studio}.log",
+        needs=server,
+        limit=RUN_LIMIT,
+    )
+    lookout = Part(
+        f"look-out of studio {studio}",
+        *("postflow", "watch", "--studio", studio),
+        log_path=state_dir() / f"watch-{studio}.log",
+        needs=server,
+    )
+    with runner.running(), lookout.running():
+        yield [runner, lookout]
 
 
 @contextmanager
@@ -150,6 +144,6 @@ def _alone() -> Iterator[None]:
     except Timeout as error:
         raise Fatal(
             "PostFlow is up already on this machine.",
-            hint="Stop the other one first; `postflow status` shows what it does.",
+            hint="Stop it first; one `postflow up` takes several studios: --studio a --studio b.",
             code="up.busy",
         ) from error

@@ -20,7 +20,8 @@ def main() -> None:
     prepare_prefect()
     import blocks.ngrok_tunnel
     import blocks.setup
-    import flows.deliver  # noqa: F401 - imported for the forks
+    import flows.deliver
+    import flows.serve  # noqa: F401 - imported for the forks
     import postflow.cli
     from postflow.outlet.ngrok import NgrokProvider
 

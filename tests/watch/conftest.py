@@ -1,7 +1,8 @@
-"""A studio whose three processes run for real, with the sandbox in the place of the world."""
+"""Two studios whose processes run for real, with the sandbox in the place of the world."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -20,18 +21,17 @@ from sandbox import Sandbox
 from sandbox.clips import clip_path
 from tests.support.wait import wait_until_sync
 
+MAIN, SECOND = "main", "second"
 NEVER = 86400.0
 FREE_ATOM = b"\0\0\0\x08free"
 
 
 class Running:
-    """`postflow up` of one studio, and what a person sees of it."""
+    """`postflow up` of two studios, and what a person sees of the first."""
 
     def __init__(self, world: Sandbox, home: Path) -> None:
         self.world = world
         self.home = home
-        self.folder = home / "watch"
-        self.folder.mkdir()
         self.port = free_port()
         self.environment = clean_environment() | {
             "POSTFLOW_STATE_DIR": str(home / "state"),
@@ -44,9 +44,9 @@ class Running:
     def api(self) -> str:
         return f"http://127.0.0.1:{self.port}/api"
 
-    def start(self) -> None:
-        arguments = ["--file", str(self.studio_file()), "--port", str(self.port)]
-        arguments += ["--every", str(NEVER)]
+    def start(self, *arguments: str, every: float = NEVER) -> None:
+        """Returns when it watches."""
+        arguments += ("--port", str(self.port), "--every", str(every))
         with (self.home / "up.log").open("wb") as log:
             self.process = psutil.Popen(
                 [sys.executable, "-m", "postflow", "up", *arguments],
@@ -57,31 +57,47 @@ class Running:
             )
         wait_until_sync(self._is_up, timeout=240, description="postflow up")
 
-    def studio_file(self) -> Path:
-        tables = sandbox_studio(self.world.describe())
+    def studio_file(self, studio: str) -> Path:
+        """A new one; makes its watch folder."""
+        folder = self.home / studio
+        folder.mkdir()
+        tables = sandbox_studio(self.world.describe(), name=studio)
         tables["studio.watching"] = {
-            "folders": [str(self.folder)],
-            "quiet": 0.5,
-            "interval": 0.5,
+            "folders": [str(folder)],
+            "quiet": 0.2,
+            "interval": 0.2,
             "linger": 8.0,
         }
         tables["studio.patience"] = {"poll": 0.2}
-        path = self.home / "studio.toml"
+        path = self.home / f"{studio}.toml"
         path.write_text(as_toml(tables), encoding="utf-8")
         return path
 
-    def drop(self, name: str, *, extra: int = 0) -> None:
+    def part(self, command: str, studio: str = MAIN) -> psutil.Process | None:
+        """The process of one of its parts."""
+        for each in self.process.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                line = each.cmdline()
+                if command in line and studio in line:
+                    return each
+        return None
+
+    def said(self) -> str:
+        return (self.home / "up.log").read_text(encoding="utf-8")
+
+    def drop(self, name: str, *, extra: int = 0, studio: str = MAIN) -> None:
         """A whole clip appears under its name, as if moved there."""
-        hidden = self.folder / f".{name}"
+        folder = self.home / studio
+        hidden = folder / f".{name}"
         hidden.write_bytes(clip_path().read_bytes() + FREE_ATOM * extra)
-        hidden.replace(self.folder / name)
+        hidden.replace(folder / name)
 
     def clip(self, name: str) -> Clip | None:
         """The newest revision under this name, as the ledger has it."""
         with Ledger.open(self.home / "state" / "ledger.db") as ledger:
             return next(iter(ledger.rows(name=name)), None)
 
-    def ingest_runs(self, studio: str = "main") -> list[dict[str, Any]]:
+    def ingest_runs(self, studio: str = MAIN) -> list[dict[str, Any]]:
         """Those that were due, the last one first."""
         runs = self._runs("ingest", deployments={"name": {"any_": [studio]}})
         return [run for run in runs if run["state_type"] != "SCHEDULED"]
@@ -104,6 +120,12 @@ class Running:
         answer = httpx.post(f"{self.api}/{path}", json=body, timeout=20)
         return answer.raise_for_status().json()
 
+    def delete(self, path: str) -> None:
+        """A server that is busy answers 503."""
+        wait_until_sync(
+            lambda: httpx.delete(f"{self.api}/{path}", timeout=20).is_success, description=path
+        )
+
     def postflow(self, *arguments: str) -> str:
         """What a command prints; it has to succeed."""
         command = [sys.executable, "-m", "postflow", *arguments]
@@ -117,10 +139,9 @@ class Running:
         return [self.process, *self.process.children(recursive=True)]
 
     def _is_up(self) -> bool:
-        log = (self.home / "up.log").read_text(encoding="utf-8")
         if self.process.poll() is not None:
-            raise AssertionError(f"postflow up ended: {log}")
-        return "PostFlow watches" in log
+            raise AssertionError(f"postflow up ended: {self.said()}")
+        return "PostFlow watches" in self.said()
 
 
 def clean_environment() -> dict[str, str]:
@@ -135,9 +156,10 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One start for all tests; the last of them stops it."""
     with Sandbox() as world:
         running = Running(world, tmp_path_factory.mktemp("studio"))
-        running.start()
-        family = running.family()
+        files = [str(running.studio_file(studio)) for studio in (MAIN, SECOND)]
+        running.start("--file", files[0], "--file", files[1])
         yield running
+        family = running.family() if running.process.is_running() else []
         if running.process.poll() is None:
             running.process.terminate()
         _, alive = psutil.wait_procs(family, timeout=60)

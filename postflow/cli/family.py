@@ -1,0 +1,153 @@
+"""The processes that `postflow up` starts: none outlives it, and one that ends is started again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from postflow import leash
+from postflow.errors import Fatal
+from postflow.outlet.ngrok_process import end_orphan
+
+from .output import err
+
+STOP_LIMIT = 15.0
+# Seconds before each new start of a part that does not last.
+PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0)
+# A part that ran for so many seconds works: when it ends, the pauses begin anew.
+STEADY = 300.0
+
+
+class Part:
+    """A process that runs until it is stopped; `command` is a module and its arguments.
+
+    Whatever ends us ends it too, and last of all the one that it `needs`. Its family, by which
+    leftovers are known, is the folder of its log.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *command: str,
+        log_path: Path,
+        environment: Mapping[str, str] | None = None,
+        needs: Part | None = None,
+        limit: float = STOP_LIMIT,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        self.name = name
+        self.process: psutil.Popen
+        self._command = command
+        self._log_path = log_path
+        self._environment = environment
+        self._needs = needs
+        self._limit = limit
+        self._pauses = pauses
+        self._failures = 0
+        self._started = 0.0
+        self._due: float | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Started, and stopped at the end. The log of the time before is kept as `….log.1`."""
+        if self._log_path.exists():
+            self._log_path.replace(self._log_path.with_name(f"{self._log_path.name}.1"))
+        self._start()
+        try:
+            yield self
+        finally:
+            self._stop()
+
+    def look(self) -> None:
+        """Start it again if it has ended, later each time; raises Fatal `up.ended` in the end."""
+        code = self.process.poll()
+        if code is None:
+            return
+        if self._due is None:
+            self._due = time.monotonic() + self._next_pause(code)
+        elif time.monotonic() >= self._due:
+            self._stop()
+            self._start()
+
+    def _next_pause(self, code: int) -> float:
+        if time.monotonic() - self._started > STEADY:
+            self._failures = 0
+        if self._failures == len(self._pauses):
+            raise Fatal(
+                f"PostFlow's {self.name} ends again and again. {self._last_words()}".rstrip(),
+                hint=f"Mend what its log tells, and start `postflow up` again: {self._log_path}",
+                code="up.ended",
+            )
+        pause = self._pauses[self._failures]
+        self._failures += 1
+        told = f"{self.name} ended with code {code}; it is started again in {pause:.0f} s."
+        err.print(told, self._last_words(), markup=False)
+        return pause
+
+    def _last_words(self) -> str:
+        """The error that the command told last, if it told one."""
+        text = self._log_path.read_text(encoding="utf-8", errors="replace")
+        told = [line[2:] for line in text.splitlines() if line.startswith("✗ ")]
+        return told[-1] if told else ""
+
+    def _start(self) -> None:
+        family = str(self._log_path.parent)
+        with self._log_path.open("ab") as log:
+            self.process = psutil.Popen(
+                [sys.executable, "-m", leash.__name__, family, *self._command],
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=[self._needs.process.stdin.fileno()] if self._needs else [],
+            )
+        self._started, self._due = time.monotonic(), None
+
+    def _stop(self) -> None:
+        stop(self.process, limit=self._limit)
+        self.process.stdin.close()
+
+
+def stop(process: psutil.Popen, *, limit: float = STOP_LIMIT) -> None:
+    """End a child and all of its children: asked first, then made after `limit` seconds."""
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=limit)
+    for survivor in alive:
+        survivor.kill()
+    psutil.wait_procs(alive, timeout=STOP_LIMIT)
+
+
+def end_leftovers(family: Path) -> None:
+    """Wait for the parts of an `up` that was killed to end, and end those that do not."""
+    if not _leftovers(family):
+        return
+    err.print("An earlier `postflow up` was killed; waiting for what it has left to end …")
+    deadline = time.monotonic() + leash.GRACE
+    while (left := _leftovers(family)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for orphan in left:
+        end_orphan(orphan)
+
+
+def _leftovers(family: Path) -> list[psutil.Process]:
+    return [each for each in psutil.process_iter() if _belongs(each, family)]
+
+
+def _belongs(process: psutil.Process, family: Path) -> bool:
+    try:
+        command = process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return leash.__name__ in command and str(family) in command

@@ -1,0 +1,45 @@
+"""Prefect's runner, that stops its runs in order when it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import psutil
+from prefect.runner import Runner
+
+STOPPED = "PostFlow was stopped; the next run takes its clips up again."
+# Seconds between two looks for runs that are due; Prefect's own 10 are a long wait.
+POLL = 2.0
+
+
+class StoppableRunner(Runner):
+    """Tells why its runs are cancelled at the end."""
+
+    def __init__(self) -> None:
+        super().__init__(query_seconds=POLL)
+
+    async def cancel_all(self) -> None:
+        await self._cancellation_manager.cancel_all(STOPPED)
+
+    async def run_until_cancelled(self) -> None:
+        """Cancelled itself, it cancels its runs and waits for them."""
+        serving = asyncio.create_task(self.start())
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            if self.started:
+                await self.astop()
+            await _end_runs(serving)
+            raise
+
+
+async def _end_runs(serving: asyncio.Task[None]) -> None:
+    """Some are left while Prefect's server does not answer; the runner would wait for them."""
+    told: set[psutil.Process] = set()
+    while not (await asyncio.wait([serving], timeout=1.0))[0]:
+        for run in set(psutil.Process().children()) - told:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                run.terminate()
+            told.add(run)
+    await asyncio.gather(serving, return_exceptions=True)

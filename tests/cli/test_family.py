@@ -1,0 +1,126 @@
+"""What `postflow up` starts: started again when it ends, and gone when `up` is."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from postflow import leash
+from postflow.cli.family import Part, end_leftovers
+from postflow.errors import Fatal
+from tests.support.wait import wait_until_sync
+
+STAYS = """
+import signal, sys, time
+def end(*_):
+    time.sleep(float(sys.argv[2]))
+    print(sys.argv[1], file=open("ends", "a"))
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+print(sys.argv[1], file=open("starts", "a"))
+while True:
+    signal.pause()
+"""
+FAILS = 'print("✗ The folder is gone. [scan.gone]"); raise SystemExit(5)'
+PARENT = """
+import pathlib, time
+from postflow.cli.family import Part
+log = pathlib.Path("log")
+with Part("needed", "stays", "needed", "0", log_path=log.absolute()).running() as needed:
+    part = Part("part", "stays", "part", "0.3", log_path=log.absolute(), needs=needed)
+    with part.running():
+        time.sleep(600)
+"""
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the modules `stays` and `fails`; it is the children's working directory."""
+    (tmp_path / "stays.py").write_text(STAYS)
+    (tmp_path / "fails.py").write_text(FAILS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def told(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_a_part_that_was_killed_is_started_again(modules: Path) -> None:
+    part = Part("part", "stays", "it", "0", log_path=modules / "log", pauses=[0])
+    with part.running():
+        wait_until_sync(lambda: told(modules / "starts") == ["it"], description="its start")
+        part.process.kill()
+        part.process.wait()
+        part.look()
+        part.look()
+        wait_until_sync(lambda: told(modules / "starts") == ["it", "it"], description="the next")
+    assert told(modules / "ends") == ["it"]
+
+
+def test_a_part_that_does_not_last_is_given_up_with_its_reason(
+    modules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = Part("look-out", "fails", log_path=modules / "log", pauses=[0, 0])
+    with part.running(), pytest.raises(Fatal, match="The folder is gone") as raised:
+        wait_until_sync(part.look, description="the end of patience")
+    assert raised.value.code == "up.ended"
+    assert str(modules / "log") in raised.value.hint
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "look-out ended with code 5; it is started again" in lines[0]
+
+
+def test_the_log_of_the_time_before_is_kept(modules: Path) -> None:
+    (modules / "log").write_text("before")
+    with Part("part", "fails", log_path=modules / "log").running() as part:
+        part.process.wait()
+    assert (modules / "log.1").read_text() == "before"
+    assert "The folder is gone" in (modules / "log").read_text()
+
+
+def test_nothing_outlives_a_parent_that_was_killed_and_what_is_needed_ends_last(
+    modules: Path,
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT]) as parent:
+        wait_until_sync(lambda: len(told(modules / "starts")) == 2, description="both")
+        children = psutil.Process(parent.pid).children()
+        parent.kill()
+    assert len(children) == 2
+    wait_until_sync(lambda: len(told(modules / "ends")) == 2, description="their end")
+    assert told(modules / "ends") == ["part", "needed"]
+
+
+@pytest.fixture
+def left_over(modules: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A part of the family `here`, that does not notice its parent's end."""
+    command = [sys.executable, "-m", leash.__name__, str(modules / "here"), "stays", "it", "0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as child:
+        wait_until_sync(lambda: told(modules / "starts"), description="its start")
+        yield child
+        child.kill()
+
+
+def test_what_an_earlier_up_has_left_is_ended_and_nobody_elses(
+    modules: Path, left_over: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leash, "GRACE", 0.1)
+    end_leftovers(modules / "elsewhere")
+    assert left_over.poll() is None
+    end_leftovers(modules / "here")
+    assert left_over.wait(timeout=10) == 0
+    assert told(modules / "ends") == ["it"]
+
+
+def test_a_signal_ends_a_part_as_its_module_would_end(
+    modules: Path, left_over: subprocess.Popen[bytes]
+) -> None:
+    left_over.send_signal(signal.SIGTERM)
+    assert left_over.wait(timeout=10) == 0
+    assert told(modules / "ends") == ["it"]
