@@ -74,10 +74,9 @@ async def stack_versions(
         stack = await frameio.create_version_stack(folder, tuple(file.id for file in first))
         log.info("%d versions are now one stack, %s.", len(first), stack.name)
         current = first
-    elif loose:
-        current = await _oldest_first(frameio, stack)
     else:
-        return stack
+        # A run that died while it put them in order may have left nothing loose.
+        current = await _oldest_first(frameio, stack)
     for file in loose:
         await frameio.add_version(stack.id, file)
     await _reorder(frameio, stack, folder, [*current, *loose], family)

@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
 from postflow.models import Folder, Project, RemoteFile
+from postflow.naming import Naming
+from postflow.stacking import Family, stack_versions
 from sandbox import Sandbox
 from tests.frameio.connecting import calls
 
@@ -137,3 +139,14 @@ async def test_loose_files_and_stacks_come_in_one_call(
     assert [file.id for file in contents.files] == [versions[2].id]
     assert [found.id for found in contents.stacks] == [stack.id]
     assert len(world.requests()) == before + 1
+
+
+async def test_an_order_that_was_left_half_made_is_mended(
+    client: FrameioClient, folder: Folder, versions: list[RemoteFile]
+) -> None:
+    """A run was stopped after it had put version 2 on top of 1 and 3."""
+    one, two, three = versions
+    await client.create_version_stack(folder, ids_of([one, three, two]))
+    made = await stack_versions(client, Family(Naming.preset(), "SQ07_UNDLM_00152"), folder)
+    assert made is not None
+    assert ids_of(await client.stack_versions(made)) == ids_of(versions)
