@@ -26,6 +26,7 @@ from tests.crash.studio_life.script import (
     VolumeAway,
 )
 from tests.crash.studio_life.shift import Shift
+from tests.crash.studio_life.silence import Silences
 from tests.crash.studio_life.volume import Volume
 
 TICK = 0.03
@@ -42,15 +43,14 @@ class Director:
         self._ground = ground
         self._say = say
         self._tunnel = "loopback"
-        self._posts_seen = 0.0
         self._began = time.monotonic()
         staging = ground.folder / "staging"
         staging.mkdir()
         self.volume = Volume(ground.watched, staging)
-        self.shift = Shift(ground)
+        self.silences = Silences()
+        self.shift = Shift(ground, self.silences)
         self.failures: Counter[str] = Counter()
         self.troubles: Counter[str] = Counter()
-        self.unanswered = 0
 
     async def play(self, script: Script) -> None:
         for day in script.days:
@@ -118,19 +118,13 @@ class Director:
 
     def _take_stock(self, when: str) -> None:
         """At the end of an hour, with everything under way."""
-        self._count_unanswered_posts()
+        self.silences.note_posts(self._ground.world)
         nothing_is_called_delivered_that_is_not_there(self._ground, self.volume)
         with self._ground.open_ledger() as ledger:
             counts = ledger.counts()
         told = ", ".join(f"{counts[phase]} {phase}" for phase in Phase if counts[phase])
         exports, seconds = len(self.volume.revisions), time.monotonic() - self._began
         self._say(f"{seconds:5.0f} s, {when}: {exports} exports so far; {told or 'nothing yet'}")
-
-    def _count_unanswered_posts(self) -> None:
-        for request in self._ground.world.requests():
-            if request["op"] == "discord.post" and request["at"] > self._posts_seen:
-                self._posts_seen = request["at"]
-                self.unanswered += request["status"] is None or request["status"] >= 500
 
     def _a_person_looks_after_failures(self) -> None:
         with self._ground.open_ledger() as ledger:
@@ -144,7 +138,6 @@ class Director:
         self._ground.world.mend()
         self.volume.come_back()
         await self._ground.use_tunnel("loopback")
-        await self.shift.end()
         deadline = time.monotonic() + LONGEST_DRAIN
         looked = 0
         while looked < 2 or self._is_something_left():
@@ -159,7 +152,9 @@ class Director:
 
     async def _all_go_home(self) -> None:
         """The last run comes to its own end."""
+        deadline = time.monotonic() + LONGEST_DRAIN
         while not self.shift.is_empty:
+            assert time.monotonic() < deadline, "the last run does not end"
             self.shift.look(manned=False, linger=0)
             await asyncio.sleep(TICK)
 

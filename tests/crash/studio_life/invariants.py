@@ -7,7 +7,9 @@ import json
 from collections import Counter, defaultdict
 from typing import Any
 
-from postflow.ledger import MessageState, Phase, State
+import psutil
+
+from postflow.ledger import State
 from tests.crash.agents import agents
 from tests.crash.ground import Ground
 from tests.crash.record import DELIVERED, is_complete
@@ -15,8 +17,6 @@ from tests.crash.studio_life.volume import Volume
 from tests.ledger.consistency import check_consistent
 
 Record = dict[str, Any]
-
-MOST = 100_000
 
 
 def nothing_is_called_delivered_that_is_not_there(ground: Ground, volume: Volume) -> list[Record]:
@@ -73,45 +73,8 @@ def every_shot_is_one_stack_in_version_order(ground: Ground) -> None:
         assert names == sorted(names), shot
 
 
-def each_delivery_is_told_once(ground: Ground, lost_sight_of: int) -> int:
-    """Returns how many messages stand there besides.
-
-    By the documented rule: a post without an answer is not posted again with the same content; so
-    there is one more, or one that the ledger calls unknown, for each post that was lost sight of.
-    """
-    shown = {message["id"]: message for message in ground.world.messages()}
-    with ground.open_ledger() as ledger:
-        clips = ledger.rows(phase=Phase.DELIVERED, limit=MOST)
-        messages = {message.key: message for message in ledger.messages()}
-    done = {f"{ground.studio}/clip-{clip.id}" for clip in clips}
-    assert done <= messages.keys()
-    unknown = [each for each in messages.values() if each.state is MessageState.UNKNOWN]
-    assert {m.state for m in messages.values()} <= {MessageState.SENT, MessageState.UNKNOWN}
-    ids = [m.message_id for m in messages.values() if m.message_id]
-    assert len(ids) == len(set(ids))
-    for key in done:
-        message = messages[key]
-        if message.state is MessageState.SENT:
-            title = shown[str(message.message_id)]["embeds"][0]["title"]
-            assert title == message.payload["title"]
-            assert title.endswith("is ready for review")
-    besides = shown.keys() - set(ids)
-    assert len(besides) <= lost_sight_of
-    assert len(unknown) <= lost_sight_of
-    return len(besides)
-
-
-def each_misnamed_file_is_told_once(ground: Ground, volume: Volume, lost_sight_of: int) -> None:
-    texts = [m["embeds"][0].get("description", "") for m in ground.world.messages()]
-    told = Counter(
-        name for text in texts for name in volume.misnamed if f"{name}:" in text.replace("\\", "")
-    )
-    amiss = {name: told[name] for name in volume.misnamed if told[name] != 1}
-    assert sum(abs(times - 1) for times in amiss.values()) <= lost_sight_of, amiss
-
-
 def everything_is_over(ground: Ground, volume: Volume) -> None:
-    """Nothing is claimed, no run is on duty; no agent, socket file or folder of one is left."""
+    """Nothing is claimed and no run on duty; no process, port, agent or folder of one is left."""
     with ground.open_ledger() as ledger:
         clips = [json.loads(line) for line in ledger.export()]
         assert ledger.recover().runs == ()
@@ -123,8 +86,18 @@ def everything_is_over(ground: Ground, volume: Volume) -> None:
     standing = {(r.relpath, r.fingerprint) for r in volume.standing.values()}
     done = {(c["relpath"], c["fingerprint"]) for c in clips if c.get("state") == State.DONE}
     assert standing <= done
+    assert no_life_is_left()
     assert agents(ground.state) == []
     assert not list((ground.state / "ngrok").glob("*/"))
+
+
+def no_life_is_left() -> bool:
+    """But for the process that they are forked from, and it listens nowhere."""
+    below = psutil.Process().children(recursive=True)
+    nurseries = [each for each in below if "tests.crash.nursery" in each.cmdline()]
+    sockets = [each for nursery in nurseries for each in nursery.net_connections()]
+    listening = [each for each in sockets if each.status == psutil.CONN_LISTEN]
+    return len(nurseries) == 1 and not listening
 
 
 def _arrivals(ground: Ground) -> Counter[tuple[str, str]]:

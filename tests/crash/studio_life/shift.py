@@ -11,23 +11,23 @@ import psutil
 from tests.crash.agents import agents
 from tests.crash.ground import Ground
 from tests.crash.lives import Life
-from tests.crash.record import in_flight
+from tests.crash.studio_life.silence import Silences
 
 PAUSE = 0.3
-LONGEST_END = 60.0
+LONGEST_END = 120.0
 
 
 class Shift:
-    """`unseen` counts the messages that a life was posting when it was killed."""
+    """`failed` are the logs of lives that ended in an error of their own."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, silences: Silences) -> None:
         self._ground = ground
+        self._silences = silences
         self._lives: list[Life] = []
-        self._doomed: set[int] = set()
+        self._stopped: dict[int, float] = {}
         self._next = 0.0
         self._due: list[str] = []
         self.counts: Counter[str] = Counter()
-        self.unseen = 0
         self.failed: list[str] = []
 
     def order(self, kind: str) -> None:
@@ -65,7 +65,9 @@ class Shift:
         if code is None:
             return False
         self._next = time.monotonic() + PAUSE
-        if code and life.pid not in self._doomed:
+        if life.pid in self._stopped:
+            self._silences.run_cut_short(since=self._stopped.pop(life.pid))
+        elif code:
             self.failed.append(life.order.log.read_text())
         return True
 
@@ -96,9 +98,9 @@ class Shift:
     def _kill(self, life: Life) -> None:
         life.kill()
         life.code()
+        self._silences.run_cut_short(since=self._stopped.pop(life.pid, None))
         self._next = time.monotonic() + PAUSE
-        self.unseen += len(in_flight(self._ground)) if not self._lives else 1
 
     def _stop(self, life: Life) -> None:
-        self._doomed.add(life.pid)
+        self._stopped.setdefault(life.pid, time.time())
         life.stop()
