@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 os.environ.update(
@@ -22,6 +21,7 @@ if "PREFECT_HOME" not in os.environ:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
+from postflow.cli.server import free_port, prefect_server
 from sandbox import Sandbox
 
 
@@ -45,18 +45,22 @@ def world() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(pytestconfig: pytest.Config) -> Iterator[str]:
-    """One real Prefect server for the whole session; its API's address."""
-    from prefect.settings import PREFECT_API_URL
-    from prefect.testing.utilities import prefect_test_harness
+def prefect_api(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The API of one real Prefect server for the whole session, run as `postflow up` does."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with prefect_test_harness(server_startup_timeout=180):
-        url = str(PREFECT_API_URL.value())
-        _let_prefect_leak(pytestconfig, httpx.URL(url).port)
-        yield url
+    port = free_port()
+    log = tmp_path_factory.mktemp("prefect") / "server.log"
+    with prefect_server(port, log) as ui, pytest.MonkeyPatch.context() as environment:
+        environment.delenv("PREFECT_API_URL")
+        _let_prefect_leak(pytestconfig, port)
+        with temporary_settings({PREFECT_API_URL: f"{ui}/api"}):
+            yield f"{ui}/api"
 
 
-def _let_prefect_leak(config: pytest.Config, port: int | None) -> None:
+def _let_prefect_leak(config: pytest.Config, port: int) -> None:
     """Prefect 3.8 forgets to close its own client when it looks for the default result storage."""
     message = rf"unclosed <socket\.socket .*, {port}\)>"
     config.addinivalue_line("filterwarnings", f"ignore:{message}:ResourceWarning")
