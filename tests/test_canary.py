@@ -6,6 +6,7 @@ import base64
 import logging
 import os
 import pickle
+import sys
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp import web
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 
 from postflow.cli.sandbox_studio import sandbox_studio
@@ -158,6 +160,18 @@ def notebook(prefect_api: str) -> Iterator[Notebook]:
         logging.getLogger(name).removeHandler(book)
 
 
+@pytest.fixture
+def console(
+    prefect_api: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> pytest.CaptureFixture[str]:
+    """What is shown to a person. Prefect writes to the stderr that its first test had."""
+    for name in ("", *logging.root.manager.loggerDict):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, PrefectConsoleHandler):
+                monkeypatch.setattr(handler.console, "file", sys.stderr)
+    return capfd
+
+
 @pytest.mark.parametrize("journey", JOURNEYS)
 async def test_no_secret_shows_anywhere(
     journey: str,
@@ -169,7 +183,7 @@ async def test_no_secret_shows_anywhere(
     private_state: Path,
     prefect_api: str,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    console: pytest.CaptureFixture[str],
 ) -> None:
     """Each place is proven to be searched: something that is no secret is found there."""
     trouble, code, heard = JOURNEYS[journey]
@@ -188,7 +202,7 @@ async def test_no_secret_shows_anywhere(
         "outcome": _told(outcome),
         "command lines": b"\n".join(bystander.command_lines),
         **await prefect_tells.told(prefect_api, clip.name),
-        "stdout and stderr": "".join(capfd.readouterr()).encode(),
+        "stdout and stderr": "".join(console.readouterr()).encode(),
     }
     markers = {
         "task runs": b"identify",
