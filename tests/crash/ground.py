@@ -62,6 +62,7 @@ class Ground:
 
     def start(self, death: Death | None = None, *, linger: float | None = None) -> Life:
         self._lives += 1
+        (self.folder / f"life-{self._lives}.commits").touch()
         return self._nursery.start(
             Order(
                 studio=self.studio,

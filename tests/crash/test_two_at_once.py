@@ -7,17 +7,19 @@ import pytest
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.record import check_delivered_once, check_one_stack, sent
+from tests.support.wait import wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.timeout(300)]
 
 VERSIONS = 4
+ON_DUTY = "run on duty"
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 @pytest.mark.parametrize(
     "clips",
     [
-        pytest.param(12, id="12 clips"),
+        pytest.param(10, id="10 clips"),
         pytest.param(200, id="200 clips", marks=[pytest.mark.soak, pytest.mark.timeout(2400)]),
     ],
 )
@@ -27,8 +29,9 @@ async def test_two_runs_deliver_each_clip_once(
     where = str(request.getfixturevalue(f"{kind}_url"))
     async with make_ground(ledger=where) as ground:
         names = clip_names(clips)
+        runs = [ground.start(linger=5.0) for _ in range(2)]
+        wait_until_sync(lambda: all(ON_DUTY in ground.transitions(life) for life in (1, 2)))
         dropped = {name: ground.drop(name, atoms=n) for n, name in enumerate(names)}
-        runs = [ground.start(linger=2.0) for _ in range(2)]
         for run in runs:
             assert run.ends(timeout=2000)
         check_delivered_once(ground, dropped)
