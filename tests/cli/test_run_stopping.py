@@ -7,12 +7,14 @@ import os
 import signal
 
 import pytest
+from prefect.exceptions import TerminationSignal
+from prefect.utilities.engine import capture_sigterm, is_prefect_sigterm_handler_installed
 
 from tasks.stopping import cancelled_by_sigterm
 
 
 async def until_stopped(ended: list[str]) -> None:
-    with cancelled_by_sigterm():
+    with cancelled_by_sigterm(), capture_sigterm():  # as a subflow would
         try:
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(60)
@@ -24,17 +26,23 @@ async def until_stopped(ended: list[str]) -> None:
 
 async def test_sigterm_cancels_and_a_second_one_disturbs_no_clean_up() -> None:
     before, ended = signal.getsignal(signal.SIGTERM), list[str]()
-    with pytest.raises(asyncio.CancelledError):
-        await asyncio.create_task(until_stopped(ended))
+    with capture_sigterm():
+        assert is_prefect_sigterm_handler_installed(), "else Prefect tells no run of its cancelling"
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(until_stopped(ended))
     assert ended == ["cleaned up"]
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-async def test_elsewhere_than_in_the_main_thread_the_command_handles_signals() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+def test_other_flows_end_as_prefect_ends_them() -> None:
+    with pytest.raises(TerminationSignal):
+        stop_a_flow()
 
-    async def inside() -> object:
-        with cancelled_by_sigterm():
-            return signal.getsignal(signal.SIGTERM)
 
-    assert await asyncio.to_thread(asyncio.run, inside()) is before
+def stop_a_flow() -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with capture_sigterm():
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)

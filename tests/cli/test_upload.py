@@ -15,7 +15,7 @@ from tests.cli.conftest import MakeClip, SaveStudio
 
 pytestmark = pytest.mark.prefect
 
-CLIPS = ("SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00153_v001.mov", "SQ08_UNDLM_00010_v001.mov")
+CLIPS = ("SQ07_UNDLM_00152_v003.mov", "SQ08_UNDLM_00010_v001.mov")
 
 
 @pytest.fixture
