@@ -161,15 +161,17 @@ class Author:
         return Content(salt=self._luck.getrandbits(32), pad=size)
 
     def _strays(self, clips: int) -> list[Event]:
-        return [self._stray() for _ in range(max(1, clips // 6))]
+        """A misnamed file and an unfinished one at least."""
+        some = [self._stray(misnamed=self._luck.random() < 0.5) for _ in range(clips // 6)]
+        return [self._stray(misnamed=True), self._stray(misnamed=False, name=UNFINISHED), *some]
 
-    def _stray(self) -> Stray:
+    def _stray(self, *, misnamed: bool, name: str | None = None) -> Stray:
         luck, at = self._luck, self._luck.random()
         self._numbers += 1
-        if luck.random() < 0.5:
+        if misnamed:
             name = luck.choice(MISTAKES).format(luck.randint(1, 12), self._numbers)
             return Stray(at=at, name=name, content=self._content(), misnamed=True)
-        name = luck.choice((*DROPPINGS, CONFLICTED, UNFINISHED)).format(self._numbers)
+        name = (name or luck.choice((*DROPPINGS, CONFLICTED, UNFINISHED))).format(self._numbers)
         kept = luck.choice((0.0, 0.4, 0.99)) if name.startswith("SQ98") else 1.0
         return Stray(at=at, name=name, content=self._content(), kept=kept)
 

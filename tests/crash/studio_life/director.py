@@ -15,6 +15,7 @@ from tests.crash.ground import Ground
 from tests.crash.studio_life.invariants import nothing_is_called_delivered_that_is_not_there
 from tests.crash.studio_life.script import (
     Batch,
+    Doom,
     Event,
     Export,
     Hour,
@@ -96,6 +97,8 @@ class Director:
                 self.volume.remove(event)
             case Strike():
                 self.shift.order(event.kind)
+            case Doom():
+                self.shift.doom(event.death)
             case Trouble() | VolumeAway():
                 self._go_wrong(event)
             case _:
@@ -138,28 +141,26 @@ class Director:
         self._ground.world.mend()
         self.volume.come_back()
         await self._ground.use_tunnel("loopback")
+        before = self.shift.counts["runs"]
         deadline = time.monotonic() + LONGEST_DRAIN
-        looked = 0
-        while looked < 2 or self._is_something_left():
-            assert time.monotonic() < deadline, self._what_is_left()
+        while True:
             if self.shift.is_empty:
                 self._a_person_looks_after_failures()
-                looked += 1
+                if not (left := self._what_is_left()) and self.shift.counts["runs"] > before:
+                    break
+                assert time.monotonic() < deadline, left
             self.shift.look(manned=True, linger=0.5)
             await asyncio.sleep(TICK)
-        await self._all_go_home()
+        await self._last_run()
         self._take_stock("the end")
 
-    async def _all_go_home(self) -> None:
-        """The last run comes to its own end."""
-        deadline = time.monotonic() + LONGEST_DRAIN
+    async def _last_run(self) -> None:
+        """One that died with nothing left to do has left its duty to another."""
+        self.shift.spare()
+        self.shift.begin(linger=0.2)
         while not self.shift.is_empty:
-            assert time.monotonic() < deadline, "the last run does not end"
             self.shift.look(manned=False, linger=0)
             await asyncio.sleep(TICK)
-
-    def _is_something_left(self) -> bool:
-        return bool(self._what_is_left())
 
     def _what_is_left(self) -> list[str]:
         with self._ground.open_ledger() as ledger:

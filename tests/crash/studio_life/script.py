@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from postflow.models import Moment
+from tests.crash.killing import Death
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -123,8 +124,17 @@ class Strike(Moment):
     at: Share
 
 
+class Doom(Moment):
+    """The next `ingest` that is started dies right at one of its steps."""
+
+    kind: Literal["doom"] = "doom"
+    at: Share
+    death: Death
+
+
 Event = Annotated[
-    Export | Batch | Stray | Removal | Trouble | VolumeAway | Strike, Field(discriminator="kind")
+    Export | Batch | Stray | Removal | Trouble | VolumeAway | Strike | Doom,
+    Field(discriminator="kind"),
 ]
 
 

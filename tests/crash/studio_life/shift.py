@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections import Counter
 
@@ -10,6 +11,7 @@ import psutil
 
 from tests.crash.agents import agents
 from tests.crash.ground import Ground
+from tests.crash.killing import Death
 from tests.crash.lives import Life
 from tests.crash.studio_life.silence import Silences
 
@@ -27,6 +29,7 @@ class Shift:
         self._stopped: dict[int, float] = {}
         self._next = 0.0
         self._due: list[str] = []
+        self._dooms: list[Death] = []
         self.counts: Counter[str] = Counter()
         self.failed: list[str] = []
 
@@ -34,12 +37,21 @@ class Shift:
         """Strike at the next moment at which there is something to strike at."""
         self._due.append(kind)
 
+    def doom(self, death: Death) -> None:
+        """One of the next lives ends so."""
+        self._dooms.append(death)
+
     def look(self, *, manned: bool, linger: float) -> None:
         """Take note of lives that ended, start the next one, do what is due."""
         self._lives = [life for life in self._lives if not self._is_over(life)]
         if manned and not self._lives and time.monotonic() >= self._next:
-            self._begin(linger)
+            self.begin(linger)
         self._due = [kind for kind in self._due if not self._strike(kind, linger)]
+
+    def spare(self) -> None:
+        """Nothing happens any more to those who are not dead yet."""
+        self._due.clear()
+        self._dooms.clear()
 
     async def end(self) -> None:
         """Everybody goes home: every life is stopped, and gone."""
@@ -56,8 +68,9 @@ class Shift:
     def is_empty(self) -> bool:
         return not self._lives
 
-    def _begin(self, linger: float) -> None:
-        self._lives.append(self._ground.start(linger=linger))
+    def begin(self, linger: float) -> None:
+        death = self._dooms.pop(0) if self._dooms else None
+        self._lives.append(self._ground.start(death, linger=linger))
         self.counts["runs"] += 1
 
     def _is_over(self, life: Life) -> bool:
@@ -67,13 +80,16 @@ class Shift:
         self._next = time.monotonic() + PAUSE
         if life.pid in self._stopped:
             self._silences.run_cut_short(since=self._stopped.pop(life.pid))
+        elif code == -signal.SIGKILL and life.order.death.at:
+            self._silences.run_cut_short()
+            self.counts[f"died {life.order.death}"] += 1
         elif code:
             self.failed.append(life.order.log.read_text())
         return True
 
     def _strike(self, kind: str, linger: float) -> bool:
         if kind == "second run":
-            self._begin(linger)
+            self.begin(linger)
         elif kind == "kill agents":
             return self._kill_agents()
         elif not self._lives:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from random import Random
+from typing import get_args
 
-from tests.crash.studio_life.script import Event, Fault, Strike, Trouble, VolumeAway
+from tests.crash.killing import Death
+from tests.crash.killing import Moment as Instant
+from tests.crash.studio_life.script import Doom, Event, Fault, Strike, Trouble, VolumeAway
 
 Maker = Callable[[Random], list[Event]]
 
@@ -31,6 +34,18 @@ def strike(kind: str) -> Maker:
 def volume_away(luck: Random) -> list[Event]:
     at = luck.uniform(0.1, 0.5)
     return [VolumeAway(at=at, until=at + luck.uniform(0.1, 0.4))]
+
+
+def doom(*steps: str) -> Maker:
+    """One of the steps, the first or second time that a run comes to it."""
+
+    def make(luck: Random) -> list[Event]:
+        death = Death(
+            at=luck.choice(steps), nth=luck.randint(1, 2), moment=luck.choice(get_args(Instant))
+        )
+        return [Doom(at=luck.uniform(0.0, 0.7), death=death)]
+
+    return make
 
 
 def frameio(what: str, *, times: int | None = None, **options: int) -> list[Fault]:
@@ -75,8 +90,10 @@ TROUBLES: tuple[Maker, ...] = (
     outage("discord 503", once("status", "discord.*", 2, code=503)),
     volume_away,
     strike("kill"),
-    strike("kill"),
     strike("stop"),
+    doom("clip requested", "clip arrived"),
+    doom("clip stacking", "clip stacked", "stack held"),
+    doom("clip claimed", "clip requesting", "clip done", "message sending", "message sent"),
     strike("second run"),
 )
 

@@ -13,6 +13,8 @@ import xxhash
 from sandbox.clips import clip_path
 from tests.crash.studio_life.script import Batch, Content, Export, Removal, Stray
 
+BURSTS = 3
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -98,11 +100,12 @@ class Volume:
             self._finished(export, bytes_of(export.content))
 
     def encode(self, share: float) -> None:
-        """The encoders come as far as they get until that share of the hour."""
+        """The encoders come as far as they get until that share of the hour, in a few bursts."""
         for encoder in list(self.encoders):
             began, ends = encoder.export.at, encoder.export.until
             part = 1.0 if share >= ends else (share - began) / max(ends - began, 1e-9)
-            upto = len(encoder.data) if part >= 1 else int(len(encoder.data) * max(part, 0) * 0.99)
+            burst = int(part * BURSTS) / BURSTS
+            upto = int(len(encoder.data) * burst)
             if upto <= encoder.done:
                 continue
             with (self.here / encoder.path).open("ab") as file:
