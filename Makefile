@@ -3,8 +3,12 @@ PYTHON ?= python3
 TOOLS  := .tools
 UV     := $(TOOLS)/bin/uv
 RUN    := $(UV) run --frozen --no-sync
-# In processes of their own: Prefect's clients remember the first server that they met.
-WITH_PREFECT := $(addprefix tests/,blocks cli crash journeys watch test_canary.py)
+# Suites run side by side, since they mostly wait; and in processes of their own, since Prefect's
+# clients remember the first server that they met.
+JOBS         ?= 3
+WITH_PREFECT := blocks cli crash journeys watch browser
+SUITES       := crash journeys plain cli watch browser
+TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 export UV_PYTHON_DOWNLOADS = never
 
 .PHONY: help setup demo test check lint types conformance bench apt clean
@@ -29,10 +33,16 @@ apt:  ## Debian's ffmpeg and chromium, where absent (tests only).
 	./.ci/install-packages
 
 test: setup apt lint types  ## The whole suite.
-	$(RUN) pytest $(addprefix --ignore=,$(WITH_PREFECT) tests/browser)
-	$(RUN) pytest $(WITH_PREFECT)
-	$(RUN) pytest tests/browser
-	$(MAKE) conformance
+	$(MAKE) $(TOGETHER) $(addprefix test-,$(SUITES)) conformance
+
+test-journeys: setup
+	$(RUN) pytest tests/journeys tests/blocks tests/test_canary.py
+
+test-plain: setup
+	$(RUN) pytest $(addprefix --ignore=tests/,$(WITH_PREFECT) test_canary.py)
+
+test-%: setup
+	$(RUN) pytest tests/$*
 
 lint: setup
 	$(RUN) ruff check .
