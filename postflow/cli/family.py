@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -63,7 +64,8 @@ class Part:
         try:
             yield self
         finally:
-            self._stop()
+            if self._due is None:
+                self._stop()
 
     def look(self) -> None:
         """Start it again if it has ended, later each time; raises Fatal `up.ended` in the end."""
@@ -71,9 +73,10 @@ class Part:
         if code is None:
             return
         if self._due is None:
-            self._due = time.monotonic() + self._next_pause(code)
+            pause = self._next_pause(code)
+            self._stop()  # what it has left behind
+            self._due = time.monotonic() + pause
         elif time.monotonic() >= self._due:
-            self._stop()
             self._start()
 
     def _next_pause(self, code: int) -> float:
@@ -117,16 +120,37 @@ class Part:
 
 
 def stop(process: psutil.Popen, *, limit: float = STOP_LIMIT) -> None:
-    """End a child and all of its children: asked first, then made after `limit` seconds."""
-    try:
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    process.terminate()
-    _, alive = psutil.wait_procs(family, timeout=limit)
+    """End a child and all of its children: asked first, then made after `limit` seconds.
+
+    It leads a process group of its own, by which those are known whose parent has died already.
+    """
+    with suppress(psutil.NoSuchProcess):
+        _end([process], and_then=process.children(recursive=True), limit=limit)
+    _end(_group(process.pid), limit=limit)
+
+
+def _end(
+    asked: Sequence[psutil.Process], *, and_then: Sequence[psutil.Process] = (), limit: float
+) -> None:
+    for each in asked:
+        with suppress(psutil.NoSuchProcess):
+            each.terminate()
+    _, alive = psutil.wait_procs([*asked, *and_then], timeout=limit)
     for survivor in alive:
-        survivor.kill()
+        with suppress(psutil.NoSuchProcess):
+            survivor.kill()
     psutil.wait_procs(alive, timeout=STOP_LIMIT)
+
+
+def _group(leader: int) -> list[psutil.Process]:
+    return [each for each in psutil.process_iter() if _leads(leader, each.pid)]
+
+
+def _leads(leader: int, pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == leader
+    except OSError:
+        return False
 
 
 def end_leftovers(family: Path) -> None:

@@ -28,6 +28,10 @@ while True:
     signal.pause()
 """
 FAILS = 'print("✗ The folder is gone. [scan.gone]"); raise SystemExit(5)'
+STARTS = """
+import subprocess, sys
+subprocess.run([sys.executable, "-m", "stays", "grandchild", "0"])
+"""
 PARENT = """
 import pathlib, time
 from postflow.cli.family import Part
@@ -41,9 +45,10 @@ with Part("needed", "stays", "needed", "0", log_path=log.absolute()).running() a
 
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the modules `stays` and `fails`; it is the children's working directory."""
+    """A folder with the modules that are run; it is the children's working directory."""
     (tmp_path / "stays.py").write_text(STAYS)
     (tmp_path / "fails.py").write_text(FAILS)
+    (tmp_path / "starts_another.py").write_text(STARTS)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -62,6 +67,16 @@ def test_a_part_that_was_killed_is_started_again(modules: Path) -> None:
         part.look()
         wait_until_sync(lambda: told(modules / "starts") == ["it", "it"], description="the next")
     assert told(modules / "ends") == ["it"]
+
+
+def test_what_a_killed_part_has_started_is_ended_too(modules: Path) -> None:
+    """A runner that the kernel kills leaves the run that holds the tunnel open."""
+    with Part("part", "starts_another", log_path=modules / "log", pauses=[600]).running() as part:
+        wait_until_sync(lambda: told(modules / "starts"), description="the grandchild")
+        part.process.kill()
+        part.process.wait()
+        part.look()
+        assert told(modules / "ends") == ["grandchild"]
 
 
 def test_a_part_that_does_not_last_is_given_up_with_its_reason(
