@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.filesize import decimal
-from rich.markup import escape
-from rich.table import Table
 
 from postflow.ledger import Clip, Ledger, Phase
 
@@ -70,12 +68,11 @@ def tell_history(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = F
     if json:
         print_json([each.model_dump(mode="json") for each in clips])
         return
-    table = Table("delivered", "clip", "size", "took", "link", box=None)
     for clip in clips:
-        table.add_row(
-            _when(clip), escape(clip.relpath), decimal(clip.size), _took(clip), _link(clip)
-        )
-    out.print(table)
+        facts = f"{_when(clip)}  {_took(clip):>6}  {decimal(clip.size):>8}"
+        out.print(f"{facts}  {clip.relpath}  {_link(clip)}".rstrip(), markup=False)
+    if not clips:
+        out.print("No clip has been delivered yet.")
 
 
 @app.command()

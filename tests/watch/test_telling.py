@@ -119,6 +119,16 @@ def test_history_has_when_how_long_and_the_link(
     assert line.rstrip().endswith(str(clip.view_url))
 
 
+def test_a_link_is_never_cut_short(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    """However narrow the terminal: it is there to be opened."""
+    name = f"{'SQ07/' * 30}long.mov"
+    add(ledger, ledger.root("main", Path("/mnt/show"), "mark-1"), name)
+    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    tell_history(ledger, "main")
+    assert f"{name}  {clip.view_url}\n" in capsys.readouterr().out
+
+
 def test_a_clip_is_tried_again_by_its_name(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
