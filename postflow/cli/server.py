@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 START_LIMIT = 180.0
 # In memory, a server that restarts forgets who holds the one slot of `ingest`, and never frees it.
 LEASES_ON_DISK = "prefect.server.concurrency.lease_storage.filesystem"
-# One transaction for many events, not one for each: half the server's work for a clip.
+# One transaction for many events, not one for each. Whole seconds: Prefect makes an int of them.
 WRITERS = ("TASK_RUN_RECORDER", "EVENT_PERSISTER")
 FEW_WRITES = {
     f"PREFECT_SERVER_SERVICES_{writer}_{setting}": value
@@ -30,7 +30,7 @@ FEW_WRITES = {
     for setting, value in {
         "READ_BATCH_SIZE": "50",
         "BATCH_SIZE": "200",
-        "FLUSH_INTERVAL": "0.5",
+        "FLUSH_INTERVAL": "1",
     }.items()
 }
 
