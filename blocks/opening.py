@@ -17,7 +17,8 @@ from postflow.duty import on_duty
 from postflow.errors import PostFlowError
 from postflow.frameio import FrameioClient
 from postflow.journey import Journey, open_by_hand
-from postflow.ledger import AsyncLedger, Claimed, open_ledger
+from postflow.ledger import DELIVERED, AsyncLedger, Claimed, open_ledger
+from postflow.media import look_at
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
@@ -66,6 +67,14 @@ class OpenStudio:
         except PostFlowError:
             self.projects.pop(name_or_id, None)
             raise
+
+    async def look_at(self, path: Path) -> MediaFile:
+        """The clip on disk. Raises as `postflow.media.look_at` does.
+
+        One that was delivered by a run that died is what it was then: the disk is asked no more.
+        """
+        claim = self.claims.get(path)
+        return claim.media if claim and claim.state in DELIVERED else await look_at(path)
 
     async def open_journey(self, media: MediaFile) -> Journey:
         """Of the clip an ingest run has claimed, else of one that a person hands over."""

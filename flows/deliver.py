@@ -13,7 +13,6 @@ from prefect.runtime import flow_run
 from blocks.opening import OpenStudio, open_studio
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.journey import Journey
-from postflow.media import look_at
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
 from tasks.announce import announce, announce_departure, announce_failure
 from tasks.identify import identify
@@ -70,7 +69,7 @@ async def _travel(
     live: OpenStudio, path: Path, project: str, scene: str | None, shot: str | None
 ) -> Delivery:
     started = datetime.now(tz=UTC)
-    media = await look_at(path)
+    media = await live.look_at(path)
     journey = await live.open_journey(media)
     clip: Shot | None = None
     try:
@@ -146,9 +145,10 @@ async def _confirmed(live: OpenStudio, arrival: Arrival) -> Arrival:
 async def _stacked(
     live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, journey: Journey
 ) -> str | None:
-    """A clip that could not be stacked is delivered all the same; the next version heals it."""
+    """A clip that could not be stacked is delivered all the same, and stacked by a later run."""
     try:
         return await stack(live, arrival, clip, folder, journey=journey)
     except PostFlowError as error:
-        log.warning("%s is delivered but not stacked: %s", arrival.media.name, error)
+        yet = " yet" if journey.not_stacked(error) else ""
+        log.warning("%s is delivered but not%s stacked: %s", arrival.media.name, yet, error)
         return None

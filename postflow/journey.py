@@ -9,13 +9,12 @@ from pathlib import Path
 from unicodedata import normalize
 
 from postflow.errors import PostFlowError, Retry, Skip
-from postflow.ledger import AsyncLedger, Claimed, Draft, StaleClaim, State, Target
+from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, StaleClaim, State, Target
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.scan.root import AbsentError, read_mark
 from postflow.scan.sighting import Sighting
 
 LONGEST_TRIES = 8
-DELIVERED = frozenset({State.ARRIVED, State.STACKING, State.STACKED})
 
 
 class Journey:
@@ -23,11 +22,21 @@ class Journey:
     delivered before, and a person looks after it once more.
     """
 
-    def __init__(self, ledger: AsyncLedger, claim: Claimed | None, *, by_hand: bool) -> None:
+    def __init__(
+        self,
+        ledger: AsyncLedger,
+        claim: Claimed | None,
+        *,
+        by_hand: bool,
+        watched: bool = True,
+    ) -> None:
+        """`watched`: later `ingest` runs look after its folder."""
         self._ledger = ledger
         self._claim = claim
         self._begun = claim is not None and claim.state is not State.READY
         self._by_hand = by_hand
+        self._watched = watched
+        self._unstacked: PostFlowError | None = None
 
     @property
     def key(self) -> str | None:
@@ -96,6 +105,12 @@ class Journey:
             mate.file_id for mate in mates if mate.file_id and mate.file_id not in ours
         )
 
+    @property
+    def stack_id(self) -> str | None:
+        """The stack an earlier run of ours, now dead, has put the clip on."""
+        is_there = self._claim is not None and self._claim.state is State.STACKED
+        return self._claim.stack_id if self._claim and is_there else None
+
     async def stacking(self) -> None:
         """About to touch the version stack. Raises Retry while another host does."""
         if self._claim:
@@ -105,16 +120,27 @@ class Journey:
         if self._claim:
             self._claim = await self._ledger.stacked(self._claim, stack_id)
 
+    def not_stacked(self, why: PostFlowError) -> bool:
+        """Could not be stacked. Is that left to a later `ingest` run?"""
+        self._unstacked = why
+        return self._stack_may_wait
+
     async def announce(self, draft: Draft) -> None:
         """What the clip's own message says while it travels."""
         if self._claim:
             await self._ledger.announce(self._claim, draft)
 
     async def done(self, announce: Draft | None = None) -> None:
-        """Delivered; the announcement is in the outbox with the same stroke."""
-        if self._claim:
-            await self._ledger.done(self._claim, announce=announce)
-            self._claim = None
+        """Delivered; the announcement is in the outbox with the same stroke.
+
+        A stack that was not to be had just now keeps the clip in the ledger, and nobody waiting.
+        """
+        why = self._unstacked
+        if self._claim and isinstance(why, Retry) and self._stack_may_wait:
+            await self._ledger.leave_stack(self._claim, why, announce=announce)
+        elif self._claim:
+            await self._ledger.done(self._claim, note=why, announce=announce)
+        self._claim = None
 
     async def end(self, why: PostFlowError, announce: Draft | None = None) -> None:
         """The clip does not arrive in this run: skipped, put off, or failed until a person acts.
@@ -125,7 +151,7 @@ class Journey:
         if self._claim is None or isinstance(why, StaleClaim):
             return
         if self._is_delivered:
-            await self._ledger.release(self._claim)
+            await self._end_delivered(self._claim, why)
         elif why.code == "file.changed":
             await self._ledger.supersede(self._claim, why, announce=announce)
         elif isinstance(why, Skip):
@@ -136,6 +162,15 @@ class Journey:
         else:
             await self._ledger.fail(self._claim, why, announce=announce)
         self._claim = None
+
+    async def _end_delivered(self, claim: Claimed, why: PostFlowError) -> None:
+        """Nothing more is to be had of it now, whatever the reason: its last steps come later."""
+        if self._by_hand:
+            await self._ledger.release(claim)
+        elif self.may_be_put_off:
+            await self._ledger.postpone(claim, why)
+        else:
+            await self._ledger.done(claim, note=why)
 
     async def skip(self, why: Skip, announce: Draft | None) -> None:
         """The clip does not travel; its announcement is in the outbox with the same stroke."""
@@ -153,7 +188,16 @@ class Journey:
     @property
     def may_be_put_off(self) -> bool:
         """A watched clip is tried again by itself, but not for ever."""
-        return not self._by_hand and self._claim is not None and self._claim.tries < LONGEST_TRIES
+        return not self._by_hand and self._has_tries_left
+
+    @property
+    def _stack_may_wait(self) -> bool:
+        """Also one by hand, in a folder that `ingest` looks after: nobody has to be there."""
+        return self._watched and self._has_tries_left and isinstance(self._unstacked, Retry)
+
+    @property
+    def _has_tries_left(self) -> bool:
+        return self._claim is not None and self._claim.tries < LONGEST_TRIES
 
     @property
     def _is_delivered(self) -> bool:
@@ -167,20 +211,21 @@ async def open_by_hand(
 
     Raises Retry `clip.busy` while another run has it.
     """
-    folder = next((r for r in roots if media.path.is_relative_to(r)), media.path.parent)
+    watched = next((r for r in roots if media.path.is_relative_to(r)), None)
+    folder = watched or media.path.parent
     root = await ledger.root(studio, folder, await asyncio.to_thread(_mark, folder))
     await ledger.observe(root, [_sighting(folder, media)])
     entry = await ledger.register(root, media)
     if entry is None:
         raise _busy(media)
-    if entry.state is State.DONE:
+    if entry.delivered:
         return Journey(ledger, None, by_hand=True)
     if entry.state in {State.FAILED, State.SKIPPED}:
         await ledger.retry(_relpath(folder, media), studio=studio)
     claim = await ledger.claim_clip(run_id, entry.clip_id)
     if claim is None:
         raise _busy(media)
-    return Journey(ledger, claim, by_hand=True)
+    return Journey(ledger, claim, by_hand=True, watched=watched is not None)
 
 
 def changed(media: MediaFile) -> Retry:

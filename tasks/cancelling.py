@@ -50,7 +50,8 @@ class Cancelling:
         self._looked_at = time.monotonic()
         asked = {Path(run.parameters["path"]): run.id for run in await _cancelling()}
         for task, claim in on_their_way.items():
-            if claim.path in asked and claim.path not in self._asked:
+            has_run = claim.finished_at is None
+            if has_run and claim.path in asked and claim.path not in self._asked:
                 self._asked[claim.path] = asked[claim.path]
                 task.cancel()
 

@@ -24,6 +24,7 @@ from postflow.places import state_dir
 from .announce import told_of_failure
 from .batch import Batch
 from .cancelling import Cancelling
+from .stack import stack_again
 
 log = logging.getLogger("postflow.ingest")
 
@@ -98,6 +99,10 @@ class Drain:
             await self._start(claim, outlet)
 
     async def _start(self, claim: Claimed, outlet: AsyncExitStack) -> None:
+        if claim.finished_at is not None:
+            task = asyncio.create_task(self._stack_again(claim), name=claim.name)
+            self._on_their_way[task] = claim
+            return
         try:
             self._live.naming.identify(claim.name)
         except Skip as why:
@@ -130,6 +135,12 @@ class Drain:
             self._batch.not_delivered(claim.name, _server_trouble(claim))
         else:
             self._batch.delivered(delivery)
+
+    async def _stack_again(self, claim: Claimed) -> None:
+        try:
+            await stack_again(self._live, claim)
+        except PostFlowError as error:
+            log.warning("%s", error)
 
     async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
         """The run ended before it took the clip over."""

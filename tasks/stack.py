@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 from blocks.opening import OpenStudio
 from postflow.clip_lock import one_at_a_time
+from postflow.errors import PostFlowError
 from postflow.journey import Journey
+from postflow.ledger import Claimed, StaleClaim
 from postflow.models import Arrival, Folder, Shot
 from postflow.stacking import Family, stack_versions
 
 from .stage import stage
+
+log = logging.getLogger("postflow.ingest")
 
 BUSY_LIMIT = 600.0
 
@@ -20,10 +26,43 @@ async def stack(
     """The version stack's id; None while there is but one version."""
     if arrival.alone and not await journey.has_mates(folder, clip):
         return None
-    async with one_at_a_time("stack", folder, clip.stack, timeout=BUSY_LIMIT):
+    return await _join(live, folder, clip.stack, journey)
+
+
+async def stack_again(live: OpenStudio, claim: Claimed) -> None:
+    """A clip that was delivered without its stack joins it now, or is put off once more."""
+    journey = Journey(live.ledger, claim, by_hand=False)
+    try:
+        await _join(live, _folder_of(claim), str(claim.stack), journey)
+    except StaleClaim:
+        raise
+    except PostFlowError as error:
+        yet = " yet" if journey.not_stacked(error) else ""
+        log.warning("%s, delivered earlier, is not%s stacked: %s", claim.name, yet, error)
+    else:
+        log.info("%s, delivered earlier, has its place among its versions now.", claim.name)
+    await journey.done()
+
+
+async def _join(live: OpenStudio, folder: Folder, name: str, journey: Journey) -> str | None:
+    if journey.stack_id:
+        return journey.stack_id
+    async with one_at_a_time("stack", folder, name, timeout=BUSY_LIMIT):
         await journey.stacking()
-        made = await stack_versions(live.frameio, Family(live.naming, clip.stack), folder)
+        made = await stack_versions(live.frameio, Family(live.naming, name), folder)
         if made is None:
             return None
         await journey.stacked(made.id)
     return made.id
+
+
+def _folder_of(claim: Claimed) -> Folder:
+    """Where the clip was delivered to, as the ledger knows it."""
+    return Folder.model_validate(
+        {
+            "id": claim.folder_id,
+            "account_id": claim.account_id,
+            "project_id": claim.project_id,
+            "path": (claim.folder or "").split("/"),
+        }
+    )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from postflow.ledger import Clip, Ledger, Phase
+from postflow.ledger import Clip, Ledger, Phase, State
 
 from .app import app
 from .engine import prepare_prefect
@@ -119,10 +119,14 @@ def _ledger(studio: str) -> Ledger:
 
 def _tell(clip: Clip) -> None:
     out.print(f"  {clip.phase:<10}  {clip.relpath}  {_link(clip)}".rstrip(), markup=False)
-    if clip.reason and clip.phase is not Phase.DELIVERED:
+    if clip.phase is Phase.DELIVERED and clip.reason:
+        undone = "Left undone: its version stack, or its message."
+        lacks = undone if clip.state is State.DONE else "Not yet on its version stack."
+        out.print(f"              {lacks}", markup=False)
+    if clip.reason:
         out.print(f"              {clip.reason}", markup=False)
         out.print(f"              → {clip.hint}", markup=False)
-    if clip.not_before and clip.phase is Phase.WAITING:
+    if clip.not_before:
         when = f"{clip.not_before.astimezone():%H:%M}"
         out.print(f"              It is tried again at {when}.", markup=False)
 

@@ -23,7 +23,7 @@ def batch_card(batch: Batch) -> Card:
     """Blue: what has become of each clip. What went wrong is spelled out first."""
     failed = _in(batch, State.FAILED)
     skipped = _in(batch, State.SKIPPED)
-    delivered = _in(batch, State.DONE)
+    delivered = [clip for clip in batch.clips if clip.delivered]
     waiting = len(batch.clips) - len(failed) - len(skipped) - len(delivered)
     put_off = [clip for clip in batch.clips if clip.finished_at is None and clip.reason]
     told = [f"❌ {_why_told(clip)}" for clip in [*failed, *skipped]]

@@ -20,6 +20,7 @@ from postflow.ledger.entries import (
 from postflow.ledger.ledger import Ledger
 from postflow.ledger.opening import default_path
 from postflow.ledger.states import (
+    DELIVERED,
     AttemptOutcome,
     IllegalMove,
     MessageState,
@@ -31,6 +32,7 @@ from postflow.ledger.states import (
 from postflow.ledger.threaded import AsyncLedger, open_ledger
 
 __all__ = [
+    "DELIVERED",
     "AsyncLedger",
     "Attempt",
     "AttemptOutcome",

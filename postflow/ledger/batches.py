@@ -51,7 +51,7 @@ def untold_batches(store: Store, channel: str, *, pause: float) -> list[Batch]:
     There is no pause before the last word: when none of the clips waits any more.
     """
     rested = batches.c.told_at <= store.now() - timedelta(seconds=pause)
-    is_over = ~_has(clips.c.state.in_(OPEN))
+    is_over = ~_has(_is_under_way())
     query = select(batches).where(
         batches.c.channel == channel,
         batches.c.changes > batches.c.told,
@@ -82,7 +82,7 @@ def _begin(connection: Connection, channel: str, project: str, now: datetime) ->
 def _untold(studio: str, now: datetime) -> list[ColumnElement[bool]]:
     return [
         clips.c.studio == studio,
-        clips.c.state.in_(OPEN),
+        _is_under_way(),
         clips.c.run_id.is_(None),
         clips.c.batch_id.is_(None),
         or_(clips.c.not_before.is_(None), clips.c.not_before <= now),
@@ -95,8 +95,13 @@ def _under_way(channel: str, project: str) -> Select[tuple[int | None]]:
     return select(func.max(batches.c.id)).where(
         batches.c.channel == channel,
         batches.c.project == project,
-        _has(clips.c.state.in_(OPEN) & (clips.c.tries == 0)),
+        _has(_is_under_way() & (clips.c.tries == 0)),
     )
+
+
+def _is_under_way() -> ColumnElement[bool]:
+    """A clip that is delivered and only waits for its stack is over, as far as people are told."""
+    return clips.c.state.in_(OPEN) & clips.c.finished_at.is_(None)
 
 
 def _has(what: ColumnElement[bool]) -> ColumnElement[bool]:

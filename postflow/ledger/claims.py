@@ -41,13 +41,14 @@ def claim_clip(
 ) -> Claimed | None:
     """Take one clip by a person's word, put off or not. None when a run has it, or it is closed.
 
-    It leaves its batch: what a person takes in hand has a message of its own.
+    It leaves its batch: what a person takes in hand has a message of its own. One that was told of
+    as delivered, and only waits for its stack, is left to `claim`.
     """
     with store.writing() as connection:
         now = store.now()
         enlist(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
-        query = _unclaimed(None).where(clips.c.id == clip_id)
+        query = _unclaimed(None).where(clips.c.id == clip_id, clips.c.finished_at.is_(None))
         row = connection.execute(query).mappings().one_or_none()
         return _take(connection, row, run_id, now, batch_id=None) if row is not None else None
 

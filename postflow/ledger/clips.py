@@ -46,7 +46,7 @@ def move(
     """Write a new state and its line in the history. Raises IllegalMove."""
     check_move(State(row["state"]), to)
     if to in CLOSED:
-        values |= {"finished_at": now, "run_id": None}
+        values = {"finished_at": now, "run_id": None} | values
     change(connection, row, now, event=event or to, to=to, detail=detail, since=now, **values)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, FromClause, RowMapping
 
 from postflow.ledger.process import ProcessMark
 from postflow.ledger.states import (
+    DELIVERED,
     AttemptOutcome,
     MessageState,
     ObservationState,
@@ -57,11 +58,15 @@ class Observed(Moment):
 
 
 class Registered(Moment):
-    """A whole file's place in the ledger; `new` when it is to be delivered because of this."""
+    """A whole file's place in the ledger; `new` when it is to be delivered because of this.
+
+    `delivered` also when it is not on its stack yet.
+    """
 
     clip_id: int
     state: State
     new: bool
+    delivered: bool = False
 
 
 class Target(Moment):
@@ -89,7 +94,10 @@ class Attempt(Moment):
 
 
 class Claimed(Moment):
-    """A clip in the hands of one run. A write that shows an outdated `token` is refused."""
+    """A clip in the hands of one run. A write that shows an outdated `token` is refused.
+
+    With a `finished_at` it was told of as delivered, and only its stack is left to do.
+    """
 
     clip_id: int
     run_id: str
@@ -105,6 +113,7 @@ class Claimed(Moment):
     fingerprint: str
     state: State
     tries: int
+    finished_at: datetime | None
     account_id: str | None
     project_id: str | None
     folder_id: str | None
@@ -224,6 +233,11 @@ class BatchClip(Moment):
     reason: str | None
     hint: str | None
     view_url: str | None
+
+    @property
+    def delivered(self) -> bool:
+        """Also when it is not on its stack yet."""
+        return self.state in DELIVERED and self.finished_at is not None
 
 
 class Batch(Moment):

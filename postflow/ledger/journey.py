@@ -15,7 +15,7 @@ from postflow.ledger.entries import Claimed, Draft, Target
 from postflow.ledger.observations import look_again
 from postflow.ledger.outbox import put
 from postflow.ledger.schema import attempts
-from postflow.ledger.states import FILE_GONE, AttemptOutcome, State
+from postflow.ledger.states import FILE_GONE, AttemptOutcome, State, check_move
 from postflow.ledger.store import Store
 from postflow.ledger.waits import wait_after
 
@@ -109,8 +109,23 @@ def done(
 ) -> None:
     """The journey is over. `note` says what was left undone, such as the stack."""
     with _step(store, claim) as (connection, row, now):
-        move(connection, row, State.DONE, now, **_why(note))
+        move(connection, row, State.DONE, now, finished_at=_finished(row, now), **_why(note))
         _announce(connection, row, announce, now)
+
+
+def leave_stack(
+    store: Store, claim: Claimed, why: Retry, *, announce: Draft | None = None
+) -> datetime:
+    """The clip is delivered; only its stack is tried again, not before the returned time.
+
+    Legal where `done` is. What is announced is final: nobody is told when the stack follows.
+    """
+    with _step(store, claim) as (connection, row, now):
+        check_move(State(row["state"]), State.DONE)
+        finished = _finished(row, now)
+        until = _put_off(connection, row, why, now, event="stack put off", finished_at=finished)
+        _announce(connection, row, announce, now)
+        return until
 
 
 def skip(
@@ -135,15 +150,33 @@ def supersede(
 
 
 def postpone(
-    store: Store, claim: Claimed, why: Retry, *, announce: Draft | None = None
+    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
 ) -> datetime:
     """Give the clip back, not to be tried before the returned time."""
     with _step(store, claim) as (connection, row, now):
-        until = now + timedelta(seconds=wait_after(why, row["tries"]))
-        values = _why(why) | {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
-        change(connection, row, now, event="put off", detail={"code": why.code}, **values)
+        until = _put_off(connection, row, why, now, event="put off")
         _announce(connection, row, announce, now)
         return until
+
+
+def _put_off(
+    connection: Connection,
+    row: RowMapping,
+    why: PostFlowError,
+    now: datetime,
+    *,
+    event: str,
+    **values: Any,
+) -> datetime:
+    until = now + timedelta(seconds=wait_after(why, row["tries"]))
+    values |= _why(why) | {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
+    change(connection, row, now, event=event, detail={"code": why.code}, **values)
+    return until
+
+
+def _finished(row: RowMapping, now: datetime) -> datetime:
+    """When the clip was delivered in people's eyes: at the first `leave_stack`, or now."""
+    return row["finished_at"] or now
 
 
 def _give_up(

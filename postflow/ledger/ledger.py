@@ -72,6 +72,7 @@ class Ledger(Store):
     fail = journey.fail
     supersede = journey.supersede
     postpone = journey.postpone
+    leave_stack = journey.leave_stack
     stack_mates = stacks.stack_mates
     stack_of = stacks.stack_of
 

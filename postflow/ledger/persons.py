@@ -17,7 +17,7 @@ def retry(store: Store, name: str | None = None, *, studio: str | None = None) -
     """Try again what failed, was skipped or was put off under this file name or path.
 
     Without a name: all that failed. Returns the paths of the clips that will be tried. They leave
-    the batch they were told of in.
+    the batch they were told of in, unless only their stack is left to do.
     """
     query = select(clips).where(clips.c.run_id.is_(None)).order_by(clips.c.id)
     if studio is not None:
@@ -36,6 +36,7 @@ def retry(store: Store, name: str | None = None, *, studio: str | None = None) -
 
 def _again(connection: Connection, row: RowMapping, now: datetime) -> None:
     if row["state"] in OPEN:
-        change(connection, row, now, event="retry", **(NO_REASON | {"tries": 0, "batch_id": None}))
+        batch = row["batch_id"] if row["finished_at"] else None
+        change(connection, row, now, event="retry", **NO_REASON, tries=0, batch_id=batch)
     else:
         move(connection, row, State.READY, now, event="retry", **AFRESH)

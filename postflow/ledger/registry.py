@@ -11,7 +11,7 @@ from postflow.ledger.clips import AFRESH, move
 from postflow.ledger.entries import Registered, Root
 from postflow.ledger.paths import normal
 from postflow.ledger.schema import clips, history, observations
-from postflow.ledger.states import FILE_GONE, REPLACEABLE, ObservationState, State
+from postflow.ledger.states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State
 from postflow.ledger.store import Store
 from postflow.models import MediaFile
 
@@ -89,7 +89,9 @@ def _meet_again(
         move(connection, row, State.READY, now, event="came back", **AFRESH, **where)
     else:
         connection.execute(update(clips).where(clips.c.id == row["id"]).values(where))
-    return Registered(clip_id=row["id"], state=State.READY if back else state, new=back)
+    delivered = state in DELIVERED and row["finished_at"] is not None
+    state = State.READY if back else state
+    return Registered(clip_id=row["id"], state=state, new=back, delivered=delivered)
 
 
 def _on_disk(disk_path: str, media: MediaFile) -> dict[str, Any]:

@@ -97,6 +97,9 @@ CLOSED = frozenset({State.DONE, *_GIVEN_UP})
 OPEN = frozenset(State) - CLOSED
 """A run may claim these."""
 
+DELIVERED = frozenset({State.ARRIVED, State.STACKING, State.STACKED, State.DONE})
+"""The clip is whole in Frame.io, and no later failure undoes that."""
+
 REPLACEABLE = frozenset({State.READY, State.SKIPPED, State.FAILED})
 """Superseded as soon as the path holds newer content: nothing of these is in the world."""
 

@@ -102,8 +102,12 @@ def revision_known(store: Store, root_id: int, relpath: str, revision: str) -> C
 
 def _phase(now: datetime) -> ColumnElement[str]:
     final = [(clips.c.state == state, phase.value) for state, phase in FINAL_PHASES.items()]
+    delivered = clips.c.finished_at.is_not(None), Phase.DELIVERED.value
     return case(
-        *final, (leases.c.expires_at > now, Phase.ON_ITS_WAY.value), else_=Phase.WAITING.value
+        *final,
+        delivered,
+        (leases.c.expires_at > now, Phase.ON_ITS_WAY.value),
+        else_=Phase.WAITING.value,
     )
 
 

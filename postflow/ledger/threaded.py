@@ -86,6 +86,7 @@ class AsyncLedger:
     fail = _InThread(journey.fail)
     supersede = _InThread(journey.supersede)
     postpone = _InThread(journey.postpone)
+    leave_stack = _InThread(journey.leave_stack)
     stack_mates = _InThread(stacks.stack_mates)
     stack_of = _InThread(stacks.stack_of)
 

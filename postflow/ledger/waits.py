@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from postflow.errors import Retry
+from postflow.errors import PostFlowError, Retry
 
 FIRST = 30.0
 LONGEST = 3600.0
 
 
-def wait_after(why: Retry, tries: int) -> float:
+def wait_after(why: PostFlowError, tries: int) -> float:
     """Seconds: as the world asked, else 30, 60, 120 and so on up to an hour."""
-    if why.retry_after is not None:
+    if isinstance(why, Retry) and why.retry_after is not None:
         return why.retry_after
     return min(FIRST * 2.0 ** min(tries, 20), LONGEST)

@@ -12,13 +12,20 @@ QUICK = {"poll": 0.1, "stall": 20.0, "total": 90.0}
 
 
 async def save(
-    world: Sandbox, *, name: str = "main", patience: dict[str, Any] | None = None, **tunnel: Any
+    world: Sandbox,
+    *,
+    name: str = "main",
+    patience: dict[str, Any] | None = None,
+    watching: dict[str, Any] | None = None,
+    **tunnel: Any,
 ) -> str:
     """Save a studio's blocks on the test's Prefect server; returns its name."""
     from blocks.setup import StudioFile, save_studio
 
     tables = sandbox_studio(world.describe(), name=name)
     tables["tunnel"] |= tunnel
+    if watching:
+        tables["studio"]["watching"] = watching
     file = StudioFile.model_validate(tables)
     section = file.studio.model_copy(update={"patience": Patience(**QUICK | (patience or {}))})
     await save_studio(file.model_copy(update={"studio": section}))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from postflow.ledger import Ledger, Phase, State
+from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
-from tests.journeys.faults import Fault, arm_all, fault, named
-from tests.journeys.proof import READY, armed, endings
+from tests.journeys.faults import ALWAYS, Fault, arm_all, fault, named
+from tests.journeys.proof import READY, armed, calls, endings
+from tests.journeys.studios import save
 
 pytestmark = pytest.mark.prefect
 
@@ -53,3 +58,43 @@ async def test_a_clip_that_cannot_be_stacked_is_delivered_and_the_next_version_h
 
     await deliver_versions(make_clip, loopback_studio, 3)
     assert stacked(world) == {"001": 1, "002": 2, "003": 3}
+
+
+@pytest.fixture
+async def watched_studio(nothing_cached: None, world: Sandbox, tmp_path: Path) -> str:
+    """One that watches the folder clips are made in."""
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    mark_root(folder)
+    watching = {"folders": [folder], "quiet": 0.2, "linger": 0.2}
+    return await save(world, name="watched", watching=watching, provider="loopback")
+
+
+async def test_what_could_not_be_stacked_for_a_while_is_stacked_by_a_later_ingest(
+    watched_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """Its file may be gone by then. It is neither sent nor told again."""
+    from flows.ingest import ingest
+
+    clips = [make_clip(f"SQ07_UNDLM_00152_v00{n}.mov", extra=8 * n) for n in (1, 2)]
+    world.fault("status", "version_stacks.create", code=503, times=ALWAYS)
+    drained = await ingest(watched_studio)
+    assert set(drained.delivered) == {clip.name for clip in clips}
+    assert stacked(world) == {"001": None, "002": None}
+    assert endings(world) == [READY] * 2
+    with Ledger.open() as ledger:
+        delivered = ledger.rows(phase=Phase.DELIVERED)
+        assert State.STACKING in {clip.state for clip in delivered}
+        assert len(delivered) == 2
+        for clip in clips:
+            clip.unlink()
+            ledger.retry(clip.name)
+    told = world.messages()
+
+    world.mend()
+    await ingest(watched_studio)
+    assert stacked(world) == {"001": 1, "002": 2}
+    assert calls(world, "files.remote_upload") == 2
+    assert world.messages() == told
+    with Ledger.open() as ledger:
+        assert {clip.state for clip in ledger.rows()} == {State.DONE}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from postflow.errors import Retry
-from postflow.ledger import Claimed, Draft, IllegalMove, Ledger, StaleClaim, State
+from postflow.ledger import Claimed, Draft, IllegalMove, Ledger, Phase, StaleClaim, State
 from postflow.ledger.states import CLOSED, MOVES, OPEN, REPLACEABLE
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import BROKEN, BUSY, CHANGED, MISNAMED, Clock, add, target
@@ -61,6 +61,7 @@ class Model:
     token: int = 0
     holder: str | None = None
     not_before: float = 0.0
+    told: bool = False
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -157,6 +158,19 @@ class AnyOrder(RuleBasedStateMachine):
         if later:
             clip.not_before = self.time + (until - self.clock()).total_seconds()
 
+    @precondition(lambda self: self._good_claims())
+    @rule(data=st.data())
+    def a_run_leaves_the_stack_for_later(self, data: st.DataObject) -> None:
+        claim = data.draw(st.sampled_from(self._good_claims()))
+        clip = self.clips[claim.clip_id]
+        if State.DONE not in MOVES[clip.state]:
+            with pytest.raises(IllegalMove):
+                self.ledger.leave_stack(claim, BUSY)
+            return
+        until = self.ledger.leave_stack(claim, BUSY)
+        clip.holder, clip.told = None, True
+        clip.not_before = self.time + (until - self.clock()).total_seconds()
+
     @rule(run=st.sampled_from(RUNS))
     def a_run_renews(self, run: str) -> None:
         if run in self.expiry:
@@ -207,6 +221,10 @@ class AnyOrder(RuleBasedStateMachine):
     def the_ledger_is_as_the_model(self) -> None:
         rows = {row.id: (row.state, row.run_id) for row in self.ledger.rows()}
         assert rows == {number: (clip.state, clip.holder) for number, clip in self.clips.items()}
+        delivered = {row.id for row in self.ledger.rows(phase=Phase.DELIVERED)}
+        assert delivered == {
+            number for number, c in self.clips.items() if c.told or c.state is State.DONE
+        }
         dead = {run for run, expiry in self.expiry.items() if expiry <= self.time}
         free = [clip for clip in self.clips.values() if self._is_claimable(clip, dead)]
         assert self.ledger.ready() == len(free)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from postflow.discord import batch_card
 from postflow.ledger import Batch, Claimed, Draft, Ledger, Root, State
 from tests.ledger.ground import (
     BROKEN,
@@ -124,6 +125,36 @@ def test_a_clip_that_was_put_off_ends_in_the_batch_it_began_in(
     ledger.done(bring_to_arrived(ledger, claim_one(ledger, "run-2"), "file-2"))
     (after,) = untold(ledger)
     assert (after.id, states(after)) == (before.id, [State.DONE] * 2)
+
+
+def test_a_clip_that_only_lacks_its_stack_is_delivered_in_its_batch(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    """Its batch is over, and has nothing to tell when the stack follows."""
+    add(ledger, root, "a.mov")
+    gather(ledger)
+    until = ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    (batch,) = tell(ledger, pause=PAUSE)
+    assert [clip.delivered for clip in batch.clips] == [True]
+    card = batch_card(batch)
+
+    add(ledger, root, "b.mov")
+    gather(ledger)
+    assert ledger.retry("a.mov")
+    clock.time = until
+    ledger.done(claim_one(ledger))
+    old, new = untold(ledger)
+    assert (old.id, batch_card(old)) == (batch.id, card)
+    assert [clip.name for clip in new.clips] == ["b.mov"]
+
+
+def test_a_batch_takes_no_clip_that_is_delivered_but_for_its_stack(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    add(ledger, root, "a.mov")
+    clock.time = ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    gather(ledger)
+    assert untold(ledger) == []
 
 
 def test_a_batch_that_only_waits_for_clips_put_off_takes_no_new_ones(

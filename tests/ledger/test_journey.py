@@ -18,6 +18,7 @@ from tests.ledger.ground import (
     bring_to_arrived,
     bring_to_requested,
     claim_one,
+    media,
     target,
 )
 
@@ -160,6 +161,74 @@ def test_putting_off_keeps_what_was_reached(ledger: Ledger, clock: Clock) -> Non
     claim = bring_to_arrived(ledger, claim_one(ledger))
     clock.time = ledger.postpone(ledger.intend_stack(claim), BUSY)
     assert claim_one(ledger).state is State.STACKING
+
+
+@pytest.mark.parametrize("state", [State.ARRIVED, State.STACKING, State.STACKED])
+def test_what_only_lacks_its_stack_is_delivered_and_taken_up_again(
+    ledger: Ledger, clock: Clock, state: State
+) -> None:
+    claim = bring_to_arrived(ledger, claim_one(ledger))
+    if state is not State.ARRIVED:
+        claim = ledger.intend_stack(claim)
+    if state is State.STACKED:
+        claim = ledger.stacked(claim, "stack-1")
+    began = clock()
+    until = ledger.leave_stack(claim, BUSY)
+    assert until - clock() == timedelta(seconds=30)
+    assert ledger.claim("run-2", limit=1) == []
+    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    assert (clip.state, clip.code, clip.finished_at) == (state, BUSY.code, began)
+
+    clock.time = until
+    claim = claim_one(ledger, "run-2")
+    assert (claim.state, claim.finished_at) == (state, began)
+    assert ledger.counts()[Phase.DELIVERED] == 1
+    ledger.done(claim)
+    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    assert (clip.state, clip.code, clip.finished_at) == (State.DONE, None, began)
+
+
+def test_the_stack_is_waited_for_longer_each_time(ledger: Ledger, clock: Clock) -> None:
+    bring_to_arrived(ledger, claim_one(ledger))
+    clock.forward(61)
+    waits = []
+    for _ in range(3):
+        until = ledger.leave_stack(claim_one(ledger, "run-2"), BUSY)
+        waits.append((until - clock()).total_seconds())
+        clock.time = until
+    assert waits == [30, 60, 120]
+
+
+def test_what_has_not_arrived_cannot_wait_for_its_stack_alone(ledger: Ledger) -> None:
+    with pytest.raises(IllegalMove):
+        ledger.leave_stack(bring_to_requested(ledger, claim_one(ledger)), BUSY)
+    assert ledger.counts()[Phase.DELIVERED] == 0
+
+
+def test_a_run_that_dies_at_the_stack_of_a_delivered_clip_leaves_it_delivered(
+    ledger: Ledger, clock: Clock
+) -> None:
+    clock.time = ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    finished = ledger.intend_stack(claim_one(ledger)).finished_at
+    clock.forward(61)
+    claim = claim_one(ledger, "run-2")
+    assert (claim.state, claim.finished_at) == (State.STACKING, finished)
+    assert finished is not None
+
+
+def test_a_person_can_end_the_waiting_for_the_stack(ledger: Ledger) -> None:
+    ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    assert ledger.retry("a.mov") == ["a.mov"]
+    assert claim_one(ledger).finished_at is not None
+
+
+def test_what_only_lacks_its_stack_is_not_for_a_persons_hands(ledger: Ledger, root: Root) -> None:
+    claim = bring_to_arrived(ledger, claim_one(ledger))
+    ledger.leave_stack(claim, BUSY)
+    assert ledger.claim_clip("hand", claim.clip_id) is None
+    registered = ledger.register(root, media(root, "a.mov"))
+    assert registered is not None
+    assert (registered.delivered, registered.new) == (True, False)
 
 
 def test_a_person_can_end_the_waiting(ledger: Ledger) -> None:

@@ -79,6 +79,21 @@ def test_status_says_of_each_clip_where_it_stands(
     assert sentence in told(capsys)
 
 
+def test_status_says_of_a_delivery_what_was_left_undone(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = ledger.root("main", Path("/mnt/show"), "mark-1")
+    add(ledger, root, "loose.mov")
+    ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    add(ledger, root, "left loose.mov")
+    ledger.done(bring_to_arrived(ledger, claim_one(ledger)), note=BROKEN)
+    tell_status(ledger, "main")
+    status = told(capsys)
+    assert status.startswith("2 delivered")
+    assert f"Not yet on its version stack. {BUSY.message} → {BUSY.hint} It is tried again" in status
+    assert f"Left undone: its version stack, or its message. {BROKEN.message}" in status
+
+
 def test_a_failure_does_not_drown_in_deliveries(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
