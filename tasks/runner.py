@@ -30,6 +30,8 @@ class StoppableRunner(Runner):
         except asyncio.CancelledError:
             if self.started:
                 await self.astop()
+            else:  # a runner that is only starting cannot be stopped otherwise
+                serving.cancel()
             await _end_runs(serving)
             raise
 

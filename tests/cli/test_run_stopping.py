@@ -10,6 +10,7 @@ import pytest
 from prefect.exceptions import TerminationSignal
 from prefect.utilities.engine import capture_sigterm, is_prefect_sigterm_handler_installed
 
+from tasks.runner import StoppableRunner
 from tasks.stopping import cancelled_by_sigterm
 
 
@@ -32,6 +33,15 @@ async def test_sigterm_cancels_and_a_second_one_disturbs_no_clean_up() -> None:
             await asyncio.create_task(until_stopped(ended))
     assert ended == ["cleaned up"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_a_runner_that_is_only_starting_ends_when_it_is_cancelled(prefect_api: str) -> None:
+    serving = asyncio.create_task(StoppableRunner().run_until_cancelled())
+    await asyncio.sleep(0)
+    serving.cancel()
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await serving
 
 
 def test_other_flows_end_as_prefect_ends_them() -> None:

@@ -62,7 +62,10 @@ def start(root: Path) -> Iterator[Callable[..., Encoders]]:
 
 
 class Watch:
-    """Scanner and waiting room as they work together; `ready` maps a name to "had it ended?"."""
+    """Scanner and waiting room as they work together.
+
+    `ready` maps a name to "had its encoder written its last?".
+    """
 
     def __init__(self, root: Path, encoders: Encoders) -> None:
         self.root = root
@@ -72,13 +75,15 @@ class Watch:
         self.room = WaitingRoom(QUIET, longest_quiet=QUIET)
 
     def look_around(self) -> None:
-        ended = {name for name, process in self.encoders.items() if process.poll() is not None}
         result = self.scanner.scan()
         assert isinstance(result, Scanned)
         for sighting in result.seen:
             if isinstance(self.room.look(sighting, time.monotonic()), Ready):
                 self.scanner.rest([sighting.relpath])
-                self.ready[sighting.relpath] = sighting.relpath in ended
+                process = self.encoders.get(sighting.relpath)
+                self.ready[sighting.relpath] = process is not None and finishes(
+                    process, sighting.path
+                )
 
     def have_written(self, names: Iterable[str]) -> bool:
         self.look_around()
@@ -102,7 +107,7 @@ def test_a_clip_is_ready_only_after_its_encoder_ended_and_never_if_it_was_killed
     for process in killed.values():
         process.send_signal(signal.SIGKILL)
     wait_until_sync(lambda: watch.are_ready(ending), timeout=60, description="the clips")
-    assert watch.ready == dict.fromkeys(ending, True), "ready: the encoder had ended before"
+    assert watch.ready == dict.fromkeys(ending, True), "ready: the encoder had written its last"
     assert [name for name in ending if verdict(root / name) != Whole()] == []
     refused = [name for name in killed if isinstance(verdict(root / name), NotWhole)]
     assert refused == list(killed)
