@@ -13,7 +13,7 @@ from rich.filesize import decimal
 from postflow.errors import Fatal
 from postflow.ledger import Ledger
 from postflow.models import CONTENT_TYPES
-from postflow.scan.root import MARKER, mark_root
+from postflow.scan.root import MARKER, is_marked, mark_root
 from postflow.scan.sighting import Scanned, Sighting
 from postflow.scan.walk import Scanner
 
@@ -26,7 +26,10 @@ SINCE = "since:"
 
 
 def enrol(block: Studio, studio: str, backfill: str | None) -> None:
-    """Mark the studio's watch folders, once. Raises Fatal `watch.none` or `watch.backfill`."""
+    """Mark the studio's watch folders, once.
+
+    Raises Fatal `watch.none` or `watch.backfill`, Retry `scan.unread` of a dead mount.
+    """
     folders = block.watching.folders
     if not folders:
         raise Fatal(
@@ -34,7 +37,7 @@ def enrol(block: Studio, studio: str, backfill: str | None) -> None:
             hint='Set [studio.watching] folders = ["/path"] and run `postflow setup --file` again.',
             code="watch.none",
         )
-    fresh = [folder for folder in folders if not (folder / MARKER).exists()]
+    fresh = [folder for folder in folders if not is_marked(folder)]
     if not fresh:
         return
     with Ledger.open(block.ledger) as ledger:

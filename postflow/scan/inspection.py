@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from postflow.errors import Fatal, Retry
 from postflow.scan.filesystem import file_system_of
-from postflow.scan.root import MARKER, AbsentError, read_mark
+from postflow.scan.root import MARKER, AbsentError, read_mark, unread
 from postflow.watching import Watching
 
 PATIENCE = 15.0
@@ -69,11 +69,7 @@ def _demand_readable(folder: Path) -> None:
             code="scan.root_missing",
         ) from error
     except OSError as error:
-        raise Retry(
-            f"{folder} cannot be read ({error.strerror}).",
-            hint="Give PostFlow's user the right to read it, or mount its volume anew.",
-            code="scan.unread",
-        ) from error
+        raise unread(folder, error) from error
 
 
 def _manner(folder: Path, watching: Watching) -> str:

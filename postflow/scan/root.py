@@ -5,18 +5,22 @@ An unmounted volume leaves an empty directory behind, which looks as if every fi
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
-from postflow.errors import Fatal
+from postflow.errors import Fatal, Retry
 from postflow.models import Moment
 
 MARKER = ".postflow-root"
 FEW = 20
 SHARE = 0.3
 LONGEST = 4096
+DEAD = frozenset({errno.ENOTCONN, errno.EIO, errno.ESTALE})
 NOTE = "PostFlow looks for this file to know that the volume is here. Please leave it in place."
 
 
@@ -33,9 +37,9 @@ class AbsentError(Exception):
 def mark_root(root: Path) -> RootMark:
     """Put the marker into a folder, once; an existing one is kept.
 
-    Fatal "scan.root_missing" or "scan.root_readonly".
+    Fatal "scan.root_missing" or "scan.root_readonly", Retry "scan.unread".
     """
-    if not root.is_dir():
+    if not _is(root, stat.S_ISDIR):
         raise Fatal(
             f"There is no folder {root}.",
             hint="Mount the volume or correct the path of the watched folder.",
@@ -48,12 +52,28 @@ def mark_root(root: Path) -> RootMark:
     except FileExistsError:
         return read_mark(root)
     except OSError as error:
+        if error.errno in DEAD:
+            raise unread(root, error) from error
         raise Fatal(
             f"The marker {MARKER} cannot be written into {root} ({error.strerror}).",
             hint="Give this user the right to write into the watched folder, at least this once.",
             code="scan.root_readonly",
         ) from error
     return mark
+
+
+def is_marked(root: Path) -> bool:
+    """Has the folder its marker? Retry "scan.unread" when its volume gives an error."""
+    return _is(root / MARKER, stat.S_ISREG)
+
+
+def unread(path: Path, error: OSError) -> Retry:
+    """The volume gives an error, as a dead mount does."""
+    return Retry(
+        f"{path} cannot be read ({error.strerror}).",
+        hint="Give PostFlow's user the right to read it, or mount its volume anew.",
+        code="scan.unread",
+    )
 
 
 def read_mark(root: Path) -> RootMark:
@@ -83,6 +103,16 @@ def demand_mark(root: Path, expected: str | None) -> None:
 def too_many_vanished(vanished: int, known: int) -> bool:
     """More than 20 files and more than 30 % of all that are known."""
     return vanished > max(FEW, SHARE * known)
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Is it there, and of that kind? A dead mount says neither."""
+    try:
+        return kind(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unread(path, error) from error
 
 
 def _write_once(path: Path, text: str) -> None:

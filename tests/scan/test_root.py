@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from postflow.errors import Fatal
-from postflow.scan.root import MARKER, mark_root, read_mark
+from postflow.errors import Fatal, Retry
+from postflow.scan.root import MARKER, is_marked, mark_root, read_mark
 from postflow.scan.sighting import Offline
 from postflow.scan.walk import Scanner
 from tests.scan.folder import a_local_disk
+from tests.scan.mounts import Mount
 
 
 def test_marking_twice_keeps_the_first_marker(tmp_path: Path) -> None:
@@ -35,6 +37,17 @@ def test_a_root_that_cannot_be_written_is_told() -> None:
     with pytest.raises(Fatal) as caught:
         mark_root(Path("/proc"))
     assert caught.value.code == "scan.root_readonly"
+
+
+@pytest.mark.parametrize("look", [mark_root, is_marked])
+def test_a_dead_mount_is_told_with_the_remedy(fuse: Mount, look: Callable[[Path], object]) -> None:
+    """It is neither there nor not there: the marker may be below it."""
+    fuse.kill()
+    with pytest.raises(Retry) as caught:
+        look(fuse.point)
+    assert caught.value.code == "scan.unread"
+    assert "not connected" in caught.value.message
+    assert "mount its volume anew" in caught.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": 1}', b'{"id": 3}', b"\xff\xfe"])
