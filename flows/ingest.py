@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks.opening import open_studio
+from postflow.discord.text import counted
 from postflow.models import Drained
 from tasks.dead_runs import sign_run
 from tasks.drain import Drain, clean_up
@@ -35,7 +36,8 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
     with cancelled_by_sigterm():
         drained = await _drain(studio, linger)
     await leave_tally(studio, drained)
-    log.info("%d clips delivered, %d failed.", len(drained.delivered), len(drained.failed))
+    delivered, failed = counted(len(drained.delivered), "clip"), len(drained.failed)
+    log.info("%s delivered, %d failed.", delivered, failed)
     return drained
 
 

@@ -13,6 +13,7 @@ import httpx
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio
+from postflow.discord.text import counted
 from postflow.errors import PostFlowError, Retry, Skip
 from postflow.journey import Journey
 from postflow.ledger import Claimed
@@ -38,7 +39,9 @@ async def clean_up(live: OpenStudio) -> None:
     """Take up the clips of runs that died, and end the ngrok agents that those left behind."""
     recovered = await live.ledger.recover()
     if recovered.clip_ids:
-        log.info("%d clips of runs that died are taken up again.", len(recovered.clip_ids))
+        many = len(recovered.clip_ids)
+        verb = "is" if many == 1 else "are"
+        log.info("%s of runs that died %s taken up again.", counted(many, "clip"), verb)
     await asyncio.to_thread(reap, state_dir())
 
 
