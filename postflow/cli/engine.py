@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from postflow.errors import Fatal
 from postflow.places import state_dir
 
 from .output import Warnings
@@ -19,6 +20,8 @@ QUIET = {
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
 }
+# They warn of every short command that they are not empty yet, and empty themselves at its end.
+PREFECT_QUEUES = ("EventsWorker", "APILogWorker")
 
 
 def prepare_prefect(*, verbose: bool = False) -> None:
@@ -32,9 +35,26 @@ def prepare_prefect(*, verbose: bool = False) -> None:
     logger = logging.getLogger("postflow")
     if not verbose and not any(isinstance(handler, Warnings) for handler in logger.handlers):
         logger.addHandler(Warnings())
+    for queue in PREFECT_QUEUES:
+        logging.getLogger(queue).setLevel(logging.ERROR)
     address = _address_file()
     if "PREFECT_API_URL" not in os.environ and address.exists():
         _use_if_alive(address.read_text(encoding="utf-8"))
+
+
+def demand_server() -> None:
+    """Raises Fatal `prefect.none` where none is configured: one that Prefect starts for a single
+    command hears nothing of the others.
+    """
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        raise Fatal(
+            "No Prefect server is configured.",
+            hint="Set PREFECT_API_URL to the one that `watch` and `serve` share, or start "
+            "`postflow up`, which runs its own.",
+            code="prefect.none",
+        )
 
 
 def _use_if_alive(api_url: str) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from .app import app
 from .backfill import enrol
-from .engine import prepare_prefect
+from .engine import demand_server, prepare_prefect
 from .options import StudioOption
 from .running import run
 
@@ -31,6 +31,7 @@ EveryOption = Annotated[
 def watch(studio: StudioOption = "main", backfill: BackfillOption = None) -> None:
     """Scan the studio's watch folders, and call `ingest` when clips are ready. Until Ctrl-C."""
     prepare_prefect(verbose=True)
+    demand_server()
     from blocks.studio import load_studio
     from flows.watch import watch as look_out
 
@@ -43,6 +44,7 @@ def watch(studio: StudioOption = "main", backfill: BackfillOption = None) -> Non
 def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     """Run the deployments `ingest` and `deliver`: by event, by the clock, by hand. Until Ctrl-C."""
     prepare_prefect(verbose=True)
+    demand_server()
     from flows.serve import serve as serve_deployments
 
     run(serve_deployments(studio, every=every))

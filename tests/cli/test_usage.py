@@ -94,3 +94,20 @@ def test_a_port_that_is_taken_is_told(postflow: CommandLine, world: Sandbox) -> 
     assert ran.code == Exit.FATAL
     assert f"cannot listen at port {taken}" in ran.err
     assert "--port" in ran.err
+
+
+@pytest.mark.parametrize("command", ["watch", "serve"])
+def test_what_two_processes_need_to_share_a_server_for_is_refused_without_one(
+    command: str, tmp_path: Path
+) -> None:
+    """Each would start a temporary one, and neither would hear of the other."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "postflow", command],
+        env={"POSTFLOW_STATE_DIR": str(tmp_path / "state"), "PREFECT_HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == Exit.FATAL, ran.stderr
+    assert "[prefect.none]" in ran.stderr
