@@ -11,6 +11,7 @@ from prefect.runner import Runner
 STOPPED = "PostFlow was stopped; the next run takes its clips up again."
 # Seconds between two looks for runs that are due; Prefect's own 10 are a long wait.
 POLL = 2.0
+SHORT = 0.05
 
 
 class StoppableRunner(Runner):
@@ -28,10 +29,11 @@ class StoppableRunner(Runner):
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
+            # One that is only starting cannot be stopped yet.
+            while not (self.started or serving.done()):
+                await asyncio.sleep(SHORT)  # noqa: ASYNC110 - Prefect tells nobody
             if self.started:
                 await self.astop()
-            else:  # a runner that is only starting cannot be stopped otherwise
-                serving.cancel()
             await _end_runs(serving)
             raise
 
