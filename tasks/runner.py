@@ -30,8 +30,8 @@ class StoppableRunner(Runner):
             await asyncio.shield(serving)
         except asyncio.CancelledError:
             # One that is only starting cannot be stopped yet.
-            while not (self.started or serving.done()):
-                await asyncio.sleep(SHORT)  # noqa: ASYNC110 - Prefect tells nobody
+            while not (self.started or serving.done()):  # noqa: ASYNC110 - Prefect tells nobody
+                await asyncio.sleep(SHORT)
             if self.started:
                 await self.astop()
             await _end_runs(serving)
