@@ -93,7 +93,7 @@ class Tree:
         self._assets[asset.id] = asset
         if asset.parent_id is not None:
             self._children.setdefault(asset.parent_id, []).append(asset.id)
-        self.created[asset.project_id, *self.path(asset)] += 1
+        self.created[self._spot(asset)] += 1
         return asset
 
     def find(self, asset_id: str) -> Asset | None:
@@ -106,8 +106,8 @@ class Tree:
         return [child for child in self.children(stack) if isinstance(child, File)]
 
     def times_created(self, asset: Asset) -> int:
-        """How often something was created where this one stands, under its name."""
-        return self.created[asset.project_id, *self.path(asset)]
+        """How often one of its kind was created where this one stands, under its name."""
+        return self.created[self._spot(asset)]
 
     def parent(self, asset: Asset) -> Asset | None:
         return None if asset.parent_id is None else self._assets.get(asset.parent_id)
@@ -159,6 +159,10 @@ class Tree:
         self._assets.clear()
         self._children.clear()
         self.created.clear()
+
+    def _spot(self, asset: Asset) -> tuple[str, ...]:
+        """A version stack has the name of its newest file, and is no second one of it."""
+        return (asset.kind, asset.project_id, *self.path(asset))
 
     def _unlink(self, asset: Asset) -> None:
         if asset.parent_id is not None:

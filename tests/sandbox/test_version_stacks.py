@@ -16,6 +16,7 @@ def test_last_file_given_is_the_head(world: Sandbox, caller: Caller) -> None:
     assert (shown["name"], shown["head_version"]["id"]) == ("v3.mov", files[2])
     assert [asset(world, file)["position"] for file in files] == [1, 2, 3]
     assert {asset(world, file)["stack"] for file in files} == {stack}
+    assert {asset(world, file)["created"] for file in files} == {1}, "a stack is no second file"
 
 
 def test_version_added_by_move_becomes_the_head(world: Sandbox, caller: Caller) -> None:
