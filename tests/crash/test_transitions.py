@@ -28,12 +28,14 @@ async def test_all_transitions_are_known(ground: Ground) -> None:
 
 @pytest.mark.parametrize("moment", get_args(Moment))
 async def test_each_run_dies_one_transition_later_than_the_last(
-    ground: Ground, moment: Moment
+    make_ground: MakeGround, moment: Moment
 ) -> None:
-    clips = ThreeClips(ground)
-    for transition in TRANSITIONS:
-        clips.die(Death(at=transition, moment=moment))
-    clips.finish()
+    """One clip after the other, so that the transitions come in their order."""
+    async with make_ground(watching={"at_once": 1}) as ground:
+        clips = ThreeClips(ground)
+        for transition in TRANSITIONS:
+            clips.die(Death(at=transition, moment=moment))
+        clips.finish()
 
 
 @pytest.mark.parametrize("moment", get_args(Moment))

@@ -66,7 +66,7 @@ async def watched_studio(nothing_cached: None, world: Sandbox, tmp_path: Path) -
     folder = tmp_path / "watch"
     folder.mkdir()
     mark_root(folder)
-    watching = {"folders": [folder], "quiet": 0.2, "linger": 0.2}
+    watching = {"folders": [folder], "quiet": 0.2, "linger": 0.2, "at_once": 1}
     return await save(world, name="watched", watching=watching, provider="loopback")
 
 
