@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from uuid import UUID
 
-import psutil
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas import filters, sorting
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.runtime import flow_run
 from prefect.states import Crashed
+from prefect.types import KeyValueLabels
+
+from postflow.ledger.process import ProcessMark, is_dead_here, this_process
 
 log = logging.getLogger("postflow.ingest")
 
+SIGNATURE = "postflow.process"
 MOST = 200
 NEWEST = sorting.FlowRunSort.START_TIME_DESC
 UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 async def sign_run() -> None:
-    """Note with this run which process it is, as Prefect's own workers do."""
-    mark = f"{socket.gethostname()}:{os.getpid()}"
+    """Note with this run, as a label, which process it is."""
+    signature: KeyValueLabels = {SIGNATURE: this_process().model_dump_json()}
     async with get_client() as client:
-        await client.update_flow_run(UUID(str(flow_run.id)), infrastructure_pid=mark)
+        await client.update_flow_run_labels(UUID(str(flow_run.id)), signature)
 
 
 async def bury_dead_runs() -> None:
@@ -45,7 +46,7 @@ async def bury_dead_runs() -> None:
             limit=MOST,
         )
         for run in runs:
-            if _is_dead_here(run.infrastructure_pid):
+            if _is_dead_here(run):
                 for each in [run, *await _children(client, run)]:
                     await _bury(client, each)
 
@@ -60,9 +61,9 @@ def _unfinished() -> filters.FlowRunFilterState:
     return filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=UNFINISHED))
 
 
-def _is_dead_here(mark: str | None) -> bool:
-    host, _, pid = (mark or "").rpartition(":")
-    return host == socket.gethostname() and pid.isdigit() and not psutil.pid_exists(int(pid))
+def _is_dead_here(run: FlowRun) -> bool:
+    signature = run.labels.get(SIGNATURE)
+    return isinstance(signature, str) and is_dead_here(ProcessMark.model_validate_json(signature))
 
 
 async def _bury(client: PrefectClient, run: FlowRun) -> None:
