@@ -11,7 +11,7 @@ from pathlib import Path
 from postflow.errors import Fatal
 from postflow.places import state_dir
 
-from .output import Warnings
+from .output import Warnings, err
 
 QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
@@ -40,6 +40,19 @@ def prepare_prefect(*, verbose: bool = False) -> None:
     address = _address_file()
     if "PREFECT_API_URL" not in os.environ and address.exists():
         _use_if_alive(address.read_text(encoding="utf-8"))
+    if not verbose:
+        tell_start()
+
+
+def tell_start() -> None:
+    """Where no server is configured, Prefect takes half a minute to start one for the command.
+
+    It says so itself where it may log.
+    """
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        err.print("Starting Prefect …")
 
 
 def demand_server() -> None:
