@@ -15,7 +15,7 @@ from postflow.errors import Fatal
 
 from .app import app
 from .output import err, out
-from .sandbox_studio import as_toml, sandbox_studio
+from .sandbox_studio import HOW_TO_WATCH, as_toml, sandbox_studio
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -35,8 +35,9 @@ def sandbox(
     """
     with _running(port) as world:
         if studio_file:
+            tables = as_toml(sandbox_studio(world.describe()))
             studio_file.touch(mode=0o600)
-            studio_file.write_text(as_toml(sandbox_studio(world.describe())), encoding="utf-8")
+            studio_file.write_text(f"{tables}\n{HOW_TO_WATCH}", encoding="utf-8")
         if json:
             print(json_module.dumps(world.describe()), flush=True)  # noqa: T201 - the output
         else:

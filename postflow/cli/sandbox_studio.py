@@ -5,6 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+HOW_TO_WATCH = """\
+# Without the marks, and with a folder of yours, `postflow up` watches it:
+# [studio.watching]
+# folders = ["/path/to/exports"]
+"""
+
 
 def sandbox_studio(world: dict[str, Any], *, name: str = "main") -> dict[str, dict[str, Any]]:
     """The tables of a studio file, from what the sandbox says of itself."""

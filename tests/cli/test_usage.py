@@ -14,6 +14,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from blocks.setup import read_studio_file
 from postflow.cli import app
 from postflow.cli.exit_codes import Exit
 from sandbox import Sandbox
@@ -78,10 +79,13 @@ def test_the_sandbox_tells_its_addresses_and_goes_when_asked(
     ran = running.wait()
 
     assert ran.code == Exit.TERMINATED
-    studio = tomllib.loads(file.read_text())
+    text = file.read_text()
+    studio = tomllib.loads(text)
     assert studio["adobe"]["client_secret"] == ran.json["client_secret"]
     assert studio["frameio"]["base_url"] == ran.json["url"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_text(text.replace("# [", "[").replace("# folders", "folders"))
+    assert read_studio_file(file).studio.watching.folders == (Path("/path/to/exports"),)
     assert not Path(ran.json["ngrok_path"]).exists(), "its folder is removed"
     with pytest.raises(httpx.ConnectError):
         httpx.get(ran.json["url"])
