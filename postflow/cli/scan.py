@@ -15,6 +15,8 @@ from postflow.errors import Skip
 from postflow.ledger import Ledger, ObservationState
 from postflow.models import CONTENT_TYPES, Moment
 from postflow.naming import Naming
+from postflow.readiness.containers import verdict
+from postflow.readiness.verdicts import NotWhole
 from postflow.scan.root import MARKER, AbsentError, read_mark
 from postflow.scan.sighting import Offline, Scanned, Sighting
 from postflow.scan.walk import Scanner, glance
@@ -28,6 +30,7 @@ from .running import run
 
 NO_CLIP = "no clip"
 DELIVER = "deliver"
+WAIT = "wait"
 ASKED = "asked"
 
 
@@ -58,14 +61,14 @@ def scan(
     from blocks.studio import load_studio
 
     block = asyncio.run(load_studio(studio))
-    folders = block.watching.folders
+    folders, open_ended = block.watching.folders, block.watching.open_ended
     with Ledger.open(block.ledger) as ledger:
         if accept_vanished:
             tell_gone(ledger, studio, one_of(folders, accept_vanished), json=json)
         elif dry_run:
             naming = block.get_naming()
-            found = [p for folder in folders for p in look(ledger, studio, folder, naming)]
-            tell_prospects(found, json=json)
+            found = [look(ledger, studio, f, naming, open_ended=open_ended) for f in folders]
+            tell_prospects([each for folder in found for each in folder], json=json)
     if not dry_run:
         from flows.ingest import ingest
 
@@ -104,8 +107,13 @@ def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
     out.print(", ".join(f"{count} {what}" for what, count in sums.items()) or "No file is there.")
 
 
-def look(ledger: Ledger, studio: str, folder: Path, naming: Naming) -> list[Prospect]:
-    """What would become of each file of a folder. A folder that is not there is told."""
+def look(
+    ledger: Ledger, studio: str, folder: Path, naming: Naming, *, open_ended: bool = False
+) -> list[Prospect]:
+    """What would become of each file of a folder. A folder that is not there is told.
+
+    `open_ended`: files whose container never states an end are taken too.
+    """
     is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
     if is_there and not os.path.lexists(folder / MARKER):
         return _before_enrolment(folder, naming)
@@ -129,7 +137,8 @@ def look(ledger: Ledger, studio: str, folder: Path, naming: Naming) -> list[Pros
         for each in known
         if each.state is not ObservationState.SETTLING
     }
-    return [_prospect(each, naming, at_rest) for each in scanner.everything()]
+    found = [(each, _prospect(each, naming, at_rest)) for each in scanner.everything()]
+    return [_if_whole(each, prospect, open_ended) for each, prospect in found]
 
 
 def _before_enrolment(folder: Path, naming: Naming) -> list[Prospect]:
@@ -159,3 +168,13 @@ def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]
     except Skip as error:
         return Prospect(file=each.relpath, what="skip", where=error.message)
     return Prospect(file=each.relpath, what=DELIVER, where="to " + "/".join(shot.folder))
+
+
+def _if_whole(each: Sighting, prospect: Prospect, open_ended: bool) -> Prospect:
+    """A clip that would be delivered is opened, and a little of it read."""
+    if prospect.what != DELIVER:
+        return prospect
+    found = verdict(each.path, (each.size, each.mtime_ns))
+    if isinstance(found, NotWhole) and not (open_ended and found.open_ended):
+        return Prospect(file=each.relpath, what=WAIT, where=f"it {found.reason}")
+    return prospect

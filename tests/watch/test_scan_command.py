@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from postflow.ledger import Ledger, Phase
 from postflow.naming import Naming
 from postflow.scan.root import MARKER, mark_root, read_mark
 from postflow.scan.walk import glance
+from sandbox.clips import clip_path
 
 GOOD, BAD = "SQ07_UNDLM_00152_v003.mov", "final final.mov"
 
@@ -22,7 +24,8 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "show"
     folder.mkdir()
     mark_root(folder)
-    for name in (GOOD, BAD, "notes.txt"):
+    shutil.copy(clip_path(), folder / GOOD)
+    for name in (BAD, "notes.txt"):
         (folder / name).write_bytes(b"x")
     return folder
 
@@ -84,12 +87,22 @@ def test_what_is_known_is_told_as_known_and_what_changed_as_to_be_delivered(
         ledger.observe(root, glance(folder))
         ledger.set_aside(root)
         told = [look(ledger, "main", folder, Naming.preset("undlm"))]
-        (folder / GOOD).write_bytes(b"longer")
+        with (folder / GOOD).open("ab") as clip:
+            clip.write(b"\0\0\0\x08free")
         told.append(look(ledger, "main", folder, Naming.preset("undlm")))
     assert [each.what for found in told for each in found if each.file == GOOD] == [
         "known",
         "deliver",
     ]
+
+
+def test_a_clip_that_is_not_whole_is_waited_for_and_told_why(tmp_path: Path, folder: Path) -> None:
+    whole = clip_path().read_bytes()
+    (folder / GOOD).write_bytes(whole[: len(whole) // 2])
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        found = {each.file: each for each in look(ledger, "main", folder, Naming.preset("undlm"))}
+    assert found[GOOD].what == "wait"
+    assert found[GOOD].where.startswith("it ")
 
 
 def test_many_files_that_vanished_are_told_with_the_command_that_says_they_are_gone(
