@@ -91,7 +91,7 @@ class Part:
         pause = self._pauses[self._failures]
         self._failures += 1
         told = f"{self.name} ended with code {code}; it is started again in {pause:.0f} s."
-        err.print(told, self._last_words(), markup=False)
+        err.print(f"{told} {self._last_words()}".rstrip(), markup=False)
         return pause
 
     def _last_words(self) -> str:

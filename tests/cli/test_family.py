@@ -57,7 +57,9 @@ def told(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def test_a_part_that_was_killed_is_started_again(modules: Path) -> None:
+def test_a_part_that_was_killed_is_started_again(
+    modules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     part = Part("part", "stays", "it", "0", log_path=modules / "log", pauses=[0])
     with part.running():
         wait_until_sync(lambda: told(modules / "starts") == ["it"], description="its start")
@@ -67,6 +69,7 @@ def test_a_part_that_was_killed_is_started_again(modules: Path) -> None:
         part.look()
         wait_until_sync(lambda: told(modules / "starts") == ["it", "it"], description="the next")
     assert told(modules / "ends") == ["it"]
+    assert capsys.readouterr().err.endswith("started again in 0 s.\n"), "it left no last words"
 
 
 def test_what_a_killed_part_has_started_is_ended_too(modules: Path) -> None:
