@@ -10,25 +10,12 @@ import psutil
 
 from postflow.models import Moment
 
+LINUX = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "reiserfs", "xfs", "zfs"}
+APPLE = {"apfs", "hfs", "ufs"}
+WINDOWS = {"exfat", "fat32", "fuseblk", "msdos", "ntfs", "ntfs3", "refs", "vfat"}
+IMAGES_AND_MEMORY = {"iso9660", "overlay", "ramfs", "rootfs", "squashfs", "tmpfs", "udf"}
 # Only what is known to be a disk of this machine: everything else is treated as shared.
-LOCAL_TYPES = frozenset(
-    (
-        *("apfs", "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fat32", "fuseblk"),
-        *(
-            "hfs",
-            "iso9660",
-            "jfs",
-            "msdos",
-            "ntfs",
-            "ntfs3",
-            "overlay",
-            "ramfs",
-            "refs",
-            "reiserfs",
-        ),
-        *("rootfs", "squashfs", "tmpfs", "udf", "ufs", "vfat", "xfs", "zfs"),
-    )
-)
+LOCAL_TYPES = frozenset(LINUX | APPLE | WINDOWS | IMAGES_AND_MEMORY)
 
 
 class FileSystem(Moment):
