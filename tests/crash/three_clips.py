@@ -22,7 +22,6 @@ TRANSITIONS = [
     "file seen",
     "clip found",
     "clip claimed",
-    "clip skipped",
     "message pending",
     "message sending",
     "message sent",
@@ -33,9 +32,10 @@ TRANSITIONS = [
     "stack held",
     "clip stacked",
     "clip done",
+    "clip skipped",
     "run off duty",
 ]
-"""All that a run makes durable, in the order of a clip's journey."""
+"""All that a run makes durable, in the order in which one clip after the other comes to it."""
 
 
 class ThreeClips:
