@@ -7,7 +7,7 @@ RUN    := $(UV) run --frozen --no-sync
 # clients remember the first server that they met.
 JOBS         ?= 3
 WITH_PREFECT := blocks cli crash journeys watch browser
-SUITES       := crash journeys plain cli watch browser
+SUITES       := journeys plain crash cli watch browser
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 export UV_PYTHON_DOWNLOADS = never
 
@@ -32,8 +32,8 @@ demo: setup  ## Deliver a real clip into the sandbox (KEEP=1 stays up).
 apt:  ## Debian's ffmpeg and chromium, where absent (tests only).
 	./.ci/install-packages
 
-test: setup apt lint types  ## The whole suite.
-	$(MAKE) $(TOGETHER) $(addprefix test-,$(SUITES)) conformance
+test: setup apt  ## The whole suite.
+	$(MAKE) $(TOGETHER) lint types $(addprefix test-,$(SUITES)) conformance
 
 test-journeys: setup
 	$(RUN) pytest tests/journeys tests/blocks tests/test_canary.py
