@@ -16,7 +16,7 @@ from .exit_codes import Exit
 from .options import JsonOption, StudioOption
 from .output import err, out, print_json
 
-# In the order of the journey; only what is over by another's coming is left out.
+# In the order of the journey; what is over without a person is left out.
 SHOWN = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
 
 LimitOption = Annotated[int, typer.Option(help="At most so many clips of a kind.", min=1)]
@@ -104,7 +104,10 @@ def try_again(
     if resent:
         out.print(f"Messages to be sent again: {resent}.")
     if name and not again:
-        err.print(f"No clip {name} has failed, was skipped or was put off.", markup=False)
+        err.print(
+            f"No clip {name} has failed, was skipped or was put off; or its file is gone.",
+            markup=False,
+        )
     elif not again and not resent:
         err.print("There is nothing to try again.")
     return len(again) + resent

@@ -7,10 +7,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Update, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Update,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 
 from postflow.ledger.entries import Observation, Observed, Root, as_entries, columns_of
-from postflow.ledger.schema import observations, roots
+from postflow.ledger.schema import clips, observations, roots
 from postflow.ledger.states import ObservationState
 from postflow.ledger.store import Store, insert_into
 from postflow.scan.sighting import Sighting
@@ -94,6 +103,12 @@ def look_again(connection: Connection, clip: RowMapping, now: datetime) -> None:
     here = observations.c.root_id == clip["root_id"], observations.c.relpath == clip["relpath"]
     values = {"state": ObservationState.SETTLING, "waiting_since": now}
     connection.execute(update(observations).where(*here).values(values))
+
+
+def at_path_of_clip() -> ColumnElement[bool]:
+    """Joins a clip to what the scans saw at its path last."""
+    same_root = observations.c.root_id == clips.c.root_id
+    return same_root & (observations.c.relpath == clips.c.relpath)
 
 
 def _batches(seen: list[Sighting]) -> Iterator[dict[str, Sighting]]:

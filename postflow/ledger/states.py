@@ -61,6 +61,7 @@ class Phase(StrEnum):
     DELIVERED = "delivered"
     SKIPPED = "skipped"
     FAILED = "failed"
+    GONE = "gone"
     SUPERSEDED = "superseded"
 
 
@@ -102,6 +103,9 @@ DELIVERED = frozenset({State.ARRIVED, State.STACKING, State.STACKED, State.DONE}
 
 REPLACEABLE = frozenset({State.READY, State.SKIPPED, State.FAILED})
 """Superseded as soon as the path holds newer content: nothing of these is in the world."""
+
+NEEDS_FILE = frozenset({State.SKIPPED, State.FAILED})
+"""Nothing is left for a person to do about these once a scan finds their file gone."""
 
 FILE_GONE = "file.missing"
 """Code of a skip that is taken back when the file comes back."""

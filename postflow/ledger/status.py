@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from postflow.ledger.entries import Clip, Observation, Step, as_entries, columns_of
+from postflow.ledger.observations import at_path_of_clip
 from postflow.ledger.paths import normal
 from postflow.ledger.schema import clips, history, leases, observations, roots
-from postflow.ledger.states import ObservationState, Phase, State
+from postflow.ledger.states import NEEDS_FILE, ObservationState, Phase, State
 from postflow.ledger.store import Store
 
 FINAL_PHASES = {
@@ -102,8 +103,10 @@ def revision_known(store: Store, root_id: int, relpath: str, revision: str) -> C
 
 def _phase(now: datetime) -> ColumnElement[str]:
     final = [(clips.c.state == state, phase.value) for state, phase in FINAL_PHASES.items()]
+    gone = and_(clips.c.state.in_(NEEDS_FILE), observations.c.gone_at.is_not(None))
     delivered = clips.c.finished_at.is_not(None), Phase.DELIVERED.value
     return case(
+        (gone, Phase.GONE.value),
         *final,
         delivered,
         (leases.c.expires_at > now, Phase.ON_ITS_WAY.value),
@@ -113,6 +116,7 @@ def _phase(now: datetime) -> ColumnElement[str]:
 
 def _clips(studio: str | None) -> Select[Any]:
     query = select(clips.c.id).outerjoin(leases, leases.c.run_id == clips.c.run_id)
+    query = query.outerjoin(observations, at_path_of_clip())
     return query if studio is None else query.where(clips.c.studio == studio)
 
 

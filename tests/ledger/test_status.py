@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+
+import pytest
 
 from postflow.ledger import Draft, Ledger, Phase, Root
 from postflow.ledger.schema import SCHEMA_VERSION
 from tests.ledger.ground import (
     BROKEN,
+    BUSY,
     MISNAMED,
     Clock,
     add,
@@ -31,6 +35,9 @@ def fill(ledger: Ledger, root: Root) -> None:
     ledger.fail(claim_one(ledger), BROKEN)
     add(ledger, root, "skipped.mov")
     ledger.skip(claim_one(ledger), MISNAMED)
+    add(ledger, root, "renamed.mov")
+    ledger.skip(claim_one(ledger), MISNAMED)
+    ledger.observe(root, [], gone=["renamed.mov"])
     add(ledger, root, "way.mov")
     bring_to_requested(ledger, claim_one(ledger))
     add(ledger, root, "twice.mov", content="a")
@@ -48,7 +55,7 @@ def test_every_file_is_counted_in_one_phase(ledger: Ledger, root: Root) -> None:
 
 def test_rows_can_be_asked_for_by_phase_and_name(ledger: Ledger, root: Root, clock: Clock) -> None:
     fill(ledger, root)
-    assert len(ledger.rows()) == 7
+    assert len(ledger.rows()) == 8
     assert len(ledger.rows(limit=2)) == 2
     assert ledger.rows(studio="other") == []
     for phase, number in ledger.counts().items():
@@ -59,6 +66,33 @@ def test_rows_can_be_asked_for_by_phase_and_name(ledger: Ledger, root: Root, clo
     clock.forward(10)
     add(ledger, root, "late.mov")
     assert [clip.name for clip in ledger.rows(since=clock())] == ["late.mov"]
+
+
+@pytest.mark.parametrize("give_up", [Ledger.skip, Ledger.fail])
+def test_what_was_given_up_is_left_alone_while_its_file_is_gone(
+    ledger: Ledger, root: Root, give_up: Callable[..., None]
+) -> None:
+    add(ledger, root, "a.mov")
+    give_up(ledger, claim_one(ledger), BROKEN)
+    (before,) = ledger.rows()
+
+    ledger.observe(root, [], gone=["a.mov"])
+    assert [clip.phase for clip in ledger.rows()] == [Phase.GONE]
+    assert ledger.retry("a.mov") == ledger.retry() == []
+
+    ledger.observe(root, [sighting(root, "a.mov")])
+    assert ledger.rows() == [before]
+    assert ledger.retry("a.mov") == ["a.mov"]
+
+
+def test_what_only_lacks_its_stack_is_tried_again_without_its_file(
+    ledger: Ledger, root: Root
+) -> None:
+    add(ledger, root, "a.mov")
+    ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    ledger.observe(root, [], gone=["a.mov"])
+    assert [clip.phase for clip in ledger.rows()] == [Phase.DELIVERED]
+    assert ledger.retry("a.mov") == ["a.mov"]
 
 
 def test_what_is_waited_for_is_listed_with_its_age(
@@ -80,7 +114,7 @@ def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -
     lines = list(ledger.export())
     assert not any("\n" in line for line in lines)
     records = [json.loads(line) for line in lines]
-    assert [record["kind"] for record in records] == ["ledger", "root", *["clip"] * 7, "message"]
+    assert [record["kind"] for record in records] == ["ledger", "root", *["clip"] * 8, "message"]
     assert records[0]["schema"] == SCHEMA_VERSION
     done = next(record for record in records if record.get("name") == "done.mov")
     assert done["found_at"] == "2026-11-22T09:00:00+00:00"
