@@ -5,7 +5,7 @@ UV     := $(TOOLS)/bin/uv
 RUN    := $(UV) run --frozen --no-sync
 # Suites run side by side, since they mostly wait; and in processes of their own, since Prefect's
 # clients remember the first server that they met.
-JOBS         ?= 4
+JOBS         ?= 3
 WITH_PREFECT := blocks cli crash journeys watch browser
 SUITES       := journeys plain crash watch browser
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)

@@ -132,7 +132,7 @@ def test_what_an_earlier_up_has_left_is_ended_and_nobody_elses(
     end_leftovers(modules / "elsewhere")
     assert left_over.poll() is None
     end_leftovers(modules / "here")
-    assert left_over.wait(timeout=10) == 0
+    assert left_over.wait(timeout=60) == 0
     assert told(modules / "ends") == ["it"]
 
 
@@ -140,5 +140,5 @@ def test_a_signal_ends_a_part_as_its_module_would_end(
     modules: Path, left_over: subprocess.Popen[bytes]
 ) -> None:
     left_over.send_signal(signal.SIGTERM)
-    assert left_over.wait(timeout=10) == 0
+    assert left_over.wait(timeout=60) == 0
     assert told(modules / "ends") == ["it"]

@@ -64,7 +64,7 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
             pipe.write(content)
 
     await asyncio.to_thread(mend)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await lookout.look()).alarm:
             pass
 
@@ -83,7 +83,7 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
             pipe.write(b"{}")
 
     await asyncio.to_thread(let_it_read)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (looked := await lookout.look()).trouble == "late":
             pass
     assert looked.trouble == "offline"
@@ -133,7 +133,7 @@ def folder(tmp_path: Path) -> Path:
 async def ready(lookout: Lookout) -> list[str]:
     """Looks until nothing is on its way to being ready any more."""
     found: list[str] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             looked = await lookout.look()
             found += looked.ready

@@ -47,7 +47,7 @@ async def _states(client: httpx.AsyncClient, run: str, tasks: list[str]) -> byte
 async def _events(client: httpx.AsyncClient, run: str) -> bytes:
     """Events travel by themselves; the last one of a run is how it ended."""
     wanted = {"filter": {"any_resource": {"id": [f"prefect.flow-run.{run}"]}}, "limit": 50}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             told = (await client.post("/events/filter", json=wanted)).raise_for_status().content
             if any(f"prefect.flow-run.{end}".encode() in told for end in ENDS):

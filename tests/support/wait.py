@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 async def wait_until(
-    predicate: Callable[[], object], *, timeout: float = 20.0, description: str = "the condition"
+    predicate: Callable[[], object], *, timeout: float = 60.0, description: str = "the condition"
 ) -> None:
     """Return once `predicate()` is true; fail after `timeout` seconds."""
     deadline = time.monotonic() + timeout
@@ -19,7 +19,7 @@ async def wait_until(
 
 
 def wait_until_sync(
-    predicate: Callable[[], object], *, timeout: float = 20.0, description: str = "the condition"
+    predicate: Callable[[], object], *, timeout: float = 60.0, description: str = "the condition"
 ) -> None:
     """The same for tests without a loop."""
     deadline = time.monotonic() + timeout
