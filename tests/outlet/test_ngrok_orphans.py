@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -166,12 +167,13 @@ async def test_agent_behind_a_wrapper_that_stays_goes_too(agents: Agents) -> Non
 async def test_endpoint_is_closed_before_the_agent_is_ended(agents: Agents) -> None:
     """An agent that had to be killed would hold the address until ngrok's heartbeat stops."""
     ngrok, log = agents.ngrok(), agents.folder / "agent.log"
-    ngrok.write_text(ngrok.read_text().replace('"$@"', f'"$@" | tee -a {log}').replace("exec ", ""))
+    heard = f'"$@" | (trap "" TERM; exec tee -a {log})'
+    ngrok.write_text(ngrok.read_text().replace("exec ", "").replace('"$@"', heard))
     async with agents.provider(ngrok=ngrok).open(NOWHERE):
         pass
     await wait_until(lambda: not agents.processes(), description="all to end")
-    calls = [line for line in log.read_text().splitlines() if "/api/endpoints/postflow" in line]
-    assert calls[-1].endswith("status=204")
+    await wait_until(lambda: _calls(log, "/api/endpoints/postflow"), description="the log")
+    assert _calls(log, "/api/endpoints/postflow")[-1].endswith("status=204")
 
 
 async def test_cancelling_twice_while_the_answer_is_out_leaves_nothing(agents: Agents) -> None:
@@ -184,6 +186,10 @@ async def test_cancelling_twice_while_the_answer_is_out_leaves_nothing(agents: A
     with pytest.raises(asyncio.CancelledError):
         await opening
     assert agents.leftovers() == []
+
+
+def _calls(log: Path, path: str) -> list[str]:
+    return [line for line in log.read_text().splitlines() if path in line]
 
 
 def _listening(agents: Agents) -> int:
