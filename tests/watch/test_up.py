@@ -35,6 +35,8 @@ def test_dropped_clips_of_two_studios_arrive_by_event(up: Running) -> None:
     up.drop(OTHERS, studio=SECOND)
     wait_until_sync(lambda: len(up.delivered()) == 2, timeout=120, description="two clips")
     assert sorted(up.delivered()) == [FIRST, OTHERS]
+    # Until the ledger says so, the file must not change: it would be withdrawn and sent anew.
+    wait_until_sync(lambda: _is(up, FIRST, Phase.DELIVERED), description="the ledger")
 
 
 def test_the_second_export_of_a_name_joins_the_first_on_a_stack(up: Running) -> None:
