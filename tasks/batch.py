@@ -12,6 +12,8 @@ from postflow.models import Delivery, Drained
 from postflow.post_office import draft, tell_batches
 
 PAUSE = 5.0
+# So many names have room in one message; a run that lasts begins another.
+NAMES = 12
 
 
 class Batch:
@@ -23,6 +25,7 @@ class Batch:
         self._not_delivered: dict[str, PostFlowError] = {}
         self._skipped: dict[str, Skip] = {}
         self._told: dict[str, Skip] = {}
+        self._part = 1
         self._sent_at = float("-inf")
 
     async def expect(self, waiting: int) -> None:
@@ -47,10 +50,11 @@ class Batch:
         self._skipped[claim.name] = why
         if live.discord is None or claim.batch_id is not None:
             return None
+        if len(self._told) == NAMES:
+            self._told, self._part = {}, self._part + 1
         self._told[claim.name] = why
-        return draft(
-            f"{live.channel}/skipped-{live.run_id}", live.channel, skipped_card(self._told)
-        )
+        key = f"{live.channel}/skipped-{live.run_id}-{self._part}"
+        return draft(key, live.channel, skipped_card(self._told))
 
     async def tell(self, *, finished: bool = False) -> None:
         """Bring the messages up to date, now and then or at the end."""
