@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 
 from blocks.opening import OpenStudio
-from postflow.discord import skipped_card
+from postflow.discord import MOST_NAMES, skipped_card
 from postflow.errors import PostFlowError, Retry, Skip
 from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, Drained
 from postflow.post_office import draft, tell_batches
 
 PAUSE = 5.0
-# So many names have room in one message; a run that lasts begins another.
-NAMES = 12
 
 
 class Batch:
@@ -50,7 +48,7 @@ class Batch:
         self._skipped[claim.name] = why
         if live.discord is None or claim.batch_id is not None:
             return None
-        if len(self._told) == NAMES:
+        if len(self._told) == MOST_NAMES:
             self._told, self._part = {}, self._part + 1
         self._told[claim.name] = why
         key = f"{live.channel}/skipped-{live.run_id}-{self._part}"

@@ -21,7 +21,7 @@ if "PREFECT_HOME" not in os.environ:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
-from postflow.cli.server import free_port, prefect_server
+from postflow.cli.server import free_port, own_prefect, ui_address
 from sandbox import Sandbox
 
 
@@ -52,12 +52,13 @@ def prefect_api(
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     port = free_port()
+    api = f"{ui_address(port)}/api"
     log = tmp_path_factory.mktemp("prefect") / "server.log"
-    with prefect_server(port, log) as ui, pytest.MonkeyPatch.context() as environment:
+    with own_prefect(port, log), pytest.MonkeyPatch.context() as environment:
         environment.delenv("PREFECT_API_URL")
         _let_prefect_leak(pytestconfig, port)
-        with temporary_settings({PREFECT_API_URL: f"{ui}/api"}):
-            yield f"{ui}/api"
+        with temporary_settings({PREFECT_API_URL: api}):
+            yield api
 
 
 def _let_prefect_leak(config: pytest.Config, port: int) -> None:

@@ -36,24 +36,14 @@ FEW_WRITES = {
 
 
 @contextmanager
-def prefect_server(port: int, log_path: Path, home: Path | None = None) -> Iterator[str]:
-    """Start a server that keeps its database in `home`; yields the UI's address.
+def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
+    """Start a server that keeps its database in Prefect's home; yields its process.
 
-    Without `home` it is Prefect's own. The processes we start later are pointed at the server
+    The processes we start later are pointed at the server
     through the environment. Raises Fatal `prefect.port` or `prefect.server`.
     """
-    with own_prefect(port, log_path, home):
-        yield ui_address(port)
-
-
-@contextmanager
-def own_prefect(port: int, log_path: Path, home: Path | None = None) -> Iterator[Part]:
-    """The same; yields the process."""
     _demand_free(port)
     url = ui_address(port)
-    if home:
-        home.mkdir(parents=True, exist_ok=True)
-        os.environ["PREFECT_HOME"] = str(home)
     os.environ["PREFECT_API_URL"] = f"{url}/api"
     environment = os.environ | QUIET | _server_settings(url, port)
     try:

@@ -2,9 +2,10 @@
 
 from .card import Card, failed_card, on_its_way_card, ready_card
 from .client import DiscordClient
-from .summary import batch_card, skipped_card
+from .summary import MOST_NAMES, batch_card, skipped_card
 
 __all__ = [
+    "MOST_NAMES",
     "Card",
     "DiscordClient",
     "batch_card",

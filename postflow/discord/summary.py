@@ -17,6 +17,10 @@ _LISTED = 25
 _LONGEST_NAME = 120
 _LONGEST_WHY = 240
 _LONGEST_LINK = 120
+_ROOM = MAX_DESCRIPTION - 100
+
+MOST_NAMES = _ROOM // (_LONGEST_NAME + _LONGEST_WHY + len("❌ : \n"))
+"""So many names that nobody understood have room in one message, however long they are."""
 
 
 def batch_card(batch: Batch) -> Card:
@@ -86,7 +90,7 @@ def _link_told(clip: BatchClip) -> str:
 
 def _listed(told: list[str]) -> str | None:
     shown = told[:_LISTED]
-    while len("\n".join(shown)) > MAX_DESCRIPTION - 100:
+    while len("\n".join(shown)) > _ROOM:
         shown.pop()
     more = len(told) - len(shown)
     lines = [*shown, f"… and {more} more"] if more else shown

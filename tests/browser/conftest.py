@@ -1,4 +1,4 @@
-"""A headless Chromium, and a Prefect server that serves its UI; the rest is the journeys'."""
+"""A headless Chromium, and the Prefect server's UI; the rest is the journeys'."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
-from postflow.cli.server import free_port, prefect_server
 from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.browser.looking import Page
-from tests.conftest import _let_prefect_leak
 from tests.journeys.conftest import (
     make_clip,
     nothing_cached,
@@ -48,26 +45,10 @@ WINDOW = 1280, 1200  # Prefect's lists have no rows outside of the window
 QUICK_WATCH = {"quiet": 0.2, "linger": 0.2, "interval": 0.2}
 
 
-@pytest.fixture(scope="module")
-def prefect_ui(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[str]:
-    """The address of a Prefect server with its UI, which the session's server lacks."""
-    home = tmp_path_factory.mktemp("prefect")
-    port = free_port()
-    with pytest.MonkeyPatch.context() as environment:
-        for changed in ("PREFECT_HOME", "PREFECT_API_URL"):
-            environment.setenv(changed, "")
-        with prefect_server(port, home / "server.log", home) as url:
-            _let_prefect_leak(pytestconfig, port)
-            yield url
-
-
 @pytest.fixture
-def prefect_api(prefect_ui: str) -> Iterator[str]:
-    """Runs of this folder go to the server with the UI."""
-    with temporary_settings({PREFECT_API_URL: f"{prefect_ui}/api"}):
-        yield f"{prefect_ui}/api"
+def prefect_ui(prefect_api: str) -> str:
+    """The address of the UI."""
+    return prefect_api.removesuffix("/api")
 
 
 @pytest.fixture

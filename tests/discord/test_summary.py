@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postflow.discord import batch_card, skipped_card
+from postflow.discord import MOST_NAMES, batch_card, skipped_card
 from postflow.errors import Skip
 from postflow.ledger import BatchClip, State
 
@@ -78,3 +78,10 @@ def test_unknown_names_are_told_in_one_message(names: list[str], title: str) -> 
     assert card.title == title
     told = [f"❌ {name}: No rule knows this name. Rename it." for name in names]
     assert card.description == "\n".join(told)
+
+
+def test_as_many_names_as_have_room_are_all_told_however_long_they_are() -> None:
+    why = Skip("_" * 500, hint="*" * 500, code="name.unknown")
+    names = [f"{number}{'_' * 200}.mov" for number in range(100, 100 + MOST_NAMES)]
+    told = str(skipped_card(dict.fromkeys(names, why)).description).splitlines()
+    assert [line[:5] for line in told] == [f"❌ {name[:3]}" for name in names]
