@@ -31,10 +31,19 @@ async def run_for(clip: Path, studio: str) -> FlowRun:
         return await client.read_flow_run(state.state_details.flow_run_id)
 
 
-async def stages_of(run: FlowRun) -> list[TaskRun]:
-    async with get_client() as client:
-        only = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
-        return await client.read_task_runs(flow_run_filter=only)
+async def stages_of(run: FlowRun, many: int) -> list[TaskRun]:
+    """The stages of a run that is over, once the server knows so many, and how each ended."""
+    only = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+
+    async def ask() -> list[TaskRun]:
+        async with get_client() as client:
+            return await client.read_task_runs(flow_run_filter=only)
+
+    return await once(lambda found: sum(map(_is_over, found)) >= many, ask)
+
+
+def _is_over(stage: TaskRun) -> bool:
+    return stage.state is not None and stage.state.is_final()
 
 
 async def log_of(run: FlowRun) -> str:

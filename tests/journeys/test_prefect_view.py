@@ -32,7 +32,7 @@ async def test_a_run_is_named_after_its_clip_and_tells_its_story(
     run = await run_for(clip, loopback_studio)
     assert (run.name, run.state_name) == (clip.name, "Completed")
 
-    stages = await once(lambda found: len(found) == len(STAGES), lambda: stages_of(run))
+    stages = await stages_of(run, len(STAGES))
     assert sorted(stage.name for stage in stages) == sorted(STAGES)
     assert {stage.state_name for stage in stages} == {"Completed"}
 
@@ -65,7 +65,7 @@ async def test_a_run_for_a_clip_that_was_delivered_shows_cached_stages(
     again = await run_for(clip, loopback_studio)
 
     cached = ("identify", "place", "transfer", "stack", "announce")
-    stages = await once(lambda found: len(found) > len(cached), lambda: stages_of(again))
+    stages = await stages_of(again, len(cached) + len(["announce departure"]))
     shown = {stage.name: stage.state_name for stage in stages}
     assert {name: shown[name] for name in cached} == dict.fromkeys(cached, "Cached")
     assert "request upload" not in shown
