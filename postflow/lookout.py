@@ -13,7 +13,7 @@ from typing import Literal
 from postflow.errors import PostFlowError, Retry
 from postflow.ledger import AsyncLedger, ObservationState, Root
 from postflow.media import look_at
-from postflow.models import CONTENT_TYPES, Moment
+from postflow.models import Moment, is_clip
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
 from postflow.scan.problems import Problems
 from postflow.scan.root import AbsentError, read_mark
@@ -153,8 +153,7 @@ class Lookout:
         mark = await asyncio.to_thread(read_mark, self.folder)
         root = await self._ledger.root(self._studio, self.folder, mark.id)
         known = await self._ledger.known(root)
-        facts = {each.relpath: (each.size, each.mtime_ns) for each in known}
-        scanner = await asyncio.to_thread(Scanner, self.folder, mark_id=mark.id, known=facts)
+        scanner = await asyncio.to_thread(Scanner, self.folder, mark_id=mark.id, known=known)
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
         quiet = self._quiet or scanner.file_system.quiet
         return _Watch(root, scanner, WaitingRoom(quiet, accept_open_ended=self._open_ended))
@@ -163,9 +162,9 @@ class Lookout:
         self._tell_problems(result)
         for relpath in result.gone:
             watch.room.forget(relpath)
-        clips = [each for each in result.seen if _is_clip(each)]
-        watch.scanner.rest(each.relpath for each in result.seen if not _is_clip(each))
-        seen = [each for each in (*result.new, *result.changed) if _is_clip(each)]
+        clips = [each for each in result.seen if is_clip(each.path)]
+        watch.scanner.rest(each.relpath for each in result.seen if not is_clip(each.path))
+        seen = [each for each in (*result.new, *result.changed) if is_clip(each.path)]
         if seen or result.gone:
             await self._ledger.observe(watch.root, seen, gone=result.gone)
         answers = await asyncio.to_thread(_ask, watch.room, clips)
@@ -230,7 +229,3 @@ def lookouts(ledger: AsyncLedger, studio: str, watching: Watching) -> list[Looko
 
 def _ask(room: WaitingRoom, clips: Iterable[Sighting]) -> list[Ready | Waiting]:
     return [room.look(each, time.monotonic()) for each in clips]
-
-
-def _is_clip(sighting: Sighting) -> bool:
-    return sighting.path.suffix.lower() in CONTENT_TYPES

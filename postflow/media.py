@@ -12,7 +12,7 @@ from pathlib import Path
 
 from postflow.errors import Fatal, PostFlowError, Retry, Skip
 from postflow.fingerprint import fingerprint
-from postflow.models import CONTENT_TYPES, MediaFile
+from postflow.models import CONTENT_TYPES, MediaFile, is_clip
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 NOT_A_FILE = (errno.ELOOP, errno.ENXIO)
@@ -131,7 +131,7 @@ def _check_kind(path: Path, mode: int) -> None:
 
 
 def _check(path: Path, size: int) -> None:
-    if path.suffix.lower() not in CONTENT_TYPES:
+    if not is_clip(path):
         raise Skip(
             f"{printable(path.name)} is not a kind of clip PostFlow delivers.",
             hint=f"Deliver one of {' '.join(sorted(CONTENT_TYPES))}.",

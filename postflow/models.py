@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import unicodedata
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,6 +22,11 @@ CONTENT_TYPES = {
 }
 
 RemoteStatus = Literal["created", "uploaded", "transcoded"]
+
+
+def is_clip(name: Path | str) -> bool:
+    """Is it a kind of file that PostFlow delivers, by its suffix?"""
+    return os.path.splitext(name)[1].lower() in CONTENT_TYPES  # noqa: PTH122 - a hot path
 
 
 class Moment(BaseModel):

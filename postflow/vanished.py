@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from postflow.errors import Fatal, Retry
+from postflow.errors import Retry
 from postflow.ledger import Ledger
-from postflow.scan.root import AbsentError, read_mark
+from postflow.scan.root import AbsentError, missing, read_mark
 from postflow.scan.sighting import Abandoned, Scanned
 from postflow.scan.walk import Scanner
 
@@ -31,12 +31,11 @@ def accept_vanished(ledger: Ledger, studio: str, folder: Path) -> tuple[str, ...
     try:
         mark = read_mark(folder).id
     except AbsentError as error:
-        raise _lost(f"{folder}: {error}.") from error
+        raise missing(f"{folder}: {error}.") from error
     root = ledger.root(studio, folder, mark)
-    known = {each.relpath: (each.size, each.mtime_ns) for each in ledger.known(root)}
-    result = Scanner(folder, mark_id=mark, known=known).scan(believe=True)
+    result = Scanner(folder, mark_id=mark, known=ledger.known(root)).scan(believe=True)
     if not isinstance(result, Scanned):
-        raise _lost(result.reason)
+        raise missing(result.reason)
     if result.partial:
         where = ", ".join(each.where for each in result.problems if each.unread)
         raise Retry(
@@ -46,8 +45,3 @@ def accept_vanished(ledger: Ledger, studio: str, folder: Path) -> tuple[str, ...
         )
     ledger.observe(root, (), gone=result.gone)
     return result.gone
-
-
-def _lost(what: str) -> Fatal:
-    hint = "Mount the volume or correct the path of the watched folder."
-    return Fatal(what, hint=hint, code="scan.root_missing")

@@ -12,8 +12,8 @@ from rich.filesize import decimal
 
 from postflow.errors import Fatal
 from postflow.ledger import Ledger
-from postflow.models import CONTENT_TYPES
-from postflow.scan.root import MARKER, is_marked, mark_root
+from postflow.models import is_clip
+from postflow.scan.root import MARKER, is_marked, mark_root, missing
 from postflow.scan.sighting import Scanned, Sighting
 from postflow.scan.walk import Scanner
 
@@ -65,12 +65,8 @@ def _clips(folder: Path, mark: str) -> list[Sighting]:
     scanner = Scanner(folder, mark_id=mark)
     result = scanner.scan(full=True)
     if not isinstance(result, Scanned):
-        raise Fatal(
-            result.reason,
-            hint="Mount the volume or correct the path of the watched folder.",
-            code="scan.root_missing",
-        )
-    return [each for each in result.new if each.path.suffix.lower() in CONTENT_TYPES]
+        raise missing(result.reason)
+    return [each for each in result.new if is_clip(each.path)]
 
 
 def _ask(folder: Path, clips: list[Sighting]) -> str:

@@ -13,7 +13,7 @@ import typer
 
 from postflow.errors import Skip
 from postflow.ledger import Ledger, ObservationState
-from postflow.models import CONTENT_TYPES, Moment
+from postflow.models import Moment, is_clip
 from postflow.naming import Naming
 from postflow.readiness.containers import verdict
 from postflow.readiness.verdicts import NotWhole
@@ -124,7 +124,7 @@ def look(
         err.print("  → Mount the volume, or correct the path of the watched folder.")
         return []
     known = ledger.known(root)
-    scanner = Scanner(folder, known={each.relpath: (each.size, each.mtime_ns) for each in known})
+    scanner = Scanner(folder, known=known)
     result = scanner.scan()
     if not isinstance(result, Scanned):
         text = result.reason if isinstance(result, Offline) else vanished(studio, folder, result)
@@ -159,7 +159,7 @@ def _before_enrolment(folder: Path, naming: Naming) -> list[Prospect]:
 
 
 def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]) -> Prospect:
-    if each.path.suffix.lower() not in CONTENT_TYPES:
+    if not is_clip(each.path):
         return Prospect(file=each.relpath, what=NO_CLIP)
     if (each.relpath, each.size, each.mtime_ns) in at_rest:
         return Prospect(file=each.relpath, what="known")

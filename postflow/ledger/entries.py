@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, FromClause, RowMapping
 
 from postflow.ledger.process import ProcessMark
 from postflow.ledger.states import (
-    DELIVERED,
     AttemptOutcome,
     MessageState,
     ObservationState,
     Phase,
     State,
+    is_delivered,
 )
 from postflow.models import MediaFile, Moment
 
@@ -237,7 +237,7 @@ class BatchClip(Moment):
     @property
     def delivered(self) -> bool:
         """Also when it is not on its stack yet."""
-        return self.state in DELIVERED and self.finished_at is not None
+        return is_delivered(self.state, self.finished_at)
 
 
 class Batch(Moment):

@@ -11,7 +11,7 @@ from postflow.ledger.clips import AFRESH, move
 from postflow.ledger.entries import Registered, Root
 from postflow.ledger.paths import normal
 from postflow.ledger.schema import clips, history, observations
-from postflow.ledger.states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State
+from postflow.ledger.states import FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
 from postflow.ledger.store import Store
 from postflow.models import MediaFile
 
@@ -89,7 +89,7 @@ def _meet_again(
         move(connection, row, State.READY, now, event="came back", **AFRESH, **where)
     else:
         connection.execute(update(clips).where(clips.c.id == row["id"]).values(where))
-    delivered = state in DELIVERED and row["finished_at"] is not None
+    delivered = is_delivered(state, row["finished_at"])
     state = State.READY if back else state
     return Registered(clip_id=row["id"], state=state, new=back, delivered=delivered)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 from postflow.errors import Fatal, PostFlowError
@@ -117,6 +118,11 @@ class IllegalMove(Fatal):
 
 class StaleClaim(PostFlowError):
     """Another run has taken over; whoever gets this stops and touches the world no more."""
+
+
+def is_delivered(state: State, finished_at: datetime | None) -> bool:
+    """In people's eyes: whole in Frame.io and told of, also when it is not on its stack yet."""
+    return state in DELIVERED and finished_at is not None
 
 
 def check_move(was: State, to: State) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from postflow.errors import Fatal, Retry
 from postflow.scan.filesystem import file_system_of
-from postflow.scan.root import MARKER, AbsentError, read_mark, unread
+from postflow.scan.root import MARKER, AbsentError, missing, read_mark, unread
 from postflow.watching import Watching
 
 PATIENCE = 15.0
@@ -63,11 +63,7 @@ def _demand_readable(folder: Path) -> None:
         with os.scandir(folder) as entries:
             next(entries, None)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise Fatal(
-            f"There is no folder {folder}.",
-            hint="Mount the volume or correct the path of the watched folder.",
-            code="scan.root_missing",
-        ) from error
+        raise missing(f"There is no folder {folder}.") from error
     except OSError as error:
         raise unread(folder, error) from error
 

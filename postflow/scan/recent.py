@@ -5,12 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 
-from postflow.models import CONTENT_TYPES
+from postflow.models import is_clip
 from postflow.scan.listing import Known
 from postflow.scan.survey import Tree, join
 
 MOST = 200
-CLIPS = tuple(CONTENT_TYPES)
 
 Written = tuple[int, str]
 
@@ -34,12 +33,12 @@ class Recent:
             (known.mtime_ns, join(rel, key))
             for rel, folder in tree.items()
             for key, known in folder.files.items()
-            if _is_clip(key)
+            if is_clip(key)
         )
 
     def add(self, written: Iterable[tuple[str, Known]]) -> None:
         """Files that are new, or changed."""
-        found = {relpath: known.mtime_ns for relpath, known in written if _is_clip(relpath)}
+        found = {relpath: known.mtime_ns for relpath, known in written if is_clip(relpath)}
         if found:
             both = self._clips | found
             self._keep((mtime_ns, relpath) for relpath, mtime_ns in both.items())
@@ -47,7 +46,3 @@ class Recent:
     def _keep(self, written: Iterable[Written]) -> None:
         newest = heapq.nlargest(self._most, written)
         self._clips = {relpath: mtime_ns for mtime_ns, relpath in newest}
-
-
-def _is_clip(name: str) -> bool:
-    return name.lower().endswith(CLIPS)

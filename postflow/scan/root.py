@@ -40,11 +40,7 @@ def mark_root(root: Path) -> RootMark:
     Fatal "scan.root_missing" or "scan.root_readonly", Retry "scan.unread".
     """
     if not _is(root, stat.S_ISDIR):
-        raise Fatal(
-            f"There is no folder {root}.",
-            hint="Mount the volume or correct the path of the watched folder.",
-            code="scan.root_missing",
-        )
+        raise missing(f"There is no folder {root}.")
     mark = RootMark(id=uuid.uuid4().hex)
     text = json.dumps({"id": mark.id, "note": NOTE}, indent=2) + "\n"
     try:
@@ -65,6 +61,12 @@ def mark_root(root: Path) -> RootMark:
 def is_marked(root: Path) -> bool:
     """Has the folder its marker? Retry "scan.unread" when its volume gives an error."""
     return _is(root / MARKER, stat.S_ISREG)
+
+
+def missing(what: str) -> Fatal:
+    """The folder is not there, or its volume is not."""
+    hint = "Mount the volume or correct the path of the watched folder."
+    return Fatal(what, hint=hint, code="scan.root_missing")
 
 
 def unread(path: Path, error: OSError) -> Retry:

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from postflow.scan.listing import Known, Listing, known_file, list_folder, printable, unread
 from postflow.scan.sighting import Problem
@@ -238,13 +239,24 @@ def parent_of(rel: str) -> str:
     return rel.rpartition("/")[0]
 
 
-def plant(known: Iterable[tuple[str, tuple[int, int]]], root: str) -> Tree:
-    """A tree of files known from before, each (relpath, (size, mtime_ns)); all to be listed."""
+class Remembered(Protocol):
+    """A file as it is known from an earlier life."""
+
+    @property
+    def relpath(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def mtime_ns(self) -> int: ...
+
+
+def plant(known: Iterable[Remembered], root: str) -> Tree:
+    """A tree of files known from before; all folders are to be listed."""
     tree: Tree = {"": Folder(root)}
-    for relpath, (size, mtime_ns) in known:
-        rel, _, name = relpath.rpartition("/")
+    for each in known:
+        rel, _, name = each.relpath.rpartition("/")
         _plant_folder(tree, rel, root)
-        tree[rel].files[name] = Known(size, mtime_ns, name)
+        tree[rel].files[name] = Known(each.size, each.mtime_ns, name)
     return tree
 
 

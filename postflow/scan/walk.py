@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from postflow.scan.filesystem import FileSystem, file_system_of
@@ -13,7 +13,7 @@ from postflow.scan.listing import Known
 from postflow.scan.recent import Recent
 from postflow.scan.root import AbsentError, demand_mark, too_many_vanished
 from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
-from postflow.scan.survey import Survey, Tree, join, plant
+from postflow.scan.survey import Remembered, Survey, Tree, join, plant
 
 FULL_SHARE = 10
 EXAMPLES = 5
@@ -25,7 +25,7 @@ class Scanner:
     A scan lists the directories that changed, and looks at the files that are not at rest, those
     it is told of, and the clips written last; a full one, every few minutes, looks at everything.
     Nothing is adopted from a scan during which the volume went away. `known` are files of an
-    earlier life, by relpath: (size, mtime_ns).
+    earlier life.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Scanner:
         root: Path,
         *,
         mark_id: str | None = None,
-        known: Mapping[str, tuple[int, int]] | None = None,
+        known: Iterable[Remembered] = (),
         file_system: Callable[[Path], FileSystem] = file_system_of,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -42,7 +42,7 @@ class Scanner:
         self._find_file_system = file_system
         self._mark_id = mark_id
         self._clock = clock
-        self._tree = plant((known or {}).items(), str(root))
+        self._tree = plant(known, str(root))
         self._unsettled: set[str] = set()
         self._recent = Recent()
         self._full_after: float | None = None

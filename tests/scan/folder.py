@@ -81,3 +81,8 @@ def too_deep(top: Path) -> None:
         os.close(at)
         at = below
     os.close(at)
+
+
+def remembered(relpath: str, size: int, mtime_ns: int) -> Sighting:
+    """A file of an earlier life."""
+    return Sighting(relpath=relpath, path=Path(relpath), size=size, mtime_ns=mtime_ns)

@@ -9,7 +9,7 @@ from postflow.scan.recent import MOST, Recent
 from postflow.scan.root import mark_root
 from postflow.scan.survey import plant
 from postflow.scan.walk import Scanner
-from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths
+from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths, remembered
 
 OLD = 1_000_000_000 * 10**9
 
@@ -103,15 +103,17 @@ def test_scans_in_quick_succession_look_at_them_once(studio: Studio, scanner: Sc
 
 
 def test_the_frames_of_a_sequence_crowd_out_no_clip() -> None:
-    frames = [(f"SQ01/frame.{number:04}.exr", (1, 2000 + number)) for number in range(50)]
+    frames = [remembered(f"SQ01/frame.{number:04}.exr", 1, 2000 + number) for number in range(50)]
     recent = Recent(3)
-    recent.fill(plant([("SQ01/a.mov", (1, 1)), ("b.MXF", (1, 2)), *frames], "/mnt/show"))
+    recent.fill(
+        plant([remembered("SQ01/a.mov", 1, 1), remembered("b.MXF", 1, 2), *frames], "/mnt/show")
+    )
     assert set(recent) == {"SQ01/a.mov", "b.MXF"}
 
 
 def test_only_the_newest_are_kept() -> None:
     recent = Recent(2)
-    recent.fill(plant([(f"{number}.mov", (1, number)) for number in range(5)], "/mnt/show"))
+    recent.fill(plant([remembered(f"{number}.mov", 1, number) for number in range(5)], "/mnt/show"))
     assert set(recent) == {"3.mov", "4.mov"}
 
 

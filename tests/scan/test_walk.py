@@ -12,7 +12,7 @@ import pytest
 
 from postflow.scan.root import MARKER, mark_root
 from postflow.scan.walk import Scanner
-from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths
+from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths, remembered
 
 
 def test_a_new_file_is_reported_once_as_new_and_then_as_unsettled(
@@ -262,11 +262,11 @@ def test_files_known_from_an_earlier_life_are_not_new(studio: Studio) -> None:
     same = studio.write("SQ01/same.mov")
     studio.write("SQ01/rewritten.mov", b"now longer")
     studio.write("SQ02/new.mov")
-    known = {
-        "SQ01/same.mov": (same.stat().st_size, same.stat().st_mtime_ns),
-        "SQ01/rewritten.mov": (3, 5),
-        "SQ03/deleted.mov": (3, 5),
-    }
+    known = [
+        remembered("SQ01/same.mov", same.stat().st_size, same.stat().st_mtime_ns),
+        remembered("SQ01/rewritten.mov", 3, 5),
+        remembered("SQ03/deleted.mov", 3, 5),
+    ]
     scanner = Scanner(studio.root, known=known, clock=studio.clock, file_system=a_local_disk)
     result = studio.scanned(scanner)
     assert relpaths(result.new) == ["SQ02/new.mov"]
