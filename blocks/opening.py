@@ -12,9 +12,10 @@ from uuid import uuid4
 import xxhash
 from pydantic import SecretStr
 
+from postflow import volume
 from postflow.discord import DiscordClient
 from postflow.duty import on_duty
-from postflow.errors import PostFlowError
+from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.journey import Journey, open_by_hand
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, open_ledger
@@ -25,6 +26,7 @@ from postflow.outlet import Outlet, Served
 from postflow.patience import Patience
 from postflow.places import lock_dir
 from postflow.post_office import send_due
+from postflow.scan.root import unless_away
 from postflow.watching import Watching
 
 from .studio import Studio, load_studio
@@ -69,12 +71,27 @@ class OpenStudio:
             raise
 
     async def look_at(self, path: Path) -> MediaFile:
-        """The clip on disk. Raises as `postflow.media.look_at` does.
+        """The clip on disk. Raises as `postflow.media.look_at` does, and Retry `folder.away`.
 
         One that was delivered by a run that died is what it was then: the disk is asked no more.
         """
         claim = self.claims.get(path)
-        return claim.media if claim and claim.state in DELIVERED else await look_at(path)
+        if claim and claim.state in DELIVERED:
+            return claim.media
+        try:
+            return await look_at(path)
+        except PostFlowError as error:
+            raise await self.unless_away(path, error) from error
+
+    async def unless_away(self, path: Path, error: PostFlowError) -> PostFlowError:
+        """The error, or that the clip's watch folder is lost or hangs; see `scan.root`."""
+        root = next((each for each in self.watching.folders if path.is_relative_to(each)), None)
+        if root is None:
+            return error
+        try:
+            return await volume.in_time(volume.ask(lambda: unless_away(root, error)), root)
+        except Retry as hangs:
+            return hangs
 
     async def open_journey(self, media: MediaFile) -> Journey:
         """Of the clip an ingest run has claimed, else of one that a person hands over."""

@@ -80,7 +80,10 @@ async def _travel(
             live, media, clip, project=project, journey=journey, started=started
         )
     except PostFlowError as error:
-        await announce_failure(live, media, clip, error, project=project, journey=journey)
+        why = await live.unless_away(media.path, error)
+        await announce_failure(live, media, clip, why, project=project, journey=journey)
+        if why is not error:
+            raise why from error
         raise
     await announce(live, delivery, project=project, journey=journey)
     await journey.done()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Collection
+from pathlib import Path
 
 import httpx
 from prefect import get_client
@@ -42,16 +44,17 @@ async def watch(studio: str = "main") -> None:
                 try:
                     for looked in looks:
                         await _tell(live, looked, alarms, bell)
-                    called_at = await _call(live, called_at)
+                    away = [lookout.folder for lookout in watched if not lookout.within_reach]
+                    called_at = await _call(live, called_at, away)
                     await live.send_messages()
                 except Retry as error:
                     log.warning("%s", error)
                 await bell.wait(_pause(live, watched))
 
 
-async def _call(live: OpenStudio, called_at: float) -> float:
+async def _call(live: OpenStudio, called_at: float, away: Collection[Path]) -> float:
     """Call `ingest` if clips wait that no run takes up; when a call was last made and not heard."""
-    waiting = await live.ledger.ready(live.name)
+    waiting = await live.ledger.ready(live.name, away=away)
     if not waiting or await _is_taken(live.name):
         return NEVER
     if time.monotonic() - called_at < CALL_AGAIN:

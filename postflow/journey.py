@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from unicodedata import normalize
 
+from postflow import volume
 from postflow.errors import PostFlowError, Retry, Skip
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, StaleClaim, State, Target
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
@@ -213,7 +213,7 @@ async def open_by_hand(
     """
     watched = next((r for r in roots if media.path.is_relative_to(r)), None)
     folder = watched or media.path.parent
-    root = await ledger.root(studio, folder, await asyncio.to_thread(_mark, folder))
+    root = await ledger.root(studio, folder, await volume.ask(lambda: _mark(folder)))
     await ledger.observe(root, [_sighting(folder, media)])
     entry = await ledger.register(root, media)
     if entry is None:

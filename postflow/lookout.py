@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from postflow import volume
 from postflow.errors import PostFlowError, Retry
 from postflow.ledger import AsyncLedger, ObservationState, Root
 from postflow.media import look_at
@@ -24,7 +25,7 @@ from postflow.watching import Watching
 
 log = logging.getLogger(__name__)
 
-LATE = 120.0
+LATE = volume.PATIENCE
 
 Trouble = Literal["offline", "vanished", "late", "ledger"]
 
@@ -67,11 +68,17 @@ class Lookout:
         open_ended: bool = False,
         late: float = LATE,
     ) -> None:
-        """`open_ended`: take files too whose container never states an end.
+        """`within_reach`: the folder was there when last asked, its files can be read.
+
+        `entering`: so many ready clips are about to be in the ledger.
+
+        `open_ended`: take files too whose container never states an end.
 
         `late`: seconds after which a scan that has not come back is an alarm.
         """
         self.folder = folder
+        self.within_reach = False
+        self.entering = 0
         self._ledger = ledger
         self._studio = studio
         self._quiet = quiet
@@ -92,6 +99,7 @@ class Lookout:
         self._touched.update(touched)
         looked = await self._look_or_alarm()
         self._in_order = looked.trouble is None
+        self.within_reach = looked.trouble not in {"offline", "late"}
         return looked
 
     async def _look_or_alarm(self) -> Looked:
@@ -104,7 +112,8 @@ class Lookout:
         except Retry as error:
             # What was scanned but not written down must be new again to the next scan.
             self._watch = None
-            return self._alarm("ledger", str(error))
+            hangs = error.code == "volume.hangs"
+            return self._alarm("late" if hangs else "ledger", str(error))
 
     async def _look(self) -> Looked:
         scanned = await self._scanned()
@@ -136,7 +145,7 @@ class Lookout:
         if self._watch is None:
             self._watch = await self._open()
         watch, touched, self._touched = self._watch, self._touched, set()
-        return watch, await asyncio.to_thread(watch.scanner.scan, touched=touched)
+        return watch, await volume.ask(lambda: watch.scanner.scan(touched=touched))
 
     def _alarm(self, trouble: Trouble, reason: str) -> Looked:
         return Looked(folder=self.folder, alarm=reason, trouble=trouble)
@@ -150,10 +159,11 @@ class Lookout:
         return self._watch.room.next_look() if self._watch and self._in_order else None
 
     async def _open(self) -> _Watch:
-        mark = await asyncio.to_thread(read_mark, self.folder)
+        mark = await volume.ask(lambda: read_mark(self.folder))
+        self.within_reach = True
         root = await self._ledger.root(self._studio, self.folder, mark.id)
         known = await self._ledger.known(root)
-        scanner = await asyncio.to_thread(Scanner, self.folder, mark_id=mark.id, known=known)
+        scanner = await volume.ask(lambda: Scanner(self.folder, mark_id=mark.id, known=known))
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
         quiet = self._quiet or scanner.file_system.quiet
         return _Watch(root, scanner, WaitingRoom(quiet, accept_open_ended=self._open_ended))
@@ -167,14 +177,14 @@ class Lookout:
         seen = [each for each in (*result.new, *result.changed) if is_clip(each.path)]
         if seen or result.gone:
             await self._ledger.observe(watch.root, seen, gone=result.gone)
-        answers = await asyncio.to_thread(_ask, watch.room, clips)
+        asking = volume.ask(lambda: _ask(watch.room, clips))
+        answers = await volume.in_time(asking, self.folder, patience=self._late)
         ready = [each.sighting for each in answers if isinstance(each, Ready)]
         waiting = await self._still(watch, [e for e in answers if isinstance(e, Waiting)])
         await self._note(watch, waiting)
-        entered = [each for each in ready if await self._enter(watch, each)]
         return Looked(
             folder=self.folder,
-            ready=tuple(each.relpath for each in entered),
+            ready=tuple(await self._enter_all(watch, ready)),
             waiting=len(waiting),
             settling=sum(not each.refused for each in waiting),
             overdue=tuple(watch.room.overdue(time.monotonic())),
@@ -206,6 +216,17 @@ class Lookout:
         await self._ledger.not_yet(watch.root, news)
         watch.noted = notes
 
+    async def _enter_all(self, watch: _Watch, ready: list[Sighting]) -> list[str]:
+        entered = []
+        try:
+            for number, sighting in enumerate(ready):
+                self.entering = len(ready) - number
+                if await self._enter(watch, sighting):
+                    entered.append(sighting.relpath)
+        finally:
+            self.entering = 0
+        return entered
+
     async def _enter(self, watch: _Watch, sighting: Sighting) -> bool:
         """Is it new? A file that changed again is left to the next look."""
         try:
@@ -222,8 +243,15 @@ class Lookout:
 def lookouts(ledger: AsyncLedger, studio: str, watching: Watching) -> list[Lookout]:
     """One for each of the studio's watch folders."""
     return [
-        Lookout(ledger, studio, at, quiet=watching.quiet, open_ended=watching.open_ended)
-        for at in watching.folders
+        Lookout(
+            ledger,
+            studio,
+            folder,
+            quiet=watching.quiet,
+            open_ended=watching.open_ended,
+            late=watching.late,
+        )
+        for folder in watching.folders
     ]
 
 

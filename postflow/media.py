@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import stat
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from postflow import volume
 from postflow.errors import Fatal, PostFlowError, Retry, Skip
 from postflow.fingerprint import fingerprint
 from postflow.models import CONTENT_TYPES, MediaFile, is_clip
@@ -19,13 +19,16 @@ NOT_A_FILE = (errno.ELOOP, errno.ENXIO)
 
 
 async def look_at(path: Path) -> MediaFile:
-    """Describe the clip at `path`. Raises Skip, Fatal or Retry with codes `file.*`."""
-    return await asyncio.to_thread(_look_at, path)
+    """Describe the clip at `path`. Raises Skip, Fatal or Retry `file.*`, Retry `volume.hangs`."""
+    return await volume.in_time(volume.ask(lambda: _look_at(path)), path)
 
 
 async def is_unchanged(media: MediaFile) -> bool:
-    """Is the file still what it was? Size and mtime decide; a new mtime alone asks the content."""
-    return await asyncio.to_thread(_is_unchanged, media)
+    """Is the file still what it was? Size and mtime decide; a new mtime alone asks the content.
+
+    Raises Retry `volume.hangs`.
+    """
+    return await volume.in_time(volume.ask(lambda: _is_unchanged(media)), media.path)
 
 
 def open_clip(path: Path) -> int:

@@ -21,12 +21,14 @@ CONTENT_TYPES = {
     ".mkv": "video/x-matroska",
 }
 
+SUFFIXES = tuple(CONTENT_TYPES)
+
 RemoteStatus = Literal["created", "uploaded", "transcoded"]
 
 
 def is_clip(name: Path | str) -> bool:
     """Is it a kind of file that PostFlow delivers, by its suffix?"""
-    return os.path.splitext(name)[1].lower() in CONTENT_TYPES  # noqa: PTH122 - a hot path
+    return os.fspath(name).lower().endswith(SUFFIXES)
 
 
 class Moment(BaseModel):

@@ -26,6 +26,9 @@ class Watching(BaseModel):
         "stream, once they stand still six times as long. A killed encoder leaves the same.",
     )
     interval: float = Field(default=10.0, gt=0, description="Longest pause between two scans.")
+    late: float = Field(
+        default=120.0, gt=0, description="After how long a scan that has not come back is an alarm."
+    )
     linger: float = Field(
         default=20.0, ge=0, description="How long an ingest run waits for late-comers."
     )

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import httpx
 from prefect.exceptions import PrefectException
@@ -25,12 +24,12 @@ from postflow.places import state_dir
 from .announce import told_of_failure
 from .batch import Batch
 from .cancelling import Cancelling
+from .looking import Looking
 from .stack import stack_again
 
 log = logging.getLogger("postflow.ingest")
 
 PULSE = 1.0
-SHORTEST_PULSE = 0.1
 
 Deliver = Callable[..., Awaitable[Delivery]]
 
@@ -52,17 +51,15 @@ class Drain:
         self._live = live
         self._deliver = deliver
         self._linger = live.watching.linger if linger is None else linger
-        self._lookouts = lookouts(live.ledger, live.name, live.watching)
+        self._looking = Looking(lookouts(live.ledger, live.name, live.watching))
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(live)
         self._cancelling = Cancelling(live, self._batch)
-        self._alarms: dict[Path, str] = {}
-        self._settling = 0
         self._busy_at = time.monotonic()
 
     async def run(self) -> Drained:
         """Until nothing has been ready, settling or on its way for the time to linger."""
-        async with AsyncExitStack() as outlet:
+        async with AsyncExitStack() as outlet, self._looking.going_on():
             try:
                 while await self._is_busy():
                     await self._start_some(outlet)
@@ -72,33 +69,27 @@ class Drain:
             finally:
                 await self._stop()
         await self._batch.tell(finished=True)
-        await self._live.send_messages()
         return self._batch.drained()
 
     async def _is_busy(self) -> bool:
-        await self._look()
-        if self._on_their_way or self._settling or await self._live.ledger.ready(self._live.name):
+        if self._on_their_way or self._looking.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
         return time.monotonic() - self._busy_at < self._linger
 
-    async def _look(self) -> None:
-        looks = [await lookout.look() for lookout in self._lookouts]
-        self._settling = sum(looked.settling for looked in looks)
-        alarms = {looked.folder: looked.alarm for looked in looks if looked.alarm}
-        for folder, alarm in alarms.items():
-            if folder not in self._alarms:
-                log.warning("%s", alarm)
-        self._alarms = alarms
+    async def _waiting(self) -> int:
+        return await self._live.ledger.ready(self._live.name, away=self._looking.away)
 
     async def _start_some(self, outlet: AsyncExitStack) -> None:
         room = self._live.watching.at_once - len(self._on_their_way)
         if room <= 0:
             return
-        waiting = await self._live.ledger.ready(self._live.name)
+        waiting = await self._waiting() + self._looking.finding
         await self._batch.expect(waiting + len(self._on_their_way))
-        run_id, studio = self._live.run_id, self._live.name
-        for claim in await self._live.ledger.claim(run_id, limit=room, studio=studio):
+        claims = await self._live.ledger.claim(
+            self._live.run_id, limit=room, studio=self._live.name, away=self._looking.away
+        )
+        for claim in claims:
             await self._start(claim, outlet)
 
     async def _start(self, claim: Claimed, outlet: AsyncExitStack) -> None:
@@ -152,17 +143,18 @@ class Drain:
             await Journey(self._live.ledger, claim, by_hand=False).end(why, announce)
 
     async def _pause(self) -> None:
-        """Until a clip arrives or a moment has passed. A fault of our own ends the whole run."""
-        due = [look - time.monotonic() for each in self._lookouts if (look := each.next_look)]
-        pause = max(SHORTEST_PULSE, min([PULSE, *due]))
-        if not self._on_their_way:
-            await asyncio.sleep(pause)
-            return
-        done, _ = await asyncio.wait(
-            self._on_their_way, timeout=pause, return_when=asyncio.FIRST_COMPLETED
-        )
+        """Until a clip arrives, one becomes ready, or a moment has passed.
+
+        A fault of our own ends the whole run.
+        """
+        finds = asyncio.create_task(self._looking.finds())
+        busy = {finds, *self._looking.tasks, *self._on_their_way}
+        try:
+            done, _ = await asyncio.wait(busy, timeout=PULSE, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            finds.cancel()
         for task in done:
-            del self._on_their_way[task]
+            self._on_their_way.pop(task, None)
             await task
 
     async def _stop(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select
@@ -10,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func
 from postflow.ledger.clips import change, claimed, held
 from postflow.ledger.entries import Claimed
 from postflow.ledger.leases import LEASE_SECONDS, end_dead_runs, enlist
-from postflow.ledger.schema import clips, leases
-from postflow.ledger.states import OPEN, State
+from postflow.ledger.schema import clips, leases, roots
+from postflow.ledger.states import DELIVERED, OPEN, State
 from postflow.ledger.store import Store
 
 
@@ -21,17 +23,20 @@ def claim(
     *,
     limit: int,
     studio: str | None = None,
+    away: Collection[Path] = (),
     lease_seconds: float = LEASE_SECONDS,
 ) -> list[Claimed]:
     """Take up to `limit` clips that nobody works on: what a dead run left first, then the oldest.
 
-    The run's lease starts or is renewed. Two runs never get the same clip.
+    The run's lease starts or is renewed. Two runs never get the same clip. `away`: watch folders
+    that cannot be read just now; what is not delivered yet of those waits.
     """
     with store.writing() as connection:
         now = store.now()
         enlist(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
-        query = _due(_unclaimed(studio), now).order_by(*_most_urgent()).limit(limit)
+        query = _due(_unclaimed(studio), now).where(_within_reach(away))
+        query = query.order_by(*_most_urgent()).limit(limit)
         rows = connection.execute(query).mappings().all()
         return [_take(connection, row, run_id, now) for row in rows]
 
@@ -60,12 +65,13 @@ def release(store: Store, claim: Claimed) -> None:
         change(connection, row, store.now(), event="released", run_id=None)
 
 
-def ready(store: Store, studio: str | None = None) -> int:
-    """How many clips a run could claim now, those of runs whose lease ran out among them."""
+def ready(store: Store, studio: str | None = None, *, away: Collection[Path] = ()) -> int:
+    """How many clips `claim` would take now, those of runs whose lease ran out among them."""
     now = store.now()
     alive = select(leases.c.run_id).where(leases.c.expires_at > now)
     free = or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive))
-    query = _due(_open(studio), now).where(free).with_only_columns(func.count())
+    query = _due(_open(studio), now).where(free, _within_reach(away))
+    query = query.with_only_columns(func.count())
     with store.reading() as connection:
         return connection.scalar(query) or 0
 
@@ -89,6 +95,12 @@ def _unclaimed(studio: str | None) -> Select[Any]:
 
 def _due(query: Select[Any], now: datetime) -> Select[Any]:
     return query.where(or_(clips.c.not_before.is_(None), clips.c.not_before <= now))
+
+
+def _within_reach(away: Collection[Path]) -> ColumnElement[bool]:
+    """What is whole in Frame.io needs its file no more."""
+    lost = select(roots.c.id).where(roots.c.path.in_([str(folder) for folder in away]))
+    return or_(clips.c.state.in_(DELIVERED), clips.c.root_id.not_in(lost))
 
 
 def _most_urgent() -> tuple[ColumnElement[Any], ...]:

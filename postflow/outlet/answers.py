@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from postflow import volume
 from postflow.media import printable
 from postflow.outlet.byte_range import Selection, select
 from postflow.outlet.sending import EndedEarlyError, Sending, StalledError
@@ -56,7 +57,7 @@ class Answers:
         self, request: web.BaseRequest, transport: asyncio.Transport, file: ServedFile
     ) -> web.StreamResponse:
         _count(file, request)
-        if not await asyncio.to_thread(file.pinned.is_in_place):
+        if not await volume.ask(file.pinned.is_in_place):
             _close_changed(file, but=transport)
             return _bare(404)
         selection = select(

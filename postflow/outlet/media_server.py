@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from postflow import volume
 from postflow.errors import Fatal
 from postflow.media import printable
 from postflow.models import MediaFile
@@ -66,11 +67,11 @@ class MediaServer:
         self._thread.close()
 
     async def publish(self, media: MediaFile) -> ServedFile:
-        """Put a file on offer. Raises Retry if it is no longer what `media` says."""
-        opening = asyncio.create_task(asyncio.to_thread(ServedFile, media, self._limits))
+        """Put a file on offer. Raises Retry if it is no longer what `media` says, or hangs."""
+        opening = asyncio.create_task(volume.ask(lambda: ServedFile(media, self._limits)))
         try:
-            file = await asyncio.shield(opening)
-        except asyncio.CancelledError:
+            file = await volume.in_time(asyncio.shield(opening), media.path)
+        except BaseException:
             opening.add_done_callback(_close_unwanted)
             raise
         self._registry.add(file)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
 
-from postflow.errors import Fatal, Retry
+from postflow import volume
+from postflow.errors import Fatal
 from postflow.scan.filesystem import file_system_of
 from postflow.scan.root import MARKER, AbsentError, missing, read_mark, unread
 from postflow.watching import Watching
@@ -21,26 +17,17 @@ UNMARKED = (
     "puts the marker there."
 )
 
-T = TypeVar("T")
-
 
 async def inspect(
     folder: Path, watching: Watching, *, patience: float = PATIENCE
 ) -> str | tuple[str, str]:
     """How the folder is watched; with a hint where somebody may have something to do.
 
-    Raises Fatal `scan.root_missing`, Retry `scan.unread` or `scan.hangs`, the latter when its
+    Raises Fatal `scan.root_missing`, Retry `scan.unread` or `volume.hangs`, the latter when its
     volume does not answer for `patience` seconds.
     """
-    try:
-        async with asyncio.timeout(patience):
-            return await _in_the_background(lambda: _look(folder, watching))
-    except TimeoutError:
-        raise Retry(
-            f"The volume of {folder} does not answer.",
-            hint="Mount it anew; a look at it hangs, and so would every scan.",
-            code="scan.hangs",
-        ) from None
+    looking = volume.ask(lambda: _look(folder, watching))
+    return await volume.in_time(looking, folder, patience=patience)
 
 
 def _look(folder: Path, watching: Watching) -> str | tuple[str, str]:
@@ -77,18 +64,3 @@ def _manner(folder: Path, watching: Watching) -> str:
         f"{disk} ({found.type}), looked at {hurry} every {watching.interval:g} s; "
         f"a file has to stand still for {quiet:g} s"
     )
-
-
-async def _in_the_background(work: Callable[[], T]) -> T:
-    """In a thread that keeps nobody from leaving: a look at a dead mount never comes back."""
-    answer: Future[T] = Future()
-    answer.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            answer.set_result(work())
-        except BaseException as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=run, name="inspection", daemon=True).start()
-    return await asyncio.wrap_future(answer)

@@ -13,13 +13,14 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from postflow.errors import Fatal, Retry
+from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.models import Moment
 
 MARKER = ".postflow-root"
 FEW = 20
 SHARE = 0.3
 LONGEST = 4096
+OUT_OF_REACH = frozenset({"file.missing", "file.changed", "file.unreadable"})
 DEAD = frozenset({errno.ENOTCONN, errno.EIO, errno.ESTALE})
 NOTE = "PostFlow looks for this file to know that the volume is here. Please leave it in place."
 
@@ -93,6 +94,24 @@ def read_mark(root: Path) -> RootMark:
         raise AbsentError(f"its marker cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError) as error:
         raise AbsentError(f"its marker {MARKER} is damaged") from error
+
+
+def unless_away(root: Path, error: PostFlowError) -> PostFlowError:
+    """Why a file in the folder could not be had: the error, or Retry `folder.away`. Blocking.
+
+    A file that seems to be gone or changed while its volume is lost is only out of reach.
+    """
+    if error.code not in OUT_OF_REACH:
+        return error
+    try:
+        read_mark(root)
+    except AbsentError as absent:
+        return Retry(
+            f"The watched folder {root} is not there: {absent}.",
+            hint="Mount its volume; its clips wait, and go on by themselves.",
+            code="folder.away",
+        )
+    return error
 
 
 def demand_mark(root: Path, expected: str | None) -> None:

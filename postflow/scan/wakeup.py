@@ -12,6 +12,7 @@ from pathlib import Path
 
 import watchfiles
 
+from postflow import volume
 from postflow.scan.filesystem import file_system_of
 from postflow.scan.ignore import is_ignored
 
@@ -78,7 +79,7 @@ class Wakeup:
         while True:
             stop = self._stops[root] = asyncio.Event()
             try:
-                if await asyncio.to_thread(self._has_events, root):
+                if await volume.ask(lambda: self._has_events(root)):
                     await self._follow(root, stop)
                 else:
                     await stop.wait()
@@ -93,7 +94,7 @@ class Wakeup:
     async def _follow(self, root: Path, stop: asyncio.Event) -> None:
         """Ring for what appears, until told to stop. OSError if the root is not there."""
         # With ignore_permission_denied, watchfiles says nothing about a missing root.
-        real = await asyncio.to_thread(os.path.realpath, root, strict=True)
+        real = await volume.ask(lambda: os.path.realpath(root, strict=True))
         async for changes in watchfiles.awatch(
             real,
             watch_filter=_concerns_us,

@@ -76,9 +76,11 @@ class Ground:
             )
         )
 
-    def live(self, death: Death | None = None, *, timeout: float = 60.0) -> bool:
+    def live(
+        self, death: Death | None = None, *, linger: float | None = None, timeout: float = 60.0
+    ) -> bool:
         """True if the run came to its end."""
-        return self.start(death).ends(timeout=timeout)
+        return self.start(death, linger=linger).ends(timeout=timeout)
 
     def log(self, life: int) -> str:
         return (self.folder / f"life-{life}.log").read_text()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.crash.life import Order, live
 
 
 def main() -> None:
+    # Of whatever a shell starts in the background, a signal that a life is stopped by is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _answer("ready")
     for line in sys.stdin:
         order = json.loads(line)

@@ -92,7 +92,7 @@ async def test_a_volume_that_does_not_answer_is_told_and_keeps_nobody(tmp_path: 
     os.mkfifo(marker)
     with pytest.raises(Retry) as hangs:
         await inspect(tmp_path, Watching(), patience=0.1)
-    assert hangs.value.code == "scan.hangs"
+    assert hangs.value.code == "volume.hangs"
 
     def let_it_end() -> None:
         with marker.open("wb"):

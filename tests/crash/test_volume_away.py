@@ -1,0 +1,81 @@
+"""A volume that is lost or hangs while its clips wait or travel: they wait on, others go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from postflow.ledger import State
+from postflow.scan.root import MARKER, mark_root
+from tests.crash.conftest import MakeGround
+from tests.crash.ground import Ground
+from tests.crash.killing import Death
+from tests.crash.record import check_delivered_once
+from tests.crash.test_mount_loss import unmounted
+from tests.support.wait import wait_until_sync
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+
+FIRST, SECOND = "SQ07_UNDLM_00152_v001.mov", "SQ07_UNDLM_00153_v001.mov"
+
+
+async def test_a_volume_that_hangs_holds_up_neither_other_folders_nor_the_end_of_the_run(
+    make_ground: MakeGround, tmp_path: Path
+) -> None:
+    """A marker that is a pipe without a writer hangs whoever opens it, as a dead mount does."""
+    good = tmp_path / "good"
+    good.mkdir()
+    mark_root(good)
+    os.mkfifo(tmp_path / MARKER)
+    async with make_ground(watching={"folders": [tmp_path, good], "late": 3.0}) as ground:
+        clip = ground.drop(FIRST).rename(good / FIRST)
+        run = ground.start()
+        wait_until_sync(lambda: state(ground, FIRST) is State.DONE, description="its delivery")
+        assert "has not come back" not in ground.log(1), "it did not wait for the other folder"
+        assert run.ends(), "the thread that hangs keeps nobody"
+        assert "has not come back" in ground.log(1)
+        check_delivered_once(ground, {FIRST: clip})
+
+
+async def test_clips_that_wait_are_neither_skipped_nor_told_of_while_their_volume_is_lost(
+    make_ground: MakeGround,
+) -> None:
+    async with make_ground() as ground:
+        clips = {name: ground.drop(name, atoms=n) for n, name in enumerate([FIRST, SECOND])}
+        assert not ground.live(Death(at="clip claimed", moment="before"))
+        with unmounted(ground.watched):
+            assert ground.live()
+            assert [state(ground, name) for name in clips] == [State.READY] * 2
+            assert not ground.world.messages()
+        assert ground.live()
+        check_delivered_once(ground, clips)
+        assert len(ground.world.messages()) == 2
+
+
+async def test_a_clip_whose_volume_is_lost_in_mid_transfer_waits_and_goes_on_by_itself(
+    make_ground: MakeGround,
+) -> None:
+    async with make_ground() as ground:
+        ground.haste = 100.0
+        ground.world.fault("delay", "fetch", seconds=600, times=1)
+        clip = ground.drop(FIRST)
+        run = ground.start()
+        wait_until_sync(lambda: ground.world.assets(), description="the request")
+        with unmounted(ground.watched):
+            assert run.ends()
+            with ground.open_ledger() as ledger:
+                (row,) = ledger.rows()
+            assert (row.code, row.phase) == ("folder.away", "waiting")
+            assert not ground.world.assets(), "nothing unfinished is left in Frame.io"
+        assert ground.live(linger=5.0)
+        check_delivered_once(ground, {FIRST: clip})
+        (message,) = ground.world.messages()
+        assert message["embeds"][0]["title"].endswith("is ready for review")
+
+
+def state(ground: Ground, name: str) -> State | None:
+    """None before the clip is known."""
+    with ground.open_ledger() as ledger:
+        return next((row.state for row in ledger.rows(name=name)), None)
