@@ -10,8 +10,9 @@ from prefect.runtime import flow_run
 from blocks.opening import open_studio
 from postflow.discord.text import counted
 from postflow.models import Drained
+from tasks.clean_up import clean_up
 from tasks.dead_runs import sign_run
-from tasks.drain import Drain, clean_up
+from tasks.drain import Drain
 from tasks.run_logs import show_in_ui
 from tasks.stopping import cancelled_by_sigterm
 from tasks.tally import leave_tally

@@ -12,14 +12,11 @@ import httpx
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio
-from postflow.discord.text import counted
 from postflow.errors import PostFlowError, Retry, Skip
 from postflow.journey import Journey
 from postflow.ledger import Claimed
 from postflow.lookout import lookouts
 from postflow.models import Delivery, Drained
-from postflow.outlet.reaper import reap
-from postflow.places import state_dir
 
 from .announce import told_of_failure
 from .batch import Batch
@@ -32,16 +29,6 @@ log = logging.getLogger("postflow.ingest")
 PULSE = 1.0
 
 Deliver = Callable[..., Awaitable[Delivery]]
-
-
-async def clean_up(live: OpenStudio) -> None:
-    """Take up the clips of runs that died, and end the ngrok agents that those left behind."""
-    recovered = await live.ledger.recover()
-    if recovered.clip_ids:
-        many = len(recovered.clip_ids)
-        verb = "is" if many == 1 else "are"
-        log.info("%s of runs that died %s taken up again.", counted(many, "clip"), verb)
-    await asyncio.to_thread(reap, state_dir())
 
 
 class Drain:

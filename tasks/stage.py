@@ -20,6 +20,7 @@ R = TypeVar("R")
 Subject = Callable[[dict[str, Any]], str]
 
 KEEP = timedelta(days=30)
+RESULTS = "postflow-"
 
 
 def stage(
@@ -44,7 +45,7 @@ def _cache_key(name: str, subject: Subject) -> Callable[[TaskRunContext, dict[st
     def key(_: TaskRunContext, parameters: dict[str, Any]) -> str:
         # It becomes a file's name, and what it is made of is hostile input.
         about = xxhash.xxh3_128_hexdigest(subject(parameters).encode(errors="surrogateescape"))
-        return f"postflow-{name.replace(' ', '-')}-{parameters['live'].scope}-{about}"
+        return f"{RESULTS}{name.replace(' ', '-')}-{parameters['live'].scope}-{about}"
 
     return key
 

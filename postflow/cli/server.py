@@ -34,6 +34,13 @@ FEW_WRITES = {
     }.items()
 }
 
+# Runs, their logs and artifacts, and events, which nobody would remove otherwise. Seconds.
+A_MONTH = str(30 * 86_400)
+KEPT_FOR_A_MONTH = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": A_MONTH,
+}
+
 
 @contextmanager
 def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
@@ -45,7 +52,7 @@ def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
     _demand_free(port)
     url = ui_address(port)
     os.environ["PREFECT_API_URL"] = f"{url}/api"
-    environment = os.environ | QUIET | _server_settings(url, port)
+    environment = KEPT_FOR_A_MONTH | os.environ | QUIET | _server_settings(url, port)
     try:
         server = Part("Prefect server", SERVER, log_path=log_path, environment=environment)
         with server.running():

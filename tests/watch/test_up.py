@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -111,6 +112,13 @@ def test_with_clock_and_look_out_each_clip_still_goes_once(up: Running) -> None:
     wait_until_sync(lambda: LAST in up.delivered(), timeout=120, description=LAST)
     states = {run["state_type"] for run in up.ingest_runs()}
     assert not states & {"FAILED", "CRASHED"}, "a call that came too early is no failure"
+
+
+def test_the_server_of_up_forgets_what_is_older_than_a_month(up: Running) -> None:
+    settings = httpx.get(f"{up.api}/admin/settings", timeout=20).raise_for_status().json()
+    vacuum = settings["server"]["services"]["db_vacuum"]
+    assert set(vacuum["enabled"]) == {"events", "flow_runs"}
+    assert vacuum["retention_period"] == "P30D"
 
 
 def test_prefect_deploy_registers_both_deployments(up: Running) -> None:

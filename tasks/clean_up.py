@@ -1,0 +1,43 @@
+"""What an ingest run puts in order before it begins."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from prefect.settings import get_current_settings
+
+from blocks.opening import OpenStudio
+from postflow.discord.text import counted
+from postflow.outlet.reaper import reap
+from postflow.places import state_dir
+from postflow.sweeping import is_due, sweep
+
+from .stage import KEEP, RESULTS
+
+log = logging.getLogger("postflow.ingest")
+
+# What a run that goes on just now may still want to read.
+MARGIN = timedelta(days=5)
+
+
+async def clean_up(live: OpenStudio) -> None:
+    """Take up the clips of runs that died, end the ngrok agents that those left behind, and once
+    a day remove what has outlived its use.
+    """
+    recovered = await live.ledger.recover()
+    if recovered.clip_ids:
+        many = len(recovered.clip_ids)
+        verb = "is" if many == 1 else "are"
+        log.info("%s of runs that died %s taken up again.", counted(many, "clip"), verb)
+    await asyncio.to_thread(reap, state_dir())
+    await asyncio.to_thread(_sweep)
+
+
+def _sweep() -> None:
+    """Prefect never removes results that have expired."""
+    if is_due(state_dir() / "swept"):
+        results = get_current_settings().results.local_storage_path
+        removed = sweep(results.glob(f"{RESULTS}*"), older=KEEP + MARGIN)
+        log.info("Results of long ago that were removed: %d.", removed)
