@@ -10,9 +10,23 @@ from rich.console import Console
 from rich.markup import escape
 
 from postflow.errors import PostFlowError
+from postflow.media import printable
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class Terminal(Console):
+    """Names are hostile input: of no text that is printed does a control character get through."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        plain = [_plain(each) if isinstance(each, str) else each for each in objects]
+        super().print(*plain, **options)
+
+
+def _plain(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+out = Terminal(highlight=False, soft_wrap=True)
+err = Terminal(stderr=True, highlight=False, soft_wrap=True)
 
 
 def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:

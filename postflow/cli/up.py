@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -19,6 +19,7 @@ from .app import app
 from .backfill import enrol
 from .engine import own_server, prepare_prefect
 from .family import Part, end_leftovers
+from .news import News
 from .output import err, out
 from .running import stoppable
 from .server import own_prefect, ui_address
@@ -60,14 +61,17 @@ def up(
         engine = stack.enter_context(a_prefect_server(port))
         studios = [_apply(each) for each in file or []] or studio or ["main"]
         parts = [engine.server] if engine.server else []
+        news = []
         for name in dict.fromkeys(studios):
-            _enrol(name, backfill)
+            news.append(stack.enter_context(closing(_enrol(name, backfill))))
             parts += stack.enter_context(_watched(name, every=every, server=engine.server))
         out.print(f"PostFlow watches. Prefect's UI: {engine.url}/runs", markup=False)
         err.print("Ctrl-C ends it all.")
         while True:
             for part in parts:
                 part.look()
+            for each in news:
+                each.tell()
             time.sleep(1.0)
 
 
@@ -80,10 +84,15 @@ def _apply(file: Path) -> str:
     return studio_file.studio.name
 
 
-def _enrol(studio: str, backfill: str | None) -> None:
+def _enrol(studio: str, backfill: str | None) -> News:
+    """Its watch folders are marked; what becomes of its clips from now on is news."""
     from blocks.studio import load_studio
 
-    enrol(asyncio.run(load_studio(studio)), studio, backfill)
+    block = asyncio.run(load_studio(studio))
+    enrol(block, studio, backfill)
+    news = News(studio, block.ledger)
+    news.tell()
+    return news
 
 
 class Engine(NamedTuple):

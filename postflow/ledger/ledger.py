@@ -95,6 +95,7 @@ class Ledger(Store):
     rows = status.rows
     not_yet_whole = status.not_yet_whole
     steps = status.steps
+    endings = status.endings
     revision_known = status.revision_known
     retry = persons.retry
     export = export.export

@@ -86,6 +86,24 @@ def steps(store: Store, clip_id: int) -> list[Step]:
     return as_entries(Step, found)
 
 
+def endings(store: Store, studio: str, *, after: int | None = None) -> tuple[int, list[Clip]]:
+    """Clips of a studio whose journey has ended since the step `after`, and the last step there is.
+
+    None: the last step only.
+    """
+    ended = history.c.now.in_([State.DONE, State.SKIPPED, State.FAILED])
+    moved = ended & history.c.was.is_distinct_from(history.c.now)
+    query = _clips(studio).with_only_columns(
+        *columns_of(Clip, clips), _phase(store.now()).label("phase")
+    )
+    with store.reading() as connection:
+        last = connection.scalar(select(func.max(history.c.id))) or 0
+        since = last if after is None else after
+        steps = select(history.c.clip_id).where(history.c.id > since, history.c.id <= last, moved)
+        query = query.where(clips.c.id.in_(steps)).order_by(clips.c.since, clips.c.id)
+        return last, as_entries(Clip, connection.execute(query).mappings().all())
+
+
 def revision_known(store: Store, root_id: int, relpath: str, revision: str) -> Clip | None:
     """The clip of exactly this content at this path, if there ever was one."""
     query = _clips(None).with_only_columns(

@@ -131,3 +131,16 @@ def test_the_export_is_of_one_moment(where: str, ledger: Ledger, root: Root) -> 
         add(other, root, "later.mov")
     assert len([*begun, *lines]) == 2 + 5
     assert len(list(ledger.export())) == 2 + 6
+
+
+def test_endings_are_told_once_and_those_of_before_not_at_all(ledger: Ledger, root: Root) -> None:
+    fill(ledger, root)
+    last, before = ledger.endings("main")
+    assert before == []
+    add(ledger, root, "new.mov")
+    ledger.fail(claim_one(ledger), BROKEN)
+    ledger.retry("failed.mov")
+    last, ended = ledger.endings("main", after=last)
+    assert [clip.relpath for clip in ended] == ["twice.mov"], "the oldest was claimed"
+    assert ledger.endings("main", after=last) == (last, [])
+    assert ledger.endings("other", after=0)[1] == []

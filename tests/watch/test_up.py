@@ -114,6 +114,19 @@ def test_with_clock_and_look_out_each_clip_still_goes_once(up: Running) -> None:
     assert not states & {"FAILED", "CRASHED"}, "a call that came too early is no failure"
 
 
+def test_the_terminal_tells_once_of_each_clip_how_it_ended(up: Running) -> None:
+    expected = (LATE, LAST, MISNAMED)
+    wait_until_sync(lambda: all(name in up.said() for name in expected), timeout=60)
+    told = [line for line in up.said().splitlines() if line.startswith(("✓", "!", "✗"))]
+    links = {asset["name"]: asset["view_url"] for asset in up.world.assets()}
+    for name in (LATE, LAST):
+        (line,) = [each for each in told if name in each]
+        assert line.endswith(f"{name} {links[name]}")
+    (line,) = [each for each in told if MISNAMED in each]
+    assert line.startswith("!")
+    assert len(told) == 3, "what had ended before is no news"
+
+
 def test_the_server_of_up_forgets_what_is_older_than_a_month(up: Running) -> None:
     settings = httpx.get(f"{up.api}/admin/settings", timeout=20).raise_for_status().json()
     vacuum = settings["server"]["services"]["db_vacuum"]

@@ -1,0 +1,57 @@
+"""What `postflow up` says at its terminal: each clip whose journey has ended."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+from rich.markup import escape
+
+from postflow.errors import PostFlowError
+from postflow.ledger import Clip, Ledger, Phase
+
+from .output import err, out
+
+MARKS = {
+    Phase.DELIVERED: "[green]✓[/green]",
+    Phase.SKIPPED: "[yellow]![/yellow]",
+    Phase.FAILED: "[red]✗[/red]",
+}
+
+
+class News:
+    """Of one studio. What had ended before the first `tell` is no news."""
+
+    def __init__(self, studio: str, where: SecretStr | None) -> None:
+        self._studio = studio
+        self._where = where
+        self._ledger: Ledger | None = None
+        self._last: int | None = None
+        self._silent = False
+
+    def tell(self) -> None:
+        """Print what is new. A ledger that is away for a while is said once."""
+        try:
+            self._ledger = self._ledger or Ledger.open(self._where)
+            self._last, clips = self._ledger.endings(self._studio, after=self._last)
+        except PostFlowError as error:
+            if not self._silent:
+                err.print(f"[yellow]![/yellow] {escape(str(error))}")
+            self._silent = True
+            return
+        self._silent = False
+        for clip in clips:
+            _tell(clip)
+
+    def close(self) -> None:
+        if self._ledger:
+            self._ledger.close()
+
+
+def _tell(clip: Clip) -> None:
+    mark = MARKS.get(clip.phase)
+    if mark is None:  # it has been taken up again meanwhile
+        return
+    told = f" {clip.view_url}" if clip.phase is Phase.DELIVERED else f": {clip.reason}"
+    when = f"{clip.since.astimezone():%H:%M}"
+    out.print(f"{mark} {when} {escape(clip.relpath + told)}")
+    if clip.phase is not Phase.DELIVERED:
+        out.print(f"        → {clip.hint}", markup=False)
