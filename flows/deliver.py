@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks.opening import OpenStudio, open_studio
-from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.journey import Journey
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
 from tasks.announce import announce, announce_departure, announce_failure
@@ -79,8 +79,10 @@ async def _travel(
         delivery = await _into_frameio(
             live, media, clip, project=project, journey=journey, started=started
         )
-    except PostFlowError as error:
-        why = await live.unless_away(media.path, error)
+    except Exception as error:
+        if not isinstance(error, PostFlowError):
+            log.exception("A fault of our own, at %s:", media.name)
+        why = await live.unless_away(media.path, as_ours(error))
         await announce_failure(live, media, clip, why, project=project, journey=journey)
         if why is not error:
             raise why from error

@@ -32,13 +32,21 @@ async def on_duty(
         await ledger.leave(run_id)
 
 
+async def _enter_again(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
+    try:
+        await ledger.enter(run_id, lease_seconds=lease_seconds)
+    except PostFlowError as error:
+        log.warning("%s", error)
+
+
 async def _renew(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
     while True:
         await asyncio.sleep(lease_seconds / RENEWALS_A_LEASE)
         try:
             await ledger.renew(run_id, lease_seconds=lease_seconds)
         except StaleClaim as error:
-            log.warning("%s", error)  # every later write of this run is refused
-            return
+            # As after a long sleep of the machine. What it held is another's; it may take up more.
+            log.warning("%s", error)
+            await _enter_again(ledger, run_id, lease_seconds)
         except PostFlowError as error:
             log.warning("The lease could not be renewed yet: %s", error)

@@ -42,5 +42,16 @@ class Retry(PostFlowError):
         self.retry_after = retry_after
 
 
+def as_ours(error: Exception) -> PostFlowError:
+    """The error itself, or what a person should know of one that nobody has foreseen."""
+    if isinstance(error, PostFlowError):
+        return error
+    return Retry(
+        f"PostFlow met a fault of its own ({type(error).__name__}).",
+        hint="It is tried again. Please report it, with the traceback in the log of the run.",
+        code="postflow.fault",
+    )
+
+
 class Fatal(PostFlowError):
     """Trying again changes nothing until somebody mends the set-up."""

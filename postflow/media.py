@@ -33,7 +33,7 @@ async def is_unchanged(media: MediaFile) -> bool:
 
 def open_clip(path: Path) -> int:
     """A descriptor for reading a plain file; links are not followed. Raises as `look_at` does."""
-    with _explained(path):
+    with explained(path):
         # O_NONBLOCK: opening a pipe that is named like a clip must not hold us up.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -92,14 +92,15 @@ def _is_unchanged(media: MediaFile) -> bool:
 def _opened(path: Path) -> Iterator[int]:
     descriptor = open_clip(path)
     try:
-        with _explained(path):
+        with explained(path):
             yield descriptor
     finally:
         os.close(descriptor)
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """What the disk says becomes Skip, Fatal or Retry with codes `file.*`."""
     try:
         yield
     except (OSError, ValueError) as error:

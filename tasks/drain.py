@@ -12,7 +12,7 @@ import httpx
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio
-from postflow.errors import PostFlowError, Retry, Skip
+from postflow.errors import PostFlowError, Retry, Skip, as_ours
 from postflow.journey import Journey
 from postflow.ledger import Claimed
 from postflow.lookout import lookouts
@@ -27,6 +27,8 @@ from .stack import stack_again
 log = logging.getLogger("postflow.ingest")
 
 PULSE = 1.0
+# Seconds of a ledger that does not answer; the leases have run out by then.
+BEARABLE = 120.0
 
 Deliver = Callable[..., Awaitable[Delivery]]
 
@@ -42,21 +44,36 @@ class Drain:
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(live)
         self._cancelling = Cancelling(live, self._batch)
-        self._busy_at = time.monotonic()
+        self._busy_at = self._went_well_at = time.monotonic()
 
     async def run(self) -> Drained:
         """Until nothing has been ready, settling or on its way for the time to linger."""
         async with AsyncExitStack() as outlet, self._looking.going_on():
             try:
-                while await self._is_busy():
-                    await self._start_some(outlet)
-                    await self._batch.tell()
-                    await self._cancelling.look(self._on_their_way)
+                while await self._round(outlet):
                     await self._pause()
             finally:
                 await self._stop()
         await self._batch.tell(finished=True)
         return self._batch.drained()
+
+    async def _round(self, outlet: AsyncExitStack) -> bool:
+        """False when there is nothing left to do. A ledger that is away for a while ends nothing:
+        the clips on their way do not ask it all the time.
+        """
+        try:
+            if not await self._is_busy():
+                return False
+            await self._start_some(outlet)
+            await self._batch.tell()
+            await self._cancelling.look(self._on_their_way)
+        except Retry as error:
+            log.warning("%s", error)
+            if time.monotonic() - self._went_well_at > BEARABLE:
+                raise
+        else:
+            self._went_well_at = time.monotonic()
+        return True
 
     async def _is_busy(self) -> bool:
         if self._on_their_way or self._looking.may_find or await self._waiting():
@@ -114,6 +131,10 @@ class Drain:
             log.warning("Prefect's server did not take the run of %s: %s", claim.name, error)
             await self._give_back(claim, _server_trouble(claim))
             self._batch.not_delivered(claim.name, _server_trouble(claim))
+        except Exception as error:
+            log.exception("A fault of our own, at %s:", claim.name)
+            await self._give_back(claim, as_ours(error))
+            self._batch.not_delivered(claim.name, as_ours(error))
         else:
             self._batch.delivered(delivery)
 
@@ -122,6 +143,9 @@ class Drain:
             await stack_again(self._live, claim)
         except PostFlowError as error:
             log.warning("%s", error)
+        except Exception as error:
+            log.exception("A fault of our own, at the stack of %s:", claim.name)
+            await Journey(self._live.ledger, claim, by_hand=False).end(as_ours(error))
 
     async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
         """The run ended before it took the clip over."""

@@ -17,7 +17,7 @@ from postflow.ledger.outbox import put
 from postflow.ledger.schema import attempts
 from postflow.ledger.states import FILE_GONE, AttemptOutcome, State, check_move
 from postflow.ledger.store import Store
-from postflow.ledger.waits import wait_after
+from postflow.ledger.waits import longer_each_time, wait_after
 
 Way = Literal["tunnel", "direct"]
 
@@ -168,7 +168,9 @@ def _put_off(
     event: str,
     **values: Any,
 ) -> datetime:
-    until = now + timedelta(seconds=wait_after(why, row["tries"]))
+    # A world that asks for a second each time does not use up the tries in a minute.
+    wait = max(wait_after(why, row["tries"]), longer_each_time(row["tries"]))
+    until = now + timedelta(seconds=wait)
     values |= _why(why) | {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
     change(connection, row, now, event=event, detail={"code": why.code}, **values)
     return until

@@ -107,6 +107,7 @@ class AsyncLedger:
     rows = _InThread(status.rows)
     not_yet_whole = _InThread(status.not_yet_whole)
     steps = _InThread(status.steps)
+    endings = _InThread(status.endings)
     revision_known = _InThread(status.revision_known)
     retry = _InThread(persons.retry)
 

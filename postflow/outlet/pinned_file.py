@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from postflow.errors import Retry
-from postflow.media import holds, open_clip, printable
+from postflow.media import explained, holds, open_clip, printable
 from postflow.models import MediaFile
 from postflow.outlet.byte_range import Validators
 
@@ -21,8 +21,9 @@ class PinnedFile:
         self.path: Path = media.path
         self.descriptor = open_clip(media.path)
         try:
-            self._state = _state(os.fstat(self.descriptor))
-            _check_content(self.descriptor, media)
+            with explained(media.path):
+                self._state = _state(os.fstat(self.descriptor))
+                _check_content(self.descriptor, media)
         except BaseException:
             os.close(self.descriptor)
             raise

@@ -149,10 +149,14 @@ def test_what_is_put_off_waits_longer_each_time(ledger: Ledger, clock: Clock) ->
     assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
-def test_what_is_put_off_waits_as_long_as_the_world_asked(ledger: Ledger, clock: Clock) -> None:
-    asked = Retry("Slow down.", hint="Wait.", code="frameio.rate_limited", retry_after=7.5)
-    until = ledger.postpone(claim_one(ledger), asked)
-    assert until - clock() == timedelta(seconds=7.5)
+@pytest.mark.parametrize(("asked", "waits"), [(600.0, 600), (0.5, 30)])
+def test_what_is_put_off_waits_as_long_as_the_world_asked_and_never_a_moment_only(
+    ledger: Ledger, clock: Clock, asked: float, waits: float
+) -> None:
+    """A world that asks for a second each time would use up all tries in a minute."""
+    why = Retry("Slow down.", hint="Wait.", code="frameio.rate_limited", retry_after=asked)
+    until = ledger.postpone(claim_one(ledger), why)
+    assert until - clock() == timedelta(seconds=waits)
     (clip,) = ledger.rows()
     assert (clip.state, clip.code, clip.tries) == (State.READY, "frameio.rate_limited", 1)
 

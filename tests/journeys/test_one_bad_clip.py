@@ -1,0 +1,91 @@
+"""What goes wrong with one clip, or for a moment, ends no run of many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from postflow.errors import Retry
+from postflow.ledger import AsyncLedger, Ledger
+from postflow.models import MediaFile
+from postflow.places import state_dir
+from postflow.scan.root import mark_root
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import calls, the_asset
+from tests.journeys.studios import save
+
+pytestmark = pytest.mark.prefect
+
+BAD, *GOOD = (f"SQ07_UNDLM_0000{number}_v001.mov" for number in range(1, 5))
+
+
+@pytest.fixture
+async def watching_studio(nothing_cached: None, world: Sandbox, make_clip: MakeClip) -> str:
+    """Its watch folder is where the clips are made."""
+    folder = make_clip(BAD).parent
+    mark_root(folder)
+    watching = {"folders": [str(folder)], "quiet": 0.2, "interval": 0.2, "linger": 0.5}
+    return await save(world, name="watching", provider="loopback", watching=watching)
+
+
+async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
+    watching_studio: str, world: Sandbox, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault has to be put in: known ones are foreseen."""
+    import postflow.outlet.pinned_file as opening
+    from flows.ingest import ingest
+
+    good = [make_clip(name, extra=80 * number) for number, name in enumerate(GOOD, start=1)]
+    real = opening.holds
+
+    def holds(descriptor: int, media: MediaFile) -> bool:
+        if media.name == BAD:
+            raise RuntimeError("nobody has foreseen this")
+        return real(descriptor, media)
+
+    monkeypatch.setattr(opening, "holds", holds)
+    drained = await ingest(studio=watching_studio)
+    assert sorted(drained.delivered) == GOOD
+    assert list(drained.put_off) == [BAD]
+    for clip in good:
+        the_asset(world, clip)
+    with Ledger.open(state_dir() / "ledger.db") as ledger:
+        (row,) = ledger.rows(name=BAD)
+    assert (row.code, row.tries, row.run_id) == ("postflow.fault", 1, None)
+
+
+class AwayOnce:
+    """A ledger that does not answer one question, once the clip is on its way."""
+
+    def __init__(self, ledger: AsyncLedger, world: Sandbox) -> None:
+        self._ledger = ledger
+        self._world = world
+        self.was_away = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def ready(self, *asked: Any, **more: Any) -> int:
+        if not self.was_away and self._world.assets():
+            self.was_away = True
+            raise Retry("Busy.", hint="Wait.", code="ledger.unreachable")
+        return await self._ledger.ready(*asked, **more)
+
+
+async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
+    watching_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    from blocks.opening import open_studio
+    from flows.ingest import ingest
+
+    world.fault("delay", "fetch", seconds=2)
+    async with open_studio(watching_studio) as live:
+        away = AwayOnce(live.ledger, world)
+        live.ledger = cast("AsyncLedger", away)
+        drained = await ingest(studio=watching_studio)
+    assert away.was_away
+    assert list(drained.delivered) == [BAD]
+    assert calls(world, "files.remote_upload") == 1

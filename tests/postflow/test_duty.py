@@ -1,0 +1,35 @@
+"""A run's lease while it lives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from postflow.duty import on_duty
+from postflow.errors import PostFlowError
+from postflow.ledger import Draft, Ledger, open_ledger
+from tests.support.wait import wait_until
+
+MESSAGE = Draft(key="one", channel="main", payload={"title": "hello"})
+
+
+async def test_a_run_that_was_taken_for_dead_is_on_duty_again(tmp_path: Path) -> None:
+    """As after a long sleep of its machine."""
+    path = tmp_path / "ledger.db"
+    async with open_ledger(path) as ledger:
+        await ledger.enqueue(MESSAGE)
+        async with on_duty(ledger, "run-1", lease_seconds=0.4):
+            with Ledger.open(path) as another:
+                another.leave("run-1")
+                assert not may_send(another)
+                await wait_until(lambda: may_send(another), description="the next renewal")
+        with Ledger.open(path) as another:
+            assert another.recover().runs == (), "it has left in good order"
+
+
+def may_send(ledger: Ledger) -> bool:
+    (message,) = ledger.messages()
+    try:
+        ledger.sending(message, "run-1")
+    except PostFlowError:
+        return False
+    return True
