@@ -13,9 +13,9 @@ from rich.filesize import decimal
 from postflow.errors import Fatal
 from postflow.ledger import Ledger
 from postflow.models import is_clip
-from postflow.scan.root import MARKER, is_marked, mark_root, missing
-from postflow.scan.sighting import Scanned, Sighting
-from postflow.scan.walk import Scanner
+from postflow.scan.root import is_marked, marking, unread
+from postflow.scan.sighting import Sighting
+from postflow.scan.walk import glance
 
 from .output import err
 
@@ -46,27 +46,24 @@ def enrol(block: Studio, studio: str, backfill: str | None) -> None:
 
 
 def _enrol(ledger: Ledger, studio: str, folder: Path, backfill: str | None) -> None:
-    mark = mark_root(folder)
-    try:
-        clips = _clips(folder, mark.id)
+    """Nobody sees the folder before the choice is in the ledger."""
+    with marking(folder) as mark:
+        clips = _clips(folder)
         choice = backfill or _ask(folder, clips)
         before = _before(choice)
-    except BaseException:
-        (folder / MARKER).unlink()
-        raise
-    root = ledger.root(studio, folder, mark.id)
-    ledger.observe(root, clips)
-    if choice != "all":
-        left = ledger.set_aside(root, before=before)
+        root = ledger.root(studio, folder, mark.id)
+        ledger.observe(root, clips)
+        ledger.take_back(root)  # what was chosen when this was broken off counts no more
+        left = 0 if choice == "all" else ledger.set_aside(root, before=before)
+    if left:
         err.print(f"Left alone in {folder} until they change: {_count(left)}.", markup=False)
 
 
-def _clips(folder: Path, mark: str) -> list[Sighting]:
-    scanner = Scanner(folder, mark_id=mark)
-    result = scanner.scan(full=True)
-    if not isinstance(result, Scanned):
-        raise missing(result.reason)
-    return [each for each in result.new if is_clip(each.path)]
+def _clips(folder: Path) -> list[Sighting]:
+    try:
+        return [each for each in glance(folder) if is_clip(each.path)]
+    except OSError as error:
+        raise unread(folder, error) from error
 
 
 def _ask(folder: Path, clips: list[Sighting]) -> str:

@@ -10,13 +10,15 @@ import json
 import os
 import stat
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.models import Moment
 
 MARKER = ".postflow-root"
+DRAFT = f"{MARKER}.new"
 FEW = 20
 SHARE = 0.3
 LONGEST = 4096
@@ -36,18 +38,50 @@ class AbsentError(Exception):
 
 
 def mark_root(root: Path) -> RootMark:
-    """Put the marker into a folder, once; an existing one is kept.
+    """Put the marker into a folder, once; an existing one is kept. Raises as `marking` does."""
+    with marking(root) as mark:
+        return mark
+
+
+@contextmanager
+def marking(root: Path) -> Iterator[RootMark]:
+    """The folder's mark, whose marker stands once the block is left in good order, and not before.
+
+    Whoever is killed in the block leaves the id for the next one.
 
     Fatal "scan.root_missing" or "scan.root_readonly", Retry "scan.unread".
     """
     if not _is(root, stat.S_ISDIR):
         raise missing(f"There is no folder {root}.")
-    mark = RootMark(id=uuid.uuid4().hex)
-    text = json.dumps({"id": mark.id, "note": NOTE}, indent=2) + "\n"
+    if is_marked(root):
+        yield read_mark(root)
+        return
+    with _writable(root):
+        mark = _draft(root / DRAFT)
     try:
-        _write_once(root / MARKER, text)
-    except FileExistsError:
-        return read_mark(root)
+        yield mark
+        with _writable(root), suppress(FileNotFoundError):  # another did the same meanwhile
+            (root / DRAFT).rename(root / MARKER)
+    finally:
+        (root / DRAFT).unlink(missing_ok=True)
+
+
+def _draft(path: Path) -> RootMark:
+    """The mark to be, as somebody has left it, or a new one."""
+    with suppress(AbsentError):
+        return _read(path)
+    mark = RootMark(id=uuid.uuid4().hex)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(json.dumps({"id": mark.id, "note": NOTE}, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return mark
+
+
+@contextmanager
+def _writable(root: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno in DEAD:
             raise unread(root, error) from error
@@ -56,7 +90,6 @@ def mark_root(root: Path) -> RootMark:
             hint="Give this user the right to write into the watched folder, at least this once.",
             code="scan.root_readonly",
         ) from error
-    return mark
 
 
 def is_marked(root: Path) -> bool:
@@ -84,8 +117,12 @@ def read_mark(root: Path) -> RootMark:
 
     AbsentError if it is missing, unreadable or damaged.
     """
+    return _read(root / MARKER)
+
+
+def _read(path: Path) -> RootMark:
     try:
-        with (root / MARKER).open("rb") as file:
+        with path.open("rb") as file:
             found = json.loads(file.read(LONGEST))
         return RootMark(id=found["id"])
     except FileNotFoundError:
@@ -134,11 +171,3 @@ def _is(path: Path, kind: Callable[[int], bool]) -> bool:
         return False
     except OSError as error:
         raise unread(path, error) from error
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Create it and have it on disk. FileExistsError if it is there already."""
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
+import signal
+import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -14,6 +18,8 @@ from postflow.cli.backfill import enrol
 from postflow.errors import Fatal
 from postflow.ledger import Ledger, ObservationState
 from postflow.scan.root import MARKER, mark_root
+from postflow.scan.sighting import Offline, Scanned
+from postflow.scan.walk import Scanner
 from postflow.watching import Watching
 
 OLD = datetime(2026, 1, 10).astimezone()
@@ -87,6 +93,48 @@ def test_the_question_at_a_terminal_names_the_backlog(
     told = " ".join(capsys.readouterr().err.split())
     assert "holds 2 clips already (2.0 kB)" in told
     assert "until they change: 2 clips" in told
+
+
+ENROLS = """
+import sys
+from pathlib import Path
+from tests.watch.test_backfill import StudioOf, enrol
+enrol(StudioOf(Path(sys.argv[1]), ledger=Path(sys.argv[2])), "main", None)
+"""
+
+
+def test_who_is_killed_before_the_answer_is_asked_again(studio: StudioOf, folder: Path) -> None:
+    """A terminal that closes, in most cases."""
+    pid, terminal = pty.fork()
+    if not pid:
+        arguments = [sys.executable, "-c", ENROLS, str(folder), str(studio.ledger)]
+        os.execv(arguments[0], arguments)
+    said = b""
+    while b"Deliver them?" not in said:
+        said += os.read(terminal, 1000)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    with pytest.raises(Fatal, match="2 clips already"):
+        enrol(studio, "main", None)
+    enrol(studio, "main", "none")
+    assert to_come(studio) == set()
+
+
+def test_nobody_sees_the_folder_before_the_answer_is_in_the_ledger(
+    studio: StudioOf, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An `ingest` run that is under way looks all the time."""
+    scanner = Scanner(folder)
+    real = Ledger.set_aside
+
+    def set_aside(*asked: Any, **more: Any) -> int:
+        assert isinstance(scanner.scan(), Offline)
+        return real(*asked, **more)
+
+    monkeypatch.setattr(Ledger, "set_aside", set_aside)
+    enrol(studio, "main", "none")
+    assert isinstance(scanner.scan(), Scanned)
 
 
 def test_an_unreadable_choice_is_refused_with_the_remedy(studio: StudioOf, folder: Path) -> None:
