@@ -1,9 +1,10 @@
 """Runs a module as `python -m` does, but no longer than the process that started it.
 
-    python -m postflow.leash FAMILY MODULE [ARGUMENT…]
+    python -m postflow.leash [--last] FAMILY MODULE [ARGUMENT…]
 
 The parent holds the writing end of the pipe that is our stdin, and never writes: however it ends,
-by `kill -9` too, the kernel closes that end. FAMILY is there to be found in the process list.
+by `kill -9` too, the kernel closes that end. FAMILY is there to be found in the process list, by
+which the one with --last ends after the others.
 """
 
 from __future__ import annotations
@@ -15,16 +16,35 @@ import sys
 import threading
 import time
 
+import psutil
+
+NAME = "postflow.leash"
+LAST = "--last"
 # What the parent would wait for a child before it kills it.
 GRACE = 45.0
+SHORT = 0.1
 
 
 def main() -> None:
-    _, _family, module, *arguments = sys.argv
-    end = threading.Thread(target=_end_with_parent, args=[_take_stdin()], name="leash", daemon=True)
-    end.start()
+    last = sys.argv[1] == LAST
+    family, module, *arguments = sys.argv[2 if last else 1 :]
+    given = (_take_stdin(), family if last else None)
+    threading.Thread(target=_end_with_parent, args=given, name="leash", daemon=True).start()
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def kin(family: str) -> list[psutil.Process]:
+    """The other processes that run on a leash of this name."""
+    return [each for each in psutil.process_iter() if _belongs(each, family)]
+
+
+def _belongs(process: psutil.Process, family: str) -> bool:
+    try:
+        command = process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return NAME in command and family in command and process.pid != os.getpid()
 
 
 def _take_stdin() -> int:
@@ -36,10 +56,16 @@ def _take_stdin() -> int:
     return pipe
 
 
-def _end_with_parent(pipe: int) -> None:
-    """As on SIGTERM; all of our process group is killed if that takes too long."""
+def _end_with_parent(pipe: int, after: str | None) -> None:
+    """As on SIGTERM; all of our process group is killed if that takes too long.
+
+    Before that, the family `after` may end.
+    """
     while os.read(pipe, 1):
         pass
+    deadline = time.monotonic() + GRACE
+    while after and kin(after) and time.monotonic() < deadline:
+        time.sleep(SHORT)
     main_thread = threading.main_thread().ident
     if main_thread is not None:
         signal.pthread_kill(main_thread, signal.SIGTERM)

@@ -29,7 +29,7 @@ STEADY = 300.0
 class Part:
     """A process that runs until it is stopped; `command` is a module and its arguments.
 
-    Whatever ends us ends it too, and last of all the one that it `needs`. Its family, by which
+    Whatever ends us ends it too, one that is `last` after the others. Its family, by which
     leftovers are known, is the folder of its log.
     """
 
@@ -39,7 +39,7 @@ class Part:
         *command: str,
         log_path: Path,
         environment: Mapping[str, str] | None = None,
-        needs: Part | None = None,
+        last: bool = False,
         limit: float = STOP_LIMIT,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
@@ -48,7 +48,7 @@ class Part:
         self._command = command
         self._log_path = log_path
         self._environment = environment
-        self._needs = needs
+        self._last = [leash.LAST] if last else []
         self._limit = limit
         self._pauses = pauses
         self._failures = 0
@@ -104,13 +104,12 @@ class Part:
         family = str(self._log_path.parent)
         with self._log_path.open("ab") as log:
             self.process = psutil.Popen(
-                [sys.executable, "-m", leash.__name__, family, *self._command],
+                [sys.executable, "-m", leash.NAME, *self._last, family, *self._command],
                 env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=[self._needs.process.stdin.fileno()] if self._needs else [],
             )
         self._started, self._due = time.monotonic(), None
 
@@ -155,23 +154,11 @@ def _leads(leader: int, pid: int) -> bool:
 
 def end_leftovers(family: Path) -> None:
     """Wait for the parts of an `up` that was killed to end, and end those that do not."""
-    if not _leftovers(family):
+    if not leash.kin(str(family)):
         return
     err.print("An earlier `postflow up` was killed; waiting for what it has left to end …")
     deadline = time.monotonic() + leash.GRACE
-    while (left := _leftovers(family)) and time.monotonic() < deadline:
+    while (left := leash.kin(str(family))) and time.monotonic() < deadline:
         time.sleep(0.1)
     for orphan in left:
         end_orphan(orphan)
-
-
-def _leftovers(family: Path) -> list[psutil.Process]:
-    return [each for each in psutil.process_iter() if _belongs(each, family)]
-
-
-def _belongs(process: psutil.Process, family: Path) -> bool:
-    try:
-        command = process.cmdline()
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False
-    return leash.__name__ in command and str(family) in command

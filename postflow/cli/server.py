@@ -54,7 +54,8 @@ def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
     os.environ["PREFECT_API_URL"] = f"{url}/api"
     environment = KEPT_FOR_A_MONTH | os.environ | QUIET | _server_settings(url, port)
     try:
-        server = Part("Prefect server", SERVER, log_path=log_path, environment=environment)
+        name = "Prefect server"
+        server = Part(name, SERVER, log_path=log_path, environment=environment, last=True)
         with server.running():
             _wait_until_healthy(server.process, f"{url}/api/health", log_path)
             yield server

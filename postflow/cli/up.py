@@ -64,7 +64,7 @@ def up(
         news = []
         for name in dict.fromkeys(studios):
             news.append(stack.enter_context(closing(_enrol(name, backfill))))
-            parts += stack.enter_context(_watched(name, every=every, server=engine.server))
+            parts += stack.enter_context(_watched(name, every=every))
         out.print(f"PostFlow watches. Prefect's UI: {engine.url}/runs", markup=False)
         err.print("Ctrl-C ends it all.")
         while True:
@@ -125,20 +125,18 @@ def a_prefect_server(port: int) -> Iterator[Engine]:
 
 
 @contextmanager
-def _watched(studio: str, *, every: float, server: Part | None) -> Iterator[list[Part]]:
+def _watched(studio: str, *, every: float) -> Iterator[list[Part]]:
     """Its runner and its look-out; the look-out stops first, then what is on its way."""
     runner = Part(
         f"runner of studio {studio}",
         *("postflow", "serve", "--studio", studio, "--every", str(every)),
         log_path=state_dir() / f"serve-{studio}.log",
-        needs=server,
         limit=RUN_LIMIT,
     )
     lookout = Part(
         f"look-out of studio {studio}",
         *("postflow", "watch", "--studio", studio),
         log_path=state_dir() / f"watch-{studio}.log",
-        needs=server,
     )
     with runner.running(), lookout.running():
         yield [runner, lookout]

@@ -35,11 +35,12 @@ subprocess.run([sys.executable, "-m", "stays", "grandchild", "0"])
 PARENT = """
 import pathlib, time
 from postflow.cli.family import Part
-log = pathlib.Path("log")
-with Part("needed", "stays", "needed", "0", log_path=log.absolute()).running() as needed:
-    part = Part("part", "stays", "part", "0.3", log_path=log.absolute(), needs=needed)
-    with part.running():
-        time.sleep(600)
+log = pathlib.Path("log").absolute()
+server = Part("server", "stays", "server", "0", log_path=log, last=True, pauses=[0])
+with server.running(), Part("part", "stays", "part", "0.3", log_path=log).running():
+    while True:
+        server.look()
+        time.sleep(0.01)
 """
 
 
@@ -103,22 +104,31 @@ def test_the_log_of_the_time_before_is_kept(modules: Path) -> None:
     assert "The folder is gone" in (modules / "log").read_text()
 
 
-def test_nothing_outlives_a_parent_that_was_killed_and_what_is_needed_ends_last(
-    modules: Path,
-) -> None:
+def test_nothing_outlives_a_parent_that_was_killed_and_the_server_ends_last(modules: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT]) as parent:
         wait_until_sync(lambda: len(told(modules / "starts")) == 2, description="both")
-        children = psutil.Process(parent.pid).children()
         parent.kill()
-    assert len(children) == 2
     wait_until_sync(lambda: len(told(modules / "ends")) == 2, description="their end")
-    assert told(modules / "ends") == ["part", "needed"]
+    assert told(modules / "ends") == ["part", "server"]
+
+
+def test_a_server_that_was_started_again_ends_last_too(modules: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT]) as parent:
+        wait_until_sync(lambda: len(told(modules / "starts")) == 2, description="both")
+        first = next(
+            each for each in psutil.Process(parent.pid).children() if "server" in each.cmdline()
+        )
+        first.kill()
+        wait_until_sync(lambda: len(told(modules / "starts")) == 3, description="the next server")
+        parent.kill()
+    wait_until_sync(lambda: len(told(modules / "ends")) == 2, description="their end")
+    assert told(modules / "ends") == ["part", "server"]
 
 
 @pytest.fixture
 def left_over(modules: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A part of the family `here`, that does not notice its parent's end."""
-    command = [sys.executable, "-m", leash.__name__, str(modules / "here"), "stays", "it", "0"]
+    command = [sys.executable, "-m", leash.NAME, str(modules / "here"), "stays", "it", "0"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as child:
         wait_until_sync(lambda: told(modules / "starts"), description="its start")
         yield child
