@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -53,7 +54,9 @@ class Part:
         self._pauses = pauses
         self._failures = 0
         self._started = 0.0
-        self._due: float | None = None
+        self._due = 0.0
+        self._aside: ThreadPoolExecutor
+        self._ending: Future[None] | None = None
 
     @contextmanager
     def running(self) -> Iterator[Self]:
@@ -61,22 +64,28 @@ class Part:
         if self._log_path.exists():
             self._log_path.replace(self._log_path.with_name(f"{self._log_path.name}.1"))
         self._start()
-        try:
-            yield self
-        finally:
-            if self._due is None:
-                self._stop()
+        with ThreadPoolExecutor(1, self.name) as self._aside:
+            try:
+                yield self
+            finally:
+                if self._ending is None:
+                    self._stop()
+                else:
+                    self._ending.result()
 
     def look(self) -> None:
-        """Start it again if it has ended, later each time; raises Fatal `up.ended` in the end."""
+        """Start it again if it has ended, later each time; raises Fatal `up.ended` in the end.
+
+        What it has left behind ends before that, and nobody is held up meanwhile.
+        """
         code = self.process.poll()
         if code is None:
             return
-        if self._due is None:
-            pause = self._next_pause(code)
-            self._stop()  # what it has left behind
-            self._due = time.monotonic() + pause
-        elif time.monotonic() >= self._due:
+        if self._ending is None:
+            self._due = time.monotonic() + self._next_pause(code)
+            self._ending = self._aside.submit(self._stop)
+        elif self._ending.done() and time.monotonic() >= self._due:
+            self._ending.result()
             self._start()
 
     def _next_pause(self, code: int) -> float:
@@ -111,7 +120,7 @@ class Part:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._started, self._due = time.monotonic(), None
+        self._started, self._ending = time.monotonic(), None
 
     def _stop(self) -> None:
         stop(self.process, limit=self._limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -58,6 +58,14 @@ def told(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+def look_until(part: Part, predicate: Callable[[], bool]) -> None:
+    def looks() -> bool:
+        part.look()
+        return predicate()
+
+    wait_until_sync(looks, description="what the looks cause")
+
+
 def test_a_part_that_was_killed_is_started_again(
     modules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,9 +74,7 @@ def test_a_part_that_was_killed_is_started_again(
         wait_until_sync(lambda: told(modules / "starts") == ["it"], description="its start")
         part.process.kill()
         part.process.wait()
-        part.look()
-        part.look()
-        wait_until_sync(lambda: told(modules / "starts") == ["it", "it"], description="the next")
+        look_until(part, lambda: told(modules / "starts") == ["it", "it"])
     assert told(modules / "ends") == ["it"]
     assert capsys.readouterr().err.endswith("started again in 0 s.\n"), "it left no last words"
 
@@ -80,7 +86,22 @@ def test_what_a_killed_part_has_started_is_ended_too(modules: Path) -> None:
         part.process.kill()
         part.process.wait()
         part.look()
-        assert told(modules / "ends") == ["grandchild"]
+    assert told(modules / "ends") == ["grandchild"]
+
+
+def test_what_a_killed_part_has_left_holds_nobody_up(modules: Path) -> None:
+    with Part("part", "starts_another", log_path=modules / "log", pauses=[0]).running() as part:
+        wait_until_sync(lambda: told(modules / "starts"), description="the grandchild")
+        killed, (grandchild,) = part.process, part.process.children()
+        grandchild.suspend()
+        killed.kill()
+        killed.wait()
+        part.look()
+        part.look()
+        assert grandchild.is_running(), "it is not waited for"
+        assert part.process is killed, "but nothing takes its place yet"
+        grandchild.resume()
+    assert told(modules / "ends") == ["grandchild"]
 
 
 def test_a_part_that_does_not_last_is_given_up_with_its_reason(
