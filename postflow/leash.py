@@ -4,7 +4,7 @@
 
 The parent holds the writing end of the pipe that is our stdin, and never writes: however it ends,
 by `kill -9` too, the kernel closes that end. FAMILY is there to be found in the process list, by
-which the one with --last ends after the others.
+which the one with --last ends after the others; what we start finds it in its environment.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import runpy
 import signal
+import stat
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ import psutil
 
 NAME = "postflow.leash"
 LAST = "--last"
+FAMILY = "POSTFLOW_FAMILY"
 # What the parent would wait for a child before it kills it.
 GRACE = 45.0
 SHORT = 0.1
@@ -28,10 +30,16 @@ SHORT = 0.1
 def main() -> None:
     last = sys.argv[1] == LAST
     family, module, *arguments = sys.argv[2 if last else 1 :]
+    os.environ[FAMILY] = family
     given = (_take_stdin(), family if last else None)
     threading.Thread(target=_end_with_parent, args=given, name="leash", daemon=True).start()
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def command(module: str) -> list[str]:
+    """Runs a module in our family; where we have none, in one that nobody asks for."""
+    return [sys.executable, "-m", NAME, os.environ.get(FAMILY, "none"), module]
 
 
 def kin(family: str) -> list[psutil.Process]:
@@ -41,28 +49,33 @@ def kin(family: str) -> list[psutil.Process]:
 
 def _belongs(process: psutil.Process, family: str) -> bool:
     try:
-        command = process.cmdline()
+        line = process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
-    return NAME in command and family in command and process.pid != os.getpid()
+    return NAME in line and family in line and process.pid != os.getpid()
 
 
 def _take_stdin() -> int:
     """The pipe; whoever reads stdin from now on finds it empty."""
     pipe = os.dup(0)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    _to_nothing(0)
     return pipe
 
 
+def _to_nothing(stream: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, stream)
+    os.close(nothing)
+
+
 def _end_with_parent(pipe: int, after: str | None) -> None:
-    """As on SIGTERM; all of our process group is killed if that takes too long.
+    """As on SIGTERM; we are killed, with the group that we lead, if that takes too long.
 
     Before that, the family `after` may end.
     """
     while os.read(pipe, 1):
         pass
+    _mute()
     deadline = time.monotonic() + GRACE
     while after and kin(after) and time.monotonic() < deadline:
         time.sleep(SHORT)
@@ -70,7 +83,16 @@ def _end_with_parent(pipe: int, after: str | None) -> None:
     if main_thread is not None:
         signal.pthread_kill(main_thread, signal.SIGTERM)
     time.sleep(GRACE)
-    os.killpg(0, signal.SIGKILL)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _mute() -> None:
+    """Print no more to a parent: rich, by which Prefect logs, exits where nobody reads."""
+    for stream in (1, 2):
+        if stat.S_ISFIFO(os.fstat(stream).st_mode):
+            _to_nothing(stream)
 
 
 if __name__ == "__main__":

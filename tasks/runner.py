@@ -1,17 +1,30 @@
-"""Prefect's runner, that stops its runs in order when it is stopped."""
+"""Prefect's runner, that stops its runs in order when it is stopped, and that none outlives."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
+from typing import Any
 
 import psutil
-from prefect.runner import Runner
+from prefect.runner import Runner, runner
+from prefect.runner._starter_engine import EngineCommandStarter
+
+from postflow import leash
 
 STOPPED = "PostFlow was stopped; the next run takes its clips up again."
 # Seconds between two looks for runs that are due; Prefect's own 10 are a long wait.
 POLL = 2.0
 SHORT = 0.05
+
+
+def _on_a_leash(**given: Any) -> EngineCommandStarter:
+    """Prefect's runner keeps the pipe that is its run's stdin open, and never writes to it."""
+    return EngineCommandStarter(command=shlex.join(leash.command("prefect.engine")), **given)
+
+
+runner.EngineCommandStarter = _on_a_leash  # type: ignore[assignment,attr-defined]
 
 
 class StoppableRunner(Runner):

@@ -9,12 +9,17 @@ that it is cancelled only while it finds its own handler there.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from prefect._internal import control_listener
 from prefect.exceptions import TerminationSignal
 from prefect.utilities import engine
+
+# What Prefect's runner sets to "false" for its runs, because it tells the server of their end.
+OWN_END = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
 
 _cancel: list[Callable[[], object]] = []
 
@@ -30,6 +35,7 @@ def cancelled_by_sigterm() -> Iterator[None]:
 
     def cancel() -> None:
         if not asked:
+            _tell_of_our_end()
             asked.append(task.cancel())
 
     _cancel.append(lambda: loop.call_soon_threadsafe(cancel))
@@ -37,6 +43,13 @@ def cancelled_by_sigterm() -> Iterator[None]:
         yield
     finally:
         _cancel.pop()
+
+
+def _tell_of_our_end() -> None:
+    """A runner announces its signal; one that did not will not say either that we are cancelled."""
+    if os.environ.get(OWN_END) == "false" and control_listener.get_intent() is None:
+        os.environ[OWN_END] = "true"
+        control_listener._set_intent("cancel")  # noqa: SLF001 - or Prefect would call it a crash
 
 
 def _handle(number: int, *_: object) -> None:

@@ -25,8 +25,8 @@ from tests.watch.conftest import MAIN, SECOND, Running
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-FIRST, OTHERS, SLOW, OTHER, LATE, LAST = (
-    f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(2, 8)
+FIRST, OTHERS, SLOW, OTHER, ORPHAN, LATE, LAST = (
+    f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(2, 9)
 )
 MISNAMED = "nobody knows this.mov"
 
@@ -80,6 +80,28 @@ def test_a_look_out_that_dies_is_started_again(up: Running) -> None:
         lambda: up.part("watch") not in {None, died}, timeout=30, description="the next one"
     )
     assert f"look-out of studio {MAIN} ended with code -9" in up.said()
+
+
+def test_a_run_that_lost_its_runner_and_up_at_once_ends_in_order_before_the_next_up(
+    up: Running,
+) -> None:
+    """As the kernel does, where memory is short."""
+    up.world.fault("delay", where="fetch", times=1, seconds=60)
+    up.drop(ORPHAN)
+    wait_until_sync(lambda: _has_file(up, ORPHAN), timeout=120, description="the request")
+    (run,) = _unfinished(up)
+    left, runner = up.family(), up.part("serve")
+    assert runner is not None
+    for each in (up.process, runner):
+        each.kill()
+    up.process.wait()
+
+    up.start("--studio", MAIN)
+
+    assert [each for each in left if each.is_running()] == []
+    ended = next(each for each in up.ingest_runs() if each["id"] == run["id"])
+    assert ended["state_type"] == "CANCELLED", "the server has lived longer"
+    wait_until_sync(lambda: ORPHAN in up.delivered(), timeout=120, description=ORPHAN)
 
 
 def test_after_a_kill_the_next_up_just_works_and_delivers_what_was_on_its_way_by_the_clock(
@@ -162,7 +184,7 @@ def test_prefect_deploy_registers_both_deployments(up: Running) -> None:
 
 def test_each_clip_has_a_run_below_the_few_of_ingest(up: Running) -> None:
     below = {run["name"] for run in up.deliver_runs() if run["parent_task_run_id"]}
-    assert below >= {FIRST, OTHERS, SLOW, OTHER, LATE, LAST}
+    assert below >= {FIRST, OTHERS, SLOW, OTHER, ORPHAN, LATE, LAST}
     began = [run for run in up.ingest_runs() if run["estimated_run_time"]]
     assert len(began) < len(below)
 
@@ -191,7 +213,7 @@ def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
 
 def test_every_clip_was_delivered_once(up: Running) -> None:
     sizes = [(asset["name"], asset["size"]) for asset in up.world.assets()]
-    assert len(sizes) == len(set(sizes)) == 7
+    assert len(sizes) == len(set(sizes)) == 8
 
 
 def _unfinished(up: Running) -> list[dict[str, Any]]:
