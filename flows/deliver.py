@@ -20,6 +20,7 @@ from tasks.place import place
 from tasks.run_logs import show_in_ui
 from tasks.slip import leave_slip
 from tasks.stack import stack
+from tasks.stopping import cancelled_by_sigterm
 from tasks.transfer import transfer
 
 log = logging.getLogger("postflow.deliver")
@@ -47,22 +48,29 @@ async def deliver(
         shot: Shot, likewise.
     """
     show_in_ui()
-    async with open_studio(studio) as live:
-        watched = path in live.claims
-        for attempt in range(1, live.patience.attempts + 1):
-            try:
-                delivery = await _travel(live, path, project or live.project, scene, shot)
-                break
-            except Retry as error:
-                # Readiness of a watched clip is for the look-out to judge anew.
-                if watched or error.code != "file.changed" or attempt == live.patience.attempts:
-                    raise
-                log.warning("%s", error)
-                await asyncio.sleep(live.patience.poll)
+    with cancelled_by_sigterm():
+        async with open_studio(studio) as live:
+            delivery = await _attempts(live, path, project or live.project, scene, shot)
     await leave_slip(delivery)
     seconds = (delivery.finished - delivery.started).total_seconds()
     log.info("%s is delivered, after %.0f s: %s", path.name, seconds, delivery.view_url)
     return delivery
+
+
+async def _attempts(
+    live: OpenStudio, path: Path, project: str, scene: str | None, shot: str | None
+) -> Delivery:
+    """Again if the file was changed meanwhile; of a watched one the look-out judges that anew."""
+    once = path in live.claims
+    for _ in range(1, live.patience.attempts):
+        try:
+            return await _travel(live, path, project, scene, shot)
+        except Retry as error:
+            if once or error.code != "file.changed":
+                raise
+            log.warning("%s", error)
+            await asyncio.sleep(live.patience.poll)
+    return await _travel(live, path, project, scene, shot)
 
 
 async def _travel(

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from prefect._internal import control_listener
 from prefect.exceptions import TerminationSignal
@@ -26,7 +27,10 @@ _cancel: list[Callable[[], object]] = []
 
 @contextmanager
 def cancelled_by_sigterm() -> Iterator[None]:
-    """SIGTERM cancels the task that is in the block, once; a second one disturbs no clean-up."""
+    """SIGTERM cancels the task that is in the block, once; a second one disturbs no clean-up.
+
+    Of nested blocks, as a subflow's in its parent's, the outermost is meant.
+    """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     if task is None or threading.current_thread() is not threading.main_thread():
         yield
@@ -38,11 +42,12 @@ def cancelled_by_sigterm() -> Iterator[None]:
             _tell_of_our_end()
             asked.append(task.cancel())
 
-    _cancel.append(lambda: loop.call_soon_threadsafe(cancel))
+    call = partial(loop.call_soon_threadsafe, cancel)
+    _cancel.append(call)
     try:
         yield
     finally:
-        _cancel.pop()
+        _cancel.remove(call)
 
 
 def _tell_of_our_end() -> None:
@@ -55,7 +60,7 @@ def _tell_of_our_end() -> None:
 def _handle(number: int, *_: object) -> None:
     if not _cancel:
         raise TerminationSignal(signal=number)
-    _cancel[-1]()
+    _cancel[0]()
 
 
 engine._prefect_sigterm_handler = _handle  # type: ignore[assignment]  # noqa: SLF001 - see above

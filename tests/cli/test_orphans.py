@@ -1,4 +1,4 @@
-"""A run whose `serve` was killed ends in order, by itself: nobody else would stop it."""
+"""Runs of `serve` that are told to stop by nobody but a signal, or by the end of their runner."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import psutil
 import pytest
 from prefect import get_client
-from prefect.client.schemas import sorting
+from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 
@@ -19,11 +20,13 @@ from blocks.studio import load_studio
 from postflow.cli.backfill import enrol
 from sandbox import Sandbox
 from tests.cli.conftest import STUDIO, MakeClip, SaveStudio
+from tests.journeys.proof import armed
 from tests.support.wait import wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 WATCHING = {"quiet": 0.2, "interval": 0.2}
+A_DAY = "86400"
 
 
 @pytest.fixture
@@ -34,45 +37,73 @@ def serve(
     folder = make_clip().parent
     save_studio(studio={"watching": WATCHING | {"folders": [str(folder)]}})
     enrol(asyncio.run(load_studio(STUDIO)), STUDIO, "all")
-    command = [sys.executable, "-m", "postflow", "serve", "--studio", STUDIO]
+    command = [sys.executable, "-m", "postflow", "serve", "--studio", STUDIO, "--every", A_DAY]
     environment = os.environ | {"PREFECT_API_URL": prefect_api}
     with psutil.Popen(command, env=environment) as process:
         yield process
         process.kill()
 
 
+class Begun:
+    """A run of `flow` that has asked Frame.io, and waits: its processes and what became of it."""
+
+    def __init__(self, flow: str, serve: psutil.Popen, world: Sandbox, **parameters: str) -> None:
+        world.fault("delay", where="fetch", times=1, seconds=60)
+        wait_until_sync(lambda: asyncio.run(_is_served(flow)), description="the runner")
+        self._world = world
+        self._id = asyncio.run(_call(flow, parameters))
+        wait_until_sync(world.assets, timeout=120, description="the request")
+        (self.engine,) = serve.children()
+        self._all = serve.children(recursive=True)
+        assert len(self._all) > 1, "its ngrok agent"
+
+    def check_ended(self, state: Path) -> None:
+        psutil.wait_procs(self._all, timeout=60)
+        assert [each for each in self._all if each.is_running()] == []
+        assert self._world.assets() == []
+        assert list((state / "ngrok").iterdir()) == []
+        assert asyncio.run(_states(self._id)) == {StateType.CANCELLED}
+
+
 def test_a_run_whose_runner_was_killed_withdraws_and_ends_as_cancelled(
     serve: psutil.Popen, world: Sandbox, private_state: Path
 ) -> None:
-    world.fault("delay", where="fetch", times=1, seconds=60)
-    wait_until_sync(lambda: asyncio.run(_call()), description="the runner")
-    wait_until_sync(world.assets, timeout=120, description="the request")
-    left = serve.children(recursive=True)
-    assert len(left) > 1, "the run, and its ngrok agent"
-
+    run = Begun("ingest", serve, world)
     serve.kill()
-
-    psutil.wait_procs(left, timeout=60)
-    assert [each for each in left if each.is_running()] == []
-    assert world.assets() == []
-    assert list((private_state / "ngrok").iterdir()) == []
-    assert asyncio.run(_states()) == {StateType.CANCELLED}
+    run.check_ended(private_state)
 
 
-async def _call() -> bool:
-    """Have `ingest` run, as soon as somebody serves it."""
+def test_a_clip_by_hand_withdraws_and_a_second_signal_does_not_disturb_that(
+    serve: psutil.Popen, world: Sandbox, private_state: Path, make_clip: MakeClip
+) -> None:
+    run = Begun("deliver", serve, world, path=str(make_clip()))
+    world.fault("delay", where="files.delete", times=1, seconds=1)
+    run.engine.terminate()
+    wait_until_sync(lambda: "files.delete" not in str(armed(world)), description="the withdrawal")
+    run.engine.terminate()
+    run.check_ended(private_state)
+
+
+async def _is_served(flow: str) -> bool:
     async with get_client() as client:
         try:
-            deployment = await client.read_deployment_by_name(f"ingest/{STUDIO}")
+            return not (await client.read_deployment_by_name(f"{flow}/{STUDIO}")).paused
         except ObjectNotFound:
             return False
-        await client.create_flow_run_from_deployment(deployment.id)
-    return True
 
 
-async def _states() -> set[StateType | None]:
-    """Of all runs that were due: of `ingest` and, below it, of `deliver`."""
-    newest = sorting.FlowRunSort.START_TIME_DESC
+async def _call(flow: str, parameters: dict[str, str]) -> UUID:
     async with get_client() as client:
-        runs = await client.read_flow_runs(sort=newest)
-    return {run.state_type for run in runs} - {StateType.SCHEDULED}
+        deployment = await client.read_deployment_by_name(f"{flow}/{STUDIO}")
+        run = await client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+    return run.id
+
+
+async def _states(run_id: UUID) -> set[StateType | None]:
+    """Of the run and those below it."""
+    parent = filters.FlowRunFilterParentFlowRunId(any_=[run_id])
+    below = filters.FlowRunFilter(parent_flow_run_id=parent)
+    async with get_client() as client:
+        runs = [await client.read_flow_run(run_id)]
+        runs += await client.read_flow_runs(flow_run_filter=below)
+    return {run.state_type for run in runs}

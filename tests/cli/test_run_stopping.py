@@ -35,6 +35,20 @@ async def test_sigterm_cancels_and_a_second_one_disturbs_no_clean_up() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+async def wait_for_an_inner_one() -> None:
+    with cancelled_by_sigterm(), capture_sigterm():
+        inner = asyncio.create_task(until_stopped([]))
+        try:
+            await asyncio.wait([inner])
+        finally:
+            inner.cancel()
+
+
+async def test_of_nested_blocks_the_outermost_is_cancelled() -> None:
+    with capture_sigterm(), pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(wait_for_an_inner_one())
+
+
 async def test_a_runner_that_is_only_starting_ends_when_it_is_cancelled(prefect_api: str) -> None:
     serving = asyncio.create_task(StoppableRunner().run_until_cancelled())
     await asyncio.sleep(0)
