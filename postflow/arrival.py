@@ -7,9 +7,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from postflow.errors import Retry
+from postflow.errors import Retry, Skip
 from postflow.frameio import FrameioClient
-from postflow.media import is_unchanged
+from postflow.media import is_unchanged, look_at
 from postflow.models import Exposure, MediaFile, RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.patience import Patience
@@ -78,11 +78,27 @@ async def _until_complete(
 
 async def _refuse_changed(media: MediaFile, served: Served) -> None:
     if served.changed or not await is_unchanged(media):
+        await _refuse_vanished(media)
         raise Retry(
             f"{media.name} changed on disk while it was being sent.",
             hint="Wait until the export is finished; it is then sent again.",
             code="file.changed",
         )
+
+
+async def _refuse_vanished(media: MediaFile) -> None:
+    try:
+        await look_at(media.path)
+    except Skip as error:
+        if error.code != "file.missing":
+            return
+        raise Skip(
+            f"{media.name} was deleted or renamed while it was on its way.",
+            hint="Nothing, if that was meant; under a new name it is delivered by itself.",
+            code="file.missing",
+        ) from error
+    except Retry:
+        return
 
 
 async def _prove(media: MediaFile, served: Served, arrived: RemoteFile) -> None:

@@ -36,6 +36,7 @@ class Journey:
         self._begun = claim is not None and claim.state is not State.READY
         self._by_hand = by_hand
         self._watched = watched
+        self._announced = False
         self._unstacked: PostFlowError | None = None
 
     @property
@@ -129,6 +130,7 @@ class Journey:
         """What the clip's own message says while it travels."""
         if self._claim:
             await self._ledger.announce(self._claim, draft)
+            self._announced = True
 
     async def done(self, announce: Draft | None = None) -> None:
         """Delivered; the announcement is in the outbox with the same stroke.
@@ -146,7 +148,8 @@ class Journey:
         """The clip does not arrive in this run: skipped, put off, or failed until a person acts.
 
         A delivery that only lacks its stack or its message stays a delivery. Who hands over a clip
-        that is skipped is told on the spot, others by the announcement.
+        that is skipped is told on the spot, others by the announcement, which also takes back what
+        was announced.
         """
         if self._claim is None or isinstance(why, StaleClaim):
             return
@@ -155,7 +158,7 @@ class Journey:
         elif why.code == "file.changed":
             await self._ledger.supersede(self._claim, why, announce=announce)
         elif isinstance(why, Skip):
-            told = None if self._by_hand else announce
+            told = announce if self._announced or not self._by_hand else None
             await self._ledger.skip(self._claim, why, announce=told)
         elif isinstance(why, Retry) and self.may_be_put_off:
             await self._ledger.postpone(self._claim, why)

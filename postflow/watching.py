@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Watching(BaseModel):
@@ -15,6 +15,18 @@ class Watching(BaseModel):
     folders: tuple[Path, ...] = Field(
         default=(), description="Folders whose finished clips are delivered, with all below them."
     )
+
+    @field_validator("folders")
+    @classmethod
+    def _each_is_one_place(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        """Whatever the directory that a command is started in."""
+        for folder in folders:
+            if not folder.is_absolute():
+                raise ValueError(f"{folder} has to be an absolute path")
+        if len(set(folders)) < len(folders):
+            raise ValueError("a folder is named twice")
+        return folders
+
     quiet: float | None = Field(
         default=None,
         gt=0,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 import httpx
@@ -25,6 +27,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command; a foreseeable failure becomes one message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # of a terminal that knows few characters
+            stream.reconfigure(errors="replace")
     try:
         with stoppable():
             app()
@@ -33,11 +38,24 @@ def main() -> None:
     except httpx.TransportError as error:
         # Our own clients translate theirs, so this one is Prefect's.
         _end(_no_prefect(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _end(_no_room(error))
 
 
 def _end(error: PostFlowError) -> NoReturn:
     tell_error(error)
     sys.exit(exit_code(error))
+
+
+def _no_room(error: OSError) -> Fatal:
+    where = error.filename or "what it prints"
+    return Fatal(
+        f"PostFlow cannot write {where}: {error.strerror}.",
+        hint="Free some space there; nothing that was begun is lost.",
+        code="postflow.disk_full",
+    )
 
 
 def _no_prefect(error: httpx.TransportError) -> Fatal:

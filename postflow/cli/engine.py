@@ -37,11 +37,22 @@ def prepare_prefect(*, verbose: bool = False) -> None:
         logger.addHandler(Warnings())
     for queue in PREFECT_QUEUES:
         logging.getLogger(queue).setLevel(logging.ERROR)
+    _demand_address(os.environ.get("PREFECT_API_URL"))
     address = _address_file()
     if "PREFECT_API_URL" not in os.environ and address.exists():
         _use_if_alive(address.read_text(encoding="utf-8"))
     if not verbose:
         tell_start()
+
+
+def _demand_address(url: str | None) -> None:
+    """What is no address of an API finds no studio there, which would be told as missing."""
+    if url and not (url.startswith(("http://", "https://")) and "/api" in url):
+        raise Fatal(
+            "PREFECT_API_URL is no address of a Prefect server's API.",
+            hint="It looks like http://127.0.0.1:4200/api, with the /api.",
+            code="prefect.address",
+        )
 
 
 def tell_start() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="0 takes any free port.")] = 0,
+    port: Annotated[int, typer.Option(help="0 takes any free port.", min=0, max=65535)] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON line only.")] = False,
     studio_file: Annotated[
         Path | None, typer.Option(help="Write a file for `postflow setup --file` there.")

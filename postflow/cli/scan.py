@@ -100,7 +100,7 @@ def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
     if json:
         print_json([each.model_dump() for each in found])
         return
-    for each in found:
+    for each in sorted(found, key=lambda prospect: prospect.file):
         if each.what != NO_CLIP:
             out.print(f"{each.what:<8}  {each.file}  {each.where}".rstrip(), markup=False)
     sums = Counter(each.what for each in found)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.filesize import decimal
@@ -15,6 +17,9 @@ from .engine import prepare_prefect
 from .exit_codes import Exit
 from .options import JsonOption, StudioOption
 from .output import err, out, print_json
+
+if TYPE_CHECKING:
+    from blocks.studio import Studio
 
 # In the order of the journey; what is over without a person is left out.
 SHOWN = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
@@ -85,12 +90,23 @@ def retry(
     studio: StudioOption = "main",
 ) -> None:
     """Try clips again that failed, were skipped or were put off. The next ingest takes them up."""
-    if name is None and not failed and not messages:
+    if not name and not failed and not messages:
         raise typer.BadParameter("give a NAME, --failed or --messages")
-    with _ledger(studio) as ledger:
+    block = _studio(studio)
+    name = name and in_its_folder(name, block.watching.folders)
+    with Ledger.open(block.ledger) as ledger:
         found = try_again(ledger, studio, name=name, failed=failed, messages=messages)
     if not found and name:
         raise typer.Exit(Exit.USAGE)
+
+
+def in_its_folder(name: str, folders: Sequence[Path]) -> str:
+    """As the ledger names it: a path into a watch folder becomes relative to that."""
+    path = Path(name).absolute()
+    for folder in folders:
+        if path.is_relative_to(folder):
+            return str(path.relative_to(folder))
+    return name
 
 
 def try_again(
@@ -104,20 +120,31 @@ def try_again(
     if resent:
         out.print(f"Messages to be sent again: {resent}.")
     if name and not again:
-        err.print(
-            f"No clip {name} has failed, was skipped or was put off; or its file is gone.",
-            markup=False,
-        )
+        err.print(_why_not(ledger, studio, name), markup=False)
     elif not again and not resent:
         err.print("There is nothing to try again.")
     return len(again) + resent
 
 
+def _why_not(ledger: Ledger, studio: str, name: str) -> str:
+    """Why there is nothing to try again under a name."""
+    clips = ledger.rows(studio=studio, name=name, limit=1)
+    if not clips:
+        return f"No clip called {name} is known. `postflow scan` shows what is in the folders."
+    if clips[0].phase is Phase.GONE:
+        return f"The file of {name} is gone; it is tried again by itself should it come back."
+    return f"There is nothing to try again: {name} is {clips[0].phase}."
+
+
 def _ledger(studio: str) -> Ledger:
+    return Ledger.open(_studio(studio).ledger)
+
+
+def _studio(name: str) -> Studio:
     prepare_prefect()
     from blocks.studio import load_studio
 
-    return Ledger.open(asyncio.run(load_studio(studio)).ledger)
+    return asyncio.run(load_studio(name))
 
 
 def _tell(clip: Clip) -> None:

@@ -48,7 +48,9 @@ def up(
     ] = None,
     backfill: BackfillOption = None,
     every: EveryOption = 300.0,
-    port: Annotated[int, typer.Option(help="Of a Prefect server of our own.")] = PORT,
+    port: Annotated[
+        int, typer.Option(help="Of a Prefect server of our own.", min=1, max=65535)
+    ] = PORT,
 ) -> None:
     """All that a studio needs on one machine: Prefect's server, runner and look-out. Until Ctrl-C.
 

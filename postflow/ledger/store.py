@@ -15,6 +15,8 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, Prog
 from postflow.errors import Fatal, PostFlowError, Retry
 
 Clock = Callable[[], datetime]
+# With no room for its shared memory, SQLite speaks of an I/O error.
+FULL = ("disk is full", "no space", "disk i/o error")
 REFUSALS = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -91,9 +93,9 @@ def plain_faults() -> Iterator[None]:
 
 def _operational(error: OperationalError) -> PostFlowError:
     text = str(error.orig).lower()
-    if "disk is full" in text or "no space" in text:
+    if any(word in text for word in FULL):
         return Fatal(
-            "The disk that holds the ledger is full.",
+            "The disk that holds the ledger is full, or gives errors.",
             hint="Free some space there; PostFlow goes on where it stopped.",
             code="ledger.disk_full",
         )

@@ -33,6 +33,14 @@ MISTAKES = {
         ),
         "[tunnel]: base_url",
     ),
+    "a relative watch folder": (
+        GOOD + '\n[studio.watching]\nfolders = ["exports"]\n',
+        "exports has to be an absolute path",
+    ),
+    "a watch folder twice": (
+        GOOD + '\n[studio.watching]\nfolders = ["/mnt/a", "/mnt/a/"]\n',
+        "a folder is named twice",
+    ),
     "no such preset": (GOOD.replace("wip_byshot", "byshot"), "byshot"),
 }
 

@@ -43,6 +43,8 @@ def test_every_command_explains_itself_and_each_of_its_options(command: str) -> 
         ["setup"],
         ["sandbox", "--port", "many"],
         ["retry"],
+        ["retry", ""],
+        ["up", "--port", "99999"],
     ],
     ids=" ".join,
 )
@@ -64,6 +66,44 @@ def test_a_prefect_server_that_is_not_there_is_told(postflow: CommandLine) -> No
     assert ran.code == Exit.FATAL
     assert "Prefect's server cannot be reached" in ran.err
     assert "PREFECT_API_URL" in ran.err
+
+
+@pytest.mark.prefect
+@pytest.mark.parametrize(
+    ("variable", "value", "code"),
+    [
+        ("PREFECT_API_URL", "http://127.0.0.1:4200", "prefect.address"),
+        ("PREFECT_API_URL", "nonsense", "prefect.address"),
+        ("POSTFLOW_STATE_DIR", "/dev/null/state", "postflow.state_dir"),
+    ],
+)
+def test_an_environment_that_cannot_work_is_told(
+    postflow: CommandLine, variable: str, value: str, code: str
+) -> None:
+    ran = postflow("status", **{variable: value})
+    assert ran.code == Exit.FATAL
+    assert variable in ran.err
+    assert f"[{code}]" in ran.err
+
+
+NAME = [sys.executable, "-m", "postflow", "name", "--preset", "undlm", "nobody knows this.mov"]
+
+
+def test_a_terminal_that_knows_few_characters_is_told_with_those() -> None:
+    ran = subprocess.run(
+        NAME, env={"PYTHONIOENCODING": "latin-1"}, capture_output=True, check=False
+    )
+    assert ran.returncode == Exit.SKIPPED, ran.stderr
+    assert b"nobody knows this.mov" in ran.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_a_full_disk_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(NAME, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == Exit.FATAL, ran.stderr
+    assert "[postflow.disk_full]" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.prefect

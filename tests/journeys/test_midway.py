@@ -15,7 +15,7 @@ from postflow.outlet import Served
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import Fault, fault, named
-from tests.journeys.proof import FAILED, ON_ITS_WAY, READY, endings, namesakes, the_asset
+from tests.journeys.proof import FAILED, ON_ITS_WAY, READY, endings, namesakes, the_asset, words
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
@@ -145,6 +145,7 @@ async def test_a_clip_that_vanishes_is_told_and_leaves_nothing(
     with pytest.raises(Skip) as failure:
         await deliver_and(strike, clip, loopback_studio)
     assert failure.value.code == "file.missing"
+    assert "deleted or renamed while it was on its way" in words(world)
     assert namesakes(world, clip) == []
     assert endings(world) == [FAILED]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.cli.status import tell_history, tell_status, try_again
+from postflow.cli.status import in_its_folder, tell_history, tell_status, try_again
 from postflow.ledger import Draft, Ledger, Phase
 from tests.ledger.ground import (
     BROKEN,
@@ -161,7 +161,22 @@ def test_a_name_that_nothing_happened_to_is_told(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert try_again(full, "main", name="unheard.mov") == 0
-    assert "No clip unheard.mov has failed" in capsys.readouterr().err
+    assert "No clip called unheard.mov is known" in capsys.readouterr().err
+    assert try_again(full, "main", name="SQ07/done.mov") == 0
+    assert "SQ07/done.mov is delivered" in capsys.readouterr().err
+
+
+def test_a_path_into_a_watch_folder_is_as_good_as_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "show"
+    (folder / "SQ07").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    for given in ("SQ07/a.mov", "./SQ07/a.mov", str(folder / "SQ07" / "a.mov")):
+        assert in_its_folder(given, [tmp_path / "other", folder]) == "SQ07/a.mov"
+    monkeypatch.chdir(tmp_path)
+    assert in_its_folder("show/SQ07/a.mov", [folder]) == "SQ07/a.mov"
+    assert in_its_folder("a.mov", [folder]) == "a.mov"
 
 
 def test_messages_that_discord_refused_are_sent_again(
