@@ -110,12 +110,18 @@ class Lookout:
                 "offline", f"The watched folder {self.folder} is not there: {error}."
             )
         except Retry as error:
-            # What was scanned but not written down must be new again to the next scan.
-            self._watch = None
             hangs = error.code == "volume.hangs"
             return self._alarm("late" if hangs else "ledger", str(error))
 
     async def _look(self) -> Looked:
+        try:
+            return await self._scan_and_conclude()
+        except BaseException:
+            # What was scanned but not written down must be new again to the next scan.
+            self._watch = None
+            raise
+
+    async def _scan_and_conclude(self) -> Looked:
         scanned = await self._scanned()
         if scanned is None:
             late = f"The scan of {self.folder} has not come back: its volume hangs."

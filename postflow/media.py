@@ -13,6 +13,7 @@ from postflow import volume
 from postflow.errors import Fatal, PostFlowError, Retry, Skip
 from postflow.fingerprint import fingerprint
 from postflow.models import CONTENT_TYPES, MediaFile, is_clip
+from postflow.mtime import mtime_of
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 NOT_A_FILE = (errno.ELOOP, errno.ENXIO)
@@ -50,7 +51,7 @@ def holds(descriptor: int, media: MediaFile) -> bool:
     now = os.fstat(descriptor)
     if now.st_size != media.size:
         return False
-    return now.st_mtime_ns == media.mtime_ns or (
+    return mtime_of(now) == media.mtime_ns or (
         fingerprint(descriptor, now.st_size) == media.fingerprint
     )
 
@@ -66,7 +67,7 @@ def _look_at(path: Path) -> MediaFile:
         _check(path, before.st_size)
         content = fingerprint(descriptor, before.st_size)
         after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if (before.st_size, mtime_of(before)) != (after.st_size, mtime_of(after)):
         raise Retry(
             f"{printable(path.name)} changed while it was looked at.",
             hint="Wait until the render or copy is finished, then try again.",
@@ -75,7 +76,7 @@ def _look_at(path: Path) -> MediaFile:
     return MediaFile(
         path=path.absolute(),
         size=before.st_size,
-        mtime_ns=before.st_mtime_ns,
+        mtime_ns=mtime_of(before),
         fingerprint=content,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,8 @@ CONTENT_TYPES = {
 SUFFIXES = tuple(CONTENT_TYPES)
 
 RemoteStatus = Literal["created", "uploaded", "transcoded"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_clip(name: Path | str) -> bool:
@@ -52,7 +54,7 @@ class MediaFile(Moment):
 
     @property
     def modified(self) -> datetime:
-        return datetime.fromtimestamp(self.mtime_ns / 1e9, tz=UTC)
+        return _EPOCH + timedelta(microseconds=self.mtime_ns // 1000)
 
     @property
     def content_type(self) -> str:

@@ -92,7 +92,7 @@ def _before(choice: str) -> datetime | None:
         return None
     try:
         return datetime.fromisoformat(choice.removeprefix(SINCE)).astimezone()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Fatal(
             f"{choice!r} does not say which clips to deliver.",
             hint="Choose all, none, or since: and a date, as in since:2026-11-22.",

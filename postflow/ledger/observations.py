@@ -22,6 +22,7 @@ from postflow.ledger.entries import Observation, Observed, Root, as_entries, col
 from postflow.ledger.schema import clips, observations, roots
 from postflow.ledger.states import ObservationState
 from postflow.ledger.store import Store, insert_into
+from postflow.mtime import within
 from postflow.scan.sighting import Sighting
 
 AT_ONCE = 1000
@@ -82,7 +83,8 @@ def set_aside(store: Store, root: Root, *, before: datetime | None = None) -> in
     """Leave settling files alone until they change: all, or those last written before a time."""
     changing = _in_state(root, ObservationState.SETTLING)
     if before is not None:
-        changing = changing.where(observations.c.mtime_ns < int(before.timestamp()) * 10**9)
+        limit = within(int(before.timestamp()) * 10**9)
+        changing = changing.where(observations.c.mtime_ns < limit)
     with store.writing() as connection:
         values = {"state": ObservationState.ASIDE, "note": None}
         return connection.execute(changing.values(values)).rowcount

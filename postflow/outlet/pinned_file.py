@@ -8,6 +8,7 @@ from pathlib import Path
 from postflow.errors import Retry
 from postflow.media import explained, holds, open_clip, printable
 from postflow.models import MediaFile
+from postflow.mtime import mtime_of
 from postflow.outlet.byte_range import Validators
 
 State = tuple[int, int, int, int]
@@ -51,7 +52,7 @@ class PinnedFile:
 
 
 def _state(found: os.stat_result) -> State:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_dev, found.st_ino, found.st_size, mtime_of(found)
 
 
 def _check_content(descriptor: int, media: MediaFile) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from postflow.mtime import mtime_of
 from postflow.readiness import avi, matroska, mp4, mxf
 from postflow.readiness.reader import BrokenError, Reader, SpentError
 from postflow.readiness.tail import demand_content
@@ -94,7 +95,7 @@ def _verdict_of_open(fd: int, path: Path, expected: tuple[int, int] | None) -> V
 
 def _facts(found: os.stat_result) -> tuple[int, int]:
     """No inode: some FUSE volumes make one up at each look."""
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, mtime_of(found)
 
 
 def _judge(reader: Reader, suffix: str) -> Verdict:

@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from postflow.mtime import mtime_of
 from postflow.scan.ignore import is_ignored
 from postflow.scan.root import MARKER
 from postflow.scan.sighting import Problem
@@ -91,7 +92,7 @@ def _take_in_by_kind(listing: Listing, entry: os.DirEntry[str], key: str) -> Non
 def _known(found: os.stat_result, name: str) -> Known | None:
     if not stat.S_ISREG(found.st_mode):
         return None
-    return Known(found.st_size, found.st_mtime_ns, name)
+    return Known(found.st_size, mtime_of(found), name)
 
 
 def _is_text(name: str) -> bool:

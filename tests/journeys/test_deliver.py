@@ -7,7 +7,8 @@ import pytest
 from postflow.errors import Skip
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
-from tests.journeys.proof import READY, the_asset, titles
+from tests.journeys.proof import READY, endings, the_asset, titles
+from tests.support.wild_times import WILD, written_at
 
 pytestmark = pytest.mark.prefect
 
@@ -28,6 +29,19 @@ async def test_a_clip_arrives_whole_in_its_folder_and_is_announced(
     (message,) = world.messages()
     assert delivery.view_url in str(message)
     assert titles(world) == [f"SQ07 UNDLM\\_00152 v003 {READY}"]
+
+
+@pytest.mark.parametrize("seconds", WILD)
+async def test_a_clip_with_a_wild_time_stamp_is_delivered_like_any_other(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip, seconds: int
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    written_at(clip, seconds)
+    delivery = await deliver(clip, studio=loopback_studio)
+    assert the_asset(world, clip)["id"] == delivery.file_id
+    assert endings(world) == [READY]
 
 
 async def test_a_name_that_means_nothing_goes_nowhere(

@@ -24,6 +24,7 @@ from postflow.scan.root import MARKER, mark_root, read_mark
 from postflow.vanished import accept_vanished
 from sandbox.clips import clip_path
 from tests.scan.folder import too_deep
+from tests.support.wild_times import WILD, written_at
 
 FREE_ATOM = b"\0\0\0\x08free"
 
@@ -92,6 +93,8 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
 class BusyOnce:
     """A ledger whose database is busy at the first observation."""
 
+    fault: Exception = Retry("Busy.", hint="Wait.", code="ledger.unreachable")
+
     def __init__(self, ledger: AsyncLedger) -> None:
         self._ledger = ledger
         self._busy = True
@@ -102,7 +105,7 @@ class BusyOnce:
     async def observe(self, *seen: Any, **gone: Any) -> Observed:
         if self._busy:
             self._busy = False
-            raise Retry("Busy.", hint="Wait.", code="ledger.unreachable")
+            raise self.fault
         return await self._ledger.observe(*seen, **gone)
 
 
@@ -120,6 +123,34 @@ async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
 
     root = await ledger.root("main", folder, mark.id)
     assert [each.relpath for each in await ledger.known(root)] == ["SQ07_UNDLM_00152_v003.mov"]
+
+
+class UnableOnce(BusyOnce):
+    """A ledger that meets a fault of our own at the first observation."""
+
+    fault = OverflowError("int too large")
+
+
+async def test_what_a_fault_kept_from_the_ledger_is_new_to_the_next_look(
+    folder: Path, ledger: AsyncLedger
+) -> None:
+    (clip,) = fill(folder, 1)
+    lookout = Lookout(cast("AsyncLedger", UnableOnce(ledger)), "main", folder, quiet=0.05)
+    with pytest.raises(OverflowError):
+        await lookout.look()
+    assert await ready(lookout) == [clip.name]
+
+
+@pytest.mark.parametrize("seconds", WILD)
+async def test_a_clip_with_a_wild_time_stamp_is_ready_like_any_other(
+    folder: Path, ledger: AsyncLedger, seconds: int
+) -> None:
+    clips = fill(folder, 2)
+    written_at(clips[0], seconds)
+    assert sorted(await ready(Lookout(ledger, "main", folder, quiet=0.05))) == [
+        clip.name for clip in clips
+    ]
+    assert not await ready(Lookout(ledger, "main", folder, quiet=0.05)), "it is known"
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from postflow.errors import Fatal, Retry, Skip
 from postflow.fingerprint import SAMPLE, SAMPLES, fingerprint
 from postflow.media import is_unchanged, look_at, printable
+from postflow.outlet.pinned_file import PinnedFile
+from tests.support.wild_times import WILD, written_at
 
 NOBODY = 65534
 
@@ -50,6 +52,19 @@ async def test_a_clip_is_described(clip: Path) -> None:
     assert (media.path, media.size) == (clip, 2_000_000)
     assert media.mtime_ns == 1_234_567_890_123_456_789
     assert media.content_type == "video/quicktime"
+
+
+@pytest.mark.parametrize("seconds", WILD)
+async def test_a_wild_time_stamp_can_be_told_and_compared(clip: Path, seconds: int) -> None:
+    written_at(clip, seconds)
+    media = await look_at(clip)
+    assert -(2**63) <= media.mtime_ns < 2**63
+    assert (media.modified.year > 2200) == (seconds > 0)
+    assert await is_unchanged(media)
+    pinned = PinnedFile(media)
+    assert pinned.is_in_place()
+    assert pinned.validators.last_modified.endswith("GMT")
+    pinned.close()
 
 
 async def test_a_relative_path_becomes_absolute(

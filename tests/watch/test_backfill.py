@@ -67,6 +67,8 @@ def to_come(studio: StudioOf) -> set[str]:
         ("since:2026-03-10", {"new.mov"}),
         ("since:2026-03-11", set()),
         ("since:2026-01-10", {"old.mov", "new.mov"}),
+        ("since:1500-01-01", {"old.mov", "new.mov"}),
+        ("since:9000-01-01", set()),
     ],
 )
 def test_a_person_says_what_becomes_of_a_backlog(
