@@ -14,6 +14,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from postflow.enrolment import why_away
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
 from postflow.frameio.credentials import USER_SCOPES, ServiceCredential
@@ -27,7 +28,6 @@ from postflow.outlet.ngrok import version
 from postflow.outlet.probe import probe
 from postflow.scan.filesystem import file_system_of
 from postflow.scan.inspection import inspect
-from postflow.watching import Watching
 
 from .adobe_tokens import BlockTokenStore
 from .ngrok_tunnel import NgrokTunnel
@@ -51,7 +51,7 @@ async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
     async with AsyncExitStack() as stack:
         chains = (
             _naming(studio),
-            *_folders(studio.watching),
+            *_folders(studio),
             _ledger(studio),
             _Frameio(studio, stack).chain(),
             _outlet(studio, stack),
@@ -88,15 +88,28 @@ def _naming(studio: Studio) -> Chain:
     return {"Naming rules": rules}
 
 
-def _folders(watching: Watching) -> list[Chain]:
+def _folders(studio: Studio) -> list[Chain]:
     """Each by itself: one that is lost says nothing of the others."""
 
     async def none() -> Say:
         return "none; clips are delivered by hand only"
 
-    if not watching.folders:
+    folders = studio.watching.folders
+    if not folders:
         return [{"Watch folders": none}]
-    return [{f"Watch folder {at}": partial(inspect, at, watching)} for at in watching.folders]
+    return [{f"Watch folder {at}": partial(_folder, studio, at)} for at in folders]
+
+
+async def _folder(studio: Studio, at: Path) -> Say:
+    said = await inspect(at, studio.watching)
+    try:
+        async with open_ledger(studio.ledger) as ledger:
+            away = await ledger.run(lambda: why_away(ledger.ledger, studio.document_name, at))
+    except PostFlowError:
+        return said  # the ledger has a line of its own
+    if away:
+        raise away
+    return said
 
 
 def _ledger(studio: Studio) -> Chain:

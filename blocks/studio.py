@@ -64,6 +64,11 @@ class Studio(Block):
         default_factory=Patience, description="How often and how long a transfer is tried."
     )
 
+    @property
+    def document_name(self) -> str:
+        """The name it is saved under."""
+        return self._block_document_name or "main"
+
     def get_naming(self) -> Naming:
         """The compiled rules. Raises Fatal `naming.rules` when they are unsafe or ambiguous."""
         return Naming.from_rules(self.rules) if self.rules else Naming.preset(self.naming)

@@ -17,7 +17,7 @@ from postflow.media import look_at
 from postflow.models import Moment, is_clip
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
 from postflow.scan.problems import Problems
-from postflow.scan.root import AbsentError, read_mark
+from postflow.scan.root import STRANGER, AbsentError, read_mark
 from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
 from postflow.scan.walk import Scanner
 from postflow.vanished import vanished
@@ -127,11 +127,12 @@ class Lookout:
             late = f"The scan of {self.folder} has not come back: its volume hangs."
             return self._alarm("late", late)
         watch, result = scanned
+        if isinstance(result, Offline | Abandoned):
+            # The next scan reads the marker anew, and asks the ledger what a person has told it.
+            self._watch = None
         if isinstance(result, Offline):
             return self._alarm("offline", result.reason)
         if isinstance(result, Abandoned):
-            # The next scan asks the ledger what there is: a person may have told it.
-            self._watch = None
             return self._alarm("vanished", vanished(self._studio, self.folder, result))
         return await self._conclude(watch, result)
 
@@ -166,6 +167,8 @@ class Lookout:
 
     async def _open(self) -> _Watch:
         mark = await volume.ask(lambda: read_mark(self.folder))
+        if await self._ledger.is_stranger(self._studio, self.folder, mark.id):
+            raise AbsentError(STRANGER)
         self.within_reach = True
         root = await self._ledger.root(self._studio, self.folder, mark.id)
         known = await self._ledger.known(root)

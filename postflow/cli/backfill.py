@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.filesize import decimal
+from rich.markup import escape
 
+from postflow.enrolment import why_away
 from postflow.errors import Fatal
 from postflow.ledger import Ledger
 from postflow.models import is_clip
-from postflow.scan.root import is_marked, marking, unread
+from postflow.scan.root import AbsentError, marking, read_mark, unread
 from postflow.scan.sighting import Sighting
 from postflow.scan.walk import glance
 
@@ -26,7 +28,7 @@ SINCE = "since:"
 
 
 def enrol(block: Studio, studio: str, backfill: str | None) -> None:
-    """Mark the studio's watch folders, once.
+    """Mark the studio's watch folders, once for each volume; one that is away is told.
 
     Raises Fatal `watch.none` or `watch.backfill`, Retry `scan.unread` of a dead mount.
     """
@@ -37,12 +39,23 @@ def enrol(block: Studio, studio: str, backfill: str | None) -> None:
             hint='Set [studio.watching] folders = ["/path"] and run `postflow setup --file` again.',
             code="watch.none",
         )
-    fresh = [folder for folder in folders if not is_marked(folder)]
-    if not fresh:
-        return
     with Ledger.open(block.ledger) as ledger:
-        for folder in fresh:
-            _enrol(ledger, studio, folder, backfill)
+        for folder in folders:
+            if _is_new(ledger, studio, folder):
+                _enrol(ledger, studio, folder, backfill)
+
+
+def _is_new(ledger: Ledger, studio: str, folder: Path) -> bool:
+    """A mount point that was watched before and has lost its marker has lost its volume."""
+    away = why_away(ledger, studio, folder)
+    if away:
+        err.print(f"[yellow]![/yellow] {escape(away.message)}")
+        err.print(f"  → {away.hint}", markup=False)
+        return False
+    try:
+        return ledger.find_root(studio, read_mark(folder).id) is None
+    except AbsentError:
+        return True
 
 
 def _enrol(ledger: Ledger, studio: str, folder: Path, backfill: str | None) -> None:

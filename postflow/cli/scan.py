@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from postflow.enrolment import restore, why_away
 from postflow.errors import Skip
 from postflow.ledger import Ledger, ObservationState
 from postflow.models import Moment, is_clip
@@ -54,6 +55,13 @@ def scan(
             metavar="FOLDER", help="Say that what vanished from this watch folder is really gone."
         ),
     ] = None,
+    restore_marker: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Say that this is the right watch folder, though its marker is gone.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show what would be delivered, and where to; nothing is done. With --deliver, ingest runs."""
@@ -65,11 +73,14 @@ def scan(
     with Ledger.open(block.ledger) as ledger:
         if accept_vanished:
             tell_gone(ledger, studio, one_of(folders, accept_vanished), json=json)
+        elif restore_marker:
+            restore(ledger, studio, one_of(folders, restore_marker))
+            out.print(f"{restore_marker} has its marker again.", markup=False)
         elif dry_run:
             naming = block.get_naming()
             found = [look(ledger, studio, f, naming, open_ended=open_ended) for f in folders]
             tell_prospects([each for folder in found for each in folder], json=json)
-    if not dry_run:
+    if not dry_run and not (accept_vanished or restore_marker):
         from flows.ingest import ingest
 
         run(ingest(studio))
@@ -114,15 +125,21 @@ def look(
 
     `open_ended`: files whose container never states an end are taken too.
     """
+    away = why_away(ledger, studio, folder)
+    if away:
+        err.print(f"{away.message}\n  → {away.hint}", markup=False)
+        return []
     is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
     if is_there and not os.path.lexists(folder / MARKER):
         return _before_enrolment(folder, naming)
     try:
-        root = ledger.root(studio, folder, read_mark(folder).id)
+        root = ledger.find_root(studio, read_mark(folder).id)
     except AbsentError as error:
         err.print(f"{folder}: {error}.", markup=False)
         err.print("  → Mount the volume, or correct the path of the watched folder.")
         return []
+    if root is None:
+        return _before_enrolment(folder, naming)
     known = ledger.known(root)
     scanner = Scanner(folder, known=known)
     result = scanner.scan()
@@ -148,7 +165,7 @@ def _before_enrolment(folder: Path, naming: Naming) -> list[Prospect]:
     except OSError as error:
         err.print(f"{folder} cannot be read ({error.strerror}).", markup=False)
         return []
-    told = f"{folder} has no marker: it is not enrolled yet, or its volume is not mounted."
+    told = f"{folder} is not enrolled yet for this studio, or its volume is not mounted."
     err.print(told, markup=False)
     err.print(
         "  → `postflow up` enrols it, and asks first what becomes of the clips that are there: "

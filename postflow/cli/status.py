@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.filesize import decimal
+from rich.markup import escape
 
+from postflow import volume
+from postflow.enrolment import why_away
+from postflow.errors import Retry
 from postflow.ledger import Clip, Ledger, Phase, State
 
 from .app import app
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 # In the order of the journey; what is over without a person is left out.
 SHOWN = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
 
+# Seconds for a volume to answer.
+HANGS = 5.0
+
 LimitOption = Annotated[int, typer.Option(help="At most so many clips of a kind.", min=1)]
 
 
@@ -32,11 +39,34 @@ def status(
     studio: StudioOption = "main", limit: LimitOption = 50, json: JsonOption = False
 ) -> None:
     """What settles, waits, is on its way, failed and what to do, was skipped and why, arrived."""
-    with _ledger(studio) as ledger:
-        tell_status(ledger, studio, limit=limit, json=json)
+    block = _studio(studio)
+    with Ledger.open(block.ledger) as ledger:
+        away = asyncio.run(folders_away(ledger, studio, block.watching.folders))
+        tell_status(ledger, studio, away=away, limit=limit, json=json)
 
 
-def tell_status(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = False) -> None:
+async def folders_away(ledger: Ledger, studio: str, folders: Sequence[Path]) -> list[Retry]:
+    """Why watch folders cannot be looked at from this machine, for each that cannot."""
+    answers = await asyncio.gather(*(_why_away(ledger, studio, each) for each in folders))
+    return [answer for answer in answers if answer]
+
+
+async def _why_away(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
+    asking = volume.ask(lambda: why_away(ledger, studio, folder))
+    try:
+        return await volume.in_time(asking, folder, patience=HANGS)
+    except Retry as hangs:
+        return hangs
+
+
+def tell_status(
+    ledger: Ledger,
+    studio: str,
+    *,
+    away: Sequence[Retry] = (),
+    limit: int = 50,
+    json: bool = False,
+) -> None:
     """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
     counts = ledger.counts(studio)
     settling = ledger.not_yet_whole(studio=studio, limit=limit)
@@ -44,12 +74,16 @@ def tell_status(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = Fa
     if json:
         print_json(
             {
+                "away": [{"reason": lost.message, "hint": lost.hint} for lost in away],
                 "counts": counts,
                 "settling": [each.model_dump(mode="json") for each in settling],
                 "clips": [each.model_dump(mode="json") for each in clips],
             }
         )
         return
+    for lost in away:
+        out.print(f"[yellow]![/yellow] {escape(lost.message)}")
+        out.print(f"  → {lost.hint}", markup=False)
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     out.print(", ".join(told) or "No clip has been seen yet.")
     for each in settling:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from postflow.ledger import (
     batches,
     claims,
+    enrolment,
     export,
     journey,
     leases,
@@ -38,6 +39,11 @@ class Ledger(Store):
     ) -> Self:
         """Open or create it at a path or `postgresql://` URL. Raises as `open_engine` does."""
         return cls(open_engine(where, file_system), clock)
+
+    # which volumes are watched
+    find_root = enrolment.find_root
+    marks_at = enrolment.marks_at
+    is_stranger = enrolment.is_stranger
 
     # what the scans see
     root = observations.root

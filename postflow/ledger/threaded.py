@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from postflow.ledger import (
     batches,
     claims,
+    enrolment,
     journey,
     leases,
     observations,
@@ -55,6 +56,10 @@ class AsyncLedger:
     async def run(self, work: Callable[[], T]) -> T:
         """Do something on the ledger's thread."""
         return await asyncio.shield(asyncio.wrap_future(self._thread.submit(work)))
+
+    find_root = _InThread(enrolment.find_root)
+    marks_at = _InThread(enrolment.marks_at)
+    is_stranger = _InThread(enrolment.is_stranger)
 
     root = _InThread(observations.root)
     observe = _InThread(observations.observe)

@@ -24,6 +24,7 @@ SHARE = 0.3
 LONGEST = 4096
 OUT_OF_REACH = frozenset({"file.missing", "file.changed", "file.unreadable"})
 DEAD = frozenset({errno.ENOTCONN, errno.EIO, errno.ESTALE})
+STRANGER = "another volume is mounted in its place (its marker has another id)"
 NOTE = "PostFlow looks for this file to know that the volume is here. Please leave it in place."
 
 
@@ -54,7 +55,7 @@ def marking(root: Path) -> Iterator[RootMark]:
     if not _is(root, stat.S_ISDIR):
         raise missing(f"There is no folder {root}.")
     if is_marked(root):
-        yield read_mark(root)
+        yield _whole_mark(root)
         return
     with _writable(root):
         mark = _draft(root / DRAFT)
@@ -66,16 +67,36 @@ def marking(root: Path) -> Iterator[RootMark]:
         (root / DRAFT).unlink(missing_ok=True)
 
 
+def _whole_mark(root: Path) -> RootMark:
+    try:
+        return read_mark(root)
+    except AbsentError as error:
+        raise missing(f"{root} cannot be told apart from others: {error}.") from error
+
+
+def restore_mark(root: Path, mark_id: str) -> None:
+    """Put the marker back that a person says is missing. Raises as `marking` does."""
+    if not _is(root, stat.S_ISDIR):
+        raise missing(f"There is no folder {root}.")
+    with _writable(root):
+        _write(root / DRAFT, RootMark(id=mark_id))
+        (root / DRAFT).rename(root / MARKER)
+
+
 def _draft(path: Path) -> RootMark:
     """The mark to be, as somebody has left it, or a new one."""
     with suppress(AbsentError):
         return _read(path)
     mark = RootMark(id=uuid.uuid4().hex)
+    _write(path, mark)
+    return mark
+
+
+def _write(path: Path, mark: RootMark) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write(json.dumps({"id": mark.id, "note": NOTE}, indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())
-    return mark
 
 
 @contextmanager
@@ -155,7 +176,7 @@ def demand_mark(root: Path, expected: str | None) -> None:
     """AbsentError unless the marker is there, and is the expected one where an id is given."""
     mark = read_mark(root)
     if expected is not None and mark.id != expected:
-        raise AbsentError("another volume is mounted in its place (its marker has another id)")
+        raise AbsentError(STRANGER)
 
 
 def too_many_vanished(vanished: int, known: int) -> bool:

@@ -304,3 +304,31 @@ async def test_a_file_that_never_states_its_end_is_taken_only_where_the_studio_s
     (folder / "stream.mkv").write_bytes(RECORDING)
     lookout = Lookout(ledger, "main", folder, quiet=0.05, open_ended=open_ended)
     assert await ready(lookout) == ["stream.mkv"] * open_ended
+
+
+def new_volume(folder: Path) -> None:
+    folder.mkdir()
+    mark_root(folder)
+    fill(folder, 30)
+
+
+async def test_another_volume_in_its_place_is_left_alone_until_the_right_one_is_back(
+    folder: Path, ledger: AsyncLedger
+) -> None:
+    """Also by a look-out that starts meanwhile, and by one that began with the wrong one."""
+    (clip,) = fill(folder, 1)
+    before = Lookout(ledger, "main", folder, quiet=0.05)
+    assert await ready(before) == [clip.name]
+    right = shutil.move(folder, folder.with_name("right"))
+    new_volume(folder)
+    late = Lookout(ledger, "main", folder, quiet=0.05)
+    for lookout in (before, late):
+        looked = await lookout.look()
+        assert looked.trouble == "offline"
+        assert "another volume" in str(looked.alarm)
+    shutil.rmtree(folder)
+    shutil.move(right, folder)
+    for lookout in (before, late):
+        assert (await lookout.look()).trouble is None
+        assert await ready(lookout) == []
+    assert await ledger.ready() == 1

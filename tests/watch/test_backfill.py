@@ -16,7 +16,7 @@ import typer
 from postflow.cli import backfill
 from postflow.cli.backfill import enrol
 from postflow.errors import Fatal
-from postflow.ledger import Ledger, ObservationState
+from postflow.ledger import Ledger, ObservationState, Phase, Root
 from postflow.scan.root import MARKER, mark_root
 from postflow.scan.sighting import Offline, Scanned
 from postflow.scan.walk import Scanner
@@ -156,6 +156,45 @@ def test_a_folder_that_is_known_is_not_asked_about_again(studio: StudioOf, folde
     enrol(studio, "main", "none")
     (folder / "third.mov").write_bytes(b"x")
     enrol(studio, "main", None)
+    assert to_come(studio) == set()
+
+
+def test_a_second_studio_is_asked_for_itself(studio: StudioOf, folder: Path) -> None:
+    enrol(studio, "main", "none")
+    with pytest.raises(Fatal, match="2 clips already"):
+        enrol(studio, "second", None)
+    enrol(studio, "second", "since:2026-03-10")
+    with Ledger.open(studio.ledger) as ledger:
+        assert ledger.counts("main")[Phase.SET_ASIDE] == 2
+        assert ledger.counts("second")[Phase.SET_ASIDE] == 1
+        assert len({root.mark for root in roots_of(ledger, folder)}) == 1
+
+
+def roots_of(ledger: Ledger, folder: Path) -> list[Root]:
+    mark = mark_root(folder).id
+    found = [ledger.find_root(name, mark) for name in ("main", "second")]
+    return [root for root in found if root]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_mount_point_that_has_lost_its_volume_gets_no_marker(
+    studio: StudioOf, folder: Path, is_there: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As at the boot of a machine whose volumes are mounted late."""
+    enrol(studio, "main", "none")
+    volume = folder.rename(folder.with_name("elsewhere"))
+    if is_there:
+        folder.mkdir()
+    enrol(studio, "main", "none")
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{folder} is not there" in said
+    assert "Mount its volume; it goes on by itself." in said
+    assert not (folder / MARKER).exists()
+    if is_there:
+        folder.rmdir()
+    volume.rename(folder)
+    enrol(studio, "main", None)
+    assert capsys.readouterr().err == ""
     assert to_come(studio) == set()
 
 

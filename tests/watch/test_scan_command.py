@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
 
 from postflow.cli.scan import look, one_of, tell_gone, tell_prospects
+from postflow.cli.status import folders_away
+from postflow.enrolment import restore
+from postflow.errors import Fatal
 from postflow.ledger import Ledger, Phase
 from postflow.naming import Naming
 from postflow.scan.root import MARKER, mark_root, read_mark
@@ -30,12 +35,19 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def ledger(tmp_path: Path, folder: Path) -> Iterator[Ledger]:
+    """The folder is enrolled for the studio `main`."""
+    with Ledger.open(tmp_path / "ledger.db") as opened:
+        opened.root("main", folder, read_mark(folder).id)
+        yield opened
+
+
 def test_each_file_is_told_what_would_become_of_it(
-    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+    ledger: Ledger, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
-        tell_prospects(look(ledger, "main", folder, Naming.preset("undlm")))
-        assert sum(ledger.counts().values()) == ledger.counts()[Phase.DELIVERED] == 0
+    tell_prospects(look(ledger, "main", folder, Naming.preset("undlm")))
+    assert sum(ledger.counts().values()) == ledger.counts()[Phase.DELIVERED] == 0
     told = capsys.readouterr().out
     assert f"deliver   {GOOD}  to 2_FROM_ANIM/SQ07/UNDLM_00152" in told
     assert f"skip      {BAD}  " in told
@@ -79,6 +91,44 @@ def test_before_the_first_start_the_clips_are_shown_and_that_a_person_will_be_as
     assert not (folder / MARKER).exists()
 
 
+def test_a_folder_that_another_studio_has_enrolled_is_asked_about_and_nothing_is_written_down(
+    ledger: Ledger, folder: Path
+) -> None:
+    before = list(ledger.export())[1:]
+    found = look(ledger, "second", folder, Naming.preset("undlm"))
+    assert {each.what for each in found} == {"asked", "skip", "no clip"}
+    assert list(ledger.export())[1:] == before
+
+
+@pytest.mark.parametrize("mark", [None, '{"id": "another"}'])
+def test_a_folder_whose_volume_is_away_has_no_prospects_and_status_and_scan_say_so(
+    mark: str | None, ledger: Ledger, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / MARKER).unlink()
+    if mark:
+        (folder / MARKER).write_text(mark)
+    assert look(ledger, "main", folder, Naming.preset("undlm")) == []
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{folder} is not there" in said
+    (away,) = asyncio.run(folders_away(ledger, "main", [folder]))
+    assert away.message in said
+    assert ("another volume" in away.message) == bool(mark)
+    assert f"postflow scan --restore-marker {folder}" in away.hint
+
+    restore(ledger, "main", folder)
+
+    assert asyncio.run(folders_away(ledger, "main", [folder])) == []
+    assert len(look(ledger, "main", folder, Naming.preset("undlm"))) == 3
+
+
+def test_a_folder_that_was_never_watched_has_no_marker_to_restore(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    with pytest.raises(Fatal) as unknown:
+        restore(ledger, "main", tmp_path)
+    assert unknown.value.code == "scan.root_missing"
+
+
 def test_what_is_known_is_told_as_known_and_what_changed_as_to_be_delivered(
     tmp_path: Path, folder: Path
 ) -> None:
@@ -96,11 +146,10 @@ def test_what_is_known_is_told_as_known_and_what_changed_as_to_be_delivered(
     ]
 
 
-def test_a_clip_that_is_not_whole_is_waited_for_and_told_why(tmp_path: Path, folder: Path) -> None:
+def test_a_clip_that_is_not_whole_is_waited_for_and_told_why(ledger: Ledger, folder: Path) -> None:
     whole = clip_path().read_bytes()
     (folder / GOOD).write_bytes(whole[: len(whole) // 2])
-    with Ledger.open(tmp_path / "ledger.db") as ledger:
-        found = {each.file: each for each in look(ledger, "main", folder, Naming.preset("undlm"))}
+    found = {each.file: each for each in look(ledger, "main", folder, Naming.preset("undlm"))}
     assert found[GOOD].what == "wait"
     assert found[GOOD].where.startswith("it ")
 
