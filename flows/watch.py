@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -18,7 +18,7 @@ from blocks.opening import OpenStudio, open_studio
 from postflow.alarms import TITLES, Alarms, overdue
 from postflow.discord.card import notice_card
 from postflow.errors import Retry
-from postflow.lookout import Looked, Lookout, lookouts
+from postflow.lookout import Looked, Lookout, lookouts, within_reach
 from postflow.post_office import draft
 from postflow.scan.wakeup import Wakeup, wakeup
 
@@ -44,17 +44,16 @@ async def watch(studio: str = "main") -> None:
                 try:
                     for looked in looks:
                         await _tell(live, looked, alarms, bell)
-                    away = [lookout.folder for lookout in watched if not lookout.within_reach]
-                    called_at = await _call(live, called_at, away)
+                    called_at = await _call(live, called_at, within_reach(watched))
                     await live.send_messages()
                 except Retry as error:
                     log.warning("%s", error)
                 await bell.wait(_pause(live, watched))
 
 
-async def _call(live: OpenStudio, called_at: float, away: Collection[Path]) -> float:
+async def _call(live: OpenStudio, called_at: float, folders: Mapping[int, Path]) -> float:
     """Call `ingest` if clips wait that no run takes up; when a call was last made and not heard."""
-    waiting = await live.ledger.ready(live.name, away=away)
+    waiting = await live.ledger.ready(live.name, folders=folders)
     if not waiting or await _is_taken(live.name):
         return NEVER
     if time.monotonic() - called_at < CALL_AGAIN:

@@ -225,7 +225,7 @@ async def open_by_hand(
         return Journey(ledger, None, by_hand=True)
     if entry.state in {State.FAILED, State.SKIPPED}:
         await ledger.retry(_relpath(folder, media), studio=studio)
-    claim = await ledger.claim_clip(run_id, entry.clip_id)
+    claim = await ledger.claim_clip(run_id, entry.clip_id, folders={root.id: root.path})
     if claim is None:
         raise _busy(media)
     return Journey(ledger, claim, by_hand=True, watched=watched is not None)

@@ -70,6 +70,8 @@ class Lookout:
     ) -> None:
         """`within_reach`: the folder was there when last asked, its files can be read.
 
+        `root`: the folder in the ledger, once it was there.
+
         `entering`: so many ready clips are about to be in the ledger.
 
         `open_ended`: take files too whose container never states an end.
@@ -78,6 +80,7 @@ class Lookout:
         """
         self.folder = folder
         self.within_reach = False
+        self.root: Root | None = None
         self.entering = 0
         self._ledger = ledger
         self._studio = studio
@@ -169,8 +172,8 @@ class Lookout:
         mark = await volume.ask(lambda: read_mark(self.folder))
         if await self._ledger.is_stranger(self._studio, self.folder, mark.id):
             raise AbsentError(STRANGER)
-        self.within_reach = True
         root = await self._ledger.root(self._studio, self.folder, mark.id)
+        self.root, self.within_reach = root, True
         known = await self._ledger.known(root)
         scanner = await volume.ask(lambda: Scanner(self.folder, mark_id=mark.id, known=known))
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
@@ -262,6 +265,12 @@ def lookouts(ledger: AsyncLedger, studio: str, watching: Watching) -> list[Looko
         )
         for folder in watching.folders
     ]
+
+
+def within_reach(lookouts: Iterable[Lookout]) -> dict[int, Path]:
+    """The folders whose files can be read: the root's id, and where it is mounted here."""
+    here = [each.root for each in lookouts if each.within_reach]
+    return {root.id: root.path for root in here if root}
 
 
 def _ask(room: WaitingRoom, clips: Iterable[Sighting]) -> list[Ready | Waiting]:

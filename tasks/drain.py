@@ -82,7 +82,7 @@ class Drain:
         return time.monotonic() - self._busy_at < self._linger
 
     async def _waiting(self) -> int:
-        return await self._live.ledger.ready(self._live.name, away=self._looking.away)
+        return await self._live.ledger.ready(self._live.name, folders=self._looking.folders)
 
     async def _start_some(self, outlet: AsyncExitStack) -> None:
         room = self._live.watching.at_once - len(self._on_their_way)
@@ -91,7 +91,7 @@ class Drain:
         waiting = await self._waiting() + self._looking.finding
         await self._batch.expect(waiting + len(self._on_their_way))
         claims = await self._live.ledger.claim(
-            self._live.run_id, limit=room, studio=self._live.name, away=self._looking.away
+            self._live.run_id, limit=room, studio=self._live.name, folders=self._looking.folders
         )
         for claim in claims:
             await self._start(claim, outlet)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from postflow.alarms import Alarms
-from postflow.lookout import Looked, Lookout
+from postflow.lookout import Looked, Lookout, within_reach
 
 log = logging.getLogger("postflow.ingest")
 
@@ -51,9 +51,9 @@ class Looking:
         return sum(lookout.entering for lookout in self._lookouts)
 
     @property
-    def away(self) -> tuple[Path, ...]:
-        """The folders whose files are out of reach, or nobody knows yet."""
-        return tuple(each.folder for each in self._lookouts if not each.within_reach)
+    def folders(self) -> dict[int, Path]:
+        """Those whose files can be read; whether the others' can, nobody knows."""
+        return within_reach(self._lookouts)
 
     async def finds(self) -> None:
         """Return when clips have become ready."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    case,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from postflow.ledger.clips import change, claimed, held
 from postflow.ledger.entries import Claimed
@@ -16,6 +26,9 @@ from postflow.ledger.schema import clips, leases, roots
 from postflow.ledger.states import DELIVERED, OPEN, State
 from postflow.ledger.store import Store
 
+Folders = Mapping[int, Path]
+"""Watch folders whose files can be read: the root's id, and where this process finds it."""
+
 
 def claim(
     store: Store,
@@ -23,26 +36,31 @@ def claim(
     *,
     limit: int,
     studio: str | None = None,
-    away: Collection[Path] = (),
+    folders: Folders | None = None,
     lease_seconds: float = LEASE_SECONDS,
 ) -> list[Claimed]:
     """Take up to `limit` clips that nobody works on: what a dead run left first, then the oldest.
 
-    The run's lease starts or is renewed. Two runs never get the same clip. `away`: watch folders
-    that cannot be read just now; what is not delivered yet of those waits.
+    The run's lease starts or is renewed. Two runs never get the same clip. What is not delivered
+    yet of other watch folders than `folders` waits; None: all, where they were last opened.
     """
     with store.writing() as connection:
         now = store.now()
         enlist(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
-        query = _due(_unclaimed(studio), now).where(_within_reach(away))
+        query = _due(_unclaimed(studio), now).where(_within_reach(folders))
         query = query.order_by(*_most_urgent()).limit(limit)
         rows = connection.execute(query).mappings().all()
-        return [_take(connection, row, run_id, now) for row in rows]
+        return [_take(connection, row, run_id, now, folders) for row in rows]
 
 
 def claim_clip(
-    store: Store, run_id: str, clip_id: int, *, lease_seconds: float = LEASE_SECONDS
+    store: Store,
+    run_id: str,
+    clip_id: int,
+    *,
+    folders: Folders | None = None,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> Claimed | None:
     """Take one clip by a person's word, put off or not. None when a run has it, or it is closed.
 
@@ -55,7 +73,9 @@ def claim_clip(
         end_dead_runs(connection, now, but=run_id)
         query = _unclaimed(None).where(clips.c.id == clip_id, clips.c.finished_at.is_(None))
         row = connection.execute(query).mappings().one_or_none()
-        return _take(connection, row, run_id, now, batch_id=None) if row is not None else None
+        if row is None:
+            return None
+        return _take(connection, row, run_id, now, folders, batch_id=None)
 
 
 def release(store: Store, claim: Claimed) -> None:
@@ -65,12 +85,12 @@ def release(store: Store, claim: Claimed) -> None:
         change(connection, row, store.now(), event="released", run_id=None)
 
 
-def ready(store: Store, studio: str | None = None, *, away: Collection[Path] = ()) -> int:
+def ready(store: Store, studio: str | None = None, *, folders: Folders | None = None) -> int:
     """How many clips `claim` would take now, those of runs whose lease ran out among them."""
     now = store.now()
     alive = select(leases.c.run_id).where(leases.c.expires_at > now)
     free = or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive))
-    query = _due(_open(studio), now).where(free, _within_reach(away))
+    query = _due(_open(studio), now).where(free, _within_reach(folders))
     query = query.with_only_columns(func.count())
     with store.reading() as connection:
         return connection.scalar(query) or 0
@@ -97,10 +117,13 @@ def _due(query: Select[Any], now: datetime) -> Select[Any]:
     return query.where(or_(clips.c.not_before.is_(None), clips.c.not_before <= now))
 
 
-def _within_reach(away: Collection[Path]) -> ColumnElement[bool]:
-    """What is whole in Frame.io needs its file no more."""
-    lost = select(roots.c.id).where(roots.c.path.in_([str(folder) for folder in away]))
-    return or_(clips.c.state.in_(DELIVERED), clips.c.root_id.not_in(lost))
+def _within_reach(folders: Folders | None) -> ColumnElement[bool]:
+    """What is whole in Frame.io needs its file no more; what a person handed over has no marker."""
+    if folders is None:
+        return true()
+    by_hand = select(roots.c.id).where(roots.c.mark == roots.c.path)
+    here = or_(clips.c.root_id.in_(folders), clips.c.root_id.in_(by_hand))
+    return or_(clips.c.state.in_(DELIVERED), here)
 
 
 def _most_urgent() -> tuple[ColumnElement[Any], ...]:
@@ -109,7 +132,12 @@ def _most_urgent() -> tuple[ColumnElement[Any], ...]:
 
 
 def _take(
-    connection: Connection, row: RowMapping, run_id: str, now: datetime, **values: Any
+    connection: Connection,
+    row: RowMapping,
+    run_id: str,
+    now: datetime,
+    folders: Folders | None,
+    **values: Any,
 ) -> Claimed:
     change(
         connection,
@@ -122,4 +150,13 @@ def _take(
         not_before=None,
         **values,
     )
-    return claimed(connection, row["id"])
+    root_id = row["root_id"]
+    return claimed(
+        connection, row["id"], (folders or {}).get(root_id) or _last(connection, root_id)
+    )
+
+
+def _last(connection: Connection, root_id: int) -> Path:
+    """Where somebody, perhaps another host, opened the folder last."""
+    path = select(roots.c.path).where(roots.c.id == root_id)
+    return Path(connection.execute(path).scalar_one())

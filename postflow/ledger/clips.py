@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from postflow.ledger.entries import Attempt, Claimed, as_entries, columns_of
-from postflow.ledger.schema import attempts, batches, clips, history, roots
+from postflow.ledger.schema import attempts, batches, clips, history
 from postflow.ledger.states import CLOSED, StaleClaim, State, check_move
 
 NO_REASON: dict[str, Any] = {"reason": None, "hint": None, "code": None, "not_before": None}
@@ -85,16 +86,12 @@ def batch_changed(connection: Connection, batch_id: int) -> None:
     connection.execute(counting.values(changes=batches.c.changes + 1))
 
 
-def claimed(connection: Connection, clip_id: int) -> Claimed:
-    """The clip as its holder sees it now, with all its attempts."""
-    plain = columns_of(Claimed, clips)
-    query = (
-        select(roots.c.path.label("root"), clips.c.id.label("clip_id"), *plain)
-        .join(roots, roots.c.id == clips.c.root_id)
-        .where(clips.c.id == clip_id)
-    )
-    row = connection.execute(query).mappings().one()
-    return Claimed.model_validate(dict(row) | {"attempts": attempts_of(connection, clip_id)})
+def claimed(connection: Connection, clip_id: int, root: Path) -> Claimed:
+    """The clip as its holder sees it now, who finds its folder at `root`, with all its attempts."""
+    query = select(clips.c.id.label("clip_id"), *columns_of(Claimed, clips))
+    row = connection.execute(query.where(clips.c.id == clip_id)).mappings().one()
+    more = {"root": root, "attempts": attempts_of(connection, clip_id)}
+    return Claimed.model_validate(dict(row) | more)
 
 
 def attempts_of(connection: Connection, clip_id: int) -> tuple[Attempt, ...]:

@@ -96,7 +96,8 @@ class Attempt(Moment):
 class Claimed(Moment):
     """A clip in the hands of one run. A write that shows an outdated `token` is refused.
 
-    With a `finished_at` it was told of as delivered, and only its stack is left to do.
+    `root` is where the run finds the clip's folder. With a `finished_at` the clip was told of as
+    delivered, and only its stack is left to do.
     """
 
     clip_id: int

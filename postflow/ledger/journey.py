@@ -51,7 +51,7 @@ def intend_request(
         detail = {"attempt": number, "way": way, "folder": target.folder}
         where = target.model_dump() | {"file_id": None, "view_url": None}
         move(connection, row, State.REQUESTING, now, detail=detail, **where)
-        return claimed(connection, row["id"])
+        return claimed(connection, claim.clip_id, claim.root)
 
 
 def withdraw_request(store: Store, claim: Claimed, reason: str) -> Claimed:
@@ -59,7 +59,7 @@ def withdraw_request(store: Store, claim: Claimed, reason: str) -> Claimed:
     with _step(store, claim) as (connection, row, now):
         _close_attempt(connection, row, AttemptOutcome.NOTHING, now, {"reason": reason})
         move(connection, row, State.READY, now, event="withdrawn", detail={"reason": reason})
-        return claimed(connection, row["id"])
+        return claimed(connection, claim.clip_id, claim.root)
 
 
 def requested(
@@ -76,7 +76,7 @@ def requested(
         detail = {"file_id": file_id, "adopted": adopted}
         values = {"file_id": file_id, "view_url": view_url}
         move(connection, row, State.REQUESTED, now, detail=detail, **values)
-        return claimed(connection, row["id"])
+        return claimed(connection, claim.clip_id, claim.root)
 
 
 def arrived(
@@ -91,7 +91,7 @@ def arrived(
         _close_attempt(connection, row, AttemptOutcome.ARRIVED, now, detail)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
         move(connection, row, State.ARRIVED, now, detail=detail, **values)
-        return claimed(connection, row["id"])
+        return claimed(connection, claim.clip_id, claim.root)
 
 
 def announce(store: Store, claim: Claimed, draft: Draft) -> None:

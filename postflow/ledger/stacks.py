@@ -54,7 +54,7 @@ def intend_stack(store: Store, claim: Claimed, file_ids: Sequence[str] = ()) -> 
         _take_stack(connection, row)
         detail = {"stack": row["stack"], "file_ids": list(file_ids)}
         move(connection, row, State.STACKING, store.now(), detail=detail)
-        return claimed(connection, row["id"])
+        return claimed(connection, claim.clip_id, claim.root)
 
 
 def stacked(store: Store, claim: Claimed, stack_id: str) -> Claimed:
@@ -64,7 +64,7 @@ def stacked(store: Store, claim: Claimed, stack_id: str) -> Claimed:
         now = store.now()
         connection.execute(_at(row).values(stack_id=stack_id, clip_id=None))
         move(connection, row, State.STACKED, now, detail={"stack_id": stack_id}, stack_id=stack_id)
-        return claimed(connection, row["id"])
+        return claimed(connection, claim.clip_id, claim.root)
 
 
 def _take_stack(connection: Connection, row: RowMapping) -> None:

@@ -53,6 +53,55 @@ def test_a_claim_holds_all_that_a_run_needs(ledger: Ledger, root: Root) -> None:
     assert (claim.state, claim.attempts, claim.token) == (State.READY, (), 1)
 
 
+def test_a_claim_says_where_the_clip_is_for_its_claimer(ledger: Ledger, root: Root) -> None:
+    """Two hosts have one volume at different places, and either may have opened it last."""
+    add_many(ledger, root, 2)
+    there = ledger.root("main", Path("/Volumes/show"), root.mark)
+    assert there.id == root.id
+    (claim,) = ledger.claim("run-1", limit=1, folders={root.id: root.path})
+    (theirs,) = ledger.claim("run-2", limit=1, folders={there.id: there.path})
+    assert (claim.path.parent, theirs.path.parent) == (root.path, there.path)
+    claim = ledger.intend_request(claim, target(), way="tunnel")
+    claim = ledger.intend_request(ledger.withdraw_request(claim, "lost"), target(), way="tunnel")
+    claim = ledger.arrived(ledger.requested(claim, "file-1"))
+    claim = ledger.stacked(ledger.intend_stack(claim), "stack-1")
+    assert claim.path.parent == root.path
+
+
+def test_a_clip_taken_by_hand_is_where_the_person_says(ledger: Ledger, root: Root) -> None:
+    clip_id = add(ledger, root, "a.mov")
+    ledger.root("main", Path("/Volumes/show"), root.mark)
+    claim = ledger.claim_clip("run-1", clip_id, folders={root.id: root.path})
+    assert claim is not None
+    assert claim.path == root.path / "a.mov"
+
+
+def test_what_its_claimer_cannot_read_waits_unless_it_is_delivered(
+    ledger: Ledger, root: Root
+) -> None:
+    add_many(ledger, root, 3)
+    one, two, _ = ledger.claim("run-1", limit=3)
+    bring_to_requested(ledger, one)
+    bring_to_arrived(ledger, two, "file-2")
+    ledger.leave("run-1")
+    elsewhere = ledger.root("main", Path("/mnt/other"), "mark-2")
+    folders = {elsewhere.id: elsewhere.path}
+    assert (ledger.ready(folders=folders), ledger.ready()) == (1, 3)
+    assert [each.clip_id for each in ledger.claim("run-2", limit=9, folders=folders)] == [
+        two.clip_id
+    ]
+    assert len(ledger.claim("run-2", limit=9, folders=folders | {root.id: root.path})) == 2
+
+
+def test_what_a_person_handed_over_is_in_no_watch_folder(ledger: Ledger) -> None:
+    """Nothing marks its folder; what a dead run left of it is finished all the same."""
+    desk = ledger.root("main", Path("/home/ada"))
+    add(ledger, desk, "a.mov")
+    assert ledger.ready(folders={}) == 1
+    (claim,) = ledger.claim("run-1", limit=9, folders={})
+    assert claim.path == Path("/home/ada/a.mov")
+
+
 def test_a_run_takes_only_its_studios_clips(ledger: Ledger, root: Root) -> None:
     other = ledger.root("other", Path("/mnt/other"))
     add(ledger, root, "a.mov")

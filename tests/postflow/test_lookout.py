@@ -16,7 +16,7 @@ from postflow.duty import on_duty
 from postflow.errors import Fatal, Retry
 from postflow.journey import open_by_hand
 from postflow.ledger import AsyncLedger, Observed, open_ledger
-from postflow.lookout import Lookout
+from postflow.lookout import Lookout, within_reach
 from postflow.media import look_at
 from postflow.scan.filesystem import FileSystem
 from postflow.scan.recent import MOST
@@ -230,6 +230,29 @@ async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gon
     for clip in clips[:30]:
         clip.unlink()
     assert [(await each.look()).trouble for each in lookouts] == ["vanished"] * 2, "for one time"
+
+
+async def test_each_of_two_hosts_finds_the_clips_where_it_has_the_volume(
+    folder: Path, ledger: AsyncLedger, tmp_path: Path
+) -> None:
+    """One volume, one ledger, two mount points, the second of which is lost in the end."""
+    mount = tmp_path / "Volumes"
+    mount.symlink_to(folder)
+    one, two = (Lookout(ledger, "main", path, quiet=0.05) for path in (folder, mount))
+    assert within_reach([one, two]) == {}, "nobody has looked yet"
+    clips = fill(folder, 4)
+    await ready(one)
+    await ready(two)
+    for lookout, path, run in ((one, folder, "run-1"), (two, mount, "run-2")):
+        (claim,) = await ledger.claim(run, limit=1, folders=within_reach([lookout]))
+        assert claim.path.parent == path
+        assert (await look_at(claim.path)).revision == claim.revision
+
+    mount.unlink()
+    assert (await two.look()).trouble == "offline"
+    assert await ledger.claim("run-2", limit=9, folders=within_reach([two])) == []
+    claims = await ledger.claim("run-1", limit=9, folders=within_reach([one, two]))
+    assert [claim.path for claim in claims] == clips[2:]
 
 
 async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_away(

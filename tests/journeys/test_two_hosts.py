@@ -1,0 +1,39 @@
+"""Two hosts have one volume and one ledger, and each its own mount point."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from postflow.scan.root import mark_root
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import READY, endings, namesakes, the_asset
+from tests.journeys.studios import save
+from tests.support.wait import wait_until
+
+pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("nothing_cached")]
+
+
+async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewhere(
+    world: Sandbox, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    from blocks.opening import open_studio
+    from flows.ingest import ingest
+
+    first = make_clip("SQ07_UNDLM_00001_v001.mov")
+    mark = mark_root(first.parent)
+    watching = {"folders": [str(first.parent)], "quiet": 0.2, "interval": 0.2, "linger": 2.0}
+    studio = await save(world, name="two-hosts", provider="loopback", watching=watching)
+    world.fault("delay", "fetch", seconds=2, times=1)
+    async with open_studio(studio) as live:
+        run = asyncio.create_task(ingest(studio=studio))
+        await wait_until(lambda: namesakes(world, first), description="the first clip's request")
+        await live.ledger.root(studio, Path("/Volumes/renders"), mark.id)
+        second = make_clip("SQ07_UNDLM_00002_v001.mov", extra=80)
+        drained = await run
+    assert set(drained.delivered) == {first.name, second.name}
+    assert the_asset(world, first)["id"] != the_asset(world, second)["id"]
+    assert endings(world) == [READY, READY]
