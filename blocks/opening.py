@@ -25,7 +25,7 @@ from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
 from postflow.patience import Patience
 from postflow.places import lock_dir
-from postflow.post_office import send_due
+from postflow.post_office import PostOffice
 from postflow.scan.root import unless_away
 from postflow.watching import Watching
 
@@ -55,6 +55,7 @@ class OpenStudio:
     ledger: AsyncLedger
     outlet: Outlet
     discord: DiscordClient | None
+    post_office: PostOffice | None
     progress: ClipProgress | None
     claims: dict[Path, Claimed] = field(default_factory=dict)
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
@@ -103,10 +104,10 @@ class OpenStudio:
         roots = self.watching.folders
         return await open_by_hand(self.ledger, self.name, media, roots=roots, run_id=self.run_id)
 
-    async def send_messages(self) -> None:
-        """Send what waits in the outbox; what Discord does not take now waits on."""
-        if self.discord:
-            await send_due(self.ledger, self.discord, self.run_id, channel=self.channel)
+    def ring(self) -> None:
+        """A message waits in the outbox. It is sent in the background: Discord holds nobody up."""
+        if self.post_office:
+            self.post_office.ring()
 
 
 @dataclass
@@ -159,11 +160,14 @@ async def _open(
     run_id = uuid4().hex
     ledger = await stack.enter_async_context(open_ledger(studio.ledger))
     await stack.enter_async_context(on_duty(ledger, run_id))
+    channel = _channel(name, discord_webhook)
+    discord = await _open_discord(stack, studio, discord_webhook)
+    frameio = await stack.enter_async_context(get_frameio_client(studio))
     return OpenStudio(
         name=name,
         scope=_scope(studio),
         run_id=run_id,
-        channel=_channel(name, discord_webhook),
+        channel=channel,
         project=studio.frameio.project,
         account=studio.frameio.account,
         workspace=studio.frameio.workspace,
@@ -171,9 +175,10 @@ async def _open(
         patience=studio.patience,
         watching=studio.watching,
         ledger=ledger,
-        frameio=await stack.enter_async_context(get_frameio_client(studio)),
+        frameio=frameio,
         outlet=get_outlet(studio),
-        discord=await _open_discord(stack, studio, discord_webhook),
+        discord=discord,
+        post_office=await _open_post_office(stack, ledger, discord, run_id, channel),
         progress=progress,
     )
 
@@ -200,6 +205,19 @@ async def _open_discord(
     if studio.discord:
         return await stack.enter_async_context(studio.discord.get_client())
     return None
+
+
+async def _open_post_office(
+    stack: AsyncExitStack,
+    ledger: AsyncLedger,
+    discord: DiscordClient | None,
+    run_id: str,
+    channel: str,
+) -> PostOffice | None:
+    if discord is None:
+        return None
+    office = PostOffice(ledger, discord, run_id, channel=channel)
+    return await stack.enter_async_context(office)
 
 
 def _channel(name: str, override: SecretStr | None) -> str:

@@ -45,7 +45,7 @@ async def watch(studio: str = "main") -> None:
                     for looked in looks:
                         await _tell(live, looked, alarms, bell)
                     called_at = await _call(live, called_at, within_reach(watched))
-                    await live.send_messages()
+                    live.ring()
                 except Retry as error:
                     log.warning("%s", error)
                 await bell.wait(_pause(live, watched))

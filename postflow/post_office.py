@@ -2,17 +2,119 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
 
 from pydantic import ValidationError
 
 from postflow.discord import Card, DiscordClient, batch_card
-from postflow.errors import Fatal, Retry
+from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
 
 log = logging.getLogger(__name__)
 
 SUMMARY_PAUSE = 10.0
+PULSE = 5.0
+REST = 5.0
+LONGEST_REST = 60.0
+LAST_CHANCE = 10.0
+
+
+class PostOffice:
+    """Sends what is due in a channel, in the background, while the `async with` lasts.
+
+    It looks when it is rung and every `pulse` seconds, for other runs leave messages too. When
+    Discord or the ledger is away it rests, `rest` seconds at first, and no ring wakes it. At the
+    end it looks once more, and begins to send for 10 s at most.
+    """
+
+    def __init__(
+        self,
+        ledger: AsyncLedger,
+        discord: DiscordClient,
+        run_id: str,
+        *,
+        channel: str,
+        pulse: float = PULSE,
+        rest: float = REST,
+    ) -> None:
+        self._ledger = ledger
+        self._discord = discord
+        self._run_id = run_id
+        self._channel = channel
+        self._pulse = pulse
+        self._rest = rest
+        self._bell = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._ends_at = float("inf")
+        self._sender: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        self._sender = asyncio.create_task(self._work(), name="post office")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        self._ends_at = time.monotonic() + LAST_CHANCE
+        self._closing.set()
+        self._bell.set()
+        await self._sender
+
+    def ring(self) -> None:
+        """A message waits in the outbox."""
+        self._bell.set()
+
+    async def _work(self) -> None:
+        troubles = 0
+        while True:
+            is_last = self._closing.is_set()
+            self._bell.clear()
+            trouble = await self._round(is_last)
+            if is_last or (trouble and self._closing.is_set()):
+                return
+            troubles = troubles + 1 if trouble else 0
+            await self._wait(trouble, troubles)
+            if self._closing.is_set() and _asked_to_wait(trouble):
+                return
+
+    async def _round(self, is_last: bool) -> PostFlowError | None:
+        """What stands in the way of sending, if anything does."""
+        try:
+            return await send_due(
+                self._ledger,
+                self._discord,
+                self._run_id,
+                channel=self._channel,
+                pause=0.0 if is_last else SUMMARY_PAUSE,
+                is_over=lambda: time.monotonic() > self._ends_at,
+            )
+        except PostFlowError as error:
+            log.warning("Messages wait: %s", error)
+            return error
+
+    async def _wait(self, trouble: PostFlowError | None, troubles: int) -> None:
+        """Until it is worth another look, or the end."""
+        event, seconds = self._bell, self._pulse
+        if trouble:
+            longer = min(self._rest * 2.0 ** min(troubles - 1, 20), LONGEST_REST)
+            event, seconds = self._closing, max(_asked_to_wait(trouble), longer)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+
+
+def _asked_to_wait(trouble: PostFlowError | None) -> float:
+    """So many seconds Discord wants to be left alone by all of us."""
+    return (trouble.retry_after or 0.0) if isinstance(trouble, Retry) else 0.0
 
 
 def draft(key: str, channel: str, card: Card) -> Draft:
@@ -21,17 +123,26 @@ def draft(key: str, channel: str, card: Card) -> Draft:
 
 
 async def send_due(
-    ledger: AsyncLedger, discord: DiscordClient, run_id: str, *, channel: str
-) -> int:
-    """Send all that is due in the channel; how many arrived. What fails waits for later.
+    ledger: AsyncLedger,
+    discord: DiscordClient,
+    run_id: str,
+    *,
+    channel: str,
+    pause: float = SUMMARY_PAUSE,
+    is_over: Callable[[], bool] = lambda: False,
+) -> Retry | None:
+    """Send what is due in the channel, in order, until `is_over`.
 
-    The message of a batch is brought up to date first, no more often than every 10 s.
+    Ends with the first sign that Discord is away, and returns it: what is left waits untouched.
+    The message of a batch is brought up to date first, no more often than every `pause` seconds.
     """
-    await tell_batches(ledger, channel, pause=SUMMARY_PAUSE)
-    arrived = 0
+    await tell_batches(ledger, channel, pause=pause)
     for message in await ledger.due(channel=channel):
-        arrived += await _send(ledger, discord, message, run_id)
-    return arrived
+        if is_over():
+            return None
+        if away := await _send(ledger, discord, message, run_id):
+            return away
+    return None
 
 
 async def tell_batches(ledger: AsyncLedger, channel: str, *, pause: float) -> None:
@@ -41,11 +152,14 @@ async def tell_batches(ledger: AsyncLedger, channel: str, *, pause: float) -> No
         await ledger.tell_batch(batch, message)
 
 
-async def _send(ledger: AsyncLedger, discord: DiscordClient, message: Message, run_id: str) -> bool:
+async def _send(
+    ledger: AsyncLedger, discord: DiscordClient, message: Message, run_id: str
+) -> Retry | None:
+    """A sign that Discord is away, if there was one."""
     try:
         offered = await ledger.sending(message, run_id)
     except StaleClaim:
-        return False
+        return None
     try:
         message_id = await _show(discord, offered)
     except Retry as error:
@@ -54,13 +168,13 @@ async def _send(ledger: AsyncLedger, discord: DiscordClient, message: Message, r
             await ledger.unknown(offered, error)
         else:
             await ledger.not_sent(offered, error)
-        return False
+        return error
     except Fatal as error:
         log.warning("Discord was not told: %s", error)
         await ledger.refused(offered, error)
-        return False
+        return None
     await ledger.sent(offered, message_id)
-    return True
+    return None
 
 
 async def _show(discord: DiscordClient, message: Message) -> str:

@@ -24,14 +24,14 @@ async def announce_departure(
     message = _draft(live, journey, on_its_way_card(media, clip, project=project))
     if message:
         await journey.announce(message)
-        await live.send_messages()
+        live.ring()
 
 
 @stage("announce", subject=lambda given: given["delivery"].file_id, retries=0)
 async def announce(live: OpenStudio, delivery: Delivery, *, project: str, journey: Journey) -> None:
     """The journey is done, and the clip's message says "ready", with the link."""
     await journey.done(_draft(live, journey, ready_card(delivery, project=project)))
-    await live.send_messages()
+    live.ring()
 
 
 @task(name="announce failure", task_run_name="announce failure", cache_policy=NO_CACHE)
@@ -47,7 +47,7 @@ async def announce_failure(
     """The journey ends without arrival. The clip's message says what a person can do."""
     card = failed_card(media, clip, error, project=project)
     await journey.end(error, _draft(live, journey, card))
-    await live.send_messages()
+    live.ring()
 
 
 def told_of_failure(live: OpenStudio, claim: Claimed, why: PostFlowError) -> Draft | None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from blocks.opening import OpenStudio
 from postflow.discord import MOST_NAMES, skipped_card
 from postflow.errors import PostFlowError, Retry, Skip
 from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, Drained
-from postflow.post_office import draft, tell_batches
-
-PAUSE = 5.0
+from postflow.post_office import draft
 
 
 class Batch:
@@ -24,7 +20,6 @@ class Batch:
         self._skipped: dict[str, Skip] = {}
         self._told: dict[str, Skip] = {}
         self._part = 1
-        self._sent_at = float("-inf")
 
     async def expect(self, waiting: int) -> None:
         """So many clips wait or travel; of many, those without a message of their own share one."""
@@ -54,16 +49,6 @@ class Batch:
         key = f"{live.channel}/skipped-{live.run_id}-{self._part}"
         return draft(key, live.channel, skipped_card(self._told))
 
-    async def tell(self, *, finished: bool = False) -> None:
-        """Bring the messages up to date, now and then or at the end."""
-        live = self._live
-        if live.discord is None or not (finished or self._is_time()):
-            return
-        self._sent_at = time.monotonic()
-        if finished:
-            await tell_batches(live.ledger, live.channel, pause=0.0)
-        await live.send_messages()
-
     def drained(self) -> Drained:
         failures = self._not_delivered.items()
         return Drained(
@@ -72,6 +57,3 @@ class Batch:
             put_off={name: str(why) for name, why in failures if isinstance(why, Retry)},
             skipped={name: str(why) for name, why in self._skipped.items()},
         )
-
-    def _is_time(self) -> bool:
-        return time.monotonic() - self._sent_at >= PAUSE

@@ -54,7 +54,6 @@ class Drain:
                     await self._pause()
             finally:
                 await self._stop()
-        await self._batch.tell(finished=True)
         return self._batch.drained()
 
     async def _round(self, outlet: AsyncExitStack) -> bool:
@@ -65,7 +64,6 @@ class Drain:
             if not await self._is_busy():
                 return False
             await self._start_some(outlet)
-            await self._batch.tell()
             await self._cancelling.look(self._on_their_way)
         except Retry as error:
             log.warning("%s", error)

@@ -44,7 +44,7 @@ class DiscordClient:
         webhook_url: SecretStr,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        patience: float = 60.0,
+        patience: float = 10.0,
     ) -> None:
         self._http = httpx.AsyncClient(
             transport=HiddenWebhook(webhook_url, transport), timeout=TIMEOUT

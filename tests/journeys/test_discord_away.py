@@ -1,0 +1,86 @@
+"""Discord is out of reach and messages have piled up: no clip waits for that, nor a run's end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blocks.setup import StudioFile, save_studio
+from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.discord.card import notice_card
+from postflow.ledger import Ledger, MessageState
+from postflow.post_office import draft
+from postflow.scan.root import mark_root
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import the_asset
+from tests.support.wait import wait_until
+
+pytestmark = pytest.mark.prefect
+
+STUDIO = "unheard"
+PILED_UP = 20
+# One in the background, one at the end of the run, and one in between on a slow machine.
+FEW = 3
+
+
+@pytest.fixture
+def no_discord() -> Iterator[int]:
+    """A port that refuses every connection."""
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        yield port.getsockname()[1]
+
+
+@pytest.fixture
+async def clip(nothing_cached: None, world: Sandbox, no_discord: int, make_clip: MakeClip) -> Path:
+    """In the watch folder of a studio whose outbox is full."""
+    made = make_clip()
+    mark_root(made.parent)
+    tables = sandbox_studio(world.describe(), name=STUDIO)
+    tables["tunnel"] = {"provider": "loopback"}
+    tables["discord"]["url"] = f"http://127.0.0.1:{no_discord}/api/webhooks/1/x"
+    tables["studio"]["watching"] = {"folders": [made.parent], "quiet": 0.1, "interval": 0.2}
+    await save_studio(StudioFile.model_validate(tables))
+    with Ledger.open() as ledger:
+        for number in range(PILED_UP):
+            card = notice_card(f"Message {number}", "It is so.")
+            ledger.enqueue(draft(f"{STUDIO}/{number}", STUDIO, card))
+    return made
+
+
+def tried() -> int:
+    """So many messages Discord was called for; the others are as they were."""
+    with Ledger.open() as ledger:
+        waiting = ledger.messages(MessageState.PENDING, MessageState.SENDING)
+    assert len(waiting) >= PILED_UP, "none is lost"
+    return sum(message.state is MessageState.SENDING or bool(message.code) for message in waiting)
+
+
+async def test_a_clip_is_delivered_all_the_same(world: Sandbox, clip: Path) -> None:
+    from flows.ingest import ingest
+
+    drained = await ingest(STUDIO, linger=0.0)
+    assert drained.delivered == {clip.name: the_asset(world, clip)["view_url"]}
+    assert tried() <= FEW
+
+
+async def test_the_look_out_goes_on_looking(world: Sandbox, clip: Path) -> None:
+    from flows.watch import watch
+
+    watching = asyncio.create_task(watch(STUDIO))
+    try:
+        await wait_until(lambda: is_known(clip) or watching.done())
+        assert tried() <= FEW
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+def is_known(clip: Path) -> bool:
+    with Ledger.open() as ledger:
+        return any(row.name == clip.name for row in ledger.rows())
