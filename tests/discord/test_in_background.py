@@ -119,7 +119,7 @@ async def test_at_its_end_it_sends_what_nobody_rang_for(
 async def test_a_discord_that_is_away_is_tried_with_one_message_at_a_time(
     out: Out, ledger: AsyncLedger
 ) -> None:
-    """At the start and at the end: the others stay as they were, due."""
+    """At the start, and at the end where the first round was over by then; the others stay due."""
     await enqueue(ledger, MANY)
     async with (
         DiscordClient(out.url, patience=0.1) as discord,
@@ -127,8 +127,10 @@ async def test_a_discord_that_is_away_is_tried_with_one_message_at_a_time(
     ):
         await wait_until(lambda: tried(ledger))
         open_office.ring()
-    assert tried(ledger) == MANY[:2]
-    assert [message.key for message in await ledger.due()] == MANY[2:]
+    times = len(tried(ledger))
+    assert times in {1, 2}
+    assert tried(ledger) == MANY[:times]
+    assert [message.key for message in await ledger.due()] == MANY[times:]
 
 
 async def test_when_discord_is_back_all_are_sent_in_order_though_nobody_rings(
