@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +26,8 @@ STOP_LIMIT = 15.0
 PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0)
 # A part that ran for so many seconds works: when it ends, the pauses begin anew.
 STEADY = 300.0
+# Bytes; what was logged before is kept once.
+LONGEST_LOG = 20_000_000
 
 
 class Part:
@@ -43,11 +46,14 @@ class Part:
         last: bool = False,
         limit: float = STOP_LIMIT,
         pauses: Sequence[float] = PAUSES,
+        longest_log: int = LONGEST_LOG,
     ) -> None:
         self.name = name
         self.process: psutil.Popen
         self._command = command
         self._log_path = log_path
+        self._old_log = log_path.with_name(f"{log_path.name}.1")
+        self._longest_log = longest_log
         self._environment = environment
         self._last = [leash.LAST] if last else []
         self._limit = limit
@@ -62,7 +68,7 @@ class Part:
     def running(self) -> Iterator[Self]:
         """Started, and stopped at the end. The log of the time before is kept as `….log.1`."""
         if self._log_path.exists():
-            self._log_path.replace(self._log_path.with_name(f"{self._log_path.name}.1"))
+            self._log_path.replace(self._old_log)
         self._start()
         with ThreadPoolExecutor(1, self.name) as self._aside:
             try:
@@ -80,6 +86,7 @@ class Part:
         """
         code = self.process.poll()
         if code is None:
+            self._turn_log()
             return
         if self._ending is None:
             self._due = time.monotonic() + self._next_pause(code)
@@ -87,6 +94,12 @@ class Part:
         elif self._ending.done() and time.monotonic() >= self._due:
             self._ending.result()
             self._start()
+
+    def _turn_log(self) -> None:
+        """The process appends to the file it has, so the same file is emptied."""
+        if self._log_path.stat().st_size > self._longest_log:
+            shutil.copyfile(self._log_path, self._old_log)
+            os.truncate(self._log_path, 0)
 
     def _next_pause(self, code: int) -> float:
         if time.monotonic() - self._started > STEADY:

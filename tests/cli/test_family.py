@@ -27,6 +27,12 @@ print(sys.argv[1], file=open("starts", "a"))
 while True:
     signal.pause()
 """
+TALKS = """
+import itertools, time
+for number in itertools.count():
+    print("line", number, flush=True)
+    time.sleep(0.0001)
+"""
 FAILS = 'print("✗ The folder is gone. [scan.gone]"); raise SystemExit(5)'
 STARTS = """
 import subprocess, sys
@@ -48,6 +54,7 @@ with server.running(), Part("part", "stays", "part", "0.3", log_path=log).runnin
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the modules that are run; it is the children's working directory."""
     (tmp_path / "stays.py").write_text(STAYS)
+    (tmp_path / "talks.py").write_text(TALKS)
     (tmp_path / "fails.py").write_text(FAILS)
     (tmp_path / "starts_another.py").write_text(STARTS)
     monkeypatch.chdir(tmp_path)
@@ -123,6 +130,19 @@ def test_the_log_of_the_time_before_is_kept(modules: Path) -> None:
         part.process.wait()
     assert (modules / "log.1").read_text() == "before"
     assert "The folder is gone" in (modules / "log").read_text()
+
+
+def test_a_log_that_grows_long_begins_anew_and_the_part_writes_on(modules: Path) -> None:
+    log = modules / "log"
+    part = Part("part", "talks", log_path=log, longest_log=10_000)
+    with part.running():
+        wait_until_sync(lambda: log.stat().st_size > 10_000, description="a long log")
+        part.look()
+        kept = (modules / "log.1").read_text()
+        wait_until_sync(lambda: log.stat().st_size > 0, description="the next line")
+    assert kept.startswith("line 0\nline 1\n")
+    assert log.read_text(errors="strict").count("\0") == 0
+    assert int(log.read_text().splitlines()[-1].split()[1]) > kept.count("\n")
 
 
 def test_nothing_outlives_a_parent_that_was_killed_and_the_server_ends_last(modules: Path) -> None:
