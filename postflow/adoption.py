@@ -17,12 +17,13 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Past(Moment):
-    """What earlier runs of ours know: what an unfinished one may have left in the folder, and
-    which files hold other clips or other exports of this one.
+    """What earlier runs of ours know: what an unfinished one may have left in the folder, which
+    files hold the same clip, and which hold other clips or other exports of this one.
     """
 
     file_id: str | None = None
     begun_at: datetime | None = None
+    same: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
 
 
@@ -40,8 +41,8 @@ async def find_delivered(
     """Look for `media` in `folder`, loose or stacked. Dead placeholders of ours are removed.
 
     Frame.io publishes no checksum: a file of our name and size that was created after ours was
-    last written is taken for the same clip, unless we know better. Raises Retry when one is on
-    its way this moment.
+    last written is taken for the same clip, unless we know better, whatever the times say. Raises
+    Retry when one is on its way this moment.
     """
     contents = await frameio.contents(folder)
     stack = family.stack(contents)
@@ -67,7 +68,7 @@ async def _is_whole(
     status = await frameio.upload_status(remote)
     if status.complete and remote.size == media.size:
         return True
-    if status.complete or status.failed or _is_ours(remote, past):
+    if status.complete or status.failed or _is_ours(remote, media, past):
         return False
     raise Retry(
         f"Another upload of {media.name} is on its way to {folder.label}.",
@@ -81,21 +82,21 @@ def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
     """An unfinished placeholder may not know its size yet."""
     if remote.id in past.others:
         return False
-    if _is_ours(remote, past):
+    if _is_ours(remote, media, past):
         return True
+    if remote.id in past.same:
+        return remote.status != "created" and remote.size == media.size
     fits = remote.size == media.size or (remote.status == "created" and remote.size == 0)
     return fits and remote.created_at >= media.modified - CLOCK_SKEW
 
 
-def _is_ours(remote: RemoteFile, past: Past) -> bool:
+def _is_ours(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
     """Made by a run of ours that died: by its id, or by the time at which it had asked."""
     if remote.id == past.file_id:
         return True
-    return (
-        remote.status == "created"
-        and past.begun_at is not None
-        and remote.created_at >= past.begun_at - CLOCK_SKEW
-    )
+    if past.begun_at is None or remote.created_at < past.begun_at - CLOCK_SKEW:
+        return False
+    return remote.status == "created" or remote.size == media.size
 
 
 def _nfc(name: str) -> str:

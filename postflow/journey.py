@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from unicodedata import normalize
 
 from postflow import volume
+from postflow.adoption import Past
 from postflow.errors import PostFlowError, Retry, Skip
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, StaleClaim, State, Target
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
@@ -29,8 +29,10 @@ class Journey:
         *,
         by_hand: bool,
         watched: bool = True,
+        clip_id: int | None = None,
     ) -> None:
-        """`watched`: later `ingest` runs look after its folder."""
+        """`watched`: later `ingest` runs look after its folder. `clip_id`: where no claim is."""
+        self.clip_id = claim.clip_id if claim else clip_id
         self._ledger = ledger
         self._claim = claim
         self._begun = claim is not None and claim.state is not State.READY
@@ -54,17 +56,9 @@ class Journey:
         """One message tells of many clips, this one among them."""
         return self._claim is not None and self._claim.batch_id is not None
 
-    @property
-    def leftover(self) -> str | None:
-        """The file that an earlier, unfinished attempt of ours made."""
-        return self._claim.file_id if self._claim else None
-
-    @property
-    def begun_at(self) -> datetime | None:
-        """When an earlier run of ours, now dead, asked Frame.io without hearing the answer."""
-        if self._claim and self._begun and self._claim.attempts:
-            return self._claim.attempts[-1].intended_at
-        return None
+    async def is_told_elsewhere(self) -> bool:
+        """Is the same content told of under another path, so that there is nothing new to tell?"""
+        return self._claim is not None and await self._ledger.is_told_elsewhere(self._claim)
 
     async def asking(self, folder: Folder, shot: Shot, exposure: Exposure | None) -> None:
         """About to ask Frame.io to fetch the clip."""
@@ -98,12 +92,20 @@ class Journey:
         mine = self._claim.clip_id if self._claim else None
         return any(mate.clip_id != mine for mate in mates)
 
-    async def other_files(self, folder: Folder, shot: Shot, media: MediaFile) -> frozenset[str]:
-        """Files in the folder that are known to hold other content than `media`."""
-        mates = await self._ledger.stack_mates(folder.id, shot.stack)
-        ours = {mate.file_id for mate in mates if mate.revision == media.revision}
-        return frozenset(
-            mate.file_id for mate in mates if mate.file_id and mate.file_id not in ours
+    async def past(self, folder: Folder, stack: str, media: MediaFile) -> Past:
+        """What is known of the files in the folder: of earlier attempts, of this and other clips.
+
+        What a dead run asked without hearing the answer is known by when it asked.
+        """
+        mates = [mate for mate in await self._ledger.stack_mates(folder.id, stack) if mate.file_id]
+        same = [mate for mate in mates if mate.revision == media.revision]
+        asked = self._claim.attempts if self._claim and self._begun else ()
+        return Past(
+            file_id=self._claim.file_id if self._claim else None,
+            begun_at=asked[-1].intended_at if asked else None,
+            same=frozenset(str(mate.file_id) for mate in same if mate.state in DELIVERED),
+            others=frozenset(str(mate.file_id) for mate in mates)
+            - {str(mate.file_id) for mate in same},
         )
 
     @property
@@ -222,7 +224,7 @@ async def open_by_hand(
     if entry is None:
         raise _busy(media)
     if entry.delivered:
-        return Journey(ledger, None, by_hand=True)
+        return Journey(ledger, None, by_hand=True, clip_id=entry.clip_id)
     if entry.state in {State.FAILED, State.SKIPPED}:
         await ledger.retry(_relpath(folder, media), studio=studio)
     claim = await ledger.claim_clip(run_id, entry.clip_id, folders={root.id: root.path})

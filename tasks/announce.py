@@ -20,17 +20,24 @@ from .stage import stage
 async def announce_departure(
     live: OpenStudio, media: MediaFile, clip: Shot, *, project: str, journey: Journey
 ) -> None:
-    """The clip's message says "on its way"."""
+    """The clip's message says "on its way"; a copy of one that was told of has no message."""
     message = _draft(live, journey, on_its_way_card(media, clip, project=project))
-    if message:
+    if message and not await journey.is_told_elsewhere():
         await journey.announce(message)
         live.ring()
 
 
-@stage("announce", subject=lambda given: given["delivery"].file_id, retries=0)
+@stage(
+    "announce",
+    subject=lambda given: f"{given['journey'].clip_id}-{given['delivery'].file_id}",
+    retries=0,
+)
 async def announce(live: OpenStudio, delivery: Delivery, *, project: str, journey: Journey) -> None:
-    """The journey is done, and the clip's message says "ready", with the link."""
-    await journey.done(_draft(live, journey, ready_card(delivery, project=project)))
+    """The journey is done, and the clip's message says "ready", with the link; likewise."""
+    told = await journey.is_told_elsewhere()
+    await journey.done(
+        None if told else _draft(live, journey, ready_card(delivery, project=project))
+    )
     live.ring()
 
 

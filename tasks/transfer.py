@@ -18,7 +18,7 @@ from tenacity import (
 )
 
 from blocks.opening import OpenStudio
-from postflow.adoption import Found, Past, find_delivered
+from postflow.adoption import Found, find_delivered
 from postflow.clip_lock import one_at_a_time
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
@@ -80,11 +80,7 @@ async def _attempt(
     live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, journey: Journey
 ) -> Arrival:
     family = Family(live.naming, clip.stack)
-    past = Past(
-        file_id=journey.leftover,
-        begun_at=journey.begun_at,
-        others=await journey.other_files(folder, clip, media),
-    )
+    past = await journey.past(folder, clip.stack, media)
     found = await find_delivered(live.frameio, folder, media, family, past)
     if found.remote:
         return _arrival(media, found.remote, found)

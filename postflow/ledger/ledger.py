@@ -20,6 +20,7 @@ from postflow.ledger import (
     registry,
     stacks,
     status,
+    twins,
 )
 from postflow.ledger.opening import FindFileSystem, open_engine
 from postflow.ledger.store import Clock, Store, utc_now
@@ -81,6 +82,7 @@ class Ledger(Store):
     leave_stack = journey.leave_stack
     stack_mates = stacks.stack_mates
     stack_of = stacks.stack_of
+    is_told_elsewhere = twins.is_told_elsewhere
 
     # announcements
     enqueue = outbox.enqueue

@@ -23,6 +23,7 @@ from postflow.ledger import (
     registry,
     stacks,
     status,
+    twins,
 )
 from postflow.ledger.ledger import Ledger
 from postflow.ledger.opening import FindFileSystem
@@ -94,6 +95,7 @@ class AsyncLedger:
     leave_stack = _InThread(journey.leave_stack)
     stack_mates = _InThread(stacks.stack_mates)
     stack_of = _InThread(stacks.stack_of)
+    is_told_elsewhere = _InThread(twins.is_told_elsewhere)
 
     enqueue = _InThread(outbox.enqueue)
     due = _InThread(outbox.due)

@@ -6,6 +6,7 @@ one world for each death is in test_soak.py.
 
 from __future__ import annotations
 
+import os
 from typing import get_args
 
 import pytest
@@ -14,9 +15,13 @@ from tests.crash.agents import agents
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.killing import Death, Moment
+from tests.crash.record import check_delivered_once, is_complete
 from tests.crash.three_clips import TRANSITIONS, ThreeClips
+from tests.support.wait import wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+
+NAME = "SQ07_UNDLM_00152_v001.mov"
 
 
 async def test_all_transitions_are_known(ground: Ground) -> None:
@@ -45,6 +50,21 @@ async def test_a_placeholder_that_nobody_fills_is_replaced(ground: Ground, momen
     clips = ThreeClips(ground)
     clips.die(Death(at="clip requested", moment=moment))
     clips.finish()
+
+
+async def test_what_arrived_unheard_is_found_though_the_file_servers_clock_is_ahead(
+    ground: Ground,
+) -> None:
+    """The run died before it heard that Frame.io has the file, which seems older than the clip."""
+    clip = ground.drop(NAME)
+    ahead = clip.stat().st_mtime + 3600
+    os.utime(clip, (ahead, ahead))
+    ground.world.fault("late_answer", "files.remote_upload", seconds=1)
+    assert not ground.live(Death(at="clip requested"))
+    wait_until_sync(lambda: is_complete(ground.world.assets()[0]), description="its arrival")
+    assert ground.live()
+    check_delivered_once(ground, {NAME: clip})
+    assert ground.world.assets()[0]["created"] == 1
 
 
 @pytest.mark.parametrize(

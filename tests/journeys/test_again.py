@@ -11,10 +11,12 @@ import pytest
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Delivery
+from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.commands import answer, postflow
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, namesakes, sha256, the_asset
+from tests.journeys.studios import save
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
@@ -44,6 +46,63 @@ async def test_a_new_time_stamp_alone_makes_no_second_asset(
     again = await deliver(clip, studio=loopback_studio)
     assert again.file_id == first.file_id
     assert the_asset(world, clip)["created"] == 1
+
+
+def copy_of(clip: Path, folder: Path) -> Path:
+    """As by a tool that keeps no times, ten minutes later."""
+    folder.mkdir()
+    copy = Path(shutil.copyfile(clip, folder / clip.name))
+    later = clip.stat().st_mtime + 600
+    os.utime(copy, (later, later))
+    return copy
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_the_same_clip_under_another_path_makes_no_second_asset_and_is_told_once(
+    cached: bool, loopback_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    first = await deliver(clip, studio=loopback_studio)
+    if not cached:
+        shutil.rmtree(tmp_path / "results")
+    again = await deliver(copy_of(clip, tmp_path / "other"), studio=loopback_studio)
+    assert (again.file_id, again.adopted) == (first.file_id, True)
+    assert the_asset(world, clip)["created"] == 1
+    assert endings(world) == [READY]
+
+
+async def test_the_same_clip_under_another_path_is_told_if_it_was_deleted_meanwhile(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    from blocks.opening import open_studio
+    from flows.deliver import deliver
+
+    clip = make_clip()
+    first = await deliver(clip, studio=loopback_studio)
+    async with open_studio(loopback_studio) as live:
+        await live.frameio.delete_file(first.remote)
+    again = await deliver(copy_of(clip, tmp_path / "other"), studio=loopback_studio)
+    assert the_asset(world, clip)["id"] == again.file_id != first.file_id
+    assert endings(world) == [READY, READY]
+
+
+async def test_the_same_clip_in_two_watch_folders_at_once_is_one_asset_and_no_message_is_left_open(
+    nothing_cached: None, world: Sandbox, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    from flows.ingest import ingest
+
+    clip = make_clip()
+    folders = [clip.parent, copy_of(clip, tmp_path / "other").parent]
+    for folder in folders:
+        mark_root(folder)
+    watching = {"folders": [str(each) for each in folders], "quiet": 0.2, "linger": 2.0}
+    studio = await save(world, name="two-folders", provider="loopback", watching=watching)
+    world.fault("delay", "fetch", seconds=3, times=1)
+    await ingest(studio=studio)
+    assert the_asset(world, clip)["created"] == 1
+    assert set(endings(world)) == {READY}
 
 
 async def test_a_machine_that_knows_nothing_finds_the_clip_in_frameio(
