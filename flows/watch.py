@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -15,11 +15,9 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio, open_studio
-from postflow.alarms import TITLES, Alarms, overdue
-from postflow.discord.card import notice_card
 from postflow.errors import Retry
-from postflow.lookout import Looked, Lookout, lookouts, within_reach
-from postflow.post_office import draft
+from postflow.lookout import Lookout, lookouts, within_reach
+from postflow.notices import Notices, Outage
 from postflow.scan.wakeup import Wakeup, wakeup
 
 log = logging.getLogger("postflow.watch")
@@ -35,20 +33,31 @@ async def watch(studio: str = "main") -> None:
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(studio) as live:
         watched = lookouts(live.ledger, studio, live.watching)
-        alarms = Alarms()
+        notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
+        outage = Outage(live.discord)
         called_at = NEVER
         async with wakeup(*live.watching.folders) as bell:
             while True:
-                looking = [lookout.look(bell.touched(lookout.folder)) for lookout in watched]
-                looks = await asyncio.gather(*looking)
+                silent = await _look(watched, notices, bell)
                 try:
-                    for looked in looks:
-                        await _tell(live, looked, alarms, bell)
+                    await notices.hand_over()
                     called_at = await _call(live, called_at, within_reach(watched))
                     live.ring()
                 except Retry as error:
                     log.warning("%s", error)
+                    silent = str(error)
+                await outage.look(silent)
                 await bell.wait(_pause(live, watched))
+
+
+async def _look(watched: Sequence[Lookout], notices: Notices, bell: Wakeup) -> str | None:
+    """Look at all folders at once. Returns why the ledger did not answer, if it did not."""
+    looking = [lookout.look(bell.touched(lookout.folder)) for lookout in watched]
+    looks = await asyncio.gather(*looking)
+    for looked in looks:
+        if notices.take(looked):
+            bell.rearm(looked.folder)
+    return next((looked.alarm for looked in looks if looked.trouble == "ledger"), None)
 
 
 async def _call(live: OpenStudio, called_at: float, folders: Mapping[int, Path]) -> float:
@@ -90,23 +99,3 @@ def _pause(live: OpenStudio, watched: list[Lookout]) -> float:
     """Until a waiting file is worth another look, and never longer than the interval."""
     due = [look - time.monotonic() for each in watched if (look := each.next_look) is not None]
     return max(0.1, min([live.watching.interval, *due]))
-
-
-async def _tell(live: OpenStudio, looked: Looked, alarms: Alarms, bell: Wakeup) -> None:
-    """An alarm is told once when it begins; its end is logged."""
-    if looked.alarm and looked.trouble and alarms.begins(looked):
-        log.warning("%s", looked.alarm)
-        await _notice(live, TITLES[looked.trouble], looked.alarm)
-    if alarms.ends(looked):
-        log.info("The watched folder %s is in order again.", looked.folder)
-        bell.rearm(looked.folder)
-    for late in looked.overdue:
-        text = overdue(looked.folder, late)
-        log.warning("%s", text)
-        await _notice(live, "A clip does not become ready", text)
-
-
-async def _notice(live: OpenStudio, title: str, text: str) -> None:
-    if live.discord:
-        key = f"{live.channel}/notice-{live.run_id}-{time.time_ns()}"
-        await live.ledger.enqueue(draft(key, live.channel, notice_card(title, text)))

@@ -1,0 +1,84 @@
+"""What people are told of watched folders, and of the ledger that would keep it."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from itertools import count
+
+from postflow.alarms import TITLES, Alarms, overdue
+from postflow.discord import DiscordClient
+from postflow.discord.card import notice_card
+from postflow.errors import PostFlowError
+from postflow.ledger import AsyncLedger, Draft
+from postflow.lookout import Looked
+from postflow.post_office import draft
+
+log = logging.getLogger(__name__)
+
+
+class Notices:
+    """Keeps each notice until the outbox has it, so that a busy ledger costs none.
+
+    An alarm is told once when it begins, a clip that does not become ready once; the end of an
+    alarm is logged. Without a `channel` all is only logged.
+    """
+
+    def __init__(self, ledger: AsyncLedger, channel: str | None, run_id: str) -> None:
+        self._ledger = ledger
+        self._channel = channel
+        self._run_id = run_id
+        self._alarms = Alarms()
+        self._numbers = count(1)
+        self._waiting: deque[Draft] = deque()
+
+    def take(self, looked: Looked) -> bool:
+        """What a look came to. Whether its folder is in order again after an alarm."""
+        if looked.alarm and looked.trouble and self._alarms.begins(looked):
+            log.warning("%s", looked.alarm)
+            if looked.trouble != "ledger":
+                self._keep(TITLES[looked.trouble], looked.alarm)
+        for late in looked.overdue:
+            text = overdue(looked.folder, late)
+            log.warning("%s", text)
+            self._keep("A clip does not become ready", text)
+        is_over = self._alarms.ends(looked)
+        if is_over:
+            log.info("The watched folder %s is in order again.", looked.folder)
+        return is_over
+
+    async def hand_over(self) -> None:
+        """Put what waits into the outbox. Raises Retry while the ledger is busy; nothing is lost.
+
+        A notice keeps its key, so that one whose commit was not answered is there once.
+        """
+        while self._waiting:
+            await self._ledger.enqueue(self._waiting[0])
+            self._waiting.popleft()
+
+    def _keep(self, title: str, text: str) -> None:
+        if self._channel is not None:
+            key = f"{self._channel}/notice-{self._run_id}-{next(self._numbers)}"
+            self._waiting.append(draft(key, self._channel, notice_card(title, text)))
+
+
+class Outage:
+    """The ledger does not answer: said to Discord past the outbox, which is in the ledger.
+
+    Once while it lasts, and as well as may be: what Discord does not take then is only logged.
+    """
+
+    def __init__(self, discord: DiscordClient | None) -> None:
+        self._discord = discord
+        self._lasts = False
+
+    async def look(self, why: str | None) -> None:
+        """Why the ledger did not answer just now; None if it did."""
+        begins = why is not None and not self._lasts
+        self._lasts = why is not None
+        if why is None or not begins or self._discord is None:
+            return
+        try:
+            await self._discord.post(notice_card(TITLES["ledger"], why))
+        except PostFlowError as error:
+            log.warning("Discord was not told: %s", error)

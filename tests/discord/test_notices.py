@@ -1,0 +1,124 @@
+"""What goes wrong with a watched folder is told once, though the ledger is busy just then."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from postflow.discord import DiscordClient
+from postflow.errors import Retry
+from postflow.ledger import AsyncLedger, open_ledger, opening
+from postflow.lookout import Looked, Trouble
+from postflow.notices import Notices, Outage
+from postflow.readiness.verdicts import NotWhole
+from postflow.readiness.waiting import OVERDUE, WaitingRoom
+from postflow.scan.sighting import Sighting
+
+from .conftest import Channel
+
+CHANNEL = "main"
+ONE, OTHER = Path("/mnt/one"), Path("/mnt/other")
+WHY = "The ledger's database is busy."
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsyncLedger]:
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
+    async with open_ledger(tmp_path / "ledger.db") as opened:
+        yield opened
+
+
+@contextmanager
+def busy(folder: Path) -> Iterator[None]:
+    """Somebody else writes to the ledger, and takes long."""
+    somebody = sqlite3.connect(folder / "ledger.db")
+    somebody.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        somebody.rollback()
+        somebody.close()
+
+
+def trouble(kind: Trouble, folder: Path) -> Looked:
+    return Looked(folder=folder, alarm="It is so.", trouble=kind)
+
+
+def told(ledger: AsyncLedger) -> list[str]:
+    return [message.payload["title"] for message in ledger.ledger.messages()]
+
+
+async def test_a_busy_ledger_costs_no_folder_its_notice(
+    ledger: AsyncLedger, tmp_path: Path
+) -> None:
+    notices = Notices(ledger, CHANNEL, "run-1")
+    room = WaitingRoom(1, judge=lambda *_: NotWhole(reason="is cut"))
+    clip = Sighting(relpath="a.mov", path=OTHER / "a.mov", size=1, mtime_ns=1)
+    for now in (0.0, 1.0, 2.0):
+        room.look(clip, now)
+    for now in (OVERDUE, OVERDUE + 10):
+        late = Looked(folder=OTHER, overdue=tuple(room.overdue(now)))
+        for looked in (trouble("offline", ONE), late):
+            notices.take(looked)
+        with busy(tmp_path), pytest.raises(Retry):
+            await notices.hand_over()
+    assert told(ledger) == []
+    for _ in range(2):
+        await notices.hand_over()
+    assert told(ledger) == ["A watched folder is lost", "A clip does not become ready"]
+
+
+async def test_two_runs_notices_are_two(ledger: AsyncLedger) -> None:
+    for run_id in ("run-1", "run-2"):
+        notices = Notices(ledger, CHANNEL, run_id)
+        notices.take(trouble("late", ONE))
+        await notices.hand_over()
+    assert told(ledger) == ["A watched folder hangs"] * 2
+
+
+async def test_an_alarm_that_is_over_may_be_told_again(ledger: AsyncLedger) -> None:
+    notices = Notices(ledger, CHANNEL, "run-1")
+    story = [trouble("late", ONE), trouble("late", ONE), Looked(folder=ONE), trouble("late", ONE)]
+    assert [notices.take(looked) for looked in story] == [False, False, True, False]
+    await notices.hand_over()
+    assert told(ledger) == ["A watched folder hangs"] * 2
+
+
+async def test_without_a_channel_nothing_is_kept(ledger: AsyncLedger) -> None:
+    notices = Notices(ledger, None, "run-1")
+    notices.take(trouble("late", ONE))
+    await notices.hand_over()
+    assert told(ledger) == []
+
+
+async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(
+    ledger: AsyncLedger, channel: Channel
+) -> None:
+    """It is said past the outbox, once for all folders, and again when it happens again."""
+    notices = Notices(ledger, CHANNEL, "run-1")
+    async with DiscordClient(channel.url) as discord:
+        outage = Outage(discord)
+        for why in (WHY, WHY, None, None, WHY):
+            for folder in (ONE, OTHER):
+                notices.take(trouble("ledger", folder) if why else Looked(folder=folder))
+            await outage.look(why)
+    await notices.hand_over()
+    assert told(ledger) == []
+    titles = [message["embeds"][0]["title"] for message in channel.world.messages]
+    assert titles == ["The ledger does not answer"] * 2
+
+
+async def test_a_discord_that_is_away_too_does_not_matter(
+    channel: Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel.world.delete_webhook()
+    async with DiscordClient(channel.url) as discord:
+        outage = Outage(discord)
+        for _ in range(2):
+            await outage.look(WHY)
+    assert caplog.text.count("Discord was not told") == 1
+    await Outage(None).look(WHY)

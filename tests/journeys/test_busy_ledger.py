@@ -1,0 +1,102 @@
+"""A look-out whose ledger is busy just when something is wrong with the watch folders."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from postflow.ledger import Ledger, opening
+from postflow.places import state_dir
+from postflow.scan.root import mark_root
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import titles
+from tests.journeys.studios import save
+from tests.support.wait import wait_until
+
+pytestmark = pytest.mark.prefect
+
+LOST, SILENT = "A watched folder is lost", "The ledger does not answer"
+PASSES = 3
+
+
+@contextmanager
+def away(folder: Path) -> Iterator[None]:
+    gone = folder.rename(folder.with_name(f"{folder.name}-away"))
+    yield
+    gone.rename(folder)
+
+
+@contextmanager
+def busy_ledger() -> Iterator[None]:
+    """Somebody else writes to it, and takes long."""
+    somebody = sqlite3.connect(state_dir() / "ledger.db")
+    somebody.execute("BEGIN IMMEDIATE")
+    yield
+    somebody.rollback()
+    somebody.close()
+
+
+@pytest.fixture
+def quickly_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger is waited for no longer than a moment."""
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
+
+
+@pytest.fixture
+def clip(make_clip: MakeClip) -> Path:
+    return make_clip()
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[str], int]]:
+    """How often the log says something. Once Prefect is set up, pytest is not told by itself."""
+    logger = logging.getLogger("postflow")
+    logger.addHandler(caplog.handler)
+    yield lambda words: sum(words in each.getMessage() for each in set(caplog.records))
+    logger.removeHandler(caplog.handler)
+
+
+@pytest.fixture
+async def folders(
+    nothing_cached: None, world: Sandbox, clip: Path, tmp_path: Path
+) -> AsyncIterator[list[Path]]:
+    """Two, while a look-out watches them."""
+    from flows.watch import watch
+
+    both = [clip.parent, tmp_path / "second"]
+    both[1].mkdir()
+    for folder in both:
+        mark_root(folder)
+    watching = {"folders": both, "quiet": 0.1, "interval": 0.1}
+    run = asyncio.create_task(watch(await save(world, name="busy", watching=watching)))
+    await wait_until(lambda: is_known(clip))
+    yield both
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+
+
+async def test_each_lost_folder_is_told_once_and_the_ledgers_silence_at_once(
+    quickly_busy: None, world: Sandbox, folders: list[Path], said: Callable[[str], int]
+) -> None:
+    with ExitStack() as lost:
+        with busy_ledger():
+            for folder in folders:
+                lost.enter_context(away(folder))
+            await wait_until(lambda: said("out of reach") >= PASSES)
+            assert titles(world) == [SILENT], "while it is silent"
+        await wait_until(lambda: len(titles(world)) == 1 + len(folders))
+    await wait_until(lambda: said("in order again") == len(folders))
+    assert Counter(titles(world)) == {SILENT: 1, LOST: len(folders)}
+
+
+def is_known(clip: Path) -> bool:
+    with Ledger.open() as ledger:
+        return any(row.name == clip.name for row in ledger.rows())
