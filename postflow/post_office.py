@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import ValidationError
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_random_exponential,
+)
 
 from postflow.discord import Card, DiscordClient, batch_card
 from postflow.errors import Fatal, PostFlowError, Retry
@@ -23,6 +30,9 @@ PULSE = 5.0
 REST = 5.0
 LONGEST_REST = 60.0
 LAST_CHANCE = 10.0
+NOTED_WITHIN = 60.0
+
+T = TypeVar("T")
 
 
 class PostOffice:
@@ -164,17 +174,39 @@ async def _send(
         message_id = await _show(discord, offered)
     except Retry as error:
         log.warning("Discord was not told: %s", error)
-        if error.code == "discord.unknown_outcome":
-            await ledger.unknown(offered, error)
-        else:
-            await ledger.not_sent(offered, error)
+        lost = error.code == "discord.unknown_outcome"
+        await _noted(ledger.unknown if lost else ledger.not_sent, offered, error)
         return error
     except Fatal as error:
         log.warning("Discord was not told: %s", error)
-        await ledger.refused(offered, error)
+        await _noted(ledger.refused, offered, error)
         return None
-    await ledger.sent(offered, message_id)
+    await _noted(ledger.sent, offered, message_id)
     return None
+
+
+async def _noted(
+    write: Callable[[Message, T], Awaitable[object]], offered: Message, what: T
+) -> None:
+    """What became of a message is known here only, so a ledger that is busy is asked again.
+
+    Given up, it would count as being sent for as long as this process lasts.
+    """
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(Retry),
+        wait=wait_random_exponential(multiplier=0.5, max=10),
+        stop=stop_before_delay(NOTED_WITHIN),
+        before_sleep=_say,
+        reraise=True,
+    ):
+        with attempt:
+            await write(offered, what)
+
+
+def _say(state: RetryCallState) -> None:
+    log.warning(
+        "A message's outcome is to be noted: %s", state.outcome and state.outcome.exception()
+    )
 
 
 async def _show(discord: DiscordClient, message: Message) -> str:

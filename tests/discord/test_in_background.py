@@ -203,3 +203,25 @@ async def test_a_ledger_that_is_busy_is_asked_again(
                 await wait_until(lambda: len(shown(channel.world)) == len(MANY))
         somebody.close()
     assert shown(channel.world) == MANY
+
+
+async def test_what_became_of_a_message_is_noted_although_the_ledger_was_busy(
+    channel: Channel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Otherwise it would be on its way for as long as its run lasts, and no news would follow."""
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
+    channel.faults.arm("delay", "discord.post", seconds=2)
+    async with open_ledger(tmp_path / "ledger.db") as ledger, DiscordClient(channel.url) as discord:
+        await enqueue(ledger, MANY[:1])
+        somebody = sqlite3.connect(tmp_path / "ledger.db")
+        async with await office(ledger, discord):
+            await wait_until(lambda: ledger.ledger.messages(MessageState.SENDING))
+            somebody.execute("BEGIN IMMEDIATE")
+            await wait_until(lambda: "outcome is to be noted" in caplog.text)
+            somebody.rollback()
+        somebody.close()
+        (message,) = await ledger.messages()
+    assert (message.state, shown(channel.world)) == (MessageState.SENT, MANY[:1])
