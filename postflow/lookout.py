@@ -18,7 +18,15 @@ from postflow.models import Moment, is_clip
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
 from postflow.scan.problems import Problems
 from postflow.scan.root import STRANGER, AbsentError, read_mark
-from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
+from postflow.scan.sighting import (
+    Abandoned,
+    Offline,
+    Problem,
+    Scanned,
+    ScanResult,
+    Sighting,
+)
+from postflow.scan.survey import OTHER_ROOT
 from postflow.scan.walk import Scanner
 from postflow.vanished import vanished
 from postflow.watching import Watching
@@ -33,7 +41,7 @@ Trouble = Literal["offline", "vanished", "late", "ledger"]
 class Looked(Moment):
     """What one look came to. `alarm`: why nothing could be concluded, in a person's words.
 
-    `settling` are those of the `waiting` that time alone may make ready.
+    `settling` are those of the `waiting` that time alone may make ready; `problems` are new ones.
     """
 
     folder: Path
@@ -41,6 +49,7 @@ class Looked(Moment):
     waiting: int = 0
     settling: int = 0
     overdue: tuple[Waiting, ...] = ()
+    problems: tuple[Problem, ...] = ()
     alarm: str | None = None
     trouble: Trouble | None = None
 
@@ -181,7 +190,7 @@ class Lookout:
         return _Watch(root, scanner, WaitingRoom(quiet, accept_open_ended=self._open_ended))
 
     async def _conclude(self, watch: _Watch, result: Scanned) -> Looked:
-        self._tell_problems(result)
+        problems = self._problems_of(result)
         for relpath in result.gone:
             watch.room.forget(relpath)
         clips = [each for each in result.seen if is_clip(each.path)]
@@ -200,14 +209,17 @@ class Lookout:
             waiting=len(waiting),
             settling=sum(not each.refused for each in waiting),
             overdue=tuple(watch.room.overdue(time.monotonic())),
+            problems=problems,
         )
 
-    def _tell_problems(self, result: Scanned) -> None:
+    def _problems_of(self, result: Scanned) -> tuple[Problem, ...]:
+        """Those that began, as far as they keep clips from being delivered; all are logged."""
         begun, over = self._problems.news(result)
         for problem in begun:
             log.warning("%s: %s", problem.where, problem.what)
         for problem in over:
             log.info("%s: this is over: %s", problem.where, problem.what)
+        return tuple(each for each in begun if each.what != OTHER_ROOT)
 
     async def _still(self, watch: _Watch, waiting: list[Waiting]) -> list[Waiting]:
         """Those that are still waited for. A person may deliver by hand what is refused here."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Sequence
 from itertools import count
+
+import xxhash
 
 from postflow.alarms import TITLES, Alarms, overdue
 from postflow.discord import DiscordClient
@@ -13,6 +16,9 @@ from postflow.errors import PostFlowError
 from postflow.ledger import AsyncLedger, Draft
 from postflow.lookout import Looked
 from postflow.post_office import draft
+from postflow.scan.sighting import Problem
+
+MOST_PROBLEMS = 10
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +48,8 @@ class Notices:
             text = overdue(looked.folder, late)
             log.warning("%s", text)
             self._keep("A clip does not become ready", text)
+        if looked.problems:
+            self._keep_problems(looked.problems)
         is_over = self._alarms.ends(looked)
         if is_over:
             log.info("The watched folder %s is in order again.", looked.folder)
@@ -56,9 +64,21 @@ class Notices:
             await self._ledger.enqueue(self._waiting[0])
             self._waiting.popleft()
 
-    def _keep(self, title: str, text: str) -> None:
+    def _keep_problems(self, problems: Sequence[Problem]) -> None:
+        """The same ones again, as after a restart, are the same message."""
+        lines = [f"{each.where}: {each.what}" for each in problems[:MOST_PROBLEMS]]
+        if more := len(problems) - len(lines):
+            lines.append(f"… and {more} more, in the log of the look-out.")
+        text = "\n".join(lines)
+        self._keep(
+            "Something in a watched folder cannot be delivered",
+            text,
+            name=xxhash.xxh3_64_hexdigest(text.encode()),
+        )
+
+    def _keep(self, title: str, text: str, *, name: str | None = None) -> None:
         if self._channel is not None:
-            key = f"{self._channel}/notice-{self._run_id}-{next(self._numbers)}"
+            key = f"{self._channel}/notice-{name or f'{self._run_id}-{next(self._numbers)}'}"
             self._waiting.append(draft(key, self._channel, notice_card(title, text)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,11 @@ import pytest
 from postflow.discord import DiscordClient
 from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, open_ledger, opening
-from postflow.lookout import Looked, Trouble
+from postflow.lookout import Looked, Lookout, Trouble
 from postflow.notices import Notices, Outage
 from postflow.readiness.verdicts import NotWhole
 from postflow.readiness.waiting import OVERDUE, WaitingRoom
+from postflow.scan.root import mark_root
 from postflow.scan.sighting import Sighting
 
 from .conftest import Channel
@@ -86,6 +88,31 @@ async def test_an_alarm_that_is_over_may_be_told_again(ledger: AsyncLedger) -> N
     assert [notices.take(looked) for looked in story] == [False, False, True, False]
     await notices.hand_over()
     assert told(ledger) == ["A watched folder hangs"] * 2
+
+
+def write_nameless(folder: Path) -> None:
+    """A clip whose name is not UTF-8."""
+    with open(os.fsencode(folder) + b"/SQ07_v\xff.mov", "wb") as clip:  # noqa: PTH123
+        clip.write(b"x")
+
+
+async def test_a_file_whose_name_keeps_it_from_travelling_is_told_once_also_after_a_restart(
+    ledger: AsyncLedger, tmp_path: Path
+) -> None:
+    for folder in (tmp_path / "show", tmp_path / "show" / "nested"):
+        folder.mkdir()
+        mark_root(folder)
+    write_nameless(tmp_path / "show")
+    for run_id in ("run-1", "run-2"):
+        notices = Notices(ledger, CHANNEL, run_id)
+        lookout = Lookout(ledger, "main", tmp_path / "show")
+        for _ in range(2):
+            notices.take(await lookout.look())
+        await notices.hand_over()
+    (message,) = ledger.ledger.messages()
+    assert message.payload["title"] == "Something in a watched folder cannot be delivered"
+    assert "SQ07" in message.payload["description"]
+    assert "nested" not in message.payload["description"], "that is as it was set up"
 
 
 async def test_without_a_channel_nothing_is_kept(ledger: AsyncLedger) -> None:
