@@ -17,8 +17,9 @@ from postflow.discord import DiscordClient
 from postflow.duty import on_duty
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
-from postflow.journey import Journey, open_by_hand
-from postflow.ledger import DELIVERED, AsyncLedger, Claimed, open_ledger
+from postflow.journey import Journey, changed, open_by_hand
+from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, open_ledger
+from postflow.leftover import let_go
 from postflow.media import look_at
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
@@ -98,11 +99,18 @@ class OpenStudio:
         """Of the clip an ingest run has claimed, else of one that a person hands over."""
         claim = self.claims.pop(media.path, None)
         if claim:
-            journey = Journey(self.ledger, claim, by_hand=False)
-            await journey.refuse_other(media)
-            return journey
+            if claim.revision != media.revision:
+                await self.let_go(claim, why := changed(media))
+                raise why
+            return Journey(self.ledger, claim, by_hand=False)
         roots = self.watching.folders
         return await open_by_hand(self.ledger, self.name, media, roots=roots, run_id=self.run_id)
+
+    async def let_go(
+        self, claim: Claimed, why: PostFlowError, announce: Draft | None = None
+    ) -> None:
+        """The clip's journey ends before its run took it over; see `postflow.leftover`."""
+        await let_go(self.ledger, self.frameio, self.naming, claim, why, announce)
 
     def ring(self) -> None:
         """A message waits in the outbox. It is sent in the background: Discord holds nobody up."""

@@ -15,6 +15,7 @@ from postflow.scan.root import AbsentError, read_mark
 from postflow.scan.sighting import Sighting
 
 LONGEST_TRIES = 8
+TARGET = tuple(Target.model_fields)
 
 
 class Journey:
@@ -183,12 +184,19 @@ class Journey:
             await self._ledger.skip(self._claim, why, announce=announce)
             self._claim = None
 
-    async def refuse_other(self, media: MediaFile) -> None:
-        """The file on disk is another revision by now: Retry `file.changed`."""
-        if self._claim and self._claim.revision != media.revision:
-            why = changed(media)
-            await self.end(why)
-            raise why
+    async def arrived_unheard(self, remote: RemoteFile) -> None:
+        """Whole in Frame.io by the work of a dead run. Whoever claims the clip next finishes it."""
+        claim = self._claim
+        if claim is None:
+            return
+        if claim.state is not State.REQUESTED or claim.file_id != remote.id:
+            target = Target.model_validate({name: getattr(claim, name) for name in TARGET})
+            claim = await self._ledger.intend_request(claim, target, way="tunnel")
+            claim = await self._ledger.requested(
+                claim, remote.id, view_url=remote.view_url, adopted=True
+            )
+        await self._ledger.release(await self._ledger.arrived(claim, view_url=remote.view_url))
+        self._claim = None
 
     @property
     def may_be_put_off(self) -> bool:

@@ -103,7 +103,7 @@ class Drain:
             self._live.naming.identify(claim.name)
         except Skip as why:
             announce = self._batch.skipped(claim, why)
-            await Journey(self._live.ledger, claim, by_hand=False).skip(why, announce)
+            await self._live.let_go(claim, why, announce)
             return
         await self._hold_outlet_open(outlet)
         self._live.claims[claim.path] = claim
@@ -148,8 +148,7 @@ class Drain:
     async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
         """The run ended before it took the clip over."""
         if self._live.claims.pop(claim.path, None):
-            announce = told_of_failure(self._live, claim, why)
-            await Journey(self._live.ledger, claim, by_hand=False).end(why, announce)
+            await self._live.let_go(claim, why, told_of_failure(self._live, claim, why))
 
     async def _pause(self) -> None:
         """Until a clip arrives, one becomes ready, or a moment has passed.

@@ -33,7 +33,7 @@ async def stack_again(live: OpenStudio, claim: Claimed) -> None:
     """A clip that was delivered without its stack joins it now, or is put off once more."""
     journey = Journey(live.ledger, claim, by_hand=False)
     try:
-        await _join(live, _folder_of(claim), str(claim.stack), journey)
+        await _join(live, claim.destination, str(claim.stack), journey)
     except StaleClaim:
         raise
     except PostFlowError as error:
@@ -54,15 +54,3 @@ async def _join(live: OpenStudio, folder: Folder, name: str, journey: Journey) -
             return None
         await journey.stacked(made.id)
     return made.id
-
-
-def _folder_of(claim: Claimed) -> Folder:
-    """Where the clip was delivered to, as the ledger knows it."""
-    return Folder.model_validate(
-        {
-            "id": claim.folder_id,
-            "account_id": claim.account_id,
-            "project_id": claim.project_id,
-            "path": (claim.folder or "").split("/"),
-        }
-    )

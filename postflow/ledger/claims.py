@@ -13,6 +13,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     case,
+    exists,
     func,
     or_,
     select,
@@ -114,7 +115,19 @@ def _unclaimed(studio: str | None) -> Select[Any]:
 
 
 def _due(query: Select[Any], now: datetime) -> Select[Any]:
-    return query.where(or_(clips.c.not_before.is_(None), clips.c.not_before <= now))
+    """What was begun of a path is settled before newer content of it travels."""
+    other = clips.alias()
+    begun = select(other.c.id).where(
+        other.c.root_id == clips.c.root_id,
+        other.c.relpath == clips.c.relpath,
+        other.c.state.in_(OPEN - {State.READY}),
+        other.c.finished_at.is_(None),
+        or_(other.c.not_before.is_(None), other.c.not_before <= now),
+    )
+    return query.where(
+        or_(clips.c.not_before.is_(None), clips.c.not_before <= now),
+        or_(clips.c.state != State.READY, ~exists(begun)),
+    )
 
 
 def _within_reach(folders: Folders | None) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from postflow.ledger.states import (
     State,
     is_delivered,
 )
-from postflow.models import MediaFile, Moment
+from postflow.models import Folder, MediaFile, Moment
 
 
 class Root(Moment):
@@ -140,6 +140,18 @@ class Claimed(Moment):
             size=self.size,
             mtime_ns=self.mtime_ns,
             fingerprint=self.fingerprint,
+        )
+
+    @property
+    def destination(self) -> Folder:
+        """Where in Frame.io it goes, once it has begun to travel."""
+        return Folder.model_validate(
+            {
+                "id": self.folder_id,
+                "account_id": self.account_id,
+                "project_id": self.project_id,
+                "path": (self.folder or "").split("/"),
+            }
         )
 
 

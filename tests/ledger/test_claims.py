@@ -15,6 +15,7 @@ from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import (
     BROKEN,
     BUSY,
+    CHANGED,
     MISNAMED,
     Clock,
     add,
@@ -257,6 +258,24 @@ def test_a_run_begun_again_in_another_process_holds_nothing(
         process.kill()
     assert len(claims) == 2
     assert sorted(claim.token for claim in claims) == [1, 2]
+
+
+def test_what_was_begun_of_a_path_is_settled_before_newer_content_travels(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    old = add(ledger, root, "a.mov")
+    claim = bring_to_requested(ledger, claim_one(ledger))
+    new = add(ledger, root, "a.mov", content="b", size=2000)
+    assert (ledger.ready(), ledger.claim("run-2", limit=9)) == (0, [])
+    ledger.leave("run-1")
+    claim = claim_one(ledger)
+    assert (claim.clip_id, ledger.ready()) == (old, 0)
+    until = ledger.postpone(claim, BUSY)
+    assert claim_one(ledger).clip_id == new, "it need not wait for what is put off"
+    ledger.leave("run-1")
+    clock.time = until
+    ledger.supersede(claim_one(ledger), CHANGED)
+    assert claim_one(ledger).clip_id == new
 
 
 def test_a_clip_that_is_put_off_is_left_alone_until_its_time(

@@ -1,0 +1,63 @@
+"""A clip that does not travel on: what a dead run left of it in Frame.io does not stay there."""
+
+from __future__ import annotations
+
+from postflow.adoption import find_delivered
+from postflow.clip_lock import one_at_a_time
+from postflow.errors import Fatal, PostFlowError, Skip
+from postflow.frameio import FrameioClient
+from postflow.journey import Journey
+from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft
+from postflow.models import RemoteFile
+from postflow.naming import Naming
+from postflow.stacking import Family
+
+LOCK_LIMIT = 600.0
+
+
+async def let_go(
+    ledger: AsyncLedger,
+    frameio: FrameioClient,
+    naming: Naming,
+    claim: Claimed,
+    why: PostFlowError,
+    announce: Draft | None = None,
+) -> None:
+    """End the journey of a clip that its run has not taken over.
+
+    If it is not to travel any more, an unfinished file of it is removed first. One that arrived
+    while nobody heard is a delivery, which the next claim finishes. If Frame.io cannot be asked,
+    the clip is put off.
+    """
+    journey = Journey(ledger, claim, by_hand=False)
+    try:
+        whole = await _arrived(frameio, naming, journey, claim) if _is_over(why) else None
+    except PostFlowError as error:
+        await journey.end(error)
+        return
+    if whole:
+        await journey.arrived_unheard(whole)
+    else:
+        await journey.end(why, announce)
+
+
+def _is_over(why: PostFlowError) -> bool:
+    return isinstance(why, Skip) or why.code == "file.changed"
+
+
+async def _arrived(
+    frameio: FrameioClient, naming: Naming, journey: Journey, claim: Claimed
+) -> RemoteFile | None:
+    if claim.folder_id is None or claim.state in DELIVERED:
+        return None
+    folder = claim.destination
+    family = Family(naming, str(claim.stack))
+    try:
+        async with one_at_a_time("clip", folder, claim.name, timeout=LOCK_LIMIT):
+            past = await journey.past(folder, str(claim.stack), claim.media)
+            found = await find_delivered(frameio, folder, claim.media, family, past)
+    except Fatal as error:
+        if error.code == "frameio.not_found":
+            return None
+        raise
+    return found.remote

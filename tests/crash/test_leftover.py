@@ -1,0 +1,94 @@
+"""A run dies while Frame.io has a file of a clip, which is exported anew or deleted meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import get_args
+
+import pytest
+
+from postflow.ledger import State, open_ledger
+from postflow.lookout import Lookout
+from tests.crash.ground import Ground
+from tests.crash.killing import Death, Moment
+from tests.crash.record import check_delivered_once, is_complete, sha256
+from tests.support.wait import wait_until_sync
+
+pytestmark = [pytest.mark.prefect, pytest.mark.slow]
+
+NAME = "SQ07_UNDLM_00152_v001.mov"
+
+
+def leave_a_placeholder(ground: Ground, moment: Moment) -> None:
+    """`before`: nobody has heard of it."""
+    ground.world.fault("delay", "fetch", seconds=600, times=1)
+    ground.drop(NAME)
+    assert not ground.live(Death(at="clip requested", moment=moment))
+    (left,) = ground.world.assets()
+    assert left["status"] == "created"
+
+
+async def look_out(ground: Ground) -> None:
+    """As the look-out does, before `ingest` comes: the new export is ready in the ledger."""
+    async with open_ledger(ground.ledger) as ledger, asyncio.timeout(60):
+        lookout = Lookout(ledger, ground.studio, ground.watched, quiet=0.05)
+        while True:
+            looked = await lookout.look()
+            if looked.ready:
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("moment", get_args(Moment))
+@pytest.mark.parametrize("seen", [False, True], ids=["not seen yet", "ready"])
+async def test_a_dead_runs_placeholder_of_an_older_export_is_removed(
+    ground: Ground, moment: Moment, seen: bool
+) -> None:
+    leave_a_placeholder(ground, moment)
+    clip = ground.drop(NAME, atoms=100)
+    if seen:
+        await look_out(ground)
+    assert ground.live(linger=3.0)
+    check_delivered_once(ground, {NAME: clip})
+    with ground.open_ledger() as ledger:
+        assert {row.state for row in ledger.rows()} == {State.DONE, State.SUPERSEDED}
+
+
+@pytest.mark.parametrize("moment", get_args(Moment))
+async def test_a_dead_runs_placeholder_of_a_file_that_is_gone_is_removed(
+    ground: Ground, moment: Moment
+) -> None:
+    leave_a_placeholder(ground, moment)
+    (ground.watched / NAME).unlink()
+    assert ground.live()
+    assert ground.world.assets() == []
+    with ground.open_ledger() as ledger:
+        (row,) = ledger.rows()
+    assert (row.state, row.code) == (State.SKIPPED, "file.missing")
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["exported anew", "deleted"])
+async def test_what_arrived_unheard_is_a_delivery_whatever_became_of_its_file(
+    ground: Ground, gone: bool
+) -> None:
+    ground.world.fault("late_answer", "files.remote_upload", seconds=1)
+    clip = ground.drop(NAME)
+    sums = {sha256(clip)}
+    assert not ground.live(Death(at="clip requested"))
+    wait_until_sync(lambda: is_complete(ground.world.assets()[0]), description="its arrival")
+    if gone:
+        clip.unlink()
+    else:
+        sums.add(sha256(ground.drop(NAME, atoms=100)))
+    assert ground.live(linger=3.0)
+    assets = ground.world.assets()
+    assert {asset["sha256"] for asset in assets} == sums
+    assert len(assets) == len(sums)
+    with ground.open_ledger() as ledger:
+        assert {row.file_id for row in ledger.rows()} == {asset["id"] for asset in assets}
+        assert {row.state for row in ledger.rows()} == {State.DONE}
+    shown = [message["embeds"][0]["title"] for message in ground.world.messages()]
+    assert len(shown) == len(sums)
+    assert all(title.endswith("is ready for review") for title in shown)
+    places = sorted((asset["stack"] or "", asset["position"]) for asset in assets)
+    assert gone or places == [(places[0][0], 1), (places[0][0], 2)], "one stack of both"
