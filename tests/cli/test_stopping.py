@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -77,14 +78,19 @@ def test_the_look_out_and_the_runner_stop_when_told(
     look_out.signal(number)
     assert look_out.wait().code == 128 + number
 
+    before = asyncio.run(_served_since())
     runner = postflow.start("serve")
-    wait_until_sync(lambda: asyncio.run(_is_served()), timeout=60, description="the runner")
+    wait_until_sync(
+        lambda: asyncio.run(_served_since()) not in {None, before},
+        timeout=60,
+        description="the runner",
+    )
     runner.signal(number)
     assert runner.wait().code == 128 + number
 
 
-async def _is_served() -> bool:
-    """Does the deployment take runs? At the end of its runner it is paused."""
+async def _served_since() -> datetime | None:
+    """When the deployment began to take runs. A runner pauses it at its end, unless it is killed."""
     from prefect import get_client
     from prefect.exceptions import ObjectNotFound
 
@@ -92,8 +98,8 @@ async def _is_served() -> bool:
         try:
             deployment = await client.read_deployment_by_name(f"ingest/{STUDIO}")
         except ObjectNotFound:
-            return False
-    return not deployment.paused
+            return None
+    return None if deployment.paused else deployment.updated
 
 
 def _ports(pid: int) -> set[int]:
