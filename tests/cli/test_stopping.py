@@ -90,7 +90,7 @@ def test_the_look_out_and_the_runner_stop_when_told(
 
 
 async def _served_since() -> datetime | None:
-    """When the deployment began to take runs. A runner pauses it at its end, unless it is killed."""
+    """Since when the deployment takes runs. A runner pauses it at its end, unless it is killed."""
     from prefect import get_client
     from prefect.exceptions import ObjectNotFound
 
