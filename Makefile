@@ -5,9 +5,9 @@ UV     := $(TOOLS)/bin/uv
 RUN    := $(UV) run --frozen --no-sync
 # Suites run side by side, since they mostly wait; and in processes of their own, since Prefect's
 # clients remember the first server that they met.
-JOBS         ?= 3
+JOBS         ?= 4
 WITH_PREFECT := blocks cli crash journeys watch browser
-SUITES       := journeys plain crash watch browser
+SUITES       := crash journeys plain cli watch browser
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 export UV_PYTHON_DOWNLOADS = never
 
@@ -37,9 +37,6 @@ test: setup apt  ## The whole suite.
 
 test-journeys: setup
 	$(RUN) pytest tests/journeys tests/blocks tests/test_canary.py
-
-test-crash: setup
-	$(RUN) pytest tests/crash tests/cli
 
 test-plain: setup
 	$(RUN) pytest $(addprefix --ignore=tests/,$(WITH_PREFECT) test_canary.py)
