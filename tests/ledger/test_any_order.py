@@ -248,7 +248,18 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _is_claimable(self, clip: Model, dead: set[str] | None = None) -> bool:
         is_free = clip.holder is None or clip.holder in (dead or ())
-        return clip.state in OPEN and is_free and clip.not_before <= self.time
+        is_due = clip.state in OPEN and clip.not_before <= self.time
+        return is_due and is_free and not (clip.state is State.READY and self._is_begun(clip.path))
+
+    def _is_begun(self, path: str) -> bool:
+        """Other content of the path has to be settled first."""
+        return any(
+            other.path == path
+            and other.state in OPEN - {State.READY}
+            and not other.told
+            and other.not_before <= self.time
+            for other in self.clips.values()
+        )
 
     def _stack_is_busy(self, clip_id: int) -> bool:
         if self.stacking in (None, clip_id):
