@@ -41,6 +41,7 @@ class Drain:
         self._deliver = deliver
         self._linger = live.watching.linger if linger is None else linger
         self._looking = Looking(lookouts(live.ledger, live.name, live.watching))
+        self._claimed: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(live)
         self._cancelling = Cancelling(live, self._batch)
@@ -74,7 +75,8 @@ class Drain:
         return True
 
     async def _is_busy(self) -> bool:
-        if self._on_their_way or self._looking.may_find or await self._waiting():
+        travelling = self._on_their_way or self._claimed
+        if travelling or self._looking.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
         return time.monotonic() - self._busy_at < self._linger
@@ -83,16 +85,17 @@ class Drain:
         return await self._live.ledger.ready(self._live.name, folders=self._looking.folders)
 
     async def _start_some(self, outlet: AsyncExitStack) -> None:
-        room = self._live.watching.at_once - len(self._on_their_way)
-        if room <= 0:
-            return
-        waiting = await self._waiting() + self._looking.finding
-        await self._batch.expect(waiting + len(self._on_their_way))
-        claims = await self._live.ledger.claim(
-            self._live.run_id, limit=room, studio=self._live.name, folders=self._looking.folders
-        )
-        for claim in claims:
-            await self._start(claim, outlet)
+        room = self._live.watching.at_once - len(self._on_their_way) - len(self._claimed)
+        if room > 0:
+            waiting = await self._waiting() + self._looking.finding
+            await self._batch.expect(waiting + len(self._on_their_way))
+            self._claimed += await self._live.ledger.claim(
+                self._live.run_id, limit=room, studio=self._live.name, folders=self._looking.folders
+            )
+        # One that could not be started just now is this run's all the same.
+        while self._claimed:
+            await self._start(self._claimed[0], outlet)
+            del self._claimed[0]
 
     async def _start(self, claim: Claimed, outlet: AsyncExitStack) -> None:
         if claim.finished_at is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,21 +59,22 @@ async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
 
 
 class AwayOnce:
-    """A ledger that does not answer one question, once the clip is on its way."""
+    """A ledger that does not answer one call, the first one when it is time."""
 
-    def __init__(self, ledger: AsyncLedger, world: Sandbox) -> None:
+    def __init__(self, ledger: AsyncLedger, call: str, time: Callable[[], object]) -> None:
         self._ledger = ledger
-        self._world = world
+        self._call = call
+        self._is_time = time
         self.was_away = False
 
     def __getattr__(self, name: str) -> Any:
+        if name == self._call and not self.was_away and self._is_time():
+            self.was_away = True
+            return self._busy
         return getattr(self._ledger, name)
 
-    async def ready(self, *asked: Any, **more: Any) -> int:
-        if not self.was_away and self._world.assets():
-            self.was_away = True
-            raise Retry("Busy.", hint="Wait.", code="ledger.unreachable")
-        return await self._ledger.ready(*asked, **more)
+    async def _busy(self, *_: Any, **__: Any) -> None:
+        raise Retry("Busy.", hint="Wait.", code="ledger.unreachable")
 
 
 async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
@@ -83,9 +85,25 @@ async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
 
     world.fault("delay", "fetch", seconds=2)
     async with open_studio(watching_studio) as live:
-        away = AwayOnce(live.ledger, world)
+        away = AwayOnce(live.ledger, "ready", world.assets)
         live.ledger = cast("AsyncLedger", away)
         drained = await ingest(studio=watching_studio)
     assert away.was_away
     assert list(drained.delivered) == [BAD]
     assert calls(world, "files.remote_upload") == 1
+
+
+async def test_what_could_not_be_started_for_a_moment_is_started_by_the_same_run(
+    watching_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from blocks.opening import open_studio
+    from flows.ingest import ingest
+
+    make_clip("a first, misnamed.mov")
+    async with open_studio(watching_studio) as live:
+        away = AwayOnce(live.ledger, "skip", lambda: True)
+        live.ledger = cast("AsyncLedger", away)
+        drained = await ingest(studio=watching_studio)
+    assert away.was_away
+    assert list(drained.skipped) == ["a first, misnamed.mov"]
+    assert list(drained.delivered) == [BAD]
