@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ from postflow.errors import Retry
 from postflow.lookout import Lookout, lookouts, within_reach
 from postflow.notices import Notices, Outage
 from postflow.scan.wakeup import Wakeup, wakeup
+from tasks.looking import Looks
 
 log = logging.getLogger("postflow.watch")
 
@@ -33,12 +33,13 @@ async def watch(studio: str = "main") -> None:
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(studio) as live:
         watched = lookouts(live.ledger, studio, live.watching)
+        looks = Looks(watched)
         notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
         outage = Outage(live.discord)
         called_at = NEVER
-        async with wakeup(*live.watching.folders) as bell:
+        async with wakeup(*live.watching.folders) as bell, looks.going_on():
             while True:
-                silent = await _look(watched, notices, bell)
+                silent = await _look(looks, notices, bell)
                 try:
                     await notices.hand_over()
                     called_at = await _call(live, called_at, within_reach(watched))
@@ -50,14 +51,13 @@ async def watch(studio: str = "main") -> None:
                 await bell.wait(_pause(live, watched))
 
 
-async def _look(watched: Sequence[Lookout], notices: Notices, bell: Wakeup) -> str | None:
+async def _look(looks: Looks, notices: Notices, bell: Wakeup) -> str | None:
     """Look at all folders at once. Returns why the ledger did not answer, if it did not."""
-    looking = [lookout.look(bell.touched(lookout.folder)) for lookout in watched]
-    looks = await asyncio.gather(*looking)
-    for looked in looks:
+    over = await looks.round(bell.touched)
+    for looked in over:
         if notices.take(looked):
             bell.rearm(looked.folder)
-    return next((looked.alarm for looked in looks if looked.trouble == "ledger"), None)
+    return next((looked.alarm for looked in over if looked.trouble == "ledger"), None)
 
 
 async def _call(live: OpenStudio, called_at: float, folders: Mapping[int, Path]) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from postflow.alarms import Alarms
 from postflow.lookout import Looked, Lookout, within_reach
@@ -16,6 +17,35 @@ log = logging.getLogger("postflow.ingest")
 
 PULSE = 1.0
 SHORTEST_PULSE = 0.1
+SHORTLY = 5.0
+
+
+class Looks:
+    """One look at each folder at a time. Who is slow is waited for shortly, and asked no more
+    until that look is over.
+    """
+
+    def __init__(self, lookouts: Sequence[Lookout]) -> None:
+        self._lookouts = lookouts
+        self._under_way: dict[Lookout, asyncio.Task[Looked]] = {}
+
+    async def round(self, touched: Callable[[Path], Iterable[str]]) -> list[Looked]:
+        """The looks that are over. `touched`: what is said to have been written to in a folder."""
+        for lookout in self._lookouts:
+            if lookout not in self._under_way:
+                look = lookout.look(touched(lookout.folder))
+                self._under_way[lookout] = asyncio.create_task(look)
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=SHORTLY)
+        over = [lookout for lookout, look in self._under_way.items() if look.done()]
+        return [self._under_way.pop(lookout).result() for lookout in over]
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await _cancel(self._under_way.values())
 
 
 class Looking:
@@ -35,9 +65,7 @@ class Looking:
         try:
             yield
         finally:
-            for task in self.tasks:
-                task.cancel()
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+            await _cancel(self.tasks)
 
     @property
     def may_find(self) -> bool:
@@ -70,6 +98,13 @@ class Looking:
             if looked.ready:
                 self._found.set()
             await asyncio.sleep(_pause(lookout))
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _pause(lookout: Lookout) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.crash.ground import Ground
 from tests.crash.killing import Death
 from tests.crash.record import check_delivered_once
 from tests.crash.test_mount_loss import unmounted
-from tests.support.wait import wait_until_sync
+from tests.support.wait import wait_until, wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
@@ -37,6 +38,27 @@ async def test_a_volume_that_hangs_holds_up_neither_other_folders_nor_the_end_of
         assert run.ends(), "the thread that hangs keeps nobody"
         assert "has not come back" in ground.log(1)
         check_delivered_once(ground, {FIRST: clip})
+
+
+async def test_a_volume_that_hangs_does_not_keep_the_look_out_from_other_folders(
+    make_ground: MakeGround, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before it is an alarm."""
+    from flows.watch import watch
+
+    good = tmp_path / "good"
+    good.mkdir()
+    mark_root(good)
+    os.mkfifo(tmp_path / MARKER)
+    async with make_ground(watching={"folders": [tmp_path, good], "late": 3600.0}) as ground:
+        monkeypatch.setenv("POSTFLOW_STATE_DIR", str(ground.state))
+        watching = asyncio.create_task(watch(ground.studio))
+        ground.drop(FIRST).rename(good / FIRST)
+        try:
+            await wait_until(lambda: state(ground, FIRST) is State.READY, description="the clip")
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
 
 async def test_clips_that_wait_are_neither_skipped_nor_told_of_while_their_volume_is_lost(
