@@ -80,7 +80,9 @@ def _arrived(world: Sandbox) -> int:
 def _show(world: Sandbox, seconds: float) -> None:
     out.rule("[green]Delivered[/green]")
     titles = [_title(message) for message in world.messages()]
-    for asset, title in zip(world.assets(), titles, strict=True):
+    for asset in world.assets():
+        title = next(each for each in titles if _is_about(each, asset["name"]))
+        titles.remove(title)
         place = f"version {asset['position']} on its stack" if asset["stack"] else "no stack"
         for label, value in (
             ("Folder", asset["path"].rpartition("/")[0]),
@@ -91,6 +93,11 @@ def _show(world: Sandbox, seconds: float) -> None:
             out.print(f"{label:>9}  {value}", markup=False)
         out.print()
     out.print(f"     Time  {seconds:.0f} s, Prefect's start included", markup=False)
+
+
+def _is_about(title: str, name: str) -> bool:
+    """“SQ07 UNDLM_00152 v003 is ready for review” is about SQ07_UNDLM_00152_v003.mov."""
+    return title.partition(" is ")[0].replace(" ", "_") == Path(name).stem
 
 
 def _title(message: dict[str, Any]) -> str:
