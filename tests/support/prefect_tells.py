@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from prefect.logging.handlers import APILogHandler
 
+FIRST = b"identify"
 ENDS = ("Completed", "Failed")
 
 
@@ -18,7 +19,7 @@ async def told(api: str, run_name: str) -> dict[str, bytes]:
         runs = await _ask(client, "flow_runs", flow_runs={"name": {"any_": [run_name]}})
         (run,) = runs.json()
         mine = {"flow_runs": {"id": {"any_": [run["id"]]}}}
-        tasks = await _ask(client, "task_runs", **mine)
+        tasks = await _task_runs(client, mine)
         logs = {"flow_run_id": {"any_": [run["id"]]}}
         return {
             "flow runs": runs.content,
@@ -34,6 +35,16 @@ async def told(api: str, run_name: str) -> dict[str, bytes]:
 async def _ask(client: httpx.AsyncClient, what: str, **filters: Any) -> httpx.Response:
     answer = await client.post(f"/{what}/filter", json={**filters, "limit": 200})
     return answer.raise_for_status()
+
+
+async def _task_runs(client: httpx.AsyncClient, mine: dict[str, Any]) -> httpx.Response:
+    """The server records them in its own time; the first one of a run is how it began."""
+    async with asyncio.timeout(60):
+        while True:
+            told = await _ask(client, "task_runs", **mine)
+            if FIRST in told.content:
+                return told
+            await asyncio.sleep(0.1)
 
 
 async def _states(client: httpx.AsyncClient, run: str, tasks: list[str]) -> bytes:
