@@ -12,15 +12,14 @@ from postflow.scan.root import STRANGER, AbsentError, missing, read_mark, restor
 
 def why_away(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
     """None when it is there, or was never enrolled. Blocking."""
-    known = ledger.marks_at(studio, folder)
-    if not known:
+    if not ledger.marks_at(studio, folder):
         return None
     try:
         mark = read_mark(folder)
     except AbsentError as absent:
         return _away(studio, folder, str(absent))
-    stranger = ledger.is_stranger(studio, folder, mark.id)
-    return _away(studio, folder, STRANGER) if stranger else None
+    is_known = ledger.find_root(studio, mark.id) is not None
+    return None if is_known else _away(studio, folder, STRANGER)
 
 
 def restore(ledger: Ledger, studio: str, folder: Path) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.filesize import decimal
-from rich.markup import escape
 
 from postflow.enrolment import why_away
 from postflow.errors import Fatal
@@ -19,7 +18,7 @@ from postflow.scan.root import AbsentError, marking, read_mark, unread
 from postflow.scan.sighting import Sighting
 from postflow.scan.walk import glance
 
-from .output import err
+from .output import err, tell_warning
 
 if TYPE_CHECKING:
     from blocks.studio import Studio
@@ -49,8 +48,7 @@ def _is_new(ledger: Ledger, studio: str, folder: Path) -> bool:
     """A mount point that was watched before and has lost its marker has lost its volume."""
     away = why_away(ledger, studio, folder)
     if away:
-        err.print(f"[yellow]![/yellow] {escape(away.message)}")
-        err.print(f"  → {away.hint}", markup=False)
+        tell_warning(away)
         return False
     try:
         return ledger.find_root(studio, read_mark(folder).id) is None

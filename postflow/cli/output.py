@@ -36,6 +36,12 @@ def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:
     err.print(f"  → {escape(error.hint)}")
 
 
+def tell_warning(error: PostFlowError, console: Console = err) -> None:
+    """What a person should know and can mend, while the command goes on."""
+    console.print(f"[yellow]![/yellow] {escape(error.message)}")
+    console.print(f"  → {error.hint}", markup=False)
+
+
 class Warnings(logging.Handler):
     """What PostFlow warns of while it works, each once, among the bars on stderr."""
 

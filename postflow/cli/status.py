@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.filesize import decimal
-from rich.markup import escape
 
 from postflow import volume
 from postflow.enrolment import why_away
@@ -20,7 +19,7 @@ from .app import app
 from .engine import prepare_prefect
 from .exit_codes import Exit
 from .options import JsonOption, StudioOption
-from .output import err, out, print_json
+from .output import err, out, print_json, tell_warning
 
 if TYPE_CHECKING:
     from blocks.studio import Studio
@@ -82,8 +81,7 @@ def tell_status(
         )
         return
     for lost in away:
-        out.print(f"[yellow]![/yellow] {escape(lost.message)}")
-        out.print(f"  → {lost.hint}", markup=False)
+        tell_warning(lost, out)
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     out.print(", ".join(told) or "No clip has been seen yet.")
     for each in settling:
