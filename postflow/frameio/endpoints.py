@@ -15,8 +15,8 @@ _STACK = _ACCOUNT + "/version_stacks/{stack_id}"
 
 MINUTE = 60.0
 SECOND = 1.0
-PLACES = 100
-ASSETS = 500
+PAGE = 100
+FOLDER_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +39,20 @@ def _list(
 
 
 ME = Endpoint("GET", "/v4/me", "say who is signed in")
-ACCOUNTS = _list("/v4/accounts", "list the accounts", page=PLACES)
-WORKSPACES = _list(_ACCOUNT + "/workspaces", "list the workspaces", page=PLACES)
-PROJECTS = _list(_ACCOUNT + "/projects", "list the projects", page=PLACES)
+ACCOUNTS = _list("/v4/accounts", "list the accounts", page=PAGE)
+WORKSPACES = _list(_ACCOUNT + "/workspaces", "list the workspaces", page=PAGE)
+PROJECTS = _list(_ACCOUNT + "/projects", "list the projects", page=PAGE)
 WORKSPACE_PROJECTS = _list(
-    _ACCOUNT + "/workspaces/{workspace_id}/projects", "list the projects", page=PLACES
+    _ACCOUNT + "/workspaces/{workspace_id}/projects", "list the projects", page=PAGE
 )
 PROJECT = Endpoint("GET", _ACCOUNT + "/projects/{project_id}", "show the project")
 
-FOLDERS = _list(_FOLDER + "/folders", "list the folders", page=ASSETS, calls=5, window=SECOND)
+FOLDERS = _list(_FOLDER + "/folders", "list the folders", page=FOLDER_PAGE, calls=5, window=SECOND)
 CREATE_FOLDER = Endpoint("POST", _FOLDER + "/folders", "create the folder", 3, SECOND)
 DELETE_FOLDER = Endpoint("DELETE", _FOLDER, "delete the folder", 60)
-CHILDREN = _list(_FOLDER + "/children", "list the folder", page=ASSETS)
+CHILDREN = _list(_FOLDER + "/children", "list the folder", page=FOLDER_PAGE)
 
-FILES = _list(_FOLDER + "/files", "list the files", page=ASSETS, calls=5, window=SECOND)
+FILES = _list(_FOLDER + "/files", "list the files", page=FOLDER_PAGE, calls=5, window=SECOND)
 REMOTE_UPLOAD = Endpoint("POST", _FOLDER + "/files/remote_upload", "fetch the file", 5, SECOND)
 UPLOAD_STATUS = Endpoint("GET", _FILE + "/status", "tell how the upload stands", 5, SECOND)
 FILE = Endpoint("GET", _FILE, "show the file", 10, SECOND)
@@ -60,7 +60,7 @@ MOVE_FILE = Endpoint("PATCH", _FILE + "/move", "move the file")
 DELETE_FILE = Endpoint("DELETE", _FILE, "delete the file")
 
 STACKS = _list(
-    _FOLDER + "/version_stacks", "list the version stacks", page=ASSETS, calls=5, window=SECOND
+    _FOLDER + "/version_stacks", "list the version stacks", page=FOLDER_PAGE, calls=5, window=SECOND
 )
 CREATE_STACK = Endpoint("POST", _FOLDER + "/version_stacks", "create the version stack", 10)
-STACK_VERSIONS = _list(_STACK + "/children", "list the versions", page=ASSETS)
+STACK_VERSIONS = _list(_STACK + "/children", "list the versions", page=PAGE)

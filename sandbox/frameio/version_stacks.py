@@ -64,7 +64,7 @@ async def show_stack(call: Call) -> Json:
     "version_stacks.children",
     f"{STACK}/children",
     READS,
-    Query(include=ASSET_INCLUDES, sort=FILE_SORTS, page=500),
+    Query(include=ASSET_INCLUDES, sort=FILE_SORTS, page=100),
 )
 async def list_versions(call: Call) -> Json:
     versions = call.world.tree.versions(call.stack)

@@ -106,11 +106,15 @@ def test_switch_lets_unknown_query_parameters_pass() -> None:
     assert answer.status_code == 200
 
 
-def test_page_size_may_be_500_for_assets_and_100_elsewhere(world: Sandbox, caller: Caller) -> None:
+def test_page_size_may_be_500_in_a_folder_and_100_elsewhere(world: Sandbox, caller: Caller) -> None:
+    stack, _ = caller.stack(world.root_folder_id, "v1.mov", "v2.mov")
+
     assets = caller.get(f"/folders/{world.root_folder_id}/children", page_size=500)
     projects = caller.get("/projects", page_size=101)
+    versions = caller.get(f"/version_stacks/{stack}/children", page_size=101)
 
-    assert (assets.status_code, projects.status_code) == (200, 422)
+    assert assets.status_code == 200
+    assert (projects.status_code, versions.status_code) == (422, 422)
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer nonsense", "Basic abc", "Bearer"])
