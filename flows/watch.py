@@ -14,7 +14,7 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio, open_studio
-from postflow.errors import Retry
+from postflow.errors import PostFlowError
 from postflow.lookout import Lookout, lookouts, within_reach
 from postflow.notices import Notices, Outage
 from postflow.scan.wakeup import Wakeup, wakeup
@@ -44,7 +44,7 @@ async def watch(studio: str = "main") -> None:
                     await notices.hand_over()
                     called_at = await _call(live, called_at, within_reach(watched))
                     live.ring()
-                except Retry as error:
+                except PostFlowError as error:
                     log.warning("%s", error)
                     silent = str(error)
                 await outage.look(silent)

@@ -14,6 +14,7 @@ TITLES: Mapping[Trouble, str] = {
     "vanished": "Many files have vanished",
     "late": "A watched folder hangs",
     "ledger": "The ledger does not answer",
+    "fault": "A watched folder cannot be looked at",
 }
 
 

@@ -22,31 +22,40 @@ async def on_duty(
 ) -> AsyncIterator[None]:
     """Hold the run's lease; what it still holds at the end is free for others at once."""
     await ledger.enter(run_id, lease_seconds=lease_seconds)
-    renewing = asyncio.create_task(_renew(ledger, run_id, lease_seconds), name="lease")
+    renewing = asyncio.create_task(_keep(ledger, run_id, lease_seconds), name="lease")
     try:
         yield
     finally:
         renewing.cancel()
         with suppress(asyncio.CancelledError):
             await renewing
-        await ledger.leave(run_id)
+        await _leave(ledger, run_id)
 
 
-async def _enter_again(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
+async def _leave(ledger: AsyncLedger, run_id: str) -> None:
+    """A ledger that is away undoes nothing of what was done: the lease then ends by itself."""
     try:
-        await ledger.enter(run_id, lease_seconds=lease_seconds)
+        await ledger.leave(run_id)
     except PostFlowError as error:
-        log.warning("%s", error)
+        log.warning("The run's lease could not be given back: %s", error)
 
 
-async def _renew(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
+async def _keep(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
+    """Renew until cancelled. Nothing ends that: others would take up what this run holds."""
     while True:
         await asyncio.sleep(lease_seconds / RENEWALS_A_LEASE)
         try:
-            await ledger.renew(run_id, lease_seconds=lease_seconds)
-        except StaleClaim as error:
-            # As after a long sleep of the machine. What it held is another's; it may take up more.
-            log.warning("%s", error)
-            await _enter_again(ledger, run_id, lease_seconds)
+            await _renew(ledger, run_id, lease_seconds)
         except PostFlowError as error:
             log.warning("The lease could not be renewed yet: %s", error)
+        except Exception:
+            log.exception("A fault of our own; the lease could not be renewed yet:")
+
+
+async def _renew(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
+    try:
+        await ledger.renew(run_id, lease_seconds=lease_seconds)
+    except StaleClaim as error:
+        # As after a long sleep of the machine. What it held is another's; it may take up more.
+        log.warning("%s", error)
+        await ledger.enter(run_id, lease_seconds=lease_seconds)

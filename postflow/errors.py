@@ -8,7 +8,10 @@ PostFlowError
 
 from __future__ import annotations
 
+import errno
 from functools import partial
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class PostFlowError(Exception):
@@ -46,6 +49,12 @@ def as_ours(error: Exception) -> PostFlowError:
     """The error itself, or what a person should know of one that nobody has foreseen."""
     if isinstance(error, PostFlowError):
         return error
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return Retry(
+            f"PostFlow cannot write {error.filename or 'what it has to'}: {error.strerror}.",
+            hint="Free some space there; it goes on where it stopped.",
+            code="postflow.disk_full",
+        )
     return Retry(
         f"PostFlow met a fault of its own ({type(error).__name__}).",
         hint="It is tried again. Please report it, with the traceback in the log of the run.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from postflow import volume
-from postflow.errors import PostFlowError, Retry
+from postflow.errors import PostFlowError, as_ours
 from postflow.ledger import AsyncLedger, ObservationState, Root
 from postflow.media import look_at
 from postflow.models import Moment, is_clip
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 LATE = volume.PATIENCE
 
-Trouble = Literal["offline", "vanished", "late", "ledger"]
+Trouble = Literal["offline", "vanished", "late", "ledger", "fault"]
 
 
 class Looked(Moment):
@@ -121,9 +121,12 @@ class Lookout:
             return self._alarm(
                 "offline", f"The watched folder {self.folder} is not there: {error}."
             )
-        except Retry as error:
+        except PostFlowError as error:
             hangs = error.code == "volume.hangs"
             return self._alarm("late" if hangs else "ledger", str(error))
+        except Exception as error:
+            log.exception("A fault of our own, at the look at %s:", self.folder)
+            return self._alarm("fault", f"{self.folder} cannot be looked at. {as_ours(error)}")
 
     async def _look(self) -> Looked:
         try:

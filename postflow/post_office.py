@@ -20,7 +20,7 @@ from tenacity import (
 )
 
 from postflow.discord import Card, DiscordClient, batch_card
-from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,9 @@ class PostOffice:
         except PostFlowError as error:
             log.warning("Messages wait: %s", error)
             return error
+        except Exception as error:
+            log.exception("A fault of our own; messages wait:")
+            return as_ours(error)
 
     async def _wait(self, trouble: PostFlowError | None, troubles: int) -> None:
         """Until it is worth another look, or the end."""
@@ -158,8 +161,12 @@ async def send_due(
 async def tell_batches(ledger: AsyncLedger, channel: str, *, pause: float) -> None:
     """Have the outbox hold what has become of the channel's batches, whichever run began them."""
     for batch in await ledger.untold_batches(channel, pause=pause):
-        message = draft(f"{channel}/batch-{batch.id}", channel, batch_card(batch))
-        await ledger.tell_batch(batch, message)
+        try:
+            card = batch_card(batch)
+        except Exception:
+            log.exception("A fault of our own, at the message of a batch; the others are sent:")
+            continue
+        await ledger.tell_batch(batch, draft(f"{channel}/batch-{batch.id}", channel, card))
 
 
 async def _send(
@@ -180,6 +187,11 @@ async def _send(
     except Fatal as error:
         log.warning("Discord was not told: %s", error)
         await _noted(ledger.refused, offered, error)
+        return None
+    except Exception as error:
+        # Whether it is there nobody knows; left as it is, it would be "sending" for ever.
+        log.exception("A fault of our own, at the message %s:", offered.key)
+        await _noted(ledger.unknown, offered, as_ours(error))
         return None
     await _noted(ledger.sent, offered, message_id)
     return None

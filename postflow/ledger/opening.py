@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from postflow.errors import Fatal
 from postflow.ledger.migrations import prepare
-from postflow.ledger.store import plain_faults
+from postflow.ledger.store import disk_full, plain_faults
 from postflow.places import state_dir
 from postflow.scan.filesystem import FileSystem
 
@@ -31,6 +32,7 @@ ONE_WRITER = f"""
     SET LOCAL idle_in_transaction_session_timeout = '{BUSY_SECONDS}s';
     SELECT pg_advisory_xact_lock(7302031)
 """
+PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 OWN_DISK = "Choose a folder on this machine's own disk, or give the URL of a PostgreSQL database."
 
 
@@ -43,8 +45,8 @@ def open_engine(where: str | SecretStr | Path | None, file_system: FindFileSyste
     """The ready database at a path or a `postgresql://` URL; the default path for None.
 
     Raises Fatal: ledger.address, ledger.network_disk, ledger.no_wal, ledger.no_driver,
-    ledger.newer, ledger.foreign_tables, ledger.damaged, ledger.not_writable. Raises Retry:
-    ledger.unreachable.
+    ledger.newer, ledger.foreign_tables, ledger.damaged, ledger.refused, ledger.not_writable.
+    Raises Retry: ledger.unreachable, ledger.disk_full, ledger.not_writable.
     """
     if isinstance(where, SecretStr):
         where = where.get_secret_value()
@@ -84,6 +86,8 @@ def _make_private(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
+        if error.errno in PASSING:
+            raise disk_full() from error
         raise Fatal(
             f"The ledger cannot be made at {path}: {error.strerror}.",
             hint="Give PostFlow's user the right to write there, or name another place.",

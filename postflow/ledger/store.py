@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,14 +11,24 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from postflow.errors import Fatal, PostFlowError, Retry
 
 Clock = Callable[[], datetime]
 # With no room for its shared memory, SQLite speaks of an I/O error.
 FULL = ("disk is full", "no space", "disk i/o error")
+LOCKED_OUT = ("unable to open", "readonly")
 REFUSALS = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
+NO_RIGHT = "42501"
+OURS = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 Insert = sqlite.Insert | postgresql.Insert
 
 
@@ -79,40 +90,60 @@ def plain_faults() -> Iterator[None]:
     """Turn what the database says into PostFlow's errors; our own mistakes stay what they are."""
     try:
         yield
-    except (IntegrityError, ProgrammingError):
-        raise
-    except OperationalError as error:
-        raise _operational(error) from error
-    except DatabaseError as error:
-        raise Fatal(
+    except DBAPIError as error:
+        told = _told(error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _told(error: DBAPIError) -> PostFlowError | None:
+    """None for a mistake of ours. Damage needs proof: a backup put back undoes what came since."""
+    text = str(error.orig).lower()
+    if _sqlite_code(error) in DAMAGED:
+        return Fatal(
             "The ledger cannot be read: its file is damaged or is not a ledger.",
             hint="Put the newest backup in its place; PostFlow asks Frame.io what arrived since.",
             code="ledger.damaged",
-        ) from error
-
-
-def _operational(error: OperationalError) -> PostFlowError:
-    text = str(error.orig).lower()
-    if any(word in text for word in FULL):
-        return Fatal(
-            "The disk that holds the ledger is full, or gives errors.",
-            hint="Free some space there; PostFlow goes on where it stopped.",
-            code="ledger.disk_full",
         )
-    if "unable to open" in text or "readonly" in text:
-        return Fatal(
-            "The ledger's file cannot be opened for writing.",
-            hint="See who owns the ledger's folder; PostFlow's user must be able to write there.",
-            code="ledger.not_writable",
-        )
-    if any(word in text for word in REFUSALS):
+    has_no_right = getattr(error.orig, "sqlstate", None) == NO_RIGHT
+    if isinstance(error, OURS) and not has_no_right:
+        return None
+    if has_no_right or any(word in text for word in REFUSALS):
         return Fatal(
             "The ledger's database does not let PostFlow in.",
-            hint="Correct the user, password or database name in the ledger's address.",
+            hint="Correct the user, password or database name in the ledger's address, or the "
+            "rights of that user.",
             code="ledger.refused",
         )
+    return _for_now(text)
+
+
+def _sqlite_code(error: DBAPIError) -> int:
+    """The primary result code; 0 where SQLite told none."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+
+
+def disk_full() -> Retry:
     return Retry(
-        "The ledger's database is busy or out of reach.",
+        "The disk that holds the ledger is full, or gives errors.",
+        hint="Free some space there; PostFlow goes on where it stopped.",
+        code="ledger.disk_full",
+    )
+
+
+def _for_now(text: str) -> Retry:
+    if any(word in text for word in FULL):
+        return disk_full()
+    if any(word in text for word in LOCKED_OUT):
+        return Retry(
+            "The ledger cannot be opened for writing.",
+            hint="See whether its disk is full or read-only, and who owns its folder; PostFlow "
+            "goes on where it stopped once its user can write there.",
+            code="ledger.not_writable",
+        )
+    return Retry(
+        "The ledger's database is busy, out of reach, or takes no writes just now.",
         hint="It is tried again; if it goes on, see whether the database and its disk are well.",
         code="ledger.unreachable",
     )

@@ -84,9 +84,11 @@ class Wakeup:
                 else:
                     await stop.wait()
                 complained = False
-            except (OSError, RuntimeError) as error:
+            except Exception as error:
                 if not complained:
-                    log.warning("No events from %s (%s): it is scanned by the clock.", root, error)
+                    unforeseen = None if isinstance(error, OSError | RuntimeError) else error
+                    text = "No events from %s (%s): it is scanned by the clock."
+                    log.warning(text, root, error, exc_info=unforeseen)
                 complained = True
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), RETRY_AFTER)

@@ -11,12 +11,13 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from postflow.discord import DiscordClient
+from postflow.discord import Card, DiscordClient
 from postflow.discord.card import notice_card
 from postflow.ledger import AsyncLedger, MessageState, open_ledger, opening
 from postflow.post_office import PostOffice, draft
 from sandbox.discord import DiscordWorld
 from tests.ledger.ground import Clock
+from tests.support.stumbling import stumbling
 from tests.support.wait import wait_until
 
 from .conftest import Channel
@@ -203,6 +204,40 @@ async def test_a_ledger_that_is_busy_is_asked_again(
                 await wait_until(lambda: len(shown(channel.world)) == len(MANY))
         somebody.close()
     assert shown(channel.world) == MANY
+
+
+@pytest.mark.parametrize("call", ["untold_batches", "due", "sending"])
+async def test_a_fault_of_our_own_is_logged_and_what_waits_is_sent_all_the_same(
+    channel: Channel, ledger: AsyncLedger, call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await enqueue(ledger, MANY)
+    stumbles, _ = stumbling(ledger, **{call: KeyError("unforeseen")})
+    async with (
+        DiscordClient(channel.url) as discord,
+        await office(stumbles, discord, pulse=0.05),
+    ):
+        await wait_until(lambda: shown(channel.world) == MANY)
+    assert "KeyError" in caplog.text
+
+
+async def test_a_fault_of_our_own_at_one_message_costs_no_other_its_place(
+    channel: Channel, ledger: AsyncLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether that one is there, and that is what the ledger says."""
+    real = DiscordClient.post
+
+    async def post(self: DiscordClient, card: Card) -> str:
+        if card.title == MANY[0]:
+            raise KeyError("unforeseen")
+        return await real(self, card)
+
+    monkeypatch.setattr(DiscordClient, "post", post)
+    await enqueue(ledger, MANY)
+    async with DiscordClient(channel.url) as discord, await office(ledger, discord):
+        pass
+    assert shown(channel.world) == MANY[1:]
+    unknown = [each.key for each in await ledger.messages(MessageState.UNKNOWN)]
+    assert unknown == MANY[:1]
 
 
 async def test_what_became_of_a_message_is_noted_although_the_ledger_was_busy(

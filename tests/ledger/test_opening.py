@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import time
 from pathlib import Path
 
 import psutil
@@ -239,6 +240,65 @@ def test_a_database_that_was_restarted_is_reached_again(
         assert ledger.ready() == 1
 
 
+@pytest.mark.parametrize(
+    ("set_up", "then"),
+    [
+        pytest.param(
+            "SET LOCAL idle_in_transaction_session_timeout = '50ms'; SELECT 1",
+            "SELECT 1",
+            id="slept",
+        ),
+        pytest.param("SET LOCAL transaction_read_only = on", "DELETE FROM clips", id="a-standby"),
+        pytest.param("SET LOCAL statement_timeout = '50ms'", "SELECT pg_sleep(9)", id="too-slow"),
+    ],
+)
+def test_what_postgresql_does_not_do_just_now_can_be_tried_again(
+    postgres_url: str, set_up: str, then: str
+) -> None:
+    """A backup put in its place, the remedy for a damaged file, would undo what came since."""
+
+    def refused(ledger: Ledger) -> str | None:
+        try:
+            with ledger.writing() as connection:
+                connection.exec_driver_sql(set_up)
+                time.sleep(0.2)
+                connection.exec_driver_sql(then)
+        except Retry as error:
+            return error.code
+        return None
+
+    with Ledger.open(postgres_url) as ledger:
+        assert refused(ledger) == "ledger.unreachable"
+        assert ledger.ready() == 0, "it goes on"
+
+
+def test_a_user_without_rights_is_named_as_such(postgres_url: str) -> None:
+    with Ledger.open(postgres_url) as ledger:
+        with pytest.raises(Fatal) as refused:
+            _write_as_a_reader(ledger)
+        assert ledger.ready() == 0, "nothing of that lasts"
+    assert refused.value.code == "ledger.refused"
+
+
+def _write_as_a_reader(ledger: Ledger) -> None:
+    with ledger.writing() as connection:
+        schema = connection.exec_driver_sql("SELECT current_schema()").scalar()
+        role = f"CREATE ROLE reader; GRANT USAGE ON SCHEMA {schema} TO reader"
+        connection.exec_driver_sql(f"{role}; SET LOCAL ROLE reader; DELETE FROM clips")
+
+
+def test_a_file_that_is_damaged_under_way_is_named_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger.open(path) as ledger:
+        add_many(ledger, ledger.root("main", Path("/mnt/show")), 200)
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(Fatal) as refused, Ledger.open(path) as ledger:
+        ledger.ready()
+    assert refused.value.code == "ledger.damaged"
+
+
 def _write_while_cut_off(ledger: Ledger, server: str) -> None:
     with ledger.writing() as connection:
         _cut_off_all(server)
@@ -269,7 +329,7 @@ def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:
         root = ledger.root("main", Path("/mnt/show"))
         with ledger.writing() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count=1")
-        with pytest.raises(Fatal) as refused:
+        with pytest.raises(Retry) as refused:
             add_many(ledger, root, 10_000)
     assert refused.value.code == "ledger.disk_full"
     with Ledger.open(tmp_path / "ledger.db") as ledger:

@@ -36,7 +36,7 @@ def test_it_ends_once_and_may_begin_again() -> None:
 
 
 def test_the_trouble_of_each_kind_has_a_title_of_its_own() -> None:
-    assert len(set(TITLES.values())) == len(TITLES) == 4
+    assert len(set(TITLES.values())) == len(TITLES) == 5
 
 
 @pytest.mark.parametrize("refused", [True, False])

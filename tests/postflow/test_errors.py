@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 
 import pytest
 
-from postflow.errors import Fatal, PostFlowError, Retry, Skip
+from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours
 from postflow.ledger import StaleClaim
 
 ERRORS = [
@@ -24,3 +25,9 @@ def test_an_error_survives_pickling_whole(error: PostFlowError) -> None:
     assert type(again) is type(error)
     assert vars(again) == vars(error)
     assert str(again) == str(error)
+
+
+def test_a_full_disk_is_nobodys_fault() -> None:
+    full = as_ours(OSError(errno.ENOSPC, "No space left on device", "/state/locks/a.lock"))
+    assert (type(full), full.code) == (Retry, "postflow.disk_full")
+    assert "/state/locks/a.lock" in full.message

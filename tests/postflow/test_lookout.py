@@ -8,14 +8,13 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
 from postflow.duty import on_duty
 from postflow.errors import Fatal, Retry
 from postflow.journey import open_by_hand
-from postflow.ledger import AsyncLedger, Observed, open_ledger
+from postflow.ledger import AsyncLedger, open_ledger
 from postflow.lookout import Lookout, within_reach
 from postflow.media import look_at
 from postflow.scan.filesystem import FileSystem
@@ -24,6 +23,7 @@ from postflow.scan.root import MARKER, mark_root, read_mark
 from postflow.vanished import accept_vanished
 from sandbox.clips import clip_path
 from tests.scan.folder import too_deep
+from tests.support.stumbling import BUSY, stumbling
 from tests.support.wild_times import WILD, written_at
 
 FREE_ATOM = b"\0\0\0\x08free"
@@ -90,55 +90,29 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
     assert looked.trouble == "offline"
 
 
-class BusyOnce:
-    """A ledger whose database is busy at the first observation."""
-
-    fault: Exception = Retry("Busy.", hint="Wait.", code="ledger.unreachable")
-
-    def __init__(self, ledger: AsyncLedger) -> None:
-        self._ledger = ledger
-        self._busy = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-    async def observe(self, *seen: Any, **gone: Any) -> Observed:
-        if self._busy:
-            self._busy = False
-            raise self.fault
-        return await self._ledger.observe(*seen, **gone)
-
-
+@pytest.mark.parametrize(
+    ("fault", "trouble"),
+    [
+        (BUSY, "ledger"),
+        (Fatal("Refused.", hint="Mend it.", code="ledger.refused"), "ledger"),
+        (OverflowError("int too large"), "fault"),
+    ],
+    ids=["busy", "refused", "unforeseen"],
+)
 async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
-    tmp_path: Path, ledger: AsyncLedger
+    tmp_path: Path, ledger: AsyncLedger, fault: Exception, trouble: str
 ) -> None:
     folder = tmp_path / "watch"
     folder.mkdir()
     mark = mark_root(folder)
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
-    lookout = Lookout(cast("AsyncLedger", BusyOnce(ledger)), "main", folder)
+    lookout = Lookout(stumbling(ledger, observe=fault)[0], "main", folder)
 
-    assert (await lookout.look()).alarm == "Busy. Wait."
+    assert (await lookout.look()).trouble == trouble
     assert (await lookout.look()).waiting == 1
 
     root = await ledger.root("main", folder, mark.id)
     assert [each.relpath for each in await ledger.known(root)] == ["SQ07_UNDLM_00152_v003.mov"]
-
-
-class UnableOnce(BusyOnce):
-    """A ledger that meets a fault of our own at the first observation."""
-
-    fault = OverflowError("int too large")
-
-
-async def test_what_a_fault_kept_from_the_ledger_is_new_to_the_next_look(
-    folder: Path, ledger: AsyncLedger
-) -> None:
-    (clip,) = fill(folder, 1)
-    lookout = Lookout(cast("AsyncLedger", UnableOnce(ledger)), "main", folder, quiet=0.05)
-    with pytest.raises(OverflowError):
-        await lookout.look()
-    assert await ready(lookout) == [clip.name]
 
 
 @pytest.mark.parametrize("seconds", WILD)

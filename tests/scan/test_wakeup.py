@@ -34,6 +34,22 @@ async def test_a_file_that_appears_wakes_the_waiting(tmp_path: Path) -> None:
         assert not await bell.wait(0.01, at_least=0), "one appearance rings once"
 
 
+async def test_a_fault_of_our_own_is_logged_and_the_root_is_watched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("postflow.scan.wakeup.RETRY_AFTER", 0.01)
+    faults = [KeyError("unforeseen")]
+
+    def has_events(_: Path) -> bool:
+        if faults:
+            raise faults.pop()
+        return True
+
+    async with wakeup(tmp_path, has_events=has_events) as bell:
+        await armed(bell, tmp_path)
+    assert "Traceback" in caplog.text
+
+
 async def test_growth_and_temporary_names_do_not_wake(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mov"
     clip.write_bytes(b"clip")

@@ -1,0 +1,42 @@
+"""A real ledger whose calls fail now and then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from postflow.errors import Retry
+from postflow.ledger import AsyncLedger
+
+BUSY = Retry("Busy.", hint="Wait.", code="ledger.unreachable")
+
+
+class StumblingLedger:
+    """Passes every call on, but for the first of those named in `faults`, which raise."""
+
+    def __init__(self, ledger: AsyncLedger, **faults: Exception) -> None:
+        self.calls: Counter[str] = Counter()
+        self.faults = faults
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        called = getattr(self._ledger, name)
+        return self._counted(name, called) if callable(called) else called
+
+    def _counted(
+        self, name: str, call: Callable[..., Awaitable[Any]]
+    ) -> Callable[..., Awaitable[Any]]:
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            self.calls[name] += 1
+            if fault := self.faults.pop(name, None):
+                raise fault
+            return await call(*args, **kwargs)
+
+        return counted
+
+
+def stumbling(ledger: AsyncLedger, **faults: Exception) -> tuple[AsyncLedger, StumblingLedger]:
+    """The same object twice: as what it is used for, and as what it is."""
+    made = StumblingLedger(ledger, **faults)
+    return cast("AsyncLedger", made), made
