@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient
-from postflow.models import Folder, MediaFile, Moment, RemoteFile
+from postflow.frameio.refusals import unreadable_item
+from postflow.models import BYTES_ARE_IN, Folder, MediaFile, Moment, RemoteFile
 from postflow.stacking import Family
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ async def find_delivered(
     contents = await frameio.contents(folder)
     stack = family.stack(contents)
     stacked = await frameio.stack_versions(stack) if stack else []
+    if media.name in contents.unread:
+        raise unreadable_item(media.name)
     namesakes = [f for f in (*contents.files, *stacked) if _nfc(f.name) == media.name]
     known = {file.id for file in namesakes}
     for remote in namesakes:
@@ -86,7 +89,7 @@ def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
         return True
     if remote.id in past.same:
         return remote.status != "created" and remote.size == media.size
-    fits = remote.size == media.size or (remote.status == "created" and remote.size == 0)
+    fits = remote.size == media.size or (remote.status not in BYTES_ARE_IN and remote.size == 0)
     return fits and remote.created_at >= media.modified - CLOCK_SKEW
 
 

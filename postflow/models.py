@@ -23,7 +23,8 @@ CONTENT_TYPES = {
 
 SUFFIXES = tuple(CONTENT_TYPES)
 
-RemoteStatus = Literal["created", "uploaded", "transcoded"]
+BYTES_ARE_IN = frozenset({"uploaded", "transcoded"})
+"""What Frame.io calls a file that it holds; of an unknown word only the upload's status tells."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -115,7 +116,10 @@ class Exposure(Moment):
 
 
 class RemoteFile(Moment):
-    """A Frame.io file. Size in bytes as Frame.io states it."""
+    """A Frame.io file. Size in bytes as Frame.io states it, 0 where it does not.
+
+    `status` is created (no bytes yet), uploaded, transcoded, or a word that Frame.io adds later.
+    """
 
     id: str
     account_id: str
@@ -123,7 +127,7 @@ class RemoteFile(Moment):
     folder_id: str
     name: str
     size: int
-    status: RemoteStatus
+    status: str
     view_url: str
     created_at: datetime
 

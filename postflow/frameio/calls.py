@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -81,13 +81,16 @@ class Api:
         *,
         timeout: float,
         page_size: int,
+        gone: Callable[[str], None],
     ) -> None:
+        """`gone` hears the id of each folder that Frame.io does not find."""
         self.patience = patience
         self.page_size = page_size
         self._http = http
         self._tokens = tokens
         self._pacing = pacing
         self._timeout = timeout
+        self._gone = gone
         self._clock_ahead: timedelta | None = None
 
     def server_time(self) -> datetime | None:
@@ -147,6 +150,8 @@ class Api:
         if response.status_code == httpx.codes.UNAUTHORIZED:
             token = await self._tokens.token(rejected=token)
             response = await self._paced(call, bucket, token)
+        if response.status_code == httpx.codes.NOT_FOUND and "folder_id" in call.ids:
+            self._gone(call.ids["folder_id"])
         if not response.is_success:
             raise refusal(response, call.endpoint)
         return response

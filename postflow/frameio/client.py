@@ -57,7 +57,13 @@ class FrameioClient:
             timeout=httpx.Timeout(timeout, pool=None),
         )
         self._api = Api(
-            self._http, tokens, shared.pacing, patience, timeout=timeout, page_size=page_size
+            self._http,
+            tokens,
+            shared.pacing,
+            patience,
+            timeout=timeout,
+            page_size=page_size,
+            gone=shared.folders.forget,
         )
         self._folders = Folders(self._api, shared, lock_dir)
         self._files = Files(self._api, shared)
@@ -122,7 +128,8 @@ class FrameioClient:
 
     async def children(self, folder: Folder, *types: str) -> list[Child]:
         """What lies directly in a folder; `types` of file, folder, version_stack."""
-        return await folders.children(self._api, folder.account_id, folder.id, types)
+        found = await folders.children(self._api, folder.account_id, folder.id, types)
+        return found.items
 
     async def files_named(self, folder: Folder, name: str) -> list[RemoteFile]:
         """All files of that name directly in the folder, oldest first; none that are on a stack."""

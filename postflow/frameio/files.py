@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from pydantic import SecretStr
 from postflow.errors import Fatal
 from postflow.frameio import endpoints
 from postflow.frameio.calls import Api, Call
-from postflow.frameio.paging import every_page
+from postflow.frameio.paging import Listing, listing
 from postflow.frameio.refusals import check_name, check_size
 from postflow.frameio.settling import create_once, never
-from postflow.frameio.shared import FolderCache, Shared, nfc
-from postflow.frameio.wire import MediaLinks, Nothing, One, Page, UploadStatus, WireFile
+from postflow.frameio.shared import Shared, nfc
+from postflow.frameio.wire import MediaLinks, Nothing, One, UploadStatus, WireFile
 from postflow.models import Folder, Moment, RemoteFile
 
 # Frame.io's clock is known to the second, from its Date headers; the rest is the network's.
@@ -42,7 +41,7 @@ class Files:
 
     async def named(self, folder: Folder, name: str) -> list[RemoteFile]:
         """All files of that name directly in the folder, oldest first."""
-        files = [file for file in await self._list(folder) if nfc(file.name) == nfc(name)]
+        files = [file for file in (await self._list(folder)).items if nfc(file.name) == nfc(name)]
         return [file.remote(folder.account_id) for file in files]
 
     async def remote_upload(
@@ -64,8 +63,9 @@ class Files:
 
         async def look() -> WireFile | None:
             theirs = known | self._shared.uploads
-            files = await self._list(folder)
-            ours = [f for f in files if f.id not in theirs and f.created_at >= since]
+            found = await self._list(folder)
+            found.refuse_unread(lambda unread: unread == name or _is_copy_name(unread, name))
+            ours = [f for f in found.items if f.id not in theirs and f.created_at >= since]
             exact = [f for f in ours if nfc(f.name) == name]
             numbered = [f for f in ours if _is_copy_name(nfc(f.name), name)]
             return next(iter(exact + numbered), None)
@@ -75,10 +75,7 @@ class Files:
         call = Call(endpoints.REMOTE_UPLOAD, ids, body={"data": data})
         # Two uploads of one name must not adopt each other's file.
         async with self._shared.locks.hold("upload", folder.id, name):
-            with _forgetting(self._shared.folders, folder):
-                made = await create_once(
-                    self._api, call, One[WireFile], look, took_effect=took_effect
-                )
+            made = await create_once(self._api, call, One[WireFile], look, took_effect=took_effect)
             self._shared.uploads.add(made.id)
         return made.remote(folder.account_id)
 
@@ -123,24 +120,12 @@ class Files:
             if error.code != "frameio.not_found":
                 raise
 
-    async def _list(self, folder: Folder) -> list[WireFile]:
+    async def _list(self, folder: Folder) -> Listing[WireFile]:
         """Oldest first."""
         ids = {"account_id": folder.account_id, "folder_id": folder.id}
-        call = Call(endpoints.FILES, ids)
-        with _forgetting(self._shared.folders, folder):
-            files = await every_page(self._api, call, Page[WireFile])
-        return sorted(files, key=lambda file: (file.created_at, file.id))
-
-
-@contextlib.contextmanager
-def _forgetting(folders: FolderCache, folder: Folder) -> Iterator[None]:
-    """A folder that is gone must not be handed out again."""
-    try:
-        yield
-    except Fatal as error:
-        if error.code == "frameio.not_found":
-            folders.forget(folder.id)
-        raise
+        found = await listing(self._api, Call(endpoints.FILES, ids), WireFile.model_validate)
+        found.items.sort(key=lambda file: (file.created_at, file.id))
+        return found
 
 
 def _is_copy_name(given: str, wanted: str) -> bool:

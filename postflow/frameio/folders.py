@@ -9,11 +9,11 @@ from postflow.errors import Fatal
 from postflow.frameio import endpoints
 from postflow.frameio.calls import Api, Call
 from postflow.frameio.locks import machine_lock
-from postflow.frameio.paging import every_page
+from postflow.frameio.paging import Listing, listing
 from postflow.frameio.refusals import check_name
 from postflow.frameio.settling import Look, create_once
 from postflow.frameio.shared import Shared, nfc
-from postflow.frameio.wire import Child, Nothing, One, Page, WireFolder
+from postflow.frameio.wire import Child, Nothing, One, WireFolder, read_child
 from postflow.models import Folder, Project
 
 logger = logging.getLogger(__name__)
@@ -70,11 +70,12 @@ class Folders:
         """One more folder, whether or not others by that name exist."""
         name = nfc(name)
         check_name(name)
-        before = {folder.id for folder in await self._list(parent.account_id, parent.id)}
+        before = {folder.id for folder in (await self._list(parent.account_id, parent.id)).items}
 
         async def look() -> WireFolder | None:
-            folders = await self._list(parent.account_id, parent.id)
-            new = (f for f in folders if f.id not in before and nfc(f.name) == name)
+            found = await self._list(parent.account_id, parent.id)
+            found.refuse_unread(lambda unread: unread == name)
+            new = (f for f in found.items if f.id not in before and nfc(f.name) == name)
             return next(new, None)
 
         made = await self._post(parent.account_id, parent.id, name, look)
@@ -83,13 +84,23 @@ class Folders:
     async def _oldest(
         self, project: Project, parent_id: str, path: tuple[str, ...]
     ) -> WireFolder | None:
-        """Lists the parent, and remembers the siblings, which are likely to be wanted next."""
+        """Lists the parent, and remembers the siblings, which are likely to be wanted next.
+
+        Where no folder bears the very name, one that a person wrote in other case or with other
+        blanks is meant.
+        """
+        found = await self._list(project.account_id, parent_id)
         oldest: dict[str, WireFolder] = {}
-        for folder in await self._list(project.account_id, parent_id):
+        alike: dict[str, WireFolder] = {}
+        for folder in found.items:
             oldest.setdefault(nfc(folder.name), folder)
+            alike.setdefault(_as_read(folder.name), folder)
         for name, folder in oldest.items():
             self._cache.put(project.id, (*path[:-1], name), folder.id)
-        return oldest.get(path[-1])
+        wanted = oldest.get(path[-1]) or alike.get(_as_read(path[-1]))
+        if wanted is None:
+            found.refuse_unread(lambda name: _as_read(name) == _as_read(path[-1]))
+        return wanted
 
     async def _create(self, project: Project, parent_id: str, path: tuple[str, ...]) -> WireFolder:
         async def look() -> WireFolder | None:
@@ -111,7 +122,8 @@ class Folders:
 
     async def _withdraw(self, account_id: str, made: WireFolder) -> None:
         """Another host created the same folder first: ours goes again, if it is still empty."""
-        if not await children(self._api, account_id, made.id):
+        inside = await children(self._api, account_id, made.id)
+        if not inside.items and not inside.unread:
             await delete_folder(self._api, account_id, made.id)
             logger.info("Another host created the folder %s first; using theirs.", made.name)
 
@@ -122,21 +134,21 @@ class Folders:
         call = Call(endpoints.CREATE_FOLDER, ids, body={"data": {"name": name}})
         return await create_once(self._api, call, One[WireFolder], look)
 
-    async def _list(self, account_id: str, parent_id: str) -> list[WireFolder]:
+    async def _list(self, account_id: str, parent_id: str) -> Listing[WireFolder]:
         """Oldest first."""
         ids = {"account_id": account_id, "folder_id": parent_id}
-        call = Call(endpoints.FOLDERS, ids)
-        folders = await every_page(self._api, call, Page[WireFolder])
-        return sorted(folders, key=lambda folder: (folder.created_at, folder.id))
+        found = await listing(self._api, Call(endpoints.FOLDERS, ids), WireFolder.model_validate)
+        found.items.sort(key=lambda folder: (folder.created_at, folder.id))
+        return found
 
 
 async def children(
     api: Api, account_id: str, folder_id: str, types: tuple[str, ...] = ()
-) -> list[Child]:
+) -> Listing[Child]:
     """What lies directly in a folder."""
     query = {"type": ",".join(types)} if types else {}
     ids = {"account_id": account_id, "folder_id": folder_id}
-    return await every_page(api, Call(endpoints.CHILDREN, ids, query), Page[Child])
+    return await listing(api, Call(endpoints.CHILDREN, ids, query), read_child)
 
 
 async def delete_folder(api: Api, account_id: str, folder_id: str) -> None:
@@ -147,3 +159,8 @@ async def delete_folder(api: Api, account_id: str, folder_id: str) -> None:
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise
+
+
+def _as_read(name: str) -> str:
+    """What a person takes for the same name: case and blanks do not count."""
+    return " ".join(nfc(name).casefold().split())

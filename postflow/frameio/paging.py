@@ -2,36 +2,94 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TypeVar
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
 import httpx
+from pydantic import ValidationError
 
 from postflow.frameio.calls import Api, Call
-from postflow.frameio.refusals import unreadable
-from postflow.frameio.wire import Page
+from postflow.frameio.refusals import unreadable, unreadable_item
+from postflow.frameio.shared import nfc
+from postflow.frameio.wire import Links, Named, Page
+
+logger = logging.getLogger(__name__)
 
 W = TypeVar("W")
 
 
-async def every_page(api: Api, call: Call, page_of: type[Page[W]]) -> list[W]:
-    """All items of a list. A fault on any page is a fault of the whole."""
-    items: list[W] = []
+@dataclass
+class Listing(Generic[W]):
+    """`unread` are things that Frame.io describes in a way we do not know."""
+
+    items: list[W] = field(default_factory=list)
+    unread: list[Named] = field(default_factory=list)
+
+    def refuse_unread(self, fits: Callable[[str], bool]) -> None:
+        """Raises Retry where what cannot be read may be what is looked for: it is not absent."""
+        for thing in self.unread:
+            if fits(nfc(thing.name)):
+                raise unreadable_item(thing.name)
+
+
+async def listing(api: Api, call: Call, read: Callable[[Any], W]) -> Listing[W]:
+    """All items of a list. A fault on any page is a fault of the whole, an odd item is not."""
+    found: Listing[W] = Listing()
     seen: set[str] = set()
     after: str | None = ""
     while after is not None:
         query = {**call.query, "page_size": min(api.page_size, call.endpoint.page)}
         if after:
             query["after"] = after
-        page = await api.ask(replace(call, query=query), page_of)
-        items.extend(page.data)
-        after = _cursor(page.links.next)
+        page = await api.ask(replace(call, query=query), Page)
+        _sort(page, call, read, found)
+        after = _cursor(page.links)
         if after in seen or after == "":
             raise unreadable(call.endpoint)
         seen.add(after or "")
-    return items
+    return found
 
 
-def _cursor(link: str | None) -> str | None:
+async def every_page(api: Api, call: Call, read: Callable[[Any], W]) -> list[W]:
+    """The items of a list that can be read."""
+    return (await listing(api, call, read)).items
+
+
+def _sort(page: Page, call: Call, read: Callable[[Any], W], found: Listing[W]) -> None:
+    for raw in page.data:
+        try:
+            found.items.append(read(raw))
+        except (ValidationError, ValueError):
+            thing = _named(raw)
+            found.unread.append(thing)
+            _warn(call.endpoint.doing, thing)
+
+
+def _named(raw: Any) -> Named:
+    try:
+        return Named.model_validate(raw)
+    except ValidationError:
+        return Named()
+
+
+@functools.lru_cache(maxsize=1000)
+def _warn(doing: str, thing: Named) -> None:
+    """Once for each thing, not at every look."""
+    logger.warning(
+        "Asked to %s, Frame.io names something PostFlow cannot read (type %r, name %r); "
+        "it is left out.",
+        doing,
+        thing.type,
+        thing.name,
+    )
+
+
+def _cursor(links: Links | None) -> str | None:
     """`links.next` carries nothing but `after`; the other parameters are ours to repeat."""
-    return httpx.URL(link).params.get("after", "") if link else None
+    if links is None or links.next is None:
+        return None
+    after: str = httpx.URL(links.next).params.get("after", "")
+    return after

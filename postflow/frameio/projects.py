@@ -11,7 +11,7 @@ from postflow.frameio import endpoints
 from postflow.frameio.calls import Api, Call
 from postflow.frameio.paging import every_page
 from postflow.frameio.shared import nfc
-from postflow.frameio.wire import Account, One, Page, Profile, WireProject, Workspace
+from postflow.frameio.wire import Account, One, Profile, WireProject, Workspace
 from postflow.models import Project
 
 _NEAR = 3
@@ -35,13 +35,13 @@ async def me(api: Api) -> Profile:
 
 async def accounts(api: Api) -> list[Account]:
     call = Call(endpoints.ACCOUNTS)
-    return await every_page(api, call, Page[Account])
+    return await every_page(api, call, Account.model_validate)
 
 
 async def workspaces(api: Api, account_id: str) -> list[Workspace]:
     ids = {"account_id": account_id}
     call = Call(endpoints.WORKSPACES, ids)
-    return await every_page(api, call, Page[Workspace])
+    return await every_page(api, call, Workspace.model_validate)
 
 
 async def projects(api: Api, account_id: str, workspace_id: str | None) -> list[Project]:
@@ -88,7 +88,7 @@ async def _wire_projects(api: Api, account_id: str, workspace_id: str | None) ->
     else:
         ids = {"account_id": account_id, "workspace_id": workspace_id}
         call = Call(endpoints.WORKSPACE_PROJECTS, ids)
-    return await every_page(api, call, Page[WireProject])
+    return await every_page(api, call, WireProject.model_validate)
 
 
 def _the_one(kind: str, wanted: str, candidates: Sequence[N]) -> N:

@@ -75,6 +75,15 @@ def unreadable(endpoint: Endpoint) -> Retry:
     )
 
 
+def unreadable_item(name: str) -> Retry:
+    return Retry(
+        f"Frame.io has something called {name} that this PostFlow cannot read, so nobody can say "
+        "whether it is what is wanted.",
+        hint="Look at it in Frame.io. If nothing is wrong with it, a newer PostFlow may know it.",
+        code="frameio.unknown_item",
+    )
+
+
 def unsettled(endpoint: Endpoint) -> Retry:
     return Retry(
         f"Asked to {endpoint.doing}, Frame.io gave no answer, and it cannot be told if it did.",

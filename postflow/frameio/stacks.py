@@ -9,7 +9,7 @@ from postflow.frameio import endpoints
 from postflow.frameio.calls import Api, Call
 from postflow.frameio.paging import every_page
 from postflow.frameio.settling import create_once
-from postflow.frameio.wire import One, Page, WireFile, WireStack
+from postflow.frameio.wire import One, WireFile, WireStack
 from postflow.models import Folder, Moment, RemoteFile
 
 FEWEST, MOST = 2, 10
@@ -65,13 +65,13 @@ class Stacks:
             endpoints.STACK_VERSIONS,
             {"account_id": stack.account_id, "stack_id": stack.id},
         )
-        files = await every_page(self._api, call, Page[WireFile])
+        files = await every_page(self._api, call, WireFile.model_validate)
         return [file.remote(stack.account_id) for file in files]
 
     async def _list(self, folder: Folder) -> list[WireStack]:
         ids = {"account_id": folder.account_id, "folder_id": folder.id}
         call = Call(endpoints.STACKS, ids)
-        stacks = await every_page(self._api, call, Page[WireStack])
+        stacks = await every_page(self._api, call, WireStack.model_validate)
         return sorted(stacks, key=lambda stack: (stack.created_at, stack.id))
 
 

@@ -1,33 +1,79 @@
-"""What Frame.io answers, as far as we read it. New keys are no fault; missing ones are."""
+"""What Frame.io answers, as far as we read it.
+
+New keys and new values are no fault, and of the known ones only those are required without which
+there is nothing to be done: what else is missing, null or odd is None or empty.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    SecretStr,
+    ValidationError,
+    WrapValidator,
+)
 
-from postflow.models import Folder, Project, RemoteFile, RemoteStatus
+from postflow.models import Folder, Project, RemoteFile
 
 T = TypeVar("T")
+
+_VIEWER = "https://next.frame.io"
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _or(instead: Any) -> WrapValidator:
+    """What cannot be read counts as `instead`."""
+
+    def read(value: Any, reader: Callable[[Any], Any]) -> Any:
+        try:
+            return reader(value)
+        except ValidationError:
+            return instead
+
+    return WrapValidator(read)
+
+
+Text = Annotated[str, _or("")]
+Size = Annotated[int, _or(0)]
+Flag = Annotated[bool, _or(False)]
+Time = Annotated[datetime | None, _or(None)]
+Instant = Annotated[datetime, AfterValidator(_aware)]
+Id = Annotated[str | None, _or(None)]
 
 
 class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
+class Named(Wire):
+    """What there is to say of a thing that cannot be read."""
+
+    id: Text = ""
+    name: Text = ""
+    type: Text = ""
+
+
 class Profile(Wire):
     """Who is signed in."""
 
     id: str
-    name: str
-    email: str
+    name: Text = ""
+    email: Text = ""
 
 
 class Account(Wire):
     id: str
-    display_name: str
-    roles: tuple[str, ...] = ()
+    display_name: Text = ""
+    roles: Annotated[tuple[str, ...], _or(())] = ()
 
     @property
     def name(self) -> str:
@@ -36,16 +82,15 @@ class Account(Wire):
 
 class Workspace(Wire):
     id: str
-    name: str
-    account_id: str
+    name: Text = ""
 
 
 class WireProject(Wire):
     id: str
-    name: str
-    workspace_id: str
+    name: Text = ""
+    workspace_id: Text = ""
     root_folder_id: str
-    status: str = "active"
+    status: Text = "active"
 
     def project(self, account_id: str) -> Project:
         return Project(
@@ -58,17 +103,21 @@ class WireProject(Wire):
 
 
 class _Asset(Wire):
+    """`created_at` tells old from new, and so what is ours."""
+
     id: str
     name: str
-    parent_id: str | None = None
-    project_id: str
-    view_url: str
-    created_at: datetime
+    parent_id: Id = None
+    project_id: Text = ""
+    view_url: Text = ""
+    created_at: Instant
+
+    @property
+    def link(self) -> str:
+        return self.view_url or f"{_VIEWER}/project/{self.project_id}/view/{self.id}"
 
 
 class WireFolder(_Asset):
-    type: Literal["folder"] = "folder"
-
     def folder(self, account_id: str, path: tuple[str, ...]) -> Folder:
         return Folder(id=self.id, account_id=account_id, project_id=self.project_id, path=path)
 
@@ -94,9 +143,8 @@ class MediaLinks(Wire):
 
 
 class WireFile(_Asset):
-    type: Literal["file"] = "file"
-    file_size: int | None = None
-    status: RemoteStatus
+    file_size: Size = 0
+    status: Text = ""
     media_links: MediaLinks | None = None
 
     def remote(self, account_id: str) -> RemoteFile:
@@ -107,29 +155,49 @@ class WireFile(_Asset):
             project_id=self.project_id,
             folder_id=self.parent_id or "",
             name=self.name,
-            size=self.file_size or 0,
+            size=self.file_size,
             status=self.status,
-            view_url=self.view_url,
+            view_url=self.link,
             created_at=self.created_at,
         )
 
 
 class WireStack(_Asset):
-    type: Literal["version_stack"] = "version_stack"
-    head_version: WireFile | None = None
+    head_version: Annotated[WireFile | None, _or(None)] = None
 
 
-Child = Annotated[WireFile | WireFolder | WireStack, Field(discriminator="type")]
+Child = WireFile | WireFolder | WireStack
+
+_KINDS: Mapping[str, type[Child]] = {
+    "file": WireFile,
+    "folder": WireFolder,
+    "version_stack": WireStack,
+}
+
+
+def read_child(raw: Any) -> Child:
+    """One thing of a folder. Raises ValueError for what is no kind that we know."""
+    kind = Named.model_validate(raw).type
+    if kind not in _KINDS:
+        raise ValueError(f"unknown type {kind!r}")
+    return _KINDS[kind].model_validate(raw)
 
 
 class UploadStatus(Wire):
     """How far Frame.io is with fetching a file."""
 
-    id: str
-    complete: bool = Field(alias="upload_complete")
-    failed: bool = Field(alias="upload_failed")
-    started_at: datetime | None = Field(default=None, alias="uploaded_at")
-    completed_at: datetime | None = Field(default=None, alias="upload_completed_at")
+    upload_complete: Flag = False
+    upload_failed: Flag = False
+    uploaded_at: Time = None
+    upload_completed_at: Time = None
+
+    @property
+    def complete(self) -> bool:
+        return self.upload_complete or self.upload_completed_at is not None
+
+    @property
+    def failed(self) -> bool:
+        return self.upload_failed and not self.complete
 
 
 class Nothing(Wire):
@@ -144,9 +212,11 @@ class Links(Wire):
     next: str | None = None
 
 
-class Page(Wire, Generic[T]):
-    data: tuple[T, ...]
-    links: Links = Links()
+class Page(Wire):
+    """Its items are read one by one: an odd one does not spoil the others."""
+
+    data: tuple[Any, ...]
+    links: Links | None = None
 
 
 class Source(Wire):

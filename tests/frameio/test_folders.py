@@ -161,13 +161,11 @@ async def test_of_two_folders_by_one_name_the_oldest_wins(
     assert (await client.ensure_folder(project, ("SQ07",))).id == oldest
 
 
-async def test_names_are_compared_in_one_unicode_form_and_with_their_case(
+async def test_names_are_compared_in_one_unicode_form(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
     decomposed = await make(world, project.root_folder_id, "E\u0301te\u0301")
-    lower = await make(world, project.root_folder_id, "sq07")
     assert (await client.ensure_folder(project, ("\u00c9t\u00e9",))).id == decomposed
-    assert (await client.ensure_folder(project, ("SQ07",))).id != lower
 
 
 async def test_a_folder_on_a_later_page_is_found(
@@ -358,3 +356,40 @@ async def test_a_deleted_folder_is_not_handed_out_again(
     folder = await client.ensure_folder(project, ("SQ07",))
     await client.delete_folder(Folder(**folder.model_dump()))
     assert (await client.ensure_folder(project, ("SQ07",))).id != folder.id
+
+
+@pytest.mark.parametrize(
+    "theirs", ["2_from_anim", "2_FROM_ANIM ", " 2_From_Anim", "2_FROM_ANIM\u00a0"]
+)
+async def test_a_folder_in_other_case_or_with_other_blanks_is_used(
+    theirs: str, world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    made = await make(world, world.root_folder_id, theirs)
+    assert (await client.ensure_folder(project, ("2_FROM_ANIM",))).id == made
+    assert calls(world, CREATE) == 1
+
+
+async def test_of_twins_the_one_of_the_very_name_is_used(
+    world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    await make(world, world.root_folder_id, "sq07")
+    exact = await make(world, world.root_folder_id, "SQ07")
+    assert (await client.ensure_folder(project, ("SQ07",))).id == exact
+
+
+@pytest.mark.parametrize("which", [0, 2], ids=["the topmost", "the last"])
+async def test_a_deleted_folder_is_made_again_whatever_call_met_it_first(
+    which: int, world: Sandbox, client: FrameioClient, project: Project
+) -> None:
+    first = await client.ensure_folder(project, PATH)
+    above = await client.ensure_folder(project, PATH[: which + 1])
+    await remove(world, above.id)
+    for look in (client.contents, client.children, client.stacks_in):
+        with pytest.raises(Fatal) as raised:
+            await look(first)
+        assert raised.value.code == "frameio.not_found"
+        again = await client.ensure_folder(project, PATH)
+        assert again.id != first.id
+        await client.contents(again)
+        await remove(world, again.id)
+        first = again
