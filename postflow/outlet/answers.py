@@ -15,6 +15,7 @@ from aiohttp import web
 from postflow import volume
 from postflow.media import printable
 from postflow.outlet.byte_range import Selection, select
+from postflow.outlet.connections import Connections
 from postflow.outlet.sending import EndedEarlyError, Sending, StalledError
 from postflow.outlet.served_file import Limits, Registry, ServedFile
 
@@ -39,9 +40,10 @@ class _ChangedError(Exception):
 class Answers:
     """The handler of all requests."""
 
-    def __init__(self, registry: Registry, limits: Limits) -> None:
+    def __init__(self, registry: Registry, limits: Limits, connections: Connections) -> None:
         self._registry = registry
         self._limits = limits
+        self._connections = connections
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in METHODS:
@@ -50,7 +52,7 @@ class Answers:
         transport = request.transport
         if file is None or transport is None:
             return _bare(404)
-        with file.visit(transport):
+        with self._connections.fetching(transport), file.visit(transport):
             return await self._answer(request, transport, file)
 
     async def _answer(
@@ -160,7 +162,10 @@ def _count(file: ServedFile, request: web.BaseRequest) -> None:
 
 
 def _bare(status: int, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, headers={**ALWAYS, **(headers or {})})
+    """Nothing but a status, and the connection ends: who got this has nothing to wait for."""
+    response = web.Response(status=status, headers={**ALWAYS, **(headers or {})})
+    response.force_close()
+    return response
 
 
 def _response(file: ServedFile, selection: Selection) -> web.StreamResponse:

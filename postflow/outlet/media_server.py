@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from postflow.errors import Fatal
 from postflow.media import printable
 from postflow.models import MediaFile
 from postflow.outlet.answers import Answers, Request
+from postflow.outlet.connections import Connections, Server, Shortage
 from postflow.outlet.loop_thread import LoopThread
 from postflow.outlet.see_through import see_through
 from postflow.outlet.served_file import Limits, Registry, ServedFile
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 KEEP_ALIVE = 75.0
 CLOSING = 0.5
+QUEUE = 4096
 WITHDRAWAL = 5.0
 
 log = logging.getLogger(__name__)
@@ -108,8 +111,11 @@ class MediaServer:
         ) -> Request:
             return Request(message, payload, protocol, writer, task, loop)
 
-        server = web.Server(
-            Answers(self._registry, self._limits),
+        loop.set_exception_handler(Shortage())
+        connections = Connections(self._limits)
+        server = Server(
+            Answers(self._registry, self._limits, connections),
+            connections=connections,
             request_factory=request,
             handler_cancellation=True,
             access_log=None,
@@ -120,16 +126,17 @@ class MediaServer:
         runner = web.ServerRunner(server, shutdown_timeout=CLOSING)
         await runner.setup()
         try:
-            yield await self._listen(runner)
+            yield await self._listen(runner, connections.at_once)
         finally:
             for file in self._registry:
                 self._registry.remove(file)
                 await file.close()
             await runner.cleanup()
 
-    async def _listen(self, runner: web.ServerRunner) -> str:
+    async def _listen(self, runner: web.ServerRunner, at_once: int) -> str:
+        """asyncio takes `at_once` connections before it serves any; the kernel keeps the others."""
         try:
-            await web.TCPSite(runner, HOST, self._port).start()
+            listener = socket.create_server((HOST, self._port))
         except OSError as error:
             raise Fatal(
                 f"The media server cannot listen on port {self._port}.",
@@ -137,8 +144,9 @@ class MediaServer:
                 "studio's tunnel settings.",
                 code="outlet.port",
             ) from error
-        port = runner.addresses[0][1]
-        return f"http://{HOST}:{port}"
+        await web.SockSite(runner, listener, backlog=at_once).start()
+        listener.listen(QUEUE)
+        return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
 def _close_unwanted(opening: asyncio.Task[ServedFile]) -> None:

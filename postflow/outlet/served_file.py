@@ -21,7 +21,7 @@ ADDRESS_VERSION = "v1"
 
 
 class Limits(BaseModel):
-    """What a fetcher may do with one file. Times in seconds; there is no limit on the whole."""
+    """What a fetcher may do. Times in seconds; there is no limit on the whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +29,8 @@ class Limits(BaseModel):
     parallel: int = Field(default=16, ge=1, description="Bodies sent at once.")
     queue: float = Field(default=60.0, gt=0, description="Longest wait for one of those.")
     lifetime: float = Field(default=172_800.0, gt=0, description="After it no fetch may begin.")
+    connections: int = Field(default=512, ge=1, description="Open at once, fetching or not.")
+    silence: float = Field(default=10.0, gt=0, description="Longest time before a file is asked.")
     sendfile: bool = Field(default=True, description="False for file systems that get it wrong.")
 
 

@@ -1,0 +1,131 @@
+"""Who is connected to the media server. Those who ask for nothing are let go.
+
+A stranger who knows no file's address may open as many connections as he likes: each costs a
+descriptor of the process that also reads clips, the ledger and Prefect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from postflow.outlet.served_file import Limits
+
+if TYPE_CHECKING:
+    from aiohttp.web_protocol import RequestHandler
+
+try:
+    import resource
+except ImportError:  # Windows, which has no such limit
+    resource = None  # type: ignore[assignment]
+
+# More than any studio needs, and few enough for whoever goes through all of them.
+MOST_DESCRIPTORS = 65_536
+# Of the descriptors, one in so many may be a stranger's.
+SHARE = 4
+AT_ONCE = 128
+TELL_EVERY = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Connections:
+    """In the server's thread only. At most `most`, but for those that are fetching a file."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.most = min(limits.connections, descriptors() // SHARE)
+        # asyncio needs four turns from taking a connection to closing it, if it is one too many.
+        self.at_once = min(AT_ONCE, max(1, self.most // 4))
+        self._silence = limits.silence
+        self._open = 0
+        # Who fetches nothing, the one that has done so for longest first.
+        self._silent: dict[asyncio.BaseTransport, asyncio.TimerHandle | None] = {}
+
+    def opened(self, transport: asyncio.Transport) -> None:
+        """It has to ask for something soon, and sooner where many wait: the oldest gives way."""
+        self._open += 1
+        loop = asyncio.get_running_loop()
+        self._silent[transport] = loop.call_later(self._silence, self._let_go, transport)
+        if self._open > self.most and (oldest := next(iter(self._silent))) is not transport:
+            self._let_go(oldest)
+
+    def closed(self, transport: asyncio.BaseTransport) -> None:
+        self._open -= 1
+        self._forget(transport)
+
+    @contextmanager
+    def fetching(self, transport: asyncio.Transport) -> Iterator[None]:
+        """It knows a file's address: it stays, and afterwards is the last to give way."""
+        self._forget(transport)
+        try:
+            yield
+        finally:
+            if not transport.is_closing():
+                self._silent[transport] = None
+
+    def _let_go(self, transport: asyncio.BaseTransport) -> None:
+        self._forget(transport)
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+    def _forget(self, transport: asyncio.BaseTransport) -> None:
+        if timer := self._silent.pop(transport, None):
+            timer.cancel()
+
+
+class Server(web.Server):
+    """aiohttp's, which tells `connections` of each."""
+
+    def __init__(self, handler: Any, *, connections: Connections, **settings: Any) -> None:
+        super().__init__(handler, **settings)
+        self._known = connections
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._known.opened(transport)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        if handler.transport is not None:
+            self._known.closed(handler.transport)
+        super().connection_lost(handler, exc)
+
+
+def descriptors() -> int:
+    """So many this process may have, once it has raised its limit as far as it may."""
+    if resource is None:
+        return MOST_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):  # macOS has a lower one that it does not tell
+        return soft
+    return wanted
+
+
+class Shortage:
+    """The loop's handler of exceptions: asyncio tells a hundred times a second of this one."""
+
+    def __init__(self) -> None:
+        self._told = float("-inf")
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in {errno.EMFILE, errno.ENFILE}:
+            loop.default_exception_handler(context)
+        elif time.monotonic() - self._told > TELL_EVERY:
+            self._told = time.monotonic()
+            log.warning(
+                "The media server can take no connection just now (%s). Raise the limit of open "
+                "files (`ulimit -n`, systemd's LimitNOFILE) if this comes again.",
+                error.strerror,
+            )
