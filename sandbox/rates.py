@@ -15,12 +15,6 @@ class Rate(NamedTuple):
     seconds: float
 
 
-A_MINUTE = 60.0
-READS = Rate(100, A_MINUTE)
-WRITES = Rate(10, A_MINUTE)
-DELETIONS = Rate(60, A_MINUTE)
-
-
 @dataclass(frozen=True)
 class Allowance:
     """What a bucket says to one call. `window` in milliseconds."""

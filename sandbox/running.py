@@ -13,6 +13,7 @@ from aiohttp import web
 
 from sandbox import report
 from sandbox.control import FaultOrder, arm
+from sandbox.frameio.contract import ContractBroken
 from sandbox.ims.credentials import USER_SCOPES, read_scopes
 from sandbox.loop_thread import LoopThread
 from sandbox.ngrok_agent.wrapper import write_wrapper
@@ -69,12 +70,17 @@ class Sandbox:
 
     def __exit__(
         self,
-        _kind: type[BaseException] | None,
+        kind: type[BaseException] | None,
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        """Close every connection, end the thread, remove the temporary files."""
+        """Close every connection, end the thread, remove the temporary files.
+
+        Raises ContractBroken where an answer was not as Frame.io's would be.
+        """
         self._open.close()
+        if self._there.broken and kind is None:
+            raise ContractBroken("\n".join(self._there.broken))
 
     def describe(self) -> dict[str, Any]:
         """Addresses and ids; exactly what `python -m sandbox --json` prints."""

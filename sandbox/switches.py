@@ -51,6 +51,9 @@ class Switches(BaseModel):
 
     rate_limits: bool = Field(True, description="False: the headers stay, nobody gets 429.")
     rate_scale: float = Field(1, gt=0, description="Windows are this many times shorter.")
+    contract: bool = Field(
+        True, description="Whether an answer that breaks Frame.io's contract is a 500 instead."
+    )
     strict_query: bool = Field(True, description="Whether an unknown query parameter is 422.")
     gateway_body: Literal["html", "json"] = Field(
         "html", description="What a 502, 503 or 504 carries."

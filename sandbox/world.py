@@ -38,6 +38,7 @@ class World:
         self.url = url
         self.faults = Faults()
         self.journal = Journal()
+        self.broken: list[str] = []
         self.tree = Tree()
         self.studio = Studio(switches.project_name)
         self.studio.settle(self.tree)

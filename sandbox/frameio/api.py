@@ -32,7 +32,10 @@ def add_api(world: World, app: web.Application) -> None:
     """Add every operation, and a 404 in Frame.io's words for the rest of /v4."""
     for endpoint in endpoints():
         app.router.add_route(
-            endpoint.method, endpoint.path, enter(world, endpoint), name=_free_name(app, endpoint)
+            endpoint.contract.method.upper(),
+            endpoint.contract.path,
+            enter(world, endpoint),
+            name=_free_name(app, endpoint),
         )
     app.router.add_route("*", "/v4/{rest:.*}", _nowhere)
 

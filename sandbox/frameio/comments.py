@@ -14,20 +14,11 @@ from sandbox.frameio.assets import new_id, now
 from sandbox.frameio.endpoints import Body, Call, Table
 from sandbox.frameio.files import FILE
 from sandbox.frameio.paging import page
-from sandbox.frameio.queries import Query
-from sandbox.rates import READS
 from sandbox.refusals import Json, invalid
 
 comments = Table()
 
 TIMECODE = re.compile(r"\d{2}:\d{2}:\d{2}[:;]\d{2}")
-AS_TIMECODE = frozenset({"timestamp_as_timecode"})
-LISTING = Query(
-    include=frozenset({"owner", "replies"}),
-    sort=("owner_id", "completed_at", "created_at"),
-    page=100,
-    also=AS_TIMECODE,
-)
 
 
 class NewComment(Body):
@@ -54,8 +45,13 @@ class Comment:
     id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=now)
 
+    @property
+    def owner(self) -> str:
+        """What a list is sorted by."""
+        return self.owner_id
 
-@comments.write("comments.create", "POST", f"{FILE}/comments", READS, NewComment, 201)
+
+@comments.write("comments.create", "POST", f"{FILE}/comments", NewComment)
 async def create_comment(call: Call, data: NewComment) -> Json:
     _check_timestamp(data.timestamp)
     file = call.file
@@ -80,7 +76,7 @@ def _check_timestamp(timestamp: int | str | None) -> None:
         raise invalid("/data/timestamp", "Invalid timestamp")
 
 
-@comments.read("comments.list", f"{FILE}/comments", READS, LISTING)
+@comments.read("comments.list", f"{FILE}/comments")
 async def list_comments(call: Call) -> Json:
     file = call.file
     found = [comment for comment in call.world.comments if comment.file_id == file.id]

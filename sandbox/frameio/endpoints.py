@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.frameio.assets import Asset, File, Folder, VersionStack
-from sandbox.frameio.queries import Asked, Query
+from sandbox.frameio.contract import ID, Operation, operation
+from sandbox.frameio.queries import Asked
 from sandbox.frameio.studio import Project, User
-from sandbox.rates import Rate
 from sandbox.refusals import Json, Refusal, not_found
 
 if TYPE_CHECKING:
     from sandbox.world import World
 
 A = TypeVar("A", bound=Asset)
+
+
+AssetId = Annotated[str, Field(pattern=ID)]
 
 
 class Body(BaseModel):
@@ -76,14 +79,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One operation of the API."""
+    """One operation of the API; what the contract says of it holds."""
 
     where: str
-    method: str
-    path: str
-    rate: Rate
-    status: int
-    query: Query
+    contract: Operation
     body: type[Body] | None
     handler: Callable[..., Awaitable[Json | None]]
 
@@ -94,40 +93,22 @@ class Table:
     def __init__(self) -> None:
         self.endpoints: list[Endpoint] = []
 
-    def read(
-        self, where: str, path: str, rate: Rate, query: Query | None = None
-    ) -> Callable[[H], H]:
+    def read(self, where: str, path: str) -> Callable[[H], H]:
         """A GET without body."""
-        return self._enlist(where, "GET", path, rate, 200, query or Query(), None)
+        return self._enlist(where, "GET", path, None)
 
-    def delete(self, where: str, path: str, rate: Rate, status: int = 204) -> Callable[[H], H]:
-        return self._enlist(where, "DELETE", path, rate, status, Query(), None)
+    def delete(self, where: str, path: str) -> Callable[[H], H]:
+        return self._enlist(where, "DELETE", path, None)
 
-    def write(
-        self,
-        where: str,
-        verb: str,
-        path: str,
-        rate: Rate,
-        body: type[Body],
-        status: int = 200,
-        query: Query | None = None,
-    ) -> Callable[[H], H]:
+    def write(self, where: str, verb: str, path: str, body: type[Body]) -> Callable[[H], H]:
         """A POST or PATCH whose `data` is a `body`, the handler's second argument."""
-        return self._enlist(where, verb, path, rate, status, query or Query(), body)
+        return self._enlist(where, verb, path, body)
 
     def _enlist(
-        self,
-        where: str,
-        verb: str,
-        path: str,
-        rate: Rate,
-        status: int,
-        query: Query,
-        body: type[Body] | None,
+        self, where: str, verb: str, path: str, body: type[Body] | None
     ) -> Callable[[H], H]:
         def enlist(handler: H) -> H:
-            self.endpoints.append(Endpoint(where, verb, path, rate, status, query, body, handler))
+            self.endpoints.append(Endpoint(where, operation(verb, path), body, handler))
             return handler
 
         return enlist

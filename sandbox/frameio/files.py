@@ -10,21 +10,18 @@ from sandbox.frameio.endpoints import Body, Call, Table
 from sandbox.frameio.folders import NewParent
 from sandbox.frameio.naming import Name, copy_name, settled_name
 from sandbox.frameio.places import ACCOUNT
-from sandbox.frameio.queries import ASSET_INCLUDES, Query
-from sandbox.rates import READS, Rate
 from sandbox.refusals import Json, invalid, not_found
 
 files = Table()
 
 FILE = ACCOUNT + "/files/{file_id}"
-COPYING = Query(also=frozenset({"copy_metadata", "copy_comments"}))
 
 
 class FileName(Body):
     name: Name | None = None
 
 
-@files.read("files.status", f"{FILE}/status", Rate(5, 1))
+@files.read("files.status", f"{FILE}/status")
 async def show_status(call: Call) -> Json:
     file = call.file
     if call.world.faults.take("files.status", "upload_failed"):
@@ -32,12 +29,12 @@ async def show_status(call: Call) -> Json:
     return {"data": shapes.status(file)}
 
 
-@files.read("files.show", FILE, Rate(10, 1), Query(include=ASSET_INCLUDES))
+@files.read("files.show", FILE)
 async def show_file(call: Call) -> Json:
     return {"data": shapes.asset(call.world, call.file, call.asked.include)}
 
 
-@files.write("files.update", "PATCH", FILE, READS, FileName)
+@files.write("files.update", "PATCH", FILE, FileName)
 async def rename_file(call: Call, data: FileName) -> Json:
     file = call.file
     if data.name is not None:
@@ -47,7 +44,7 @@ async def rename_file(call: Call, data: FileName) -> Json:
     return {"data": shapes.asset(call.world, file)}
 
 
-@files.write("files.move", "PATCH", f"{FILE}/move", READS, NewParent)
+@files.write("files.move", "PATCH", f"{FILE}/move", NewParent)
 async def move_file(call: Call, data: NewParent) -> Json:
     """Into a folder, or onto a version stack as its newest version."""
     file, tree = call.file, call.world.tree
@@ -76,7 +73,7 @@ def _follow_head(call: Call, target: Asset) -> None:
         target.touch()
 
 
-@files.write("files.copy", "POST", f"{FILE}/copy", READS, NewParent, query=COPYING)
+@files.write("files.copy", "POST", f"{FILE}/copy", NewParent)
 async def copy_file(call: Call, data: NewParent) -> Json:
     file, world = call.file, call.world
     parent = call.asset(data.parent_id or world.tree.folder_of(file).id, Folder)
@@ -91,12 +88,12 @@ async def copy_file(call: Call, data: NewParent) -> Json:
     return {"data": shapes.asset(world, twin)}
 
 
-@files.delete("files.delete", FILE, READS)
+@files.delete("files.delete", FILE)
 async def delete_file(call: Call) -> None:
     call.world.remove(call.file, call.user)
 
 
-@files.read("files.metadata", f"{FILE}/metadata", READS, Query(also=frozenset({"show_null"})))
+@files.read("files.metadata", f"{FILE}/metadata")
 async def show_metadata(call: Call) -> Json:
     """What of the fields Frame.io fills by itself a sandbox can know: name and type."""
     file = call.file

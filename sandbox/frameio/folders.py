@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from sandbox.frameio import shapes
 from sandbox.frameio.assets import Asset, File, Folder, VersionStack
-from sandbox.frameio.endpoints import Body, Call, Table
+from sandbox.frameio.endpoints import AssetId, Body, Call, Table
 from sandbox.frameio.naming import Name, settled_name
 from sandbox.frameio.paging import page
 from sandbox.frameio.places import ACCOUNT
-from sandbox.frameio.queries import (
-    ASSET_INCLUDES,
-    ASSET_SORTS,
-    FILE_SORTS,
-    FOLDER_INCLUDES,
-    Query,
-)
-from sandbox.rates import DELETIONS, READS, WRITES, Rate
 from sandbox.refusals import Json, Refusal, invalid
 
 folders = Table()
 
 FOLDER = ACCOUNT + "/folders/{folder_id}"
-LISTS = Rate(5, 1)
 UNNAMED = "New Folder"
 
 
@@ -30,10 +21,10 @@ class FolderName(Body):
 
 
 class NewParent(Body):
-    parent_id: str | None = None
+    parent_id: AssetId | None = None
 
 
-@folders.write("folders.create", "POST", f"{FOLDER}/folders", Rate(3, 1), FolderName, 201)
+@folders.write("folders.create", "POST", f"{FOLDER}/folders", FolderName)
 async def create_folder(call: Call, data: FolderName) -> Json:
     parent = call.folder
     folder = Folder(
@@ -47,47 +38,27 @@ async def create_folder(call: Call, data: FolderName) -> Json:
     return {"data": shapes.asset(call.world, folder)}
 
 
-@folders.read("folders.show", FOLDER, READS, Query(include=FOLDER_INCLUDES))
+@folders.read("folders.show", FOLDER)
 async def show_folder(call: Call) -> Json:
     return {"data": shapes.asset(call.world, call.folder, call.asked.include)}
 
 
-@folders.read(
-    "folders.list",
-    f"{FOLDER}/folders",
-    LISTS,
-    Query(include=FOLDER_INCLUDES, sort=ASSET_SORTS, page=500),
-)
+@folders.read("folders.list", f"{FOLDER}/folders")
 async def list_folders(call: Call) -> Json:
     return _children(call, (Folder,))
 
 
-@folders.read(
-    "folders.files",
-    f"{FOLDER}/files",
-    LISTS,
-    Query(include=ASSET_INCLUDES, sort=FILE_SORTS, page=500),
-)
+@folders.read("folders.files", f"{FOLDER}/files")
 async def list_files(call: Call) -> Json:
     return _children(call, (File,))
 
 
-@folders.read(
-    "version_stacks.list",
-    f"{FOLDER}/version_stacks",
-    LISTS,
-    Query(include=ASSET_INCLUDES, sort=ASSET_SORTS, page=500),
-)
+@folders.read("version_stacks.list", f"{FOLDER}/version_stacks")
 async def list_stacks(call: Call) -> Json:
     return _children(call, (VersionStack,))
 
 
-@folders.read(
-    "folders.children",
-    f"{FOLDER}/children",
-    READS,
-    Query(include=ASSET_INCLUDES, sort=ASSET_SORTS, page=500, also=frozenset({"type"})),
-)
+@folders.read("folders.children", f"{FOLDER}/children")
 async def list_children(call: Call) -> Json:
     return _children(call, (File, Folder, VersionStack))
 
@@ -102,7 +73,7 @@ def _children(call: Call, kinds: tuple[type[Asset], ...]) -> Json:
     return page(found, call.asked, call.path, lambda it: shapes.asset(call.world, it, include))
 
 
-@folders.write("folders.update", "PATCH", FOLDER, WRITES, FolderName)
+@folders.write("folders.update", "PATCH", FOLDER, FolderName)
 async def rename_folder(call: Call, data: FolderName) -> Json:
     folder = call.folder
     if data.name is not None:
@@ -112,7 +83,7 @@ async def rename_folder(call: Call, data: FolderName) -> Json:
     return {"data": shapes.asset(call.world, folder)}
 
 
-@folders.write("folders.move", "PATCH", f"{FOLDER}/move", WRITES, NewParent)
+@folders.write("folders.move", "PATCH", f"{FOLDER}/move", NewParent)
 async def move_folder(call: Call, data: NewParent) -> Json:
     folder, tree = call.folder, call.world.tree
     target = call.asset(_named(data), Folder)
@@ -131,7 +102,7 @@ def _named(data: NewParent) -> str:
     return data.parent_id
 
 
-@folders.delete("folders.delete", FOLDER, DELETIONS)
+@folders.delete("folders.delete", FOLDER)
 async def delete_folder(call: Call) -> None:
     folder = call.folder
     if folder.parent_id is None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from jsonschema import ValidationError as ContractError
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from sandbox.frameio.contract import ID, UUID, UUID_ONLY
 from sandbox.frameio.endpoints import Body, Call, Endpoint
 from sandbox.frameio.queries import read_query
 from sandbox.frameio.studio import User
-from sandbox.rates import READS, Allowance, Rate
+from sandbox.rates import Allowance, Rate
 from sandbox.refusals import Complaint, Json, Refusal, from_validation, invalid
 
 if TYPE_CHECKING:
     from sandbox.world import World
 
 ALLOWANCE = web.RequestKey("allowance", Allowance)
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+UNKNOWN = Rate(100, 60)
+UNIQUE = "Array items must be unique"
 VERSIONS = {"4.0", "experimental", "alpha"}
 NOBODY = "nobody"
 
@@ -30,15 +34,28 @@ def enter(world: World, endpoint: Endpoint) -> Callable[[web.Request], Awaitable
     """The aiohttp handler of an operation."""
 
     async def answer(request: web.Request) -> web.Response:
+        status = endpoint.contract.status
         try:
             body = await _answer(world, endpoint, request)
         except Refusal as refusal:
-            return web.json_response(refusal.body(), status=refusal.status)
+            status, body = refusal.status, refusal.body()
+        if broken := _broken(world, endpoint, status, body):
+            world.broken.append(broken)
+            status, body = 500, Refusal(500, Complaint(broken)).body()
         if body is None:
-            return web.Response(status=endpoint.status)
-        return web.json_response(body, status=endpoint.status)
+            return web.Response(status=status)
+        return web.json_response(body, status=status)
 
     return answer
+
+
+def _broken(world: World, endpoint: Endpoint, status: int, body: Json | None) -> str:
+    """How an answer of ours breaks the contract; a fault of the sandbox, never of its caller."""
+    if not world.switches.contract:
+        return ""
+    faults = endpoint.contract.wrong_in_answer(status, body)
+    told = "; ".join(f"{fault.json_path} {fault.message}" for fault in faults)
+    return f"The sandbox broke the contract of {endpoint.where}: {told}" if faults else ""
 
 
 async def _answer(world: World, endpoint: Endpoint, request: web.Request) -> Json | None:
@@ -47,16 +64,15 @@ async def _answer(world: World, endpoint: Endpoint, request: web.Request) -> Jso
     if request.headers.get("api-version", "4.0") not in VERSIONS:
         raise Refusal(400, Complaint("Unsupported api-version"))
     call = _call(world, endpoint, user, request)
+    data = () if endpoint.body is None else (await _read_body(endpoint, endpoint.body, request),)
     call.check_place()
     if world.switches.latency:
         await asyncio.sleep(world.switches.latency)
-    if endpoint.body is None:
-        return await endpoint.handler(call)
-    return await endpoint.handler(call, await _read_body(endpoint.body, request))
+    return await endpoint.handler(call, *data)
 
 
 def _spend(world: World, endpoint: Endpoint, user: User, request: web.Request) -> None:
-    allowance = world.rates.spend(endpoint.where, user.id, endpoint.rate)
+    allowance = world.rates.spend(endpoint.where, user.id, endpoint.contract.rate)
     request[ALLOWANCE] = allowance
     if not allowance.granted:
         raise Refusal(429, Complaint("Rate limit exceeded"))
@@ -65,31 +81,43 @@ def _spend(world: World, endpoint: Endpoint, user: User, request: web.Request) -
 def _call(world: World, endpoint: Endpoint, user: User, request: web.Request) -> Call:
     ids = dict(request.match_info)
     for name, value in ids.items():
-        if not UUID.fullmatch(value):
+        if not re.fullmatch(UUID if endpoint.where in UUID_ONLY else ID, value):
             raise invalid(f"/{name}", "Invalid format. Expected :uuid")
-    asked = read_query(endpoint.query, request.query, strict=world.switches.strict_query)
+    asked = read_query(endpoint.contract.query, request.query, strict=world.switches.strict_query)
     return Call(world, user, request.path, ids, asked)
 
 
-async def _read_body(model: type[Body], request: web.Request) -> Body:
+async def _read_body(endpoint: Endpoint, model: type[Body], request: web.Request) -> Body:
+    """By our own models, which know more, and by the contract, which knows all."""
+    raw = await request.read()
+    required = endpoint.contract.needs_body
+    if not raw and not required:
+        return model()
     if request.content_type != "application/json":
         raise invalid("/data", "Missing field: data")
     try:
-        envelope = _envelope(model).model_validate_json(await request.read())
+        envelope = _envelope(model, required).model_validate_json(raw)
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise Refusal(400) from error
         raise from_validation(error) from error
+    if wrong := endpoint.contract.wrong_in_body(json.loads(raw)):
+        raise Refusal(422, *(_complaint(fault) for fault in wrong))
     data = getattr(envelope, "data", None)
-    if not isinstance(data, model):
-        raise invalid("/data", "Missing field: data")
-    return data
+    return data if isinstance(data, model) else model()
+
+
+def _complaint(fault: ContractError) -> Complaint:
+    pointer = "/" + "/".join(map(str, fault.absolute_path))
+    detail = UNIQUE if fault.validator == "uniqueItems" else fault.message
+    return Complaint(detail, title="Invalid value", pointer=pointer)
 
 
 @cache
-def _envelope(model: type[Body]) -> type[BaseModel]:
+def _envelope(model: type[Body], required: bool) -> type[BaseModel]:
     config = ConfigDict(extra="forbid", strict=True)
-    return create_model(f"{model.__name__}Envelope", __config__=config, data=(model, ...))
+    data: Any = (model, ...) if required else (model | None, None)
+    return create_model(f"{model.__name__}Envelope", __config__=config, data=data)
 
 
 async def add_headers(world: World, request: web.Request, answer: web.StreamResponse) -> None:
@@ -112,7 +140,7 @@ def drained(world: World, request: web.Request, where: str) -> Allowance:
 
 def rate_of(world: World, where: str) -> Rate:
     endpoint = world.endpoints.get(where)
-    return endpoint.rate if endpoint else READS
+    return endpoint.contract.rate if endpoint else UNKNOWN
 
 
 def _who(world: World, request: web.Request) -> str:

@@ -43,7 +43,13 @@ def _ordered(items: Sequence[Item], asked: Asked) -> list[Item]:
     if asked.sort is None:
         return list(items)
     attribute = asked.sort
-    return sorted(items, key=lambda item: getattr(item, attribute), reverse=asked.descending)
+    return sorted(items, key=lambda item: _rank(item, attribute), reverse=asked.descending)
+
+
+def _rank(item: object, attribute: str) -> tuple[bool, Any]:
+    """What is not there comes first."""
+    value = getattr(item, attribute)
+    return value is not None, value
 
 
 def _cursor(last: _Identified, end: int) -> str:

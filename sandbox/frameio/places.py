@@ -9,9 +9,7 @@ from pydantic import Field
 from sandbox.frameio import shapes
 from sandbox.frameio.endpoints import Body, Call, Table
 from sandbox.frameio.paging import page
-from sandbox.frameio.queries import NAME_SORTS, Query
 from sandbox.frameio.studio import Project
-from sandbox.rates import READS, WRITES
 from sandbox.refusals import Json
 
 places = Table()
@@ -19,9 +17,6 @@ places = Table()
 ACCOUNT = "/v4/accounts/{account_id}"
 WORKSPACE = ACCOUNT + "/workspaces/{workspace_id}"
 PROJECT = ACCOUNT + "/projects/{project_id}"
-PROJECTS = Query(include=frozenset({"owner"}), sort=NAME_SORTS, page=100)
-OWNER = Query(include=frozenset({"owner"}))
-CREATOR = frozenset({"creator"})
 
 
 class NewProject(Body):
@@ -29,24 +24,19 @@ class NewProject(Body):
     restricted: bool | None = None
 
 
-@places.read("me", "/v4/me", READS)
+@places.read("me", "/v4/me")
 async def me(call: Call) -> Json:
     profile = shapes.user(call.user)
     return {"data": {key: profile[key] for key in ("id", "name", "email", "avatar_url")}}
 
 
-@places.read("accounts.list", "/v4/accounts", READS, Query(sort=("display_name",), page=100))
+@places.read("accounts.list", "/v4/accounts")
 async def list_accounts(call: Call) -> Json:
     world = call.world
     return page([world.studio.account], call.asked, call.path, lambda _: shapes.account(world))
 
 
-@places.read(
-    "workspaces.list",
-    f"{ACCOUNT}/workspaces",
-    READS,
-    Query(include=CREATOR, sort=NAME_SORTS, page=100),
-)
+@places.read("workspaces.list", f"{ACCOUNT}/workspaces")
 async def list_workspaces(call: Call) -> Json:
     return page(
         [call.world.studio.workspace],
@@ -56,24 +46,24 @@ async def list_workspaces(call: Call) -> Json:
     )
 
 
-@places.read("workspaces.show", WORKSPACE, READS, Query(include=CREATOR))
+@places.read("workspaces.show", WORKSPACE)
 async def show_workspace(call: Call) -> Json:
     workspace = call.world.studio.workspace
     return {"data": shapes.workspace(call.world, workspace, call.asked.include)}
 
 
-@places.read("projects.list", f"{WORKSPACE}/projects", READS, PROJECTS)
+@places.read("projects.list", f"{WORKSPACE}/projects")
 async def list_projects(call: Call) -> Json:
     projects = list(call.world.studio.projects.values())
     return page(projects, call.asked, call.path, lambda it: _shape(call, it))
 
 
-@places.read("projects.list", f"{ACCOUNT}/projects", READS, PROJECTS)
+@places.read("projects.list", f"{ACCOUNT}/projects")
 async def list_account_projects(call: Call) -> Json:
     return await list_projects(call)
 
 
-@places.write("projects.create", "POST", f"{WORKSPACE}/projects", WRITES, NewProject, 201)
+@places.write("projects.create", "POST", f"{WORKSPACE}/projects", NewProject)
 async def create_project(call: Call, data: NewProject) -> Json:
     project = call.world.studio.open_project(call.world.tree, data.name, call.user)
     project.restricted = bool(data.restricted)
@@ -81,7 +71,7 @@ async def create_project(call: Call, data: NewProject) -> Json:
     return {"data": _shape(call, project)}
 
 
-@places.read("projects.show", PROJECT, READS, OWNER)
+@places.read("projects.show", PROJECT)
 async def show_project(call: Call) -> Json:
     return {"data": _shape(call, call.project)}
 

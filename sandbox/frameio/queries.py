@@ -1,54 +1,24 @@
-"""Query parameters: what an operation takes, and what a call asked for."""
+"""Query parameters: what a call asked for, checked against the contract."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sandbox.refusals import Refusal, invalid
+from sandbox.frameio.contract import LISTS
+from sandbox.refusals import Json, Refusal, invalid
 
-MEDIA_LINKS = (
-    "original",
-    "thumbnail",
-    "thumbnail_high_quality",
-    "video_h264_180",
-    "high_quality",
-    "efficient",
-    "scrub_sheet",
-)
-FOLDER_INCLUDES = frozenset({"creator", "project", "metadata"})
-ASSET_INCLUDES = FOLDER_INCLUDES | {f"media_links.{link}" for link in MEDIA_LINKS}
-NAME_SORTS = ("name", "created_at")
-ASSET_SORTS = (*NAME_SORTS, "updated_at")
-FILE_SORTS = (*ASSET_SORTS, "file_size")
 KINDS = frozenset({"file", "folder", "version_stack"})
 DEFAULT_PAGE = 50
-PAGING = frozenset({"after", "page_size", "include_total_count"})
-
-
-@dataclass(frozen=True)
-class Query:
-    """What an operation takes. `page` is the largest page; 0 means it lists nothing."""
-
-    include: frozenset[str] = frozenset()
-    sort: tuple[str, ...] = ()
-    page: int = 0
-    also: frozenset[str] = frozenset()
-
-    @property
-    def names(self) -> frozenset[str]:
-        names = set(self.also)
-        names |= {"include"} if self.include else set()
-        names |= {"sort"} if self.sort else set()
-        return frozenset(names | (PAGING if self.page else set()))
+NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Asked:
     """What a call asked for, checked."""
 
-    include: frozenset[str] = frozenset()
+    include: frozenset[str] = NOTHING
     sort: str | None = None
     descending: bool = False
     after: str | None = None
@@ -57,52 +27,49 @@ class Asked:
     kinds: frozenset[str] = KINDS
 
 
-def read_query(query: Query, given: Mapping[str, str], *, strict: bool) -> Asked:
-    """Check what was given against what an operation takes. Raises Refusal 422."""
-    if strict and (unknown := sorted(set(given) - query.names)):
+def read_query(allowed: Mapping[str, Json], given: Mapping[str, str], *, strict: bool) -> Asked:
+    """Read what was given by the schema of each parameter. Raises Refusal 422."""
+    if strict and (unknown := sorted(set(given) - set(allowed))):
         raise invalid(f"/{unknown[0]}", f"Unexpected field: {unknown[0]}")
-    sort, descending = _sort(query, given)
+    asked: dict[str, Any] = {
+        name: _value(name, text, allowed[name]) for name, text in given.items() if name in allowed
+    }
+    sort, _, direction = asked.get("sort", "").rpartition("_")
     return Asked(
-        include=_choices("include", given.get("include"), query.include),
-        sort=sort,
-        descending=descending,
-        after=given.get("after"),
-        page_size=_page_size(query, given.get("page_size")),
-        total_count=_flag("include_total_count", given.get("include_total_count")),
-        kinds=_choices("type", given.get("type"), KINDS) or KINDS,
+        include=asked.get("include", NOTHING),
+        sort=sort or None,
+        descending=direction == "desc",
+        after=asked.get("after"),
+        page_size=asked.get("page_size", DEFAULT_PAGE),
+        total_count=asked.get("include_total_count", False),
+        kinds=asked.get("type") or KINDS,
     )
 
 
-def _choices(field: str, text: str | None, allowed: frozenset[str]) -> frozenset[str]:
-    chosen = frozenset(part for part in (text or "").split(",") if part)
-    if not chosen <= allowed:
-        raise invalid(f"/{field}", "Invalid value for enum")
-    return chosen
+def _value(name: str, text: str, schema: Json) -> object:
+    match schema.get("type"):
+        case "integer":
+            return _integer(name, text, schema)
+        case "boolean":
+            return _flag(name, text)
+    values = [part for part in text.split(",") if part] if name in LISTS else [text]
+    if "enum" in schema and not set(values) <= set(schema["enum"]):
+        raise invalid(f"/{name}", "Invalid value for enum")
+    return frozenset(values) if name in LISTS else text
 
 
-def _sort(query: Query, given: Mapping[str, str]) -> tuple[str | None, bool]:
-    text = given.get("sort")
-    if text is None:
-        return None, False
-    match = re.fullmatch(r"(\w+)_(asc|desc)", text)
-    if match is None or match[1] not in query.sort:
-        raise invalid("/sort", "Invalid value for enum")
-    return match[1], match[2] == "desc"
-
-
-def _page_size(query: Query, text: str | None) -> int:
-    if text is None or not query.page:
-        return DEFAULT_PAGE
+def _integer(name: str, text: str, schema: Json) -> int:
+    least, most = schema["minimum"], schema["maximum"]
     if not text.isdecimal():
-        raise invalid("/page_size", "Invalid integer. Got: string")
-    if not 1 <= int(text) <= query.page:
-        raise invalid("/page_size", f"{text} is not in 1..{query.page}")
+        raise invalid(f"/{name}", "Invalid integer. Got: string")
+    if not least <= int(text) <= most:
+        raise invalid(f"/{name}", f"{text} is not in {least}..{most}")
     return int(text)
 
 
-def _flag(field: str, text: str | None) -> bool:
-    if text not in (None, "true", "false"):
-        raise invalid(f"/{field}", "Invalid boolean. Got: string")
+def _flag(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise invalid(f"/{name}", "Invalid boolean. Got: string")
     return text == "true"
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sandbox.frameio.assets import Asset, File, Folder
-from sandbox.frameio.queries import MEDIA_LINKS
 from sandbox.frameio.studio import Project, User, Workspace
 from sandbox.refusals import Json
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 NOTHING: frozenset[str] = frozenset()
+MEDIA_LINKS = "media_links."
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -125,7 +125,7 @@ def _file(world: World, it: File, include: frozenset[str]) -> Json:
         "status": it.status,
         "adobe_version_id": None,
     }
-    wanted = [link for link in MEDIA_LINKS if f"media_links.{link}" in include]
+    wanted = [name.removeprefix(MEDIA_LINKS) for name in include if MEDIA_LINKS in name]
     if wanted:
         shape["media_links"] = media_links(world, it, wanted)
     return shape

@@ -11,11 +11,9 @@ from pydantic import AfterValidator, Field
 
 from sandbox.frameio import shapes
 from sandbox.frameio.assets import Asset, new_id, now
-from sandbox.frameio.endpoints import Body, Call, Table
+from sandbox.frameio.endpoints import AssetId, Body, Call, Table
 from sandbox.frameio.paging import page
 from sandbox.frameio.places import ACCOUNT, PROJECT
-from sandbox.frameio.queries import ASSET_INCLUDES, ASSET_SORTS, NAME_SORTS, Query
-from sandbox.rates import DELETIONS, READS, WRITES
 from sandbox.refusals import Json, invalid, not_found
 
 shares = Table()
@@ -78,7 +76,7 @@ class NewShare(ShareSettings):
     type: Literal["asset"] = "asset"
     name: ShareName
     access: Literal["public", "secure"]
-    asset_ids: Annotated[list[str], Field(min_length=1, max_length=MOST_ASSETS)] | None = None
+    asset_ids: Annotated[list[AssetId], Field(min_length=1, max_length=MOST_ASSETS)] | None = None
 
 
 class ShareChange(ShareSettings):
@@ -87,7 +85,7 @@ class ShareChange(ShareSettings):
 
 
 class AddedAsset(Body):
-    asset_id: str
+    asset_id: AssetId
 
 
 @dataclass(eq=False, kw_only=True)
@@ -136,7 +134,7 @@ def _share(call: Call) -> Share:
     return share
 
 
-@shares.write("shares.create", "POST", f"{PROJECT}/shares", WRITES, NewShare, 201)
+@shares.write("shares.create", "POST", f"{PROJECT}/shares", NewShare)
 async def create_share(call: Call, data: NewShare) -> Json:
     project = call.project
     asset_ids = list(data.asset_ids or [])
@@ -154,19 +152,19 @@ def _check_asset(call: Call, asset_id: str, project_id: str) -> None:
         raise invalid("/data/asset_ids", "All assets must be of the share's project")
 
 
-@shares.read("shares.list", f"{PROJECT}/shares", READS, Query(sort=NAME_SORTS, page=100))
+@shares.read("shares.list", f"{PROJECT}/shares")
 async def list_shares(call: Call) -> Json:
     project = call.project
     found = [it for it in call.world.shares.values() if it.project_id == project.id]
     return page(found, call.asked, call.path, lambda it: _shape(call, it))
 
 
-@shares.read("shares.show", SHARE, READS)
+@shares.read("shares.show", SHARE)
 async def show_share(call: Call) -> Json:
     return {"data": _shape(call, _share(call))}
 
 
-@shares.write("shares.update", "PATCH", SHARE, WRITES, ShareChange)
+@shares.write("shares.update", "PATCH", SHARE, ShareChange)
 async def update_share(call: Call, data: ShareChange) -> Json:
     share = _share(call)
     share.name = data.name or share.name
@@ -176,19 +174,14 @@ async def update_share(call: Call, data: ShareChange) -> Json:
     return {"data": _shape(call, share)}
 
 
-@shares.delete("shares.delete", SHARE, DELETIONS)
+@shares.delete("shares.delete", SHARE)
 async def delete_share(call: Call) -> None:
     share = _share(call)
     del call.world.shares[share.id]
     call.world.tell("share.deleted", share.id, share.project_id, call.user)
 
 
-@shares.read(
-    "shares.assets",
-    f"{SHARE}/assets",
-    READS,
-    Query(include=ASSET_INCLUDES, sort=ASSET_SORTS, page=100),
-)
+@shares.read("shares.assets", f"{SHARE}/assets")
 async def list_assets(call: Call) -> Json:
     found = [call.world.tree.find(asset_id) for asset_id in _share(call).asset_ids]
     include = call.asked.include
@@ -196,7 +189,7 @@ async def list_assets(call: Call) -> Json:
     return page(there, call.asked, call.path, lambda it: shapes.asset(call.world, it, include))
 
 
-@shares.write("shares.add_asset", "POST", f"{SHARE}/assets", WRITES, AddedAsset)
+@shares.write("shares.add_asset", "POST", f"{SHARE}/assets", AddedAsset)
 async def add_asset(call: Call, data: AddedAsset) -> Json:
     share = _share(call)
     _check_asset(call, data.asset_id, share.project_id)
@@ -205,7 +198,7 @@ async def add_asset(call: Call, data: AddedAsset) -> Json:
     return {"data": _shape(call, share) | {"asset_added": data.asset_id}}
 
 
-@shares.delete("shares.remove_asset", f"{SHARE}/assets/{{asset_id}}", WRITES, 200)
+@shares.delete("shares.remove_asset", f"{SHARE}/assets/{{asset_id}}")
 async def remove_asset(call: Call) -> Json:
     share, asset_id = _share(call), call.ids["asset_id"]
     if asset_id not in share.asset_ids:

@@ -14,14 +14,12 @@ from sandbox.frameio.assets import File, Folder
 from sandbox.frameio.endpoints import Body, Call, Table
 from sandbox.frameio.folders import FOLDER
 from sandbox.frameio.naming import Name, settled_name
-from sandbox.rates import Rate
 from sandbox.refusals import Json, invalid
 
 uploads = Table()
 
 LARGEST = 5 * 10**12
 MOST_PARTS = 10_000
-UPLOADS = Rate(5, 1)
 
 mimetypes.add_type("application/mxf", ".mxf")
 mimetypes.add_type("video/quicktime", ".mov")
@@ -37,9 +35,7 @@ class LocalUpload(Body):
     file_size: Annotated[int, Field(ge=1, le=LARGEST)]
 
 
-@uploads.write(
-    "files.remote_upload", "POST", f"{FOLDER}/files/remote_upload", UPLOADS, RemoteUpload, 202
-)
+@uploads.write("files.remote_upload", "POST", f"{FOLDER}/files/remote_upload", RemoteUpload)
 async def remote_upload(call: Call, data: RemoteUpload) -> Json:
     folder = call.folder
     if urlsplit(data.source_url).scheme not in ("http", "https"):
@@ -52,9 +48,7 @@ async def remote_upload(call: Call, data: RemoteUpload) -> Json:
     return {"data": shapes.asset(call.world, file), "links": {"status": status}}
 
 
-@uploads.write(
-    "files.local_upload", "POST", f"{FOLDER}/files/local_upload", UPLOADS, LocalUpload, 201
-)
+@uploads.write("files.local_upload", "POST", f"{FOLDER}/files/local_upload", LocalUpload)
 async def local_upload(call: Call, data: LocalUpload) -> Json:
     file = _placeholder(call, call.folder, data.name, data.file_size)
     urls = call.world.parts.open(file, part_sizes(data.file_size, call.world.switches.part_bytes))

@@ -8,12 +8,10 @@ from pydantic import Field
 
 from sandbox.frameio import shapes
 from sandbox.frameio.assets import File, Folder, VersionStack
-from sandbox.frameio.endpoints import Body, Call, Table
+from sandbox.frameio.endpoints import AssetId, Body, Call, Table
 from sandbox.frameio.folders import FOLDER, NewParent
 from sandbox.frameio.paging import page
 from sandbox.frameio.places import ACCOUNT
-from sandbox.frameio.queries import ASSET_INCLUDES, FILE_SORTS, Query
-from sandbox.rates import READS, WRITES
 from sandbox.refusals import Json, invalid
 
 version_stacks = Table()
@@ -23,12 +21,10 @@ MOST_AT_CREATION = 10
 
 
 class NewStack(Body):
-    file_ids: Annotated[list[str], Field(min_length=2, max_length=MOST_AT_CREATION)]
+    file_ids: Annotated[list[AssetId], Field(min_length=2, max_length=MOST_AT_CREATION)]
 
 
-@version_stacks.write(
-    "version_stacks.create", "POST", f"{FOLDER}/version_stacks", WRITES, NewStack, 201
-)
+@version_stacks.write("version_stacks.create", "POST", f"{FOLDER}/version_stacks", NewStack)
 async def create_stack(call: Call, data: NewStack) -> Json:
     """The files lie in the folder of the path, on no stack yet; their order is oldest first."""
     folder, tree = call.folder, call.world.tree
@@ -47,32 +43,25 @@ async def create_stack(call: Call, data: NewStack) -> Json:
 
 
 def _versions(call: Call, folder: Folder, file_ids: list[str]) -> list[File]:
-    if len(set(file_ids)) != len(file_ids):
-        raise invalid("/data/file_ids", "Array items must be unique")
     versions = [call.asset(file_id, File) for file_id in file_ids]
     if any(version.parent_id != folder.id for version in versions):
         raise invalid("/data/file_ids", "All files must be in the folder of the version stack")
     return versions
 
 
-@version_stacks.read("version_stacks.show", STACK, READS, Query(include=ASSET_INCLUDES))
+@version_stacks.read("version_stacks.show", STACK)
 async def show_stack(call: Call) -> Json:
     return {"data": shapes.asset(call.world, call.stack, call.asked.include)}
 
 
-@version_stacks.read(
-    "version_stacks.children",
-    f"{STACK}/children",
-    READS,
-    Query(include=ASSET_INCLUDES, sort=FILE_SORTS, page=100),
-)
+@version_stacks.read("version_stacks.children", f"{STACK}/children")
 async def list_versions(call: Call) -> Json:
     versions = call.world.tree.versions(call.stack)
     include = call.asked.include
     return page(versions, call.asked, call.path, lambda it: shapes.asset(call.world, it, include))
 
 
-@version_stacks.write("version_stacks.move", "PATCH", f"{STACK}/move", WRITES, NewParent)
+@version_stacks.write("version_stacks.move", "PATCH", f"{STACK}/move", NewParent)
 async def move_stack(call: Call, data: NewParent) -> Json:
     if data.parent_id is None:
         raise invalid("/data/parent_id", "Missing field: parent_id")

@@ -13,9 +13,7 @@ from sandbox.frameio import shapes
 from sandbox.frameio.assets import new_id, now
 from sandbox.frameio.endpoints import Body, Call, Table
 from sandbox.frameio.paging import page
-from sandbox.frameio.places import ACCOUNT, CREATOR, WORKSPACE
-from sandbox.frameio.queries import NAME_SORTS, Query
-from sandbox.rates import DELETIONS, READS, WRITES
+from sandbox.frameio.places import ACCOUNT, WORKSPACE
 from sandbox.refusals import Json, not_found
 
 webhooks = Table()
@@ -74,7 +72,7 @@ class Webhook:
     updated_at: datetime = field(default_factory=now)
 
 
-@webhooks.write("webhooks.create", "POST", f"{WORKSPACE}/webhooks", WRITES, NewWebhook, 201)
+@webhooks.write("webhooks.create", "POST", f"{WORKSPACE}/webhooks", NewWebhook)
 async def create_webhook(call: Call, data: NewWebhook) -> Json:
     webhook = Webhook(
         name=data.name,
@@ -87,23 +85,18 @@ async def create_webhook(call: Call, data: NewWebhook) -> Json:
     return {"data": _shape(call, webhook) | {"secret": webhook.secret}}
 
 
-@webhooks.read(
-    "webhooks.list",
-    f"{WORKSPACE}/webhooks",
-    READS,
-    Query(include=CREATOR, sort=NAME_SORTS, page=100),
-)
+@webhooks.read("webhooks.list", f"{WORKSPACE}/webhooks")
 async def list_webhooks(call: Call) -> Json:
     found = list(call.world.webhooks.values())
     return page(found, call.asked, call.path, lambda it: _shape(call, it))
 
 
-@webhooks.read("webhooks.show", WEBHOOK, READS, Query(include=CREATOR))
+@webhooks.read("webhooks.show", WEBHOOK)
 async def show_webhook(call: Call) -> Json:
     return {"data": _shape(call, _webhook(call))}
 
 
-@webhooks.write("webhooks.update", "PATCH", WEBHOOK, WRITES, WebhookChange)
+@webhooks.write("webhooks.update", "PATCH", WEBHOOK, WebhookChange)
 async def update_webhook(call: Call, data: WebhookChange) -> Json:
     webhook = _webhook(call)
     for key, value in data.model_dump(exclude_none=True).items():
@@ -112,7 +105,7 @@ async def update_webhook(call: Call, data: WebhookChange) -> Json:
     return {"data": _shape(call, webhook)}
 
 
-@webhooks.delete("webhooks.delete", WEBHOOK, DELETIONS)
+@webhooks.delete("webhooks.delete", WEBHOOK)
 async def delete_webhook(call: Call) -> None:
     del call.world.webhooks[_webhook(call).id]
 
