@@ -57,6 +57,8 @@ async def _look(looks: Looks, notices: Notices, bell: Wakeup) -> str | None:
     for looked in over:
         if notices.take(looked):
             bell.rearm(looked.folder)
+    for text in bell.news():
+        notices.tell("A watched folder is looked at by the clock only", text)
     return next((looked.alarm for looked in over if looked.trouble == "ledger"), None)
 
 

@@ -64,3 +64,12 @@ def as_ours(error: Exception) -> PostFlowError:
 
 class Fatal(PostFlowError):
     """Trying again changes nothing until somebody mends the set-up."""
+
+
+def our_fault_at_name(name: str, error: Exception) -> Fatal:
+    """One name that our own code trips over; trying again would trip over it again."""
+    return Fatal(
+        f"PostFlow met a fault of its own at the name {name} ({type(error).__name__}).",
+        hint="Rename the clip to deliver it, and please report the name.",
+        code="name.fault",
+    )

@@ -28,6 +28,7 @@ from postflow.scan.sighting import (
 )
 from postflow.scan.survey import OTHER_ROOT
 from postflow.scan.walk import Scanner
+from postflow.stuck import Stuck
 from postflow.vanished import vanished
 from postflow.watching import Watching
 
@@ -102,6 +103,7 @@ class Lookout:
         self._watch: _Watch | None = None
         self._touched: set[str] = set()
         self._problems = Problems()
+        self._stuck = Stuck(folder)
 
     async def look(self, touched: Iterable[str] = ()) -> Looked:
         """Scan once, and enter what has become ready into the ledger.
@@ -196,6 +198,7 @@ class Lookout:
         problems = self._problems_of(result)
         for relpath in result.gone:
             watch.room.forget(relpath)
+        self._stuck.free((*result.gone, *(each.relpath for each in result.changed)))
         clips = [each for each in result.seen if is_clip(each.path)]
         watch.scanner.rest(each.relpath for each in result.seen if not is_clip(each.path))
         seen = [each for each in (*result.new, *result.changed) if is_clip(each.path)]
@@ -204,7 +207,8 @@ class Lookout:
         asking = volume.ask(lambda: _ask(watch.room, clips))
         answers = await volume.in_time(asking, self.folder, patience=self._late)
         ready = [each.sighting for each in answers if isinstance(each, Ready)]
-        waiting = await self._still(watch, [e for e in answers if isinstance(e, Waiting)])
+        waiting = self._stuck.among(each for each in answers if isinstance(each, Waiting))
+        waiting = await self._still(watch, waiting)
         await self._note(watch, waiting)
         return Looked(
             folder=self.folder,
@@ -212,7 +216,7 @@ class Lookout:
             waiting=len(waiting),
             settling=sum(not each.refused for each in waiting),
             overdue=tuple(watch.room.overdue(time.monotonic())),
-            problems=problems,
+            problems=(*problems, *self._stuck.begun(waiting)),
         )
 
     def _problems_of(self, result: Scanned) -> tuple[Problem, ...]:
@@ -255,15 +259,16 @@ class Lookout:
         return entered
 
     async def _enter(self, watch: _Watch, sighting: Sighting) -> bool:
-        """Is it new? A file that changed again is left to the next look."""
+        """Is it new? What changed again, or could not be entered, is left to the next look."""
         try:
             entry = await self._ledger.register(watch.root, await look_at(sighting.path))
-        except PostFlowError as error:
-            log.warning("%s", error)
+        except Exception as error:
+            self._stuck.on(sighting.relpath, error)
             return False
         if entry is None:
             return False
         watch.scanner.rest([sighting.relpath])
+        self._stuck.free([sighting.relpath])
         return entry.new
 
 

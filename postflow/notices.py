@@ -55,6 +55,10 @@ class Notices:
             log.info("The watched folder %s is in order again.", looked.folder)
         return is_over
 
+    def tell(self, title: str, text: str) -> None:
+        """The same again, as after a restart, is the same message."""
+        self._keep(title, text, name=xxhash.xxh3_64_hexdigest(text.encode()))
+
     async def hand_over(self) -> None:
         """Put what waits into the outbox. Raises Retry while the ledger is busy; nothing is lost.
 
@@ -65,16 +69,10 @@ class Notices:
             self._waiting.popleft()
 
     def _keep_problems(self, problems: Sequence[Problem]) -> None:
-        """The same ones again, as after a restart, are the same message."""
         lines = [f"{each.where}: {each.what}" for each in problems[:MOST_PROBLEMS]]
         if more := len(problems) - len(lines):
             lines.append(f"… and {more} more, in the log of the look-out.")
-        text = "\n".join(lines)
-        self._keep(
-            "Something in a watched folder cannot be delivered",
-            text,
-            name=xxhash.xxh3_64_hexdigest(text.encode()),
-        )
+        self.tell("Something in a watched folder cannot be delivered", "\n".join(lines))
 
     def _keep(self, title: str, text: str, *, name: str | None = None) -> None:
         if self._channel is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -59,9 +61,15 @@ async def announce_failure(
 
 def told_of_failure(live: OpenStudio, claim: Claimed, why: PostFlowError) -> Draft | None:
     """What the message says of a clip that was claimed, and did not get as far as its own run."""
-    shot = live.naming.identify(claim.name)
-    card = failed_card(claim.media, shot, why, project=live.project)
+    card = failed_card(claim.media, _shot(live, claim), why, project=live.project)
     return _draft(live, Journey(live.ledger, claim, by_hand=False), card)
+
+
+def _shot(live: OpenStudio, claim: Claimed) -> Shot | None:
+    """None where the name itself is the trouble."""
+    with suppress(Exception):
+        return live.naming.identify(claim.name)
+    return None
 
 
 def _draft(live: OpenStudio, journey: Journey, card: Card) -> Draft | None:

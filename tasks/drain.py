@@ -12,9 +12,9 @@ import httpx
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio
-from postflow.errors import PostFlowError, Retry, Skip, as_ours
+from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
 from postflow.journey import Journey
-from postflow.ledger import Claimed
+from postflow.ledger import Claimed, Draft
 from postflow.lookout import lookouts
 from postflow.models import Delivery, Drained
 
@@ -102,17 +102,32 @@ class Drain:
             task = asyncio.create_task(self._stack_again(claim), name=claim.name)
             self._on_their_way[task] = claim
             return
-        try:
-            self._live.naming.identify(claim.name)
-        except Skip as why:
-            announce = self._batch.skipped(claim, why)
-            await self._live.let_go(claim, why, announce)
+        why = self._misnamed(claim)
+        if why is not None:
+            await self._live.let_go(claim, why, self._told(claim, why))
             return
         await self._hold_outlet_open(outlet)
         self._live.claims[claim.path] = claim
         travel = self._cancelling.guard(claim, self._travel(claim))
         task = asyncio.create_task(travel, name=claim.name)
         self._on_their_way[task] = claim
+
+    def _misnamed(self, claim: Claimed) -> Skip | Fatal | None:
+        """Why its name alone keeps the clip from travelling, if it does."""
+        try:
+            self._live.naming.identify(claim.name)
+        except Skip as why:
+            return why
+        except Exception as error:
+            log.exception("A fault of our own, at the name of %s:", claim.name)
+            return our_fault_at_name(claim.name, error)
+        return None
+
+    def _told(self, claim: Claimed, why: Skip | Fatal) -> Draft | None:
+        if isinstance(why, Skip):
+            return self._batch.skipped(claim, why)
+        self._batch.not_delivered(claim.name, why)
+        return told_of_failure(self._live, claim, why)
 
     async def _hold_outlet_open(self, outlet: AsyncExitStack) -> None:
         """From the first clip on, for all to share. When it cannot be had, each clip says so."""

@@ -12,12 +12,13 @@ from typing import Annotated
 import typer
 
 from postflow.enrolment import restore, why_away
-from postflow.errors import Skip
+from postflow.errors import Skip, our_fault_at_name
 from postflow.ledger import Ledger, ObservationState
+from postflow.media import printable
 from postflow.models import Moment, is_clip
 from postflow.naming import Naming
 from postflow.readiness.containers import verdict
-from postflow.readiness.verdicts import NotWhole
+from postflow.readiness.verdicts import NotWhole, our_fault
 from postflow.scan.root import MARKER, AbsentError, read_mark
 from postflow.scan.sighting import Offline, Scanned, Sighting
 from postflow.scan.walk import Scanner, glance
@@ -33,6 +34,7 @@ NO_CLIP = "no clip"
 DELIVER = "deliver"
 WAIT = "wait"
 ASKED = "asked"
+FAULT = "fault"
 
 
 class Prospect(Moment):
@@ -184,6 +186,9 @@ def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]
         shot = naming.identify(each.path.name)
     except Skip as error:
         return Prospect(file=each.relpath, what="skip", where=error.message)
+    except Exception as error:
+        fault = our_fault_at_name(printable(each.path.name), error)
+        return Prospect(file=each.relpath, what=FAULT, where=fault.message)
     return Prospect(file=each.relpath, what=DELIVER, where="to " + "/".join(shot.folder))
 
 
@@ -191,7 +196,10 @@ def _if_whole(each: Sighting, prospect: Prospect, open_ended: bool) -> Prospect:
     """A clip that would be delivered is opened, and a little of it read."""
     if prospect.what != DELIVER:
         return prospect
-    found = verdict(each.path, (each.size, each.mtime_ns))
+    try:
+        found = verdict(each.path, (each.size, each.mtime_ns))
+    except Exception as error:
+        return Prospect(file=each.relpath, what=FAULT, where=f"it {our_fault(error).reason}")
     if isinstance(found, NotWhole) and not (open_ended and found.open_ended):
         return Prospect(file=each.relpath, what=WAIT, where=f"it {found.reason}")
     return prospect

@@ -60,6 +60,9 @@ def verdict(path: Path, expected: tuple[int, int] | None = None) -> Verdict:
     """
     try:
         fd = os.open(path, OPEN_FLAGS)
+    except PermissionError as error:
+        denied = f"may not be read by PostFlow's user ({error.strerror})"
+        return NotWhole(reason=denied, unreadable=True)
     except OSError as error:
         return NotWhole(reason=f"cannot be opened ({error.strerror})")
     try:

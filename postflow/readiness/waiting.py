@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 from postflow.models import Moment
 from postflow.readiness.containers import verdict
 from postflow.readiness.settle import LONGEST_QUIET, Settler, Standing
-from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
+from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole, our_fault
 from postflow.scan.sighting import Sighting
+
+log = logging.getLogger(__name__)
 
 OVERDUE = 3600.0
 LONGER = 6.0
@@ -29,6 +32,7 @@ class Waiting(Moment):
     """Not ready. `reason` completes the sentence "The file …"; `waited` as above.
 
     `refused`: it stands still and is not whole, so that time alone does not make it ready.
+    `unreadable`: it cannot be looked at, which a person should hear at once.
     """
 
     relpath: str
@@ -36,6 +40,7 @@ class Waiting(Moment):
     waited: float
     open_ended: bool = False
     refused: bool = False
+    unreadable: bool = False
 
 
 @dataclass(slots=True)
@@ -123,7 +128,7 @@ class WaitingRoom:
     def _may_go(self, guest: _Guest, sighting: Sighting, standing: Standing, now: float) -> bool:
         """Judge at most once a quiet time: a file that is being filled in may look unchanged."""
         if guest.verdict is None or now - guest.judged >= standing.needed:
-            found = self._judge(sighting.path, (sighting.size, sighting.mtime_ns))
+            found = self._judged(guest, sighting)
             if isinstance(found, Whole):
                 return True
             guest.verdict, guest.judged, guest.reason = found, now, found.reason
@@ -133,6 +138,15 @@ class WaitingRoom:
         longer = max(self._unknown_quiet, standing.needed)
         guest.reason = f"{guest.verdict.reason}; it has to stand still for {longer:.0f} seconds"
         return standing.still >= longer
+
+    def _judged(self, guest: _Guest, sighting: Sighting) -> Verdict:
+        try:
+            return self._judge(sighting.path, (sighting.size, sighting.mtime_ns))
+        except Exception as error:
+            found = our_fault(error)
+            if guest.reason != found.reason:
+                log.exception("A fault of our own, at %s:", sighting.relpath)
+            return found
 
     def _tolerates(self, found: NotWhole) -> bool:
         return found.open_ended and self._accept_open_ended
@@ -145,4 +159,5 @@ class WaitingRoom:
             waited=now - guest.arrived,
             open_ended=isinstance(guest.verdict, NotWhole) and guest.verdict.open_ended,
             refused=refused,
+            unreadable=isinstance(guest.verdict, NotWhole) and guest.verdict.unreadable,
         )

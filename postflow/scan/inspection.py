@@ -9,6 +9,7 @@ from postflow import volume
 from postflow.errors import Fatal
 from postflow.scan.filesystem import file_system_of
 from postflow.scan.root import MARKER, AbsentError, missing, read_mark, unread
+from postflow.scan.wakeup import is_spent, spent
 from postflow.watching import Watching
 
 PATIENCE = 15.0
@@ -42,7 +43,10 @@ def _look(folder: Path, watching: Watching) -> str | tuple[str, str]:
             hint=f"If this is the right folder, delete its {MARKER} and start `postflow up`.",
             code="scan.root_missing",
         ) from error
-    return f"there; {_manner(folder, watching)}"
+    manner = f"there; {_manner(folder, watching)}"
+    if file_system_of(folder).has_events and is_spent(folder):
+        return manner, spent(folder)
+    return manner
 
 
 def _demand_readable(folder: Path) -> None:

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER = 30.0
 STEP_MS = 50
+# How often it is asked whether the kernel could take on every folder, new ones among them.
+ASK_MS = 10_000
+LIMITS = Path("/proc/sys/fs/inotify")
 
 HasEvents = Callable[[Path], bool]
 
@@ -27,6 +30,32 @@ HasEvents = Callable[[Path], bool]
 def has_events(root: Path) -> bool:
     """Whether the kernel tells of all that happens in a folder. Blocking."""
     return file_system_of(root).has_events
+
+
+def is_spent(root: Path) -> bool:
+    """Has this user as many watches as the kernel grants? Blocking.
+
+    `watchfiles` must skip folders that may not be read, and then does not say either when the
+    kernel refuses one for that reason.
+    """
+    try:
+        asking = watchfiles.watch(root, recursive=False, yield_on_timeout=True, rust_timeout=1)
+        next(asking, None)
+    except PermissionError:
+        return False
+    except (OSError, RuntimeError):
+        return os.path.isdir(root)  # noqa: PTH112 - that of Path raises for a dead mount
+    return False
+
+
+def spent(root: Path) -> str:
+    """What a person should know of it, and can do."""
+    return (
+        f"This machine grants no more inotify watches or instances, so new clips in {root} are "
+        f"not told at once; they are found all the same, by scans. Raise {LIMITS}/max_user_watches "
+        "and max_user_instances, as in: sudo sysctl fs.inotify.max_user_watches=1048576 "
+        "fs.inotify.max_user_instances=1024"
+    )
 
 
 class Wakeup:
@@ -41,6 +70,8 @@ class Wakeup:
         self._changed = asyncio.Event()
         self._touched: dict[Path, set[str]] = {}
         self._stops: dict[Path, asyncio.Event] = {}
+        self._spent: set[Path] = set()
+        self._news: list[str] = []
 
     async def wait(self, timeout: float, *, at_least: float = 0.5) -> bool:
         """True if something appeared within `timeout` seconds.
@@ -62,6 +93,11 @@ class Wakeup:
     def touched(self, root: Path) -> set[str]:
         """The files under a root that appeared or were written to since last asked: relpaths."""
         return self._touched.pop(root, set())
+
+    def news(self) -> list[str]:
+        """What a person should hear of the events; each once while it lasts."""
+        news, self._news = self._news, []
+        return news
 
     def rearm(self, root: Path) -> None:
         """Its volume went away and came back: watch the new one."""
@@ -90,6 +126,7 @@ class Wakeup:
                     text = "No events from %s (%s): it is scanned by the clock."
                     log.warning(text, root, error, exc_info=unforeseen)
                 complained = True
+                await self._ask_whether_spent(root)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), RETRY_AFTER)
 
@@ -104,10 +141,23 @@ class Wakeup:
             stop_event=stop,
             force_polling=False,
             ignore_permission_denied=True,
+            yield_on_timeout=True,
+            rust_timeout=ASK_MS,
         ):
+            if not changes:
+                await self._ask_whether_spent(root)
             self._touched.setdefault(root, set()).update(_relpath(real, at) for _, at in changes)
             if any(change is watchfiles.Change.added for change, _ in changes):
                 self.ring()
+
+    async def _ask_whether_spent(self, root: Path) -> None:
+        """Of many folders the kernel may refuse some, and tells of the others all the same."""
+        if not await volume.ask(lambda: is_spent(root)):
+            self._spent.discard(root)
+        elif root not in self._spent:
+            self._spent.add(root)
+            self._news.append(spent(root))
+            log.warning("%s", self._news[-1])
 
 
 @asynccontextmanager

@@ -1,0 +1,183 @@
+"""What is wrong with one file of a watched folder is that file's trouble, and told once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import postflow.lookout
+import postflow.readiness.waiting
+from postflow.cli.scan import look
+from postflow.errors import Retry
+from postflow.ledger import AsyncLedger, open_ledger
+from postflow.lookout import Looked, Lookout
+from postflow.models import Shot
+from postflow.naming import Naming
+from postflow.scan.root import mark_root
+from sandbox.clips import clip_path
+
+BAD, GOOD = "SQ07_UNDLM_00001_v001.mov", "SQ07_UNDLM_00002_v001.mov"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    mark_root(folder)
+    for name in (BAD, GOOD):
+        (folder / name).write_bytes(clip_path().read_bytes())
+    return folder
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[AsyncLedger]:
+    async with open_ledger(tmp_path / "ledger.db") as opened:
+        yield opened
+
+
+def fails_at(bad: str, real: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+    """The same function, which trips over one file."""
+
+    def failing(first: Any, *others: Any, **more: Any) -> Any:
+        if bad in str(first):
+            raise error
+        return real(first, *others, **more)
+
+    return failing
+
+
+class Tripping:
+    """A ledger that trips over one file when it is entered."""
+
+    def __init__(self, ledger: AsyncLedger, error: Exception) -> None:
+        self._ledger = ledger
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def register(self, root: Any, media: Any) -> Any:
+        if media.name == BAD:
+            raise self._error
+        return await self._ledger.register(root, media)
+
+
+async def looks(lookout: Lookout, times: int = 12) -> list[Looked]:
+    """Enough of them for one that is still to be ready, and failed, several times."""
+    found: list[Looked] = []
+    async with asyncio.timeout(60):
+        while len(found) < times or not any(each.ready for each in found):
+            found.append(await lookout.look())
+    return found
+
+
+FAULT = ValueError("nobody has foreseen this")
+BROKEN_DISK = Retry(f"{BAD} could not be read: EIO.", hint="Check it.", code="file.unreadable")
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "says"),
+    [
+        ("judging", FAULT, "a fault of its own (ValueError)"),
+        ("judging", OverflowError(), "a fault of its own (OverflowError)"),
+        ("judging", RecursionError(), "a fault of its own (RecursionError)"),
+        ("looking", FAULT, "a fault of its own (ValueError)"),
+        ("looking", BROKEN_DISK, "could not be read"),
+        ("entering", FAULT, "a fault of its own (ValueError)"),
+    ],
+)
+async def test_a_file_that_is_tripped_over_holds_up_no_other(
+    folder: Path,
+    ledger: AsyncLedger,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+    error: Exception,
+    says: str,
+) -> None:
+    """It stands in the ledger with its reason, and a person is told once."""
+    if where == "judging":
+        judge = fails_at(BAD, postflow.readiness.waiting.verdict, error)
+        defaults = postflow.readiness.waiting.WaitingRoom.__init__.__kwdefaults__
+        monkeypatch.setitem(defaults, "judge", judge)
+    if where == "looking":
+        real = postflow.lookout.look_at
+        monkeypatch.setattr(postflow.lookout, "look_at", fails_at(BAD, real, error))
+    used = cast("AsyncLedger", Tripping(ledger, error)) if where == "entering" else ledger
+    lookout = Lookout(used, "main", folder, quiet=0.01)
+    found = await looks(lookout)
+    async with asyncio.timeout(60):
+        while not found[-1].waiting or found[-1].settling:
+            found.append(await lookout.look())
+
+    assert [name for each in found for name in each.ready] == [GOOD]
+    told = [problem for each in found for problem in each.problems]
+    assert [problem.where for problem in told] == [str(folder / BAD)]
+    assert says in told[0].what
+    (waiting,) = await ledger.not_yet_whole(studio="main")
+    assert waiting.relpath == BAD
+    assert says in (waiting.note or "")
+    if error is FAULT:
+        assert sum(bool(record.exc_info) for record in caplog.records) == 1, "one traceback"
+    monkeypatch.undo()
+    found = await looks(Lookout(ledger, "main", folder, quiet=0.01))
+    assert [name for each in found for name in each.ready] == [BAD], "it goes once it is mended"
+
+
+async def test_a_clip_that_may_not_be_read_is_told_at_once(
+    folder: Path, ledger: AsyncLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read everything, so the kernel's answer is put in."""
+    real = os.open
+
+    def denied(path: Any, *flags: Any, **more: Any) -> int:
+        if BAD in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *flags, **more)
+
+    monkeypatch.setattr(os, "open", denied)
+    lookout = Lookout(ledger, "main", folder, quiet=0.01)
+    found = await looks(lookout)
+    told = [problem for each in found for problem in each.problems]
+    assert len(told) == 1
+    assert "may not be read by PostFlow's user (Permission denied)" in told[0].what
+    assert not found[-1].settling, "time alone does not mend it, so nobody waits"
+
+    monkeypatch.undo()
+    found = await looks(lookout)
+    assert [name for each in found for name in each.ready] == [BAD]
+
+
+@pytest.mark.parametrize("where", ["naming", "judging"])
+async def test_the_scan_command_shows_the_others_and_says_what_is_wrong_with_one(
+    folder: Path, ledger: AsyncLedger, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    naming = Naming.preset()
+    real: Callable[[str], Shot] = naming.identify
+    if where == "naming":
+        monkeypatch.setattr(naming, "identify", fails_at(BAD, real, FAULT))
+    else:
+        judge = fails_at(BAD, postflow.readiness.waiting.verdict, FAULT)
+        monkeypatch.setattr("postflow.cli.scan.verdict", judge)
+    await Lookout(ledger, "main", folder).look()
+    found = {each.file: each for each in look(ledger.ledger, "main", folder, naming)}
+    assert found[GOOD].what == "deliver"
+    assert found[BAD].what == "fault"
+    assert "(ValueError)" in found[BAD].where
+
+
+async def test_one_traceback_is_written_however_often_it_is_tripped_over(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from postflow.stuck import Stuck
+
+    stuck = Stuck(folder)
+    for _ in range(3):
+        stuck.on(BAD, FAULT)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
