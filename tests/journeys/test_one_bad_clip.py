@@ -10,7 +10,8 @@ import pytest
 
 from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, Ledger
-from postflow.models import MediaFile
+from postflow.models import MediaFile, Shot
+from postflow.naming import Naming
 from postflow.places import state_dir
 from postflow.scan.root import mark_root
 from sandbox import Sandbox
@@ -107,3 +108,30 @@ async def test_what_could_not_be_started_for_a_moment_is_started_by_the_same_run
     assert away.was_away
     assert list(drained.skipped) == ["a first, misnamed.mov"]
     assert list(drained.delivered) == [BAD]
+
+
+async def test_a_name_that_our_code_trips_over_is_one_clips_alone(
+    watching_studio: str, world: Sandbox, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has failed, which is told once; it would trip again, so it is not tried again."""
+    from flows.ingest import ingest
+
+    good = make_clip(GOOD[0], extra=80)
+    real = Naming.identify
+
+    def identify(naming: Naming, name: str, **by_hand: Any) -> Shot:
+        if name == BAD:
+            raise RuntimeError("nobody has foreseen this")
+        return real(naming, name, **by_hand)
+
+    monkeypatch.setattr(Naming, "identify", identify)
+    drained = await ingest(studio=watching_studio)
+    assert list(drained.delivered) == [good.name]
+    assert list(drained.failed) == [BAD]
+    assert list((await ingest(studio=watching_studio)).failed) == []
+    with Ledger.open(state_dir() / "ledger.db") as ledger:
+        (row,) = ledger.rows(name=BAD)
+        told = [each for each in ledger.messages() if each.clip_id == row.id]
+    assert (row.code, row.state) == ("name.fault", "failed")
+    assert [each for each in told if "RuntimeError" in str(each.payload)] == told
+    assert len(told) == 1
