@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -129,6 +130,8 @@ class _Opening:
 
 
 _openings: dict[tuple[int, str], _Opening] = {}
+# What the block that encloses us was opened with, by the studio's name.
+_enclosing: ContextVar[Mapping[str, OpenStudio]] = ContextVar("enclosing")
 
 
 @asynccontextmanager
@@ -138,18 +141,35 @@ async def open_studio(
     discord_webhook: SecretStr | None = None,
     progress: ClipProgress | None = None,
 ) -> AsyncIterator[OpenStudio]:
-    """The studio's live things; inner uses share the outermost one's and what it was opened with.
+    """The studio's live things, shared by all of this loop; inner uses see what their outer one
+    was opened with, and others side by side do not.
 
     Raises Fatal when the studio is missing or its rules do not load.
     """
+    async with _shared(name) as live, AsyncExitStack() as own:
+        outer = _enclosing.get({})
+        if name in outer and outer[name].run_id == live.run_id:
+            live = outer[name]
+        if discord_webhook:
+            live = await _told_elsewhere(own, live, discord_webhook)
+        if progress:
+            live = replace(live, progress=progress)
+        _enclosing.set({**outer, name: live})
+        try:
+            yield live
+        finally:
+            _enclosing.set(outer)
+
+
+@asynccontextmanager
+async def _shared(name: str) -> AsyncIterator[OpenStudio]:
     key = (id(asyncio.get_running_loop()), name)
     opening = _openings.setdefault(key, _Opening(asyncio.Lock(), AsyncExitStack()))
     opening.holders += 1
     try:
         async with opening.lock:
             if opening.live is None:
-                studio = await load_studio(name)
-                opening.live = await _open(opening.stack, name, studio, discord_webhook, progress)
+                opening.live = await _open(opening.stack, name, await load_studio(name))
         yield opening.live
     finally:
         opening.holders -= 1
@@ -158,24 +178,29 @@ async def open_studio(
             await opening.stack.aclose()
 
 
-async def _open(
-    stack: AsyncExitStack,
-    name: str,
-    studio: Studio,
-    discord_webhook: SecretStr | None,
-    progress: ClipProgress | None,
+async def _told_elsewhere(
+    stack: AsyncExitStack, live: OpenStudio, webhook: SecretStr
 ) -> OpenStudio:
+    """The same, but for the channel. Messages for one webhook never go to another."""
+    channel = f"{live.name}/{xxhash.xxh3_64_hexdigest(webhook.get_secret_value().encode())}"
+    discord = await stack.enter_async_context(DiscordClient(webhook))
+    office = await _open_post_office(stack, live.ledger, discord, live.run_id, channel)
+    return replace(live, channel=channel, discord=discord, post_office=office)
+
+
+async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     run_id = uuid4().hex
     ledger = await stack.enter_async_context(open_ledger(studio.ledger))
     await stack.enter_async_context(on_duty(ledger, run_id))
-    channel = _channel(name, discord_webhook)
-    discord = await _open_discord(stack, studio, discord_webhook)
+    discord = None
+    if studio.discord:
+        discord = await stack.enter_async_context(studio.discord.get_client())
     frameio = await stack.enter_async_context(get_frameio_client(studio))
     return OpenStudio(
         name=name,
         scope=_scope(studio),
         run_id=run_id,
-        channel=channel,
+        channel=name,
         project=studio.frameio.project,
         account=studio.frameio.account,
         workspace=studio.frameio.workspace,
@@ -186,8 +211,8 @@ async def _open(
         frameio=frameio,
         outlet=get_outlet(studio),
         discord=discord,
-        post_office=await _open_post_office(stack, ledger, discord, run_id, channel),
-        progress=progress,
+        post_office=await _open_post_office(stack, ledger, discord, run_id, name),
+        progress=None,
     )
 
 
@@ -205,16 +230,6 @@ def get_outlet(studio: Studio) -> Outlet:
     return Outlet(studio.tunnel.get_provider(), port=studio.tunnel.port)
 
 
-async def _open_discord(
-    stack: AsyncExitStack, studio: Studio, override: SecretStr | None
-) -> DiscordClient | None:
-    if override:
-        return await stack.enter_async_context(DiscordClient(override))
-    if studio.discord:
-        return await stack.enter_async_context(studio.discord.get_client())
-    return None
-
-
 async def _open_post_office(
     stack: AsyncExitStack,
     ledger: AsyncLedger,
@@ -226,13 +241,6 @@ async def _open_post_office(
         return None
     office = PostOffice(ledger, discord, run_id, channel=channel)
     return await stack.enter_async_context(office)
-
-
-def _channel(name: str, override: SecretStr | None) -> str:
-    """Messages for another webhook never go to the studio's."""
-    if override is None:
-        return name
-    return f"{name}/{xxhash.xxh3_64_hexdigest(override.get_secret_value().encode())}"
 
 
 def _scope(studio: Studio) -> str:

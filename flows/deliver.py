@@ -87,17 +87,20 @@ async def _travel(
         delivery = await _into_frameio(
             live, media, clip, project=project, journey=journey, started=started
         )
+        await announce(live, delivery, project=project, journey=journey)
+        return delivery
     except Exception as error:
         if not isinstance(error, PostFlowError):
             log.exception("A fault of our own, at %s:", media.name)
         why = await live.unless_away(media.path, as_ours(error))
-        await announce_failure(live, media, clip, why, project=project, journey=journey)
+        try:
+            await announce_failure(live, media, clip, why, project=project, journey=journey)
+        except Exception:
+            await journey.give_back()
+            raise
         if why is not error:
             raise why from error
         raise
-    await announce(live, delivery, project=project, journey=journey)
-    await journey.done()
-    return delivery
 
 
 async def _into_frameio(

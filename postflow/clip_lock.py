@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import xxhash
-from filelock import AsyncFileLock, Timeout
+from filelock import AsyncFileLock, BaseAsyncFileLock, Timeout
 
 from postflow.errors import Retry
 from postflow.models import Folder
 from postflow.places import lock_dir
+
+log = logging.getLogger("postflow.transfer")
+
+# Seconds of waiting of which nobody has to hear.
+SHORT = 10.0
 
 
 @asynccontextmanager
@@ -19,9 +25,9 @@ async def one_at_a_time(
 ) -> AsyncIterator[None]:
     """Held across processes for a name in a folder. Raises Retry `clip.busy` after `timeout` s."""
     key = xxhash.xxh3_64_hexdigest(f"{folder.id}\0{name}".encode())
-    lock = AsyncFileLock(lock_dir() / f"{what}-{key}.lock", timeout=timeout)
+    lock = AsyncFileLock(lock_dir() / f"{what}-{key}.lock")
     try:
-        await lock.acquire()
+        await _acquire(lock, name, timeout)
     except Timeout as error:
         raise Retry(
             f"Another run has been busy with {name} for {timeout:.0f} s.",
@@ -32,3 +38,11 @@ async def one_at_a_time(
         yield
     finally:
         await lock.release()
+
+
+async def _acquire(lock: BaseAsyncFileLock, name: str, timeout: float) -> None:
+    try:
+        await lock.acquire(timeout=min(SHORT, timeout))
+    except Timeout:
+        log.warning("Another run is busy with %s; it is waited for, %.0f s at most.", name, timeout)
+        await lock.acquire(timeout=max(0.0, timeout - SHORT))

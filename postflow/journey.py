@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from unicodedata import normalize
@@ -13,6 +14,8 @@ from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, StaleClaim, 
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.scan.root import AbsentError, read_mark
 from postflow.scan.sighting import Sighting
+
+log = logging.getLogger(__name__)
 
 LONGEST_TRIES = 8
 TARGET = tuple(Target.model_fields)
@@ -46,11 +49,6 @@ class Journey:
     def key(self) -> str | None:
         """Names the clip's message; None when there is nothing new to tell."""
         return f"clip-{self._claim.clip_id}" if self._claim else None
-
-    @property
-    def id(self) -> str:
-        """Another one for every claim of the clip."""
-        return f"{self._claim.clip_id}.{self._claim.token}" if self._claim else "past"
 
     @property
     def is_of_a_batch(self) -> bool:
@@ -197,6 +195,17 @@ class Journey:
             )
         await self._ledger.release(await self._ledger.arrived(claim, view_url=remote.view_url))
         self._claim = None
+
+    async def give_back(self) -> None:
+        """Its end could not be written down: it does not stay with a run that lives on."""
+        if self._claim is None:
+            return
+        try:
+            await self._ledger.release(self._claim)
+        except PostFlowError as error:
+            log.warning("%s is still held by this run: %s", self._claim.name, error)
+        else:
+            self._claim = None
 
     @property
     def may_be_put_off(self) -> bool:

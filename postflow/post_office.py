@@ -11,17 +11,11 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from pydantic import ValidationError
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_before_delay,
-    wait_random_exponential,
-)
 
 from postflow.discord import Card, DiscordClient, batch_card
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
+from postflow.ledger.outwait import outwait
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +24,6 @@ PULSE = 5.0
 REST = 5.0
 LONGEST_REST = 60.0
 LAST_CHANCE = 10.0
-NOTED_WITHIN = 60.0
 
 T = TypeVar("T")
 
@@ -204,21 +197,7 @@ async def _noted(
 
     Given up, it would count as being sent for as long as this process lasts.
     """
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(Retry),
-        wait=wait_random_exponential(multiplier=0.5, max=10),
-        stop=stop_before_delay(NOTED_WITHIN),
-        before_sleep=_say,
-        reraise=True,
-    ):
-        with attempt:
-            await write(offered, what)
-
-
-def _say(state: RetryCallState) -> None:
-    log.warning(
-        "A message's outcome is to be noted: %s", state.outcome and state.outcome.exception()
-    )
+    await outwait(lambda: write(offered, what), "A message's outcome is to be noted")
 
 
 async def _show(discord: DiscordClient, message: Message) -> str:

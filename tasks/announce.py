@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from blocks.opening import OpenStudio
 from postflow.discord.card import Card, failed_card, on_its_way_card, ready_card
 from postflow.errors import PostFlowError
@@ -17,8 +14,11 @@ from postflow.post_office import draft
 
 from .stage import stage
 
+# A ledger that is busy or away for some minutes costs no clip its ending.
+ASK_AGAIN = 5
 
-@stage("announce departure", subject=lambda given: given["journey"].id, retries=0)
+
+@stage("announce departure", retries=ASK_AGAIN)
 async def announce_departure(
     live: OpenStudio, media: MediaFile, clip: Shot, *, project: str, journey: Journey
 ) -> None:
@@ -29,11 +29,7 @@ async def announce_departure(
         live.ring()
 
 
-@stage(
-    "announce",
-    subject=lambda given: f"{given['journey'].clip_id}-{given['delivery'].file_id}",
-    retries=0,
-)
+@stage("announce", retries=ASK_AGAIN)
 async def announce(live: OpenStudio, delivery: Delivery, *, project: str, journey: Journey) -> None:
     """The journey is done, and the clip's message says "ready", with the link; likewise."""
     told = await journey.is_told_elsewhere()
@@ -43,7 +39,7 @@ async def announce(live: OpenStudio, delivery: Delivery, *, project: str, journe
     live.ring()
 
 
-@task(name="announce failure", task_run_name="announce failure", cache_policy=NO_CACHE)
+@stage("announce failure", retries=ASK_AGAIN)
 async def announce_failure(
     live: OpenStudio,
     media: MediaFile,

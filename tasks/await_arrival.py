@@ -10,7 +10,7 @@ from .progress import Progress
 from .stage import stage
 
 
-@stage("await arrival", subject=lambda given: given["exposure"].id, retries=0)
+@stage("await arrival", retries=0)
 async def await_arrival(
     live: OpenStudio, media: MediaFile, exposure: Exposure, remote: RemoteFile
 ) -> RemoteFile:

@@ -22,9 +22,11 @@ from blocks.opening import OpenStudio
 from postflow.errors import Fatal
 from postflow.journey import Journey
 from postflow.ledger import Claimed, State
+from postflow.ledger.outwait import outwait
 
 from .announce import announce_failure
 from .batch import Batch
+from .courtesy import courtesy
 
 log = logging.getLogger("postflow.ingest")
 
@@ -40,7 +42,8 @@ class Cancelling:
     def __init__(self, live: OpenStudio, batch: Batch) -> None:
         self._live = live
         self._batch = batch
-        self._asked: dict[Path, UUID] = {}
+        self._asked: dict[tuple[int, int], UUID] = {}
+        self._heard: set[UUID] = set()
         self._looked_at = time.monotonic()
 
     async def look(self, on_their_way: Mapping[asyncio.Task[None], Claimed]) -> None:
@@ -48,11 +51,14 @@ class Cancelling:
         if not on_their_way or time.monotonic() - self._looked_at < PAUSE:
             return
         self._looked_at = time.monotonic()
-        asked = {Path(run.parameters["path"]): run.id for run in await _cancelling()}
+        new = [run for run in await _cancelling() if run.id not in self._heard]
+        asked = {Path(run.parameters["path"]): run.id for run in new}
         for task, claim in on_their_way.items():
             has_run = claim.finished_at is None
-            if has_run and claim.path in asked and claim.path not in self._asked:
-                self._asked[claim.path] = asked[claim.path]
+            if has_run and claim.path in asked:
+                run_id = asked[claim.path]
+                self._heard.add(run_id)
+                self._asked[_key(claim)] = run_id
                 task.cancel()
 
     async def guard(self, claim: Claimed, travel: Coroutine[None, None, None]) -> None:
@@ -60,17 +66,15 @@ class Cancelling:
         try:
             await travel
         except asyncio.CancelledError:
-            run_id = self._asked.pop(claim.path, None)
+            run_id = self._asked.pop(_key(claim), None)
             if run_id is None:
                 raise
             self._live.claims.pop(claim.path, None)
             why = _cancelled(claim)
             log.warning("%s", why)
-            await self._end(claim, why)
+            await outwait(lambda: self._end(claim, why), f"The end of {claim.name} is to be noted")
             self._batch.not_delivered(claim.name, why)
-            async with get_client() as client:
-                state: RunState[None] = Cancelled(message=str(why))
-                await client.set_flow_run_state(run_id, state, force=True)
+            await _end_run(run_id, str(why))
 
     async def _end(self, claim: Claimed, why: Fatal) -> None:
         """Fail the clip as far as it had come; one that is whole in Frame.io stays delivered."""
@@ -87,6 +91,17 @@ class Cancelling:
             project=self._live.project,
             journey=Journey(self._live.ledger, current, by_hand=False),
         )
+
+
+def _key(claim: Claimed) -> tuple[int, int]:
+    """This claim of the clip: the next revision at its path is another one, and so is a retry."""
+    return claim.clip_id, claim.token
+
+
+async def _end_run(run_id: UUID, message: str) -> None:
+    state: RunState[None] = Cancelled(message=message)
+    async with courtesy("the end of a cancelled run"), get_client() as client:
+        await client.set_flow_run_state(run_id, state, force=True)
 
 
 async def _cancelling() -> list[FlowRun]:

@@ -11,7 +11,7 @@ from prefect.settings import get_current_settings
 from blocks.opening import OpenStudio
 from postflow.discord.text import counted
 from postflow.outlet.reaper import reap
-from postflow.places import state_dir
+from postflow.places import lock_dir, state_dir
 from postflow.sweeping import is_due, sweep
 
 from .stage import KEEP, RESULTS
@@ -36,8 +36,11 @@ async def clean_up(live: OpenStudio) -> None:
 
 
 def _sweep() -> None:
-    """Prefect never removes results that have expired."""
+    """Prefect never removes results that have expired, and filelock no locks."""
     if is_due(state_dir() / "swept"):
         results = get_current_settings().results.local_storage_path
         removed = sweep(results.glob(f"{RESULTS}*"), older=KEEP + MARGIN)
-        log.info("Results of long ago that were removed: %d.", removed)
+        # Taking a lock dates it anew; `up` takes its own once.
+        locks = (each for each in lock_dir().glob("*.lock") if each.name != "up.lock")
+        removed += sweep(locks, older=MARGIN)
+        log.info("Results and locks of long ago that were removed: %d.", removed)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import httpx
 from prefect.exceptions import PrefectException
@@ -14,7 +15,7 @@ from prefect.exceptions import PrefectException
 from blocks.opening import OpenStudio
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
 from postflow.journey import Journey
-from postflow.ledger import Claimed, Draft
+from postflow.ledger import Claimed, Draft, StaleClaim
 from postflow.lookout import lookouts
 from postflow.models import Delivery, Drained
 
@@ -42,6 +43,7 @@ class Drain:
         self._linger = live.watching.linger if linger is None else linger
         self._looking = Looking(lookouts(live.ledger, live.name, live.watching))
         self._claimed: list[Claimed] = []
+        self._over: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(live)
         self._cancelling = Cancelling(live, self._batch)
@@ -64,6 +66,7 @@ class Drain:
         try:
             if not await self._is_busy():
                 return False
+            await self._let_go_of_those_over()
             await self._start_some(outlet)
             await self._cancelling.look(self._on_their_way)
         except Retry as error:
@@ -75,7 +78,7 @@ class Drain:
         return True
 
     async def _is_busy(self) -> bool:
-        travelling = self._on_their_way or self._claimed
+        travelling = self._on_their_way or self._claimed or self._over
         if travelling or self._looking.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
@@ -99,8 +102,7 @@ class Drain:
 
     async def _start(self, claim: Claimed, outlet: AsyncExitStack) -> None:
         if claim.finished_at is not None:
-            task = asyncio.create_task(self._stack_again(claim), name=claim.name)
-            self._on_their_way[task] = claim
+            self._send(claim, self._stack_again(claim))
             return
         why = self._misnamed(claim)
         if why is not None:
@@ -108,9 +110,20 @@ class Drain:
             return
         await self._hold_outlet_open(outlet)
         self._live.claims[claim.path] = claim
-        travel = self._cancelling.guard(claim, self._travel(claim))
-        task = asyncio.create_task(travel, name=claim.name)
-        self._on_their_way[task] = claim
+        self._send(claim, self._cancelling.guard(claim, self._travel(claim)))
+
+    def _send(self, claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:
+        self._on_their_way[asyncio.create_task(_alone(claim, travel), name=claim.name)] = claim
+
+    async def _let_go_of_those_over(self) -> None:
+        """Most are let go of already; where the ledger did not take their end, they go back now.
+
+        Else they would stay in the hands of this run for as long as it lives.
+        """
+        while self._over:
+            with suppress(StaleClaim):
+                await self._live.ledger.release(self._over[0])
+            del self._over[0]
 
     def _misnamed(self, claim: Claimed) -> Skip | Fatal | None:
         """Why its name alone keeps the clip from travelling, if it does."""
@@ -180,7 +193,8 @@ class Drain:
         finally:
             finds.cancel()
         for task in done:
-            self._on_their_way.pop(task, None)
+            if claim := self._on_their_way.pop(task, None):
+                self._over.append(claim)
             await task
 
     async def _stop(self) -> None:
@@ -188,6 +202,16 @@ class Drain:
         for task in self._on_their_way:
             task.cancel()
         await asyncio.gather(*self._on_their_way, return_exceptions=True)
+
+
+async def _alone(claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:
+    """What goes wrong with the ending of one clip ends no other's travel."""
+    try:
+        await travel
+    except PostFlowError as error:
+        log.warning("The ending of %s was not noted: %s", claim.name, error)
+    except Exception:
+        log.exception("A fault of our own, at the ending of %s:", claim.name)
 
 
 def _server_trouble(claim: Claimed) -> Retry:

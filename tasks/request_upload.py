@@ -16,7 +16,7 @@ log = logging.getLogger("postflow.transfer")
 SETTLING_LIMIT = 15.0
 
 
-@stage("request upload", subject=lambda given: given["exposure"].id, retries=0)
+@stage("request upload", retries=0)
 async def request_upload(
     live: OpenStudio,
     media: MediaFile,

@@ -19,7 +19,7 @@ log = logging.getLogger("postflow.ingest")
 BUSY_LIMIT = 600.0
 
 
-@stage("stack", subject=lambda given: given["arrival"].remote.id, retries=3)
+@stage("stack", retries=3)
 async def stack(
     live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, *, journey: Journey
 ) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import xxhash
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.settings import get_current_settings
@@ -24,20 +25,28 @@ RESULTS = "postflow-"
 
 
 def stage(
-    name: str, *, subject: Subject, retries: int = 1
+    name: str, *, subject: Subject | None = None, retries: int = 1
 ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Task[P, Coroutine[Any, Any, R]]]:
-    """A Prefect task called `name`, cached by studio and `subject`, retried on `Retry` only."""
+    """A Prefect task called `name`, retried on `Retry` only.
 
+    What only finds out is cached by studio and `subject`; what has an effect has none, for a hit
+    would leave the effect out.
+    """
+    cache: dict[str, Any] = {"cache_policy": NO_CACHE}
+    if subject:
+        cache = {
+            "cache_key_fn": _cache_key(name, subject),
+            "cache_expiration": KEEP,
+            "persist_result": True,
+            "result_serializer": "json",
+        }
     return task(
         name=name,
         task_run_name=name,
-        cache_key_fn=_cache_key(name, subject),
-        cache_expiration=KEEP,
-        persist_result=True,
-        result_serializer="json",
         retries=retries,
         retry_delay_seconds=_retry_delay(),
         retry_condition_fn=_is_worth_retrying,
+        **cache,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from postflow.places import state_dir
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset
@@ -57,18 +58,32 @@ async def test_a_run_leaves_a_slip_with_the_link_and_a_bar_that_is_full(
     assert left["progress"].data == 100
 
 
-async def test_a_run_for_a_clip_that_was_delivered_shows_cached_stages(
+async def test_a_run_for_a_clip_that_was_delivered_finds_out_nothing_anew(
     loopback_studio: str, make_clip: MakeClip
 ) -> None:
+    """What has an effect is asked each time: a hit would leave the effect out."""
     clip = make_clip()
     await run_for(clip, loopback_studio)
     again = await run_for(clip, loopback_studio)
 
-    cached = ("identify", "place", "transfer", "stack", "announce")
-    stages = await stages_of(again, len(cached) + len(["announce departure"]))
+    cached = ("identify", "place", "transfer")
+    effects = ("announce departure", "stack", "announce")
+    stages = await stages_of(again, len(cached + effects))
     shown = {stage.name: stage.state_name for stage in stages}
-    assert {name: shown[name] for name in cached} == dict.fromkeys(cached, "Cached")
-    assert "request upload" not in shown
+    assert shown == dict.fromkeys(cached, "Cached") | dict.fromkeys(effects, "Completed")
+
+
+async def test_a_ledger_that_begins_anew_keeps_no_message_back(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """Clips are numbered from 1 again: nothing of the numbers before is remembered."""
+    await run_for(make_clip(), loopback_studio)
+    for file in state_dir().glob("ledger.db*"):
+        file.unlink()
+    run = await run_for(make_clip("SQ07_UNDLM_00160_v001.mov", extra=8), loopback_studio)
+    shown = {stage.name: stage.state_name for stage in await stages_of(run, 8)}
+    assert shown["announce departure"] == "Completed"
+    assert endings(world) == [READY, READY]
 
 
 async def test_a_failed_run_says_what_to_do(

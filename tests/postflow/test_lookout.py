@@ -115,6 +115,20 @@ async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
     assert [each.relpath for each in await ledger.known(root)] == ["SQ07_UNDLM_00152_v003.mov"]
 
 
+@pytest.mark.parametrize("call", ["is_stranger", "root", "known", "observe", "not_yet", "register"])
+async def test_a_ledger_that_is_busy_at_any_step_of_a_look_costs_no_clip(
+    folder: Path, ledger: AsyncLedger, call: str
+) -> None:
+    (clip,) = fill(folder, 1)
+    stumbles, stumbler = stumbling(ledger, **{call: BUSY})
+    lookout = Lookout(stumbles, "main", folder, quiet=0.05)
+    found: list[str] = []
+    async with asyncio.timeout(60):
+        while not found:
+            found = await ready(lookout)
+    assert (found, stumbler.yet_to_come) == ([clip.name], set())
+
+
 @pytest.mark.parametrize("seconds", WILD)
 async def test_a_clip_with_a_wild_time_stamp_is_ready_like_any_other(
     folder: Path, ledger: AsyncLedger, seconds: int

@@ -15,9 +15,12 @@ BUSY = Retry("Busy.", hint="Wait.", code="ledger.unreachable")
 class StumblingLedger:
     """Passes every call on, but for the first of those named in `faults`, which raise."""
 
-    def __init__(self, ledger: AsyncLedger, **faults: Exception) -> None:
+    def __init__(self, ledger: AsyncLedger, **faults: Exception | list[Exception]) -> None:
         self.calls: Counter[str] = Counter()
-        self.faults = faults
+        self.faults = {
+            call: [fault] if isinstance(fault, Exception) else [*fault]
+            for call, fault in faults.items()
+        }
         self._ledger = ledger
 
     def __getattr__(self, name: str) -> Any:
@@ -29,14 +32,21 @@ class StumblingLedger:
     ) -> Callable[..., Awaitable[Any]]:
         async def counted(*args: Any, **kwargs: Any) -> Any:
             self.calls[name] += 1
-            if fault := self.faults.pop(name, None):
-                raise fault
+            if self.faults.get(name):
+                raise self.faults[name].pop(0)
             return await call(*args, **kwargs)
 
         return counted
 
+    @property
+    def yet_to_come(self) -> set[str]:
+        """Whose faults have not struck as often as they should."""
+        return {call for call, faults in self.faults.items() if faults}
 
-def stumbling(ledger: AsyncLedger, **faults: Exception) -> tuple[AsyncLedger, StumblingLedger]:
+
+def stumbling(
+    ledger: AsyncLedger, **faults: Exception | list[Exception]
+) -> tuple[AsyncLedger, StumblingLedger]:
     """The same object twice: as what it is used for, and as what it is."""
     made = StumblingLedger(ledger, **faults)
     return cast("AsyncLedger", made), made

@@ -1,0 +1,107 @@
+"""The ledger is busy at any step of a journey: the clip arrives once, and is told of once."""
+
+from __future__ import annotations
+
+import pytest
+
+from postflow.errors import Retry
+from postflow.ledger import Ledger, waits
+from postflow.scan.root import mark_root
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import READY, calls, endings, the_asset
+from tests.journeys.studios import save
+from tests.support.stumbling import BUSY, StumblingLedger, stumbling
+
+pytestmark = pytest.mark.prefect
+
+V1, V2 = (f"SQ07_UNDLM_00152_v00{number}.mov" for number in (1, 2))
+# Before there is a clip to be claimed.
+LOOK = {"is_stranger", "root", "known", "observe", "not_yet", "register"}
+NOT_OF_A_CLIP = {"run", "recover"} | LOOK
+
+
+@pytest.fixture(autouse=True)
+def tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "FIRST", 0.05)
+
+
+@pytest.fixture
+async def watching(nothing_cached: None, world: Sandbox, make_clip: MakeClip) -> str:
+    folder = make_clip(V1).parent
+    mark_root(folder)
+    watched = {"folders": [folder], "quiet": 0.1, "interval": 0.1, "linger": 3.0}
+    return await save(world, name="stumbling", provider="loopback", watching=watched)
+
+
+async def ingested(studio: str, **faults: Exception | list[Exception]) -> StumblingLedger:
+    """One run of `ingest`, on a ledger with these faults."""
+    from blocks.opening import open_studio
+    from flows.ingest import ingest
+
+    async with open_studio(studio) as live:
+        live.ledger, stumbler = stumbling(live.ledger, **faults)
+        await ingest(studio)
+    return stumbler
+
+
+async def test_each_step_of_a_journey_may_meet_a_busy_ledger(
+    watching: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """All that it asks of the ledger fails the first time."""
+    asked = set((await ingested(watching)).calls)
+    clip = make_clip(V2, extra=8)
+    stumbler = await ingested(watching, **dict.fromkeys(asked - NOT_OF_A_CLIP, BUSY))
+    late = set(stumbler.calls) - asked - NOT_OF_A_CLIP
+    assert {"intend_stack", "stacked", "postpone"} <= late
+    third = make_clip("SQ07_UNDLM_00152_v003.mov", extra=16)
+    another = await ingested(watching, arrived=BUSY, **dict.fromkeys(late, BUSY))
+    assert (stumbler.yet_to_come, another.yet_to_come) == (set(), set())
+    for each in (clip, third):
+        the_asset(world, each)
+    assert endings(world) == [READY] * 3
+    assert_nobody_holds_any()
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param({"done": [BUSY] * 8}, id="longer-than-it-is-asked"),
+        pytest.param(
+            {"arrived": [BUSY], "postpone": [BUSY] * 6, "release": [BUSY] * 2},
+            id="at-every-way-out",
+        ),
+    ],
+)
+async def test_no_clip_stays_in_the_hands_of_a_run_that_goes_on(
+    watching: str, world: Sandbox, faults: dict[str, list[Exception]]
+) -> None:
+    stumbler = await ingested(watching, **faults)
+    assert not stumbler.yet_to_come
+    assert endings(world) == [READY]
+    assert calls(world, "files.remote_upload") == 1
+    assert_nobody_holds_any()
+
+
+async def test_by_hand_too_nothing_is_held_and_the_next_attempt_delivers(
+    watching: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from blocks.opening import open_studio
+    from flows.deliver import deliver
+
+    clip = make_clip(V1)
+    async with open_studio(watching) as live:
+        real = live.ledger
+        live.ledger, _ = stumbling(real, arrived=BUSY, fail=[BUSY] * 6)
+        with pytest.raises(Retry):
+            await deliver(clip, studio=watching)
+        assert_nobody_holds_any()
+        live.ledger = real
+        await deliver(clip, studio=watching)
+    the_asset(world, clip)
+    assert endings(world) == [READY]
+
+
+def assert_nobody_holds_any() -> None:
+    with Ledger.open() as ledger:
+        assert {row.run_id for row in ledger.rows()} == {None}

@@ -1,0 +1,41 @@
+"""Callers of one process that deliver at once, each to a webhook of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox import Sandbox
+from tests.journeys.conftest import MakeClip
+from tests.journeys.proof import titles
+
+pytestmark = pytest.mark.prefect
+
+
+@pytest.fixture
+def other_channel() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+async def test_each_clip_is_told_of_in_the_channel_that_its_caller_named(
+    loopback_studio: str, world: Sandbox, other_channel: Sandbox, make_clip: MakeClip
+) -> None:
+    """Whoever comes first, and the studio's own channel among them."""
+    from flows.upload import upload_file_to_frameio
+
+    webhooks = [other_channel.discord_webhook_url, None, other_channel.discord_webhook_url]
+    clips = [make_clip(f"SQ07_UNDLM_0015{n}_v001.mov", extra=8 * n) for n in range(3)]
+    results = await asyncio.gather(
+        *(
+            upload_file_to_frameio(clip, discord_webhook_url=webhook, studio=loopback_studio)
+            for clip, webhook in zip(clips, webhooks, strict=True)
+        )
+    )
+    assert [each.error for each in results] == [None] * 3
+    assert titles(world) == [r"SQ07 UNDLM\_00151 v001 is ready for review"]
+    assert sorted(titles(other_channel)) == [
+        rf"SQ07 UNDLM\_0015{n} v001 is ready for review" for n in (0, 2)
+    ]
