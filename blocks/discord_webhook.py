@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from postflow.discord import DiscordClient
+from postflow.discord.thread import Thread
 
 from .overrides import secret_from_environment
+from .problems import problems
 
 
 class DiscordWebhook(Block):
@@ -34,5 +36,35 @@ class DiscordWebhook(Block):
         examples=["https://discord.com/api/webhooks/<id>/<token>"],
     )
 
+    thread_id: str | None = Field(
+        default=None,
+        coerce_numbers_to_str=True,
+        title="Thread",
+        description="Id of the thread or forum post for all messages: in Discord's developer mode, "
+        "Copy Thread ID.",
+    )
+    thread_name: str | None = Field(
+        default=None,
+        title="Name of new posts",
+        description="Where the channel is a forum: the name of the post that each message makes. "
+        "May hold {sequence}, {shot}, {version}, {file} and {project}.",
+        examples=["{sequence} {shot} {version}"],
+    )
+
+    @field_validator("thread_id", "thread_name")
+    @classmethod
+    def _is_a_right_thread(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """By field: an error of the whole would show the webhook."""
+        try:
+            _thread(**{**info.data, str(info.field_name): value})
+        except ValidationError as error:
+            raise ValueError(problems(error).partition(": ")[2]) from None
+        return value
+
     def get_client(self) -> DiscordClient:
-        return DiscordClient(secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL") or self.url)
+        url = secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL") or self.url
+        return DiscordClient(url, thread=_thread(self.thread_id, self.thread_name))
+
+
+def _thread(thread_id: str | None = None, thread_name: str | None = None, **_: Any) -> Thread:
+    return Thread(id=thread_id or None, name=thread_name or None)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 def problems(error: ValidationError) -> str:
     """One line: each field and what is wrong with it."""
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'the table'}: {problem['msg']}"
+        f"{'.'.join(map(str, problem['loc'])) or 'the table'}: "
+        + problem["msg"].removeprefix("Value error, ")
         for problem in error.errors(include_input=False, include_url=False)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from aiohttp import web
@@ -93,6 +94,9 @@ class Control:
             web.post("/sandbox/faults", self.arm, name="sandbox.arm"),
             web.delete("/sandbox/faults", self.mend, name="sandbox.mend"),
             web.post("/sandbox/reset", self.reset, name="sandbox.reset"),
+            web.post("/sandbox/threads", self.open_thread, name="sandbox.open_thread"),
+            web.patch("/sandbox/threads/{id}", self.change_thread, name="sandbox.thread"),
+            web.delete("/sandbox/threads/{id}", self.delete_thread, name="sandbox.close_thread"),
         ]
 
     async def describe(self, _request: web.Request) -> web.Response:
@@ -133,6 +137,25 @@ class Control:
     async def reset(self, _request: web.Request) -> web.Response:
         await self._world.reset()
         return web.json_response(self._world.describe())
+
+    async def open_thread(self, request: web.Request) -> web.Response:
+        """As a person does in Discord: `{"name": …}`."""
+        thread = self._world.discord.threads.open(str((await request.json())["name"]))
+        return web.json_response(asdict(thread), status=201)
+
+    async def change_thread(self, request: web.Request) -> web.Response:
+        """`{"archived": …, "locked": …}`, either or both."""
+        thread = self._world.discord.threads.known.get(request.match_info["id"])
+        if thread is None:
+            raise web.HTTPNotFound
+        for name, value in (await request.json()).items():
+            if name in {"archived", "locked"}:
+                setattr(thread, name, bool(value))
+        return web.json_response(asdict(thread))
+
+    async def delete_thread(self, request: web.Request) -> web.Response:
+        self._world.discord.threads.known.pop(request.match_info["id"], None)
+        return web.Response(status=204)
 
     async def agent_faults(self, request: web.Request) -> web.Response:
         """The faults for the ngrok agent, handed over once: at its start, or while it runs."""

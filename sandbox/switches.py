@@ -76,6 +76,10 @@ class Switches(BaseModel):
     webhook_backoff: float = Field(15, ge=0, description="First wait; it doubles, with jitter.")
     webhook_timeout: float = Field(5, gt=0, description="A slower receiver counts as failed.")
 
+    discord_channel: Literal["text", "forum", "forum_with_tags"] = Field(
+        "text", description="What the Discord webhook leads to; the last wants a tag on each post."
+    )
+
     project_name: str = Field("UNDLM", min_length=1, description="The project there at the start.")
     view_base: str = Field("", description="Start of every view_url; empty: the sandbox itself.")
 

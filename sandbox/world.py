@@ -56,7 +56,9 @@ class World:
         self.endpoints = {endpoint.where: endpoint for endpoint in endpoints()}
         discord_rate = (DISCORD_CALLS, DISCORD_WINDOW / switches.rate_scale)
         self.discord = DiscordWorld(
-            self.faults, rate=discord_rate if switches.rate_limits else None
+            self.faults,
+            rate=discord_rate if switches.rate_limits else None,
+            channel=switches.discord_channel,
         )
         self.ngrok_authtoken = "sandbox_" + secrets.token_urlsafe(24)
 

@@ -1,4 +1,4 @@
-"""What Discord's answers mean for us.
+"""What Discord's answers mean for us, and what a person can do about them.
 
 Codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 Rate limits: https://discord.com/developers/docs/topics/rate-limits
@@ -11,39 +11,141 @@ from typing import Any
 
 import httpx
 
-from postflow.errors import Fatal, Retry
+from postflow.errors import Fatal, PostFlowError, Retry
 
 from .text import shortened
 
-UNKNOWN_MESSAGE = 10008
 LONGEST_WAIT = 3600.0
 _LEAST_WAIT = 0.05
 
+UNKNOWN_CHANNEL = 10003
+UNKNOWN_MESSAGE = 10008
+OTHER_AUTHOR = 50005
+EMPTY_MESSAGE = 50006
+ARCHIVED = 50083
 
-class MessageGoneError(Exception):
-    """The message to edit was deleted."""
+# What Discord says of a message that is to be edited, and that another one may replace.
+_GONE = {UNKNOWN_MESSAGE, OTHER_AUTHOR, UNKNOWN_CHANNEL, ARCHIVED}
+
+# Slow mode, write limits, many edits of old messages, overload: it passes, whatever the status.
+_PASSING = {20016, 20028, 20029, 30046, 40004, 40006, 40062, 110001, 130000}
+
+_AGAIN = "Then `postflow retry --messages`."
+_SETTINGS = "under [discord] of the studio file, and apply it with `postflow setup`."
+
+
+# Code, message and hint.
+_Meaning = tuple[str, str, str]
+
+
+_WEBHOOK_GONE = (
+    "discord.webhook_gone",
+    "Discord does not know the webhook any more",
+    (
+        "Make a new webhook in Discord (channel settings, Integrations, Webhooks) and put its "
+        f"address into PostFlow with `postflow setup`. {_AGAIN}"
+    ),
+)
+_THREAD_CLOSED = (
+    "discord.thread_closed",
+    "The Discord thread is locked, so nothing can be posted there",
+    f"Unlock it in Discord (the thread's menu), or name another `thread_id` {_SETTINGS} {_AGAIN}",
+)
+_BLOCKED_TEXT = (
+    "discord.moderated",
+    "The server's moderation in Discord has blocked the message",
+    "Let a moderator allow PostFlow's messages (server settings, Safety Setup, AutoMod). " + _AGAIN,
+)
+_FORBIDDEN = (
+    "discord.forbidden",
+    "Discord does not let the webhook post there",
+    f"Let an administrator look at the permissions of the channel and its thread. {_AGAIN}",
+)
+
+_MEANINGS: dict[int, _Meaning] = {
+    10015: _WEBHOOK_GONE,
+    50027: _WEBHOOK_GONE,
+    UNKNOWN_CHANNEL: (
+        "discord.thread_gone",
+        "The thread or channel that messages go to does not exist in Discord any more",
+        f"Name another `thread_id` {_SETTINGS} If the channel is gone, make a webhook in another. "
+        + _AGAIN,
+    ),
+    ARCHIVED: _THREAD_CLOSED,
+    160005: _THREAD_CLOSED,
+    160006: (
+        "discord.too_many_threads",
+        "The Discord server has as many open threads as it may have",
+        f"Close some of them in Discord. {_AGAIN}",
+    ),
+    220001: (
+        "discord.forum",
+        "The webhook leads to a forum, where a message needs a thread to go to",
+        (
+            "Set `thread_name` (a post of its own for each message) or `thread_id` (all in one) "
+            f"{_SETTINGS} {_AGAIN}"
+        ),
+    ),
+    220002: (
+        "discord.two_threads",
+        "The webhook's address names a thread, and `thread_name` asks for new ones",
+        f"Leave out one of the two {_SETTINGS} {_AGAIN}",
+    ),
+    220003: (
+        "discord.no_forum",
+        "The webhook's channel is no forum, so messages cannot open threads there",
+        f"Leave `thread_name` out {_SETTINGS} {_AGAIN}",
+    ),
+    40067: (
+        "discord.tag_required",
+        "The Discord forum wants a tag on each post, which PostFlow cannot choose",
+        (
+            "Switch off “Require people to select tags” in the forum, or set `thread_id` "
+            f"{_SETTINGS} {_AGAIN}"
+        ),
+    ),
+    200000: _BLOCKED_TEXT,
+    200001: _BLOCKED_TEXT,
+    240000: _BLOCKED_TEXT,
+    50001: _FORBIDDEN,
+    50013: _FORBIDDEN,
+}
+
+
+class RefusedError(Exception):
+    """Discord's answer was no. `number` is Discord's own code, 0 where it gave none."""
+
+    def __init__(self, number: int, error: PostFlowError) -> None:
+        super().__init__(error.message)
+        self.number = number
+        self.error = error
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether a message that was to be edited can be replaced by a new one."""
+        return self.number in _GONE
 
 
 def check_answer(response: httpx.Response) -> dict[str, Any]:
-    """The answer's JSON object. Raises Retry, Fatal or MessageGoneError unless it is a success."""
+    """The answer's JSON object. Raises Retry, or RefusedError with what it means."""
     body = _json(response)
     if response.is_success:
         return body
-    if response.status_code == 429:
+    number = code if isinstance(code := body.get("code"), int) else 0
+    if response.status_code == 429 or number in _PASSING:
         raise _rate_limited(response, body)
     if response.status_code >= 500:
         raise unavailable(f"Discord answered {response.status_code}")
-    if response.status_code == 404 and body.get("code") == UNKNOWN_MESSAGE:
-        raise MessageGoneError
-    if response.status_code in {401, 403, 404}:
-        raise _webhook_gone(response.status_code)
-    raise _refused(response.status_code, body)
+    if not body and response.status_code in {401, 403, 404, 407}:
+        raise _stranger(response.status_code)
+    raise RefusedError(number, _refusal(response.status_code, number, body))
 
 
 def unavailable(what: str) -> Retry:
     return Retry(
         f"{what}.",
-        hint="Nothing to do: the clip is not affected, and the message is tried again later.",
+        hint="Messages wait and are sent by themselves; no clip is affected. If it lasts, check "
+        "the internet connection.",
         code="discord.unavailable",
     )
 
@@ -52,8 +154,19 @@ def outcome_unknown(what: str) -> Retry:
     """A message may be in the channel or not, and a webhook cannot look."""
     return Retry(
         f"{what} while a message was being posted, which may have appeared or not.",
-        hint="Look into the Discord channel; the clip itself is not affected.",
+        hint="Look into the Discord channel; where it is missing, `postflow retry --messages` "
+        "sends it again. The clip itself is not affected.",
         code="discord.unknown_outcome",
+    )
+
+
+def _stranger(status: int) -> Retry:
+    """No JSON, so it was not Discord's API that spoke."""
+    return Retry(
+        f"Something between here and Discord answered {status} in its place.",
+        hint="Messages wait and are sent by themselves. If it lasts, let the proxy or firewall "
+        "pass discord.com; a proxy that wants a password has it in HTTPS_PROXY.",
+        code="discord.blocked",
     )
 
 
@@ -61,7 +174,7 @@ def _rate_limited(response: httpx.Response, body: dict[str, Any]) -> Retry:
     wait = _wait(response, body)
     return Retry(
         f"Discord asks to wait {wait:.1f} s before the next message.",
-        hint="Nothing to do: the message follows. If this lasts, post to fewer webhooks at once.",
+        hint="Nothing to do: the message follows.",
         code="discord.rate_limited",
         retry_after=wait,
     )
@@ -86,16 +199,15 @@ def _number(value: object) -> float | None:
     return max(number, _LEAST_WAIT) if math.isfinite(number) else None
 
 
-def _webhook_gone(status: int) -> Fatal:
-    return Fatal(
-        f"Discord does not know the webhook any more (it answered {status}).",
-        hint="Make a new webhook in Discord (channel settings, Integrations, Webhooks) and put its "
-        "address into PostFlow with `postflow setup`.",
-        code="discord.webhook_gone",
-    )
-
-
-def _refused(status: int, body: dict[str, Any]) -> Fatal:
+def _refusal(status: int, number: int, body: dict[str, Any]) -> Fatal:
+    meaning = _MEANINGS.get(number)
+    if meaning is None and status in {401, 404}:
+        meaning = _WEBHOOK_GONE
+    if meaning is None and status == 403:
+        meaning = _FORBIDDEN
+    if meaning:
+        code, message, hint = meaning
+        return Fatal(f"{message} (it answered {status}, code {number}).", hint=hint, code=code)
     said = shortened(str(body.get("errors") or body.get("message") or "no reason given"), 300)
     return Fatal(
         f"Discord refused the message ({status}): {said}.",

@@ -39,7 +39,7 @@ Line = tuple[
 
 
 class Card(Moment):
-    """One message. `lines` are names and values, escaped already.
+    """One message. `lines` are names and values, escaped already; `about` are the clip's fields.
 
     Of what another version of PostFlow put into the outbox, that is shown which is known here.
     """
@@ -52,6 +52,7 @@ class Card(Moment):
     lines: tuple[Line, ...] = Field(default=(), max_length=MAX_FIELDS)
     url: str | None = None
     at: datetime | None = None
+    about: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -87,6 +88,7 @@ def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> 
         title=_title(shot, "is on its way"),
         colour=ON_ITS_WAY,
         lines=(*_what(shot), *_file(media), *_place(shot, project)),
+        about=_about(shot, project),
     )
 
 
@@ -106,6 +108,7 @@ def ready_card(delivery: Delivery, *, project: Project | str) -> Card:
         ),
         url=link,
         at=delivery.finished,
+        about=_about(delivery.shot, project),
     )
 
 
@@ -127,6 +130,7 @@ def failed_card(
         description=plain(error.message, _LONGEST_REASON),
         lines=(*remedy, *known, *_file(media), ("Code", plain(error.code, 100))),
         at=at or datetime.now(UTC),
+        about=_about(shot, project) if shot else {"file": media.name},
     )
 
 
@@ -156,6 +160,18 @@ def _shot_name(shot: Shot) -> str | None:
     if shot.shot and shot.project_code:
         return f"{shot.project_code}_{shot.shot}"
     return shot.shot
+
+
+def _about(shot: Shot, project: Project | str | None) -> dict[str, str]:
+    """What the name of a thread may hold; see `discord.thread`."""
+    named = {
+        "sequence": shot.sequence,
+        "shot": _shot_name(shot),
+        "version": shot.version,
+        "file": shot.file_name,
+        "project": project.name if isinstance(project, Project) else project,
+    }
+    return {name: value for name, value in named.items() if value}
 
 
 def _what(shot: Shot) -> list[Line]:

@@ -19,14 +19,24 @@ from tenacity import (
 
 from postflow.errors import Fatal, Retry
 
-from .answers import MessageGoneError, check_answer, outcome_unknown, unavailable
+from .answers import (
+    ARCHIVED,
+    EMPTY_MESSAGE,
+    UNKNOWN_CHANNEL,
+    RefusedError,
+    check_answer,
+    outcome_unknown,
+    unavailable,
+)
 from .card import Card
+from .thread import Thread
 from .webhook import STAND_IN, HiddenWebhook
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = httpx.Timeout(15.0, connect=10.0)
 LONGEST_ATTEMPT = 30.0
+NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 REPEATED = frozenset({"discord.rate_limited", "discord.unavailable"})
 
 _backoff = wait_random_exponential(multiplier=0.5, max=10)
@@ -43,6 +53,7 @@ class DiscordClient:
         self,
         webhook_url: SecretStr,
         *,
+        thread: Thread | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         patience: float = 10.0,
     ) -> None:
@@ -50,6 +61,7 @@ class DiscordClient:
             transport=HiddenWebhook(webhook_url, transport), timeout=TIMEOUT
         )
         self._patience = patience
+        self._thread = thread or Thread()
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -64,38 +76,80 @@ class DiscordClient:
         await self._http.__aexit__(kind, error, trace)
 
     async def post(self, card: Card) -> str:
-        """The new message's id. Raises Fatal or Retry.
+        """The new message's id, behind that of its thread where it has one of its own.
 
         Retry `discord.unknown_outcome` means the message may have appeared: posting again may
-        show it twice, and a webhook offers no way to look.
+        show it twice, and a webhook offers no way to look. Raises Fatal or Retry else.
         """
-        answer = await self._patiently("POST", "", card, params={"wait": "true"})
-        if not answer.get("id"):
-            raise outcome_unknown("Discord gave no message id")
-        return str(answer["id"])
+        payload = card.payload() | self._new_thread(card.about)
+        return await self._post(payload, self._thread.query())
 
     async def edit(self, message_id: str, card: Card) -> str:
-        """The message's id: the same, or a new one where the old message was deleted."""
-        if not message_id.isdecimal():
+        """The message's id: the same, or a new one where it could not be edited any more."""
+        thread, _, number = message_id.rpartition("/")
+        if not number.isdecimal() or not (thread.isdecimal() or number == message_id):
             raise Fatal(
                 "The Discord message to edit has no proper id.",
                 hint="Post a new message in its place.",
                 code="discord.refused",
             )
+        query = {"thread_id": thread} if thread else self._thread.query()
         try:
-            await self._patiently("PATCH", f"/messages/{message_id}", card)
-        except MessageGoneError:
-            logger.info("The Discord message was deleted meanwhile; a new one takes its place.")
+            await self._patiently("PATCH", f"/messages/{number}", card.payload(), query)
+        except RefusedError as refused:
+            if not refused.is_gone:
+                raise refused.error from None
+            logger.info("A Discord message cannot be edited any more: a new one takes its place.")
+            if thread and refused.number == ARCHIVED:  # whoever posts opens it again
+                return await self._post(card.payload(), query)
             return await self.post(card)
         return message_id
 
     async def check(self) -> str:
-        """The webhook's name. Raises Fatal `discord.webhook_gone`, or Retry."""
-        answer = await self._patiently("GET", "", None)
+        """The webhook's name, if a message would find its place. Nothing appears in the channel.
+
+        What only a message tells, such as that the channel is a forum, an empty one is asked for:
+        Discord always refuses it. Raises Fatal or Retry as `post` does.
+        """
+        try:
+            answer = await self._patiently("GET", "", None)
+            await self._check_thread()
+            await self._patiently("POST", "", self._new_thread({}), self._thread.query())
+        except RefusedError as refused:
+            if refused.number != EMPTY_MESSAGE:
+                raise refused.error from None
         return str(answer.get("name") or "without a name")
 
+    def _new_thread(self, about: dict[str, str]) -> dict[str, str]:
+        name = self._thread.named(about)
+        return {"thread_name": name} if name else {}
+
+    async def _check_thread(self) -> None:
+        """A thread that is gone is told apart from a message in it that is not ours."""
+        if self._thread.id is None:
+            return
+        try:
+            await self._patiently("GET", f"/messages/{self._thread.id}", None, self._thread.query())
+        except RefusedError as refused:
+            if refused.number == UNKNOWN_CHANNEL:
+                raise
+
+    async def _post(self, payload: dict[str, Any], query: dict[str, str]) -> str:
+        try:
+            answer = await self._patiently("POST", "", payload, {"wait": "true", **query})
+        except RefusedError as refused:
+            raise refused.error from None
+        if not answer.get("id"):
+            raise outcome_unknown("Discord gave no message id")
+        own_thread = answer.get("channel_id") if self._thread.name else None
+        return f"{own_thread}/{answer['id']}" if own_thread else str(answer["id"])
+
     async def _patiently(
-        self, method: str, path: str, card: Card | None, params: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        payload: dict[str, Any] | None,
+        params: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(_worth_repeating),
@@ -105,19 +159,23 @@ class DiscordClient:
             reraise=True,
         ):
             with attempt:
-                return await self._send(method, path, card, params)
+                return await self._send(method, path, payload, params)
         raise AssertionError("tenacity ends with an answer or an error")
 
     async def _send(
-        self, method: str, path: str, card: Card | None, params: dict[str, str] | None
+        self,
+        method: str,
+        path: str,
+        payload: dict[str, Any] | None,
+        params: dict[str, str] | None,
     ) -> dict[str, Any]:
         posting = method == "POST"
         try:
             async with asyncio.timeout(LONGEST_ATTEMPT):
                 response = await self._http.request(
-                    method, STAND_IN + path, params=params, json=card.payload() if card else None
+                    method, STAND_IN + path, params=params, json=payload
                 )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except NEVER_LEFT as error:
             raise unavailable(f"Discord cannot be reached ({type(error).__name__})") from error
         except (httpx.HTTPError, TimeoutError) as error:
             what = f"Discord's answer was lost ({type(error).__name__})"

@@ -99,6 +99,8 @@ class MessageForm(_Form):
     avatar_url: Url | None = None
     tts: bool = False
     allowed_mentions: AllowedMentions | None = None
+    thread_name: str | None = Field(None, min_length=1, max_length=100)
+    applied_tags: list[str] = Field(default_factory=list, max_length=5)
 
     @model_validator(mode="after")
     def _within_total(self) -> MessageForm:

@@ -17,6 +17,7 @@ from aiohttp import web
 from sandbox.faults import Fault, Faults
 
 from .forms import EMPTY_MESSAGE, Json, MessageForm, Refusal, read_form
+from .threads import Channel, Threads
 from .windows import Window
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -32,8 +33,13 @@ class DiscordWorld:
     """The webhook and its channel. `rate` is calls and seconds of a window; None for no limit."""
 
     def __init__(
-        self, faults: Faults | None = None, *, rate: tuple[int, float] | None = (5, 2.0)
+        self,
+        faults: Faults | None = None,
+        *,
+        rate: tuple[int, float] | None = (5, 2.0),
+        channel: Channel = "text",
     ) -> None:
+        self._channel = channel
         self._faults = faults or Faults()
         self._rate = rate
         self._serial = itertools.count()
@@ -55,6 +61,7 @@ class DiscordWorld:
     def reset(self) -> None:
         """The webhook is there again, the channel empty, the rate window fresh."""
         self._messages: dict[str, Json] = {}
+        self.threads = Threads(self._channel, self._channel_id, self._snowflake)
         self._deleted = False
         self._window = Window(*(self._rate or (None, 0.0)))
 
@@ -103,8 +110,9 @@ class DiscordWorld:
         self, request: web.Request, handler: Handler, fault: Fault | None
     ) -> web.Response:
         if fault and fault.what == "status":
-            code = int(fault.options.get("code", 500))
-            return web.json_response({"message": f"{code}: Fault", "code": 0}, status=code)
+            code, said = int(fault.options.get("code", 500)), fault.options.get("body")
+            body = said or {"message": f"{code}: Fault", "code": 0}
+            return web.json_response(body, status=code)
         if fault and fault.what == "rate_limited":
             return self._rate_limited(float(fault.options.get("retry_after", 0.3)))
         if not self._window.spend():
@@ -153,14 +161,18 @@ class DiscordWorld:
     async def _post(self, request: web.Request) -> web.Response:
         form = read_form(await _json(request))
         message = self._new_message(form)
+        place = self.threads.place_for(form, request.query.get("thread_id"), message["id"])
+        message["channel_id"] = place
         _check_not_empty(message)
+        if form.thread_name is not None:
+            self.threads.open(form.thread_name, place)
         self._messages[message["id"]] = message
         if request.query.get("wait", "").lower() not in {"true", "1"}:
             return web.Response(status=204)
         return web.json_response(_public(message))
 
     async def _edit(self, request: web.Request) -> web.Response:
-        message = self._message(request)
+        message = self._message(request, edits=True)
         form = read_form(await _json(request))
         edited = {**message, **form.written(), "edited_timestamp": _now()}
         _check_not_empty(edited)
@@ -176,9 +188,11 @@ class DiscordWorld:
         self._message(request)["deleted"] = True
         return web.Response(status=204)
 
-    def _message(self, request: web.Request) -> Json:
+    def _message(self, request: web.Request, *, edits: bool = False) -> Json:
+        """Of the thread that the call names, else of the channel itself."""
+        place = self.threads.place_of(request.query.get("thread_id"), edits=edits)
         message = self._messages.get(request.match_info["message"])
-        if message is None or message["deleted"]:
+        if message is None or message["deleted"] or message["channel_id"] != place:
             raise Refusal(404, UNKNOWN_MESSAGE, "Unknown Message")
         return message
 

@@ -41,6 +41,18 @@ MISTAKES = {
         GOOD + '\n[studio.watching]\nfolders = ["/mnt/a", "/mnt/a/"]\n',
         "a folder is named twice",
     ),
+    "a thread that is none": (
+        GOOD.replace("[discord]", '[discord]\nthread_id = "dailies"'),
+        "[discord]: thread_id: a thread's id is a number",
+    ),
+    "a thread's unknown field": (
+        GOOD.replace("[discord]", '[discord]\nthread_name = "{scene}"'),
+        "[discord]: thread_name: there is no field {scene}",
+    ),
+    "two kinds of threads": (
+        GOOD.replace("[discord]", '[discord]\nthread_id = 17\nthread_name = "x"'),
+        "[discord]: thread_name: thread_id or thread_name, not both",
+    ),
     "no such preset": (GOOD.replace("wip_byshot", "byshot"), "byshot"),
 }
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -31,22 +32,21 @@ class Channel:
 
 @pytest.fixture
 async def channel() -> AsyncIterator[Channel]:
-    faults = Faults()
-    world = DiscordWorld(faults, rate=None)
-    async for url in _serving(world):
-        yield Channel(world, faults, url)
+    async for channel in serving():
+        yield channel
 
 
 @pytest.fixture
 async def busy_channel() -> AsyncIterator[Channel]:
     """Three calls in a window of 0.4 s."""
+    async for channel in serving(rate=(3, 0.4)):
+        yield channel
+
+
+async def serving(**settings: Any) -> AsyncIterator[Channel]:
+    """A webhook with the settings of the sandbox's Discord, without a limit of calls else."""
     faults = Faults()
-    world = DiscordWorld(faults, rate=(3, 0.4))
-    async for url in _serving(world):
-        yield Channel(world, faults, url)
-
-
-async def _serving(world: DiscordWorld) -> AsyncIterator[SecretStr]:
+    world = DiscordWorld(faults, **{"rate": None, **settings})
     app = web.Application()
     app.add_routes(world.routes())
     runner = web.AppRunner(app)
@@ -55,7 +55,7 @@ async def _serving(world: DiscordWorld) -> AsyncIterator[SecretStr]:
     await site.start()
     try:
         host, port = runner.addresses[0][:2]
-        yield SecretStr(f"http://{host}:{port}{world.webhook_path}")
+        yield Channel(world, faults, SecretStr(f"http://{host}:{port}{world.webhook_path}"))
     finally:
         await runner.cleanup()
 
