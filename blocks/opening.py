@@ -113,6 +113,11 @@ class OpenStudio:
         """The clip's journey ends before its run took it over; see `postflow.leftover`."""
         await let_go(self.ledger, self.frameio, self.naming, claim, why, announce)
 
+    @property
+    def not_told(self) -> dict[str, str]:
+        """What Discord did not get so far, or may not have got, and why."""
+        return dict(self.post_office.untold) if self.post_office else {}
+
     def ring(self) -> None:
         """A message waits in the outbox. It is sent in the background: Discord holds nobody up."""
         if self.post_office:

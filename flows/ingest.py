@@ -39,6 +39,9 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
     await leave_tally(studio, drained)
     delivered, failed = counted(len(drained.delivered), "clip"), len(drained.failed)
     log.info("%s delivered, %d failed.", delivered, failed)
+    if drained.not_told:
+        told = counted(len(drained.not_told), "message")
+        log.warning("%s not told in Discord; `postflow status` says what to do.", told)
     return drained
 
 
@@ -47,4 +50,5 @@ async def _drain(studio: str, linger: float | None) -> Drained:
 
     async with open_studio(studio) as live:
         await clean_up(live)
-        return await Drain(live, deliver, linger=linger).run()
+        drained = await Drain(live, deliver, linger=linger).run()
+    return drained.model_copy(update={"not_told": live.not_told})

@@ -28,7 +28,7 @@ async def upload_file_to_frameio(
     """
     webhook = SecretStr(discord_webhook_url) if discord_webhook_url else None
     try:
-        async with open_studio(studio, discord_webhook=webhook):
+        async with open_studio(studio, discord_webhook=webhook) as live:
             delivery = await deliver(
                 Path(file_path),
                 studio=studio,
@@ -46,6 +46,7 @@ async def upload_file_to_frameio(
         file_id=delivery.file_id,
         folder_id=delivery.folder_id,
         project_id=delivery.project_id,
+        not_told=live.not_told.get(delivery.media.name),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import xxhash
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 CONTENT_TYPES = {
     ".mov": "video/quicktime",
@@ -176,7 +176,10 @@ class Delivery(Moment):
 
 
 class UploadResult(Moment):
-    """What `upload_file_to_frameio` answers: the ids and the link, or the error and its remedy."""
+    """What `upload_file_to_frameio` answers: the ids and the link, or the error and its remedy.
+
+    `not_told`: why Discord did not get the message, or may not have got it.
+    """
 
     success: bool
     view_url: str | None = None
@@ -186,12 +189,17 @@ class UploadResult(Moment):
     error: str | None = None
     hint: str | None = None
     code: str | None = None
+    not_told: str | None = None
 
 
 class Drained(Moment):
-    """What an ingest run came to: file names with their link, or why they did not arrive."""
+    """What an ingest run came to: file names with their link, or why they did not arrive.
+
+    `not_told`: what Discord did not get, or may not have got, and why.
+    """
 
     delivered: dict[str, str]
     failed: dict[str, str]
     put_off: dict[str, str]
     skipped: dict[str, str]
+    not_told: dict[str, str] = Field(default_factory=dict)

@@ -16,6 +16,7 @@ from postflow.discord import Card, DiscordClient, batch_card
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
 from postflow.ledger.outwait import outwait
+from postflow.media import printable
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class PostOffice:
         self._closing = asyncio.Event()
         self._ends_at = float("inf")
         self._sender: asyncio.Task[None]
+        self.untold: dict[str, str] = {}
+        """What the channel did not get, or may not have got, by what it is about: why."""
 
     async def __aenter__(self) -> Self:
         self._sender = asyncio.create_task(self._work(), name="post office")
@@ -99,6 +102,7 @@ class PostOffice:
                 channel=self._channel,
                 pause=0.0 if is_last else SUMMARY_PAUSE,
                 is_over=lambda: time.monotonic() > self._ends_at,
+                untold=self.untold,
             )
         except PostFlowError as error:
             log.warning("Messages wait: %s", error)
@@ -136,8 +140,9 @@ async def send_due(
     channel: str,
     pause: float = SUMMARY_PAUSE,
     is_over: Callable[[], bool] = lambda: False,
+    untold: dict[str, str] | None = None,
 ) -> Retry | None:
-    """Send what is due in the channel, in order, until `is_over`.
+    """Send what is due in the channel, in order, until `is_over`; `untold` hears what failed.
 
     Ends with the first sign that Discord is away, and returns it: what is left waits untouched.
     The message of a batch is brought up to date first, no more often than every `pause` seconds.
@@ -146,7 +151,8 @@ async def send_due(
     for message in await ledger.due(channel=channel):
         if is_over():
             return None
-        if away := await _send(ledger, discord, message, run_id):
+        away = await _send(ledger, discord, message, run_id, {} if untold is None else untold)
+        if away:
             return away
     return None
 
@@ -163,29 +169,38 @@ async def tell_batches(ledger: AsyncLedger, channel: str, *, pause: float) -> No
 
 
 async def _send(
-    ledger: AsyncLedger, discord: DiscordClient, message: Message, run_id: str
+    ledger: AsyncLedger,
+    discord: DiscordClient,
+    message: Message,
+    run_id: str,
+    untold: dict[str, str],
 ) -> Retry | None:
     """A sign that Discord is away, if there was one."""
     try:
         offered = await ledger.sending(message, run_id)
     except StaleClaim:
         return None
+    about = _about(offered)
     try:
         message_id = await _show(discord, offered)
     except Retry as error:
-        log.warning("Discord was not told: %s", error)
+        log.warning("Discord was not told of %s: %s", about, error)
+        untold[about] = str(error)
         lost = error.code == "discord.unknown_outcome"
         await _noted(ledger.unknown if lost else ledger.not_sent, offered, error)
         return error
     except Fatal as error:
-        log.warning("Discord was not told: %s", error)
+        log.warning("Discord was not told of %s: %s", about, error)
+        untold[about] = str(error)
         await _noted(ledger.refused, offered, error)
         return None
     except Exception as error:
         # Whether it is there nobody knows; left as it is, it would be "sending" for ever.
         log.exception("A fault of our own, at the message %s:", offered.key)
+        untold[about] = str(as_ours(error))
         await _noted(ledger.unknown, offered, as_ours(error))
         return None
+    untold.pop(about, None)
     await _noted(ledger.sent, offered, message_id)
     return None
 
@@ -198,6 +213,13 @@ async def _noted(
     Given up, it would count as being sent for as long as this process lasts.
     """
     await outwait(lambda: write(offered, what), "A message's outcome is to be noted")
+
+
+def _about(message: Message) -> str:
+    """The clip's file, or the title of what is about no clip."""
+    about = message.payload.get("about")
+    file = about.get("file") if isinstance(about, dict) else None
+    return printable(str(file or message.payload.get("title") or message.key))
 
 
 async def _show(discord: DiscordClient, message: Message) -> str:

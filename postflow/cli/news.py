@@ -1,4 +1,4 @@
-"""What `postflow up` says at its terminal: each clip whose journey has ended."""
+"""What `postflow up` says at its terminal: clips whose journey has ended, messages not told."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pydantic import SecretStr
 from rich.markup import escape
 
 from postflow.errors import PostFlowError
-from postflow.ledger import Clip, Ledger, Phase
+from postflow.ledger import Clip, Ledger, Phase, Untold
 
 from .output import err, out
+from .untold import tell_untold
 
 MARKS = {
     Phase.DELIVERED: "[green]✓[/green]",
@@ -26,12 +27,14 @@ class News:
         self._ledger: Ledger | None = None
         self._last: int | None = None
         self._silent = False
+        self._untold: set[tuple[str, str, str | None]] = set()
 
     def tell(self) -> None:
         """Print what is new. A ledger that is away for a while is said once."""
         try:
             self._ledger = self._ledger or Ledger.open(self._where)
             self._last, clips = self._ledger.endings(self._studio, after=self._last)
+            untold = self._ledger.untold(self._studio)
         except PostFlowError as error:
             if not self._silent:
                 err.print(f"[yellow]![/yellow] {escape(str(error))}")
@@ -40,6 +43,12 @@ class News:
         self._silent = False
         for clip in clips:
             _tell(clip)
+        tell_untold(self._new(untold), studio=self._studio)
+
+    def _new(self, untold: list[Untold]) -> list[Untold]:
+        """Each once, for as long as it is so."""
+        told, self._untold = self._untold, {(each.key, each.state, each.code) for each in untold}
+        return [each for each in untold if (each.key, each.state, each.code) not in told]
 
     def close(self) -> None:
         if self._ledger:

@@ -20,6 +20,7 @@ from .engine import prepare_prefect
 from .exit_codes import Exit
 from .options import JsonOption, StudioOption
 from .output import err, out, print_json, tell_warning
+from .untold import tell_untold, untold_as_json
 
 if TYPE_CHECKING:
     from blocks.studio import Studio
@@ -68,6 +69,7 @@ def tell_status(
 ) -> None:
     """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
     counts = ledger.counts(studio)
+    untold = ledger.untold(studio)
     settling = ledger.not_yet_whole(studio=studio, limit=limit)
     clips = [c for each in SHOWN for c in ledger.rows(studio=studio, phase=each, limit=limit)]
     if json:
@@ -75,6 +77,7 @@ def tell_status(
             {
                 "away": [{"reason": lost.message, "hint": lost.hint} for lost in away],
                 "counts": counts,
+                "untold": untold_as_json(untold, studio=studio),
                 "settling": [each.model_dump(mode="json") for each in settling],
                 "clips": [each.model_dump(mode="json") for each in clips],
             }
@@ -84,6 +87,7 @@ def tell_status(
         tell_warning(lost, out)
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     out.print(", ".join(told) or "No clip has been seen yet.")
+    tell_untold(untold, studio=studio)
     for each in settling:
         out.print(f"  settling    {each.relpath}: {each.note or 'just seen'}", markup=False)
     for clip in clips:
@@ -119,14 +123,22 @@ def retry(
     messages: Annotated[
         bool, typer.Option("--messages", help="Also what Discord may not have got.")
     ] = False,
+    told: Annotated[
+        bool,
+        typer.Option("--told", help="What Discord may not have got is there, or not missed."),
+    ] = False,
     studio: StudioOption = "main",
 ) -> None:
     """Try clips again that failed, were skipped or were put off. The next ingest takes them up."""
-    if not name and not failed and not messages:
-        raise typer.BadParameter("give a NAME, --failed or --messages")
+    if not (name or failed or messages or told):
+        raise typer.BadParameter("give a NAME, --failed, --messages or --told")
     block = _studio(studio)
     name = name and in_its_folder(name, block.watching.folders)
     with Ledger.open(block.ledger) as ledger:
+        if told:
+            out.print(f"Messages taken for told: {ledger.take_for_told(studio=studio)}.")
+            if not (name or failed or messages):
+                return
         found = try_again(ledger, studio, name=name, failed=failed, messages=messages)
     if not found and name:
         raise typer.Exit(Exit.USAGE)
@@ -146,7 +158,7 @@ def try_again(
 ) -> int:
     """How many clips and messages are tried again; each is told."""
     again = ledger.retry(name, studio=studio) if name or failed else []
-    resent = ledger.resend() if messages else 0
+    resent = ledger.resend(studio=studio) if messages else 0
     for path in again:
         out.print(f"{path} will be tried again.", markup=False)
     if resent:

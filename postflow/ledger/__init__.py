@@ -16,6 +16,7 @@ from postflow.ledger.entries import (
     StackMate,
     Step,
     Target,
+    Untold,
 )
 from postflow.ledger.ledger import Ledger
 from postflow.ledger.opening import default_path
@@ -57,6 +58,7 @@ __all__ = [
     "State",
     "Step",
     "Target",
+    "Untold",
     "default_path",
     "open_ledger",
 ]

@@ -236,6 +236,19 @@ class Message(Moment):
     code: str | None
 
 
+class Untold(Moment):
+    """A message that is not in its channel, or may not be. `about`: a clip's path, or its title."""
+
+    key: str
+    channel: str
+    state: MessageState
+    since: datetime
+    reason: str | None
+    hint: str | None
+    code: str | None
+    about: str
+
+
 class BatchClip(Moment):
     """One clip of a batch, as far as the batch's message tells of it."""
 

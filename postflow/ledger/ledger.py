@@ -21,6 +21,7 @@ from postflow.ledger import (
     stacks,
     status,
     twins,
+    untold,
 )
 from postflow.ledger.opening import FindFileSystem, open_engine
 from postflow.ledger.store import Clock, Store, utc_now
@@ -93,7 +94,9 @@ class Ledger(Store):
     unknown = outbox.unknown
     refused = outbox.refused
     messages = outbox.messages
-    resend = outbox.resend
+    resend = untold.resend
+    take_for_told = untold.take_for_told
+    untold = untold.untold
     gather = batches.gather
     untold_batches = batches.untold_batches
     tell_batch = batches.tell_batch

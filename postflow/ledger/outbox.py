@@ -56,7 +56,7 @@ def sending(store: Store, message: Message, run_id: str) -> Message:
         if row["state"] != MessageState.PENDING or alive is None:
             raise _taken(message)
         values = {"run_id": run_id, "token": row["token"] + 1, "offered": row["wanted"]}
-        _move(connection, row, MessageState.SENDING, store.now(), **values)
+        move(connection, row, MessageState.SENDING, store.now(), **values)
         return _message(connection, message.key)
 
 
@@ -64,10 +64,10 @@ def sent(store: Store, message: Message, message_id: str) -> None:
     """The channel shows it. Content that was enqueued meanwhile becomes due."""
     with _answered(store, message) as (connection, row, now):
         values = {"message_id": message_id, "shown": row["offered"], "tries": 0, "not_before": None}
-        _move(connection, row, MessageState.SENT, now, run_id=None, **values)
+        move(connection, row, MessageState.SENT, now, run_id=None, **values)
         if row["wanted"] > row["offered"]:
             row = _row(connection, message.key)
-            _move(connection, row, MessageState.PENDING, now)
+            move(connection, row, MessageState.PENDING, now)
 
 
 def not_sent(store: Store, message: Message, why: Retry) -> datetime:
@@ -75,7 +75,7 @@ def not_sent(store: Store, message: Message, why: Retry) -> datetime:
     with _answered(store, message) as (connection, row, now):
         until = now + timedelta(seconds=wait_after(why, row["tries"]))
         values = {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
-        _move(connection, row, MessageState.PENDING, now, why, **values)
+        move(connection, row, MessageState.PENDING, now, why, **values)
         return until
 
 
@@ -86,22 +86,9 @@ def unknown(store: Store, message: Message, why: PostFlowError = NO_ANSWER) -> M
 
 
 def refused(store: Store, message: Message, why: PostFlowError) -> None:
-    """The channel does not take it, and will not until somebody mends something; then `resend`."""
+    """The channel does not take it until somebody mends something; then `untold.resend`."""
     with _answered(store, message) as (connection, row, now):
-        _move(connection, row, MessageState.FAILED, now, why, run_id=None)
-
-
-def resend(store: Store, key: str | None = None) -> int:
-    """A person's word that unknown and refused messages are to be sent again: this one, or all."""
-    undecided = outbox.c.state.in_([MessageState.UNKNOWN, MessageState.FAILED])
-    query = select(outbox).where(undecided).order_by(outbox.c.id)
-    if key is not None:
-        query = query.where(outbox.c.key == key)
-    with store.writing() as connection:
-        rows = connection.execute(query).mappings().all()
-        for row in rows:
-            _move(connection, row, MessageState.PENDING, store.now(), tries=0, not_before=None)
-        return len(rows)
+        move(connection, row, MessageState.FAILED, now, why, run_id=None)
 
 
 def messages(store: Store, *states: MessageState) -> list[Message]:
@@ -139,7 +126,7 @@ def _put_anew(connection: Connection, row: RowMapping, draft: Draft, now: dateti
         _write(connection, row, content)
     else:
         content |= {"tries": 0, "not_before": None}
-        _move(connection, row, MessageState.PENDING, now, **content)
+        move(connection, row, MessageState.PENDING, now, **content)
 
 
 def _unanswered(
@@ -147,7 +134,7 @@ def _unanswered(
 ) -> MessageState:
     is_edit, is_outdated = row["message_id"] is not None, row["wanted"] > row["offered"]
     to = MessageState.PENDING if is_edit or is_outdated else MessageState.UNKNOWN
-    _move(connection, row, to, now, why, run_id=None)
+    move(connection, row, to, now, why, run_id=None)
     return to
 
 
@@ -160,7 +147,7 @@ def _answered(store: Store, message: Message) -> Iterator[tuple[Connection, RowM
         yield connection, row, store.now()
 
 
-def _move(
+def move(
     connection: Connection,
     row: RowMapping,
     to: MessageState,

@@ -89,8 +89,9 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
         {MessageState.SENT, MessageState.PENDING, MessageState.UNKNOWN, MessageState.FAILED}
     ),
     MessageState.SENT: frozenset({MessageState.PENDING}),
-    MessageState.UNKNOWN: frozenset({MessageState.PENDING}),
-    MessageState.FAILED: frozenset({MessageState.PENDING}),
+    # sent: a person says that the channel has it, or need not
+    MessageState.UNKNOWN: frozenset({MessageState.PENDING, MessageState.SENT}),
+    MessageState.FAILED: frozenset({MessageState.PENDING, MessageState.SENT}),
 }
 
 CLOSED = frozenset({State.DONE, *_GIVEN_UP})

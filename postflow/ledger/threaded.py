@@ -24,6 +24,7 @@ from postflow.ledger import (
     stacks,
     status,
     twins,
+    untold,
 )
 from postflow.ledger.ledger import Ledger
 from postflow.ledger.opening import FindFileSystem
@@ -105,7 +106,7 @@ class AsyncLedger:
     unknown = _InThread(outbox.unknown)
     refused = _InThread(outbox.refused)
     messages = _InThread(outbox.messages)
-    resend = _InThread(outbox.resend)
+    resend = _InThread(untold.resend)
     gather = _InThread(batches.gather)
     untold_batches = _InThread(batches.untold_batches)
     tell_batch = _InThread(batches.tell_batch)

@@ -67,6 +67,8 @@ async def test_a_clip_is_delivered_all_the_same(world: Sandbox, clip: Path) -> N
     drained = await ingest(STUDIO, linger=0.0)
     assert drained.delivered == {clip.name: the_asset(world, clip)["view_url"]}
     assert tried() <= FEW
+    assert drained.not_told
+    assert all("Discord cannot be reached" in why for why in drained.not_told.values())
 
 
 async def test_the_look_out_goes_on_looking(world: Sandbox, clip: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from postflow.cli.news import News
 from postflow.cli.status import in_its_folder, tell_history, tell_status, try_again
+from postflow.errors import Fatal
 from postflow.ledger import Draft, Ledger, Phase
 from tests.ledger.ground import (
     BROKEN,
@@ -187,3 +191,76 @@ def test_messages_that_discord_refused_are_sent_again(
     full.refused(full.sending(message, "run-1"), BROKEN)
     assert try_again(full, "main", name=None, messages=True) == 1
     assert told(capsys) == "Messages to be sent again: 1."
+
+
+@pytest.fixture
+def unheard(full: Ledger) -> Ledger:
+    """Two messages refused for one reason, one without an answer, one of another webhook."""
+    for number, channel in enumerate(["main", "main", "main/0a1b", "main"]):
+        full.enqueue(Draft(key=f"{number}", channel=channel, payload={"title": f"No. {number}"}))
+        (message,) = full.due()
+        sending = full.sending(message, "run-1")
+        if number == 3:
+            full.unknown(sending)
+        else:
+            full.refused(sending, WEBHOOK_GONE)
+    return full
+
+
+WEBHOOK_GONE = Fatal(
+    "Discord does not know the webhook.",
+    hint="Make a new one. Then `postflow retry --messages`.",
+    code="discord.webhook_gone",
+)
+REFUSED = (
+    "! Discord has refused 3 messages: Discord does not know the webhook. "
+    "→ Make a new one. Then `postflow retry --messages`. No. 0, No. 1, No. 2 "
+)
+UNANSWERED = (
+    "! 1 message may be missing in Discord: The announcement was sent, and no answer came. "
+    "→ Look into the channel. Where it is missing, `postflow retry --messages` sends it again; "
+    "`--told` in its place says that it is there. No. 3"
+)
+
+
+def test_status_tells_what_discord_did_not_get(
+    unheard: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_status(unheard, "main")
+    assert REFUSED + UNANSWERED in told(capsys)
+    tell_status(unheard, "main", json=True)
+    untold = json.loads(capsys.readouterr().out)["untold"]
+    assert (untold["failed"], untold["unknown"], untold["waiting"]) == (3, 1, 0)
+    assert untold["messages"][0]["code"] == "discord.webhook_gone"
+    assert "--studio" not in untold["messages"][0]["hint"]
+    assert try_again(unheard, "main", name=None, messages=True) == 4
+    capsys.readouterr()
+    tell_status(unheard, "main")
+    assert "Discord" not in told(capsys)
+
+
+def test_the_command_is_told_as_it_has_to_be_typed(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.enter("run-1")
+    ledger.enqueue(Draft(key="a", channel="north", payload={}))
+    (message,) = ledger.due()
+    ledger.refused(ledger.sending(message, "run-1"), WEBHOOK_GONE)
+    tell_status(ledger, "north")
+    assert "`postflow retry --messages --studio north`" in told(capsys)
+
+
+def test_up_tells_it_once_for_as_long_as_it_is_so(
+    unheard: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(News("main", SecretStr(str(tmp_path / "ledger.db")))) as news:
+        news.tell()
+        assert told(capsys) == REFUSED + UNANSWERED
+        news.tell()
+        assert told(capsys) == ""
+        unheard.resend("0")
+        news.tell()
+        (message,) = unheard.due()
+        unheard.refused(unheard.sending(message, "run-1"), WEBHOOK_GONE)
+        news.tell()
+        assert "Discord has refused 1 message:" in told(capsys)
