@@ -1,30 +1,33 @@
 """AVI: RIFF chunks from the first byte to the last; OpenDML adds further ones of the form AVIX.
 
-Layout: Microsoft's "AVI RIFF File Reference" and "OpenDML AVI File Format Extensions" 1.02.
+Layout: Microsoft's "AVI RIFF File Reference" and "OpenDML AVI File Format Extensions" 1.02. The
+sizes of RIFF chunks are wrong in many files, so the chunks inside decide where it ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from postflow.readiness.reader import BrokenError, Reader
-from postflow.readiness.tail import TAIL, demand_content
-from postflow.readiness.verdicts import Verdict, Whole
+from postflow.readiness import avi_index
+from postflow.readiness.avi_chunks import PADDING, Chunk, is_stream, read_chunk
+from postflow.readiness.reader import BrokenError, NoMediaError, Reader
+from postflow.readiness.tail import HINT, TAIL, TERMINATOR, ends_in_zeros, judge_behind
+from postflow.readiness.verdicts import Unknown, Verdict, Whole
 
-INDEX_OF_INDEXES = 0
-FOUR_ENTRIES = 64  # of idx1, 16 bytes each, none of which is ever all zeros
-PADDING = frozenset((b"JUNK", b"PAD "))
+# So much larger than its chunks a RIFF may say it is: some writers count its header too.
+SLIP = 16
 
 
-class Chunk(NamedTuple):
-    """One chunk: `form` is the type of a RIFF or LIST, offsets in bytes from the file's start."""
+class Layout(NamedTuple):
+    """`parts`: the chunks inside the RIFFs, up to `end`; `stated`: the end that a RIFF states."""
 
-    kind: bytes
-    form: bytes
-    start: int
-    body: int
+    parts: tuple[Chunk, ...]
     end: int
+    stated: int
+
+    def of(self, kind: bytes) -> list[Chunk]:
+        """The chunks or lists of a kind or form."""
+        return [part for part in self.parts if kind in (part.kind, part.form)]
 
 
 def begins_like_avi(head: bytes) -> bool:
@@ -32,67 +35,65 @@ def begins_like_avi(head: bytes) -> bool:
 
 
 def judge(reader: Reader) -> Verdict:
-    """Whether the RIFF chunks end where the file does and hold what the indexes name."""
-    top = list(_chunks(reader, 0, reader.size))
-    inside = list(_chunks(reader, top[0].body, top[0].end))
-    forms = {chunk.form for chunk in inside}
-    if b"hdrl" not in forms or b"movi" not in forms:
+    """Whether the chunks end where the file does and hold what the indexes name."""
+    layout = layout_of(reader)
+    movies = layout.of(b"movi")
+    if not layout.of(b"hdrl") or not movies:
         raise BrokenError("has no media (movi) in it yet")
-    if _indexed_end(reader, inside) > reader.size:
-        raise BrokenError("ends before the last part that its index names")
-    _demand_written_end(reader, top[-1])
+    if all(each.end <= each.body for each in movies):
+        raise BrokenError("has no frame in it: its export ended before the first one")
+    if layout.stated > max(layout.end, reader.size) + SLIP:
+        missing = layout.stated - reader.size
+        raise BrokenError(f"ends {missing:,} bytes before the end that it states")
+    avi_index.demand_super_indexes(reader, layout.of(b"hdrl")[0])
+    for index in layout.of(b"idx1"):
+        avi_index.demand_entries(reader, index, movies[0])
+    found = _judge_end(reader, layout)
+    return judge_behind(reader, layout.end) if isinstance(found, Whole) else found
+
+
+def layout_of(reader: Reader) -> Layout:
+    """All chunks in their order, whatever RIFF they are in. BrokenError where one is cut."""
+    if not begins_like_avi(reader.some(0, 12)):
+        raise NoMediaError("does not begin as AVI does")
+    parts: list[Chunk] = []
+    at = end = stated = 0
+    while at < reader.size:
+        at = _behind_zeros(reader, at)
+        chunk = read_chunk(reader, at) if at < reader.size else None
+        if chunk is None:
+            _demand_content(reader, end, stated)
+            break
+        if chunk.kind == b"RIFF":
+            stated, at = chunk.end, chunk.body
+            continue
+        if is_stream(chunk):
+            raise BrokenError("goes on behind the end of its media: it is still being written")
+        parts.append(chunk)
+        end = min(chunk.end, reader.size)
+        at = chunk.end + (chunk.end - chunk.start & 1)
+    return Layout(tuple(parts), end, stated)
+
+
+def _behind_zeros(reader: Reader, at: int) -> int:
+    """Some writers leave a few zero bytes between two chunks."""
+    near = reader.some(at, TERMINATOR + 4)
+    zeros = len(near) - len(near.lstrip(b"\0"))
+    return at + zeros if zeros <= TERMINATOR else at
+
+
+def _demand_content(reader: Reader, end: int, stated: int) -> None:
+    """What is no chunk may follow the stated end, but not stand before it."""
+    inside = min(stated, reader.size) - end
+    if inside > SLIP and ends_in_zeros(reader, min(stated, reader.size), min(inside, TAIL)):
+        raise BrokenError("has zeros where a chunk should be: it is cut or not written yet")
+
+
+def _judge_end(reader: Reader, layout: Layout) -> Verdict:
+    """An index behind the media is written last; without one the media itself has to tell."""
+    last = layout.parts[-1]
+    if last.kind in PADDING or last.kind == b"idx1":
+        return Whole()
+    if ends_in_zeros(reader, layout.end, HINT):
+        return Unknown(reason="ends in zeros, which may be black or silence: it has no index")
     return Whole()
-
-
-def _chunks(reader: Reader, start: int, stop: int) -> Iterator[Chunk]:
-    """The chunks from `start`, which have to end exactly at `stop`, but for a byte of padding."""
-    while start < stop:
-        chunk = _chunk(reader, start, stop)
-        yield chunk
-        start = chunk.end + (chunk.end - chunk.body & 1)
-
-
-def _chunk(reader: Reader, start: int, stop: int) -> Chunk:
-    head = reader.at(start, min(12, stop - start))
-    if len(head) < 8 or not any(head[:4]):
-        raise BrokenError("has no chunk where one should be: it is cut or still being copied")
-    kind, size = head[:4], int.from_bytes(head[4:8], "little")
-    is_list = kind in (b"RIFF", b"LIST")
-    if is_list and size < 4:
-        raise BrokenError("has a list without a size: its writer has not finished it")
-    if start + 8 + size > stop:
-        raise BrokenError(f"ends in the middle of '{kind.decode('ascii', 'replace')}'")
-    body = start + 12 if is_list else start + 8
-    return Chunk(kind, head[8:12] if is_list else b"", start, body, start + 8 + size)
-
-
-def _indexed_end(reader: Reader, inside: list[Chunk]) -> int:
-    """How far the super indexes (`indx`) of the streams reach; 0 where there are none."""
-    headers = next(chunk for chunk in inside if chunk.form == b"hdrl")
-    ends = [0]
-    for stream in _chunks(reader, headers.body, headers.end):
-        if stream.form == b"strl":
-            parts = _chunks(reader, stream.body, stream.end)
-            ends += [_super_index_end(reader, part) for part in parts if part.kind == b"indx"]
-    return max(ends)
-
-
-def _super_index_end(reader: Reader, indx: Chunk) -> int:
-    """The furthest end of an entry: 8 bytes offset, 4 bytes size, 4 bytes duration."""
-    head = reader.at(indx.body, 8)
-    if head[3] != INDEX_OF_INDEXES:
-        return 0
-    entries = reader.at(indx.body + 24, int.from_bytes(head[4:8], "little") * 16)
-    pairs = (entries[at : at + 12] for at in range(0, len(entries), 16))
-    ends = (int.from_bytes(p[:8], "little") + int.from_bytes(p[8:], "little") for p in pairs)
-    return max(ends, default=0)
-
-
-def _demand_written_end(reader: Reader, last: Chunk) -> None:
-    """The end is not zeros, unless they are the inside of a padding chunk."""
-    if last.kind in PADDING:
-        return
-    parts = list(_chunks(reader, last.body, last.end))
-    if parts and parts[-1].kind not in PADDING:
-        length = FOUR_ENTRIES if parts[-1].kind == b"idx1" else TAIL
-        demand_content(reader, last.end, length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Callable
@@ -10,11 +11,15 @@ from typing import NamedTuple
 
 from postflow.mtime import mtime_of
 from postflow.readiness import avi, matroska, mp4, mxf
-from postflow.readiness.reader import BrokenError, Reader, SpentError
-from postflow.readiness.tail import demand_content
-from postflow.readiness.verdicts import NotWhole, Unknown, Verdict
+from postflow.readiness.reader import BrokenError, NoMediaError, Reader, SpentError
+from postflow.readiness.tail import ends_in_zeros
+from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
 
-HEAD = 16
+log = logging.getLogger(__name__)
+
+HEAD = 2 * 188 + 1
+MOST_HOLES = 64
+WORTH_A_WORD = 64 * 1024  # smaller ones are in padding; copies write more at once
 # Without these flags a FIFO would block us, and a link could be swapped in after the scan.
 OPEN_FLAGS = (
     os.O_RDONLY
@@ -52,8 +57,23 @@ CONTAINERS = (
 )
 
 
+def _is_transport_stream(head: bytes) -> bool:
+    return len(head) == HEAD and {head[188 * n] for n in range(3)} == {ord("G")}
+
+
+def _is_program_stream(head: bytes) -> bool:
+    return head.startswith(bytes.fromhex("000001ba"))
+
+
+# What is named like one of those above now and then, and can be played all the same.
+OTHERS = (
+    ("an MPEG transport stream", _is_transport_stream),
+    ("an MPEG program stream", _is_program_stream),
+)
+
+
 def verdict(path: Path, expected: tuple[int, int] | None = None) -> Verdict:
-    """Judge a file by its content, reading at most 1 MiB of it. Blocking.
+    """Judge a file by its content, reading at most 1 MiB of it. Blocking; raises nothing.
 
     `expected` is the (size, mtime_ns) that was observed; a file that differs, or that changes
     during the look, is not whole. A file that cannot be read is not whole either.
@@ -69,6 +89,9 @@ def verdict(path: Path, expected: tuple[int, int] | None = None) -> Verdict:
         return _verdict_of_open(fd, path, expected)
     except OSError as error:
         return NotWhole(reason=f"cannot be read ({error.strerror})")
+    except Exception as error:
+        log.exception("A fault of our own, in judging %a:", str(path))
+        return Unknown(reason=f"could not be judged, by a fault of PostFlow ({_name(error)})")
     finally:
         os.close(fd)
 
@@ -77,10 +100,18 @@ def judge(reader: Reader, suffix: str) -> Verdict:
     """Judge by what the content looks like, else by what the name's suffix promises."""
     try:
         return _judge(reader, suffix)
+    except NoMediaError as error:
+        return NotWhole(reason=str(error), no_media=True)
     except BrokenError as error:
         return NotWhole(reason=str(error))
     except SpentError:
         return Unknown(reason="has too many parts to be counted in small reads")
+
+
+def container_of(head: bytes, suffix: str) -> Container | None:
+    """The family by what the content begins like, else by what the name's suffix promises."""
+    by_content = next((c for c in CONTAINERS if c.begins(head)), None)
+    return by_content or next((c for c in CONTAINERS if suffix.lower() in c.suffixes), None)
 
 
 def _verdict_of_open(fd: int, path: Path, expected: tuple[int, int] | None) -> Verdict:
@@ -90,10 +121,33 @@ def _verdict_of_open(fd: int, path: Path, expected: tuple[int, int] | None) -> V
     if expected is not None and _facts(before) != expected:
         return NotWhole(reason="has changed since it was last seen")
     result = judge(Reader(fd, before.st_size), path.suffix)
+    if isinstance(result, Whole):
+        result = _judge_holes(fd, before.st_size)
     after = path.stat(follow_symlinks=False)
     if _facts(before) != _facts(after) or _facts(before) != _facts(os.fstat(fd)):
         return NotWhole(reason="changed while it was looked at")
     return result
+
+
+def _judge_holes(fd: int, size: int) -> Verdict:
+    """Where the file system tells, a part that was never written; sparse copies have such too."""
+    stop = 0
+    try:
+        for _ in range(MOST_HOLES):
+            start = os.lseek(fd, stop, os.SEEK_HOLE)
+            if start >= size:
+                break
+            stop = os.lseek(fd, start, os.SEEK_DATA)
+            if stop - start >= WORTH_A_WORD:
+                hole = f"has a hole of {stop - start:,} bytes at {start:,}"
+                return Unknown(reason=f"{hole}: they were never written, or it is a sparse copy")
+    except OSError:
+        pass  # this file system does not tell, or the rest is one hole without media in it
+    return Whole()
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
 
 
 def _facts(found: os.stat_result) -> tuple[int, int]:
@@ -104,21 +158,13 @@ def _facts(found: os.stat_result) -> tuple[int, int]:
 def _judge(reader: Reader, suffix: str) -> Verdict:
     if reader.size == 0:
         raise BrokenError("is empty")
-    container = _container(reader.at(0, min(HEAD, reader.size)), suffix.lower())
+    head = reader.some(0, HEAD)
+    other = next((name for name, begins in OTHERS if begins(head)), None)
+    if other:
+        return Unknown(reason=f"is {other}, which never states its end")
+    container = container_of(head, suffix)
     if container is not None:
         return container.judge(reader)
-    demand_content(reader)
+    if not any(head) and ends_in_zeros(reader):
+        raise BrokenError("begins and ends in zeros: it is not written yet")
     return Unknown(reason=f"is of a kind ('{suffix}') that cannot be checked")
-
-
-def _container(head: bytes, suffix: str) -> Container | None:
-    by_content = next((c for c in CONTAINERS if c.begins(head)), None)
-    by_name = next((c for c in CONTAINERS if suffix in c.suffixes), None)
-    if by_content is None and by_name is not None and not _may_run_in(by_name):
-        raise BrokenError(f"does not begin as {by_name.name} does")
-    return by_content or by_name
-
-
-def _may_run_in(container: Container) -> bool:
-    """MXF allows foreign bytes in front; its own judge looks behind them."""
-    return container.judge is mxf.judge

@@ -9,29 +9,45 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from postflow.readiness import mp4_fragments, mp4_samples
-from postflow.readiness.mp4_boxes import Box, boxes
-from postflow.readiness.mp4_samples import Track
-from postflow.readiness.reader import BrokenError, Reader
-from postflow.readiness.tail import HINT, TAIL, demand_content, ends_in_zeros
-from postflow.readiness.verdicts import Unknown, Verdict, Whole
+from postflow.readiness.mp4_boxes import Box, NoBoxError, boxes
+from postflow.readiness.mp4_samples import BEGIN_WITH_CONTENT, BEHIND, HOLE, Track
+from postflow.readiness.reader import BrokenError, NoMediaError, Reader
+from postflow.readiness.tail import HINT, TAIL, all_zeros, ends_in_zeros, judge_behind
+from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
 
 FIRST_BOXES = frozenset(
     (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid", b"styp", b"sidx")
 )
 PADDING = frozenset((b"free", b"skip", b"wide"))
-# Sample formats that store pixels as they are, so that black may be zeros.
-UNCOMPRESSED = frozenset(
-    (b"raw ", b"r210", b"R10k", b"R10g", b"r10k", b"b16g", b"b48r", b"b64a", b"BGRA", b"RGBA")
-)
-# H.264 and HEVC: a NAL unit never ends in a zero byte (ITU-T H.264 and H.265, 7.4.1 and 7.4.2).
-NEVER_ENDS_IN_ZEROS = frozenset((b"avc1", b"avc3", b"hvc1", b"hev1"))
+# Their pictures end in content, but for encoders that fill up to a constant rate.
+END_IN_CONTENT = frozenset((b"avc1", b"avc3", b"hvc1", b"hev1"))
+ALL_TRACKS = 0xFFFFFFFF
+COPYRIGHT = 0xA9
 
 
-class _Layout(NamedTuple):
-    moov: Box | None
-    media: bool
+class Layout(NamedTuple):
+    """The top level, as far as the first fragment. `end`: behind the last box that is one."""
+
+    moov: Box
+    media: tuple[Box, ...]
     last: Box | None
     fragment: Box | None
+    end: int
+
+
+class _Index(NamedTuple):
+    """What is in a `moov`. `zeros`: it ends in so many that belong to no box."""
+
+    parts: tuple[Box, ...]
+    tracks: tuple[Track, ...]
+    zeros: int
+
+    def has(self, kind: bytes) -> bool:
+        return any(part.kind == kind for part in self.parts)
+
+    @property
+    def measured(self) -> list[Track]:
+        return [track for track in self.tracks if track.end]
 
 
 def begins_like_mp4(head: bytes) -> bool:
@@ -39,79 +55,172 @@ def begins_like_mp4(head: bytes) -> bool:
 
 
 def judge(reader: Reader) -> Verdict:
-    """Whether the boxes end exactly where the file does, with nothing left unwritten."""
-    layout = _layout(boxes(reader, 0, reader.size))
-    if layout.moov is None:
-        raise BrokenError("has no index (moov) yet: its writer has not finished it")
-    if layout.moov.open_ended:
-        raise BrokenError("has an index (moov) that is still being written")
-    if layout.fragment is not None or _is_fragmented(reader, layout.moov):
+    """Whether the boxes end where the file does, and what the index names is there."""
+    layout = layout_of(reader)
+    if layout.fragment is not None:
         return mp4_fragments.judge(reader, layout.fragment)
     if not layout.media:
         raise BrokenError("has an index but no media (mdat) in it")
-    return _judge_end(reader, layout.moov, layout.last)
+    index = _index(reader, layout.moov)
+    if not index.measured and index.has(b"mvex"):
+        raise BrokenError("announces fragments of which none is there yet")
+    _demand_frames(reader, layout.moov, index)
+    found = _first_doubt(
+        _judge_promise(reader, layout, index),
+        _judge_end(reader, layout, index),
+        judge_behind(reader, layout.end),
+    )
+    if index.zeros and isinstance(found, Whole):
+        return Unknown(reason=f"has {index.zeros:,} zeros at the end of its index (moov)")
+    return found
 
 
-def _layout(found: Iterator[Box]) -> _Layout:
-    """The top level, read as far as the first fragment."""
-    moov, media, last = None, False, None
-    for box in found:
-        if box.kind == b"moof":
-            return _Layout(moov, media, last, box)
-        moov = box if box.kind == b"moov" else moov
-        media = media or box.kind == b"mdat"
-        last = last if box.kind in PADDING else box
-    return _Layout(moov, media, last, None)
+def layout_of(reader: Reader) -> Layout:
+    """BrokenError where a box is cut, or where there is no index."""
+    moov, last, end = None, None, 0
+    media: list[Box] = []
+    broken: BrokenError | None = None
+    try:
+        for box in _top_boxes(reader):
+            if box.kind == b"moof":
+                return _laid_out(moov, media, last, box, box.start)
+            moov = box if box.kind == b"moov" else moov
+            media += [box] if box.kind == b"mdat" else []
+            last = last if box.kind in PADDING else box
+            end = box.end
+    except NoBoxError as error:
+        broken = error
+    if broken and (moov is None or not media or not end):
+        raise _no_index(reader, broken)
+    return _laid_out(moov, media, last, None, end if broken else reader.size)
 
 
-def _is_fragmented(reader: Reader, moov: Box) -> bool:
-    """A `moov` with `mvex` announces fragments, even where none has come yet."""
-    return any(child.kind == b"mvex" for child in boxes(reader, moov.body, moov.end))
+def _top_boxes(reader: Reader) -> Iterator[Box]:
+    for box in boxes(reader, 0, reader.size):
+        if not all(32 <= byte < 127 or byte == COPYRIGHT for byte in box.kind):
+            raise NoBoxError(box.start, "has no box where one should be")
+        yield box
 
 
-def _judge_end(reader: Reader, moov: Box, last: Box | None) -> Verdict:
-    """The closing box is there; whether its content is, too."""
-    if last is None or last.kind == b"moov":
-        return _judge_index(reader, moov)
-    if last.kind != b"mdat":
-        return _explained(ends_in_zeros(reader, last.end), last)
-    if last.open_ended or ends_in_zeros(reader, last.end, HINT):
-        return _judge_by_samples(reader, moov)
-    return Whole()
+def _laid_out(
+    moov: Box | None, media: list[Box], last: Box | None, fragment: Box | None, end: int
+) -> Layout:
+    if moov is None:
+        raise BrokenError("has no index (moov) yet: its writer has not finished it")
+    if moov.open_ended:
+        raise BrokenError("has an index (moov) that is still being written")
+    return Layout(moov, tuple(media), last, fragment, end)
 
 
-def _judge_index(reader: Reader, moov: Box) -> Verdict:
-    """A track's tables never end in zeros; what cameras note behind the tracks may."""
-    inside = [box for box in boxes(reader, moov.body, moov.end) if box.kind not in PADDING]
-    if not inside:
+def _no_index(reader: Reader, broken: BrokenError) -> BrokenError:
+    if begins_like_mp4(reader.some(0, 16)):
+        return broken
+    return NoMediaError("does not begin as QuickTime or MP4 does")
+
+
+def _first_doubt(*found: Verdict) -> Verdict:
+    return next((each for each in found if not isinstance(each, Whole)), Whole())
+
+
+def _index(reader: Reader, moov: Box) -> _Index:
+    reader.load(moov.start, moov.end)
+    parts: list[Box] = []
+    zeros = 0
+    try:
+        parts.extend(boxes(reader, moov.body, moov.end))
+    except NoBoxError as error:
+        parts = _parts_before(reader, moov, error.start)
+        zeros = moov.end - error.start
+        if not all_zeros(reader, error.start, moov.end) or _lacks_tracks(reader, parts):
+            raise
+    if not parts:
         raise BrokenError("has an empty index (moov)")
-    if inside[-1].kind == b"trak":
-        demand_content(reader, inside[-1].end, HINT)
-    return _explained(ends_in_zeros(reader, inside[-1].end, HINT), inside[-1])
+    tracks = tuple(mp4_samples.track(reader, part) for part in parts if part.kind == b"trak")
+    return _Index(tuple(parts), tracks, zeros)
 
 
-def _explained(in_zeros: bool, last: Box) -> Verdict:
-    if not in_zeros:
+def _parts_before(reader: Reader, moov: Box, stop: int) -> list[Box]:
+    return list(boxes(reader, moov.body, stop))
+
+
+def _lacks_tracks(reader: Reader, parts: list[Box]) -> bool:
+    """The header (mvhd) closes with the number that the next track would get."""
+    header = next((part for part in parts if part.kind == b"mvhd"), None)
+    promised = reader.number(header.end - 4, 4) if header else ALL_TRACKS
+    return promised == ALL_TRACKS or sum(p.kind == b"trak" for p in parts) < promised - 1
+
+
+def _demand_frames(reader: Reader, moov: Box, index: _Index) -> None:
+    if index.has(b"cmov"):
+        return
+    for track in index.measured:
+        start = track.last[0].start if track.last else track.end
+        in_the_index = start < moov.end and track.end > moov.start
+        if track.end > reader.size or in_the_index:
+            raise BrokenError(BEHIND)
+    if not index.measured:
+        if any(track.elsewhere for track in index.tracks):
+            raise BrokenError("has only an index in it: its media is in other files")
+        raise BrokenError("has no frame in it: its export ended before the first one")
+
+
+def _judge_promise(reader: Reader, layout: Layout, index: _Index) -> Verdict:
+    """A `moov` with `mvex` announces fragments. Where none has come, an empty index of them, or
+    a moov that was written last, says that none was needed.
+    """
+    if not index.has(b"mvex") or mp4_fragments.closing_index(reader) is not None:
+        return Whole()
+    if layout.moov.start > layout.media[0].start:
+        return Unknown(reason="announces fragments and has none, which may be all there is")
+    return NotWhole(reason="announces fragments of which none is there yet", open_ended=True)
+
+
+def _judge_end(reader: Reader, layout: Layout, index: _Index) -> Verdict:
+    """The closing box is there; whether its content is, too."""
+    last = layout.last
+    if last is None or last.kind == b"moov":
+        tail = [part for part in index.parts if part.kind not in PADDING][-1]
+        return Whole() if tail.kind == b"trak" else _judge_note(reader, tail)
+    if last.kind != b"mdat":
+        return _judge_note(reader, last)
+    if last.open_ended:
+        return _judge_growing(reader, index)
+    return _judge_media(reader, index, last.end)
+
+
+def _judge_note(reader: Reader, last: Box) -> Verdict:
+    if last.kind == b"mfra" or not ends_in_zeros(reader, last.end, HINT):
         return Whole()
     return Unknown(reason=f"ends in zeros within '{last.name}', which may belong there")
 
 
-def _judge_by_samples(reader: Reader, moov: Box) -> Verdict:
-    """For media that closes the file and either ends in zeros or does not say how long it is.
+def _judge_growing(reader: Reader, index: _Index) -> Verdict:
+    """Media without a length: it ends with its last sample, or goes on being written."""
+    if any(track.reach is None for track in index.measured) or not index.measured:
+        return Unknown(reason="does not say how long it is")
+    end = max(track.reach or 0 for track in index.measured)
+    if end < reader.size and not all_zeros(reader, end, reader.size):
+        raise BrokenError("goes on behind the last frame that its index names: it is being written")
+    found = _judge_media(reader, index, min(end, reader.size))
+    return found if isinstance(found, Unknown) else judge_behind(reader, end)
 
-    Silent sound ends in zeros and is whole; a picture does not, unless it is uncompressed black.
-    """
-    tracks = mp4_samples.tracks(reader, moov)
-    if any(track.end > reader.size for track in tracks):
-        raise BrokenError("ends before the last frame that its index (moov) names")
-    pictures = [track for track in tracks if track.is_picture]
+
+def _judge_media(reader: Reader, index: _Index, end: int) -> Verdict:
+    """Silent sound ends in zeros and is whole; a picture mostly does not."""
+    pictures = [track for track in index.measured if track.is_picture and track.last]
+    if not ends_in_zeros(reader, end, HINT):
+        return Whole()
     if not pictures:
-        return Unknown(reason="ends in zeros and has no picture to tell whether they belong there")
+        return Unknown(reason="ends in zeros, which may be silence: it has no picture to tell")
     return _judge_picture(reader, max(pictures, key=lambda track: track.end))
 
 
-def _judge_picture(reader: Reader, last: Track) -> Verdict:
-    if last.format in UNCOMPRESSED and ends_in_zeros(reader, last.end):
-        return Unknown(reason="ends in zeros, which may be black in an uncompressed picture")
-    demand_content(reader, last.end, HINT if last.format in NEVER_ENDS_IN_ZEROS else TAIL)
-    return Whole()
+def _judge_picture(reader: Reader, track: Track) -> Verdict:
+    if not ends_in_zeros(reader, track.end, HINT):
+        return Whole()
+    if track.format in BEGIN_WITH_CONTENT and not any(reader.some(track.last[0].start, 8)):
+        raise BrokenError(HOLE)
+    ends = [ends_in_zeros(reader, s.end, min(TAIL, s.end - s.start)) for s in track.last]
+    if ends[0] and not all(ends[1:]) and track.format in END_IN_CONTENT:
+        raise BrokenError("ends in zeros, unlike the frame before: it is cut or not written yet")
+    return Unknown(reason="has a last picture that ends in zeros, as some encoders write them")

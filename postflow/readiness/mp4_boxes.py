@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from postflow.readiness.reader import BrokenError, Reader
+from postflow.readiness.reader import BrokenError, Reader, name_of
+from postflow.readiness.tail import TERMINATOR, ends_in_zeros
+
+# What a file has at its top level. Of these, one that is cut is proof of missing bytes.
+KNOWN = frozenset(
+    (
+        *(b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid", b"styp"),
+        *(b"sidx", b"ssix", b"moof", b"mfra", b"meta", b"emsg", b"prft", b"udta", b"junk"),
+    )
+)
 
 
 class Box(NamedTuple):
@@ -19,12 +28,25 @@ class Box(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.kind.decode("ascii", "replace")
+        return name_of(self.kind)
+
+
+class NoBoxError(BrokenError):
+    """What stands at `start` is no box that one could know."""
+
+    def __init__(self, start: int, text: str) -> None:
+        super().__init__(text)
+        self.start = start
 
 
 def boxes(reader: Reader, start: int, stop: int) -> Iterator[Box]:
-    """The boxes from `start`, which have to end exactly at `stop`. BrokenError if they do not."""
+    """The boxes from `start`, which have to end exactly at `stop`, but for a few closing zeros.
+
+    NoBoxError where no box is, BrokenError where one is cut.
+    """
     while start < stop:
+        if stop - start <= TERMINATOR and ends_in_zeros(reader, stop, stop - start):
+            return
         box = read_box(reader, start, stop)
         yield box
         start = box.end
@@ -34,32 +56,31 @@ def read_box(reader: Reader, start: int, stop: int) -> Box:
     """The box at `start`; one of size 0 reaches to `stop`."""
     head = reader.at(start, min(16, stop - start))
     if len(head) < 8:
-        raise BrokenError("ends in the middle of a box header")
+        raise NoBoxError(start, "ends in the middle of a box header")
     size, kind, body = int.from_bytes(head[:4], "big"), head[4:8], start + 8
     if size == 0:
         return _to_the_end(kind, start, stop)
     if size == 1:
         size, body = int.from_bytes(head[8:16], "big"), start + 16
     if size < body - start:
-        raise BrokenError("has a damaged box header")
+        raise NoBoxError(start, "has a damaged box header")
     if start + size > stop:
-        part = f"{stop - start:,} of {size:,} bytes"
-        raise BrokenError(f"ends in the middle of '{kind.decode('ascii', 'replace')}': {part}")
+        part = f"ends in the middle of '{name_of(kind)}': {stop - start:,} of {size:,} bytes"
+        raise BrokenError(part) if kind in KNOWN else NoBoxError(start, part)
     return Box(kind, start, body, start + size)
 
 
 def _to_the_end(kind: bytes, start: int, stop: int) -> Box:
     if not any(kind):
-        raise BrokenError("has zeros where a box should be: it is still being copied")
+        raise NoBoxError(start, "has zeros where a box should be: it is cut or not written yet")
+    if kind not in KNOWN:
+        raise NoBoxError(start, "has a damaged box header")
     return Box(kind, start, start + 8, stop, open_ended=True)
 
 
-def find(reader: Reader, parent: Box, *path: bytes) -> Box | None:
-    """The first box under `parent` along `path`, or None."""
-    for kind in path:
-        inside = (box for box in boxes(reader, parent.body, parent.end) if box.kind == kind)
-        found = next(inside, None)
-        if found is None:
-            return None
-        parent = found
-    return parent
+def inside(reader: Reader, parent: Box | None) -> dict[bytes, Box]:
+    """The children of a box by their kind, the first of each; none for None."""
+    found: dict[bytes, Box] = {}
+    for box in boxes(reader, parent.body, parent.end) if parent else ():
+        found.setdefault(box.kind, box)
+    return found

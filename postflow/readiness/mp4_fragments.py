@@ -6,76 +6,111 @@ finished. So an end has to be stated: by `mfra` at the end or by `sidx` at the f
 
 from __future__ import annotations
 
-from postflow.readiness.mp4_boxes import Box, boxes, read_box
-from postflow.readiness.reader import BrokenError, Reader, SpentError
-from postflow.readiness.tail import HINT, demand_content
-from postflow.readiness.verdicts import NotWhole, Verdict, Whole
+from collections.abc import Iterator
 
+from postflow.readiness.mp4_boxes import Box, NoBoxError, boxes, read_box
+from postflow.readiness.reader import BrokenError, Reader, SpentError, spread
+from postflow.readiness.tail import HINT, TAIL, ends_in_zeros, judge_behind
+from postflow.readiness.verdicts import NotWhole, Unknown, Verdict
+
+MFRO = b"\0\0\0\x10mfro"
 MFRO_BYTES = 16
+LONGEST_TRAILER = 32 * 1024
 ENTRY_BYTES = {0: 8, 1: 16}
+MEDIA = frozenset((b"moof", b"mdat"))
 
 
-def judge(reader: Reader, first: Box | None) -> Verdict:
-    """`first` is the file's first `moof`, or None where only the announcement is there."""
-    if first is None:
-        raise BrokenError("announces fragments of which none is there yet")
-    index = _closing_index(reader)
+def judge(reader: Reader, first: Box) -> Verdict:
+    """`first` is the file's first `moof`."""
+    index = closing_index(reader)
     if index is not None:
         _demand_chain(reader, _last_fragment(reader, index, first), index.start)
-        return Whole()
-    last = _last_indexed(reader, first)
-    if last is not None:
-        _demand_chain(reader, last, reader.size)
-        demand_content(reader, length=HINT)
-        return Whole()
-    return _without_an_end(reader, first)
+        return _judge_behind(reader, index.end) or _without_an_end(reader, first)
+    sidx = _front_index(reader, first)
+    end, last = _indexed_end(reader, sidx) if sidx else (0, 0)
+    if end > reader.size:
+        raise BrokenError("ends before the last fragment that its index (sidx) names")
+    behind = _judge_behind(reader, end) if last else None
+    if behind is None:
+        return _without_an_end(reader, first)
+    _demand_chain(reader, end - last, end)
+    if ends_in_zeros(reader, end):
+        raise BrokenError(f"ends in {TAIL:,} zeros or more: it is cut or not written yet")
+    if ends_in_zeros(reader, end, HINT):
+        return Unknown(reason="ends in zeros, which may belong to its last frame")
+    return behind
 
 
-def _closing_index(reader: Reader) -> Box | None:
-    """The `mfra` that the `mfro` in the file's last 16 bytes points back to."""
-    mfro = reader.at(reader.size - MFRO_BYTES, MFRO_BYTES)
-    length = int.from_bytes(mfro[12:], "big")
-    if mfro[:8] != b"\0\0\0\x10mfro" or not MFRO_BYTES < length <= reader.size:
+def closing_index(reader: Reader) -> Box | None:
+    """The `mfra` at or near the end of the file; the `mfro` that closes it says how long it is."""
+    for length in (MFRO_BYTES, LONGEST_TRAILER):
+        begin = max(0, reader.size - length)
+        near = reader.at(begin, reader.size - begin)
+        at = near.rfind(MFRO)
+        while at >= 0:
+            found = _index_before(reader, begin + at + MFRO_BYTES)
+            if found is not None:
+                return found
+            at = near.rfind(MFRO, 0, at)
+    return None
+
+
+def _index_before(reader: Reader, end: int) -> Box | None:
+    length = reader.number(end - 4, 4) if end <= reader.size else 0
+    if not MFRO_BYTES < length <= end:
         return None
-    box = read_box(reader, reader.size - length, reader.size)
-    return box if box.kind == b"mfra" and box.end == reader.size else None
+    is_index = reader.at(end - length, 8) == length.to_bytes(4, "big") + b"mfra"
+    return read_box(reader, end - length, end) if is_index else None
+
+
+def _judge_behind(reader: Reader, end: int) -> Verdict | None:
+    """What follows the stated end; None where that is more of the media."""
+    at = end
+    try:
+        for box in boxes(reader, end, reader.size):
+            if box.kind in MEDIA:
+                return None
+            at = box.end
+    except NoBoxError as error:
+        return judge_behind(reader, error.start)
+    return judge_behind(reader, at)
 
 
 def _last_fragment(reader: Reader, index: Box, first: Box) -> int:
-    """Where the last `moof` starts, according to the index."""
-    tables = (box for box in boxes(reader, index.body, index.end) if box.kind == b"tfra")
-    return max((_last_entry(reader, table) for table in tables), default=first.start)
+    """Where the last `moof` starts, according to the index, of which some entries are tried."""
+    starts = [first.start]
+    for table in boxes(reader, index.body, index.end):
+        if table.kind == b"tfra":
+            starts += _entries(reader, table)
+    for start in starts[1:]:
+        if reader.some(start + 4, 4) != b"moof":
+            raise BrokenError("has a closing index that points to no fragment")
+    return max(starts)
 
 
-def _last_entry(reader: Reader, table: Box) -> int:
+def _entries(reader: Reader, table: Box) -> Iterator[int]:
     head = reader.at(table.body, 16)
     version, lengths = head[0], head[11]
     count = int.from_bytes(head[12:16], "big")
-    if not count or version not in ENTRY_BYTES:
-        return 0
+    if version not in ENTRY_BYTES:
+        return
     numbers = sum((lengths >> shift & 3) + 1 for shift in (4, 2, 0))
     entry = ENTRY_BYTES[version] + numbers
     half = ENTRY_BYTES[version] // 2
-    return reader.number(table.body + 16 + (count - 1) * entry + half, half)
+    for place in spread(count):
+        yield reader.number(table.body + 16 + place * entry + half, half)
 
 
 def _demand_chain(reader: Reader, start: int, stop: int) -> None:
     """From the last fragment on, box follows box to the index."""
     kinds = [box.kind for box in boxes(reader, start, stop)]
-    if kinds[:1] != [b"moof"] or b"mdat" not in kinds:
-        raise BrokenError("has a closing index that points to no fragment")
+    if b"moof" not in kinds[:3] or b"mdat" not in kinds:
+        raise BrokenError("has an index of fragments that points to none")
 
 
-def _last_indexed(reader: Reader, first: Box) -> int | None:
-    """Where the last segment starts, if a `sidx` in front accounts for all bytes to the end."""
-    for box in boxes(reader, 0, reader.size):
-        if box.start >= first.start:
-            return None
-        if box.kind == b"sidx":
-            end, last = _indexed_end(reader, box)
-            if end == reader.size and last:
-                return end - last
-    return None
+def _front_index(reader: Reader, first: Box) -> Box | None:
+    found = (box for box in boxes(reader, 0, first.start) if box.kind == b"sidx")
+    return next(found, None)
 
 
 def _indexed_end(reader: Reader, sidx: Box) -> tuple[int, int]:

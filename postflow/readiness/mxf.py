@@ -5,122 +5,166 @@ Layout: SMPTE ST 377-1, sections 6 (KLV), 7 (partitions) and 12 (random index pa
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from postflow.readiness.klv import (
+    ESSENCE,
+    FILL,
+    KEY,
+    PARTITION,
+    PREFIX,
+    RANDOM_INDEX,
+    Item,
+    NoKeyError,
+    Partition,
+    last_key,
+    partition,
+    plain,
+    read_item,
+)
+from postflow.readiness.reader import BrokenError, NoMediaError, Reader, spread
+from postflow.readiness.tail import judge_behind
+from postflow.readiness.verdicts import Unknown, Verdict
 
-from postflow.readiness.reader import BrokenError, Reader
-from postflow.readiness.verdicts import Unknown, Verdict, Whole
-
-KEY = 16
 LONGEST_RUN_IN = 64 * 1024
-PREFIX = bytes.fromhex("060e2b34")
-# Byte 8 of a key is the version of the registry; it says nothing about the meaning.
-PARTITION = bytes.fromhex("060e2b3402050100") + bytes.fromhex("0d01020101")
-RANDOM_INDEX = PARTITION + bytes.fromhex("110100")
 HEADER, FOOTER = 2, 4
-CLOSED = frozenset((2, 4))
-
-
-class _Item(NamedTuple):
-    """One key-length-value: offsets in bytes from the start of the file."""
-
-    key: bytes
-    body: int
-    end: int
-
-
-class _Partition(NamedTuple):
-    kind: int
-    closed: bool
-    body_end: int
-    footer: int
-    metadata_bytes: int
-    index_bytes: int
+ENTRY = 12
+BEFORE_MEDIA = 64
+MEDIA = bytes.fromhex("0d0103")
+NO_FOOTER = "has an open header and no footer: its writer has not finished it"
 
 
 def begins_like_mxf(head: bytes) -> bool:
-    return _plain(head[:KEY]).startswith(PARTITION)
+    return plain(head[:KEY]).startswith(PARTITION)
 
 
 def judge(reader: Reader) -> Verdict:
     """Whether the file ends as MXF does: with its random index, or with its whole footer."""
-    origin = _run_in(reader)
-    header = _partition(reader, origin, HEADER)
-    listed = _last_listed(reader)
-    if listed is not None:
-        _partition(reader, origin + listed)
-        return Whole()
-    if header.footer:
-        return _judge_footer(reader, origin + header.footer)
+    origin = run_in(reader)
+    header = partition(reader, origin, HEADER)
+    _demand_frames(reader, header)
+    pack = random_index(reader)
+    if pack is not None:
+        _demand_partitions(reader, pack, origin)
+        return _judge_behind(reader, pack.end)
+    start = footer_of(reader, origin, header)
+    if start is not None:
+        return _judge_footer(reader, start)
     if not header.closed:
-        raise BrokenError("has an open header and no footer: its writer has not finished it")
+        raise BrokenError(NO_FOOTER)
+    _demand_last_essence(reader)
     return Unknown(reason="is MXF without a footer, so nothing in it says where it ends")
 
 
-def _plain(key: bytes) -> bytes:
-    return key[:7] + b"\0" + key[8:]
-
-
-def _run_in(reader: Reader) -> int:
+def run_in(reader: Reader) -> int:
     """What may stand before the header partition: nothing, or up to 64 KiB."""
-    if begins_like_mxf(reader.at(0, min(KEY, reader.size))):
+    if begins_like_mxf(reader.some(0, KEY)):
         return 0
-    head = reader.at(0, min(LONGEST_RUN_IN + KEY, reader.size))
+    head = reader.some(0, LONGEST_RUN_IN + KEY)
     start = head.find(PREFIX)
-    if start < 0 or not begins_like_mxf(head[start:]):
-        raise BrokenError("has no MXF header at its front")
-    return start
+    while start >= 0:
+        if begins_like_mxf(head[start:]):
+            return start
+        start = head.find(PREFIX, start + 1)
+    raise NoMediaError("has no MXF header at its front")
 
 
-def _item(reader: Reader, start: int) -> _Item:
-    head = reader.at(start, min(KEY + 9, reader.size - start))
-    if len(head) <= KEY or not head.startswith(PREFIX):
-        raise BrokenError("has no MXF key where one should be: it is cut or still being copied")
-    first, body = head[KEY], start + KEY + 1
-    if first < 0x80:
-        return _Item(_plain(head[:KEY]), body, body + first)
-    width = first & 0x7F
-    length = int.from_bytes(head[KEY + 1 : KEY + 1 + width], "big")
-    return _Item(_plain(head[:KEY]), body + width, body + width + length)
-
-
-def _partition(reader: Reader, start: int, kind: int | None = None) -> _Partition:
-    item = _item(reader, start)
-    if not item.key.startswith(PARTITION) or (kind is not None and item.key[13] != kind):
-        raise BrokenError("has no MXF partition where its index names one")
-    offsets = reader.at(item.body + 24, 24)
-    footer, metadata, index = (int.from_bytes(offsets[at : at + 8], "big") for at in (0, 8, 16))
-    return _Partition(item.key[13], item.key[14] in CLOSED, item.end, footer, metadata, index)
-
-
-def _last_listed(reader: Reader) -> int | None:
-    """The offset of the last partition in the random index pack that closes the file, if any."""
-    length = reader.number(reader.size - 4, 4)
-    if not KEY + 17 <= length <= reader.size:
+def random_index(reader: Reader) -> Item | None:
+    """The random index pack near the end of the file; its last 4 bytes are its own length."""
+    start: int | None = reader.size - reader.number(reader.size - 4, 4)
+    if not plain(reader.some(start or 0, KEY)).startswith(RANDOM_INDEX):
+        start = last_key(reader, RANDOM_INDEX)
+    if start is None:
         return None
-    pack = _item_or_none(reader, reader.size - length)
-    if pack is None or pack.key != RANDOM_INDEX:
-        return None
-    return reader.number(reader.size - 12, 8)
+    pack = read_item(reader, start)
+    if pack.end > reader.size or reader.number(pack.end - 4, 4) != pack.end - start:
+        raise BrokenError("ends within its random index")
+    return pack
 
 
-def _item_or_none(reader: Reader, start: int) -> _Item | None:
-    try:
-        return _item(reader, start)
-    except BrokenError:
+def entries(reader: Reader, pack: Item) -> list[int]:
+    """Some offsets of partitions that the pack names, the last one among them."""
+    count = (pack.end - 4 - pack.body) // ENTRY
+    return [reader.number(pack.body + place * ENTRY + 4, 8) for place in spread(count)]
+
+
+def footer_of(reader: Reader, origin: int, header: Partition) -> int | None:
+    """Where the footer starts, by the header or as the last partition; None where there is none.
+
+    An open header need not know it (ST 377-1, 6.2.4).
+    """
+    if header.footer:
+        return origin + header.footer
+    start = last_key(reader, PARTITION)
+    if start is None or start == origin:
         return None
+    found = partition(reader, start)
+    return start if found.kind == FOOTER else None
+
+
+def _demand_frames(reader: Reader, header: Partition) -> None:
+    """Behind the header something of picture or sound comes before the end of the file."""
+    at = header.body_end + header.metadata_bytes + header.index_bytes
+    for _ in range(BEFORE_MEDIA):
+        if at == reader.size:
+            raise BrokenError("has no frame in it: its export ended before the first one")
+        try:
+            item = read_item(reader, at)
+        except BrokenError:
+            return
+        if item.key[8:11] == MEDIA:
+            return
+        at = item.end
+
+
+def _demand_partitions(reader: Reader, pack: Item, origin: int) -> None:
+    for offset in entries(reader, pack):
+        if origin + offset >= pack.body:
+            raise BrokenError("ends before the last part that its random index names")
+        partition(reader, origin + offset)
 
 
 def _judge_footer(reader: Reader, start: int) -> Verdict:
     """A random index is optional: without one, the footer's items have to end with the file."""
-    footer = _partition(reader, start, FOOTER)
-    if footer.body_end + footer.metadata_bytes + footer.index_bytes > reader.size:
+    if start + KEY >= reader.size:
+        raise BrokenError(
+            f"ends before its footer: {reader.size:,} of over {start:,} bytes are there"
+        )
+    footer = partition(reader, start, FOOTER)
+    declared = footer.body_end + footer.metadata_bytes + footer.index_bytes
+    if declared > reader.size:
         raise BrokenError("ends within its footer")
     at = footer.body_end
-    while at < reader.size:
-        item = _item(reader, at)
-        if item.key == RANDOM_INDEX:
-            raise BrokenError("ends within its random index")
+    try:
+        while at < reader.size:
+            item = read_item(reader, at)
+            if item.end > reader.size:
+                raise BrokenError("ends within its footer")
+            at = item.end
+    except NoKeyError:
+        if at < declared:
+            raise
+    return judge_behind(reader, at)
+
+
+def _judge_behind(reader: Reader, at: int) -> Verdict:
+    """Fill items may follow; anything else is a stranger."""
+    try:
+        while at < reader.size:
+            item = read_item(reader, at)
+            if not item.key.startswith(FILL) or item.end > reader.size:
+                break
+            at = item.end
+    except BrokenError:
+        pass
+    return judge_behind(reader, at)
+
+
+def _demand_last_essence(reader: Reader) -> None:
+    """From the last piece of picture or sound in sight on, item follows item to the end."""
+    at = last_key(reader, ESSENCE)
+    while at is not None and at < reader.size:
+        if reader.size - at <= KEY:
+            raise BrokenError("ends in the middle of a key")
+        item = read_item(reader, at)
+        if item.end > reader.size:
+            raise BrokenError("ends in the middle of a frame")
         at = item.end
-    if at != reader.size:
-        raise BrokenError("ends within its footer")
-    return Whole()

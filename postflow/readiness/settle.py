@@ -10,6 +10,7 @@ from postflow.models import Moment
 OBSERVATIONS = 3
 LONGEST_QUIET = 600.0
 PLATEAUS = 3
+LEARNED_FOR = 6 * 3600.0
 
 
 class Standing(Moment):
@@ -44,22 +45,27 @@ class Settler:
     """Judges stillness from observations alone; the time (monotonic seconds) comes with each.
 
     Settled: at least three equal observations that span the quiet time. A folder in which a
-    growing file once paused asks for three times the longest pause seen, up to ten minutes.
+    growing file once paused asks for three times that pause, up to ten minutes, for six hours.
     """
 
     def __init__(self, quiet: float, *, cap: float = LONGEST_QUIET) -> None:
         self._quiet = quiet
         self._cap = max(cap, quiet)
         self._streaks: dict[str, _Streak] = {}
-        self._plateaus: dict[PurePosixPath, float] = {}
+        self._plateaus: dict[PurePosixPath, tuple[float, float]] = {}
+        self._now = 0.0
 
-    def observe(self, relpath: str, size: int, mtime_ns: int, now: float) -> Standing:
-        """Take in one observation of a file."""
+    def observe(
+        self, relpath: str, size: int, mtime_ns: int, now: float, *, refused: bool = False
+    ) -> Standing:
+        """Take in one observation of a file. `refused`: as it was it would never have gone."""
+        self._now = now
         streak = self._streaks.get(relpath)
         if streak is not None and (streak.size, streak.mtime_ns) == (size, mtime_ns):
             streak.last, streak.equal = now, streak.equal + 1
         else:
-            self._learn(relpath, streak, size)
+            if not refused:
+                self._learn(relpath, streak, size)
             streak = self._streaks[relpath] = _Streak(size, mtime_ns, now, now)
         return self._standing(relpath, streak)
 
@@ -71,7 +77,7 @@ class Settler:
 
     def needed(self, relpath: str) -> float:
         """The quiet time in force for a file's folder."""
-        plateau = self._plateaus.get(PurePosixPath(relpath).parent, 0.0)
+        plateau = self._learned(PurePosixPath(relpath).parent)
         return min(self._cap, max(self._quiet, PLATEAUS * plateau))
 
     def forget(self, relpath: str) -> None:
@@ -85,7 +91,13 @@ class Settler:
 
     def _learn(self, relpath: str, before: _Streak | None, size: int) -> None:
         """A pause that ended in growth was a plateau; one beyond the cap was another export."""
-        if before is None or size < before.size or before.span > self._cap:
+        if before is None or size <= before.size or before.span > self._cap:
             return
         folder = PurePosixPath(relpath).parent
-        self._plateaus[folder] = max(self._plateaus.get(folder, 0.0), before.span)
+        if before.span >= self._learned(folder):
+            self._plateaus[folder] = before.span, self._now
+
+    def _learned(self, folder: PurePosixPath) -> float:
+        """The longest pause that is remembered."""
+        plateau, at = self._plateaus.get(folder, (0.0, 0.0))
+        return plateau if self._now - at <= LEARNED_FOR else 0.0

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from postflow.models import Moment
 
+LONGEST_REMARK = 200
+
+
+def _fit_to_print(remark: str) -> str:
+    """Parts of it may come out of the file, and files are hostile input."""
+    text = "".join(char if char.isprintable() else "?" for char in remark)
+    return text if len(text) <= LONGEST_REMARK else f"{text[: LONGEST_REMARK - 1]}…"
+
+
+Remark = Annotated[str, AfterValidator(_fit_to_print)]
+
 
 class Whole(Moment):
-    """The container says where it ends, and the file ends there."""
+    """The container says where it ends, the file ends there, and what its index names is there."""
 
     kind: Literal["whole"] = "whole"
 
 
 class NotWhole(Moment):
-    """Something is missing. `reason` completes the sentence "The file …".
+    """Something is missing, provably. `reason` completes the sentence "The file …".
 
     `open_ended`: sound up to its end, but nothing in it says that this is the end. So look files
-    of a killed encoder, and those of the few that never write an end.
+    of a killed encoder, and those of the few that never write an end. `no_media`: it is no media
+    container.
 
     `unreadable`: nobody could look; time does not mend that, so a person hears of it at once.
     """
 
     kind: Literal["not_whole"] = "not_whole"
-    reason: str
+    reason: Remark
     open_ended: bool = False
+    no_media: bool = False
     unreadable: bool = False
 
 
@@ -36,10 +51,13 @@ def our_fault(error: Exception) -> NotWhole:
 
 
 class Unknown(Moment):
-    """The file cannot be judged by its content; a longer quiet time has to do."""
+    """Nothing is missing provably, yet something is odd; a longer quiet time has to do.
+
+    `reason` goes along with the clip.
+    """
 
     kind: Literal["unknown"] = "unknown"
-    reason: str
+    reason: Remark
 
 
 Verdict = Whole | NotWhole | Unknown

@@ -83,8 +83,11 @@ class WaitingRoom:
     def look(self, sighting: Sighting, now: float) -> Ready | Waiting:
         """Take in a sighting. Blocking: a settled file is opened and a little of it read."""
         relpath = sighting.relpath
-        standing = self._settler.observe(relpath, sighting.size, sighting.mtime_ns, now)
         guest = self._guests.setdefault(relpath, _Guest(arrived=now, look_again=now))
+        refused = isinstance(guest.verdict, NotWhole)
+        standing = self._settler.observe(
+            relpath, sighting.size, sighting.mtime_ns, now, refused=refused
+        )
         if not standing.settled:
             self._keep_settling(guest, sighting, standing)
         elif self._may_go(guest, sighting, standing, now):

@@ -82,6 +82,24 @@ def test_another_export_is_no_pause() -> None:
     assert settler.needed("SQ/a.mov") == QUIET
 
 
+def test_only_growth_of_what_was_not_refused_is_a_pause() -> None:
+    """A killed export that comes anew is another one; so is a copy that only sets its time."""
+    settler = Settler(QUIET)
+    feed(settler, [(0, 5, 1), (200, 5, 1)])
+    settler.observe("SQ/a.mov", 50, 2, 201, refused=True)
+    feed(settler, [(300, 5, 1), (400, 5, 1), (401, 5, 2)], name="SQ/b.mov")
+    assert settler.needed("SQ/a.mov") == QUIET
+
+
+def test_a_pause_is_forgotten_after_some_hours() -> None:
+    settler = Settler(QUIET)
+    feed(settler, [(0, 5, 1), (60, 5, 1), (61, 9, 2)])
+    feed(settler, [(3600, 5, 1)], name="SQ/b.mov")
+    assert settler.needed("SQ/b.mov") == 180
+    feed(settler, [(7 * 3600, 5, 1)], name="SQ/c.mov")
+    assert settler.needed("SQ/c.mov") == QUIET
+
+
 def test_a_forgotten_file_starts_anew() -> None:
     settler = Settler(QUIET)
     feed(settler, [(0, 5, 1), (5, 5, 1)])

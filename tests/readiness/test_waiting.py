@@ -126,6 +126,17 @@ def test_growth_after_a_verdict_starts_the_wait_anew() -> None:
     assert isinstance(watch(room, 100, 140, seen=grown), Ready)
 
 
+def test_a_killed_export_that_comes_anew_does_not_slow_its_folder() -> None:
+    content = Content(NotWhole(reason="is cut"))
+    room = WaitingRoom(QUIET, judge=content)
+    watch(room, 0, 200)
+    content.found = Whole()
+    anew = watch(room, 202, 500, seen=sighting(size=9, mtime=2))
+    assert isinstance(anew, Ready)
+    assert anew.waited == 202 + QUIET
+    assert isinstance(watch(room, 600, 600 + QUIET, seen=sighting("SQ/b.mov")), Ready)
+
+
 def test_a_forgotten_file_waits_no_more() -> None:
     room = WaitingRoom(QUIET, judge=Content(Whole()))
     watch(room, 0, 4)
