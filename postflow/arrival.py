@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 from postflow.errors import Retry, Skip
@@ -13,8 +12,11 @@ from postflow.media import is_unchanged, look_at
 from postflow.models import Exposure, MediaFile, RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.patience import Patience
+from postflow.polling import Polling
 
 log = logging.getLogger(__name__)
+
+FAILED = "frameio.upload_failed"
 
 Progress = Callable[[Served], Awaitable[None]]
 
@@ -29,51 +31,46 @@ async def await_arrival(
     patience: Patience,
     progress: Progress,
 ) -> RemoteFile:
-    """Return the file as Frame.io has it once it is whole. Raises Retry for all that is not."""
-    await _until_complete(
-        frameio, outlet, media, exposure, remote, patience=patience, progress=progress
-    )
-    arrived = await frameio.file(remote.account_id, remote.id)
+    """Return the file as Frame.io has it once it is whole. Raises Retry for all that is not.
+
+    That Frame.io is too busy to tell, or cannot be reached, says nothing of the transfer.
+    """
+    polling = Polling(media, patience)
+    arrived, unheard = None, None
+    while arrived is None:
+        served = outlet.served(exposure)
+        await progress(served)
+        await _refuse_changed(media, served)
+        if polling.is_time(served):
+            try:
+                arrived, unheard = await _look(frameio, remote), None
+            except Retry as error:
+                if error.code == FAILED:
+                    raise
+                log.info("How %s stands cannot be told: %s", media.name, error.message)
+                unheard = error
+        if arrived is None:
+            await outlet.check(exposure)
+            polling.refuse_standstill(unheard)
+            await asyncio.sleep(patience.poll)
     served = await outlet.settled(exposure)
     await progress(served)
     await _prove(media, served, arrived)
     return arrived
 
 
-async def _until_complete(
-    frameio: FrameioClient,
-    outlet: Outlet,
-    media: MediaFile,
-    exposure: Exposure,
-    remote: RemoteFile,
-    *,
-    patience: Patience,
-    progress: Progress,
-) -> None:
-    moved_at, sent = time.monotonic(), -1
-    while True:
-        status = await frameio.upload_status(remote)
-        served = outlet.served(exposure)
-        await progress(served)
-        await _refuse_changed(media, served)
-        if status.complete:
-            return
-        if status.failed:
-            raise Retry(
-                f"Frame.io could not fetch {media.name}.",
-                hint="It is asked again. If it keeps failing, run `postflow check`.",
-                code="frameio.upload_failed",
-            )
-        await outlet.check(exposure)
-        if served.bytes_sent != sent:
-            moved_at, sent = time.monotonic(), served.bytes_sent
-        if time.monotonic() - moved_at > patience.stall:
-            raise Retry(
-                f"Frame.io stopped fetching {media.name} for {patience.stall:.0f} s.",
-                hint="It is asked again. Check the studio's uplink with `postflow check`.",
-                code="frameio.stalled",
-            )
-        await asyncio.sleep(patience.poll)
+async def _look(frameio: FrameioClient, remote: RemoteFile) -> RemoteFile | None:
+    """The file once Frame.io calls it complete, None before."""
+    status = await frameio.upload_status(remote)
+    if status.complete:
+        return await frameio.file(remote.account_id, remote.id)
+    if status.failed:
+        raise Retry(
+            f"Frame.io could not fetch {remote.name}.",
+            hint="It is asked again. If it keeps failing, run `postflow check`.",
+            code=FAILED,
+        )
+    return None
 
 
 async def _refuse_changed(media: MediaFile, served: Served) -> None:
@@ -103,7 +100,9 @@ async def _refuse_vanished(media: MediaFile) -> None:
 
 async def _prove(media: MediaFile, served: Served, arrived: RemoteFile) -> None:
     await _refuse_changed(media, served)
-    if arrived.size != media.size:
+    if arrived.size is None:
+        log.warning("Frame.io does not say how large %s is; every byte left us.", media.name)
+    elif arrived.size != media.size:
         raise Retry(
             f"Frame.io holds {arrived.size:,} bytes of {media.name}, not {media.size:,}.",
             hint="It is sent again. On ngrok's free plan a warning page may have been stored "

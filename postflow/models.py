@@ -116,7 +116,7 @@ class Exposure(Moment):
 
 
 class RemoteFile(Moment):
-    """A Frame.io file. Size in bytes as Frame.io states it, 0 where it does not.
+    """A Frame.io file. Size in bytes as Frame.io states it, None where it does not.
 
     `status` is created (no bytes yet), uploaded, transcoded, or a word that Frame.io adds later.
     """
@@ -126,7 +126,7 @@ class RemoteFile(Moment):
     project_id: str
     folder_id: str
     name: str
-    size: int
+    size: int | None
     status: str
     view_url: str
     created_at: datetime

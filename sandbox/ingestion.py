@@ -112,6 +112,7 @@ class Ingestion:
             self._world.blobs.drop(file.id)
             self.fail(file)
             return
+        await asyncio.sleep(self._world.switches.finish_seconds)
         self._world.blobs.settle(file.id)
         self.arrived(file, pulled.size, pulled.sha256)
 

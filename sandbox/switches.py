@@ -23,6 +23,9 @@ class Switches(BaseModel):
     fetch_rate: int = Field(4 << 20, gt=0, description="Bytes a second of fetch_style slow.")
     fetch_user_agent: str = Field("sandbox-fetcher/1.0", description="User agent of the fetcher.")
     fetch_delay: float = Field(0, ge=0, description="Wait between the 202 and the first request.")
+    finish_seconds: float = Field(
+        0, ge=0, description="From the last byte fetched to upload_complete."
+    )
     probe: Literal["none", "head"] = Field(
         "none", description="Whether remote_upload asks HEAD first and answers with the true size."
     )

@@ -15,6 +15,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 from tenacity import (
     AsyncRetrying,
+    retry_if_exception,
     retry_if_exception_type,
     stop_after_attempt,
     stop_after_delay,
@@ -130,9 +131,14 @@ class Api:
 
     async def _unthrottled(self, call: Call) -> httpx.Response:
         bucket = self._pacing.bucket(call.endpoint, call.account_id)
+        patience = self.patience
+
+        def is_over_soon(error: BaseException) -> bool:
+            return isinstance(error, Throttled) and bucket.closed_for <= patience.total
+
         attempts = AsyncRetrying(
-            stop=stop_after_attempt(self.patience.refusals),
-            retry=retry_if_exception_type(Throttled),
+            stop=stop_after_attempt(patience.refusals) | stop_after_delay(patience.total),
+            retry=retry_if_exception(is_over_soon),
             reraise=True,
         )
         try:
@@ -140,7 +146,8 @@ class Api:
                 with attempt:
                     return await self._signed_in(call, bucket)
         except Throttled as error:
-            raise busy(call.endpoint, retry_after=bucket.interval) from error
+            wait = max(bucket.interval, bucket.closed_for)
+            raise busy(call.endpoint, retry_after=wait) from error
         raise AssertionError("tenacity ends with a result or an error")
 
     async def _signed_in(self, call: Call, bucket: Bucket) -> httpx.Response:
@@ -157,9 +164,13 @@ class Api:
         return response
 
     async def _paced(self, call: Call, bucket: Bucket, token: str) -> httpx.Response:
+        if bucket.closed_for > self.patience.total:
+            raise Throttled
         await bucket.slot()
         response = await self._send(call, token)
         bucket.learn(response.headers)
+        if not response.is_success:
+            bucket.close(response.headers)
         self._read_clock(response.headers.get("date", ""))
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             bucket.overflowed()

@@ -2,14 +2,20 @@
 
 Frame.io counts per user and endpoint in a leaky bucket: `limit` calls fit in, and one leaks out
 every `window / limit`. We keep the same bucket on our side and wait before it would overflow.
+
+Other processes, hosts and programs may use the same account, and nobody tells us of them. So a 429
+halves our own rate, which then recovers slowly: all who do so end up sharing what there is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from postflow.frameio.endpoints import Endpoint
 
@@ -17,6 +23,9 @@ _HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-window")
 _SETTLED = 1e-6
 # Callers ahead may give up, and headers may tell of other rates, while one waits.
 _LOOK_AGAIN = 0.5
+# From nothing to the documented rate in so many seconds; never slower than that part of it.
+_RECOVERY = 60.0
+_SLOWEST = 1 / 8
 
 
 class Bucket:
@@ -28,6 +37,10 @@ class Bucket:
         self._level = 0.0
         self._seen = time.monotonic()
         self._queue: deque[object] = deque()
+        self._share = 1.0
+        self._shared_at = 0.0
+        self._halved_until = 0.0
+        self._closed_until = 0.0
 
     async def slot(self) -> None:
         """Wait until one more call fits, and count it."""
@@ -55,20 +68,42 @@ class Bucket:
         self.limit, self.window = limit, window / 1000
         self._level = max(self._level, float(limit - remaining))
 
+    def close(self, headers: Mapping[str, str]) -> None:
+        """No call for as long as a refusal asks for."""
+        self._closed_until = max(self._closed_until, time.monotonic() + _retry_after(headers))
+
     def overflowed(self) -> None:
-        """Frame.io answered 429: whatever we thought, the bucket is full."""
+        """Frame.io answered 429: whatever we thought, the bucket is full, and we take half of it.
+
+        Calls that were under way together count once. Chance keeps those apart who were refused
+        together.
+        """
         self._leak()
-        self._level = max(self._level, float(self.limit))
+        now = time.monotonic()
+        if now >= self._halved_until:
+            self._share, self._shared_at = max(_SLOWEST, self.share / 2), now
+            self._halved_until = now + self.interval
+        self._level = max(self._level, self.limit + random.random())
+
+    @property
+    def share(self) -> float:
+        """Which part of the documented rate is ours just now."""
+        return min(1.0, self._share + (time.monotonic() - self._shared_at) / _RECOVERY)
 
     @property
     def interval(self) -> float:
-        """Seconds until one more call fits into a full bucket."""
-        return self.window / self.limit
+        """Seconds until one more call of ours fits into a full bucket."""
+        return self.window / self.limit / self.share
+
+    @property
+    def closed_for(self) -> float:
+        """Seconds for which Frame.io asked not to be asked."""
+        return max(0.0, self._closed_until - time.monotonic())
 
     def _pause_of(self, ticket: object) -> float:
         self._leak()
         excess = self._level + self._queue.index(ticket) + 1 - self.limit
-        return excess * self.interval if excess > _SETTLED else 0.0
+        return max(excess * self.interval if excess > _SETTLED else 0.0, self.closed_for)
 
     def _leak(self) -> None:
         now = time.monotonic()
@@ -87,3 +122,16 @@ class Pacing:
         if key not in self._buckets:
             self._buckets[key] = Bucket(endpoint.calls, endpoint.window)
         return self._buckets[key]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """In seconds; Frame.io documents no such header, what stands before it may send one."""
+    asked = headers.get("retry-after", "")
+    try:
+        return float(asked)
+    except ValueError:
+        pass
+    try:
+        return (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0

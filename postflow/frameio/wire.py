@@ -43,7 +43,7 @@ def _or(instead: Any) -> WrapValidator:
 
 
 Text = Annotated[str, _or("")]
-Size = Annotated[int, _or(0)]
+Size = Annotated[int | None, _or(None)]
 Flag = Annotated[bool, _or(False)]
 Time = Annotated[datetime | None, _or(None)]
 Instant = Annotated[datetime, AfterValidator(_aware)]
@@ -143,7 +143,7 @@ class MediaLinks(Wire):
 
 
 class WireFile(_Asset):
-    file_size: Size = 0
+    file_size: Size = None
     status: Text = ""
     media_links: MediaLinks | None = None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -235,6 +237,40 @@ async def test_a_429_is_waited_out_even_when_its_headers_claim_room() -> None:
     async with answering(answer) as client:
         await client.accounts()
     assert all(later - earlier > 0.05 for earlier, later in pairwise(asked))
+
+
+async def test_retry_after_is_obeyed() -> None:
+    asked: list[float] = []
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        asked.append(time.monotonic())
+        status = {1: 429, 2: 503}.get(len(asked), 200)
+        body = {"data": [], "links": {"next": None}}
+        return httpx.Response(status, headers={"retry-after": "0.3"}, json=body)
+
+    async with answering(answer) as client:
+        await client.accounts()
+    assert len(asked) == 3
+    assert all(later - earlier > 0.25 for earlier, later in pairwise(asked))
+
+
+@pytest.mark.parametrize("asked_for", ["3600", "in an hour"])
+async def test_whoever_is_asked_to_come_back_much_later_does_not_wait_here(asked_for: str) -> None:
+    calls = 0
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        nonlocal calls
+        calls += 1
+        later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+        when = later if asked_for == "in an hour" else asked_for
+        return httpx.Response(429, headers={"retry-after": when})
+
+    async with answering(answer) as client:
+        for _ in range(2):
+            with pytest.raises(Retry) as raised:
+                await client.me()
+            assert 3500 < (raised.value.retry_after or 0) <= 3601
+    assert calls == 1
 
 
 async def test_clients_of_one_process_share_what_they_learnt(

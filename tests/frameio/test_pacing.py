@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from itertools import pairwise
 
@@ -107,3 +108,33 @@ async def test_senseless_headers_change_nothing(broken: dict[str, str]) -> None:
     bucket = Bucket(5, 1)
     bucket.learn(broken)
     assert (bucket.limit, bucket.window) == (5, 1)
+
+
+async def test_a_429_halves_our_rate_once_for_all_calls_that_were_under_way() -> None:
+    bucket = Bucket(5, 1)
+    for _ in range(4):
+        bucket.overflowed()
+    assert 0.49 < bucket.share < 0.6
+
+
+async def test_the_rate_does_not_fall_for_ever_and_recovers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    bucket = Bucket(5, 1)
+    for _ in range(50):
+        bucket.overflowed()
+        now += bucket.interval
+    assert 0.1 < bucket.share < 0.3
+    now += 60
+    assert bucket.share == 1
+
+
+async def test_chance_keeps_apart_those_who_were_refused_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 4.0)
+    bucket = Bucket(5, 0.25)
+    bucket.overflowed()
+    assert (await passing_times(bucket, 1))[0] > 0.3

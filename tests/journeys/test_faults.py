@@ -205,8 +205,6 @@ AT_FRAMEIO_FOR_GOOD: list[Failing] = [
         Retry,
         "frameio.upload_failed",
     ),
-    ((fault("status", "files.status", code=500, times=ALWAYS),), Retry, "frameio.busy"),
-    ((fault("status", "files.show", code=500, times=ALWAYS),), Retry, "frameio.busy"),
 ]
 
 AT_THE_TUNNEL_FOR_GOOD: list[Failing] = [

@@ -1,0 +1,131 @@
+"""Waiting for a file to be whole in Frame.io, which may be too busy to say so."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from postflow.arrival import await_arrival
+from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.frameio import FrameioClient
+from postflow.media import look_at
+from postflow.models import Exposure, RemoteFile
+from postflow.outlet import Outlet, Served
+from postflow.outlet.loopback import LoopbackProvider
+from postflow.patience import Patience
+from sandbox import Sandbox
+from tests.frameio.altered import Altered, changing
+from tests.frameio.connecting import QUICK, calls, connected, project_of, raw
+
+NAME = "SQ07_UNDLM_00152_v003.mov"
+PATIENCE = Patience(poll=0.02, stall=60, total=60)
+HURRIED = QUICK.model_copy(update={"attempts": 1, "refusals": 1})
+BUSY: list[dict[str, Any]] = [
+    {"what": "rate_limited"},
+    {"what": "status", "code": 503},
+    {"what": "reset"},
+    {"what": "lost_answer"},
+    {"what": "status", "code": 200, "body": "<html>a proxy"},
+]
+
+
+async def no_progress(_served: Served) -> None: ...
+
+
+@asynccontextmanager
+async def travelling(
+    world: Sandbox, folder: Path, **client: Any
+) -> AsyncIterator[tuple[FrameioClient, Outlet, Exposure, RemoteFile]]:
+    """A clip that Frame.io was asked to fetch."""
+    path = folder / NAME
+    path.write_bytes(random.Random(5).randbytes(200_000))
+    outlet = Outlet(LoopbackProvider())
+    async with connected(world, folder, patience=HURRIED, **client) as frameio:
+        place = await frameio.ensure_folder(project_of(world), ("SQ07",))
+        async with outlet.expose(await look_at(path)) as exposure:
+            remote = await frameio.remote_upload(place, NAME, exposure.url, known=frozenset())
+            yield frameio, outlet, exposure, remote
+
+
+async def arrived(
+    world: Sandbox, folder: Path, *, patience: Patience = PATIENCE, **client: Any
+) -> RemoteFile:
+    async with travelling(world, folder, **client) as (frameio, outlet, exposure, remote):
+        return await await_arrival(
+            frameio,
+            outlet,
+            await look_at(folder / NAME),
+            exposure,
+            remote,
+            patience=patience,
+            progress=no_progress,
+        )
+
+
+@pytest.mark.parametrize("where", ["files.status", "files.show"])
+@pytest.mark.parametrize("busy", BUSY, ids=lambda busy: f"{busy['what']}-{busy.get('code')}")
+async def test_a_call_that_fails_is_no_verdict_on_the_transfer(
+    where: str, busy: dict[str, Any], tmp_path: Path
+) -> None:
+    with Sandbox(rate_scale=100) as world:
+        world.fault(where=where, **busy, times=5)
+        assert (await arrived(world, tmp_path)).size == 200_000
+        assert calls(world, where) > 5
+        assert calls(world, "files.remote_upload") == 1
+
+
+@pytest.mark.parametrize("where", ["files.status", "files.show"])
+async def test_who_cannot_be_asked_to_the_end_is_not_said_to_have_stopped(
+    where: str, tmp_path: Path
+) -> None:
+    with Sandbox(rate_scale=100) as world:
+        world.fault("status", where=where, code=500, times=None)
+        with pytest.raises(Retry) as raised:
+            await arrived(world, tmp_path, patience=PATIENCE.model_copy(update={"total": 0.3}))
+    assert raised.value.code == "frameio.busy"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"status": "processing"}, {"status": None}, {"file_size": None}, {"status": "archived"}],
+    ids=str,
+)
+async def test_a_status_that_nobody_knows_holds_up_no_clip_that_has_arrived(
+    odd: dict[str, object], tmp_path: Path
+) -> None:
+    with Sandbox(rate_scale=100) as world:
+        remote = await arrived(world, tmp_path, transport=Altered(changing("file", **odd)))
+        assert [asset["id"] for asset in world.assets()] == [remote.id]
+
+
+async def test_a_slow_finish_is_waited_for(tmp_path: Path) -> None:
+    with Sandbox(rate_scale=100, finish_seconds=0.5) as world:
+        assert (await arrived(world, tmp_path)).size == 200_000
+
+
+@pytest.mark.parametrize("end", ["failed", "deleted"])
+async def test_an_end_is_noticed_while_no_byte_flows(end: str, tmp_path: Path) -> None:
+    with Sandbox(rate_scale=100) as world:
+        world.fault("delay", where="fetch", seconds=600)
+        async with travelling(world, tmp_path) as (frameio, outlet, exposure, remote):
+            if end == "failed":
+                world.fault("upload_failed", where="files.status")
+            else:
+                await raw(world, "DELETE", f"/v4/accounts/{remote.account_id}/files/{remote.id}")
+            with pytest.raises(PostFlowError) as raised:
+                await await_arrival(
+                    frameio,
+                    outlet,
+                    await look_at(tmp_path / NAME),
+                    exposure,
+                    remote,
+                    patience=PATIENCE,
+                    progress=no_progress,
+                )
+    expected = (Retry, "frameio.upload_failed") if end == "failed" else (Fatal, "frameio.not_found")
+    assert (type(raised.value), raised.value.code) == expected
