@@ -22,6 +22,7 @@ from pyngrok.exception import PyngrokError, PyngrokNgrokURLError
 
 from postflow.errors import PostFlowError
 from postflow.outlet import ngrok_errors, ngrok_quirks
+from postflow.outlet.ngrok_binary import is_from_snap
 from postflow.outlet.ngrok_folder import AgentFolder
 from postflow.outlet.ngrok_process import end_child
 from postflow.outlet.ngrok_words import LastWords
@@ -48,7 +49,9 @@ class Agent:
         folder.write_config(authtoken, ngrok_quirks.free_port())
         folder.write_launcher(executable)
         self._folder = folder
-        self._words = LastWords(authtoken, folder.complaints)
+        self._words = LastWords(
+            authtoken, folder.complaints, folder.path, from_snap=is_from_snap(executable)
+        )
         self._process: process.NgrokProcess | None = None
         self._tunnel: ngrok.NgrokTunnel | None = None
         self._lost_since: float | None = None

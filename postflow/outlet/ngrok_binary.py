@@ -72,6 +72,11 @@ async def _answer(path: Path) -> str:
     return output.decode(errors="replace")
 
 
+def is_from_snap(path: Path) -> bool:
+    """Each program of a snap is a link to snap itself, in a folder called snap."""
+    return path.resolve().name == "snap" or "snap" in path.parts
+
+
 def _is_pyngrok(path: Path) -> bool:
     """pyngrok installs a script called ngrok too: it downloads the agent when it is run."""
     with path.open("rb") as file:

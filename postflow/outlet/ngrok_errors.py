@@ -6,6 +6,7 @@ Codes and meanings: https://ngrok.com/docs/errors (as of August 2026).
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from postflow.errors import Fatal, PostFlowError, Retry
@@ -115,6 +116,30 @@ def refused(number: int) -> PostFlowError:
     return Fatal(refusal.meaning, hint=refusal.hint, code=code)
 
 
+def confined(folder: Path) -> Fatal:
+    """It runs in a cage: AppArmor's of a snap, SELinux's, Flatpak's, a container's."""
+    return Fatal(
+        f"The ngrok agent may not read PostFlow's state folder ({folder}).",
+        hint="An ngrok from a snap reads only below the home folder, and nothing hidden there."
+        " Install ngrok from https://ngrok.com/download and name it in POSTFLOW_NGROK_PATH or the"
+        " set-up, or let POSTFLOW_STATE_DIR name a folder that it may read, such as ~/postflow.",
+        code="tunnel.ngrok.confined",
+    )
+
+
+def no_proxy(detail: str) -> PostFlowError:
+    """For good, but where the proxy may only be away."""
+    message = f"The ngrok agent does not get through the proxy: {detail}."
+    hint = (
+        "Check HTTP_PROXY and HTTPS_PROXY of PostFlow's environment: a whole address, with user and"
+        " password where the proxy wants them (http://user:password@proxy:3128). ngrok runs agents"
+        " behind a proxy on paid plans only."
+    )
+    if any(sign in detail.lower() for sign in ("407", "auth", "invalid")):
+        return Fatal(message, hint=hint, code="tunnel.ngrok.proxy")
+    return Retry(message, hint=hint, code="tunnel.ngrok.proxy", retry_after=2.0)
+
+
 def failed(detail: str) -> PostFlowError:
     """The error for what the agent said (free of secrets) when it gave no code."""
     if "address already in use" in detail:
@@ -124,6 +149,8 @@ def failed(detail: str) -> PostFlowError:
             code="tunnel.ngrok.port",
             retry_after=0.0,
         )
+    if "proxy" in detail.lower():
+        return no_proxy(detail)
     if any(sign in detail for sign in ("dial tcp", "timeout", "x509", "no such host", "EOF")):
         return Retry(
             f"The ngrok agent cannot reach its service: {detail}.",

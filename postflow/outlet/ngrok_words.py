@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+from urllib.request import getproxies_environment
 
 from pydantic import SecretStr
 from pyngrok.exception import (
@@ -18,15 +21,30 @@ from postflow.errors import Fatal, PostFlowError
 from postflow.outlet import ngrok_errors
 
 _URL = re.compile(r"\w+://\S+")
+_USER = re.compile(r"[^\s/'\"]+:[^\s/'\"]*@")
+_CAGED = ("permission denied", "no such file", "operation not permitted")
+_SHORTEST_SECRET = 4
 _BAD_LEVELS = ("WARNING", "ERROR", "CRITICAL")
 
 
 class LastWords:
-    """`complaints` returns what the agent wrote to stderr."""
+    """`complaints` returns what the agent wrote to stderr; `folder` is the one that it has to read.
 
-    def __init__(self, authtoken: SecretStr, complaints: Callable[[], str]) -> None:
+    `from_snap`: it runs in a cage, which may keep even its complaints from us.
+    """
+
+    def __init__(
+        self,
+        authtoken: SecretStr,
+        complaints: Callable[[], str],
+        folder: Path,
+        *,
+        from_snap: bool = False,
+    ) -> None:
         self._authtoken = authtoken
         self._complaints = complaints
+        self._folder = folder
+        self._from_snap = from_snap
         self._troubles: deque[str] = deque(maxlen=20)
 
     def note(self, line: NgrokLog) -> None:
@@ -60,6 +78,8 @@ class LastWords:
         said = self._said(error)
         if (code := ngrok_errors.code_in(said)) is not None:
             return ngrok_errors.refused(code)
+        if self._is_confined(said):
+            return ngrok_errors.confined(self._folder.parent)
         return self.reason(ngrok_errors.failed(self._clean(said)))
 
     def _said(self, error: Exception) -> str:
@@ -70,10 +90,30 @@ class LastWords:
             return error.ngrok_error or self._complaints()
         return str(error)
 
+    def _is_confined(self, said: str) -> bool:
+        all_said = f"{said}\n{self._complaints()}"
+        if not all_said.strip():
+            return self._from_snap
+        return str(self._folder) in all_said and any(sign in all_said.lower() for sign in _CAGED)
+
     def _clean(self, words: str) -> str:
-        """The first line, without addresses and the authtoken that ngrok repeats."""
-        first = words.replace(self._authtoken.get_secret_value(), "…").strip().splitlines()[:1]
-        return _URL.sub("…", "".join(first))[:200].rstrip(".")
+        """The first line, without addresses, authtoken and proxy passwords, which ngrok repeats."""
+        first = "".join(words.strip().splitlines()[:1])
+        for secret in (self._authtoken.get_secret_value(), *_proxy_secrets()):
+            first = first.replace(secret, "…")
+        return _USER.sub("…@", _URL.sub("…", first))[:200].rstrip(".")
+
+
+def _proxy_secrets() -> Iterator[str]:
+    """The proxies of the environment as they stand there, and their passwords in both spellings."""
+    for proxy in getproxies_environment().values():
+        user, at, _ = proxy.rpartition("@")
+        if not at:
+            continue
+        password = user.partition("//")[2].partition(":")[2] or user.partition(":")[2]
+        for secret in (proxy, user, password, unquote(password)):
+            if len(secret) >= _SHORTEST_SECRET:
+                yield secret
 
 
 def _not_allowed() -> Fatal:

@@ -79,6 +79,13 @@ async def _head(
     try:
         async with client.head(url.get_secret_value(), headers=headers) as answer:
             return answer.status, answer.headers
+    except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as error:
+        raise Retry(
+            f"The proxy does not let PostFlow look at its public address ({type(error).__name__}).",
+            hint="Check address and password in HTTPS_PROXY, or name the tunnel's domain in "
+            "NO_PROXY.",
+            code="tunnel.proxy",
+        ) from None
     except (aiohttp.ClientError, TimeoutError) as error:
         # Not chained: the client's texts hold the address.
         raise Retry(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -132,3 +133,34 @@ def test_every_known_code_has_a_remedy() -> None:
 
 def test_unknown_code_leads_to_ngroks_page_about_it() -> None:
     assert "err_ngrok_9999" in refused(9999).hint
+
+
+CAGES = {
+    "a snap": "ERROR:  Error reading configuration file '$a': open $a: permission denied",
+    "a snap, outside the home": "ERROR:  Error reading configuration file '$a': open $a: "
+    "no such file or directory",
+    "SELinux": "ERROR:  open $a: operation not permitted",
+    "a snap that may not even complain": "",
+}
+
+
+@pytest.mark.parametrize("complaint", CAGES.values(), ids=list(CAGES))
+async def test_an_agent_in_a_cage_is_told_apart(agents: Agents, complaint: str) -> None:
+    """It says its version, and may not read what PostFlow wrote for it."""
+    caged = agents.folder / "snap" / "ngrok"
+    caged.parent.mkdir()
+    agent = shlex.quote(str(agents.ngrok()))
+    caged.write_text(
+        f"""#!/bin/sh
+case "$1" in --version) exec {agent} --version;; esac
+for a in "$@"; do case "$a" in */state/*) [ -n "{complaint}" ] && echo "{complaint}" >&2; exit 1;;
+esac; done
+exec {agent} "$@"
+"""
+    )
+    caged.chmod(0o755)
+    error = await refusal_of(agents, ngrok=caged)
+    assert (type(error), error.code) == (Fatal, "tunnel.ngrok.confined")
+    assert str(agents.state) in error.message
+    for way_out in ("POSTFLOW_NGROK_PATH", "POSTFLOW_STATE_DIR", "ngrok.com/download"):
+        assert way_out in error.hint

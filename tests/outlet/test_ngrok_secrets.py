@@ -6,13 +6,17 @@ import json
 import logging
 import stat
 import traceback
+from pathlib import Path
+from urllib.parse import unquote
 
 import psutil
 import pytest
 from pydantic import SecretStr
 from pyngrok import installer
+from pyngrok.exception import PyngrokNgrokError
+from pyngrok.log import NgrokLog
 
-from postflow.errors import PostFlowError
+from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.outlet.ngrok_words import LastWords
 from tests.support.agents import TOKEN, Agents
 
@@ -109,10 +113,57 @@ async def test_pyngrok_does_not_keep_the_token(agents: Agents) -> None:
     assert TOKEN not in str(installer._config_cache)  # noqa: SLF001 - that is where it was
 
 
-def test_the_agents_words_are_told_without_token_and_addresses() -> None:
-    words = LastWords(SecretStr(TOKEN), lambda: "")
+def test_the_agents_words_are_told_without_token_and_addresses(tmp_path: Path) -> None:
+    words = LastWords(SecretStr(TOKEN), lambda: "", tmp_path)
     error = words.refusal(OSError(f"token {TOKEN} at https://studio.ngrok.app/secret failed"))
     assert error.message == "The ngrok agent ended at its start: token … at … failed."
+
+
+PASSWORD = "p8e%20Top:Secret"
+PROXIES = [
+    f"http://mia:{PASSWORD}@proxy.studio.example:3128",
+    f"mia:{PASSWORD}@proxy.studio.example:3128",
+    f"socks5://:{PASSWORD}@proxy.studio.example:1080",
+]
+PROXY_WORDS = [
+    ("Invalid configuration property value for 'http_proxy', '{proxy}': no scheme", Fatal),
+    ("failed to dial: {proxy}: Proxy Authentication Required", Fatal),
+    ("proxy answered 407 to mia:{password}@proxy.studio.example", Fatal),
+    ("proxyconnect tcp: dial tcp: lookup proxy.studio.example ({plain}): no such host", Retry),
+]
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize(("words", "kind"), PROXY_WORDS)
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTPS_PROXY", "all_proxy"])
+def test_a_proxys_trouble_is_told_without_its_password(
+    words: str,
+    kind: type[PostFlowError],
+    proxy: str,
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """ngrok repeats what it was given, in the one spelling or the other."""
+    monkeypatch.setenv(variable, proxy)
+    plain = unquote(PASSWORD)
+    said = words.format(proxy=proxy, password=PASSWORD, plain=plain)
+    for error in (
+        LastWords(SecretStr(TOKEN), lambda: said, tmp_path).refusal(PyngrokNgrokError("ended")),
+        _after_silence(said, tmp_path),
+    ):
+        assert type(error) is kind
+        assert error.code == "tunnel.ngrok.proxy"
+        assert "HTTPS_PROXY" in error.hint
+        assert not [each for each in (PASSWORD, plain, "Secret") if each in str(error)]
+
+
+def _after_silence(said: str, folder: Path) -> PostFlowError:
+    """As of an agent that goes on trying."""
+    words = LastWords(SecretStr(TOKEN), lambda: "", folder)
+    line = said.replace('"', "'")
+    words.note(NgrokLog(f'lvl=eror msg="failed to reconnect session" err="{line}"'))
+    return words.silence(5)
 
 
 def test_settings_that_do_not_fit_keep_the_token_to_themselves(agents: Agents) -> None:
