@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from postflow.errors import Fatal
+from postflow.errors import Fatal, PostFlowError
 from postflow.frameio.credentials import (
     Credential,
     NativeCredential,
@@ -18,6 +18,7 @@ from postflow.frameio.credentials import (
 from postflow.frameio.ims import AdobeIms
 from postflow.frameio.login import REDIRECT_URI
 from postflow.frameio.renewal import TokenSource
+from postflow.frameio.sign_in import why_to_sign_in
 from postflow.frameio.tokens import Tokens
 from postflow.places import state_dir
 
@@ -71,6 +72,7 @@ class AdobeTokens(Block):
     access_token: SecretStr | None = Field(default=None, description="Set by PostFlow.")
     refresh_token: SecretStr | None = Field(default=None, description="Set by PostFlow.")
     expires_at: datetime | None = Field(default=None, description="Set by PostFlow.")
+    renewable_until: datetime | None = Field(default=None, description="Set by PostFlow.")
     scopes: list[str] = Field(
         default_factory=list, description="Set by PostFlow: what was granted."
     )
@@ -97,6 +99,7 @@ class AdobeTokens(Block):
             access_token=self.access_token,
             refresh_token=self.refresh_token,
             expires_at=self.expires_at,
+            renewable_until=self.renewable_until,
             scopes=tuple(self.scopes),
         )
 
@@ -110,6 +113,13 @@ class AdobeTokens(Block):
             state_dir=state_dir(),
             name=f"adobe-{name}",
         )
+
+    async def why_to_sign_in(self) -> PostFlowError | None:
+        """Why a person has to sign in, now or within days; None while nobody has to."""
+        try:
+            return await why_to_sign_in(self.get_token_source())
+        except PostFlowError as error:
+            return error
 
     @property
     def document_name(self) -> str:
@@ -132,5 +142,6 @@ class BlockTokenStore:
         block.access_token = tokens.access_token
         block.refresh_token = tokens.refresh_token
         block.expires_at = tokens.expires_at
+        block.renewable_until = tokens.renewable_until
         block.scopes = list(tokens.scopes)
         await block.asave(self._name, overwrite=True)

@@ -18,6 +18,7 @@ from postflow.enrolment import why_away
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
 from postflow.frameio.credentials import USER_SCOPES, ServiceCredential
+from postflow.frameio.sign_in import why_to_sign_in
 from postflow.frameio.wire import Account
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
@@ -151,8 +152,13 @@ class _Frameio:
         }
 
     async def _sign_in(self) -> Say:
-        await self._studio.adobe.get_token_source().token()
-        self._client = await self._stack.enter_async_context(get_frameio_client(self._studio))
+        source = self._studio.adobe.get_token_source()
+        await source.token()
+        self._client = await self._stack.enter_async_context(
+            get_frameio_client(self._studio, source)
+        )
+        if soon := await why_to_sign_in(source):
+            return (soon.message, soon.hint)
         return f"an access token for credential {self._studio.adobe.client_id[:6]}…"
 
     async def _user(self) -> Say:

@@ -17,7 +17,7 @@ from postflow import volume
 from postflow.discord import DiscordClient
 from postflow.duty import on_duty
 from postflow.errors import PostFlowError, Retry
-from postflow.frameio import FrameioClient
+from postflow.frameio import FrameioClient, TokenSource
 from postflow.journey import Journey, changed, open_by_hand
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, open_ledger
 from postflow.leftover import let_go
@@ -54,6 +54,7 @@ class OpenStudio:
     patience: Patience
     watching: Watching
     frameio: FrameioClient
+    sign_in: TokenSource
     ledger: AsyncLedger
     outlet: Outlet
     discord: DiscordClient | None
@@ -200,7 +201,8 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     discord = None
     if studio.discord:
         discord = await stack.enter_async_context(studio.discord.get_client())
-    frameio = await stack.enter_async_context(get_frameio_client(studio))
+    sign_in = studio.adobe.get_token_source()
+    frameio = await stack.enter_async_context(get_frameio_client(studio, sign_in))
     return OpenStudio(
         name=name,
         scope=_scope(studio),
@@ -214,6 +216,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         watching=studio.watching,
         ledger=ledger,
         frameio=frameio,
+        sign_in=sign_in,
         outlet=get_outlet(studio),
         discord=discord,
         post_office=await _open_post_office(stack, ledger, discord, run_id, name),
@@ -221,10 +224,10 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     )
 
 
-def get_frameio_client(studio: Studio) -> FrameioClient:
+def get_frameio_client(studio: Studio, sign_in: TokenSource | None = None) -> FrameioClient:
     """The client of the studio's account; open it with `async with`."""
     return FrameioClient(
-        studio.adobe.get_token_source(),
+        sign_in or studio.adobe.get_token_source(),
         base_url=studio.frameio.base_url,
         lock_dir=lock_dir(),
     )

@@ -109,6 +109,7 @@ async def _keep_sign_in(adobe: AdobeTokens, name: str, client: PrefectClient) ->
         adobe.access_token = saved.access_token
         adobe.refresh_token = saved.refresh_token
         adobe.expires_at = saved.expires_at
+        adobe.renewable_until = saved.renewable_until
         adobe.scopes = saved.scopes
 
 

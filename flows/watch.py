@@ -15,6 +15,7 @@ from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio, open_studio
 from postflow.errors import PostFlowError
+from postflow.frameio.sign_in import kept
 from postflow.lookout import Lookout, lookouts, within_reach
 from postflow.notices import Notices, Outage
 from postflow.scan.wakeup import Wakeup, wakeup
@@ -37,7 +38,11 @@ async def watch(studio: str = "main") -> None:
         notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
         outage = Outage(live.discord)
         called_at = NEVER
-        async with wakeup(*live.watching.folders) as bell, looks.going_on():
+        async with (
+            wakeup(*live.watching.folders) as bell,
+            looks.going_on(),
+            kept(live.sign_in, notices.tell),
+        ):
             while True:
                 silent = await _look(looks, notices, bell)
                 try:

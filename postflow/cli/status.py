@@ -12,7 +12,7 @@ from rich.filesize import decimal
 
 from postflow import volume
 from postflow.enrolment import why_away
-from postflow.errors import Retry
+from postflow.errors import PostFlowError, Retry
 from postflow.ledger import Clip, Ledger, Phase, State
 
 from .app import app
@@ -42,7 +42,8 @@ def status(
     block = _studio(studio)
     with Ledger.open(block.ledger) as ledger:
         away = asyncio.run(folders_away(ledger, studio, block.watching.folders))
-        tell_status(ledger, studio, away=away, limit=limit, json=json)
+        sign_in = asyncio.run(block.adobe.why_to_sign_in())
+        tell_status(ledger, studio, away=away, sign_in=sign_in, limit=limit, json=json)
 
 
 async def folders_away(ledger: Ledger, studio: str, folders: Sequence[Path]) -> list[Retry]:
@@ -64,6 +65,7 @@ def tell_status(
     studio: str,
     *,
     away: Sequence[Retry] = (),
+    sign_in: PostFlowError | None = None,
     limit: int = 50,
     json: bool = False,
 ) -> None:
@@ -76,6 +78,7 @@ def tell_status(
         print_json(
             {
                 "away": [{"reason": lost.message, "hint": lost.hint} for lost in away],
+                "sign_in": sign_in and {"reason": sign_in.message, "hint": sign_in.hint},
                 "counts": counts,
                 "untold": untold_as_json(untold, studio=studio),
                 "settling": [each.model_dump(mode="json") for each in settling],
@@ -83,8 +86,8 @@ def tell_status(
             }
         )
         return
-    for lost in away:
-        tell_warning(lost, out)
+    for trouble in (*away, *([sign_in] if sign_in else [])):
+        tell_warning(trouble, out)
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     out.print(", ".join(told) or "No clip has been seen yet.")
     tell_untold(untold, studio=studio)

@@ -20,7 +20,7 @@ from .backfill import enrol
 from .engine import own_server, prepare_prefect
 from .family import Part, end_leftovers
 from .news import News
-from .output import err, out
+from .output import err, out, tell_warning
 from .running import stoppable
 from .server import own_prefect, ui_address
 from .watch import BackfillOption, EveryOption
@@ -92,6 +92,8 @@ def _enrol(studio: str, backfill: str | None) -> News:
 
     block = asyncio.run(load_studio(studio))
     enrol(block, studio, backfill)
+    if why := asyncio.run(block.adobe.why_to_sign_in()):
+        tell_warning(why)
     news = News(studio, block.ledger)
     news.tell()
     return news

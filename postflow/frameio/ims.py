@@ -9,7 +9,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -26,7 +26,7 @@ from postflow.frameio.credentials import (
     WebCredential,
 )
 from postflow.frameio.ims_refusals import ims_refusal, ims_unreachable, ims_unreadable
-from postflow.frameio.tokens import Tokens
+from postflow.frameio.tokens import REFRESH_LIFE, Tokens, now
 from postflow.models import Moment
 
 IMS_URL = "https://ims-na1.adobelogin.com"
@@ -49,7 +49,8 @@ class Grant(BaseModel):
             {
                 "access_token": self.access_token,
                 "refresh_token": self.refresh_token or None,
-                "expires_at": datetime.now(UTC) + timedelta(seconds=self.expires_in),
+                "expires_at": now() + timedelta(seconds=self.expires_in),
+                "renewable_until": now() + REFRESH_LIFE if self.refresh_token else None,
                 "scopes": split_scopes(self.scope) or scopes_in(self.access_token),
             }
         )

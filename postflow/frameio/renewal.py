@@ -104,6 +104,11 @@ class TokenSource:
             tokens = await self._shared_renewal(rejected)
         return tokens.access_token.get_secret_value()
 
+    async def known(self) -> Tokens | None:
+        """The newest pair that is known here, good or not; nothing is renewed."""
+        stored = await self._load()
+        return self._journal.newer_than(stored) or stored
+
     async def adopt(self, tokens: Tokens) -> None:
         """Keep the tokens of a fresh sign-in."""
         async with self._alone():
@@ -162,12 +167,12 @@ class TokenSource:
         if isinstance(self.credential, ServiceCredential):
             return await self.ims.client_credentials(self.credential)
         if tokens is None or tokens.refresh_token is None:
-            raise _signed_out(never=tokens is None)
+            raise signed_out(never=tokens is None)
         fresh = await self.ims.refresh(self.credential, tokens.refresh_token.get_secret_value())
-        kept = {
-            "refresh_token": fresh.refresh_token or tokens.refresh_token,
-            "scopes": fresh.scopes or tokens.scopes,
-        }
+        kept: dict[str, object] = {"scopes": fresh.scopes or tokens.scopes}
+        if fresh.refresh_token is None:
+            kept["refresh_token"] = tokens.refresh_token
+            kept["renewable_until"] = tokens.renewable_until
         return fresh.model_copy(update=kept)
 
     async def _renewed_elsewhere(self, tokens: Tokens | None, refused: Fatal) -> Tokens:
@@ -217,7 +222,7 @@ def _retrieve(renewal: asyncio.Task[Tokens]) -> None:
         renewal.exception()
 
 
-def _signed_out(*, never: bool) -> Fatal:
+def signed_out(*, never: bool) -> Fatal:
     if never:
         return Fatal(
             "Nobody has signed in with Adobe yet.",

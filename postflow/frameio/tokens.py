@@ -28,18 +28,35 @@ def _one_word(secret: SecretStr) -> SecretStr:
 Token = Annotated[SecretStr, AfterValidator(_one_word)]
 
 
+# Adobe says it in its guides only, never in an answer.
+REFRESH_LIFE = timedelta(days=14)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Tokens(Moment):
-    """What Adobe issued. `scopes` is empty where Adobe did not say."""
+    """What Adobe issued. `scopes` is empty where Adobe did not say.
+
+    `renewable_until`: when the refresh token dies, if it is not used before; None if unknown.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     access_token: Token
     refresh_token: Token | None = None
     expires_at: datetime
+    renewable_until: datetime | None = None
     scopes: tuple[str, ...] = ()
 
     def lasts(self, margin: timedelta) -> bool:
-        return datetime.now(UTC) + margin < self.expires_at
+        return now() + margin < self.expires_at
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When a person has to sign in again, if nothing is renewed until then; None if unknown."""
+        return self.renewable_until if self.refresh_token else self.expires_at
 
     @property
     def refresh_fingerprint(self) -> str:

@@ -83,6 +83,7 @@ def signed_in(world: Sandbox, scopes: str, *, told: bool) -> dict[str, Any]:
         "access_token": tokens["access_token"],
         "refresh_token": tokens["refresh_token"],
         "expires_at": datetime.now(UTC) + timedelta(days=1),
+        "renewable_until": datetime.now(UTC) + timedelta(days=2),
         "scopes": scopes.split() if told else [],
     }
 
@@ -128,6 +129,7 @@ TROUBLES = {
     ),
     "a scope was not granted": Trouble(
         {
+            "Adobe sign-in": ("warning", "ends on 20", "Run `postflow login` before then"),
             "Adobe scopes": ("failed", "additional_info.roles", "postflow login"),
             **dict.fromkeys(PARTS[5:10], NOT_ASKED),
             "ngrok account": ("failed", "authtoken is malformed", "your-authtoken"),
@@ -139,6 +141,7 @@ TROUBLES = {
     ),
     "a scope is missing and Adobe does not say": Trouble(
         {
+            "Adobe sign-in": ("warning", "ends on 20", "Run `postflow login` before then"),
             "Adobe scopes": ("warning", "did not say", "sign in again"),
             "Frame.io user": ("failed", "(401)", "additional_info.roles"),
             **dict.fromkeys(PARTS[6:10], NOT_ASKED),

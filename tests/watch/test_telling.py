@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from postflow.cli.news import News
 from postflow.cli.status import in_its_folder, tell_history, tell_status, try_again
-from postflow.errors import Fatal
+from postflow.errors import Fatal, Retry
 from postflow.ledger import Draft, Ledger, Phase
 from tests.ledger.ground import (
     BROKEN,
@@ -124,6 +124,16 @@ def test_scripts_read_status_as_one_json_document(
     assert [each["relpath"] for each in document["settling"]] == ["grows.mov"]
     codes = {clip["relpath"]: clip["code"] for clip in document["clips"]}
     assert codes["failed.mov"] == BROKEN.code
+
+
+def test_status_says_that_a_person_has_to_sign_in(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = Retry("The Adobe sign-in ends on Friday.", hint="Run `postflow login`.", code="a.b")
+    tell_status(full, "main", sign_in=ends)
+    assert told(capsys).startswith(f"! {ends.message} → {ends.hint}")
+    tell_status(full, "main", sign_in=ends, json=True)
+    assert json.loads(capsys.readouterr().out)["sign_in"]["hint"] == ends.hint
 
 
 def test_history_has_when_how_long_and_the_link(
