@@ -11,6 +11,7 @@ from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.frameio.sign_in import FAILS
 from postflow.scan.root import mark_root
 from sandbox import Sandbox
+from tests.journeys.proof import words
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
@@ -40,6 +41,5 @@ async def test_the_look_out_tells_that_nobody_has_signed_in(
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-    (message,) = world.messages()
-    assert FAILS in str(message)
-    assert "Nobody has signed in with Adobe yet. Run `postflow login`." in str(message)
+    assert FAILS in words(world)
+    assert "Nobody has signed in with Adobe yet. Run `postflow login`." in words(world)
