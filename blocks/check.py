@@ -14,7 +14,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from postflow.enrolment import why_away
+from postflow.enrolment import why_not_watched
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
 from postflow.frameio.credentials import USER_SCOPES, ServiceCredential
@@ -105,12 +105,15 @@ async def _folder(studio: Studio, at: Path) -> Say:
     said = await inspect(at, studio.watching)
     try:
         async with open_ledger(studio.ledger) as ledger:
-            away = await ledger.run(lambda: why_away(ledger.ledger, studio.document_name, at))
+            name = studio.document_name
+            why = await ledger.run(lambda: why_not_watched(ledger.ledger, name, at))
     except PostFlowError:
         return said  # the ledger has a line of its own
-    if away:
-        raise away
-    return said
+    if why is None or (why.code == "folder.not_enrolled" and not isinstance(said, str)):
+        return said
+    if why.code == "folder.not_enrolled":
+        return f"there; {why.message}", why.hint
+    raise why
 
 
 def _ledger(studio: Studio) -> Chain:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 from postflow import volume
 from postflow.discord import DiscordClient
 from postflow.duty import on_duty
-from postflow.errors import PostFlowError, Retry
+from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient, TokenSource
 from postflow.journey import Journey, changed, open_by_hand
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, open_ledger
@@ -105,8 +106,14 @@ class OpenStudio:
                 await self.let_go(claim, why := changed(media))
                 raise why
             return Journey(self.ledger, claim, by_hand=False)
-        roots = self.watching.folders
-        return await open_by_hand(self.ledger, self.name, media, roots=roots, run_id=self.run_id)
+        return await open_by_hand(
+            self.ledger,
+            self.name,
+            media,
+            roots=self.watching.folders,
+            run_id=self.run_id,
+            is_gone=partial(is_gone, self.frameio),
+        )
 
     async def let_go(
         self, claim: Claimed, why: PostFlowError, announce: Draft | None = None
@@ -231,6 +238,17 @@ def get_frameio_client(studio: Studio, sign_in: TokenSource | None = None) -> Fr
         base_url=studio.frameio.base_url,
         lock_dir=lock_dir(),
     )
+
+
+async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool:
+    """Has somebody deleted the file in Frame.io?"""
+    try:
+        await frameio.file(account_id, file_id)
+    except Fatal as error:
+        if error.code != "frameio.not_found":
+            raise
+        return True
+    return False
 
 
 def get_outlet(studio: Studio) -> Outlet:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -33,13 +35,14 @@ async def watch(studio: str = "main") -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(studio) as live:
-        watched = lookouts(live.ledger, studio, live.watching)
+        watched = lookouts(live.ledger, studio, live.watching, signs=True)
         looks = Looks(watched)
         notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
         outage = Outage(live.discord)
         called_at = NEVER
         async with (
             wakeup(*live.watching.folders) as bell,
+            _signed(watched),
             looks.going_on(),
             kept(live.sign_in, notices.tell),
         ):
@@ -54,6 +57,15 @@ async def watch(studio: str = "main") -> None:
                     silent = str(error)
                 await outage.look(silent)
                 await bell.wait(_pause(live, watched))
+
+
+@asynccontextmanager
+async def _signed(watched: Sequence[Lookout]) -> AsyncIterator[None]:
+    """Who takes the folders over later need not wait until the last sign is old."""
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(each.leave() for each in watched), return_exceptions=True)
 
 
 async def _look(looks: Looks, notices: Notices, bell: Wakeup) -> str | None:

@@ -15,6 +15,8 @@ TITLES: Mapping[Trouble, str] = {
     "late": "A watched folder hangs",
     "ledger": "The ledger does not answer",
     "fault": "A watched folder cannot be looked at",
+    "taken": "A watch folder belongs to another PostFlow",
+    "not enrolled": "A watch folder is not enrolled yet",
 }
 
 

@@ -1,25 +1,132 @@
-"""Is a watch folder the volume that the studio has enrolled there?"""
+"""A watch folder belongs to one ledger, once a person has said what becomes of what is in it."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from postflow.errors import Retry
-from postflow.ledger import Ledger
-from postflow.scan.root import STRANGER, AbsentError, missing, read_mark, restore_mark
+from postflow.ledger import Ledger, Root
+from postflow.ledger.process import this_machine
+from postflow.models import Moment, is_clip
+from postflow.scan.root import (
+    STRANGER,
+    AbsentError,
+    Owner,
+    RootMark,
+    is_signed,
+    marking,
+    missing,
+    read_mark,
+    restore_mark,
+    unread,
+)
+from postflow.scan.sighting import Sighting
+from postflow.scan.walk import glance
 
 
-def why_away(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
-    """None when it is there, or was never enrolled. Blocking."""
-    if not ledger.marks_at(studio, folder):
-        return None
+class Choice(Moment):
+    """What becomes of clips that are there already: they are delivered, or left alone until they
+    change, but for those last written `since` then.
+    """
+
+    deliver: bool
+    since: datetime | None = None
+
+
+ALL = Choice(deliver=True)
+NONE = Choice(deliver=False)
+
+
+def enrol(
+    ledger: Ledger,
+    studio: str,
+    folder: Path,
+    decide: Callable[[list[Sighting]], Choice] = lambda _: ALL,
+) -> int:
+    """The one door by which a folder comes to be watched: how many clips are left alone.
+
+    Nobody sees the folder before the choice is in the ledger. Raises as `marking` does.
+    """
+    with marking(folder, owner(ledger, studio)) as mark:
+        clips = _clips(folder)
+        choice = decide(clips)
+        return ledger.enrol(
+            studio, folder, mark.id, clips, deliver=choice.deliver, since=choice.since
+        )
+
+
+def _clips(folder: Path) -> list[Sighting]:
     try:
-        mark = read_mark(folder)
+        return [each for each in glance(folder) if is_clip(each.path)]
+    except OSError as error:
+        raise unread(folder, error) from error
+
+
+def owner(ledger: Ledger, studio: str) -> Owner:
+    """What the marker of a folder says that is enrolled now."""
+    return Owner(
+        ledger=ledger.ledger_id(),
+        place=ledger.place,
+        machine=this_machine(),
+        studio=studio,
+        since=datetime.now(tz=UTC),
+    )
+
+
+def enrolled(ledger: Ledger, studio: str, folder: Path, mark: RootMark) -> Root:
+    """The studio's folder of that mark, known from now on to be mounted there.
+
+    Raises Retry `folder.away` for another volume, `folder.taken` where another ledger watches it,
+    `folder.not_enrolled` where nobody has said yet what becomes of what is in it.
+    """
+    root = ledger.find_root(studio, mark.id)
+    if root is None and ledger.marks_at(studio, folder):
+        raise _away(studio, folder, STRANGER)
+    if mark.owner and mark.owner.ledger != ledger.ledger_id():
+        raise _taken(studio, folder, mark.owner)
+    found = ledger.mounted(studio, folder, mark.id)
+    if found is None:
+        raise not_enrolled(studio, folder)
+    return found
+
+
+def watched(ledger: Ledger, studio: str, folder: Path) -> Root | Retry:
+    """The folder in the ledger, or why nothing in it is delivered now. Blocking."""
+    try:
+        return enrolled(ledger, studio, folder, read_mark(folder))
     except AbsentError as absent:
-        return _away(studio, folder, str(absent))
-    is_known = ledger.find_root(studio, mark.id) is not None
-    return None if is_known else _away(studio, folder, STRANGER)
+        return absent_root(ledger, studio, folder, absent)
+    except Retry as why:
+        return why
+
+
+def why_not_watched(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
+    """None when it is in order. Blocking."""
+    found = watched(ledger, studio, folder)
+    return found if isinstance(found, Retry) else None
+
+
+def absent_root(ledger: Ledger, studio: str, folder: Path, why: AbsentError) -> Retry:
+    """A folder that was watched before and has lost its marker has lost its volume."""
+    was_watched = ledger.marks_at(studio, folder)
+    return _away(studio, folder, str(why)) if was_watched else not_enrolled(studio, folder)
+
+
+def is_at_work(ledger: Ledger, folder: Path) -> bool:
+    """Does the ledger that a folder belongs to watch it at this moment?
+
+    One whose place another has taken is no more; else the marker's time tells. Blocking.
+    """
+    try:
+        theirs = read_mark(folder).owner
+    except AbsentError:
+        return False
+    if theirs is None or (theirs.place, theirs.machine) == (ledger.place, this_machine()):
+        return False
+    return is_signed(folder)
 
 
 def restore(ledger: Ledger, studio: str, folder: Path) -> None:
@@ -30,14 +137,39 @@ def restore(ledger: Ledger, studio: str, folder: Path) -> None:
     known = ledger.marks_at(studio, folder)
     if not known:
         raise missing(f"{folder} was never watched for studio {studio!r}.")
-    restore_mark(folder, known[0])
+    restore_mark(folder, known[0], owner(ledger, studio))
+
+
+def not_enrolled(studio: str, folder: Path) -> Retry:
+    return Retry(
+        f"The watch folder {folder} is not enrolled yet for studio {studio!r}, or its volume is "
+        "not mounted: nothing in it is delivered.",
+        hint="Mount its volume, then say what becomes of the clips that are there already: "
+        f"postflow enrol{_of(studio)}",
+        code="folder.not_enrolled",
+    )
+
+
+def _taken(studio: str, folder: Path, theirs: Owner) -> Retry:
+    machine = theirs.machine.split(" ")[0]
+    return Retry(
+        f"The watch folder {folder} belongs to another PostFlow: studio {theirs.studio!r} on "
+        f"{machine} with the ledger {theirs.place}, since {theirs.since:%Y-%m-%d %H:%M} UTC.",
+        hint="So that nothing is sent twice, nothing in it is delivered from here. Hosts that "
+        "deliver from one volume need one ledger, on PostgreSQL: see docs/ledger.md. If that one "
+        f"is to deliver no more, stop it, then: postflow enrol --take-over{_of(studio)}",
+        code="folder.taken",
+    )
 
 
 def _away(studio: str, folder: Path, why: str) -> Retry:
-    of_studio = "" if studio == "main" else f" --studio {shlex.quote(studio)}"
     return Retry(
         f"The watched folder {folder} is not there: {why}.",
         hint="Mount its volume; it goes on by itself. If this is the right folder all the same: "
-        f"postflow scan --restore-marker {shlex.quote(str(folder))}{of_studio}",
+        f"postflow scan --restore-marker {shlex.quote(str(folder))}{_of(studio)}",
         code="folder.away",
     )
+
+
+def _of(studio: str) -> str:
+    return "" if studio == "main" else f" --studio {shlex.quote(studio)}"

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
 from postflow import volume
 from postflow.adoption import Past
+from postflow.enrolment import enrolled
 from postflow.errors import PostFlowError, Retry, Skip
-from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, StaleClaim, State, Target
+from postflow.ledger import (
+    DELIVERED,
+    AsyncLedger,
+    Claimed,
+    Draft,
+    Registered,
+    Root,
+    StaleClaim,
+    State,
+    Target,
+)
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
-from postflow.scan.root import AbsentError, read_mark
+from postflow.scan.root import AbsentError, RootMark, read_mark
 from postflow.scan.sighting import Sighting
 
 log = logging.getLogger(__name__)
 
 LONGEST_TRIES = 8
+NOT_OURS = frozenset({"folder.away", "folder.taken", "folder.not_enrolled"})
 TARGET = tuple(Target.model_fields)
 
 
@@ -226,28 +238,68 @@ class Journey:
         return self._claim is not None and self._claim.state in DELIVERED
 
 
+IsGone = Callable[[str, str], Awaitable[bool]]
+"""Is there no such file in Frame.io any more, by its account and its id?"""
+
+
 async def open_by_hand(
-    ledger: AsyncLedger, studio: str, media: MediaFile, *, roots: Sequence[Path], run_id: str
+    ledger: AsyncLedger,
+    studio: str,
+    media: MediaFile,
+    *,
+    roots: Sequence[Path],
+    run_id: str,
+    is_gone: IsGone,
 ) -> Journey:
     """The journey of a clip that a person hands over, whole by their word.
 
-    Raises Retry `clip.busy` while another run has it.
+    One that was delivered, and is gone from Frame.io, travels once more. Raises Retry `clip.busy`
+    while another run has it.
     """
-    watched = next((r for r in roots if media.path.is_relative_to(r)), None)
-    folder = watched or media.path.parent
-    root = await ledger.root(studio, folder, await volume.ask(lambda: _mark(folder)))
-    await ledger.observe(root, [_sighting(folder, media)])
+    root, watched = await _root_by_hand(ledger, studio, media, roots)
+    await ledger.observe(root, [_sighting(root.path, media)])
     entry = await ledger.register(root, media)
     if entry is None:
         raise _busy(media)
-    if entry.delivered:
+    if entry.delivered and not await _is_to_be_redone(ledger, entry, is_gone):
         return Journey(ledger, None, by_hand=True, clip_id=entry.clip_id)
     if entry.state in {State.FAILED, State.SKIPPED}:
-        await ledger.retry(_relpath(folder, media), studio=studio)
+        await ledger.retry(clip_id=entry.clip_id)
     claim = await ledger.claim_clip(run_id, entry.clip_id, folders={root.id: root.path})
     if claim is None:
         raise _busy(media)
-    return Journey(ledger, claim, by_hand=True, watched=watched is not None)
+    return Journey(ledger, claim, by_hand=True, watched=watched)
+
+
+async def _root_by_hand(
+    ledger: AsyncLedger, studio: str, media: MediaFile, roots: Sequence[Path]
+) -> tuple[Root, bool]:
+    """The folder of the clip, and whether later `ingest` runs look after it.
+
+    That is the watch folder where it is enrolled. Elsewhere one clip says nothing of the others.
+    """
+    folder = next((each for each in roots if media.path.is_relative_to(each)), None)
+    if folder is None:
+        return await ledger.root(studio, media.path.parent), False
+    here = folder
+    mark = await volume.ask(lambda: _mark(here))
+    try:
+        if mark:
+            found = mark
+            return await ledger.run(lambda: enrolled(ledger.ledger, studio, here, found)), True
+    except Retry as why:
+        if why.code not in NOT_OURS:
+            raise
+        log.warning("%s is sent by hand. %s", media.name, why)
+    return await ledger.root(studio, folder), False
+
+
+async def _is_to_be_redone(ledger: AsyncLedger, entry: Registered, is_gone: IsGone) -> bool:
+    if entry.account_id is None or entry.file_id is None:
+        return False
+    if not await is_gone(entry.account_id, entry.file_id):
+        return False
+    return await ledger.redo(entry.clip_id, entry.file_id)
 
 
 def changed(media: MediaFile) -> Retry:
@@ -258,9 +310,9 @@ def changed(media: MediaFile) -> Retry:
     )
 
 
-def _mark(folder: Path) -> str | None:
+def _mark(folder: Path) -> RootMark | None:
     try:
-        return read_mark(folder).id
+        return read_mark(folder)
     except AbsentError:
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterable
@@ -11,13 +12,21 @@ from pathlib import Path
 from typing import Literal
 
 from postflow import volume
-from postflow.errors import PostFlowError, as_ours
+from postflow.enrolment import absent_root, enrolled
+from postflow.errors import PostFlowError, Retry, as_ours
 from postflow.ledger import AsyncLedger, ObservationState, Root
 from postflow.media import look_at
 from postflow.models import Moment, is_clip
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
 from postflow.scan.problems import Problems
-from postflow.scan.root import STRANGER, AbsentError, read_mark
+from postflow.scan.root import (
+    SIGN_EVERY,
+    AbsentError,
+    RootMark,
+    read_mark,
+    sign,
+    sign_off,
+)
 from postflow.scan.sighting import (
     Abandoned,
     Offline,
@@ -35,8 +44,17 @@ from postflow.watching import Watching
 log = logging.getLogger(__name__)
 
 LATE = volume.PATIENCE
+LEAVING = 3.0
 
-Trouble = Literal["offline", "vanished", "late", "ledger", "fault"]
+Trouble = Literal["offline", "vanished", "late", "ledger", "fault", "taken", "not enrolled"]
+
+TROUBLES: dict[str, Trouble] = {
+    "volume.hangs": "late",
+    "folder.away": "offline",
+    "folder.taken": "taken",
+    "folder.not_enrolled": "not enrolled",
+}
+OUT_OF_REACH = frozenset({"offline", "late", "taken", "not enrolled"})
 
 
 class Looked(Moment):
@@ -77,6 +95,7 @@ class Lookout:
         quiet: float | None = None,
         open_ended: bool = False,
         late: float = LATE,
+        signs: bool = False,
     ) -> None:
         """`within_reach`: the folder was there when last asked, its files can be read.
 
@@ -87,6 +106,8 @@ class Lookout:
         `open_ended`: take files too whose container never states an end.
 
         `late`: seconds after which a scan that has not come back is an alarm.
+
+        `signs`: other ledgers shall see at the marker that the folder is watched.
         """
         self.folder = folder
         self.within_reach = False
@@ -97,6 +118,8 @@ class Lookout:
         self._quiet = quiet
         self._open_ended = open_ended
         self._late = late
+        self._signs = signs
+        self._signed_at = float("-inf")
         self._is_late = False
         self._in_order = True
         self._scanning: asyncio.Task[tuple[_Watch, ScanResult]] | None = None
@@ -113,19 +136,14 @@ class Lookout:
         self._touched.update(touched)
         looked = await self._look_or_alarm()
         self._in_order = looked.trouble is None
-        self.within_reach = looked.trouble not in {"offline", "late"}
+        self.within_reach = looked.trouble not in OUT_OF_REACH
         return looked
 
     async def _look_or_alarm(self) -> Looked:
         try:
             return await self._look()
-        except AbsentError as error:
-            return self._alarm(
-                "offline", f"The watched folder {self.folder} is not there: {error}."
-            )
         except PostFlowError as error:
-            hangs = error.code == "volume.hangs"
-            return self._alarm("late" if hangs else "ledger", str(error))
+            return self._alarm(TROUBLES.get(error.code, "ledger"), str(error))
         except Exception as error:
             log.exception("A fault of our own, at the look at %s:", self.folder)
             return self._alarm("fault", f"{self.folder} cannot be looked at. {as_ours(error)}")
@@ -148,6 +166,7 @@ class Lookout:
             # The next scan reads the marker anew, and asks the ledger what a person has told it.
             self._watch = None
         if isinstance(result, Offline):
+            await self._open()  # says better why, if it still is so
             return self._alarm("offline", result.reason)
         if isinstance(result, Abandoned):
             return self._alarm("vanished", vanished(self._studio, self.folder, result))
@@ -169,7 +188,24 @@ class Lookout:
         if self._watch is None:
             self._watch = await self._open()
         watch, touched, self._touched = self._watch, self._touched, set()
-        return watch, await volume.ask(lambda: watch.scanner.scan(touched=touched))
+        return watch, await volume.ask(lambda: self._scan_and_sign(watch.scanner, touched))
+
+    def _scan_and_sign(self, scanner: Scanner, touched: set[str]) -> ScanResult:
+        result = scanner.scan(touched=touched)
+        due = time.monotonic() - self._signed_at >= SIGN_EVERY
+        if self._signs and due and not isinstance(result, Offline):
+            sign(self.folder)
+            self._signed_at = time.monotonic()
+        return result
+
+    async def leave(self) -> None:
+        """Say at the marker that nobody watches the folder any more; quickly, or not at all."""
+        if not self.within_reach:
+            return
+        ledger = await self._ledger.ledger_id()
+        leaving = volume.ask(lambda: sign_off(self.folder, ledger))
+        with contextlib.suppress(Retry):
+            await volume.in_time(leaving, self.folder, patience=LEAVING)
 
     def _alarm(self, trouble: Trouble, reason: str) -> Looked:
         return Looked(folder=self.folder, alarm=reason, trouble=trouble)
@@ -183,16 +219,23 @@ class Lookout:
         return self._watch.room.next_look() if self._watch and self._in_order else None
 
     async def _open(self) -> _Watch:
-        mark = await volume.ask(lambda: read_mark(self.folder))
-        if await self._ledger.is_stranger(self._studio, self.folder, mark.id):
-            raise AbsentError(STRANGER)
-        root = await self._ledger.root(self._studio, self.folder, mark.id)
+        """Raises Retry as `enrolment.enrolled` does: a look-out enrols nothing."""
+        mark, root = await self._enrolled()
         self.root, self.within_reach = root, True
         known = await self._ledger.known(root)
-        scanner = await volume.ask(lambda: Scanner(self.folder, mark_id=mark.id, known=known))
+        scanner = await volume.ask(lambda: Scanner(self.folder, mark=mark, known=known))
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
         quiet = self._quiet or scanner.file_system.quiet
         return _Watch(root, scanner, WaitingRoom(quiet, accept_open_ended=self._open_ended))
+
+    async def _enrolled(self) -> tuple[RootMark, Root]:
+        ledger, where = self._ledger, (self._studio, self.folder)
+        try:
+            mark = await volume.ask(lambda: read_mark(self.folder))
+        except AbsentError as error:
+            absent = error
+            raise await ledger.run(lambda: absent_root(ledger.ledger, *where, absent)) from error
+        return mark, await ledger.run(lambda: enrolled(ledger.ledger, *where, mark))
 
     async def _conclude(self, watch: _Watch, result: Scanned) -> Looked:
         problems = self._problems_of(result)
@@ -272,7 +315,9 @@ class Lookout:
         return entry.new
 
 
-def lookouts(ledger: AsyncLedger, studio: str, watching: Watching) -> list[Lookout]:
+def lookouts(
+    ledger: AsyncLedger, studio: str, watching: Watching, *, signs: bool = False
+) -> list[Lookout]:
     """One for each of the studio's watch folders."""
     return [
         Lookout(
@@ -282,6 +327,7 @@ def lookouts(ledger: AsyncLedger, studio: str, watching: Watching) -> list[Looko
             quiet=watching.quiet,
             open_ended=watching.open_ended,
             late=watching.late,
+            signs=signs,
         )
         for folder in watching.folders
     ]

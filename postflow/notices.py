@@ -14,7 +14,7 @@ from postflow.discord import DiscordClient
 from postflow.discord.card import notice_card
 from postflow.errors import PostFlowError
 from postflow.ledger import AsyncLedger, Draft
-from postflow.lookout import Looked
+from postflow.lookout import Looked, Trouble
 from postflow.post_office import draft
 from postflow.scan.sighting import Problem
 
@@ -43,7 +43,7 @@ class Notices:
         if looked.alarm and looked.trouble and self._alarms.begins(looked):
             log.warning("%s", looked.alarm)
             if looked.trouble != "ledger":
-                self._keep(TITLES[looked.trouble], looked.alarm)
+                self._keep_alarm(looked.trouble, looked.alarm)
         for late in looked.overdue:
             text = overdue(looked.folder, late)
             log.warning("%s", text)
@@ -67,6 +67,12 @@ class Notices:
         while self._waiting:
             await self._ledger.enqueue(self._waiting[0])
             self._waiting.popleft()
+
+    def _keep_alarm(self, trouble: Trouble, alarm: str) -> None:
+        """One that a person has to end is the same message, whoever else meets it."""
+        lasts = trouble in {"taken", "not enrolled"}
+        name = xxhash.xxh3_64_hexdigest(alarm.encode()) if lasts else None
+        self._keep(TITLES[trouble], alarm, name=name)
 
     def _keep_problems(self, problems: Sequence[Problem]) -> None:
         lines = [f"{each.where}: {each.what}" for each in problems[:MOST_PROBLEMS]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from postflow.enrolment import enrolled
 from postflow.errors import Retry
 from postflow.ledger import Ledger
 from postflow.scan.root import AbsentError, missing, read_mark
@@ -26,14 +27,14 @@ def accept_vanished(ledger: Ledger, studio: str, folder: Path) -> tuple[str, ...
     """Enter as gone what is missing in a folder now; their relpaths. What vanishes later is not.
 
     Whoever watches the folder reads it in the ledger. Raises Fatal `scan.root_missing`, and
-    Retry `scan.unread` when some part of the folder cannot be looked at.
+    Retry `scan.unread` when some part of the folder cannot be looked at, and as `enrolled` does.
     """
     try:
-        mark = read_mark(folder).id
+        mark = read_mark(folder)
     except AbsentError as error:
         raise missing(f"{folder}: {error}.") from error
-    root = ledger.root(studio, folder, mark)
-    result = Scanner(folder, mark_id=mark, known=ledger.known(root)).scan(believe=True)
+    root = enrolled(ledger, studio, folder, mark)
+    result = Scanner(folder, mark=mark, known=ledger.known(root)).scan(believe=True)
     if not isinstance(result, Scanned):
         raise missing(result.reason)
     if result.partial:

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.filesize import decimal
 
-from postflow.enrolment import why_away
+from postflow.enrolment import ALL, NONE, Choice, is_at_work, why_not_watched
+from postflow.enrolment import enrol as enrol_folder
 from postflow.errors import Fatal
 from postflow.ledger import Ledger
-from postflow.models import is_clip
-from postflow.scan.root import AbsentError, marking, read_mark, unread
 from postflow.scan.sighting import Sighting
-from postflow.scan.walk import glance
 
 from .output import err, tell_warning
 
 if TYPE_CHECKING:
     from blocks.studio import Studio
 
-SINCE = "since:"
+WAYS = "all, none, or since: and a date, as in since:2026-11-22"
+ANSWERS = {
+    **dict.fromkeys(("all", "a", "yes", "y", "ja", "j", "oui", "o", "tout", "tous", "alle"), ALL),
+    **dict.fromkeys(("none", "no", "n", "nein", "non", "rien", "aucun", "keine"), NONE),
+}
+DAYS_AGO = {"today": 0, "heute": 0, "yesterday": 1, "gestern": 1, "hier": 1}
+SINCE = re.compile(r"\A(?:since|seit|depuis)(?::\s*|\s+)")
 
 
-def enrol(block: Studio, studio: str, backfill: str | None) -> None:
-    """Mark the studio's watch folders, once for each volume; one that is away is told.
+def enrol(block: Studio, studio: str, backfill: str | None, *, take_over: bool = False) -> None:
+    """Mark the studio's watch folders, once for each volume; one that is away is told, and one
+    that another PostFlow watches is left to that, unless a person says to `take_over`.
 
     Raises Fatal `watch.none` or `watch.backfill`, Retry `scan.unread` of a dead mount.
     """
+    choice = None if backfill is None else _choice(backfill)
     folders = block.watching.folders
     if not folders:
         raise Fatal(
@@ -40,47 +48,37 @@ def enrol(block: Studio, studio: str, backfill: str | None) -> None:
         )
     with Ledger.open(block.ledger) as ledger:
         for folder in folders:
-            if _is_new(ledger, studio, folder):
-                _enrol(ledger, studio, folder, backfill)
+            if _is_to_be_enrolled(ledger, studio, folder, take_over=take_over):
+                _enrol(ledger, studio, folder, choice)
 
 
-def _is_new(ledger: Ledger, studio: str, folder: Path) -> bool:
-    """A mount point that was watched before and has lost its marker has lost its volume."""
-    away = why_away(ledger, studio, folder)
-    if away:
-        tell_warning(away)
+def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: bool) -> bool:
+    why = why_not_watched(ledger, studio, folder)
+    if why is None:
         return False
-    try:
-        return ledger.find_root(studio, read_mark(folder).id) is None
-    except AbsentError:
-        return True
+    if why.code == "folder.taken":
+        if not take_over and is_at_work(ledger, folder):
+            tell_warning(why)
+            return False
+        err.print(f"{why.message} It is taken over.", markup=False)
+    elif why.code != "folder.not_enrolled":
+        tell_warning(why)
+        return False
+    return True
 
 
-def _enrol(ledger: Ledger, studio: str, folder: Path, backfill: str | None) -> None:
-    """Nobody sees the folder before the choice is in the ledger."""
-    with marking(folder) as mark:
-        clips = _clips(folder)
-        choice = backfill or _ask(folder, clips)
-        before = _before(choice)
-        root = ledger.root(studio, folder, mark.id)
-        ledger.observe(root, clips)
-        ledger.take_back(root)  # what was chosen when this was broken off counts no more
-        left = 0 if choice == "all" else ledger.set_aside(root, before=before)
+def _enrol(ledger: Ledger, studio: str, folder: Path, choice: Choice | None) -> None:
+    left = enrol_folder(ledger, studio, folder, partial(_decide, folder, choice))
     if left:
         err.print(f"Left alone in {folder} until they change: {_count(left)}.", markup=False)
 
 
-def _clips(folder: Path) -> list[Sighting]:
-    try:
-        return [each for each in glance(folder) if is_clip(each.path)]
-    except OSError as error:
-        raise unread(folder, error) from error
-
-
-def _ask(folder: Path, clips: list[Sighting]) -> str:
+def _decide(folder: Path, choice: Choice | None, clips: list[Sighting]) -> Choice:
     """A person decides what becomes of a backlog; an empty folder asks nothing."""
+    if choice is not None:
+        return choice
     if not clips:
-        return "all"
+        return ALL
     size = decimal(sum(clip.size for clip in clips))
     told = f"{folder} holds {_count(len(clips))} already ({size})."
     if not sys.stdin.isatty():
@@ -90,22 +88,44 @@ def _ask(folder: Path, clips: list[Sighting]) -> str:
             code="watch.backfill",
         )
     err.print(told, markup=False)
-    return str(typer.prompt("Deliver them? all, none, or since:YYYY-MM-DD", default="none"))
+    return _ask()
+
+
+def _ask() -> Choice:
+    """Again until the answer is one: by now, all else has been started."""
+    while True:
+        said = typer.prompt("Deliver them? all, none, or since:YYYY-MM-DD", default="none")
+        try:
+            return _choice(str(said))
+        except Fatal as error:
+            err.print(f"{error.message} {error.hint}", markup=False)
 
 
 def _count(clips: int) -> str:
     return f"{clips} clip" if clips == 1 else f"{clips} clips"
 
 
-def _before(choice: str) -> datetime | None:
-    """Clips last written before this time are left alone; None for all or none of them."""
-    if choice in {"all", "none"}:
-        return None
-    try:
-        return datetime.fromisoformat(choice.removeprefix(SINCE)).astimezone()
-    except (ValueError, OverflowError) as error:
+def _choice(said: str) -> Choice:
+    word = said.strip().strip("\"'.!").casefold()
+    if word in ANSWERS:
+        return ANSWERS[word]
+    since = _since(word)
+    if since is None:
         raise Fatal(
-            f"{choice!r} does not say which clips to deliver.",
-            hint="Choose all, none, or since: and a date, as in since:2026-11-22.",
+            f"{said!r} does not say which clips to deliver.",
+            hint=f"Choose {WAYS}.",
             code="watch.backfill",
-        ) from error
+        )
+    return Choice(deliver=False, since=since)
+
+
+def _since(word: str) -> datetime | None:
+    """The beginning of a day in this machine's time, or a moment; None for anything else."""
+    when = SINCE.sub("", word)
+    if when != word and when in DAYS_AGO:
+        day = datetime.now().astimezone().date() - timedelta(days=DAYS_AGO[when])
+        return datetime.combine(day, time.min).astimezone()
+    try:
+        return datetime.fromisoformat(when.upper()).astimezone()
+    except (ValueError, OverflowError):
+        return None

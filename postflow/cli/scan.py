@@ -11,15 +11,14 @@ from typing import Annotated
 
 import typer
 
-from postflow.enrolment import restore, why_away
-from postflow.errors import Skip, our_fault_at_name
+from postflow.enrolment import restore, watched
+from postflow.errors import Retry, Skip, our_fault_at_name
 from postflow.ledger import Ledger, ObservationState
 from postflow.media import printable
 from postflow.models import Moment, is_clip
 from postflow.naming import Naming
 from postflow.readiness.containers import verdict
 from postflow.readiness.verdicts import NotWhole, our_fault
-from postflow.scan.root import MARKER, AbsentError, read_mark
 from postflow.scan.sighting import Offline, Scanned, Sighting
 from postflow.scan.walk import Scanner, glance
 from postflow.vanished import accept_vanished, vanished
@@ -127,21 +126,13 @@ def look(
 
     `open_ended`: files whose container never states an end are taken too.
     """
-    away = why_away(ledger, studio, folder)
-    if away:
-        err.print(f"{away.message}\n  → {away.hint}", markup=False)
-        return []
+    root = watched(ledger, studio, folder)
     is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
-    if is_there and not os.path.lexists(folder / MARKER):
-        return _before_enrolment(folder, naming)
-    try:
-        root = ledger.find_root(studio, read_mark(folder).id)
-    except AbsentError as error:
-        err.print(f"{folder}: {error}.", markup=False)
-        err.print("  → Mount the volume, or correct the path of the watched folder.")
+    if isinstance(root, Retry):
+        if root.code == "folder.not_enrolled" and is_there:
+            return _before_enrolment(folder, naming, root)
+        err.print(f"{root.message}\n  → {root.hint}", markup=False)
         return []
-    if root is None:
-        return _before_enrolment(folder, naming)
     known = ledger.known(root)
     scanner = Scanner(folder, known=known)
     result = scanner.scan()
@@ -160,19 +151,14 @@ def look(
     return [_if_whole(each, prospect, open_ended) for each, prospect in found]
 
 
-def _before_enrolment(folder: Path, naming: Naming) -> list[Prospect]:
-    """A folder without a marker: nothing is delivered before a person has been asked."""
+def _before_enrolment(folder: Path, naming: Naming, why: Retry) -> list[Prospect]:
+    """Nothing is delivered before a person has been asked."""
     try:
         found = [_prospect(each, naming, set()) for each in glance(folder)]
     except OSError as error:
         err.print(f"{folder} cannot be read ({error.strerror}).", markup=False)
         return []
-    told = f"{folder} is not enrolled yet for this studio, or its volume is not mounted."
-    err.print(told, markup=False)
-    err.print(
-        "  → `postflow up` enrols it, and asks first what becomes of the clips that are there: "
-        "--backfill all, none or since:YYYY-MM-DD."
-    )
+    err.print(f"{why.message}\n  → {why.hint}", markup=False)
     asked = {"what": ASKED}
     return [each.model_copy(update=asked) if each.what == DELIVER else each for each in found]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +11,9 @@ import typer
 from rich.filesize import decimal
 
 from postflow import volume
-from postflow.enrolment import why_away
+from postflow.enrolment import why_not_watched
 from postflow.errors import PostFlowError, Retry
-from postflow.ledger import Clip, Ledger, Phase, State
+from postflow.ledger import Clip, Ledger, NamedClip, Phase, State
 
 from .app import app
 from .engine import prepare_prefect
@@ -48,12 +48,12 @@ def status(
 
 async def folders_away(ledger: Ledger, studio: str, folders: Sequence[Path]) -> list[Retry]:
     """Why watch folders cannot be looked at from this machine, for each that cannot."""
-    answers = await asyncio.gather(*(_why_away(ledger, studio, each) for each in folders))
+    answers = await asyncio.gather(*(_why_not_watched(ledger, studio, each) for each in folders))
     return [answer for answer in answers if answer]
 
 
-async def _why_away(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
-    asking = volume.ask(lambda: why_away(ledger, studio, folder))
+async def _why_not_watched(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
+    asking = volume.ask(lambda: why_not_watched(ledger, studio, folder))
     try:
         return await volume.in_time(asking, folder, patience=HANGS)
     except Retry as hangs:
@@ -132,17 +132,27 @@ def retry(
     ] = False,
     studio: StudioOption = "main",
 ) -> None:
-    """Try clips again that failed, were skipped or were put off. The next ingest takes them up."""
+    """Try clips again that failed, were skipped or were put off, or are gone from Frame.io.
+
+    The next ingest takes them up.
+    """
     if not (name or failed or messages or told):
         raise typer.BadParameter("give a NAME, --failed, --messages or --told")
     block = _studio(studio)
-    name = name and in_its_folder(name, block.watching.folders)
     with Ledger.open(block.ledger) as ledger:
         if told:
             out.print(f"Messages taken for told: {ledger.take_for_told(studio=studio)}.")
             if not (name or failed or messages):
                 return
-        found = try_again(ledger, studio, name=name, failed=failed, messages=messages)
+        found = try_again(
+            ledger,
+            studio,
+            name=name,
+            failed=failed,
+            messages=messages,
+            folders=block.watching.folders,
+            is_gone=lambda clip: asyncio.run(_is_gone(block, clip)),
+        )
     if not found and name:
         raise typer.Exit(Exit.USAGE)
 
@@ -157,20 +167,68 @@ def in_its_folder(name: str, folders: Sequence[Path]) -> str:
 
 
 def try_again(
-    ledger: Ledger, studio: str, *, name: str | None, failed: bool = False, messages: bool = False
+    ledger: Ledger,
+    studio: str,
+    *,
+    name: str | None,
+    failed: bool = False,
+    messages: bool = False,
+    folders: Sequence[Path] = (),
+    is_gone: Callable[[NamedClip], bool] = lambda _: False,
 ) -> int:
-    """How many clips and messages are tried again; each is told."""
-    again = ledger.retry(name, studio=studio) if name or failed else []
+    """How many clips and messages are tried again; each is told.
+
+    `is_gone`: has somebody deleted the delivered clip in Frame.io?
+    """
+    again = ledger.retry(studio=studio) if failed else []
+    if name:
+        again += _by_name(ledger, studio, name, _named(ledger, studio, name, folders), is_gone)
     resent = ledger.resend(studio=studio) if messages else 0
     for path in again:
         out.print(f"{path} will be tried again.", markup=False)
     if resent:
         out.print(f"Messages to be sent again: {resent}.")
-    if name and not again:
-        err.print(_why_not(ledger, studio, name), markup=False)
-    elif not again and not resent:
+    if not again and not resent and not name:
         err.print("There is nothing to try again.")
     return len(again) + resent
+
+
+def _by_name(
+    ledger: Ledger,
+    studio: str,
+    name: str,
+    found: Sequence[NamedClip],
+    is_gone: Callable[[NamedClip], bool],
+) -> list[str]:
+    """The one clip that is meant, if it can be tried again; else it is told why it cannot."""
+    meant = [each for each in found if not each.delivered] or found
+    if len(meant) > 1:
+        err.print(f"Several clips are called {name}. Say which, by its path:", markup=False)
+        for each in meant:
+            err.print(f"  {each.path} ({each.state})", markup=False)
+        return []
+    for clip in meant:
+        if again := ledger.retry(clip_id=clip.id):
+            return again
+        if clip.delivered and is_gone(clip) and ledger.redo(clip.id, str(clip.file_id)):
+            return [clip.relpath]
+    err.print(_why_not(ledger, studio, meant[0].relpath if meant else name), markup=False)
+    return []
+
+
+def _named(ledger: Ledger, studio: str, name: str, folders: Sequence[Path]) -> list[NamedClip]:
+    """By a name, a path on this machine, or a path within a watch folder wherever it is mounted."""
+    on_disk = ledger.named(str(Path(name).expanduser().absolute()), studio=studio)
+    return on_disk or ledger.named(in_its_folder(name, folders), studio=studio)
+
+
+async def _is_gone(block: Studio, clip: NamedClip) -> bool:
+    from blocks.opening import get_frameio_client, is_gone
+
+    if clip.account_id is None or clip.file_id is None:
+        return False
+    async with get_frameio_client(block) as frameio:
+        return await is_gone(frameio, clip.account_id, clip.file_id)
 
 
 def _why_not(ledger: Ledger, studio: str, name: str) -> str:
@@ -180,7 +238,7 @@ def _why_not(ledger: Ledger, studio: str, name: str) -> str:
         return f"No clip called {name} is known. `postflow scan` shows what is in the folders."
     if clips[0].phase is Phase.GONE:
         return f"The file of {name} is gone; it is tried again by itself should it come back."
-    return f"There is nothing to try again: {name} is {clips[0].phase}."
+    return f"There is nothing to try again: {name} is {clips[0].phase}. {_link(clips[0])}".rstrip()
 
 
 def _ledger(studio: str) -> Ledger:

@@ -23,7 +23,7 @@ from .news import News
 from .output import err, out, tell_warning
 from .running import stoppable
 from .server import own_prefect, ui_address
-from .watch import BackfillOption, EveryOption
+from .watch import BackfillOption, EveryOption, TakeOverOption
 
 PORT = 4200
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
@@ -47,6 +47,7 @@ def up(
         ),
     ] = None,
     backfill: BackfillOption = None,
+    take_over: TakeOverOption = False,
     every: EveryOption = 300.0,
     port: Annotated[
         int, typer.Option(help="Of a Prefect server of our own.", min=1, max=65535)
@@ -65,7 +66,7 @@ def up(
         parts = [engine.server] if engine.server else []
         news = []
         for name in dict.fromkeys(studios):
-            news.append(stack.enter_context(closing(_enrol(name, backfill))))
+            news.append(stack.enter_context(closing(_enrol(name, backfill, take_over))))
             parts += stack.enter_context(_watched(name, every=every))
         out.print(f"PostFlow watches. Prefect's UI: {engine.url}/runs", markup=False)
         err.print("Ctrl-C ends it all.")
@@ -86,12 +87,12 @@ def _apply(file: Path) -> str:
     return studio_file.studio.name
 
 
-def _enrol(studio: str, backfill: str | None) -> News:
+def _enrol(studio: str, backfill: str | None, take_over: bool) -> News:
     """Its watch folders are marked; what becomes of its clips from now on is news."""
     from blocks.studio import load_studio
 
     block = asyncio.run(load_studio(studio))
-    enrol(block, studio, backfill)
+    enrol(block, studio, backfill, take_over=take_over)
     if why := asyncio.run(block.adobe.why_to_sign_in()):
         tell_warning(why)
     news = News(studio, block.ledger)
@@ -139,7 +140,7 @@ def _watched(studio: str, *, every: float) -> Iterator[list[Part]]:
     )
     lookout = Part(
         f"look-out of studio {studio}",
-        *("postflow", "watch", "--studio", studio),
+        *("postflow", "watch", "--no-enrol", "--studio", studio),
         log_path=state_dir() / f"watch-{studio}.log",
     )
     with runner.running(), lookout.running():

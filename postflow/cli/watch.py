@@ -1,4 +1,4 @@
-"""`postflow watch` and `serve`: two of the three processes by which clips find their own way."""
+"""`postflow enrol`, `watch` and `serve`: by which clips find their own way."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
+from postflow.enrolment import why_not_watched
+from postflow.ledger import Ledger
+
 from .app import app
-from .backfill import enrol
+from .backfill import enrol as enrol_folders
 from .engine import demand_server, prepare_prefect
 from .options import StudioOption
+from .output import out
 from .running import run
 
 BackfillOption = Annotated[
@@ -22,20 +26,57 @@ BackfillOption = Annotated[
         metavar="all|none|since:DATE",
     ),
 ]
+TakeOverOption = Annotated[
+    bool,
+    typer.Option(
+        "--take-over", help="Also watch folders that another PostFlow, with its own ledger, has."
+    ),
+]
 EveryOption = Annotated[
     float, typer.Option(help="Seconds between two scheduled ingest runs.", min=1.0)
 ]
 
 
 @app.command()
-def watch(studio: StudioOption = "main", backfill: BackfillOption = None) -> None:
+def enrol(
+    studio: StudioOption = "main",
+    backfill: BackfillOption = None,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Say what becomes of clips that are in a watch folder already; from then on it is watched.
+
+    `up` and `watch` do the same when they start.
+    """
+    prepare_prefect()
+    from blocks.studio import load_studio
+
+    block = asyncio.run(load_studio(studio))
+    enrol_folders(block, studio, backfill, take_over=take_over)
+    with Ledger.open(block.ledger) as ledger:
+        for folder in block.watching.folders:
+            if why_not_watched(ledger, studio, folder) is None:
+                out.print(f"{folder} is enrolled for studio {studio!r}.", markup=False)
+
+
+@app.command()
+def watch(
+    studio: StudioOption = "main",
+    backfill: BackfillOption = None,
+    take_over: TakeOverOption = False,
+    ask: Annotated[
+        bool,
+        typer.Option("--enrol/--no-enrol", help="First do as `enrol` does, or only watch."),
+    ] = True,
+) -> None:
     """Scan the studio's watch folders, and call `ingest` when clips are ready. Until Ctrl-C."""
     prepare_prefect(verbose=True)
     demand_server()
     from blocks.studio import load_studio
     from flows.watch import watch as look_out
 
-    enrol(asyncio.run(load_studio(studio)), studio, backfill)
+    if ask:
+        block = asyncio.run(load_studio(studio))
+        enrol_folders(block, studio, backfill, take_over=take_over)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     run(look_out(studio))
 

@@ -60,13 +60,15 @@ class Observed(Moment):
 class Registered(Moment):
     """A whole file's place in the ledger; `new` when it is to be delivered because of this.
 
-    `delivered` also when it is not on its stack yet.
+    `delivered` also when it is not on its stack yet; then its file in Frame.io is known.
     """
 
     clip_id: int
     state: State
     new: bool
     delivered: bool = False
+    account_id: str | None = None
+    file_id: str | None = None
 
 
 class Target(Moment):
@@ -180,6 +182,27 @@ class Clip(Moment):
     version_number: int | None
     file_id: str | None
     view_url: str | None
+
+
+class NamedClip(Moment):
+    """A clip as a person means it by a name. `root` is where its folder was last opened."""
+
+    id: int
+    root: Path
+    relpath: str
+    state: State
+    finished_at: datetime | None
+    account_id: str | None
+    file_id: str | None
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.relpath
+
+    @property
+    def delivered(self) -> bool:
+        """Also when it is not on its stack yet."""
+        return is_delivered(self.state, self.finished_at)
 
 
 class Step(Moment):

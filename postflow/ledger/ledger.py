@@ -43,9 +43,11 @@ class Ledger(Store):
         return cls(open_engine(where, file_system), clock)
 
     # which volumes are watched
+    ledger_id = enrolment.ledger_id
+    enrol = enrolment.enrol
     find_root = enrolment.find_root
     marks_at = enrolment.marks_at
-    is_stranger = enrolment.is_stranger
+    mounted = enrolment.mounted
 
     # what the scans see
     root = observations.root
@@ -108,5 +110,7 @@ class Ledger(Store):
     steps = status.steps
     endings = status.endings
     revision_known = status.revision_known
+    named = persons.named
     retry = persons.retry
+    redo = persons.redo
     export = export.export

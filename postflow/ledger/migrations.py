@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from uuid import uuid4
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from postflow.errors import Fatal
 from postflow.ledger.schema import SCHEMA_VERSION, batches, clips, meta, metadata, outbox
+from postflow.ledger.store import insert_into
 
 Migration = Callable[[Connection], None]
 
@@ -48,6 +50,7 @@ def prepare(
         )
     elif found < version:
         _migrate(connection, found, version, migrations)
+    _name(connection)
 
 
 def _version_of(connection: Connection) -> int | None:
@@ -63,6 +66,12 @@ def _version_of(connection: Connection) -> int | None:
             code="ledger.foreign_tables",
         )
     return int(value)
+
+
+def _name(connection: Connection) -> None:
+    """Each ledger has an id of its own, from its beginning to its end."""
+    naming = insert_into(connection, meta).values(key="ledger", value=uuid4().hex)
+    connection.execute(naming.on_conflict_do_nothing())
 
 
 def _create(connection: Connection, version: int) -> None:

@@ -31,15 +31,22 @@ Row = dict[str, Any]
 
 
 def root(store: Store, studio: str, path: Path, mark: str | None = None) -> Root:
-    """The studio's watched folder; with the `mark` of its marker file, wherever it is mounted."""
-    values = {"studio": studio, "mark": mark or str(path), "path": str(path)}
+    """The studio's folder, entered if it is new. Of a person's clips, without a `mark`; a watched
+    one has that of its marker file, and is entered by `enrol` only.
+    """
     with store.writing() as connection:
-        adding = insert_into(connection, roots).values(opened_at=store.now(), **values)
-        adding = adding.on_conflict_do_update(
-            index_elements=["studio", "mark"], set_={"path": str(path)}
-        )
-        found = connection.execute(adding.returning(*columns_of(Root, roots)))
-        return Root.model_validate(dict(found.mappings().one()))
+        return open_root(connection, studio, path, mark or str(path), store.now())
+
+
+def open_root(connection: Connection, studio: str, path: Path, mark: str, now: datetime) -> Root:
+    """The folder of that mark, wherever it is mounted."""
+    values = {"studio": studio, "mark": mark, "path": str(path)}
+    adding = insert_into(connection, roots).values(opened_at=now, **values)
+    adding = adding.on_conflict_do_update(
+        index_elements=["studio", "mark"], set_={"path": str(path)}
+    )
+    found = connection.execute(adding.returning(*columns_of(Root, roots)))
+    return Root.model_validate(dict(found.mappings().one()))
 
 
 def observe(
@@ -49,13 +56,21 @@ def observe(
 
     A file that is as it was costs a look-up and no write.
     """
-    counts = {"new": 0, "changed": 0, "same": 0}
     with store.writing() as connection:
         now = store.now()
-        for batch in _batches(list(seen)):
-            _enter(connection, root, batch, now, counts)
+        counts = enter_all(connection, root, seen, now)
         vanished = _mark_gone(connection, root, list(gone), now)
     return Observed(**counts, gone=vanished)
+
+
+def enter_all(
+    connection: Connection, root: Root, seen: Iterable[Sighting], now: datetime
+) -> dict[str, int]:
+    """What was seen, by what happened to it: new, changed, same."""
+    counts = {"new": 0, "changed": 0, "same": 0}
+    for batch in _batches(list(seen)):
+        _enter(connection, root, batch, now, counts)
+    return counts
 
 
 def known(store: Store, root: Root, state: ObservationState | None = None) -> list[Observation]:
@@ -81,23 +96,33 @@ def not_yet(store: Store, root: Root, notes: Mapping[str, str]) -> None:
 
 def set_aside(store: Store, root: Root, *, before: datetime | None = None) -> int:
     """Leave settling files alone until they change: all, or those last written before a time."""
+    with store.writing() as connection:
+        return leave_alone(connection, root, before)
+
+
+def leave_alone(connection: Connection, root: Root, before: datetime | None) -> int:
     changing = _in_state(root, ObservationState.SETTLING)
     if before is not None:
         limit = within(int(before.timestamp()) * 10**9)
         changing = changing.where(observations.c.mtime_ns < limit)
-    with store.writing() as connection:
-        values = {"state": ObservationState.ASIDE, "note": None}
-        return connection.execute(changing.values(values)).rowcount
+    values = {"state": ObservationState.ASIDE, "note": None}
+    return connection.execute(changing.values(values)).rowcount
 
 
 def take_back(store: Store, root: Root, relpaths: Sequence[str] | None = None) -> int:
     """Treat files that were set aside as if they had just been seen; all of them for None."""
+    with store.writing() as connection:
+        return look_after(connection, root, store.now(), relpaths)
+
+
+def look_after(
+    connection: Connection, root: Root, now: datetime, relpaths: Sequence[str] | None = None
+) -> int:
     changing = _in_state(root, ObservationState.ASIDE)
     if relpaths is not None:
         changing = changing.where(observations.c.relpath.in_(relpaths))
-    with store.writing() as connection:
-        values = {"state": ObservationState.SETTLING, "waiting_since": store.now()}
-        return connection.execute(changing.values(values)).rowcount
+    values = {"state": ObservationState.SETTLING, "waiting_since": now}
+    return connection.execute(changing.values(values)).rowcount
 
 
 def look_again(connection: Connection, clip: RowMapping, now: datetime) -> None:

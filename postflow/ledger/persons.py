@@ -1,23 +1,52 @@
-"""What a person may decide: to try a clip again."""
+"""What a person may decide: to try a clip again, or to have it once more."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, or_, select
 
 from postflow.ledger.clips import AFRESH, NO_REASON, change, move
+from postflow.ledger.entries import NamedClip, as_entries, columns_of
 from postflow.ledger.observations import at_path_of_clip
 from postflow.ledger.paths import normal
-from postflow.ledger.schema import clips, observations
-from postflow.ledger.states import NEEDS_FILE, OPEN, State
+from postflow.ledger.schema import clips, observations, roots
+from postflow.ledger.states import DELIVERED, NEEDS_FILE, OPEN, State
 from postflow.ledger.store import Store
 
+ANEW: dict[str, Any] = AFRESH | {"file_id": None, "view_url": None, "stack_id": None}
 
-def retry(store: Store, name: str | None = None, *, studio: str | None = None) -> list[str]:
-    """Try again what failed, was skipped or was put off under this file name or path.
 
-    Without a name: all that failed. Where a scan found the file gone, that is not tried. Returns
+def named(store: Store, name: str, *, studio: str | None = None) -> list[NamedClip]:
+    """What goes by a file name, a path below its root or a path on disk: the last of each path."""
+    is_path = Path(name).is_absolute()
+    by_name = clips.c.name == normal(Path(name).name if is_path else name)
+    query = select(*columns_of(NamedClip, clips), roots.c.path.label("root"))
+    query = query.join(roots, roots.c.id == clips.c.root_id).order_by(clips.c.id)
+    query = query.where(
+        by_name if is_path else or_(by_name, clips.c.relpath == normal(name)),
+        clips.c.state != State.SUPERSEDED,
+    )
+    if studio is not None:
+        query = query.where(clips.c.studio == studio)
+    with store.reading() as connection:
+        found = as_entries(NamedClip, connection.execute(query).mappings().all())
+    last = {each.path: each for each in found}.values()
+    return [each for each in last if not is_path or normal(str(each.path)) == normal(name)]
+
+
+def retry(
+    store: Store,
+    name: str | None = None,
+    *,
+    studio: str | None = None,
+    clip_id: int | None = None,
+) -> list[str]:
+    """Try again what failed, was skipped or was put off: one clip, or all of a file name or path.
+
+    Without either: all that failed. Where a scan found the file gone, that is not tried. Returns
     the paths of the clips that will be tried. They leave the batch they were told of in, unless
     only their stack is left to do.
     """
@@ -26,16 +55,37 @@ def retry(store: Store, name: str | None = None, *, studio: str | None = None) -
     query = query.where(clips.c.run_id.is_(None), there)
     if studio is not None:
         query = query.where(clips.c.studio == studio)
-    if name is None:
-        query = query.where(clips.c.state == State.FAILED)
-    else:
-        named = or_(clips.c.name == normal(name), clips.c.relpath == normal(name))
-        query = query.where(named, clips.c.state.in_([*OPEN, State.FAILED, State.SKIPPED]))
+    if clip_id is not None:
+        query = query.where(clips.c.id == clip_id)
+    elif name is not None:
+        query = query.where(or_(clips.c.name == normal(name), clips.c.relpath == normal(name)))
+    by_word = clip_id is not None or name is not None
+    states = [*OPEN, State.FAILED, State.SKIPPED] if by_word else [State.FAILED]
     with store.writing() as connection:
-        rows = connection.execute(query).mappings().all()
+        rows = connection.execute(query.where(clips.c.state.in_(states))).mappings().all()
         for row in rows:
             _again(connection, row, store.now())
         return [row["relpath"] for row in rows]
+
+
+def redo(store: Store, clip_id: int, file_id: str) -> bool:
+    """A delivered clip's file is gone from Frame.io: it travels once more. False if it does by now.
+
+    The one way out of a delivery, and none that a failure takes: somebody looked, and it is gone.
+    """
+    query = select(clips).where(
+        clips.c.id == clip_id,
+        clips.c.file_id == file_id,
+        clips.c.state.in_(DELIVERED),
+        clips.c.run_id.is_(None),
+    )
+    with store.writing() as connection:
+        row = connection.execute(query).mappings().one_or_none()
+        if row is not None:
+            now, lost = store.now(), {"file_id": file_id}
+            values = ANEW | {"since": now}
+            change(connection, row, now, event="redone", to=State.READY, detail=lost, **values)
+        return row is not None
 
 
 def _again(connection: Connection, row: RowMapping, now: datetime) -> None:

@@ -23,12 +23,12 @@ class ProcessMark(Moment):
 
 def this_process() -> ProcessMark:
     pid = os.getpid()
-    return ProcessMark(machine=_machine(), pid=pid, born=_born(pid))
+    return ProcessMark(machine=this_machine(), pid=pid, born=_born(pid))
 
 
 def is_dead_here(mark: ProcessMark) -> bool:
     """True only if it is certain: it ran on this machine, and does no more."""
-    if mark.machine != _machine():
+    if mark.machine != this_machine():
         return False
     try:
         status = psutil.Process(mark.pid).status()
@@ -48,7 +48,7 @@ def _born(pid: int) -> float:
 
 
 @cache
-def _machine() -> str:
+def this_machine() -> str:
     """This boot of this machine, as far as process numbers mean the same."""
     parts = [platform.node()]
     with suppress(OSError):

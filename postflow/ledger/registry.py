@@ -91,7 +91,8 @@ def _meet_again(
         connection.execute(update(clips).where(clips.c.id == row["id"]).values(where))
     delivered = is_delivered(state, row["finished_at"])
     state = State.READY if back else state
-    return Registered(clip_id=row["id"], state=state, new=back, delivered=delivered)
+    remote = {"account_id": row["account_id"], "file_id": row["file_id"]}
+    return Registered(clip_id=row["id"], state=state, new=back, delivered=delivered, **remote)
 
 
 def _on_disk(disk_path: str, media: MediaFile) -> dict[str, Any]:

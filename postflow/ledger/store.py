@@ -48,6 +48,14 @@ class Store:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
+    @property
+    def place(self) -> str:
+        """Where it lives, for people: never a password."""
+        url = self._engine.url
+        if self.dialect == "sqlite":
+            return str(url.database)
+        return f"PostgreSQL database {url.database} on {url.host or 'this machine'}"
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write: committed on leaving, rolled back on an error."""

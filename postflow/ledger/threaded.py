@@ -59,9 +59,11 @@ class AsyncLedger:
         """Do something on the ledger's thread."""
         return await asyncio.shield(asyncio.wrap_future(self._thread.submit(work)))
 
+    ledger_id = _InThread(enrolment.ledger_id)
+    enrol = _InThread(enrolment.enrol)
     find_root = _InThread(enrolment.find_root)
     marks_at = _InThread(enrolment.marks_at)
-    is_stranger = _InThread(enrolment.is_stranger)
+    mounted = _InThread(enrolment.mounted)
 
     root = _InThread(observations.root)
     observe = _InThread(observations.observe)
@@ -117,7 +119,9 @@ class AsyncLedger:
     steps = _InThread(status.steps)
     endings = _InThread(status.endings)
     revision_known = _InThread(status.revision_known)
+    named = _InThread(persons.named)
     retry = _InThread(persons.retry)
+    redo = _InThread(persons.redo)
 
 
 @asynccontextmanager

@@ -9,10 +9,14 @@ import errno
 import json
 import os
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.models import Moment
@@ -25,28 +29,45 @@ LONGEST = 4096
 OUT_OF_REACH = frozenset({"file.missing", "file.changed", "file.unreadable"})
 DEAD = frozenset({errno.ENOTCONN, errno.EIO, errno.ESTALE})
 STRANGER = "another volume is mounted in its place (its marker has another id)"
+ROBBED = "another PostFlow has taken it over"
 NOTE = "PostFlow looks for this file to know that the volume is here. Please leave it in place."
+# Who watches a folder renews its marker's time: seconds between, and after which nobody does.
+SIGN_EVERY = 30.0
+SIGN_LASTS = 300.0
+Said = Annotated[str, Field(max_length=400), AfterValidator(lambda text: _visible(text))]
+
+
+class Owner(Moment):
+    """The ledger that a folder is enrolled in, as far as a marker tells: text from outside."""
+
+    ledger: Said
+    place: Said
+    machine: Said
+    studio: Said
+    since: AwareDatetime
 
 
 class RootMark(Moment):
     """What the marker says. Another id under the same path is another volume."""
 
-    id: str
+    id: str = Field(pattern=r"\A[0-9A-Za-z-]{1,64}\Z")
+    owner: Owner | None = None
 
 
 class AbsentError(Exception):
     """The marker is not there or not the right one. The text says why."""
 
 
-def mark_root(root: Path) -> RootMark:
-    """Put the marker into a folder, once; an existing one is kept. Raises as `marking` does."""
-    with marking(root) as mark:
+def mark_root(root: Path, owner: Owner | None = None) -> RootMark:
+    """Put the marker into a folder, or have it name its new owner. Raises as `marking` does."""
+    with marking(root, owner) as mark:
         return mark
 
 
 @contextmanager
-def marking(root: Path) -> Iterator[RootMark]:
-    """The folder's mark, whose marker stands once the block is left in good order, and not before.
+def marking(root: Path, owner: Owner | None = None) -> Iterator[RootMark]:
+    """The folder's mark, whose marker stands, and names the owner, once the block is left in good
+    order, and not before. A marker of the same ledger is kept as it is.
 
     Whoever is killed in the block leaves the id for the next one.
 
@@ -54,17 +75,24 @@ def marking(root: Path) -> Iterator[RootMark]:
     """
     if not _is(root, stat.S_ISDIR):
         raise missing(f"There is no folder {root}.")
-    if is_marked(root):
-        yield _whole_mark(root)
-        return
-    with _writable(root):
-        mark = _draft(root / DRAFT)
+    is_new = not is_marked(root)
+    if is_new:
+        with _writable(root):
+            mark = _draft(root / DRAFT)
+    else:
+        mark = _whole_mark(root)
     try:
         yield mark
-        with _writable(root), suppress(FileNotFoundError):  # another did the same meanwhile
-            (root / DRAFT).rename(root / MARKER)
+        if is_new or (owner and not is_of(mark, owner.ledger)):
+            with _writable(root):
+                _put(root, RootMark(id=mark.id, owner=owner))
     finally:
         (root / DRAFT).unlink(missing_ok=True)
+
+
+def is_of(mark: RootMark, ledger: str) -> bool:
+    """Is the folder enrolled in that ledger, as far as its marker tells?"""
+    return mark.owner is not None and mark.owner.ledger == ledger
 
 
 def _whole_mark(root: Path) -> RootMark:
@@ -74,13 +102,33 @@ def _whole_mark(root: Path) -> RootMark:
         raise missing(f"{root} cannot be told apart from others: {error}.") from error
 
 
-def restore_mark(root: Path, mark_id: str) -> None:
+def restore_mark(root: Path, mark_id: str, owner: Owner | None = None) -> None:
     """Put the marker back that a person says is missing. Raises as `marking` does."""
     if not _is(root, stat.S_ISDIR):
         raise missing(f"There is no folder {root}.")
     with _writable(root):
-        _write(root / DRAFT, RootMark(id=mark_id))
-        (root / DRAFT).rename(root / MARKER)
+        _put(root, RootMark(id=mark_id, owner=owner))
+
+
+def sign(root: Path) -> None:
+    """Somebody watches the folder at this moment. Where the marker cannot be touched, so be it."""
+    with suppress(OSError):
+        os.utime(root / MARKER)
+
+
+def sign_off(root: Path, ledger: str) -> None:
+    """The ledger's look-out watches the folder no more."""
+    with suppress(OSError, AbsentError):
+        if is_of(read_mark(root), ledger):
+            os.utime(root / MARKER, (0, 0))
+
+
+def is_signed(root: Path) -> bool:
+    """Has somebody watched the folder in the last minutes? A clock that is wrong says yes."""
+    try:
+        return time.time() - (root / MARKER).stat().st_mtime < SIGN_LASTS
+    except OSError:
+        return False
 
 
 def _draft(path: Path) -> RootMark:
@@ -92,9 +140,20 @@ def _draft(path: Path) -> RootMark:
     return mark
 
 
+def _put(root: Path, mark: RootMark) -> None:
+    """All of it or nothing, also while another host does the same."""
+    new = root / f"{DRAFT}-{uuid.uuid4().hex}"
+    try:
+        _write(new, mark)
+        new.rename(root / MARKER)
+    finally:
+        new.unlink(missing_ok=True)
+
+
 def _write(path: Path, mark: RootMark) -> None:
+    content = mark.model_dump(mode="json", exclude_none=True) | {"note": NOTE}
     with path.open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"id": mark.id, "note": NOTE}, indent=2) + "\n")
+        file.write(json.dumps(content, indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -144,13 +203,13 @@ def read_mark(root: Path) -> RootMark:
 def _read(path: Path) -> RootMark:
     try:
         with path.open("rb") as file:
-            found = json.loads(file.read(LONGEST))
-        return RootMark(id=found["id"])
+            found: dict[str, Any] = json.loads(file.read(LONGEST))
+        return RootMark(id=found["id"], owner=found.get("owner"))
     except FileNotFoundError:
         raise AbsentError(f"its marker {MARKER} is not there") from None
     except OSError as error:
         raise AbsentError(f"its marker cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise AbsentError(f"its marker {MARKER} is damaged") from error
 
 
@@ -172,11 +231,19 @@ def unless_away(root: Path, error: PostFlowError) -> PostFlowError:
     return error
 
 
-def demand_mark(root: Path, expected: str | None) -> None:
-    """AbsentError unless the marker is there, and is the expected one where an id is given."""
+def demand_mark(root: Path, expected: RootMark | None) -> None:
+    """AbsentError unless the marker is there, and is the expected one, of the same owner."""
     mark = read_mark(root)
-    if expected is not None and mark.id != expected:
+    if expected is None:
+        return
+    if mark.id != expected.id:
         raise AbsentError(STRANGER)
+    if mark.owner and expected.owner and mark.owner.ledger != expected.owner.ledger:
+        raise AbsentError(ROBBED)
+
+
+def _visible(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def too_many_vanished(vanished: int, known: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from postflow.scan.filesystem import FileSystem, file_system_of
 from postflow.scan.listing import Known
 from postflow.scan.recent import Recent
-from postflow.scan.root import AbsentError, demand_mark, too_many_vanished
+from postflow.scan.root import AbsentError, RootMark, demand_mark, too_many_vanished
 from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
 from postflow.scan.survey import Remembered, Survey, Tree, join, plant
 
@@ -32,7 +32,7 @@ class Scanner:
         self,
         root: Path,
         *,
-        mark_id: str | None = None,
+        mark: RootMark | None = None,
         known: Iterable[Remembered] = (),
         file_system: Callable[[Path], FileSystem] = file_system_of,
         clock: Callable[[], float] = time.monotonic,
@@ -40,7 +40,7 @@ class Scanner:
         self.root = root
         self.file_system = file_system(root)
         self._find_file_system = file_system
-        self._mark_id = mark_id
+        self._mark = mark
         self._clock = clock
         self._tree = plant(known, str(root))
         self._unsettled: set[str] = set()
@@ -82,11 +82,11 @@ class Scanner:
 
     def _look(self, touched: Iterable[str], *, full: bool) -> Survey | Offline:
         try:
-            demand_mark(self.root, self._mark_id)
+            demand_mark(self.root, self._mark)
             if full:
                 self.file_system = self._find_file_system(self.root)
             survey = self._survey(touched, full=full)
-            demand_mark(self.root, self._mark_id)
+            demand_mark(self.root, self._mark)
         except (AbsentError, OSError) as error:
             self._full_after = None
             reason = str(error) if isinstance(error, AbsentError) else f"{error.strerror}"
