@@ -16,7 +16,6 @@ from postflow.scan.root import (
     AbsentError,
     Owner,
     RootMark,
-    is_signed,
     marking,
     missing,
     read_mark,
@@ -86,7 +85,11 @@ def enrolled(ledger: Ledger, studio: str, folder: Path, mark: RootMark) -> Root:
     if root is None and ledger.marks_at(studio, folder):
         raise _away(studio, folder, STRANGER)
     if mark.owner and mark.owner.ledger != ledger.ledger_id():
-        raise _taken(studio, folder, mark.owner)
+        raise (
+            _lost(studio, folder)
+            if _is_lost(ledger, mark.owner)
+            else _taken(studio, folder, mark.owner)
+        )
     found = ledger.mounted(studio, folder, mark.id)
     if found is None:
         raise not_enrolled(studio, folder)
@@ -115,20 +118,6 @@ def absent_root(ledger: Ledger, studio: str, folder: Path, why: AbsentError) -> 
     return _away(studio, folder, str(why)) if was_watched else not_enrolled(studio, folder)
 
 
-def is_at_work(ledger: Ledger, folder: Path) -> bool:
-    """Does the ledger that a folder belongs to watch it at this moment?
-
-    One whose place another has taken is no more; else the marker's time tells. Blocking.
-    """
-    try:
-        theirs = read_mark(folder).owner
-    except AbsentError:
-        return False
-    if theirs is None or (theirs.place, theirs.machine) == (ledger.place, this_machine()):
-        return False
-    return is_signed(folder)
-
-
 def restore(ledger: Ledger, studio: str, folder: Path) -> None:
     """A person's word that this is the right folder: it gets back the marker that it had.
 
@@ -142,12 +131,23 @@ def restore(ledger: Ledger, studio: str, folder: Path) -> None:
 
 def not_enrolled(studio: str, folder: Path) -> Retry:
     return Retry(
-        f"The watch folder {folder} is not enrolled yet for studio {studio!r}, or its volume is "
-        "not mounted: nothing in it is delivered.",
-        hint="Mount its volume, then say what becomes of the clips that are there already: "
-        f"postflow enrol{_of(studio)}",
+        f"The watch folder {folder} is not enrolled yet for studio {studio!r}: nothing in it is "
+        "delivered.",
+        hint="Mount the volume if it is away, then say what becomes of the clips that are there "
+        f"already: postflow enrol{_of(studio)} --backfill all, none or since:YYYY-MM-DD",
         code="folder.not_enrolled",
     )
+
+
+def _is_lost(ledger: Ledger, theirs: Owner) -> bool:
+    """A ledger whose very place another has taken is no more."""
+    return (theirs.place, theirs.machine) == (ledger.place, this_machine())
+
+
+def _lost(studio: str, folder: Path) -> Retry:
+    plain = not_enrolled(studio, folder)
+    told = f"{plain.message} The ledger that it was enrolled in was deleted or replaced."
+    return Retry(told, hint=plain.hint, code=plain.code)
 
 
 def _taken(studio: str, folder: Path, theirs: Owner) -> Retry:

@@ -80,6 +80,7 @@ class _Watch:
     root: Root
     scanner: Scanner
     room: WaitingRoom
+    life: int
     noted: dict[str, str] = field(default_factory=dict)
 
 
@@ -185,7 +186,7 @@ class Lookout:
         return scanning.result()
 
     async def _scan(self) -> tuple[_Watch, ScanResult]:
-        if self._watch is None:
+        if self._watch is None or self._watch.life != self._ledger.ledger.lives:
             self._watch = await self._open()
         watch, touched, self._touched = self._watch, self._touched, set()
         return watch, await volume.ask(lambda: self._scan_and_sign(watch.scanner, touched))
@@ -226,7 +227,8 @@ class Lookout:
         scanner = await volume.ask(lambda: Scanner(self.folder, mark=mark, known=known))
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
         quiet = self._quiet or scanner.file_system.quiet
-        return _Watch(root, scanner, WaitingRoom(quiet, accept_open_ended=self._open_ended))
+        room = WaitingRoom(quiet, accept_open_ended=self._open_ended)
+        return _Watch(root, scanner, room, self._ledger.ledger.lives)
 
     async def _enrolled(self) -> tuple[RootMark, Root]:
         ledger, where = self._ledger, (self._studio, self.folder)

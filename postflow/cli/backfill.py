@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import typer
 from rich.filesize import decimal
 
-from postflow.enrolment import ALL, NONE, Choice, is_at_work, why_not_watched
+from postflow.enrolment import ALL, NONE, Choice, why_not_watched
 from postflow.enrolment import enrol as enrol_folder
 from postflow.errors import Fatal
 from postflow.ledger import Ledger
+from postflow.scan.root import is_signed
 from postflow.scan.sighting import Sighting
 
 from .output import err, tell_warning
@@ -57,7 +58,7 @@ def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: 
     if why is None:
         return False
     if why.code == "folder.taken":
-        if not take_over and is_at_work(ledger, folder):
+        if not take_over and is_signed(folder):
             tell_warning(why)
             return False
         err.print(f"{why.message} It is taken over.", markup=False)

@@ -36,6 +36,8 @@ class News:
             self._last, clips = self._ledger.endings(self._studio, after=self._last)
             untold = self._ledger.untold(self._studio)
         except PostFlowError as error:
+            if error.code == "ledger.replaced":
+                self._last = None
             if not self._silent:
                 err.print(f"[yellow]![/yellow] {escape(str(error))}")
             self._silent = True

@@ -24,8 +24,8 @@ AFRESH: dict[str, Any] = NO_REASON | {
 def held(connection: Connection, claim: Claimed) -> RowMapping:
     """The claimed clip's row. Raises StaleClaim when it is no longer this run's."""
     query = select(clips).where(clips.c.id == claim.clip_id)
-    row = connection.execute(query).mappings().one()
-    if row["token"] != claim.token or row["run_id"] != claim.run_id:
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None or row["token"] != claim.token or row["run_id"] != claim.run_id:
         raise StaleClaim(
             f"{claim.name} is no longer in the hands of this run.",
             hint="Nothing to do: another run took it over and finishes it.",

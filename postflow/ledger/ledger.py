@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -40,7 +41,8 @@ class Ledger(Store):
         file_system: FindFileSystem = file_system_of,
     ) -> Self:
         """Open or create it at a path or `postgresql://` URL. Raises as `open_engine` does."""
-        return cls(open_engine(where, file_system), clock)
+        opening = partial(open_engine, where, file_system)
+        return cls(opening(), clock, opening)
 
     # which volumes are watched
     ledger_id = enrolment.ledger_id

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -37,11 +38,22 @@ def utc_now() -> datetime:
 
 
 class Store:
-    """Live: close it. `clock` gives the time as an aware datetime."""
+    """Live: close it. `clock` gives the time as an aware datetime, `reopen` the database anew.
 
-    def __init__(self, engine: Engine, clock: Clock = utc_now) -> None:
+    `lives` counts how often the ledger began anew under us, since its file was taken away.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock = utc_now,
+        reopen: Callable[[], Engine] | None = None,
+    ) -> None:
         self._engine = engine
+        self._reopen = reopen
+        self._file = self._file_now()
         self.now = clock
+        self.lives = 1
 
     @property
     def dialect(self) -> str:
@@ -59,17 +71,43 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write: committed on leaving, rolled back on an error."""
+        self._demand_file()
         with plain_faults(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads, all of it from one moment, and holds nobody up."""
+        self._demand_file()
         engine = self._engine.execution_options(reading=True)
         if self.dialect == "postgresql":
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with plain_faults(), engine.begin() as connection:
             yield connection
+
+    def _file_now(self) -> tuple[int, int] | None:
+        """Which file SQLite's is; None for another database, or where there is none."""
+        if self.dialect != "sqlite":
+            return None
+        with suppress(OSError):
+            found = Path(str(self._engine.url.database)).stat()
+            return found.st_dev, found.st_ino
+        return None
+
+    def _demand_file(self) -> None:
+        """What is written to a deleted file, nobody reads. Raises Retry `ledger.replaced` once."""
+        if self._reopen is None or self._file_now() == self._file:
+            return
+        self._engine.dispose()
+        self._engine = self._reopen()
+        self._file = self._file_now()
+        self.lives += 1
+        raise Retry(
+            f"The ledger {self.place} was deleted or replaced while PostFlow ran.",
+            hint="PostFlow goes on with what is there now; a new one knows no watch folder, and "
+            "nothing is sent before a person has said what becomes of the clips: `postflow enrol`.",
+            code="ledger.replaced",
+        )
 
     def close(self) -> None:
         self._engine.dispose()

@@ -50,7 +50,7 @@ class Owner(Moment):
 class RootMark(Moment):
     """What the marker says. Another id under the same path is another volume."""
 
-    id: str = Field(pattern=r"\A[0-9A-Za-z-]{1,64}\Z")
+    id: str = Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")
     owner: Owner | None = None
 
 

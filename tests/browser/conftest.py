@@ -11,7 +11,6 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.browser.looking import Page
 from tests.journeys.conftest import (
@@ -23,6 +22,7 @@ from tests.journeys.conftest import (
     world,
 )
 from tests.journeys.studios import QUICK
+from tests.support.enrolled import enrolled
 
 __all__ = ["make_clip", "nothing_cached", "nothing_left", "shared_world", "short_pauses", "world"]
 
@@ -41,6 +41,7 @@ SWITCHES = (
     "--autoplay-policy=no-user-gesture-required",
     "--mute-audio",
 )
+
 WINDOW = 1280, 1200  # Prefect's lists have no rows outside of the window
 QUICK_WATCH = {"quiet": 0.2, "linger": 0.2, "interval": 0.2}
 
@@ -56,7 +57,7 @@ def watched(tmp_path: Path) -> Path:
     """The studio's watch folder, where `make_clip` puts its clips."""
     folder = tmp_path / "watch"
     folder.mkdir()
-    mark_root(folder)
+    enrolled(folder)
     return folder
 
 

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.ledger import Ledger
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from sandbox.clips import clip_path
 from tests.crash.killing import Death
 from tests.crash.life import Order
 from tests.crash.lives import Life, Nursery
+from tests.support.enrolled import enrolled
 
 Tunnel = Literal["loopback", "ngrok"]
 
@@ -108,12 +108,12 @@ async def prepare(
         ground = Ground(world, nursery, folder, f"crash-{next(_numbers)}")
         ground.state.mkdir(parents=True)
         ground.watched.mkdir()
-        mark_root(ground.watched)
         tables = sandbox_studio(world.describe(), name=ground.studio)
         watch = QUICK_WATCH | {"folders": [ground.watched]} | (watching or {})
         tables["studio"] |= {"watching": watch, "patience": QUICK}
         if ledger:
             ground.ledger = tables["studio"]["ledger"] = ledger
+        enrolled(ground.watched, studio=ground.studio, ledger=ground.ledger)
         ground.tables = tables
         await ground.use_tunnel(tunnel)
         yield ground

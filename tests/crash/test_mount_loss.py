@@ -13,11 +13,12 @@ import pytest
 
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
 from postflow.lookout import Lookout
-from postflow.scan.root import mark_root
+from postflow.scan.root import read_mark
 from sandbox import Sandbox
 from sandbox.clips import clip_path
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
+from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
 CLIPS = 1000
@@ -59,7 +60,7 @@ def hollow(root: Path) -> Iterator[None]:
 async def watched(folder: Path) -> AsyncIterator[tuple[AsyncLedger, Lookout, Path]]:
     root = folder / "volume"
     root.mkdir()
-    mark_root(root)
+    enrolled(root, ledger=folder / "ledger.db")
     first = folder / "clip.mov"
     shutil.copyfile(clip_path(), first)
     for number in range(CLIPS):
@@ -94,7 +95,9 @@ async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: 
             assert not any(look.ready or look.waiting for look in (*lost, *back))
         assert story(quick_folder / "ledger.db") == before
         assert await ledger.ready() == CLIPS
-        known = await ledger.known(await ledger.root("main", root, mark_root(root).id))
+        found = await ledger.find_root("main", read_mark(root).id)
+        assert found is not None
+        known = await ledger.known(found)
         assert len(known) == CLIPS
 
 

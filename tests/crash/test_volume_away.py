@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from postflow.ledger import State
-from postflow.scan.root import MARKER, mark_root
+from postflow.scan.root import MARKER
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.killing import Death
 from tests.crash.record import check_delivered_once
 from tests.crash.test_mount_loss import unmounted
+from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until, wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
@@ -28,9 +29,9 @@ async def test_a_volume_that_hangs_holds_up_neither_other_folders_nor_the_end_of
     """A marker that is a pipe without a writer hangs whoever opens it, as a dead mount does."""
     good = tmp_path / "good"
     good.mkdir()
-    mark_root(good)
     os.mkfifo(tmp_path / MARKER)
     async with make_ground(watching={"folders": [tmp_path, good], "late": 3.0}) as ground:
+        enrolled(good, studio=ground.studio, ledger=ground.ledger)
         clip = ground.drop(FIRST).rename(good / FIRST)
         run = ground.start()
         wait_until_sync(lambda: state(ground, FIRST) is State.DONE, description="its delivery")
@@ -48,10 +49,10 @@ async def test_a_volume_that_hangs_does_not_keep_the_look_out_from_other_folders
 
     good = tmp_path / "good"
     good.mkdir()
-    mark_root(good)
     os.mkfifo(tmp_path / MARKER)
     async with make_ground(watching={"folders": [tmp_path, good], "late": 3600.0}) as ground:
         monkeypatch.setenv("POSTFLOW_STATE_DIR", str(ground.state))
+        enrolled(good, studio=ground.studio, ledger=ground.ledger)
         watching = asyncio.create_task(watch(ground.studio))
         ground.drop(FIRST).rename(good / FIRST)
         try:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from postflow.discord import DiscordClient
+from postflow.enrolment import enrol
 from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, open_ledger, opening
 from postflow.lookout import Looked, Lookout, Trouble
 from postflow.notices import Notices, Outage
 from postflow.readiness.verdicts import NotWhole
 from postflow.readiness.waiting import OVERDUE, WaitingRoom
-from postflow.scan.root import mark_root
 from postflow.scan.sighting import Sighting
 
 from .conftest import Channel
@@ -101,7 +101,7 @@ async def test_a_file_whose_name_keeps_it_from_travelling_is_told_once_also_afte
 ) -> None:
     for folder in (tmp_path / "show", tmp_path / "show" / "nested"):
         folder.mkdir()
-        mark_root(folder)
+        enrol(ledger.ledger, "main", folder)
     write_nameless(tmp_path / "show")
     for run_id in ("run-1", "run-2"):
         notices = Notices(ledger, CHANNEL, run_id)

@@ -11,12 +11,12 @@ import pytest
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Delivery
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.commands import answer, postflow
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, namesakes, sha256, the_asset
 from tests.journeys.studios import save
+from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
@@ -95,8 +95,7 @@ async def test_the_same_clip_in_two_watch_folders_at_once_is_one_asset_and_no_me
 
     clip = make_clip()
     folders = [clip.parent, copy_of(clip, tmp_path / "other").parent]
-    for folder in folders:
-        mark_root(folder)
+    enrolled(*folders, studio="two-folders")
     watching = {"folders": [str(each) for each in folders], "quiet": 0.2, "linger": 2.0}
     studio = await save(world, name="two-folders", provider="loopback", watching=watching)
     world.fault("delay", "fetch", seconds=3, times=1)

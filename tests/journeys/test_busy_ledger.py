@@ -14,11 +14,11 @@ import pytest
 
 from postflow.ledger import Ledger, opening
 from postflow.places import state_dir
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles
 from tests.journeys.studios import save
+from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
@@ -73,8 +73,7 @@ async def folders(
 
     both = [clip.parent, tmp_path / "second"]
     both[1].mkdir()
-    for folder in both:
-        mark_root(folder)
+    enrolled(*both, studio="busy")
     watching = {"folders": both, "quiet": 0.1, "interval": 0.1}
     run = asyncio.create_task(watch(await save(world, name="busy", watching=watching)))
     await wait_until(lambda: is_known(clip))

@@ -14,10 +14,10 @@ from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.discord.card import notice_card
 from postflow.ledger import Ledger, MessageState
 from postflow.post_office import draft
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import the_asset
+from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
@@ -40,7 +40,7 @@ def no_discord() -> Iterator[int]:
 async def clip(nothing_cached: None, world: Sandbox, no_discord: int, make_clip: MakeClip) -> Path:
     """In the watch folder of a studio whose outbox is full."""
     made = make_clip()
-    mark_root(made.parent)
+    enrolled(made.parent, studio=STUDIO)
     tables = sandbox_studio(world.describe(), name=STUDIO)
     tables["tunnel"] = {"provider": "loopback"}
     tables["discord"]["url"] = f"http://127.0.0.1:{no_discord}/api/webhooks/1/x"

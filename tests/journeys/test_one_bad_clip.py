@@ -13,11 +13,11 @@ from postflow.ledger import AsyncLedger, Ledger
 from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
 from postflow.places import state_dir
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import calls, the_asset
 from tests.journeys.studios import save
+from tests.support.enrolled import enrolled
 
 pytestmark = pytest.mark.prefect
 
@@ -28,7 +28,7 @@ BAD, *GOOD = (f"SQ07_UNDLM_0000{number}_v001.mov" for number in range(1, 5))
 async def watching_studio(nothing_cached: None, world: Sandbox, make_clip: MakeClip) -> str:
     """Its watch folder is where the clips are made."""
     folder = make_clip(BAD).parent
-    mark_root(folder)
+    enrolled(folder, studio="watching")
     watching = {"folders": [str(folder)], "quiet": 0.2, "interval": 0.2, "linger": 0.5}
     return await save(world, name="watching", provider="loopback", watching=watching)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from postflow.ledger import Ledger, Phase, State
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault, named
 from tests.journeys.proof import READY, armed, calls, endings
 from tests.journeys.studios import save
+from tests.support.enrolled import enrolled
 
 pytestmark = pytest.mark.prefect
 
@@ -65,7 +65,7 @@ async def watched_studio(nothing_cached: None, world: Sandbox, tmp_path: Path) -
     """One that watches the folder clips are made in."""
     folder = tmp_path / "watch"
     folder.mkdir()
-    mark_root(folder)
+    enrolled(folder, studio="watched")
     watching = {"folders": [folder], "quiet": 0.2, "linger": 0.2, "at_once": 1}
     return await save(world, name="watched", watching=watching, provider="loopback")
 

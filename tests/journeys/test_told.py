@@ -13,11 +13,11 @@ from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import Fatal
 from postflow.media import look_at
 from postflow.models import Delivery, Drained
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tasks.drain import Deliver, Drain
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles, words
+from tests.support.enrolled import enrolled
 
 pytestmark = pytest.mark.prefect
 
@@ -34,7 +34,7 @@ async def cannot_be_read(path: Path, *, studio: str) -> Delivery:
 
 
 async def drain(world: Sandbox, folder: Path, deliver: Deliver, *, batch: int = 10) -> Drained:
-    mark_root(folder)
+    enrolled(folder, studio="told")
     tables = sandbox_studio(world.describe(), name="told")
     tables["tunnel"] = {"provider": "loopback"}
     tables["studio"]["watching"] = {"folders": [folder], "quiet": 0.1, "batch": batch}

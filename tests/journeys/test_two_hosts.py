@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.root import mark_root
+from postflow.scan.root import read_mark
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, namesakes, the_asset
 from tests.journeys.studios import save
+from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("nothing_cached")]
@@ -24,14 +25,15 @@ async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewher
     from flows.ingest import ingest
 
     first = make_clip("SQ07_UNDLM_00001_v001.mov")
-    mark = mark_root(first.parent)
+    enrolled(first.parent, studio="two-hosts")
     watching = {"folders": [str(first.parent)], "quiet": 0.2, "interval": 0.2, "linger": 2.0}
     studio = await save(world, name="two-hosts", provider="loopback", watching=watching)
     world.fault("delay", "fetch", seconds=2, times=1)
     async with open_studio(studio) as live:
         run = asyncio.create_task(ingest(studio=studio))
         await wait_until(lambda: namesakes(world, first), description="the first clip's request")
-        await live.ledger.root(studio, Path("/Volumes/renders"), mark.id)
+        mark = read_mark(first.parent)
+        await live.ledger.mounted(studio, Path("/Volumes/renders"), mark.id)
         second = make_clip("SQ07_UNDLM_00002_v001.mov", extra=80)
         drained = await run
     assert set(drained.delivered) == {first.name, second.name}

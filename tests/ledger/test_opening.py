@@ -22,6 +22,8 @@ from postflow.ledger.schema import SCHEMA_VERSION, metadata
 from postflow.scan.filesystem import FileSystem, file_system_of
 from tests.ledger.ground import add, add_many
 
+VERSION = text("SELECT value FROM meta WHERE key = 'postflow_schema'")
+
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def where(request: pytest.FixtureRequest) -> str:
@@ -93,7 +95,7 @@ def test_opening_again_finds_what_was_written(where: str) -> None:
 def test_the_schema_version_is_written_down(where: str) -> None:
     engine = opened(where)
     with engine.connect() as connection:
-        found = connection.execute(text("SELECT value FROM meta")).scalar()
+        found = connection.execute(VERSION).scalar()
     engine.dispose()
     assert found == str(SCHEMA_VERSION)
 
@@ -125,7 +127,7 @@ def test_an_older_ledger_is_led_through_every_version(where: str) -> None:
         prepare(connection, version=now + 2, migrations={now: first, now + 1: second})
     with engine.connect() as connection:
         assert "note" in {column["name"] for column in inspect(connection).get_columns("clips")}
-        assert connection.execute(text("SELECT value FROM meta")).scalar() == str(now + 2)
+        assert connection.execute(VERSION).scalar() == str(now + 2)
     engine.dispose()
     assert passed == [1, 2]
 

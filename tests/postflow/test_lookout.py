@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from postflow.duty import on_duty
+from postflow.enrolment import enrol, watched
 from postflow.errors import Fatal, Retry
 from postflow.journey import open_by_hand
-from postflow.ledger import AsyncLedger, open_ledger
+from postflow.ledger import AsyncLedger, Root, open_ledger
 from postflow.lookout import Lookout, within_reach
 from postflow.media import look_at
 from postflow.scan.filesystem import FileSystem
@@ -41,7 +42,7 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
     """A marker that is a pipe without a writer hangs whoever opens it, as a dead mount does."""
     folder = tmp_path / "watch"
     folder.mkdir()
-    mark_root(folder)
+    enrol(ledger.ledger, "main", folder)
     lookout = Lookout(ledger, "main", folder, late=0.2)
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
     assert (await lookout.look()).alarm is None
@@ -87,7 +88,7 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
     async with asyncio.timeout(60):
         while (looked := await lookout.look()).trouble == "late":
             pass
-    assert looked.trouble == "offline"
+    assert looked.trouble == "not enrolled"
 
 
 @pytest.mark.parametrize(
@@ -104,14 +105,15 @@ async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
 ) -> None:
     folder = tmp_path / "watch"
     folder.mkdir()
-    mark = mark_root(folder)
+    enrol(ledger.ledger, "main", folder)
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
     lookout = Lookout(stumbling(ledger, observe=fault)[0], "main", folder)
 
     assert (await lookout.look()).trouble == trouble
     assert (await lookout.look()).waiting == 1
 
-    root = await ledger.root("main", folder, mark.id)
+    root = watched(ledger.ledger, "main", folder)
+    assert isinstance(root, Root)
     assert [each.relpath for each in await ledger.known(root)] == ["SQ07_UNDLM_00152_v003.mov"]
 
 
@@ -142,11 +144,15 @@ async def test_a_clip_with_a_wild_time_stamp_is_ready_like_any_other(
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, ledger: AsyncLedger) -> Path:
     folder = tmp_path / "watch"
     folder.mkdir()
-    mark_root(folder)
+    enrol(ledger.ledger, "main", folder)
     return folder
+
+
+async def never_gone(_account: str, _file: str) -> bool:
+    return False
 
 
 async def ready(lookout: Lookout) -> list[str]:
@@ -258,7 +264,9 @@ async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_awa
     with pytest.raises(Fatal) as away:
         accept_vanished(ledger.ledger, "main", folder)
     assert away.value.code == "scan.root_missing"
-    (known,) = await ledger.known(await ledger.root("main", folder, mark))
+    root = await ledger.find_root("main", mark)
+    assert root is not None
+    (known,) = await ledger.known(root)
     assert known.relpath == clip.name
 
 
@@ -293,7 +301,9 @@ async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_mor
     assert (await lookout.look()).waiting == 1
     media = await look_at(clip)
     async with on_duty(ledger, "run-1"):
-        await open_by_hand(ledger, "main", media, roots=[folder], run_id="run-1")
+        await open_by_hand(
+            ledger, "main", media, roots=[folder], run_id="run-1", is_gone=never_gone
+        )
     assert (await lookout.look()).waiting == 0
     assert lookout.next_look is None
 

@@ -193,7 +193,7 @@ def test_another_volume_in_the_same_place_is_offline(
 ) -> None:
     mark = mark_root(studio.root)
     studio.write("clip.mov")
-    scanner = Scanner(studio.root, mark_id=mark.id, clock=clock, file_system=a_local_disk)
+    scanner = Scanner(studio.root, mark=mark, clock=clock, file_system=a_local_disk)
     studio.scanned(scanner)
     studio.root.rename(tmp_path / "elsewhere")
     studio.root.mkdir()

@@ -69,6 +69,10 @@ def to_come(studio: StudioOf) -> set[str]:
         ("since:2026-01-10", {"old.mov", "new.mov"}),
         ("since:1500-01-01", {"old.mov", "new.mov"}),
         ("since:9000-01-01", set()),
+        ("2026-03-10", {"new.mov"}),
+        ("since:yesterday", set()),
+        *((word, {"old.mov", "new.mov"}) for word in ("ALL", " ja ", "oui", "y", "Yes", "tout")),
+        *((word, set()) for word in ("n", "No", "non", "nein", "rien", "none.")),
     ],
 )
 def test_a_person_says_what_becomes_of_a_backlog(
@@ -86,13 +90,15 @@ def test_without_a_word_and_a_terminal_nothing_begins(studio: StudioOf, folder: 
     assert not (folder / MARKER).exists(), "the question is asked again at the next start"
 
 
-def test_the_question_at_a_terminal_names_the_backlog(
+def test_the_question_at_a_terminal_names_the_backlog_and_is_asked_until_it_is_answered(
     studio: StudioOf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(backfill.sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "none")
+    answers = iter(["perhaps", "yesterday", "since:", "all of them", "none"])
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: next(answers))
     enrol(studio, "main", None)
     told = " ".join(capsys.readouterr().err.split())
+    assert told.count("does not say which clips to deliver. Choose all, none, or since:") == 4
     assert "holds 2 clips already (2.0 kB)" in told
     assert "until they change: 2 clips" in told
 
@@ -128,13 +134,13 @@ def test_nobody_sees_the_folder_before_the_answer_is_in_the_ledger(
 ) -> None:
     """An `ingest` run that is under way looks all the time."""
     scanner = Scanner(folder)
-    real = Ledger.set_aside
+    real = Ledger.enrol
 
-    def set_aside(*asked: Any, **more: Any) -> int:
+    def enters(*asked: Any, **more: Any) -> int:
         assert isinstance(scanner.scan(), Offline)
         return real(*asked, **more)
 
-    monkeypatch.setattr(Ledger, "set_aside", set_aside)
+    monkeypatch.setattr(Ledger, "enrol", enters)
     enrol(studio, "main", "none")
     assert isinstance(scanner.scan(), Scanned)
 

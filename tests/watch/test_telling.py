@@ -144,7 +144,7 @@ def test_history_has_when_how_long_and_the_link(
     tell_history(full, "main")
     line = next(line for line in capsys.readouterr().out.splitlines() if "done.mov" in line)
     assert f"{clip.finished_at.astimezone():%Y-%m-%d %H:%M}" in line
-    assert "0 s" in line
+    assert " s  " in line
     assert line.rstrip().endswith(str(clip.view_url))
 
 
@@ -164,6 +164,33 @@ def test_a_clip_is_tried_again_by_its_name(
     assert try_again(full, "main", name="failed.mov") == 1
     assert told(capsys) == "failed.mov will be tried again."
     assert full.counts()[Phase.FAILED] == 0
+
+
+def test_of_several_clips_of_one_name_a_person_says_which(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = full.root("main", Path("/mnt/extra"))
+    add(full, elsewhere, "failed.mov")
+    full.fail(next(c for c in full.claim("run-9", limit=9) if c.root == elsewhere.path), BROKEN)
+    assert try_again(full, "main", name="failed.mov") == 0
+    said = capsys.readouterr().err
+    assert "Several clips are called failed.mov." in said
+    assert "  /mnt/show/failed.mov (failed)\n  /mnt/extra/failed.mov (failed)\n" in said
+    assert full.counts()[Phase.FAILED] == 2
+    assert try_again(full, "main", name="/mnt/extra/failed.mov") == 1
+    (left,) = full.rows(phase=Phase.FAILED)
+    assert [each.id for each in full.named("/mnt/show/failed.mov")] == [left.id]
+
+
+def test_a_delivered_clip_is_had_again_only_if_it_was_deleted_in_frameio(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (done,) = full.rows(phase=Phase.DELIVERED)
+    assert try_again(full, "main", name="done.mov") == 0
+    assert f"done.mov is delivered. {done.view_url}" in capsys.readouterr().err
+    assert try_again(full, "main", name="done.mov", is_gone=lambda clip: clip.id == done.id) == 1
+    (again,) = full.rows(name="done.mov")
+    assert (again.phase, again.view_url) == (Phase.WAITING, None)
 
 
 def test_all_failures_are_tried_again_and_nothing_else(full: Ledger) -> None:

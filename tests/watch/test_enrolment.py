@@ -1,0 +1,274 @@
+"""A watch folder has one door, a person's word, and one ledger at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from postflow.cli.backfill import enrol
+from postflow.duty import on_duty
+from postflow.enrolment import owner
+from postflow.errors import Retry
+from postflow.journey import Journey, open_by_hand
+from postflow.ledger import AsyncLedger, Ledger, State, open_ledger
+from postflow.lookout import Looked, Lookout, within_reach
+from postflow.media import look_at
+from postflow.notices import Notices
+from postflow.scan.root import MARKER, AbsentError, Owner, mark_root, read_mark
+from postflow.vanished import accept_vanished
+from sandbox.clips import clip_path
+from tests.watch.test_backfill import StudioOf
+
+NAMES = [f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(3)]
+FREE_ATOM = b"\0\0\0\x08free"
+
+
+def fill(folder: Path, names: list[str] = NAMES) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(clip_path().read_bytes() + FREE_ATOM * number)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return fill(tmp_path / "show")
+
+
+@pytest.fixture
+def studio(tmp_path: Path, folder: Path) -> StudioOf:
+    return StudioOf(folder, ledger=tmp_path / "ledger.db")
+
+
+@pytest.fixture
+def other_host(tmp_path: Path, folder: Path) -> StudioOf:
+    """The same folder, and a ledger of its own."""
+    return StudioOf(folder, ledger=tmp_path / "other" / "ledger.db")
+
+
+@pytest.fixture
+async def ledger(studio: StudioOf) -> AsyncIterator[AsyncLedger]:
+    async with open_ledger(studio.ledger) as opened:
+        yield opened
+
+
+async def looked(lookout: Lookout) -> tuple[list[str], Looked]:
+    """What becomes ready until time alone makes nothing ready any more, and the last look."""
+    ready: list[str] = []
+    async with asyncio.timeout(60):
+        while True:
+            last = await lookout.look()
+            ready += last.ready
+            if not last.settling:
+                return sorted(ready), last
+            await asyncio.sleep(0.02)
+
+
+async def stays(_account: str, _file: str) -> bool:
+    return False
+
+
+async def by_hand(ledger: AsyncLedger, clip: Path, folder: Path) -> Journey:
+    async with on_duty(ledger, "hand"):
+        return await open_by_hand(
+            ledger, "main", await look_at(clip), roots=[folder], run_id="hand", is_gone=stays
+        )
+
+
+async def a_look(ledger: AsyncLedger, folder: Path) -> None:
+    """As `watch` and `ingest` do."""
+    ready, last = await looked(Lookout(ledger, "main", folder, quiet=0.05))
+    assert ready == []
+    assert last.trouble in {"not enrolled", "taken"}
+
+
+async def an_upload(ledger: AsyncLedger, folder: Path) -> None:
+    await by_hand(ledger, folder / NAMES[0], folder)
+
+
+async def both(ledger: AsyncLedger, folder: Path) -> None:
+    await an_upload(ledger, folder)
+    await a_look(ledger, folder)
+
+
+async def a_word_about_vanished_files(ledger: AsyncLedger, folder: Path) -> None:
+    with pytest.raises(Retry):
+        accept_vanished(ledger.ledger, "main", folder)
+
+
+Intruder = Callable[[AsyncLedger, Path], Awaitable[None]]
+
+
+def marked_by_nobody_known(studio: StudioOf, folder: Path) -> None:
+    mark_root(folder)
+
+
+def of_a_ledger_that_was_lost(studio: StudioOf, folder: Path) -> None:
+    enrol(studio, "main", "all")
+    for file in studio.ledger.parent.glob("ledger.db*"):
+        file.unlink()
+
+
+def of_another_machine(studio: StudioOf, folder: Path) -> None:
+    enrol(StudioOf(folder, ledger=studio.ledger.with_name("of another.db")), "main", "all")
+    os.utime(folder / MARKER, (1, 1))
+
+
+def of_another_studio(studio: StudioOf, folder: Path) -> None:
+    enrol(studio, "second", "all")
+
+
+@pytest.mark.parametrize(
+    "known",
+    [marked_by_nobody_known, of_a_ledger_that_was_lost, of_another_machine, of_another_studio],
+)
+@pytest.mark.parametrize("intruder", [a_look, an_upload, both, a_word_about_vanished_files])
+async def test_nothing_but_a_persons_word_has_a_backlog_sent_and_that_word_is_obeyed(
+    known: Callable[[StudioOf, Path], None], intruder: Intruder, studio: StudioOf, folder: Path
+) -> None:
+    """Whatever looks at a folder that somebody else has marked, and whoever did."""
+    known(studio, folder)
+    async with open_ledger(studio.ledger) as ledger:
+        await intruder(ledger, folder)
+        await asyncio.to_thread(enrol, studio, "main", "none")
+        lookout = Lookout(ledger, "main", folder, quiet=0.05)
+        assert (await looked(lookout))[0] == []
+        fill(folder, ["SQ07_UNDLM_00199_v001.mov"])
+        assert (await looked(lookout))[0] == ["SQ07_UNDLM_00199_v001.mov"]
+
+
+async def test_a_clip_by_hand_does_not_let_another_volume_in(
+    studio: StudioOf, folder: Path, ledger: AsyncLedger
+) -> None:
+    enrol(studio, "main", "none")
+    shutil.move(folder, folder.with_name("right"))
+    mark_root(fill(folder, ["SQ09_UNDLM_00001_v001.mov", "SQ09_UNDLM_00002_v001.mov"]))
+    await by_hand(ledger, folder / "SQ09_UNDLM_00001_v001.mov", folder)
+    ready, last = await looked(Lookout(ledger, "main", folder, quiet=0.05))
+    assert ready == []
+    assert last.trouble == "offline"
+    assert "another volume" in str(last.alarm)
+
+
+async def test_a_clip_by_hand_belongs_to_the_watch_folder_that_is_enrolled(
+    studio: StudioOf, folder: Path, ledger: AsyncLedger
+) -> None:
+    enrol(studio, "main", "none")
+    await by_hand(ledger, folder / NAMES[0], folder)
+    root = await ledger.find_root("main", read_mark(folder).id)
+    assert root is not None
+    (clip,) = await ledger.named(str(folder / NAMES[0]))
+    assert (clip.root, clip.state) == (folder, State.READY)
+
+
+async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
+    studio: StudioOf,
+    other_host: StudioOf,
+    folder: Path,
+    ledger: AsyncLedger,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    enrol(studio, "north", "all")
+    first = Lookout(ledger, "north", folder, quiet=0.05, signs=True)
+    assert (await looked(first))[0] == NAMES
+    enrol(other_host, "south", "all")
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"belongs to another PostFlow: studio 'north' on {os.uname().nodename}" in said
+    assert str(studio.ledger) in said
+    assert "one ledger, on PostgreSQL" in said
+    assert "postflow enrol --take-over --studio south" in said
+    async with open_ledger(other_host.ledger) as theirs:
+        second = Lookout(theirs, "south", folder, quiet=0.05)
+        ready, last = await looked(second)
+        assert (ready, last.trouble, within_reach([second])) == ([], "taken", {})
+    assert (await first.look()).trouble is None
+
+
+@pytest.mark.parametrize("how", ["it stopped", "it was silent for long", "a person says so"])
+async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_next_look(
+    how: str, studio: StudioOf, other_host: StudioOf, folder: Path, ledger: AsyncLedger
+) -> None:
+    enrol(studio, "main", "all")
+    first = Lookout(ledger, "main", folder, quiet=0.05, signs=True)
+    await looked(first)
+    if how == "it stopped":
+        await first.leave()
+    elif how == "it was silent for long":
+        os.utime(folder / MARKER, (1, 1))
+    enrol(other_host, "main", "none", take_over=how == "a person says so")
+    fill(folder, ["SQ07_UNDLM_00199_v001.mov"])
+    ready, last = await looked(first)
+    assert (ready, last.trouble, within_reach([first])) == ([], "taken", {})
+    await first.leave()
+    assert (folder / MARKER).stat().st_mtime > 1, "the sign is another's now"
+    async with open_ledger(other_host.ledger) as theirs:
+        second = Lookout(theirs, "main", folder, quiet=0.05)
+        assert (await looked(second))[0] == ["SQ07_UNDLM_00199_v001.mov"]
+    enrol(studio, "main", "none", take_over=True)
+    assert await looked(first) == ([], await first.look()), "what came meanwhile is a backlog too"
+
+
+async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_sent_anew(
+    studio: StudioOf, folder: Path, ledger: AsyncLedger
+) -> None:
+    enrol(studio, "main", "all")
+    lookouts = [Lookout(ledger, "main", folder, quiet=0.05) for _ in range(2)]
+    assert [len((await looked(each))[0]) for each in lookouts] == [3, 0]
+    for file in studio.ledger.parent.glob("ledger.db*"):
+        file.unlink()
+    with pytest.raises(Retry, match="was deleted or replaced") as gone:
+        await ledger.ready()
+    assert gone.value.code == "ledger.replaced"
+    for lookout in lookouts * 2:
+        last = await lookout.look()
+        assert (last.trouble, last.ready) == ("not enrolled", ())
+    assert await ledger.ready() == 0
+    enrol(studio, "main", "none")
+    for lookout in lookouts:
+        ready, last = await looked(lookout)
+        assert (last.trouble, ready) == (None, [])
+
+
+async def test_that_a_folder_is_not_enrolled_is_told_once_whoever_meets_it(
+    folder: Path, ledger: AsyncLedger
+) -> None:
+    for run in ("run-1", "run-2"):
+        notices = Notices(ledger, "dailies", run)
+        lookout = Lookout(ledger, "main", folder)
+        for _ in range(2):
+            notices.take(await lookout.look())
+        await notices.hand_over()
+    (message,) = await ledger.messages()
+    assert message.payload["title"] == "A watch folder is not enrolled yet"
+    assert "postflow enrol" in message.payload["description"]
+
+
+@pytest.mark.parametrize("mark", ["/mnt/show", "..", "", "a\nb", "x" * 65])
+def test_a_marker_whose_id_is_none_is_damaged(folder: Path, mark: str) -> None:
+    """What a person handed over is kept under the path of its folder."""
+    (folder / MARKER).write_text(f'{{"id": "{mark}"}}')
+    with pytest.raises(AbsentError, match="damaged"):
+        read_mark(folder)
+
+
+def test_two_that_take_turns_never_leave_half_a_marker(folder: Path, tmp_path: Path) -> None:
+    mark_root(folder)
+    owners = []
+    for name in ("one", "two"):
+        with Ledger.open(tmp_path / f"{name}.db") as opened:
+            owners.append(owner(opened, "main"))
+
+    def take_turns(owner: Owner) -> None:
+        for _ in range(50):
+            mark_root(folder, owner)
+            read_mark(folder)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(take_turns, owners))
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [MARKER]
