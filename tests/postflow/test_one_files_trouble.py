@@ -19,8 +19,8 @@ from postflow.ledger import AsyncLedger, open_ledger
 from postflow.lookout import Looked, Lookout
 from postflow.models import Shot
 from postflow.naming import Naming
-from postflow.scan.root import mark_root
 from sandbox.clips import clip_path
+from tests.support.enrolled import enrolled
 
 BAD, GOOD = "SQ07_UNDLM_00001_v001.mov", "SQ07_UNDLM_00002_v001.mov"
 
@@ -29,7 +29,7 @@ BAD, GOOD = "SQ07_UNDLM_00001_v001.mov", "SQ07_UNDLM_00002_v001.mov"
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "watch"
     folder.mkdir()
-    mark_root(folder)
+    enrolled(folder, ledger=tmp_path / "ledger.db")
     for name in (BAD, GOOD):
         (folder / name).write_bytes(clip_path().read_bytes())
     return folder
