@@ -9,9 +9,9 @@ import pytest
 
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.frameio.sign_in import FAILS
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.proof import words
+from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
@@ -26,7 +26,7 @@ async def test_the_look_out_tells_that_nobody_has_signed_in(
     from blocks.studio import load_studio
     from flows.watch import watch
 
-    mark_root(tmp_path)
+    enrolled(tmp_path, studio=STUDIO)
     tables = sandbox_studio(world.describe(), name=STUDIO)
     tables["adobe"] |= {"kind": "web"}
     tables["studio"]["watching"] = {"folders": [tmp_path], "interval": 0.1}

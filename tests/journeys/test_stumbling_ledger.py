@@ -6,11 +6,11 @@ import pytest
 
 from postflow.errors import Retry
 from postflow.ledger import Ledger, waits
-from postflow.scan.root import mark_root
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, the_asset
 from tests.journeys.studios import save
+from tests.support.enrolled import enrolled
 from tests.support.stumbling import BUSY, StumblingLedger, stumbling
 
 pytestmark = pytest.mark.prefect
@@ -29,7 +29,7 @@ def tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def watching(nothing_cached: None, world: Sandbox, make_clip: MakeClip) -> str:
     folder = make_clip(V1).parent
-    mark_root(folder)
+    enrolled(folder, studio="stumbling")
     watched = {"folders": [folder], "quiet": 0.1, "interval": 0.1, "linger": 3.0}
     return await save(world, name="stumbling", provider="loopback", watching=watched)
 
