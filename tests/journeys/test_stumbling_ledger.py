@@ -17,7 +17,7 @@ pytestmark = pytest.mark.prefect
 
 V1, V2 = (f"SQ07_UNDLM_00152_v00{number}.mov" for number in (1, 2))
 # Before there is a clip to be claimed.
-LOOK = {"is_stranger", "root", "known", "observe", "not_yet", "register"}
+LOOK = {"run", "known", "observe", "not_yet", "register"}
 NOT_OF_A_CLIP = {"run", "recover"} | LOOK
 
 

@@ -117,7 +117,7 @@ async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
     assert [each.relpath for each in await ledger.known(root)] == ["SQ07_UNDLM_00152_v003.mov"]
 
 
-@pytest.mark.parametrize("call", ["is_stranger", "root", "known", "observe", "not_yet", "register"])
+@pytest.mark.parametrize("call", ["run", "known", "observe", "not_yet", "register"])
 async def test_a_ledger_that_is_busy_at_any_step_of_a_look_costs_no_clip(
     folder: Path, ledger: AsyncLedger, call: str
 ) -> None:
