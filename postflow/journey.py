@@ -16,6 +16,7 @@ from postflow.ledger import (
     AsyncLedger,
     Claimed,
     Draft,
+    Namesake,
     Registered,
     Root,
     StaleClaim,
@@ -70,6 +71,10 @@ class Journey:
     async def is_told_elsewhere(self) -> bool:
         """Is the same content told of under another path, so that there is nothing new to tell?"""
         return self._claim is not None and await self._ledger.is_told_elsewhere(self._claim)
+
+    async def namesake(self) -> Namesake | None:
+        """Other content of this name and version that is in Frame.io already."""
+        return await self._ledger.namesake(self._claim) if self._claim else None
 
     async def asking(self, folder: Folder, shot: Shot, exposure: Exposure | None) -> None:
         """About to ask Frame.io to fetch the clip."""

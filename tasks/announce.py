@@ -33,9 +33,8 @@ async def announce_departure(
 async def announce(live: OpenStudio, delivery: Delivery, *, project: str, journey: Journey) -> None:
     """The journey is done, and the clip's message says "ready", with the link; likewise."""
     told = await journey.is_told_elsewhere()
-    await journey.done(
-        None if told else _draft(live, journey, ready_card(delivery, project=project))
-    )
+    card = ready_card(delivery, project=project, namesake=await journey.namesake())
+    await journey.done(None if told else _draft(live, journey, card))
     live.ring()
 
 

@@ -6,12 +6,14 @@ Limits and keys: https://discord.com/developers/docs/resources/message#embed-obj
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Annotated, Any, Self
 from urllib.parse import quote
 
 from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
+from postflow.ledger.entries import Namesake
 from postflow.models import Delivery, MediaFile, Moment, Project, Shot
 
 from .text import human_duration, human_size, plain
@@ -92,13 +94,19 @@ def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> 
     )
 
 
-def ready_card(delivery: Delivery, *, project: Project | str) -> Card:
-    """Green: the clip can be watched, and here is the link."""
+def ready_card(
+    delivery: Delivery, *, project: Project | str, namesake: Namesake | None = None
+) -> Card:
+    """Green: the clip can be watched, and here is the link.
+
+    `namesake`: other content of its name and version that reviewers may have seen before.
+    """
     link = web_link(delivery.view_url)
     took = human_duration(delivery.finished - delivery.started)
     return Card(
         title=_title(delivery.shot, "is ready for review"),
         colour=READY,
+        description=told_of_namesake(namesake) if namesake else None,
         lines=(
             *_what(delivery.shot),
             *_file(delivery.media),
@@ -109,6 +117,20 @@ def ready_card(delivery: Delivery, *, project: Project | str) -> Card:
         url=link,
         at=delivery.finished,
         about=_about(delivery.shot, project),
+    )
+
+
+def told_of_namesake(namesake: Namesake) -> str:
+    """That the file was exported again, or that there are two of its name; as Discord shows it."""
+    at = namesake.finished_at
+    when = f" on {at.astimezone():%Y-%m-%d at %H:%M}" if at else " just now"
+    if namesake.is_same_path:
+        return plain(f"Exported again: it replaces what was delivered{when}.", MAX_VALUE)
+    where = f"{PurePath(namesake.root).name}/{namesake.relpath}"
+    return plain(
+        f"⚠ Another file of this name and version, with other content, was delivered{when} from "
+        f"{where}. Both are in Frame.io: if one is not meant, say so to whoever exported it.",
+        MAX_VALUE,
     )
 
 

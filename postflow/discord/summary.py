@@ -32,7 +32,7 @@ def batch_card(batch: Batch) -> Card:
     put_off = [clip for clip in batch.clips if clip.finished_at is None and clip.reason]
     told = [f"❌ {_why_told(clip)}" for clip in [*failed, *skipped]]
     told += [f"⏳ {_why_told(clip)}" for clip in put_off]
-    told += [f"✅ {_link_told(clip)}" for clip in delivered]
+    told += [_told_ready(clip) for clip in sorted(delivered, key=_is_doubtful, reverse=True)]
     size = human_size(sum(clip.size for clip in delivered))
     counts = [("Delivered", f"{len(delivered)} ({size})" if delivered else "0")]
     counts += [("Failed", str(len(failed)))] if failed else []
@@ -81,6 +81,20 @@ def _why_told(clip: BatchClip) -> str:
 
 def _told(name: str, why: str) -> str:
     return f"{plain(name, _LONGEST_NAME)}: {plain(why, _LONGEST_WHY)}"
+
+
+def _is_doubtful(clip: BatchClip) -> bool:
+    return clip.namesake is not None and not clip.namesake.is_same_path
+
+
+def _told_ready(clip: BatchClip) -> str:
+    """Two files of one name and version are told of first, and as shortly as may be."""
+    if clip.namesake is None:
+        return f"✅ {_link_told(clip)}"
+    if clip.namesake.is_same_path:
+        return f"✅ {_link_told(clip)}: exported again"
+    where = plain(clip.namesake.relpath, _LONGEST_NAME)
+    return f"⚠️ {_link_told(clip)}: other content of this name and version came from {where}"
 
 
 def _link_told(clip: BatchClip) -> str:

@@ -22,11 +22,12 @@ from sqlalchemy import (
 )
 
 from postflow.ledger.clips import batch_changed
-from postflow.ledger.entries import Batch, BatchClip, Draft, as_entries, columns_of
+from postflow.ledger.entries import Batch, BatchClip, Draft, columns_of
 from postflow.ledger.outbox import put
 from postflow.ledger.schema import batches, clips, outbox
 from postflow.ledger.states import OPEN, State
 from postflow.ledger.store import Store
+from postflow.ledger.twins import namesakes
 
 
 def gather(store: Store, *, studio: str, channel: str, project: str) -> None:
@@ -113,5 +114,7 @@ def _batch(connection: Connection, row: RowMapping) -> Batch:
         clips.c.batch_id == row["id"], clips.c.state != State.SUPERSEDED
     )
     rows = connection.execute(query.order_by(clips.c.id)).mappings().all()
+    others = namesakes(connection, clips.c.batch_id == row["id"])
+    told = [BatchClip(**each, namesake=others.get(each["id"])) for each in rows]
     values = {name: row[name] for name in Batch.model_fields if name in row}
-    return Batch.model_validate(values | {"clips": tuple(as_entries(BatchClip, rows))})
+    return Batch.model_validate(values | {"clips": tuple(told)})

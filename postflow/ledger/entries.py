@@ -272,9 +272,22 @@ class Untold(Moment):
     about: str
 
 
+class Namesake(Moment):
+    """Another content under a clip's name and version, which was there before it.
+
+    `is_same_path`: the file was exported again. `finished_at` None: it is being told of just now.
+    """
+
+    root: str
+    relpath: str
+    is_same_path: bool
+    finished_at: datetime | None
+
+
 class BatchClip(Moment):
     """One clip of a batch, as far as the batch's message tells of it."""
 
+    id: int
     name: str
     size: int
     state: State
@@ -282,6 +295,7 @@ class BatchClip(Moment):
     reason: str | None
     hint: str | None
     view_url: str | None
+    namesake: Namesake | None = None
 
     @property
     def delivered(self) -> bool:

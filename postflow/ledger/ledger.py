@@ -88,6 +88,7 @@ class Ledger(Store):
     stack_mates = stacks.stack_mates
     stack_of = stacks.stack_of
     is_told_elsewhere = twins.is_told_elsewhere
+    namesake = twins.namesake
 
     # announcements
     enqueue = outbox.enqueue

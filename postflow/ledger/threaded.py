@@ -99,6 +99,7 @@ class AsyncLedger:
     stack_mates = _InThread(stacks.stack_mates)
     stack_of = _InThread(stacks.stack_of)
     is_told_elsewhere = _InThread(twins.is_told_elsewhere)
+    namesake = _InThread(twins.namesake)
 
     enqueue = _InThread(outbox.enqueue)
     due = _InThread(outbox.due)

@@ -15,6 +15,7 @@ MakeClip = Callable[..., BatchClip]
 
 def clip_waiting(name: str = "SQ07_v001.mov", **more: Any) -> BatchClip:
     values: dict[str, Any] = {
+        "id": 1,
         "name": name,
         "size": 831_000_000,
         "state": State.READY,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from postflow.discord import (
 )
 from postflow.discord.text import human_duration, human_size, plain
 from postflow.errors import Fatal, Skip
+from postflow.ledger import Namesake
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
 from sandbox.discord.forms import Refusal, read_form
@@ -208,3 +210,31 @@ def test_sizes_are_told_in_decimal_units(size: int, shown: str) -> None:
 )
 def test_durations_are_told_as_people_do(seconds: float, shown: str) -> None:
     assert human_duration(timedelta(seconds=seconds)) == shown
+
+
+def test_what_was_exported_again_says_so(delivery: Delivery) -> None:
+    before = Namesake(root="/mnt/A", relpath="a/x.mov", is_same_path=True, finished_at=NOON)
+    card = ready_card(delivery, project="UNDLM", namesake=before)
+    when = f"{NOON.astimezone():%Y-%m-%d at %H:%M}"
+    assert read(card.description) == f"Exported again: it replaces what was delivered on {when}."
+    assert ready_card(delivery, project="UNDLM").description is None
+
+
+@pytest.mark.parametrize(("finished", "when"), [(NOON, "on "), (None, "just now ")])
+def test_two_files_of_one_name_and_version_are_told_of(
+    delivery: Delivery, finished: datetime | None, when: str
+) -> None:
+    """From where the other came: with its root's name, whatever that holds."""
+    before = Namesake(
+        root="/mnt/editor *B*", relpath="out/x.mov", is_same_path=False, finished_at=finished
+    )
+    card = ready_card(delivery, project="UNDLM", namesake=before)
+    told = read(card.description)
+    assert told.startswith("⚠ Another file of this name and version, with other content, was")
+    assert f"delivered {when}" in told
+    assert "from editor *B*/out/x.mov." in told
+
+
+def read(text: str | None) -> str:
+    """As Discord shows it."""
+    return re.sub(r"\\(.)", r"\1", text or "")

@@ -6,7 +6,7 @@ import pytest
 
 from postflow.discord import MOST_NAMES, batch_card, skipped_card
 from postflow.errors import Skip
-from postflow.ledger import BatchClip, State
+from postflow.ledger import BatchClip, Namesake, State
 
 from .conftest import NOON
 from .summaries import batch_of, clip_done, clip_failed, clip_waiting
@@ -38,6 +38,19 @@ def test_a_batch_spells_failures_out_before_what_arrived() -> None:
         "Waiting": "2",
         "Project": "UNDLM",
     }
+
+
+def test_a_batch_tells_of_namesakes_and_of_those_in_doubt_first() -> None:
+    before = Namesake(root="/mnt/B", relpath="b/SQ07_v1.mov", is_same_path=False, finished_at=NOON)
+    again = before.model_copy(update={"is_same_path": True})
+    clips = [clip_done("1.mov"), clip_done("2.mov", namesake=again)]
+    told = batch_card(batch_of(*clips, clip_done("3.mov", namesake=before))).description
+    link = "(https://next.frame.io/project/p/view/f)"
+    assert (told or "").splitlines() == [
+        rf"⚠️ [3.mov]{link}: other content of this name and version came from b/SQ07\_v1.mov",
+        f"✅ [1.mov]{link}",
+        f"✅ [2.mov]{link}: exported again",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from postflow.ledger import Draft, Ledger, Root
-from tests.ledger.ground import add, bring_to_arrived, claim_one
+import pytest
+
+from postflow.ledger import Claimed, Draft, Ledger, Root
+from tests.ledger.ground import Clock, add, bring_to_arrived, claim_one, target
 
 FIRST, SECOND = "a/SQ07_001_v001.mov", "b/SQ07_001_v001.mov"
 
@@ -41,3 +43,56 @@ def test_another_content_of_that_name_is_no_copy(ledger: Ledger, root: Root) -> 
     ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
     add(ledger, root, SECOND, content="b")
     assert not ledger.is_told_elsewhere(claim_one(ledger))
+
+
+def arrived(ledger: Ledger, root: Root, relpath: str, content: str, file_id: str) -> Claimed:
+    add(ledger, root, relpath, content=content)
+    return bring_to_arrived(ledger, claim_one(ledger), file_id)
+
+
+@pytest.mark.parametrize(("relpath", "is_same_path"), [(FIRST, True), (SECOND, False)])
+def test_other_content_of_a_name_and_version_knows_what_was_there_before(
+    ledger: Ledger, root: Root, clock: Clock, relpath: str, is_same_path: bool
+) -> None:
+    first = arrived(ledger, root, FIRST, "a", "file-1")
+    assert ledger.namesake(first) is None
+    delivered = clock.time
+    ledger.done(first)
+    clock.forward(60)
+    again = ledger.namesake(arrived(ledger, root, relpath, "b", "file-2"))
+    assert again is not None
+    assert (again.relpath, again.is_same_path) == (FIRST, is_same_path)
+    assert (again.root, again.finished_at) == (str(root.path), delivered)
+
+
+def test_two_at_once_know_of_each_other(ledger: Ledger, root: Root) -> None:
+    first = arrived(ledger, root, FIRST, "a", "file-1")
+    second = arrived(ledger, root, SECOND, "b", "file-2")
+    for mine, other in ((first, SECOND), (second, FIRST)):
+        found = ledger.namesake(mine)
+        assert found is not None
+        assert (found.relpath, found.finished_at) == (other, None)
+
+
+def test_a_copy_or_another_version_is_no_namesake(ledger: Ledger, root: Root) -> None:
+    ledger.done(arrived(ledger, root, FIRST, "a", "file-1"))
+    assert ledger.namesake(arrived(ledger, root, SECOND, "a", "file-1")) is None
+    add(ledger, root, "a/SQ07_001_v002.mov", content="b")
+    later = ledger.intend_request(claim_one(ledger), target(version=2), way="tunnel", exposure="e")
+    assert ledger.namesake(ledger.arrived(ledger.requested(later, "file-3", view_url="u"))) is None
+
+
+def test_a_batch_knows_the_namesakes_of_its_clips(ledger: Ledger, root: Root, clock: Clock) -> None:
+    ledger.done(arrived(ledger, root, FIRST, "a", "file-1"))
+    add(ledger, root, FIRST, content="b")
+    add(ledger, root, SECOND, content="c")
+    ledger.gather(studio="main", channel="main", project="UNDLM")
+    for number, claim in enumerate(ledger.claim("run-1", limit=2)):
+        clock.forward(60)
+        ledger.done(bring_to_arrived(ledger, claim, f"file-{number + 2}"))
+    (batch,) = ledger.untold_batches("main", pause=0)
+    known = [clip.namesake for clip in batch.clips]
+    assert [each and (each.relpath, each.is_same_path) for each in known] == [
+        (FIRST, True),
+        (FIRST, False),
+    ]
