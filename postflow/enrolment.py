@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from postflow.errors import Retry
+from postflow.kinds import is_candidate
 from postflow.ledger import Ledger, Root
 from postflow.ledger.process import this_machine
-from postflow.models import Moment, is_clip
+from postflow.models import Moment
+from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
 from postflow.scan.root import (
     STRANGER,
     AbsentError,
@@ -44,22 +46,25 @@ def enrol(
     studio: str,
     folder: Path,
     decide: Callable[[list[Sighting]], Choice] = lambda _: ALL,
+    *,
+    ignoring: Ignoring = SHIPPED_ONLY,
 ) -> int:
     """The one door by which a folder comes to be watched: how many clips are left alone.
 
     Nobody sees the folder before the choice is in the ledger. Raises as `marking` does.
     """
     with marking(folder, owner(ledger, studio)) as mark:
-        clips = _clips(folder)
+        clips = _clips(folder, ignoring)
         choice = decide(clips)
         return ledger.enrol(
             studio, folder, mark.id, clips, deliver=choice.deliver, since=choice.since
         )
 
 
-def _clips(folder: Path) -> list[Sighting]:
+def _clips(folder: Path, ignoring: Ignoring) -> list[Sighting]:
+    """What is nearly a clip is part of the backlog, too."""
     try:
-        return [each for each in glance(folder) if is_clip(each.path)]
+        return [each for each in glance(folder, ignoring) if is_candidate(each.path)]
     except OSError as error:
         raise unread(folder, error) from error
 

@@ -14,10 +14,14 @@ from typing import Literal
 from postflow import volume
 from postflow.enrolment import absent_root, enrolled
 from postflow.errors import PostFlowError, Retry, as_ours
+from postflow.kinds import is_candidate
 from postflow.ledger import AsyncLedger, ObservationState, Root
 from postflow.media import look_at
 from postflow.models import Moment, is_clip
+from postflow.readiness.containers import verdict
+from postflow.readiness.verdicts import Verdict, Whole
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
+from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
 from postflow.scan.problems import Problems
 from postflow.scan.root import (
     SIGN_EVERY,
@@ -82,6 +86,7 @@ class _Watch:
     room: WaitingRoom
     life: int
     noted: dict[str, str] = field(default_factory=dict)
+    others: dict[str, int] | None = None
 
 
 class Lookout:
@@ -97,12 +102,15 @@ class Lookout:
         open_ended: bool = False,
         late: float = LATE,
         signs: bool = False,
+        ignoring: Ignoring = SHIPPED_ONLY,
     ) -> None:
         """`within_reach`: the folder was there when last asked, its files can be read.
 
         `root`: the folder in the ledger, once it was there.
 
         `entering`: so many ready clips are about to be in the ledger.
+
+        `ignoring`: what is passed over.
 
         `open_ended`: take files too whose container never states an end.
 
@@ -121,6 +129,7 @@ class Lookout:
         self._late = late
         self._signs = signs
         self._signed_at = float("-inf")
+        self._ignoring = ignoring
         self._is_late = False
         self._in_order = True
         self._scanning: asyncio.Task[tuple[_Watch, ScanResult]] | None = None
@@ -224,10 +233,14 @@ class Lookout:
         mark, root = await self._enrolled()
         self.root, self.within_reach = root, True
         known = await self._ledger.known(root)
-        scanner = await volume.ask(lambda: Scanner(self.folder, mark=mark, known=known))
+        if over := [e.relpath for e in known if self._ignoring.passes_over(e.relpath)]:
+            await self._ledger.observe(root, (), gone=over)
+        scanner = await volume.ask(
+            lambda: Scanner(self.folder, mark=mark, known=known, ignoring=self._ignoring)
+        )
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
         quiet = self._quiet or scanner.file_system.quiet
-        room = WaitingRoom(quiet, accept_open_ended=self._open_ended)
+        room = WaitingRoom(quiet, accept_open_ended=self._open_ended, judge=_judge)
         return _Watch(root, scanner, room, self._ledger.ledger.lives)
 
     async def _enrolled(self) -> tuple[RootMark, Root]:
@@ -244,11 +257,14 @@ class Lookout:
         for relpath in result.gone:
             watch.room.forget(relpath)
         self._stuck.free((*result.gone, *(each.relpath for each in result.changed)))
-        clips = [each for each in result.seen if is_clip(each.path)]
-        watch.scanner.rest(each.relpath for each in result.seen if not is_clip(each.path))
-        seen = [each for each in (*result.new, *result.changed) if is_clip(each.path)]
+        clips = [each for each in result.seen if is_candidate(each.path)]
+        no_clips = {each.relpath for each in result.seen}.difference(e.relpath for e in clips)
+        watch.scanner.rest(no_clips)
+        seen = [e for e in (*result.new, *result.changed) if e.relpath not in no_clips]
         if seen or result.gone:
             await self._ledger.observe(watch.root, seen, gone=result.gone)
+        if result.full or no_clips or result.gone:
+            await self._count_others(watch)
         asking = volume.ask(lambda: _ask(watch.room, clips))
         answers = await volume.in_time(asking, self.folder, patience=self._late)
         ready = [each.sighting for each in answers if isinstance(each, Ready)]
@@ -263,6 +279,13 @@ class Lookout:
             overdue=tuple(watch.room.overdue(time.monotonic())),
             problems=(*problems, *self._stuck.begun(waiting)),
         )
+
+    async def _count_others(self, watch: _Watch) -> None:
+        """Leave in the ledger how many files there are that nobody hears of one by one."""
+        found = await volume.ask(watch.scanner.others)
+        if found != watch.others:
+            await self._ledger.count_others(watch.root, found)
+            watch.others = found
 
     def _problems_of(self, result: Scanned) -> tuple[Problem, ...]:
         """Those that began, as far as they keep clips from being delivered; all are logged."""
@@ -306,7 +329,8 @@ class Lookout:
     async def _enter(self, watch: _Watch, sighting: Sighting) -> bool:
         """Is it new? What changed again, or could not be entered, is left to the next look."""
         try:
-            entry = await self._ledger.register(watch.root, await look_at(sighting.path))
+            media = await look_at(sighting.path, any_kind=True)
+            entry = await self._ledger.register(watch.root, media)
         except Exception as error:
             self._stuck.on(sighting.relpath, error)
             return False
@@ -330,6 +354,7 @@ def lookouts(
             open_ended=watching.open_ended,
             late=watching.late,
             signs=signs,
+            ignoring=watching.ignoring(folder),
         )
         for folder in watching.folders
     ]
@@ -339,6 +364,11 @@ def within_reach(lookouts: Iterable[Lookout]) -> dict[int, Path]:
     """The folders whose files can be read: the root's id, and where it is mounted here."""
     here = [each.root for each in lookouts if each.within_reach]
     return {root.id: root.path for root in here if root}
+
+
+def _judge(path: Path, expected: tuple[int, int]) -> Verdict:
+    """What is no clip by its name has to stand still only; it is not to travel."""
+    return verdict(path, expected) if is_clip(path) else Whole()
 
 
 def _ask(room: WaitingRoom, clips: Iterable[Sighting]) -> list[Ready | Waiting]:

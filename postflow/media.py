@@ -12,16 +12,20 @@ from pathlib import Path
 from postflow import volume
 from postflow.errors import Fatal, PostFlowError, Retry, Skip
 from postflow.fingerprint import fingerprint
-from postflow.models import CONTENT_TYPES, MediaFile, is_clip
+from postflow.kinds import refusal
+from postflow.models import MediaFile
 from postflow.mtime import mtime_of
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 NOT_A_FILE = (errno.ELOOP, errno.ENXIO)
 
 
-async def look_at(path: Path) -> MediaFile:
-    """Describe the clip at `path`. Raises Skip, Fatal or Retry `file.*`, Retry `volume.hangs`."""
-    return await volume.in_time(volume.ask(lambda: _look_at(path)), path)
+async def look_at(path: Path, *, any_kind: bool = False) -> MediaFile:
+    """Describe the clip at `path`. Raises Skip, Fatal or Retry `file.*`, Retry `volume.hangs`.
+
+    `any_kind`: its name may be no clip's; what it is called is judged later.
+    """
+    return await volume.in_time(volume.ask(lambda: _look_at(path, any_kind=any_kind)), path)
 
 
 async def is_unchanged(media: MediaFile) -> bool:
@@ -61,10 +65,13 @@ def printable(name: Path | str) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in str(name))
 
 
-def _look_at(path: Path) -> MediaFile:
+def _look_at(path: Path, *, any_kind: bool) -> MediaFile:
+    no_clip = None if any_kind else refusal(path.name)
+    if no_clip:
+        raise no_clip
     with _opened(path) as descriptor:
         before = os.fstat(descriptor)
-        _check(path, before.st_size)
+        _demand_content(path, before.st_size)
         content = fingerprint(descriptor, before.st_size)
         after = os.fstat(descriptor)
     if (before.st_size, mtime_of(before)) != (after.st_size, mtime_of(after)):
@@ -135,13 +142,7 @@ def _check_kind(path: Path, mode: int) -> None:
         raise _not_a_file(path)
 
 
-def _check(path: Path, size: int) -> None:
-    if not is_clip(path):
-        raise Skip(
-            f"{printable(path.name)} is not a kind of clip PostFlow delivers.",
-            hint=f"Deliver one of {' '.join(sorted(CONTENT_TYPES))}.",
-            code="file.extension",
-        )
+def _demand_content(path: Path, size: int) -> None:
     if size == 0:
         raise Skip(
             f"{printable(path.name)} is empty.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from postflow.enrolment import enrolled
 from postflow.errors import Retry
 from postflow.ledger import Ledger
+from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
 from postflow.scan.root import AbsentError, missing, read_mark
 from postflow.scan.sighting import Abandoned, Scanned
 from postflow.scan.walk import Scanner
@@ -23,7 +24,9 @@ def vanished(studio: str, folder: Path, scan: Abandoned) -> str:
     )
 
 
-def accept_vanished(ledger: Ledger, studio: str, folder: Path) -> tuple[str, ...]:
+def accept_vanished(
+    ledger: Ledger, studio: str, folder: Path, ignoring: Ignoring = SHIPPED_ONLY
+) -> tuple[str, ...]:
     """Enter as gone what is missing in a folder now; their relpaths. What vanishes later is not.
 
     Whoever watches the folder reads it in the ledger. Raises Fatal `scan.root_missing`, and
@@ -34,7 +37,8 @@ def accept_vanished(ledger: Ledger, studio: str, folder: Path) -> tuple[str, ...
     except AbsentError as error:
         raise missing(f"{folder}: {error}.") from error
     root = enrolled(ledger, studio, folder, mark)
-    result = Scanner(folder, mark=mark, known=ledger.known(root)).scan(believe=True)
+    scanner = Scanner(folder, mark=mark, known=ledger.known(root), ignoring=ignoring)
+    result = scanner.scan(believe=True)
     if not isinstance(result, Scanned):
         raise missing(result.reason)
     if result.partial:

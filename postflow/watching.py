@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
 
 
 class Watching(BaseModel):
@@ -26,6 +29,27 @@ class Watching(BaseModel):
         if len(set(folders)) < len(folders):
             raise ValueError("a folder is named twice")
         return folders
+
+    ignore: tuple[str, ...] = Field(
+        default=(), description="Names passed over in all folders, in gitignore's syntax."
+    )
+    ignore_in: dict[Path, tuple[str, ...]] = Field(
+        default_factory=dict, description="Such names in one of the folders only."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        for folder in self.ignore_in:
+            if folder not in self.folders:
+                raise ValueError(f"ignore_in: {folder} is none of the folders")
+        for own in (self.ignore, *self.ignore_in.values()):
+            Ignoring(own)
+        return self
+
+    def ignoring(self, folder: Path) -> Ignoring:
+        """What is passed over in a watch folder: the shipped rules and the studio's."""
+        own = (*self.ignore, *self.ignore_in.get(folder, ()))
+        return Ignoring(own) if own else SHIPPED_ONLY
 
     quiet: float | None = Field(
         default=None,

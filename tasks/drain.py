@@ -15,6 +15,7 @@ from prefect.exceptions import PrefectException
 from blocks.opening import OpenStudio
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
 from postflow.journey import Journey
+from postflow.kinds import refusal
 from postflow.ledger import Claimed, Draft, StaleClaim
 from postflow.lookout import lookouts
 from postflow.models import Delivery, Drained
@@ -127,6 +128,8 @@ class Drain:
 
     def _misnamed(self, claim: Claimed) -> Skip | Fatal | None:
         """Why its name alone keeps the clip from travelling, if it does."""
+        if no_clip := refusal(claim.name):
+            return no_clip
         try:
             self._live.naming.identify(claim.name)
         except Skip as why:

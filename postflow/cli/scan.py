@@ -6,6 +6,8 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +15,16 @@ import typer
 
 from postflow.enrolment import restore, watched
 from postflow.errors import Retry, Skip, our_fault_at_name
+from postflow.kinds import ending, is_candidate, refusal
 from postflow.ledger import Ledger, ObservationState
 from postflow.media import printable
-from postflow.models import Moment, is_clip
+from postflow.models import Moment
 from postflow.naming import Naming
 from postflow.readiness.containers import verdict
 from postflow.readiness.verdicts import NotWhole, our_fault
+from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
 from postflow.scan.sighting import Offline, Scanned, Sighting
-from postflow.scan.walk import Scanner, glance
+from postflow.scan.walk import Scanner, glance, glance_aside
 from postflow.vanished import accept_vanished, vanished
 
 from .app import app
@@ -34,6 +38,7 @@ DELIVER = "deliver"
 WAIT = "wait"
 ASKED = "asked"
 FAULT = "fault"
+IGNORED = "ignored"
 
 
 class Prospect(Moment):
@@ -73,13 +78,18 @@ def scan(
     folders, open_ended = block.watching.folders, block.watching.open_ended
     with Ledger.open(block.ledger) as ledger:
         if accept_vanished:
-            tell_gone(ledger, studio, one_of(folders, accept_vanished), json=json)
+            folder = one_of(folders, accept_vanished)
+            tell_gone(ledger, studio, folder, block.watching.ignoring(folder), json=json)
         elif restore_marker:
             restore(ledger, studio, one_of(folders, restore_marker))
             out.print(f"{restore_marker} has its marker again.", markup=False)
         elif dry_run:
             naming = block.get_naming()
-            found = [look(ledger, studio, f, naming, open_ended=open_ended) for f in folders]
+            ignoring = block.watching.ignoring
+            found = [
+                look(ledger, studio, f, naming, open_ended=open_ended, ignoring=ignoring(f))
+                for f in folders
+            ]
             tell_prospects([each for folder in found for each in folder], json=json)
     if not dry_run and not (accept_vanished or restore_marker):
         from flows.ingest import ingest
@@ -96,9 +106,16 @@ def one_of(folders: Sequence[Path], wanted: Path) -> Path:
     return found[0]
 
 
-def tell_gone(ledger: Ledger, studio: str, folder: Path, *, json: bool = False) -> None:
+def tell_gone(
+    ledger: Ledger,
+    studio: str,
+    folder: Path,
+    ignoring: Ignoring = SHIPPED_ONLY,
+    *,
+    json: bool = False,
+) -> None:
     """Take for gone what is missing in a folder, and say what that is."""
-    gone = accept_vanished(ledger, studio, folder)
+    gone = accept_vanished(ledger, studio, folder, ignoring)
     if json:
         print_json({"folder": str(folder), "gone": gone})
         return
@@ -108,33 +125,45 @@ def tell_gone(ledger: Ledger, studio: str, folder: Path, *, json: bool = False) 
 
 
 def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
-    """All of them as JSON; for a person, those that are clips, and a sum."""
+    """All of them as JSON; for a person, those that are clips or nearly so, and sums."""
     if json:
         print_json([each.model_dump() for each in found])
         return
     for each in sorted(found, key=lambda prospect: prospect.file):
-        if each.what != NO_CLIP:
+        if each.what not in {NO_CLIP, IGNORED}:
             out.print(f"{each.what:<8}  {each.file}  {each.where}".rstrip(), markup=False)
+    for what, title in ((NO_CLIP, "no clip"), (IGNORED, "ignored")):
+        some = sorted((each.where, each.file) for each in found if each.what == what)
+        for where, files in groupby(some, key=itemgetter(0)):
+            names = [file for _, file in files]
+            out.print(f"{title:<8}  {where}: {len(names):,}, such as {names[0]}", markup=False)
     sums = Counter(each.what for each in found)
     out.print(", ".join(f"{count} {what}" for what, count in sums.items()) or "No file is there.")
 
 
 def look(
-    ledger: Ledger, studio: str, folder: Path, naming: Naming, *, open_ended: bool = False
+    ledger: Ledger,
+    studio: str,
+    folder: Path,
+    naming: Naming,
+    *,
+    open_ended: bool = False,
+    ignoring: Ignoring = SHIPPED_ONLY,
 ) -> list[Prospect]:
     """What would become of each file of a folder. A folder that is not there is told.
 
-    `open_ended`: files whose container never states an end are taken too.
+    `open_ended`: files whose container never states an end are taken too. `ignoring`: what is
+    passed over.
     """
     root = watched(ledger, studio, folder)
     is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
     if isinstance(root, Retry):
         if root.code == "folder.not_enrolled" and is_there:
-            return _before_enrolment(folder, naming, root)
+            return _before_enrolment(folder, naming, root, ignoring)
         err.print(f"{root.message}\n  → {root.hint}", markup=False)
         return []
     known = ledger.known(root)
-    scanner = Scanner(folder, known=known)
+    scanner = Scanner(folder, known=known, ignoring=ignoring)
     result = scanner.scan()
     if not isinstance(result, Scanned):
         text = result.reason if isinstance(result, Offline) else vanished(studio, folder, result)
@@ -148,13 +177,17 @@ def look(
         if each.state is not ObservationState.SETTLING
     }
     found = [(each, _prospect(each, naming, at_rest)) for each in scanner.everything()]
-    return [_if_whole(each, prospect, open_ended) for each, prospect in found]
+    prospects = [_if_whole(each, prospect, open_ended) for each, prospect in found]
+    return [*prospects, *_passed_over(scanner.passed_over())]
 
 
-def _before_enrolment(folder: Path, naming: Naming, why: Retry) -> list[Prospect]:
+def _before_enrolment(
+    folder: Path, naming: Naming, why: Retry, ignoring: Ignoring
+) -> list[Prospect]:
     """Nothing is delivered before a person has been asked."""
     try:
-        found = [_prospect(each, naming, set()) for each in glance(folder)]
+        found = [_prospect(each, naming, set()) for each in glance(folder, ignoring)]
+        found += _passed_over(glance_aside(folder, ignoring))
     except OSError as error:
         err.print(f"{folder} cannot be read ({error.strerror}).", markup=False)
         return []
@@ -164,11 +197,13 @@ def _before_enrolment(folder: Path, naming: Naming, why: Retry) -> list[Prospect
 
 
 def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]) -> Prospect:
-    if not is_clip(each.path):
-        return Prospect(file=each.relpath, what=NO_CLIP)
+    if not is_candidate(each.path):
+        return Prospect(file=each.relpath, what=NO_CLIP, where=ending(each.relpath))
     if (each.relpath, each.size, each.mtime_ns) in at_rest:
         return Prospect(file=each.relpath, what="known")
     try:
+        if no_clip := refusal(each.path.name):
+            return Prospect(file=each.relpath, what="skip", where=str(no_clip))
         shot = naming.identify(each.path.name)
     except Skip as error:
         return Prospect(file=each.relpath, what="skip", where=error.message)
@@ -176,6 +211,10 @@ def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]
         fault = our_fault_at_name(printable(each.path.name), error)
         return Prospect(file=each.relpath, what=FAULT, where=fault.message)
     return Prospect(file=each.relpath, what=DELIVER, where="to " + "/".join(shot.folder))
+
+
+def _passed_over(found: Sequence[tuple[str, str]]) -> list[Prospect]:
+    return [Prospect(file=relpath, what=IGNORED, where=rule) for relpath, rule in found]
 
 
 def _if_whole(each: Sighting, prospect: Prospect, open_ended: bool) -> Prospect:

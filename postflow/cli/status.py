@@ -81,6 +81,7 @@ def tell_status(
                 "sign_in": sign_in and {"reason": sign_in.message, "hint": sign_in.hint},
                 "counts": counts,
                 "untold": untold_as_json(untold, studio=studio),
+                "others": ledger.others(studio),
                 "settling": [each.model_dump(mode="json") for each in settling],
                 "clips": [each.model_dump(mode="json") for each in clips],
             }
@@ -91,6 +92,9 @@ def tell_status(
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     out.print(", ".join(told) or "No clip has been seen yet.")
     tell_untold(untold, studio=studio)
+    if others := ledger.others(studio):
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
+        out.print(f"  no clips    {kinds}", markup=False)
     for each in settling:
         out.print(f"  settling    {each.relpath}: {each.note or 'just seen'}", markup=False)
     for clip in clips:

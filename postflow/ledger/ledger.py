@@ -56,6 +56,7 @@ class Ledger(Store):
     observe = observations.observe
     known = observations.known
     not_yet = observations.not_yet
+    count_others = observations.count_others
     set_aside = observations.set_aside
     take_back = observations.take_back
     register = registry.register
@@ -108,6 +109,7 @@ class Ledger(Store):
 
     # what people ask and decide
     counts = status.counts
+    others = observations.others
     rows = status.rows
     not_yet_whole = status.not_yet_whole
     steps = status.steps

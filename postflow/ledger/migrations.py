@@ -25,7 +25,11 @@ def _to_batches(connection: Connection) -> None:
             index.create(connection)
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _to_batches}
+def _to_counted_files(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE roots ADD COLUMN others TEXT"))
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _to_batches, 2: _to_counted_files}
 """What leads from this schema version to the next."""
 
 

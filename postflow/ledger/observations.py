@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -92,6 +93,19 @@ def not_yet(store: Store, root: Root, notes: Mapping[str, str]) -> None:
         return
     with store.writing() as connection:
         connection.execute(_at_path(root).values(note=bindparam("text")), rows)
+
+
+def count_others(store: Store, root: Root, found: Mapping[str, int]) -> None:
+    """Note how many files of each other kind the root holds."""
+    with store.writing() as connection:
+        connection.execute(update(roots).where(roots.c.id == root.id).values(others=dict(found)))
+
+
+def others(store: Store, studio: str) -> dict[str, int]:
+    """The files of a studio's watch folders that are no clips, counted by kind."""
+    query = select(roots.c.others).where(roots.c.studio == studio, roots.c.others.is_not(None))
+    with store.reading() as connection:
+        return dict(sum((Counter(each) for each in connection.scalars(query)), Counter()))
 
 
 def set_aside(store: Store, root: Root, *, before: datetime | None = None) -> int:

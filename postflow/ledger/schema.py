@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -86,6 +86,7 @@ roots = Table(
     Column("mark", String, nullable=False),
     Column("path", AnyText, nullable=False),
     Column("opened_at", Instant, nullable=False),
+    Column("others", JsonText),
     UniqueConstraint("studio", "mark"),
 )
 

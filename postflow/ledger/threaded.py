@@ -69,6 +69,7 @@ class AsyncLedger:
     observe = _InThread(observations.observe)
     known = _InThread(observations.known)
     not_yet = _InThread(observations.not_yet)
+    count_others = _InThread(observations.count_others)
     set_aside = _InThread(observations.set_aside)
     take_back = _InThread(observations.take_back)
     register = _InThread(registry.register)

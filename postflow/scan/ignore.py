@@ -1,44 +1,177 @@
-"""Names that are never a finished clip."""
+"""Names in a watched folder that are nobody's clip: by rules that ship, and by the studio's own."""
 
 from __future__ import annotations
 
-TEMPORARY_SUFFIXES = (
-    ".tmp",
-    ".temp",
-    ".part",
-    ".partial",
-    ".crdownload",
-    ".download",
-    ".filepart",
-    ".lock",
-    ".lck",
-    "~",
-)
-# What operating systems and storage servers keep in a folder for themselves.
-HOUSEKEEPING = frozenset(
-    (
-        "@eadir",
-        "#recycle",
-        "#snapshot",
-        "$recycle.bin",
-        "system volume information",
-        "lost+found",
-        "thumbs.db",
+import re
+from collections.abc import Iterable, Mapping
+
+from pathspec import GitIgnoreSpec
+
+SHIPPED: Mapping[str, tuple[str, ...]] = {
+    "hidden": (".*",),
+    "Windows": (
+        "Thumbs.db",
+        "ehthumbs.db",
+        "ehthumbs_vista.db",
         "desktop.ini",
-    )
-)
-CONFLICT = "_conflicted"
+        "$RECYCLE.BIN/",
+        "RECYCLER/",
+        "System Volume Information/",
+        "DfsrPrivate/",
+        "~$*",
+    ),
+    "macOS": (
+        "Network Trash Folder/",
+        "Temporary Items/",
+        "TheVolumeSettingsFolder/",
+        "TheFindByContentFolder/",
+    ),
+    "Linux": ("lost+found/", "aquota.user", "aquota.group", "*~", "*.swp"),
+    "storage": (
+        "@eaDir/",
+        r"\#recycle/",
+        r"\#snapshot/",
+        "@tmp/",
+        "@sharebin/",
+        "@Recycle/",
+        "@Recently-Snapshot/",
+        "Network Recycle Bin*/",
+        "~snapshot/",
+        "*@SynoEAStream",
+        "*@SynoResource",
+    ),
+    "unfinished": (
+        "*.tmp",
+        "*.temp",
+        "*.part",
+        "*.partial",
+        "*.crdownload",
+        "*.download",
+        "*.opdownload",
+        "*.filepart",
+        "*.aria2",
+        "*.lftp-pget-status",
+        "*.aspera-ckpt",
+        "*.aspx",
+        "*.fctmp",
+    ),
+    "sync": (
+        "*.!sync",
+        "*.!bt",
+        "*.!ut",
+        "*.ffs_tmp",
+        "*.ffs_lock",
+        "*.ffs_db",
+        "_gsdata_/",
+        "*_conflicted*",
+    ),
+    "locks": ("*.lock", "*.lck"),
+    "Adobe": (
+        "Adobe Premiere Pro Auto-Save/",
+        "Adobe Premiere Pro Preview Files/",
+        "Adobe Premiere Pro Video Previews/",
+        "Adobe Premiere Pro Audio Previews/",
+        "Adobe After Effects Auto-Save/",
+        "Media Cache/",
+        "Media Cache Files/",
+        "Peak Files/",
+        "*.PRV/",
+        "*.pek",
+        "*.cfa",
+        "*.prmdc",
+    ),
+    "Avid": ("Avid MediaFiles/", "OMFI MediaFiles/", "Avid Attic/"),
+    "Resolve": ("CacheClip/", "OptimizedMedia/", "ProxyMedia/"),
+    "Final Cut": ("*.fcpbundle/", "*.fcpcache/", "*.imovielibrary/"),
+}
+"""In gitignore's syntax. Of names that end as a clip's, only hidden ones fit, Office's locks, and
+LucidLink's second copies; folders are those that belong to a system, a server or a program."""
+
+OWN = "the studio's"
+
+_LITERAL_HEAD = re.compile(r"[^*?\[\\]*")
+_LITERAL_TAIL = re.compile(r"[^*?\]\\]*\Z")
 
 
-def is_ignored(name: str) -> bool:
-    """Hidden, temporary, somebody's housekeeping, or LucidLink's second copy after a conflict.
+class Ignoring:
+    """The rules of one watched folder. The last one that fits decides; case does not matter.
 
-    Holds for files and for folders with all that is in them. Our own files begin with a dot.
+    `own`: the studio's, after the shipped ones, so that `!*.lock` takes one of those back.
+    Raises ValueError for one that cannot be read.
     """
-    lower = name.casefold()
-    return (
-        lower.startswith((".", "~$"))
-        or lower.endswith(TEMPORARY_SUFFIXES)
-        or lower in HOUSEKEEPING
-        or CONFLICT in lower
-    )
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        shipped = [(rule, origin) for origin, rules in SHIPPED.items() for rule in rules]
+        # A line that is empty, or a comment as in a .gitignore, is no rule.
+        written = [(rule, OWN) for line in own if (rule := _stripped(line))]
+        self._rules = shipped + [each for each in written if not each[0].startswith("#")]
+        self._spec = GitIgnoreSpec.from_lines([rule.lower() for rule, _ in self._rules])
+        self._prepare()
+
+    def why(self, relpath: str, name: str, *, is_folder: bool) -> str | None:
+        """The rule that passes it over, and whose it is; None for what is looked at."""
+        if not self.may_pass_over(name):
+            return None
+        found = self._spec.check_file(f"{relpath.lower()}/" if is_folder else relpath.lower())
+        if not found.include or found.index is None:
+            return None
+        rule, origin = self._rules[found.index]
+        return f"{rule.replace(chr(92), '')} ({origin})"
+
+    def passes_over(self, relpath: str) -> bool:
+        """A file known from before: is it, or a folder that it lies in, passed over now?"""
+        at = 0
+        while (at := relpath.find("/", at + 1)) > 0:
+            folder = relpath[:at]
+            if self.why(folder, folder.rpartition("/")[2], is_folder=True):
+                return True
+        return self.why(relpath, relpath.rpartition("/")[2], is_folder=False) is not None
+
+    def may_pass_over(self, name: str) -> bool:
+        """A quick look at all rules at once; most names of a tree fit none."""
+        lower = name.lower()
+        return (
+            self._is_wide
+            or lower in self._whole
+            or lower.startswith(self._heads)
+            or lower.endswith(self._tails)
+            or any(part in lower for part in self._parts)
+        )
+
+    def _prepare(self) -> None:
+        lasts = [_last_part(rule.lower()) for rule, _ in self._rules]
+        self._whole = {last for last in lasts if _LITERAL_HEAD.fullmatch(last)}
+        others = [(_head(last), _tail(last)) for last in lasts if last not in self._whole]
+        self._heads = tuple({head for head, _ in others if head})
+        self._tails = tuple({tail for head, tail in others if tail and not head})
+        inner = [last for last in lasts if not _head(last) and not _tail(last)]
+        self._parts = tuple({_inside(last) for last in inner} - {""})
+        self._is_wide = any(not _inside(last) for last in inner)
+
+
+def _stripped(line: str) -> str:
+    """As gitignore has it: blanks at the end count only behind a backslash."""
+    return line if line.rstrip(" ").endswith("\\") else line.rstrip()
+
+
+def _last_part(rule: str) -> str:
+    return rule.lstrip("!").rstrip("/").rpartition("/")[2]
+
+
+def _head(last: str) -> str:
+    found = _LITERAL_HEAD.match(last)
+    return found[0] if found else ""
+
+
+def _tail(last: str) -> str:
+    found = _LITERAL_TAIL.search(last)
+    return found[0] if found else ""
+
+
+def _inside(last: str) -> str:
+    """What a name has to hold somewhere, as in *_conflicted*."""
+    parts = [] if "[" in last or "\\" in last else re.split(r"[*?]+", last)
+    return max(parts, key=len, default="")
+
+
+SHIPPED_ONLY = Ignoring()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from postflow.mtime import mtime_of
-from postflow.scan.ignore import is_ignored
+from postflow.scan.ignore import Ignoring
 from postflow.scan.root import MARKER
 from postflow.scan.sighting import Problem
 
 UNDECODABLE = "Its name is not valid UTF-8. Rename it so that it can travel."
+NO_FILE = "it is a link, a pipe, a socket or a device, not a file"
 TWIN = "Another name here differs from it only in how accents are stored. Rename one of the two."
 
 
@@ -30,23 +32,29 @@ class Known(NamedTuple):
 
 @dataclass(slots=True)
 class Listing:
-    """Files and folders by their NFC names. `torn` vanished between being listed and looked at."""
+    """Files and folders by their NFC names. `torn` vanished between being listed and looked at.
+
+    `passed_over`: by which rule, by name; those of folders end in a slash.
+    """
 
     files: dict[str, Known] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
     torn: set[str] = field(default_factory=set)
+    passed_over: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     marked: bool = False
 
 
-def list_folder(path: str) -> Listing:
+def list_folder(path: str, rel: str, ignoring: Ignoring) -> Listing:
     """List a directory, following no symbolic link in it. Raises OSError if it cannot be read."""
     listing = Listing()
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.name == MARKER:
                 listing.marked = True
-            elif not is_ignored(entry.name):
+            elif not (
+                ignoring.may_pass_over(entry.name) and _passes(listing, entry, rel, ignoring)
+            ):
                 _take_in(listing, entry)
     return listing
 
@@ -60,6 +68,18 @@ def known_file(path: str) -> Known | None:
 def printable(path: str) -> str:
     """A path as text that can be printed and stored, whatever bytes it has."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _passes(listing: Listing, entry: os.DirEntry[str], rel: str, ignoring: Ignoring) -> bool:
+    """Over this entry, by a rule that is noted."""
+    key = printable(entry.name)
+    with suppress(OSError):
+        is_folder = entry.is_dir(follow_symlinks=False)
+        rule = ignoring.why(f"{rel}/{key}" if rel else key, key, is_folder=is_folder)
+        if rule is not None:
+            listing.passed_over[f"{key}/" if is_folder else key] = rule
+            return True
+    return False
 
 
 def _take_in(listing: Listing, entry: os.DirEntry[str]) -> None:
@@ -87,6 +107,8 @@ def _take_in_by_kind(listing: Listing, entry: os.DirEntry[str], key: str) -> Non
     known = _known(entry.stat(follow_symlinks=False), entry.name)
     if known is not None:
         listing.files[key] = known
+    else:
+        listing.passed_over[key] = NO_FILE
 
 
 def _known(found: os.stat_result, name: str) -> Known | None:

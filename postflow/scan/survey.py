@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
 from postflow.scan.listing import Known, Listing, known_file, list_folder, printable, unread
 from postflow.scan.sighting import Problem
 
@@ -30,6 +31,7 @@ class Folder:
     stamp: Stamp | None = None
     stamp_seen: float = 0.0
     listed: float = 0.0
+    passed_over: dict[str, str] | None = None
 
     def is_believed(self, stamp: Stamp, clock_step: float) -> bool:
         """Nothing changed since the listing: same stamp, and it was listed once the clock that
@@ -52,12 +54,14 @@ class Survey:
         clock: Callable[[], float],
         clock_step: float,
         inodes_last: bool,
+        ignoring: Ignoring = SHIPPED_ONLY,
     ) -> None:
         self._tree = tree
         self._full = full
         self._clock = clock
         self._clock_step = clock_step
         self._inodes_last = inodes_last
+        self._ignoring = ignoring
         self._doubted: set[str] = set()
         self._unseen: set[str] = set()
         self.relisted: Tree = {}
@@ -192,11 +196,13 @@ class Survey:
         if known is not None and known.stamp == stamp:
             seen = known.stamp_seen
         listed = self._clock()
-        listing = list_folder(path)
+        listing = list_folder(path, rel, self._ignoring)
         if rel and listing.marked:
             listing = Listing(problems=[Problem(where=printable(path), what=OTHER_ROOT)])
         self.problems += listing.problems
-        folder = Folder(path, listing.files, listing.folders, stamp, seen, listed)
+        folder = Folder(
+            path, listing.files, listing.folders, stamp, seen, listed, listing.passed_over or None
+        )
         self._mend(rel, folder, listing.torn)
         self.relisted[rel] = folder
         return folder

@@ -14,7 +14,7 @@ import watchfiles
 
 from postflow import volume
 from postflow.scan.filesystem import file_system_of
-from postflow.scan.ignore import is_ignored
+from postflow.scan.ignore import SHIPPED_ONLY
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,9 @@ async def wakeup(*roots: Path, has_events: HasEvents = has_events) -> AsyncItera
 
 
 def _concerns_us(change: watchfiles.Change, path: str) -> bool:
-    return change is not watchfiles.Change.deleted and not is_ignored(Path(path).name)
+    return change is not watchfiles.Change.deleted and not SHIPPED_ONLY.may_pass_over(
+        Path(path).name
+    )
 
 
 def _relpath(root: str, path: str) -> str:

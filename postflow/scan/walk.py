@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from postflow.kinds import others
 from postflow.scan.filesystem import FileSystem, file_system_of
+from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
 from postflow.scan.listing import Known
 from postflow.scan.recent import Recent
 from postflow.scan.root import AbsentError, RootMark, demand_mark, too_many_vanished
@@ -25,7 +27,7 @@ class Scanner:
     A scan lists the directories that changed, and looks at the files that are not at rest, those
     it is told of, and the clips written last; a full one, every few minutes, looks at everything.
     Nothing is adopted from a scan during which the volume went away. `known` are files of an
-    earlier life.
+    earlier life; those that `ignoring` passes over by now are none.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Scanner:
         *,
         mark: RootMark | None = None,
         known: Iterable[Remembered] = (),
+        ignoring: Ignoring = SHIPPED_ONLY,
         file_system: Callable[[Path], FileSystem] = file_system_of,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -41,8 +44,10 @@ class Scanner:
         self.file_system = file_system(root)
         self._find_file_system = file_system
         self._mark = mark
+        self._ignoring = ignoring
         self._clock = clock
-        self._tree = plant(known, str(root))
+        here = (each for each in known if not ignoring.passes_over(each.relpath))
+        self._tree = plant(here, str(root))
         self._unsettled: set[str] = set()
         self._recent = Recent()
         self._full_after: float | None = None
@@ -77,6 +82,17 @@ class Scanner:
         with self._lock:
             return _all_in(self._tree)
 
+    def passed_over(self) -> list[tuple[str, str]]:
+        """What the last scan met and did not look at, and by which rule."""
+        with self._lock:
+            return _passed_over(self._tree)
+
+    def others(self) -> dict[str, int]:
+        """The files of the last scan that are no clips, and not nearly, counted by kind."""
+        with self._lock:
+            folders = self._tree.values()
+            return others((key, known.size) for f in folders for key, known in f.files.items())
+
     def _is_full_due(self) -> bool:
         return self._full_after is None or self._clock() >= self._full_after
 
@@ -100,6 +116,7 @@ class Scanner:
             clock=self._clock,
             clock_step=self.file_system.clock_step,
             inodes_last=self.file_system.kind == "local",
+            ignoring=self._ignoring,
         )
         survey.walk(str(self.root))
         survey.restat(self._unsettled.union(touched, self._recent_if_due()))
@@ -173,14 +190,38 @@ class Scanner:
         return _sighting(relpath, folder.path, known)
 
 
-def glance(root: Path) -> list[Sighting]:
+def glance(root: Path, ignoring: Ignoring = SHIPPED_ONLY) -> list[Sighting]:
     """All files in a folder that need not have a marker. Nothing can be concluded from it.
 
     Raises OSError.
     """
-    survey = Survey({}, full=True, clock=time.monotonic, clock_step=0.0, inodes_last=False)
+    return _all_in(_glimpse(root, ignoring))
+
+
+def glance_aside(root: Path, ignoring: Ignoring) -> list[tuple[str, str]]:
+    """Likewise, what is passed over, and by which rule."""
+    return _passed_over(_glimpse(root, ignoring))
+
+
+def _glimpse(root: Path, ignoring: Ignoring) -> Tree:
+    survey = Survey(
+        {},
+        full=True,
+        clock=time.monotonic,
+        clock_step=0.0,
+        inodes_last=False,
+        ignoring=ignoring,
+    )
     survey.walk(str(root))
-    return _all_in(survey.relisted)
+    return survey.relisted
+
+
+def _passed_over(tree: Tree) -> list[tuple[str, str]]:
+    return [
+        (join(rel, name), rule)
+        for rel, folder in tree.items()
+        for name, rule in (folder.passed_over or {}).items()
+    ]
 
 
 def _all_in(tree: Tree) -> list[Sighting]:

@@ -12,13 +12,13 @@ from typing import Any, cast
 import pytest
 
 import postflow.lookout
-import postflow.readiness.waiting
 from postflow.cli.scan import look
 from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.lookout import Looked, Lookout
 from postflow.models import Shot
 from postflow.naming import Naming
+from postflow.readiness.containers import verdict
 from sandbox.clips import clip_path
 from tests.support.enrolled import enrolled
 
@@ -71,7 +71,7 @@ class Tripping:
 async def looks(lookout: Lookout, times: int = 12) -> list[Looked]:
     """Enough of them for one that is still to be ready, and failed, several times."""
     found: list[Looked] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while len(found) < times or not any(each.ready for each in found):
             found.append(await lookout.look())
     return found
@@ -103,16 +103,14 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
 ) -> None:
     """It stands in the ledger with its reason, and a person is told once."""
     if where == "judging":
-        judge = fails_at(BAD, postflow.readiness.waiting.verdict, error)
-        defaults = postflow.readiness.waiting.WaitingRoom.__init__.__kwdefaults__
-        monkeypatch.setitem(defaults, "judge", judge)
+        monkeypatch.setattr(postflow.lookout, "verdict", fails_at(BAD, verdict, error))
     if where == "looking":
         real = postflow.lookout.look_at
         monkeypatch.setattr(postflow.lookout, "look_at", fails_at(BAD, real, error))
     used = cast("AsyncLedger", Tripping(ledger, error)) if where == "entering" else ledger
     lookout = Lookout(used, "main", folder, quiet=0.01)
     found = await looks(lookout)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while not found[-1].waiting or found[-1].settling:
             found.append(await lookout.look())
 
@@ -163,8 +161,7 @@ async def test_the_scan_command_shows_the_others_and_says_what_is_wrong_with_one
     if where == "naming":
         monkeypatch.setattr(naming, "identify", fails_at(BAD, real, FAULT))
     else:
-        judge = fails_at(BAD, postflow.readiness.waiting.verdict, FAULT)
-        monkeypatch.setattr("postflow.cli.scan.verdict", judge)
+        monkeypatch.setattr("postflow.cli.scan.verdict", fails_at(BAD, verdict, FAULT))
     await Lookout(ledger, "main", folder).look()
     found = {each.file: each for each in look(ledger.ledger, "main", folder, naming)}
     assert found[GOOD].what == "deliver"
