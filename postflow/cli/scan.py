@@ -24,7 +24,7 @@ from postflow.readiness.containers import verdict
 from postflow.readiness.verdicts import NotWhole, our_fault
 from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
 from postflow.scan.sighting import Offline, Scanned, Sighting
-from postflow.scan.walk import Scanner, glance, glance_aside
+from postflow.scan.walk import EMPTY, Scanner, glance, glance_aside
 from postflow.vanished import accept_vanished, vanished
 
 from .app import app
@@ -136,7 +136,8 @@ def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
         some = sorted((each.where, each.file) for each in found if each.what == what)
         for where, files in groupby(some, key=itemgetter(0)):
             names = [file for _, file in files]
-            out.print(f"{title:<8}  {where}: {len(names):,}, such as {names[0]}", markup=False)
+            such = f", such as {names[0]}" if what == IGNORED else ""
+            out.print(f"{title:<8}  {where}: {len(names):,}{such}", markup=False)
     sums = Counter(each.what for each in found)
     out.print(", ".join(f"{count} {what}" for what, count in sums.items()) or "No file is there.")
 
@@ -214,7 +215,10 @@ def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]
 
 
 def _passed_over(found: Sequence[tuple[str, str]]) -> list[Prospect]:
-    return [Prospect(file=relpath, what=IGNORED, where=rule) for relpath, rule in found]
+    return [
+        Prospect(file=relpath, what=WAIT if rule == EMPTY else IGNORED, where=rule)
+        for relpath, rule in found
+    ]
 
 
 def _if_whole(each: Sighting, prospect: Prospect, open_ended: bool) -> Prospect:

@@ -19,6 +19,7 @@ from postflow.scan.survey import Remembered, Survey, Tree, join, plant
 
 FULL_SHARE = 10
 EXAMPLES = 5
+EMPTY = "it is empty"
 
 
 class Scanner:
@@ -83,7 +84,7 @@ class Scanner:
             return _all_in(self._tree)
 
     def passed_over(self) -> list[tuple[str, str]]:
-        """What the last scan met and did not look at, and by which rule."""
+        """What the last scan met and did not look at, and by which rule, empty files included."""
         with self._lock:
             return _passed_over(self._tree)
 
@@ -217,11 +218,11 @@ def _glimpse(root: Path, ignoring: Ignoring) -> Tree:
 
 
 def _passed_over(tree: Tree) -> list[tuple[str, str]]:
-    return [
-        (join(rel, name), rule)
-        for rel, folder in tree.items()
-        for name, rule in (folder.passed_over or {}).items()
-    ]
+    found = []
+    for rel, folder in tree.items():
+        found += [(join(rel, name), rule) for name, rule in (folder.passed_over or {}).items()]
+        found += [(join(rel, key), EMPTY) for key, known in folder.files.items() if not known.size]
+    return found
 
 
 def _all_in(tree: Tree) -> list[Sighting]:

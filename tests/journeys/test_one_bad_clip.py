@@ -135,3 +135,24 @@ async def test_a_name_that_our_code_trips_over_is_one_clips_alone(
     assert (row.code, row.state) == ("name.fault", "failed")
     assert [each for each in told if "RuntimeError" in str(each.payload)] == told
     assert len(told) == 1
+
+
+async def test_what_is_nearly_a_clip_is_told_in_one_message_and_never_sent(
+    watching_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from flows.ingest import ingest
+
+    folder = make_clip(GOOD[0], extra=80).parent
+    odd = [f"{BAD} ", f"{BAD}\uf028", BAD.removesuffix(".mov"), BAD.replace(".mov", ".m4v")]
+    for name in odd:
+        (folder / name).write_bytes((folder / BAD).read_bytes())
+    drained = await ingest(studio=watching_studio)
+    assert sorted(drained.delivered) == sorted([BAD, GOOD[0]])
+    assert sorted(drained.skipped) == sorted(odd)
+    with Ledger.open(state_dir() / "ledger.db") as ledger:
+        rows = {row.name: row for row in ledger.rows() if row.name in odd}
+        told = [each for each in ledger.messages() if "/skipped-" in each.key]
+    assert {row.code for row in rows.values()} == {"file.extension"}
+    assert len(told) == 1
+    assert "Rename it to" in str(told[0].payload)
+    assert "Export it anew" in str(told[0].payload)
