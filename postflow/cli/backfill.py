@@ -16,6 +16,7 @@ from postflow.enrolment import ALL, NONE, Choice, why_not_watched
 from postflow.enrolment import enrol as enrol_folder
 from postflow.errors import Fatal
 from postflow.ledger import Ledger
+from postflow.scan.ignore import Ignoring
 from postflow.scan.root import is_signed
 from postflow.scan.sighting import Sighting
 
@@ -50,7 +51,7 @@ def enrol(block: Studio, studio: str, backfill: str | None, *, take_over: bool =
     with Ledger.open(block.ledger) as ledger:
         for folder in folders:
             if _is_to_be_enrolled(ledger, studio, folder, take_over=take_over):
-                _enrol(ledger, studio, folder, choice)
+                _enrol(ledger, studio, folder, choice, block.watching.ignoring(folder))
 
 
 def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: bool) -> bool:
@@ -68,8 +69,11 @@ def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: 
     return True
 
 
-def _enrol(ledger: Ledger, studio: str, folder: Path, choice: Choice | None) -> None:
-    left = enrol_folder(ledger, studio, folder, partial(_decide, folder, choice))
+def _enrol(
+    ledger: Ledger, studio: str, folder: Path, choice: Choice | None, ignoring: Ignoring
+) -> None:
+    decide = partial(_decide, folder, choice)
+    left = enrol_folder(ledger, studio, folder, decide, ignoring=ignoring)
     if left:
         err.print(f"Left alone in {folder} until they change: {_count(left)}.", markup=False)
 

@@ -10,12 +10,13 @@ import pytest
 
 from postflow.cli.scan import look, tell_prospects
 from postflow.cli.status import tell_status
+from postflow.enrolment import NONE, enrol
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.lookout import Lookout
 from postflow.naming import Naming
 from postflow.scan.ignore import Ignoring
-from postflow.scan.root import mark_root
 from sandbox.clips import clip_path
+from tests.support.enrolled import enrolled
 
 CLIP = "SQ07_UNDLM_00152_v003.mov"
 NEARLY = (f"{CLIP} ", f"{CLIP}\uf028", "SQ07_UNDLM_00153_v001", "SQ07_UNDLM_00154_v001.m4v")
@@ -27,7 +28,7 @@ IGNORED = (".DS_Store", "@eaDir/x.mov", "d.mov.part")
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "watch"
     folder.mkdir()
-    mark_root(folder)
+    enrolled(folder, ledger=tmp_path / "ledger.db")
     for name in (CLIP, *NEARLY, *OTHERS, *IGNORED):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(clip_path().read_bytes())
@@ -72,9 +73,9 @@ async def test_what_is_nearly_a_clip_is_entered_to_be_told_of_and_the_rest_is_co
 async def test_scan_names_them_all(
     folder: Path, ledger: AsyncLedger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also before the folder is enrolled, when nobody has looked yet."""
+    """Also before the folder is enrolled for a studio, when nobody has looked yet."""
     naming = Naming.preset()
-    before = look(ledger.ledger, "main", folder, naming)
+    before = look(ledger.ledger, "second", folder, naming)
     await Lookout(ledger, "main", folder).look()
     found = look(ledger.ledger, "main", folder, naming)
     for some, clip in ((before, "asked"), (found, "deliver")):
@@ -112,3 +113,16 @@ async def test_files_that_a_new_rule_passes_over_have_not_vanished(
     assert looked.waiting == 1 + len(NEARLY)
     waiting = await ledger.not_yet_whole(studio="main")
     assert not [each for each in waiting if each.relpath.startswith("OLD/")]
+
+
+async def test_a_backlog_that_is_left_alone_is_not_told_of_either(
+    tmp_path: Path, ledger: AsyncLedger
+) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for name in (CLIP, *NEARLY, "x_proxy.mov"):
+        (folder / name).write_bytes(clip_path().read_bytes())
+    proxies = Ignoring(["*_proxy.*"])
+    left = enrol(ledger.ledger, "main", folder, lambda _: NONE, ignoring=proxies)
+    assert left == 1 + len(NEARLY)
+    assert await ready(Lookout(ledger, "main", folder, quiet=0.02, ignoring=proxies)) == set()
