@@ -36,6 +36,7 @@ from .opening import get_frameio_client, get_outlet
 from .studio import Studio
 
 Say = str | tuple[str, str]
+NEARLY_FULL = 0.9
 
 
 class Finding(Moment):
@@ -151,6 +152,7 @@ class _Frameio:
             "Frame.io account": self._account,
             "Frame.io workspace": self._workspace,
             "Frame.io project": self._find_project,
+            "Frame.io storage": self._storage,
             "Frame.io write access": self._write,
         }
 
@@ -186,6 +188,20 @@ class _Frameio:
         at = self._studio.frameio
         self._project = await self._client.find_project(at.project, at.account, at.workspace)
         return f"{self._project.name}, id {self._project.id}"
+
+    async def _storage(self) -> Say:
+        """Of the account that the project is in."""
+        at = self._project and self._project.account_id
+        home = next((each for each in self._accounts if each.id == at), None)
+        if home is None:
+            return "its account does not say"
+        limit = home.storage_limit
+        if limit is not None and home.storage_usage >= NEARLY_FULL * limit:
+            return (
+                f"{home.room}: what does not fit is refused",
+                "Free room in the account, or buy more storage.",
+            )
+        return home.room
 
     async def _write(self) -> Say:
         assert self._project

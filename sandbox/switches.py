@@ -30,6 +30,9 @@ class Switches(BaseModel):
         "none", description="Whether remote_upload asks HEAD first and answers with the true size."
     )
     size_limit: int = Field(50 * 10**9, gt=0, description="Largest remote_upload.")
+    storage_limit: int = Field(
+        0, ge=0, description="Bytes the account may hold; what would come on top is 403. 0: no end."
+    )
     too_big: Literal["fail", "refuse"] = Field(
         "fail", description="Whether a file over size_limit ends as upload_failed or as 422."
     )

@@ -13,6 +13,7 @@ from postflow.errors import Fatal
 from postflow.frameio import endpoints
 from postflow.frameio.calls import Api, Call
 from postflow.frameio.paging import Listing, listing
+from postflow.frameio.projects import with_room
 from postflow.frameio.refusals import check_name, check_size
 from postflow.frameio.settling import create_once, never
 from postflow.frameio.shared import Shared, nfc
@@ -75,7 +76,12 @@ class Files:
         call = Call(endpoints.REMOTE_UPLOAD, ids, body={"data": data})
         # Two uploads of one name must not adopt each other's file.
         async with self._shared.locks.hold("upload", folder.id, name):
-            made = await create_once(self._api, call, One[WireFile], look, took_effect=took_effect)
+            try:
+                made = await create_once(
+                    self._api, call, One[WireFile], look, took_effect=took_effect
+                )
+            except Fatal as refused:
+                raise await with_room(self._api, folder.account_id, refused) from refused
             self._shared.uploads.add(made.id)
         return made.remote(folder.account_id)
 

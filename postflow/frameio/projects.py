@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from postflow.errors import Fatal
+from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import endpoints
 from postflow.frameio.calls import Api, Call
 from postflow.frameio.paging import every_page
@@ -36,6 +36,20 @@ async def me(api: Api) -> Profile:
 async def accounts(api: Api) -> list[Account]:
     call = Call(endpoints.ACCOUNTS)
     return await every_page(api, call, Account.model_validate)
+
+
+async def with_room(api: Api, account_id: str, refused: Fatal) -> Fatal:
+    """That an account is full, with its numbers where they can be had; others as they are."""
+    if refused.code != "frameio.storage_full":
+        return refused
+    try:
+        home = next((each for each in await accounts(api) if each.id == account_id), None)
+    except PostFlowError:
+        return refused
+    if home is None:
+        return refused
+    told = f"{refused.message} “{home.name}”: {home.room}."
+    return Fatal(told, hint=refused.hint, code=refused.code)
 
 
 async def workspaces(api: Api, account_id: str) -> list[Workspace]:

@@ -15,8 +15,15 @@ NAME_LIMIT = 255
 
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _DETAIL_LIMIT = 300
+# No document says in which words, or with which status, a full account refuses.
+_ROOM = r"\b(storage|quota|space)\b"
+_NONE = r"\b(full|exceed\w*|limit\w*|reached|insufficient|not enough|out of|no more|over|used up)\b"
+_NEAR = r"[^.]{0,60}"
+_FULL = re.compile(rf"{_ROOM}{_NEAR}{_NONE}|{_NONE}{_NEAR}{_ROOM}", re.IGNORECASE)
+_NEVER_FULL = {401, 404, 429}
 # status -> (code, hint)
 _REFUSALS = {
+    402: ("frameio.refused", "Look at the account's plan and invoices in Frame.io."),
     401: (
         "frameio.unauthorized",
         "The sign-in most often lacks the scope additional_info.roles. Run `postflow check`.",
@@ -45,9 +52,19 @@ def refusal(answer: httpx.Response, endpoint: Endpoint) -> PostFlowError:
             hint="Check the base URL of the Frame.io account; it is https://api.frame.io.",
             code="frameio.redirected",
         )
+    if answer.status_code not in _NEVER_FULL and _FULL.search(re.sub("[_-]", " ", answer.text)):
+        return storage_full(" ".join(_details(answer)))
     code, hint = _REFUSALS.get(answer.status_code, _REFUSED)
     message = f"Frame.io refused to {endpoint.doing} ({answer.status_code})."
     return Fatal(" ".join([message, *_details(answer)]), hint=hint, code=code)
+
+
+def storage_full(details: str) -> Fatal:
+    return Fatal(
+        f"The storage of the Frame.io account is full. {details}".strip(),
+        hint="Free room in the account, or buy more storage.",
+        code="frameio.storage_full",
+    )
 
 
 def busy(endpoint: Endpoint, *, retry_after: float | None = None) -> Retry:

@@ -18,6 +18,7 @@ from pydantic import (
     ValidationError,
     WrapValidator,
 )
+from rich.filesize import decimal
 
 from postflow.models import Folder, Project, RemoteFile
 
@@ -74,10 +75,20 @@ class Account(Wire):
     id: str
     display_name: Text = ""
     roles: Annotated[tuple[str, ...], _or(())] = ()
+    storage_usage: Annotated[int, _or(0)] = 0
+    storage_limit: Size = None
 
     @property
     def name(self) -> str:
         return self.display_name
+
+    @property
+    def room(self) -> str:
+        """How much of its storage is used, in words."""
+        used = decimal(self.storage_usage)
+        if self.storage_limit is None:
+            return f"{used} used, without a limit"
+        return f"{used} of {decimal(self.storage_limit)} used"
 
 
 class Workspace(Wire):

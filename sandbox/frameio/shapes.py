@@ -39,7 +39,7 @@ def account(world: World) -> Json:
         "display_name": ours.display_name,
         "roles": ["owner"],
         "storage_usage": world.stored_bytes(),
-        "storage_limit": None,
+        "storage_limit": world.switches.storage_limit or None,
         "image": None,
         "adobe_id": None,
         "mounted_storage_enabled": False,

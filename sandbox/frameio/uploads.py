@@ -14,7 +14,7 @@ from sandbox.frameio.assets import File, Folder
 from sandbox.frameio.endpoints import Body, Call, Table
 from sandbox.frameio.folders import FOLDER
 from sandbox.frameio.naming import Name, settled_name
-from sandbox.refusals import Json, invalid
+from sandbox.refusals import Complaint, Json, Refusal, invalid
 
 uploads = Table()
 
@@ -64,6 +64,9 @@ def part_sizes(file_size: int, largest: int) -> list[int]:
 
 
 def _placeholder(call: Call, folder: Folder, name: str, size: int) -> File:
+    limit = call.world.switches.storage_limit
+    if limit and call.world.stored_bytes() + max(size, 1) > limit:
+        raise Refusal(403, Complaint("Storage limit exceeded"))
     guess = mimetypes.guess_type(name)[0]
     known = call.world.switches.media_type_at == "creation"
     file = File(

@@ -31,6 +31,7 @@ PARTS = [
     "Frame.io account",
     "Frame.io workspace",
     "Frame.io project",
+    "Frame.io storage",
     "Frame.io write access",
     "ngrok agent",
     "ngrok account",
@@ -57,6 +58,7 @@ def test_a_sound_set_up_is_told_part_by_part_and_left_as_it_was(
     assert told["Frame.io account"] == "Studio"
     assert told["Frame.io workspace"] == "Main"
     assert world.project_id in told["Frame.io project"]
+    assert told["Frame.io storage"] == "0 bytes used, without a limit"
     assert told["ngrok agent"].startswith("version 3.")
     assert "PostFlow sandbox" in told["Discord webhook"]
     assert (world.assets(), world.folders(), world.messages()) == ([], [], [])
@@ -110,6 +112,9 @@ def the_wrong_project_and_an_old_agent(_: Sandbox, folder: Path) -> dict[str, An
 
 def neither_rights_nor_volumes(world: Sandbox, folder: Path) -> dict[str, Any]:
     world.fault("status", "folders.create", code=403, times=None)
+    full = {"id": world.account_id, "storage_usage": 1_990_000_000, "storage_limit": 2 * 10**9}
+    page = {"data": [full | {"display_name": "Studio"}], "links": {"next": None}}
+    world.fault("status", "accounts.list", code=200, times=None, body=page)
     world.fault("quota_page", "edge", times=None)
     (folder / "new").mkdir()
     folders = [str(folder / "new"), str(folder / "away")]
@@ -120,9 +125,9 @@ TROUBLES = {
     "nothing works": Trouble(
         {
             "Adobe sign-in": ("failed", "does not know this client", "developer.adobe.com"),
-            **dict.fromkeys(PARTS[4:10], NOT_ASKED),
+            **dict.fromkeys(PARTS[4:11], NOT_ASKED),
             "ngrok agent": ("failed", "not at /nowhere/ngrok", "https://ngrok.com/download"),
-            **dict.fromkeys(PARTS[11:13], NOT_ASKED),
+            **dict.fromkeys(PARTS[12:14], NOT_ASKED),
             "Discord webhook": ("failed", "does not know the webhook", "Make a new webhook"),
         },
         cause=nothing_works,
@@ -131,7 +136,7 @@ TROUBLES = {
         {
             "Adobe sign-in": ("warning", "ends on 20", "Run `postflow login` before then"),
             "Adobe scopes": ("failed", "additional_info.roles", "postflow login"),
-            **dict.fromkeys(PARTS[5:10], NOT_ASKED),
+            **dict.fromkeys(PARTS[5:11], NOT_ASKED),
             "ngrok account": ("failed", "authtoken is malformed", "your-authtoken"),
             "Outlet, seen from outside": NOT_ASKED,
             "Discord webhook": ("ok", "none", ""),
@@ -144,7 +149,7 @@ TROUBLES = {
             "Adobe sign-in": ("warning", "ends on 20", "Run `postflow login` before then"),
             "Adobe scopes": ("warning", "did not say", "sign in again"),
             "Frame.io user": ("failed", "(401)", "additional_info.roles"),
-            **dict.fromkeys(PARTS[6:10], NOT_ASKED),
+            **dict.fromkeys(PARTS[6:11], NOT_ASKED),
             "Outlet, seen from outside": ("warning", "warning page", "paid plan"),
             "Discord webhook": ("failed", "not one of a webhook", "Copy URL"),
         },
@@ -154,9 +159,9 @@ TROUBLES = {
     "the wrong project and an old agent": Trouble(
         {
             "Frame.io project": ("failed", "no project called “undlm”", "Did you mean “UNDLM”?"),
-            "Frame.io write access": NOT_ASKED,
+            **dict.fromkeys(PARTS[9:11], NOT_ASKED),
             "ngrok agent": ("failed", "too old", "ngrok update"),
-            **dict.fromkeys(PARTS[11:13], NOT_ASKED),
+            **dict.fromkeys(PARTS[12:14], NOT_ASKED),
         },
         cause=the_wrong_project_and_an_old_agent,
     ),
@@ -165,6 +170,7 @@ TROUBLES = {
             "Watch folder new": ("warning", "without its marker", "`postflow up` puts"),
             "Watch folder away": ("failed", "There is no folder", "Mount the volume"),
             "Ledger": ("failed", "neither a path nor", "postgresql://"),
+            "Frame.io storage": ("warning", "2.0 GB of 2.0 GB used", "buy more storage"),
             "Frame.io write access": ("failed", "(403)", "editing rights"),
             "Outlet, seen from outside": ("failed", "bandwidth", "larger plan"),
         },

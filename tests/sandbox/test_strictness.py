@@ -117,6 +117,18 @@ def test_page_size_may_be_500_in_a_folder_and_100_elsewhere(world: Sandbox, call
     assert (projects.status_code, versions.status_code) == (422, 422)
 
 
+def test_switch_bounds_what_the_account_may_hold() -> None:
+    with Sandbox(storage_limit=10) as world, Caller(world) as caller:
+        caller.placeholder(world.root_folder_id, "a.mov", size=10)
+        path = f"/folders/{world.root_folder_id}/files/local_upload"
+        answer = caller.post(path, name="b.mov", file_size=1)
+        (account,) = caller.http.get("/v4/accounts").json()["data"]
+
+    assert answer.status_code == 403
+    assert answer.json()["errors"] == [{"detail": "Storage limit exceeded"}]
+    assert (account["storage_usage"], account["storage_limit"]) == (10, 10)
+
+
 @pytest.mark.parametrize("authorization", [None, "Bearer nonsense", "Basic abc", "Bearer"])
 def test_without_a_good_token_all_is_401(world: Sandbox, authorization: str | None) -> None:
     headers = {"Authorization": authorization} if authorization else {}
