@@ -51,10 +51,10 @@ class Family:
     def _read_by_hand(self, name: str) -> tuple[str | None, int]:
         """Names that no rule reads stack with their own versions."""
         try:
-            known = self._naming.identify(name, shot="any")
+            stack, version = self._naming.stack_by_hand(name)
         except Skip:
             return None, 0
-        return known.stack, known.version_number or 0
+        return stack, version or 0
 
 
 async def stack_versions(

@@ -41,7 +41,7 @@ class Matcher:
         if rule.regex:
             check_regex(rule.regex, rule.name)
         self.readings = _readings(rule, self.pieces, self.patterns)
-        self._read = self._compiled_regex() if rule.regex else self._compiled(self.pieces)
+        self._read = self._compiled_regex() if rule.regex else self.compiled(self.pieces)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -81,10 +81,11 @@ class Matcher:
     def _prefixes(self) -> tuple[Callable[[str], Values | None], ...]:
         rest = Piece(_REST, is_field=True)
         return tuple(
-            self._compiled((*self.pieces[:count], rest)) for count in range(1, len(self.pieces) + 1)
+            self.compiled((*self.pieces[:count], rest)) for count in range(1, len(self.pieces) + 1)
         )
 
-    def _compiled(self, pieces: tuple[Piece, ...]) -> Callable[[str], Values | None]:
+    def compiled(self, pieces: tuple[Piece, ...]) -> Callable[[str], Values | None]:
+        """Reads text that is put together like that."""
         text = "".join(_parse_piece(piece) for piece in pieces)
         types = {field: _typed(pattern) for field, pattern in self.patterns.items()}
         parser = parse.compile(

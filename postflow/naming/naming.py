@@ -8,15 +8,15 @@ from typing import Any, Self
 from postflow.errors import Fatal, Skip
 from postflow.models import Shot
 
+from .by_hand import place
 from .checks import check_rules
 from .explanation import Explanation, RuleAnswer
 from .filename import clean_name, safe_part, shown, split_version, version_number
 from .matcher import Matcher, Values
 from .nearest import nearest_name
-from .outputs import fixed_root, folder_of, stack_of
+from .outputs import folder_of, stack_of
 from .presets import PRESETS
 from .rules import NameRule, read_rules
-from .template import fields_of
 
 
 class Naming:
@@ -44,18 +44,32 @@ class Naming:
         return cls(PRESETS[name])
 
     def identify(self, name: str, *, scene: str | None = None, shot: str | None = None) -> Shot:
-        """What the name means. `scene` and `shot` given by hand win, and make any name deliverable.
+        """What the name means. `scene` and `shot` given by hand win, and make any name deliverable:
+        they are read by the rules, and fill the folder of one.
 
         Raises Skip `name.` `unsafe`, `unknown`, `incomplete`, `ambiguous` or `folder`.
         """
         clean = clean_name(name)
         given = _given(scene, shot)
         found = self._find(clean)
-        if found:
-            return _shot(clean, *found, given, self._root)
         if given:
-            return _shot_by_hand(clean, given, self._root)
+            return self._by_hand(clean, found, given)
+        if found:
+            return _shot(clean, *found)
         raise self._unknown(clean)
+
+    def _by_hand(self, name: str, found: tuple[NameRule, Values] | None, given: Values) -> Shot:
+        rule, known = found or (None, Values())
+        placing = place(self._matchers, rule, known, given)
+        values = _in_one_case(placing.rule, placing.values)
+        if found and not placing.missing:
+            return _shot(name, placing.rule, {**known, **values})
+        return _shot_by_hand(name, placing.rule, values)
+
+    def stack_by_hand(self, name: str) -> tuple[str, int | None]:
+        """Stack and version of a name that no rule reads. Raises Skip `name.unsafe`."""
+        stem, version = split_version(clean_name(name))
+        return safe_part(stem, "stack"), version_number(version)
 
     def explain(
         self, name: str, *, scene: str | None = None, shot: str | None = None
@@ -64,7 +78,11 @@ class Naming:
         try:
             known = self.identify(name, scene=scene, shot=shot)
         except Skip as error:
-            answers = () if error.code == "name.unsafe" else self._answers(clean_name(name))
+            answers = (
+                ()
+                if error.code in {"name.unsafe", "name.folder"}
+                else self._answers(clean_name(name))
+            )
             return Explanation(
                 name=shown(name)[1:-1],
                 code=error.code,
@@ -74,10 +92,6 @@ class Naming:
                 answers=answers,
             )
         return Explanation(name=known.file_name, shot=known, answers=self._answers(known.file_name))
-
-    @property
-    def _root(self) -> tuple[str, ...]:
-        return fixed_root(self._matchers[0].rule)
 
     def _find(self, name: str) -> tuple[NameRule, Values] | None:
         fits = [(m.rule, values) for m in self._matchers if (values := m.match(name)) is not None]
@@ -130,8 +144,8 @@ def _given(scene: str | None, shot: str | None) -> Values:
     return {field: safe_part(text, what) for field, (text, what) in given.items() if text}
 
 
-def _shot(name: str, rule: NameRule, values: Values, given: Values, root: tuple[str, ...]) -> Shot:
-    merged = {**_in_one_case(rule, values), **_without_project(given, values)}
+def _shot(name: str, rule: NameRule, values: Values) -> Shot:
+    merged = _in_one_case(rule, values)
     missing = [field for field in rule.asks if field not in merged]
     if missing:
         options = " ".join(_OPTIONS[field] for field in missing)
@@ -140,7 +154,6 @@ def _shot(name: str, rule: NameRule, values: Values, given: Values, root: tuple[
             hint=f"Give it by hand ({options}), or put it in the name.",
             code="name.incomplete",
         )
-    placed = set(given) <= fields_of(rule.folder, rule.name)
     return Shot(
         file_name=name,
         rule=rule.name,
@@ -149,29 +162,23 @@ def _shot(name: str, rule: NameRule, values: Values, given: Values, root: tuple[
         shot=merged.get("shot"),
         version=merged.get("version"),
         version_number=version_number(merged.get("version")),
-        folder=folder_of(rule, merged) if placed else _folder_by_hand(merged, given, root),
+        folder=folder_of(rule, merged),
         stack=stack_of(rule, merged),
     )
 
 
-def _shot_by_hand(name: str, given: Values, root: tuple[str, ...]) -> Shot:
+def _shot_by_hand(name: str, rule: NameRule, values: Values) -> Shot:
     stem, version = split_version(name)
     return Shot(
         file_name=name,
         rule="by hand",
-        sequence=given.get("sequence"),
-        shot=given.get("shot"),
+        sequence=values.get("sequence"),
+        shot=values.get("shot"),
         version=version,
         version_number=version_number(version),
-        folder=_folder_by_hand(given, given, root),
+        folder=folder_of(rule, values),
         stack=safe_part(stem, "stack"),
     )
-
-
-def _folder_by_hand(values: Values, given: Values, root: tuple[str, ...]) -> tuple[str, ...]:
-    """Scene, then shot, as far as they are known, below the folders all names share."""
-    known = {**values, **given}
-    return (*root, *(known[field] for field in ("sequence", "shot") if field in known))
 
 
 def _in_one_case(rule: NameRule, values: Values) -> Values:
@@ -179,12 +186,6 @@ def _in_one_case(rule: NameRule, values: Values) -> Values:
     if rule.case_sensitive:
         return values
     return {k: v if k in {"version", "ext"} else v.upper() for k, v in values.items()}
-
-
-def _without_project(given: Values, values: Values) -> Values:
-    """UNDLM_00152 given as the shot of project UNDLM is its shot 00152."""
-    prefix = f"{values.get('project', '')}_"
-    return {field: text.removeprefix(prefix) or text for field, text in given.items()}
 
 
 _OPTIONS = {"sequence": "--scene SQ07", "shot": "--shot 00152"}

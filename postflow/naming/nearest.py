@@ -45,14 +45,14 @@ def _taken(left: list[str], field: str, matcher: Matcher) -> str | None:
     """The first word that can be made to fit the field, taken with all before it."""
     pattern = re.compile(matcher.patterns[field])
     for place, word in enumerate(left):
-        for form in _forms(word, matcher.example[field]):
+        for form in forms(word, matcher.example[field]):
             if pattern.fullmatch(form):
                 del left[: place + 1]
                 return form
     return matcher.patterns[field] if matcher.patterns[field].isalnum() else None
 
 
-def _forms(word: str, example: str) -> Iterator[str]:
+def forms(word: str, example: str) -> Iterator[str]:
     """The word as it is, in other cases, and with its number as wide as the example's."""
     cased = dict.fromkeys((word, word.upper(), word.lower(), word[:1].lower() + word[1:]))
     yield from cased

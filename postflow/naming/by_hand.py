@@ -1,0 +1,171 @@
+"""Sequence and shot as a person gives them, read by the studio's own rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from postflow.errors import Skip
+
+from .filename import shown
+from .matcher import Matcher, Values
+from .nearest import forms
+from .rules import NameRule
+from .template import fields_of, pieces_of
+
+OPTIONS = {"sequence": "--scene", "shot": "--shot"}
+
+
+@dataclass(frozen=True)
+class Placing:
+    """A rule whose folder the values fill, as far as `missing` and `wrong` allow."""
+
+    matcher: Matcher
+    values: Values
+    missing: tuple[str, ...]
+    wrong: str | None
+
+    @property
+    def rule(self) -> NameRule:
+        return self.matcher.rule
+
+    @property
+    def amiss(self) -> tuple[bool, bool, int]:
+        """The less the better."""
+        if self.wrong:
+            return True, False, 0
+        return False, not {*self.missing} <= OPTIONS.keys(), len(self.missing)
+
+
+def place(
+    matchers: Sequence[Matcher], found: NameRule | None, known: Values, given: Values
+) -> Placing:
+    """The rule that says where a clip goes for which a person gives values: the rule that reads
+    its name, if it takes them, else the first that does.
+
+    Raises Skip `name.folder` for a value that no rule knows, `name.incomplete` for one that lacks.
+    """
+    first = sorted(matchers, key=lambda matcher: matcher.rule is not found)
+    placings = [_placing(m, matchers, known, given) for m in first if _uses(m.rule, given)]
+    if not placings:
+        raise _refused(given, "no rule's folder is named after it", matchers)
+    best = min(placings, key=lambda placing: placing.amiss)
+    if best.wrong:
+        raise _wrong(best, given)
+    if best.missing and not _is_a_whole_sequence(best, given):
+        raise _missing(best)
+    return best
+
+
+def _uses(rule: NameRule, given: Values) -> bool:
+    return given.keys() <= fields_of(rule.folder, rule.name)
+
+
+def _placing(
+    matcher: Matcher, matchers: Sequence[Matcher], known: Values, given: Values
+) -> Placing:
+    values = {**_constants(matcher), **_fitting(matcher, known)}
+    wrong = None
+    for field, text in given.items():
+        read = _read(matcher, matchers, field, text, values.get("project"))
+        if read is None:
+            wrong = wrong or field
+        else:
+            values |= read
+    needed = fields_of(matcher.rule.folder, matcher.rule.name)
+    return Placing(matcher, values, tuple(sorted(needed - values.keys() - {wrong})), wrong)
+
+
+def _constants(matcher: Matcher) -> Values:
+    """Fields that can hold one text only, such as the project of a studio with one."""
+    return {field: text for field, text in matcher.patterns.items() if text.isalnum()}
+
+
+def _fitting(matcher: Matcher, known: Values) -> Values:
+    """What the name says, as far as it says the same by this rule."""
+    return {
+        field: text
+        for field, text in known.items()
+        if field not in matcher.patterns or _fits(matcher, field, text)
+    }
+
+
+def _read(
+    matcher: Matcher, matchers: Sequence[Matcher], field: str, text: str, project: str | None
+) -> Values | None:
+    """As a value of the field, or as the folder that is named after it (UNDLM_00152)."""
+    knowing = [matcher] if field in matcher.patterns else _others(matchers, field)
+    if not knowing:  # a regular expression, or nobody but the person knows
+        return {field: text}
+    titles = {title: sequence for sequence, title in matcher.rule.titles.items()}
+    if field == "sequence" and text in titles:
+        return {field: titles[text]}
+    plain = text.removeprefix(f"{project}_") or text
+    for each in knowing:
+        for form in forms(plain, each.example.get(field, "")):
+            if _fits(each, field, form):
+                return {field: form}
+    return _read_as_folder(matcher, field, text)
+
+
+def _others(matchers: Sequence[Matcher], field: str) -> list[Matcher]:
+    return [each for each in matchers if field in each.patterns]
+
+
+def _read_as_folder(matcher: Matcher, field: str, text: str) -> Values | None:
+    rule = matcher.rule
+    for part in rule.folder.split("/"):
+        fields = fields_of(part, rule.name)
+        if field not in fields or len(fields) < 2 or not fields <= matcher.patterns.keys():
+            continue
+        values = matcher.compiled(pieces_of(part, rule.name))(text)
+        if values is not None:
+            return values
+    return None
+
+
+def _fits(matcher: Matcher, field: str, text: str) -> bool:
+    flags = re.ASCII if matcher.rule.case_sensitive else re.ASCII | re.IGNORECASE
+    return re.fullmatch(matcher.patterns[field], text, flags) is not None
+
+
+def _is_a_whole_sequence(placing: Placing, given: Values) -> bool:
+    """A clip of a scene as a whole goes to the scene's own folder."""
+    return given.keys() == {"sequence"} and placing.missing == ("shot",)
+
+
+def _wrong(placing: Placing, given: Values) -> Skip:
+    field = str(placing.wrong)
+    like = placing.matcher.example.get(field)
+    text = given[field]
+    told = f"is no {field} such as {shown(like)}" if like else f"is no {field} that a rule knows"
+    return Skip(
+        f"{shown(text)} {told}.",
+        hint=f"Give it as file names have it: {_example(placing)}.",
+        code="name.folder",
+    )
+
+
+def _missing(placing: Placing) -> Skip:
+    return Skip(
+        f"Where the clip goes is not clear without its {' and '.join(placing.missing)}.",
+        hint=f"Give it too, as in {_example(placing)}; or name the file as the rule has it, "
+        f"such as {shown(placing.rule.examples[0])}.",
+        code="name.incomplete",
+    )
+
+
+def _refused(given: Values, why: str, matchers: Sequence[Matcher]) -> Skip:
+    what = " and ".join(f"{OPTIONS[field]} {shown(text)}" for field, text in given.items())
+    example = matchers[0].rule.examples[0]
+    return Skip(
+        f"{what} cannot be given: {why}.",
+        hint=f"Name the file as the rules have it, such as {shown(example)}.",
+        code="name.folder",
+    )
+
+
+def _example(placing: Placing) -> str:
+    values: Mapping[str, str] = placing.matcher.example
+    return " ".join(f"{option} {values[f]}" for f, option in OPTIONS.items() if f in values)
