@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,8 +98,8 @@ def tell_status(
         out.print(f"  no clips    {kinds}", markup=False)
     for each in settling:
         out.print(f"  settling    {each.relpath}: {each.note or 'just seen'}", markup=False)
-    for clip in clips:
-        _tell(clip)
+    for clip, name in _names(clips):
+        _tell(clip, name)
 
 
 @app.command()
@@ -116,9 +117,9 @@ def tell_history(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = F
     if json:
         print_json([each.model_dump(mode="json") for each in clips])
         return
-    for clip in clips:
+    for clip, name in _names(clips):
         facts = f"{_when(clip)}  {_took(clip):>6}  {decimal(clip.size):>8}"
-        out.print(f"{facts}  {clip.relpath}  {_link(clip)}".rstrip(), markup=False)
+        out.print(f"{facts}  {name}  {_link(clip)}".rstrip(), markup=False)
     if not clips:
         out.print("No clip has been delivered yet.")
 
@@ -256,8 +257,18 @@ def _studio(name: str) -> Studio:
     return asyncio.run(load_studio(name))
 
 
-def _tell(clip: Clip) -> None:
-    out.print(f"  {clip.phase:<10}  {clip.relpath}  {_link(clip)}".rstrip(), markup=False)
+def _names(clips: Sequence[Clip]) -> Iterator[tuple[Clip, str]]:
+    """Each with its path in its folder, or its whole path where several folders have that one."""
+    homes: defaultdict[str, set[str | None]] = defaultdict(set)
+    for clip in clips:
+        homes[clip.relpath].add(clip.root)
+    for clip in clips:
+        shared = clip.root is not None and len(homes[clip.relpath]) > 1
+        yield clip, f"{clip.root}/{clip.relpath}" if shared else clip.relpath
+
+
+def _tell(clip: Clip, name: str) -> None:
+    out.print(f"  {clip.phase:<10}  {name}  {_link(clip)}".rstrip(), markup=False)
     if clip.phase is Phase.DELIVERED and clip.reason:
         undone = "Left undone: its version stack, or its message."
         lacks = undone if clip.state is State.DONE else "Not yet on its version stack."

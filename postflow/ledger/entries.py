@@ -158,10 +158,11 @@ class Claimed(Moment):
 
 
 class Clip(Moment):
-    """A clip as `postflow status` shows it."""
+    """A clip as `postflow status` shows it. `root` is the folder that `relpath` lies below."""
 
     id: int
     studio: str
+    root: str | None = None
     relpath: str
     name: str
     size: int

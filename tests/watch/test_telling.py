@@ -301,3 +301,20 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
         unheard.refused(unheard.sending(message, "run-1"), WEBHOOK_GONE)
         news.tell()
         assert "Discord has refused 1 message:" in told(capsys)
+
+
+def test_files_of_one_name_in_two_folders_are_told_with_them(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = full.root("main", Path("/mnt/other"), "mark-2")
+    add(full, other, "SQ07/done.mov", content="b")
+    full.done(bring_to_arrived(full, claim_one(full)))
+    for tell in (tell_status, tell_history):
+        tell(full, "main")
+        lines = capsys.readouterr().out
+        assert "  /mnt/show/SQ07/done.mov  " in lines
+        assert "  /mnt/other/SQ07/done.mov  " in lines
+        assert "/mnt/show/failed.mov" not in lines
+    tell_status(full, "main", json=True)
+    clips = json.loads(capsys.readouterr().out)["clips"]
+    assert {clip["root"] for clip in clips} == {"/mnt/show", "/mnt/other"}
