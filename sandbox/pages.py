@@ -9,6 +9,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from sandbox import report
+from sandbox.discord.shown import linked, shown
 from sandbox.frameio.assets import Asset, File, Folder, VersionStack
 from sandbox.frameio.studio import Project
 from sandbox.thumbnails import thumbnail
@@ -38,7 +39,11 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters["size"] = readable_size
+        self._templates.filters |= {
+            "size": readable_size,
+            "discord": shown,
+            "discord_link": linked,
+        }
 
     def routes(self) -> list[web.RouteDef]:
         return [

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from sandbox import Sandbox
+from sandbox.discord.shown import shown
 from tests.sandbox.caller import Caller, Source, wait_for_status
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'{{7*7}}.mov"
@@ -161,3 +162,29 @@ def test_unknown_pages_are_404(caller: Caller, path: str) -> None:
 
 def test_style_is_served_locally(caller: Caller) -> None:
     assert caller.http.get("/style.css").headers["content-type"].startswith("text/css")
+
+
+@pytest.mark.parametrize(
+    ("said", "html"),
+    [
+        (r"SQ07 UNDLM\_00153 v001", "SQ07 UNDLM_00153 v001"),
+        ("[Open in Frame.io](http://a/b)", '<a href="http://a/b">Open in Frame.io</a>'),
+        (r"✅ [a\_\].mov](https://a/b): so", '✅ <a href="https://a/b">a_].mov</a>: so'),
+        (r"\[no\]\(https://a/b\) <i>", "[no](https://a/b) &lt;i&gt;"),
+        ("[x](javascript:alert(1))", "[x](javascript:alert(1))"),
+        (
+            '["><b>](https://a/"><b>)',
+            '<a href="https://a/&#34;&gt;&lt;b&gt;">&#34;&gt;&lt;b&gt;</a>',
+        ),
+        (None, ""),
+    ],
+)
+def test_a_message_is_shown_as_discord_shows_it(said: str | None, html: str) -> None:
+    assert str(shown(said)) == html
+
+
+def test_a_messages_title_leads_to_the_clip(world: Sandbox) -> None:
+    embed = {"title": r"UNDLM\_1 is ready", "url": "http://127.0.0.1/view/1"}
+    httpx.post(world.discord_webhook_url, json={"embeds": [embed]})
+    page = httpx.get(world.url).text
+    assert '<a href="http://127.0.0.1/view/1">UNDLM_1 is ready</a>' in page
