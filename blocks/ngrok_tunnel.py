@@ -51,7 +51,9 @@ class NgrokTunnel(Block):
         examples=["studio-name.ngrok.app"],
     )
     ngrok_path: Path | None = Field(
-        default=None, description="The ngrok agent (3.30 or newer); found on PATH when empty."
+        default=None,
+        description="The ngrok agent (3.30 or newer); found on PATH when empty. "
+        "POSTFLOW_NGROK_PATH overrides it.",
     )
     base_url: PublicUrl | None = Field(
         default=None,

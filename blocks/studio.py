@@ -16,6 +16,7 @@ from .adobe_tokens import AdobeTokens
 from .discord_webhook import DiscordWebhook
 from .frameio_account import FrameioAccount
 from .ngrok_tunnel import NgrokTunnel
+from .overrides import secret_from_environment
 from .problems import problems
 
 
@@ -77,7 +78,7 @@ class Studio(Block):
 async def load_studio(name: str) -> Studio:
     """The studio of that name. Raises Fatal `studio.missing` or `studio.invalid`."""
     try:
-        return await Studio.aload(name)
+        studio: Studio = await Studio.aload(name)
     except RuntimeError as error:
         # Prefect's own message would quote the value, which may be a secret.
         invalid = error.__cause__
@@ -94,3 +95,7 @@ async def load_studio(name: str) -> Studio:
             hint="Make it with `postflow setup`, or name another one with --studio.",
             code="studio.missing",
         ) from error
+    webhook = secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL")
+    if webhook and studio.discord is None:
+        studio.discord = DiscordWebhook(url=webhook)
+    return studio

@@ -18,11 +18,11 @@ ANSWER_SECONDS = 10.0
 
 
 def find(ngrok_path: Path | None = None) -> Path:
-    """The agent's executable: the given one, that of POSTFLOW_NGROK_PATH, or the first in PATH.
+    """The agent's executable: that of POSTFLOW_NGROK_PATH, the given one, or the first in PATH.
 
     Raises Fatal `tunnel.ngrok.missing`. Nothing is ever downloaded.
     """
-    named = ngrok_path or os.environ.get(PATH_VARIABLE)
+    named = os.environ.get(PATH_VARIABLE) or ngrok_path
     if named:
         found = shutil.which(Path(named).expanduser())
         if found is None or _is_pyngrok(Path(found)):

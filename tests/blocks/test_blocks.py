@@ -142,6 +142,24 @@ async def test_the_environment_wins_over_the_secrets_of_blocks(
         assert await client.check() == "PostFlow sandbox"
 
 
+async def test_the_environments_webhook_stands_for_one_that_the_studio_does_not_have(
+    monkeypatch: pytest.MonkeyPatch, world: Sandbox
+) -> None:
+    async def saved(_name: str) -> Studio:
+        adobe = AdobeTokens(client_id="0123")
+        return Studio(
+            frameio=FrameioAccount(project="UNDLM"), adobe=adobe, tunnel=NgrokTunnel(), discord=None
+        )
+
+    monkeypatch.setattr(Studio, "aload", saved)
+    assert (await load_studio("main")).discord is None
+    monkeypatch.setenv("POSTFLOW_DISCORD_WEBHOOK_URL", world.discord_webhook_url)
+    discord = (await load_studio("main")).discord
+    assert discord is not None
+    async with discord.get_client() as client:
+        assert await client.check() == "PostFlow sandbox"
+
+
 def test_without_a_client_secret_the_credential_says_where_to_put_it() -> None:
     with pytest.raises(Fatal, match="POSTFLOW_ADOBE_CLIENT_SECRET") as caught:
         AdobeTokens(client_id="0123").get_credential()

@@ -47,12 +47,15 @@ async def test_program_that_is_no_agent_is_unusable(agents: Agents, text: str) -
     assert refused.value.code == "tunnel.ngrok.unusable"
 
 
-def test_given_path_is_not_replaced_by_another(
+def test_the_variable_wins_and_what_is_named_is_not_replaced_by_another(
     agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("POSTFLOW_NGROK_PATH", str(agents.ngrok()))
+    agent, nowhere = agents.ngrok(), agents.folder / "not-here"
+    monkeypatch.setenv("POSTFLOW_NGROK_PATH", str(agent))
+    assert find(nowhere) == agent
+    monkeypatch.setenv("POSTFLOW_NGROK_PATH", "")
     with pytest.raises(Fatal) as missing:
-        find(agents.folder / "not-here")
+        find(nowhere)
     assert missing.value.code == "tunnel.ngrok.missing"
     assert "https://ngrok.com/download" in missing.value.hint
 
