@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import unicodedata
 from datetime import datetime, timedelta
+from typing import Literal
 
-from postflow.errors import Retry
+from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.refusals import unreadable_item
 from postflow.models import BYTES_ARE_IN, Folder, MediaFile, Moment, RemoteFile
-from postflow.stacking import Family
+from postflow.stacking import Family, find_stack
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,11 @@ class Past(Moment):
     begun_at: datetime | None = None
     same: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """Files of this very clip, wherever people have put them and whatever they call them."""
+        return self.same | ({self.file_id} if self.file_id else set())
 
 
 class Found(Moment):
@@ -46,39 +52,79 @@ async def find_delivered(
     Retry when one is on its way this moment.
     """
     contents = await frameio.contents(folder)
-    stack = family.stack(contents)
-    stacked = await frameio.stack_versions(stack) if stack else []
     if media.name in contents.unread:
         raise unreadable_item(media.name)
-    namesakes = [f for f in (*contents.files, *stacked) if _nfc(f.name) == media.name]
+    stack = await find_stack(frameio, family, folder, contents)
+    stacked = await frameio.stack_versions(stack, media.name) if stack else []
+    here = [*contents.files, *stacked]
+    namesakes = [f for f in here if _nfc(f.name) == media.name or f.id in past.ours]
     known = {file.id for file in namesakes}
-    for remote in namesakes:
-        if not _may_be(remote, media, past):
+    elsewhere = await _of_ids(frameio, folder, past.ours - {file.id for file in here})
+    for listed in (*namesakes, *elsewhere):
+        if not _may_be(listed, media, past):
             continue
-        if await _is_whole(frameio, folder, media, remote, past):
+        judged = await _judge(frameio, folder, media, listed, past)
+        if isinstance(judged, RemoteFile):
             log.info("%s is in Frame.io already.", media.name)
-            return Found(remote=remote, known=frozenset(known), alone=False)
-        await frameio.delete_file(remote)
-        known.discard(remote.id)
+            return Found(remote=judged, known=frozenset(known), alone=False)
+        if judged == "gone":
+            known.discard(listed.id)
     gone = {file.id for file in namesakes} - known
     relatives = {file.id for file in (*family.loose(contents), *stacked)}
     return Found(remote=None, known=frozenset(known), alone=relatives <= gone)
 
 
-async def _is_whole(
-    frameio: FrameioClient, folder: Folder, media: MediaFile, remote: RemoteFile, past: Past
-) -> bool:
-    status = await frameio.upload_status(remote)
-    if status.complete and remote.size == media.size:
-        return True
-    if status.complete or status.failed or _is_ours(remote, media, past):
-        return False
-    raise Retry(
-        f"Another upload of {media.name} is on its way to {folder.label}.",
-        hint="Wait for it to end; if nothing is uploading, delete the empty placeholder "
-        "in Frame.io and try again.",
-        code="frameio.in_progress",
-    )
+async def _of_ids(frameio: FrameioClient, folder: Folder, ids: frozenset[str]) -> list[RemoteFile]:
+    """Our files that people moved to another place; those that are gone are left out."""
+    found = [await _shown(frameio, folder.account_id, file_id) for file_id in sorted(ids)]
+    return [file for file in found if file]
+
+
+async def _judge(
+    frameio: FrameioClient, folder: Folder, media: MediaFile, listed: RemoteFile, past: Past
+) -> RemoteFile | Literal["gone", "other"]:
+    """The file, if it is the whole clip. What is dead is removed, what is not ours stays.
+
+    The file is asked for after its status: a listing is older than both, and proves nothing.
+    """
+    try:
+        status = await frameio.upload_status(listed)
+    except Fatal as error:
+        if error.code != "frameio.not_found":
+            raise
+        return "gone"
+    remote = await _shown(frameio, folder.account_id, listed.id)
+    if remote is None:
+        return "gone"
+    if status.complete and (remote.size == media.size or _is_whole_by_us(remote, past)):
+        return remote
+    if status.failed or _is_ours(remote, media, past):
+        await frameio.delete_file(remote)
+        return "gone"
+    if remote.size is None:
+        raise unreadable_item(media.name)
+    if not status.complete:
+        raise Retry(
+            f"Another upload of {media.name} is on its way to {folder.label}.",
+            hint="Wait for it to end; if nothing is uploading, delete the empty placeholder "
+            "in Frame.io and try again.",
+            code="frameio.in_progress",
+        )
+    return "other"
+
+
+async def _shown(frameio: FrameioClient, account_id: str, file_id: str) -> RemoteFile | None:
+    try:
+        return await frameio.file(account_id, file_id)
+    except Fatal as error:
+        if error.code != "frameio.not_found":
+            raise
+        return None
+
+
+def _is_whole_by_us(remote: RemoteFile, past: Past) -> bool:
+    """Was it proven whole before, and Frame.io only does not say its size any more?"""
+    return remote.size is None and remote.id in past.same
 
 
 def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
@@ -88,8 +134,9 @@ def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
     if _is_ours(remote, media, past):
         return True
     if remote.id in past.same:
-        return remote.status != "created" and remote.size == media.size
-    fits = remote.size == media.size or (remote.status not in BYTES_ARE_IN and remote.size == 0)
+        return remote.status != "created" and remote.size in (media.size, None)
+    is_empty = remote.status not in BYTES_ARE_IN and not remote.size
+    fits = remote.size in (media.size, None) or is_empty
     return fits and remote.created_at >= media.modified - CLOCK_SKEW
 
 

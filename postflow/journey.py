@@ -24,8 +24,10 @@ from postflow.ledger import (
     Target,
 )
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
+from postflow.naming import Naming
 from postflow.scan.root import AbsentError, RootMark, read_mark
 from postflow.scan.sighting import Sighting
+from postflow.stacking import Family
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +124,17 @@ class Journey:
             same=frozenset(str(mate.file_id) for mate in same if mate.state in DELIVERED),
             others=frozenset(str(mate.file_id) for mate in mates)
             - {str(mate.file_id) for mate in same},
+        )
+
+    async def family(self, naming: Naming, folder: Folder, stack: str) -> Family:
+        """What belongs on that stack of that folder, by the ids that we know."""
+        mates = await self._ledger.stack_mates(folder.id, stack)
+        ours = {mate.file_id: mate.name for mate in mates if mate.state in DELIVERED}
+        return Family(
+            naming,
+            stack,
+            ours={file_id: name for file_id, name in ours.items() if file_id},
+            stack_id=await self._ledger.stack_of(folder.id, stack),
         )
 
     @property

@@ -10,7 +10,6 @@ from postflow.journey import Journey
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft
 from postflow.models import RemoteFile
 from postflow.naming import Naming
-from postflow.stacking import Family
 
 LOCK_LIMIT = 600.0
 
@@ -51,9 +50,9 @@ async def _arrived(
     if claim.folder_id is None or claim.state in DELIVERED:
         return None
     folder = claim.destination
-    family = Family(naming, str(claim.stack))
     try:
         async with one_at_a_time("clip", folder, claim.name, timeout=LOCK_LIMIT):
+            family = await journey.family(naming, folder, str(claim.stack))
             past = await journey.past(folder, str(claim.stack), claim.media)
             found = await find_delivered(frameio, folder, claim.media, family, past)
     except Fatal as error:

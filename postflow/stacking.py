@@ -3,43 +3,58 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from postflow.errors import Skip
+from postflow.errors import Fatal, Skip
 from postflow.frameio import FrameioClient
 from postflow.frameio.contents import Contents
 from postflow.frameio.stacks import MOST, VersionStack
-from postflow.models import Folder, RemoteFile
+from postflow.models import BYTES_ARE_IN, Folder, RemoteFile
 from postflow.naming import Naming
 
 log = logging.getLogger(__name__)
 
 
 class Family:
-    """What belongs on one stack, told by file names."""
+    """What belongs on one stack: known by their ids whatever people call them, else by names."""
 
-    def __init__(self, naming: Naming, stack: str) -> None:
+    def __init__(
+        self,
+        naming: Naming,
+        stack: str,
+        *,
+        ours: Mapping[str, str] | None = None,
+        stack_id: str | None = None,
+    ) -> None:
+        """`ours`: the names under which we delivered files, by their ids."""
+        self.stack_id = stack_id
         self._naming = naming
         self._stack = stack
+        self._ours = ours or {}
 
-    def holds(self, name: str) -> bool:
-        return self._read(name)[0] == self._stack
+    def holds(self, file: RemoteFile) -> bool:
+        return file.id in self._ours or self._read(file.name)[0] == self._stack
 
     def in_order(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
         """Lowest version first; of equal versions the one that came first."""
-        return sorted(files, key=lambda file: (self._read(file.name)[1], file.created_at, file.id))
+        return sorted(files, key=lambda file: (self._version(file), file.created_at, file.id))
 
     def loose(self, found: Contents) -> list[RemoteFile]:
         """All files of the family that are on no stack."""
-        return [file for file in found.files if self.holds(file.name)]
-
-    def whole(self, found: Contents) -> list[RemoteFile]:
-        """Those whose bytes are in; a placeholder may yet be withdrawn."""
-        return [file for file in self.loose(found) if file.status != "created"]
+        return [file for file in found.files if self.holds(file)]
 
     def stack(self, found: Contents) -> VersionStack | None:
-        """The oldest stack of the family; there is one unless people made more."""
-        return next((s for s in found.stacks if s.head and self.holds(s.head.name)), None)
+        """The stack that was made for the family, else the oldest that looks like it."""
+        by_id = (stack for stack in found.stacks if stack.id == self.stack_id)
+        return next(by_id, None) or next(filter(self._fits, found.stacks), None)
+
+    def _fits(self, stack: VersionStack) -> bool:
+        if stack.head is None:
+            return self._read(stack.name)[0] == self._stack
+        return self.holds(stack.head)
+
+    def _version(self, file: RemoteFile) -> int:
+        return self._read(self._ours.get(file.id, file.name))[1]
 
     def _read(self, name: str) -> tuple[str | None, int]:
         try:
@@ -57,6 +72,22 @@ class Family:
         return stack, version or 0
 
 
+async def find_stack(
+    frameio: FrameioClient, family: Family, folder: Folder, found: Contents
+) -> VersionStack | None:
+    """The family's stack, which people may have moved to another folder."""
+    here = family.stack(found)
+    if family.stack_id is None or (here and here.id == family.stack_id):
+        return here
+    try:
+        moved = await frameio.version_stack(folder.account_id, family.stack_id)
+    except Fatal as error:
+        if error.code != "frameio.not_found":
+            raise
+        return here
+    return moved if moved.project_id in ("", folder.project_id) else here
+
+
 async def stack_versions(
     frameio: FrameioClient, family: Family, folder: Folder
 ) -> VersionStack | None:
@@ -65,8 +96,9 @@ async def stack_versions(
     It looks first and moves only what is not in its place, so it may be repeated at any time.
     """
     found = await frameio.contents(folder)
-    loose = family.in_order(family.whole(found))
-    stack = family.stack(found)
+    whole = [file for file in family.loose(found) if await _is_whole(frameio, file)]
+    loose = family.in_order(whole)
+    stack = await find_stack(frameio, family, folder, found)
     if stack is None:
         if len(loose) < 2:
             return None
@@ -81,6 +113,13 @@ async def stack_versions(
         await frameio.add_version(stack.id, file)
     await _reorder(frameio, stack, folder, [*current, *loose], family)
     return stack
+
+
+async def _is_whole(frameio: FrameioClient, file: RemoteFile) -> bool:
+    """Are its bytes in? A placeholder may yet be withdrawn."""
+    if file.status in BYTES_ARE_IN or file.status == "created":
+        return file.status in BYTES_ARE_IN
+    return (await frameio.upload_status(file)).complete
 
 
 async def _oldest_first(frameio: FrameioClient, stack: VersionStack) -> list[RemoteFile]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from blocks.opening import OpenStudio
+from postflow.errors import Fatal
 from postflow.models import Folder, Shot
+from postflow.placing import folder_at
 
 from .stage import stage
 
@@ -11,4 +13,12 @@ from .stage import stage
 @stage("place", subject=lambda given: "-".join([given["project"], *given["shot"].folder]))
 async def place(live: OpenStudio, shot: Shot, *, project: str) -> Folder:
     """Raises Fatal when the project cannot be found or written to."""
-    return await live.frameio.ensure_folder(await live.find_project(project), shot.folder)
+    found = await live.find_project(project)
+    try:
+        return await folder_at(live.ledger, live.frameio, found, shot.folder)
+    except Fatal as error:
+        if error.code != "frameio.not_found":
+            raise
+    # The project itself is gone; there may be a new one of its name.
+    live.projects.pop(project, None)
+    return await folder_at(live.ledger, live.frameio, await live.find_project(project), shot.folder)

@@ -10,7 +10,7 @@ from postflow.errors import PostFlowError
 from postflow.journey import Journey
 from postflow.ledger import Claimed, StaleClaim
 from postflow.models import Arrival, Folder, Shot
-from postflow.stacking import Family, stack_versions
+from postflow.stacking import stack_versions
 
 from .stage import stage
 
@@ -49,7 +49,8 @@ async def _join(live: OpenStudio, folder: Folder, name: str, journey: Journey) -
         return journey.stack_id
     async with one_at_a_time("stack", folder, name, timeout=BUSY_LIMIT):
         await journey.stacking()
-        made = await stack_versions(live.frameio, Family(live.naming, name), folder)
+        family = await journey.family(live.naming, folder, name)
+        made = await stack_versions(live.frameio, family, folder)
         if made is None:
             return None
         await journey.stacked(made.id)

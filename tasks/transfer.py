@@ -26,7 +26,6 @@ from postflow.journey import Journey
 from postflow.ledger import StaleClaim
 from postflow.models import Arrival, Folder, MediaFile, RemoteFile, Shot
 from postflow.patience import Patience
-from postflow.stacking import Family
 
 from .await_arrival import await_arrival
 from .request_upload import request_upload
@@ -79,7 +78,7 @@ def _log_attempt(state: RetryCallState) -> None:
 async def _attempt(
     live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, journey: Journey
 ) -> Arrival:
-    family = Family(live.naming, clip.stack)
+    family = await journey.family(live.naming, folder, clip.stack)
     past = await journey.past(folder, clip.stack, media)
     found = await find_delivered(live.frameio, folder, media, family, past)
     if found.remote:

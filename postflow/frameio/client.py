@@ -14,7 +14,7 @@ from postflow.frameio import folders, projects
 from postflow.frameio.calls import Api
 from postflow.frameio.contents import Contents, contents
 from postflow.frameio.files import MEDIA, Files, FileWithMedia
-from postflow.frameio.folders import Folders
+from postflow.frameio.folders import FolderIds, Folders
 from postflow.frameio.patience import PATIENT, Patience
 from postflow.frameio.renewal import TokenSupply
 from postflow.frameio.settling import never
@@ -109,9 +109,18 @@ class FrameioClient:
             self._api, name_or_id, account=account, workspace=workspace
         )
 
-    async def ensure_folder(self, project: Project, path: tuple[str, ...]) -> Folder:
-        """The folder at `path` below the project's root, created where it is missing."""
-        return await self._folders.ensure(project, path)
+    async def ensure_folder(
+        self, project: Project, path: tuple[str, ...], known: FolderIds | None = None
+    ) -> Folder:
+        """The folder at `path` below the project's root, created where it is missing.
+
+        `known` are ids from before, by path: while they are good, they count, and not the names.
+        """
+        return await self._folders.ensure(project, path, known or {})
+
+    def folder_ids(self, project: Project, path: tuple[str, ...]) -> FolderIds:
+        """The ids of that folder and those above it, as far as they were met just now."""
+        return self._folders.ids(project, path)
 
     async def create_folder(self, parent: Folder, name: str) -> Folder:
         """One more folder, whether or not others by that name exist."""
@@ -188,6 +197,13 @@ class FrameioClient:
         """The version stacks directly in a folder, oldest first."""
         return await self._stacks.inside(folder)
 
-    async def stack_versions(self, stack: VersionStack) -> list[RemoteFile]:
-        """The files of a stack, in the order Frame.io gives them."""
-        return await self._stacks.versions(stack)
+    async def version_stack(self, account_id: str, stack_id: str) -> VersionStack:
+        """A stack, wherever it lies."""
+        return await self._stacks.show(account_id, stack_id)
+
+    async def stack_versions(self, stack: VersionStack, wanted: str = "") -> list[RemoteFile]:
+        """The files of a stack, in the order Frame.io gives them.
+
+        Raises Retry when one called `wanted` is among them that cannot be read.
+        """
+        return await self._stacks.versions(stack, wanted)

@@ -49,6 +49,7 @@ PROJECT = Endpoint("GET", _ACCOUNT + "/projects/{project_id}", "show the project
 
 FOLDERS = _list(_FOLDER + "/folders", "list the folders", page=FOLDER_PAGE, calls=5, window=SECOND)
 CREATE_FOLDER = Endpoint("POST", _FOLDER + "/folders", "create the folder", 3, SECOND)
+FOLDER = Endpoint("GET", _FOLDER, "show the folder")
 DELETE_FOLDER = Endpoint("DELETE", _FOLDER, "delete the folder", 60)
 CHILDREN = _list(_FOLDER + "/children", "list the folder", page=FOLDER_PAGE)
 
@@ -63,4 +64,5 @@ STACKS = _list(
     _FOLDER + "/version_stacks", "list the version stacks", page=FOLDER_PAGE, calls=5, window=SECOND
 )
 CREATE_STACK = Endpoint("POST", _FOLDER + "/version_stacks", "create the version stack", 10)
+STACK = Endpoint("GET", _STACK, "show the version stack")
 STACK_VERSIONS = _list(_STACK + "/children", "list the versions", page=PAGE)

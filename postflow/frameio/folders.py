@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from postflow.errors import Fatal
@@ -19,6 +20,9 @@ from postflow.models import Folder, Project
 logger = logging.getLogger(__name__)
 
 
+FolderIds = Mapping[tuple[str, ...], str]
+
+
 class Folders:
     """Finds or creates; one at a time per parent, in this process and among those of `lock_dir`."""
 
@@ -28,31 +32,62 @@ class Folders:
         self._locks = shared.locks
         self._lock_dir = lock_dir
 
-    async def ensure(self, project: Project, path: tuple[str, ...]) -> Folder:
-        """The folder at `path` below the project's root. Of several by one name, the oldest."""
+    async def ensure(self, project: Project, path: tuple[str, ...], known: FolderIds) -> Folder:
+        """The folder at `path` below the project's root, as `known` from before or by its name.
+
+        Of several by one name, the oldest.
+        """
         path = tuple(nfc(name) for name in path)
         for name in path:
             check_name(name)
         try:
-            return await self._walk(project, path)
+            return await self._walk(project, path, known)
         except Fatal as error:
             if error.code != "frameio.not_found" or not self._cache.forget_path(
                 project.id, path[:1]
             ):
                 raise
         logger.info("A folder of %s was deleted in Frame.io; looking again.", "/".join(path))
-        return await self._walk(project, path)
+        return await self._walk(project, path, known)
 
     def forget(self, folder: Folder) -> None:
         self._cache.forget(folder.id)
 
-    async def _walk(self, project: Project, path: tuple[str, ...]) -> Folder:
-        folder_id = project.root_folder_id
-        for depth in range(1, len(path) + 1):
-            here = path[:depth]
-            known = self._cache.get(project.id, here)
-            folder_id = known or await self._child(project, folder_id, here)
+    def ids(self, project: Project, path: tuple[str, ...]) -> FolderIds:
+        """See `FrameioClient.folder_ids`."""
+        above = [path[:depth] for depth in range(1, len(path) + 1)]
+        met = {here: self._cache.get(project.id, here) for here in above}
+        return {here: folder_id for here, folder_id in met.items() if folder_id}
+
+    async def _walk(self, project: Project, path: tuple[str, ...], known: FolderIds) -> Folder:
+        start, folder_id = await self._deepest(project, path, known)
+        for depth in range(start + 1, len(path) + 1):
+            folder_id = await self._child(project, folder_id, path[:depth])
         return Folder(id=folder_id, account_id=project.account_id, project_id=project.id, path=path)
+
+    async def _deepest(
+        self, project: Project, path: tuple[str, ...], known: FolderIds
+    ) -> tuple[int, str]:
+        """How far down the path an id is known that is good, and the id."""
+        for depth in range(len(path), 0, -1):
+            here = path[:depth]
+            met = self._cache.get(project.id, here)
+            if met:
+                return depth, met
+            if here in known and await self._is_there(project, known[here]):
+                self._cache.put(project.id, here, known[here])
+                return depth, known[here]
+        return 0, project.root_folder_id
+
+    async def _is_there(self, project: Project, folder_id: str) -> bool:
+        call = Call(endpoints.FOLDER, {"account_id": project.account_id, "folder_id": folder_id})
+        try:
+            found = (await self._api.ask(call, One[WireFolder])).data
+        except Fatal as error:
+            if error.code != "frameio.not_found":
+                raise
+            return False
+        return found.project_id in ("", project.id)
 
     async def _child(self, project: Project, parent_id: str, path: tuple[str, ...]) -> str:
         alone = self._locks.hold("folder", parent_id)

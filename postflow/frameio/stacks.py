@@ -7,7 +7,7 @@ from datetime import datetime
 from postflow.errors import Fatal
 from postflow.frameio import endpoints
 from postflow.frameio.calls import Api, Call
-from postflow.frameio.paging import every_page
+from postflow.frameio.paging import every_page, listing
 from postflow.frameio.settling import create_once
 from postflow.frameio.wire import One, WireFile, WireStack
 from postflow.models import Folder, Moment, RemoteFile
@@ -36,7 +36,7 @@ class Stacks:
 
     async def inside(self, folder: Folder) -> list[VersionStack]:
         """The stacks directly in a folder, oldest first."""
-        return [as_stack(wire, folder) for wire in await self._list(folder)]
+        return [as_stack(wire, folder.account_id, folder.id) for wire in await self._list(folder)]
 
     async def create(self, folder: Folder, file_ids: tuple[str, ...]) -> VersionStack:
         """Stack 2 to 10 files of the folder, given from oldest to newest."""
@@ -57,16 +57,23 @@ class Stacks:
             {"account_id": folder.account_id, "folder_id": folder.id},
             body={"data": {"file_ids": list(file_ids)}},
         )
-        return as_stack(await create_once(self._api, call, One[WireStack], look), folder)
+        made = await create_once(self._api, call, One[WireStack], look)
+        return as_stack(made, folder.account_id, folder.id)
 
-    async def versions(self, stack: VersionStack) -> list[RemoteFile]:
-        """The files of a stack, in the order Frame.io gives them."""
+    async def show(self, account_id: str, stack_id: str) -> VersionStack:
+        call = Call(endpoints.STACK, {"account_id": account_id, "stack_id": stack_id})
+        found = (await self._api.ask(call, One[WireStack])).data
+        return as_stack(found, account_id, found.parent_id or "")
+
+    async def versions(self, stack: VersionStack, wanted: str) -> list[RemoteFile]:
+        """See `FrameioClient.stack_versions`."""
         call = Call(
             endpoints.STACK_VERSIONS,
             {"account_id": stack.account_id, "stack_id": stack.id},
         )
-        files = await every_page(self._api, call, WireFile.model_validate)
-        return [file.remote(stack.account_id) for file in files]
+        found = await listing(self._api, call, WireFile.model_validate)
+        found.refuse_unread(lambda unread: unread == wanted)
+        return [file.remote(stack.account_id) for file in found.items]
 
     async def _list(self, folder: Folder) -> list[WireStack]:
         ids = {"account_id": folder.account_id, "folder_id": folder.id}
@@ -75,14 +82,14 @@ class Stacks:
         return sorted(stacks, key=lambda stack: (stack.created_at, stack.id))
 
 
-def as_stack(wire: WireStack, folder: Folder) -> VersionStack:
+def as_stack(wire: WireStack, account_id: str, folder_id: str) -> VersionStack:
     return VersionStack(
         id=wire.id,
-        account_id=folder.account_id,
+        account_id=account_id,
         project_id=wire.project_id,
-        folder_id=folder.id,
+        folder_id=folder_id,
         name=wire.name,
-        head=wire.head_version.remote(folder.account_id) if wire.head_version else None,
+        head=wire.head_version.remote(account_id) if wire.head_version else None,
         view_url=wire.view_url,
         created_at=wire.created_at,
     )

@@ -13,6 +13,7 @@ from postflow.ledger import (
     claims,
     enrolment,
     export,
+    folders,
     journey,
     leases,
     observations,
@@ -90,6 +91,10 @@ class Ledger(Store):
     stack_of = stacks.stack_of
     is_told_elsewhere = twins.is_told_elsewhere
     namesake = twins.namesake
+
+    # where in Frame.io
+    folders_at = folders.folders_at
+    keep_folders = folders.keep_folders
 
     # announcements
     enqueue = outbox.enqueue

@@ -208,6 +208,14 @@ stacks = Table(
     Column("clip_id", ForeignKey("clips.id")),
 )
 
+folders = Table(
+    "folders",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("path", AnyText, primary_key=True),
+    Column("folder_id", String, nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -15,6 +15,7 @@ from postflow.ledger import (
     batches,
     claims,
     enrolment,
+    folders,
     journey,
     leases,
     observations,
@@ -101,6 +102,9 @@ class AsyncLedger:
     stack_of = _InThread(stacks.stack_of)
     is_told_elsewhere = _InThread(twins.is_told_elsewhere)
     namesake = _InThread(twins.namesake)
+
+    folders_at = _InThread(folders.folders_at)
+    keep_folders = _InThread(folders.keep_folders)
 
     enqueue = _InThread(outbox.enqueue)
     due = _InThread(outbox.due)

@@ -13,16 +13,20 @@ Alter = Callable[[Json], object]
 
 
 class Altered(httpx.AsyncBaseTransport):
-    """Every asset in an answer passes through `alter`, which may change it in place."""
+    """Every asset in an answer passes through `alter`, which may change it in place; with `only`
+    just those in answers about a path that ends so.
+    """
 
-    def __init__(self, alter: Alter) -> None:
+    def __init__(self, alter: Alter, *, only: str = "") -> None:
         self._alter = alter
+        self._only = only
         self._real = httpx.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         answer = await self._real.handle_async_request(request)
         content = await answer.aread()
-        if answer.headers.get("content-type", "").startswith("application/json"):
+        is_json = answer.headers.get("content-type", "").startswith("application/json")
+        if is_json and request.url.path.endswith(self._only):
             body = json.loads(content)
             data = body.get("data")
             for asset in data if isinstance(data, list) else [data]:

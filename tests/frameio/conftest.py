@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from pydantic import SecretStr
 
 from postflow.frameio import FrameioClient
 from postflow.models import Project
@@ -28,3 +30,20 @@ def project(world: Sandbox) -> Project:
 async def client(world: Sandbox, tmp_path: Path) -> AsyncIterator[FrameioClient]:
     async with connected(world, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+async def source_url() -> AsyncIterator[SecretStr]:
+    """Where a clip of four bytes is to be had."""
+
+    async def serve(_request: web.Request) -> web.Response:
+        return web.Response(body=b"moov")
+
+    app = web.Application()
+    app.router.add_get("/clip.mov", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0]
+    yield SecretStr(f"http://{host}:{port}/clip.mov")
+    await runner.cleanup()

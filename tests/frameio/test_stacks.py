@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from aiohttp import web
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
@@ -17,21 +14,6 @@ from sandbox import Sandbox
 from tests.frameio.connecting import calls
 
 CREATE = "version_stacks.create"
-
-
-@pytest.fixture
-async def source_url() -> AsyncIterator[SecretStr]:
-    async def serve(_request: web.Request) -> web.Response:
-        return web.Response(body=b"moov")
-
-    app = web.Application()
-    app.router.add_get("/clip.mov", serve)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0]
-    yield SecretStr(f"http://{host}:{port}/clip.mov")
-    await runner.cleanup()
 
 
 @pytest.fixture

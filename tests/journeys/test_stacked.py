@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from postflow.frameio.shared import shared_for
 from postflow.ledger import Ledger, Phase, State
 from sandbox import Sandbox
+from tests.frameio.connecting import raw
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault, named
 from tests.journeys.proof import READY, armed, calls, endings
@@ -58,6 +61,31 @@ async def test_a_clip_that_cannot_be_stacked_is_delivered_and_the_next_version_h
 
     await deliver_versions(make_clip, loopback_studio, 3)
     assert stacked(world) == {"001": 1, "002": 2, "003": 3}
+
+
+async def test_the_next_version_joins_its_shot_wherever_people_have_put_it(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    """Folder, file and stack are renamed and moved: the ledger knows their ids."""
+    from flows.deliver import deliver
+
+    first = await deliver(make_clip("SQ07_UNDLM_00152_v001.mov"), studio=loopback_studio)
+    account = f"/v4/accounts/{world.account_id}"
+    folder = f"{account}/folders/{first.folder_id}"
+    await raw(world, "PATCH", folder, {"name": "The chase"})
+    await raw(world, "PATCH", f"{account}/files/{first.file_id}", {"name": "First look.mov"})
+    second = await deliver(make_clip("SQ07_UNDLM_00152_v002.mov"), studio=loopback_studio)
+    assert (second.folder_id, second.stack_id is None) == (first.folder_id, False)
+
+    await raw(world, "PATCH", f"{account}/files/{second.file_id}", {"name": "Second look.mov"})
+    elsewhere = {"parent_id": world.root_folder_id}
+    await raw(world, "PATCH", f"{account}/version_stacks/{second.stack_id}/move", elsewhere)
+    shared_for.cache_clear()
+    shutil.rmtree(tmp_path / "results")
+    third = await deliver(make_clip("SQ07_UNDLM_00152_v003.mov"), studio=loopback_studio)
+    assert (third.folder_id, third.stack_id) == (first.folder_id, second.stack_id)
+    positions = {asset["id"]: asset["position"] for asset in world.assets()}
+    assert [positions[each.file_id] for each in (first, second, third)] == [1, 2, 3]
 
 
 @pytest.fixture
