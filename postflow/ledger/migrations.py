@@ -16,7 +16,6 @@ Migration = Callable[[Connection], None]
 
 def _to_batches(connection: Connection) -> None:
     batches.create(connection)
-    folders.create(connection)
     kind = clips.c.batch_id.type.compile(dialect=connection.dialect)
     column = f"batch_id {kind} REFERENCES batches (id)"
     connection.execute(text(f"ALTER TABLE clips ADD COLUMN {column}"))
@@ -27,6 +26,7 @@ def _to_batches(connection: Connection) -> None:
 
 
 def _to_counted_files(connection: Connection) -> None:
+    folders.create(connection)
     connection.execute(text("ALTER TABLE roots ADD COLUMN others TEXT"))
 
 
