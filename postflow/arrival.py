@@ -15,9 +15,6 @@ from postflow.patience import Patience
 from postflow.polling import Polling
 
 log = logging.getLogger(__name__)
-
-FAILED = "frameio.upload_failed"
-
 Progress = Callable[[Served], Awaitable[None]]
 
 
@@ -36,19 +33,14 @@ async def await_arrival(
     That Frame.io is too busy to tell, or cannot be reached, says nothing of the transfer.
     """
     polling = Polling(media, patience)
-    arrived, unheard = None, None
+    arrived: RemoteFile | None = None
+    unheard: Retry | None = None
     while arrived is None:
         served = outlet.served(exposure)
         await progress(served)
         await _refuse_changed(media, served)
         if polling.is_time(served):
-            try:
-                arrived, unheard = await _look(frameio, remote), None
-            except Retry as error:
-                if error.code == FAILED:
-                    raise
-                log.info("How %s stands cannot be told: %s", media.name, error.message)
-                unheard = error
+            arrived, unheard = await _look(frameio, remote)
         if arrived is None:
             await outlet.check(exposure)
             polling.refuse_standstill(unheard)
@@ -59,18 +51,23 @@ async def await_arrival(
     return arrived
 
 
-async def _look(frameio: FrameioClient, remote: RemoteFile) -> RemoteFile | None:
-    """The file once Frame.io calls it complete, None before."""
-    status = await frameio.upload_status(remote)
-    if status.complete:
-        return await frameio.file(remote.account_id, remote.id)
+async def _look(
+    frameio: FrameioClient, remote: RemoteFile
+) -> tuple[RemoteFile | None, Retry | None]:
+    """The file once Frame.io calls it complete; or why it cannot be told whether it is."""
+    try:
+        status = await frameio.upload_status(remote)
+        arrived = await frameio.file(remote.account_id, remote.id) if status.complete else None
+    except Retry as error:
+        log.info("How %s stands cannot be told: %s", remote.name, error.message)
+        return None, error
     if status.failed:
         raise Retry(
             f"Frame.io could not fetch {remote.name}.",
             hint="It is asked again. If it keeps failing, run `postflow check`.",
-            code=FAILED,
+            code="frameio.upload_failed",
         )
-    return None
+    return arrived, None
 
 
 async def _refuse_changed(media: MediaFile, served: Served) -> None:
