@@ -11,6 +11,7 @@ from postflow.frameio.contents import Contents
 from postflow.frameio.stacks import MOST, VersionStack
 from postflow.models import BYTES_ARE_IN, Folder, RemoteFile
 from postflow.naming import Naming
+from postflow.naming.version import Order, version_order
 
 log = logging.getLogger(__name__)
 
@@ -56,20 +57,20 @@ class Family:
     def _version(self, file: RemoteFile) -> int:
         return self._read(self._ours.get(file.id, file.name))[1]
 
-    def _read(self, name: str) -> tuple[str | None, int]:
+    def _read(self, name: str) -> tuple[str | None, Order]:
         try:
             known = self._naming.identify(name)
         except Skip:
             return self._read_by_hand(name)
-        return known.stack, known.version_number or 0
+        return known.stack, self._naming.order(known)
 
-    def _read_by_hand(self, name: str) -> tuple[str | None, int]:
+    def _read_by_hand(self, name: str) -> tuple[str | None, Order]:
         """Names that no rule reads stack with their own versions."""
         try:
             stack, version = self._naming.stack_by_hand(name)
         except Skip:
-            return None, 0
-        return stack, version or 0
+            return None, version_order(None)
+        return stack, version_order(version)
 
 
 async def find_stack(

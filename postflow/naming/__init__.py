@@ -1,9 +1,9 @@
 """What a file's name means, and where the file goes."""
 
 from .explanation import Explanation, RuleAnswer
-from .filename import FINAL_VERSION
 from .naming import Naming
 from .presets import PRESETS
 from .rules import NameRule
+from .version import FINAL_VERSION
 
 __all__ = ["FINAL_VERSION", "PRESETS", "Explanation", "NameRule", "Naming", "RuleAnswer"]

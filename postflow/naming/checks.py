@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from postflow.errors import Skip
@@ -12,6 +13,7 @@ from .outputs import folder_of, stack_of
 from .patterns import MAX_READINGS
 from .rules import NameRule, broken
 from .template import fields_of
+from .version import LONGEST, MOST_DIGITS, date_of, is_date_format
 
 
 def check_rules(matchers: Sequence[Matcher]) -> None:
@@ -82,10 +84,24 @@ def _check_placed(rule: NameRule, values: dict[str, str]) -> None:
     stack_of(rule, complete)
     for title in rule.titles.values():
         safe_part(title, "title")
-    if len(values.get("version", "")) > 9:
-        raise broken(
-            rule.name, "its version is longer than 9 characters", r"Bound it, such as v\d{3}."
-        )
+    _check_version(rule, values.get("version"))
+
+
+def _check_version(rule: NameRule, version: str | None) -> None:
+    if len(version or "") > LONGEST:
+        problem = f"its version is longer than {LONGEST} characters"
+        raise broken(rule.name, problem, r"Bound it, such as v\d{3}.")
+    if re.search(rf"[0-9]{{{MOST_DIGITS + 1}}}", version or ""):
+        problem = f"its version holds a number longer than {MOST_DIGITS} digits"
+        remedy = r"Bound it, such as v\d{3}; write a day and its time apart, such as 20250630-1830."
+        raise broken(rule.name, problem, remedy)
+    written = rule.version_date
+    if written is None:
+        return
+    if version is None or not is_date_format(written):
+        problem = f"version_date is “{written}”" + ("" if version else ", but there is no version")
+        raise broken(rule.name, problem, "Write it with DD, MM and YY or YYYY, such as DDMMYY.")
+    date_of(version, written)
 
 
 def _check_ambiguity(matcher: Matcher, matchers: Sequence[Matcher]) -> None:

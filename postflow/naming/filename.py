@@ -9,10 +9,8 @@ from pathlib import PurePosixPath
 from postflow.errors import Skip
 
 MAX_BYTES = 255
-FINAL_VERSION = 1_000_000_000
-"""A version of letters only (`vDEF`) is final: later than any number."""
 
-_PLAIN_VERSION = re.compile(r"[ ._-]([vV](?:[0-9]{1,8}|DEF))\Z")
+_PLAIN_VERSION = re.compile(r"[ ._-]([vV](?:[0-9]{1,8}(?:\.[0-9]{1,4}|[a-z])?|DEF))\Z")
 
 
 def clean_name(name: str) -> str:
@@ -38,14 +36,6 @@ def safe_part(text: str, what: str) -> str:
             code="name.folder",
         )
     return clean
-
-
-def version_number(version: str | None) -> int | None:
-    """`v003` is 3, `vDEF` is FINAL_VERSION, no version is None."""
-    if version is None:
-        return None
-    digits = re.search(r"[0-9]+", version)
-    return int(digits.group()) if digits else FINAL_VERSION
 
 
 def split_version(file_name: str) -> tuple[str, str | None]:

@@ -154,9 +154,11 @@ class _Parting:
         due = literal + self.matcher.example.get(field or "", "")
         if not self.matched:
             return field, f"it does not begin with {shown(literal)}"
-        end = f"{shown(self.rest)} does" if self.rest else "the name ends there"
-        what = f"the {_WORDS.get(field, field)} is missing: " if field else ""
-        return field, f"{what}after {shown(self._done)} comes {shown(due)}, but {end}"
+        # An extension that stands behind something else is not missing.
+        lacks = field and not (field == "ext" and self.rest)
+        what = f"the {_WORDS.get(str(field), field)} is missing: " if lacks else ""
+        but = f", not {shown(self.rest)}" if self.rest else ""
+        return field, f"{what}after {shown(self._done)} should come {shown(due)}{but}"
 
     @property
     def _done(self) -> str:

@@ -11,12 +11,13 @@ from postflow.models import Shot
 from .by_hand import place
 from .checks import check_rules
 from .explanation import Explanation, RuleAnswer
-from .filename import clean_name, safe_part, shown, split_version, version_number
+from .filename import clean_name, safe_part, shown, split_version
 from .matcher import Matcher, Values
 from .nearest import nearest_name
 from .outputs import folder_of, stack_of
 from .presets import PRESETS
 from .rules import NameRule, read_rules
+from .version import Order, date_of, version_number, version_order
 
 
 class Naming:
@@ -47,7 +48,7 @@ class Naming:
         """What the name means. `scene` and `shot` given by hand win, and make any name deliverable:
         they are read by the rules, and fill the folder of one.
 
-        Raises Skip `name.` `unsafe`, `unknown`, `incomplete`, `ambiguous` or `folder`.
+        Raises Skip `name.` `unsafe`, `unknown`, `incomplete`, `ambiguous`, `version` or `folder`.
         """
         clean = clean_name(name)
         given = _given(scene, shot)
@@ -66,10 +67,10 @@ class Naming:
             return _shot(name, placing.rule, {**known, **values})
         return _shot_by_hand(name, placing.rule, values)
 
-    def stack_by_hand(self, name: str) -> tuple[str, int | None]:
+    def stack_by_hand(self, name: str) -> tuple[str, str | None]:
         """Stack and version of a name that no rule reads. Raises Skip `name.unsafe`."""
         stem, version = split_version(clean_name(name))
-        return safe_part(stem, "stack"), version_number(version)
+        return safe_part(stem, "stack"), version
 
     def explain(
         self, name: str, *, scene: str | None = None, shot: str | None = None
@@ -92,6 +93,11 @@ class Naming:
                 answers=answers,
             )
         return Explanation(name=known.file_name, shot=known, answers=self._answers(known.file_name))
+
+    def order(self, shot: Shot) -> Order:
+        """What the versions of one stack are sorted by, the earliest first."""
+        dates = {rule.name: rule.version_date for rule in self.rules}
+        return version_order(shot.version, dates.get(shot.rule))
 
     def _find(self, name: str) -> tuple[NameRule, Values] | None:
         fits = [(m.rule, values) for m in self._matchers if (values := m.match(name)) is not None]
@@ -154,6 +160,8 @@ def _shot(name: str, rule: NameRule, values: Values) -> Shot:
             hint=f"Give it by hand ({options}), or put it in the name.",
             code="name.incomplete",
         )
+    if rule.version_date and "version" in merged:
+        date_of(merged["version"], rule.version_date)
     return Shot(
         file_name=name,
         rule=rule.name,

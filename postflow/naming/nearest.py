@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
@@ -15,10 +16,13 @@ LIKENESS = 0.6
 _NUMBERED = re.compile(r"([A-Za-z]{0,8})([0-9]{1,9})")
 
 
+_NUMBER = re.compile(r"[A-Za-z]{0,3}[0-9]+")
+
+
 def nearest_name(name: str, matchers: Sequence[Matcher]) -> str | None:
     """A name that fits one of the rules and resembles `name`, or None. Bounded in time."""
-    words = re.split(r"[ ._-]+", name)
-    if len(name) > MAX_LENGTH or len(words) > MAX_WORDS or not name.isascii():
+    words = re.split(r"[ ._-]+", _without_accents(name))
+    if len(name) > MAX_LENGTH or len(words) > MAX_WORDS:
         return None
     guesses = (_rebuilt(words, matcher) for matcher in matchers if not matcher.rule.asks)
     likely = [(_likeness(name, guess), guess) for guess in guesses if guess]
@@ -33,7 +37,7 @@ def _rebuilt(words: list[str], matcher: Matcher) -> str | None:
     for piece in matcher.pieces:
         if not piece.is_field or piece.text in values:
             continue
-        value = _taken(left, piece.text, matcher)
+        value = _taken(left, piece.text, matcher, begun=bool(values))
         if value is None:
             return None
         values[piece.text] = value
@@ -41,12 +45,18 @@ def _rebuilt(words: list[str], matcher: Matcher) -> str | None:
     return guess if matcher.match(guess) else None
 
 
-def _taken(left: list[str], field: str, matcher: Matcher) -> str | None:
-    """The first word that can be made to fit the field, taken with all before it."""
+def _taken(left: list[str], field: str, matcher: Matcher, *, begun: bool) -> str | None:
+    """The first word that can be made to fit the field, taken with all before it.
+
+    A number within the name, such as a shot's, is not passed over: without it, it is another clip.
+    """
     pattern = re.compile(matcher.patterns[field])
     for place, word in enumerate(left):
         for form in forms(word, matcher.example[field]):
             if pattern.fullmatch(form):
+                passed = left[:place] if begun and field != "ext" else []
+                if any(_NUMBER.fullmatch(each) for each in passed):
+                    return None
                 del left[: place + 1]
                 return form
     return matcher.patterns[field] if matcher.patterns[field].isalnum() else None
@@ -64,3 +74,7 @@ def forms(word: str, example: str) -> Iterator[str]:
 
 def _likeness(name: str, guess: str) -> float:
     return SequenceMatcher(None, name.lower(), guess.lower(), autojunk=False).ratio()
+
+
+def _without_accents(name: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))

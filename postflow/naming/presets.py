@@ -110,6 +110,9 @@ _GENERIC_FIELDS = {
     "version": r"v\d{1,4}|vDEF",
 }
 
+_EPISODE = r"(?:EP|EPISODE_?|E)\d{1,4}|S\d{1,2}E\d{1,3}"
+_PROJECT = "[A-Z][A-Z0-9]{1,9}"
+
 GENERIC_RULES = (
     NameRule(
         name="sequence and shot",
@@ -121,12 +124,31 @@ GENERIC_RULES = (
         examples=("SQ010_SH0100_v003.mov", "SCENE_42_SHOT_001_V003.mov"),
     ),
     NameRule(
+        name="episode, sequence and shot",
+        template="{episode}_{sequence}_{shot}_{version}.{ext}",
+        fields={"episode": _EPISODE, **_GENERIC_FIELDS},
+        folder="{episode}/{sequence}/{shot}",
+        stack="{episode}_{sequence}_{shot}",
+        case_sensitive=False,
+        examples=("EP101_SQ010_SH0100_v003.mov", "S01E02_SQ010_SH0100_v003.mov"),
+    ),
+    NameRule(
+        name="project, episode, sequence and shot",
+        template="{project}_{episode}_{sequence}_{shot}_{version}.{ext}",
+        fields={"project": _PROJECT, "episode": _EPISODE, **_GENERIC_FIELDS},
+        folder="{episode}/{sequence}/{shot}",
+        stack="{project}_{episode}_{sequence}_{shot}",
+        case_sensitive=False,
+        examples=("SHOW_EP101_SQ010_SH0100_v003.mov",),
+    ),
+    NameRule(
         name="project, sequence and shot",
         template="{project}_{sequence}_{shot}_{version}.{ext}",
-        fields={"project": "[A-Z][A-Z0-9]{1,9}", **_GENERIC_FIELDS},
+        fields={"project": _PROJECT, **_GENERIC_FIELDS},
         folder="{sequence}/{shot}",
         stack="{project}_{sequence}_{shot}",
         case_sensitive=False,
+        rank=1,
         examples=("FILM_SQ010_SH0100_v003.mov",),
     ),
 )

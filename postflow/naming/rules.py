@@ -34,6 +34,9 @@ class NameRule(Moment):
     asks: tuple[Literal["sequence", "shot"], ...] = Field(
         default=(), description="Fields the name leaves out and a person gives by hand."
     )
+    version_date: str | None = Field(
+        default=None, description="How a version that is a date is written, such as DDMMYY."
+    )
     titles: dict[str, str] = Field(
         default_factory=dict, description="Folder names of sequences that have one of their own."
     )
