@@ -54,7 +54,7 @@ class Family:
             return self._read(stack.name)[0] == self._stack
         return self.holds(stack.head)
 
-    def _version(self, file: RemoteFile) -> int:
+    def _version(self, file: RemoteFile) -> Order:
         return self._read(self._ours.get(file.id, file.name))[1]
 
     def _read(self, name: str) -> tuple[str | None, Order]:
