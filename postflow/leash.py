@@ -1,10 +1,11 @@
 """Runs a module as `python -m` does, but no longer than the process that started it.
 
-    python -m postflow.leash [--last] FAMILY MODULE [ARGUMENT…]
+    python -P -m postflow.leash [--last] [--log=PATH] FAMILY MODULE [ARGUMENT…]
 
 The parent holds the writing end of the pipe that is our stdin, and never writes: however it ends,
 by `kill -9` too, the kernel closes that end. FAMILY is there to be found in the process list, by
 which the one with --last ends after the others; what we start finds it in its environment.
+PATH is the file that stdout is: should somebody remove or rename it, it is made anew.
 """
 
 from __future__ import annotations
@@ -16,30 +17,39 @@ import stat
 import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 NAME = "postflow.leash"
+# Never from the working directory, where somebody may keep a `tasks.py` of their own.
+PYTHON = (sys.executable, "-P", "-m")
 LAST = "--last"
+LOG = "--log="
 FAMILY = "POSTFLOW_FAMILY"
 # What the parent would wait for a child before it kills it.
 GRACE = 45.0
 SHORT = 0.1
+# Seconds between two looks for the log.
+LOOK = 1.0
 
 
 def main() -> None:
-    last = sys.argv[1] == LAST
-    family, module, *arguments = sys.argv[2 if last else 1 :]
+    options = [each for each in sys.argv[1:3] if each == LAST or each.startswith(LOG)]
+    family, module, *arguments = sys.argv[1 + len(options) :]
     os.environ[FAMILY] = family
-    given = (_take_stdin(), family if last else None)
+    given = (_take_stdin(), family if LAST in options else None)
     threading.Thread(target=_end_with_parent, args=given, name="leash", daemon=True).start()
+    for log in [Path(each.removeprefix(LOG)) for each in options if each != LAST]:
+        threading.Thread(target=_keep_log, args=(log,), name="log", daemon=True).start()
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def command(module: str) -> list[str]:
     """Runs a module in our family; where we have none, in one that nobody asks for."""
-    return [sys.executable, "-m", NAME, os.environ.get(FAMILY, "none"), module]
+    return [*PYTHON, NAME, os.environ.get(FAMILY, "none"), module]
 
 
 def kin(family: str) -> list[psutil.Process]:
@@ -86,6 +96,24 @@ def _end_with_parent(pipe: int, after: str | None) -> None:
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _keep_log(path: Path) -> None:
+    while True:
+        time.sleep(LOOK)
+        with suppress(OSError):  # tried again at the next look
+            if not _is_stdout(path):
+                log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+                for stream in (1, 2):
+                    os.dup2(log, stream)
+                os.close(log)
+
+
+def _is_stdout(path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(1))
+    except FileNotFoundError:
+        return False
 
 
 def _mute() -> None:

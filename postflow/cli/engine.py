@@ -14,6 +14,7 @@ from postflow.places import state_dir
 from .output import Warnings, err
 
 QUIET = {
+    "PYTHONSAFEPATH": "1",  # what Prefect starts for us imports nothing of the working directory
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import psutil
 
@@ -67,7 +66,7 @@ class Part:
     @contextmanager
     def running(self) -> Iterator[Self]:
         """Started, and stopped at the end. The log of the time before is kept as `….log.1`."""
-        if self._log_path.exists():
+        with suppress(FileNotFoundError):
             self._log_path.replace(self._old_log)
         self._start()
         with ThreadPoolExecutor(1, self.name) as self._aside:
@@ -93,13 +92,29 @@ class Part:
             self._ending = self._aside.submit(self._stop)
         elif self._ending.done() and time.monotonic() >= self._due:
             self._ending.result()
+            self._start_again()
+
+    def _start_again(self) -> None:
+        try:
             self._start()
+        except OSError as error:
+            err.print(f"{self.name} cannot be started: {error}.", markup=False)
+            self._due = time.monotonic() + self._pauses[-1]
 
     def _turn_log(self) -> None:
-        """The process appends to the file it has, so the same file is emptied."""
-        if self._log_path.stat().st_size > self._longest_log:
-            shutil.copyfile(self._log_path, self._old_log)
-            os.truncate(self._log_path, 0)
+        """The process appends to the file it has, so the same file is emptied.
+
+        One that is gone it makes anew. What there is no room for is not kept.
+        """
+        with suppress(OSError):
+            if self._log_path.stat().st_size > self._longest_log:
+                with (
+                    suppress(OSError),
+                    self._log_path.open("rb") as log,
+                    _opened(self._old_log, "wb") as old,
+                ):
+                    shutil.copyfileobj(log, old)
+                os.truncate(self._log_path, 0)
 
     def _next_pause(self, code: int) -> float:
         if time.monotonic() - self._started > STEADY:
@@ -118,15 +133,19 @@ class Part:
 
     def _last_words(self) -> str:
         """The error that the command told last, if it told one."""
-        text = self._log_path.read_text(encoding="utf-8", errors="replace")
+        try:
+            text = self._log_path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
         told = [line[2:] for line in text.splitlines() if line.startswith("✗ ")]
         return told[-1] if told else ""
 
     def _start(self) -> None:
+        options = [*self._last, f"{leash.LOG}{self._log_path}"]
         family = str(self._log_path.parent)
-        with self._log_path.open("ab") as log:
+        with _opened(self._log_path, "ab") as log:
             self.process = psutil.Popen(
-                [sys.executable, "-m", leash.NAME, *self._last, family, *self._command],
+                [*leash.PYTHON, leash.NAME, *options, family, *self._command],
                 env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -138,6 +157,14 @@ class Part:
     def _stop(self) -> None:
         stop(self.process, limit=self._limit)
         self.process.stdin.close()
+
+
+def _opened(log: Path, mode: str) -> IO[bytes]:
+    """For its owner only, whoever may look into its folder. Where it cannot be, nothing is kept."""
+    try:
+        return open(log, mode, opener=lambda path, flags: os.open(path, flags, 0o600))
+    except OSError:
+        return open(os.devnull, mode)  # noqa: PTH123
 
 
 def stop(process: psutil.Popen, *, limit: float = STOP_LIMIT) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -52,7 +53,8 @@ with server.running(), Part("part", "stays", "part", "0.3", log_path=log).runnin
 
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the modules that are run; it is the children's working directory."""
+    """A folder with the modules that are run; it is the children's working directory too."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "stays.py").write_text(STAYS)
     (tmp_path / "talks.py").write_text(TALKS)
     (tmp_path / "fails.py").write_text(FAILS)
@@ -145,6 +147,92 @@ def test_a_log_that_grows_long_begins_anew_and_the_part_writes_on(modules: Path)
     assert int(log.read_text().splitlines()[-1].split()[1]) > kept.count("\n")
 
 
+@pytest.mark.parametrize("tidied", ["removed", "renamed"])
+def test_a_log_that_somebody_tidies_away_is_made_anew(modules: Path, tidied: str) -> None:
+    log = modules / "log"
+    with Part("part", "talks", log_path=log).running() as part:
+        wait_until_sync(lambda: log.stat().st_size > 0, description="its first words")
+        log.rename(modules / "kept") if tidied == "renamed" else log.unlink()
+        look_until(part, lambda: log.exists() and log.stat().st_size > 0)
+        assert part.process.poll() is None
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_a_log_that_cannot_be_turned_or_read_ends_nobody(
+    modules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a full disk: what is there already is emptied all the same."""
+    log = modules / "log"
+    (modules / "log.1").mkdir()
+    part = Part("part", "talks", log_path=log, longest_log=10_000, pauses=[0])
+    with part.running():
+        wait_until_sync(lambda: log.stat().st_size > 10_000, description="a long log")
+        part.process.suspend()
+        part.look()
+        assert log.stat().st_size == 0
+        log.unlink()
+        log.mkdir()
+        part.process.kill()
+        part.process.wait()
+        killed = part.process
+        look_until(part, lambda: part.process is not killed)
+    assert "part ended with code -9" in capsys.readouterr().err
+
+
+def test_a_part_that_cannot_be_started_again_is_tried_later(
+    modules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where memory or processes are short for a while."""
+    part = Part("part", "stays", "it", "0", log_path=modules / "log", pauses=[0])
+    with part.running():
+        wait_until_sync(lambda: told(modules / "starts") == ["it"], description="its start")
+        with monkeypatch.context() as short:
+            short.setattr(leash, "PYTHON", (str(modules / "no python"),))
+            part.process.kill()
+            part.process.wait()
+            look_until(part, lambda: "cannot be started" in capsys.readouterr().err)
+        look_until(part, lambda: told(modules / "starts") == ["it", "it"])
+
+
+STRANGERS = ("tasks.py", "blocks.py", "sandbox.py", "prefect.py", "httpx.py", "flows/__init__.py")
+
+
+@pytest.fixture
+def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of somebody else's is the working directory."""
+    for name in STRANGERS:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("raise SystemExit('a stranger was imported')")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_parts_and_runs_import_nothing_of_the_working_directory(strangers: Path) -> None:
+    log = strangers / "log"
+    with Part("part", "postflow", "scan", "--help", log_path=log).running() as part:
+        assert part.process.wait() == 0, log.read_text()
+    engine = subprocess.run(
+        [*leash.command("prefect.engine"), "no id of a run"],
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "a stranger" not in engine.stderr
+    assert engine.returncode != 0
+
+
+def test_the_command_imports_nothing_of_the_working_directory(strangers: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "postflow", "serve"],
+        env={"PREFECT_API_URL": "http://127.0.0.1:9/api", "POSTFLOW_STATE_DIR": str(strangers)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "[prefect.unreachable]" in ran.stderr
+
+
 def test_nothing_outlives_a_parent_that_was_killed_and_the_server_ends_last(modules: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT]) as parent:
         wait_until_sync(lambda: len(told(modules / "starts")) == 2, description="both")
@@ -169,7 +257,7 @@ def test_a_server_that_was_started_again_ends_last_too(modules: Path) -> None:
 @pytest.fixture
 def left_over(modules: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A part of the family `here`, that does not notice its parent's end."""
-    command = [sys.executable, "-m", leash.NAME, str(modules / "here"), "stays", "it", "0"]
+    command = [*leash.PYTHON, leash.NAME, str(modules / "here"), "stays", "it", "0"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as child:
         wait_until_sync(lambda: told(modules / "starts"), description="its start")
         yield child
