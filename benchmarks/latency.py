@@ -24,6 +24,7 @@ from postflow.cli.server import free_port
 from postflow.ledger import Clip, Ledger, Phase
 from sandbox import Sandbox
 from sandbox.clips import clip_path
+from tests.support.signed_in import SignedIn
 
 WATCHING = {"quiet": 0.5, "interval": 0.5, "linger": 0.0}
 MOMENTS = ("run created", "run started", "clip delivered")
@@ -40,7 +41,7 @@ def delivered(home: Path, name: str) -> Clip | None:
         return next(iter(ledger.rows(name=name, phase=Phase.DELIVERED)), None)
 
 
-def last_ingest(port: int) -> dict[str, str]:
+def last_ingest(home: Path, port: int) -> dict[str, str]:
     """The last one that was due."""
     body = {
         "flows": {"name": {"any_": ["ingest"]}},
@@ -48,7 +49,9 @@ def last_ingest(port: int) -> dict[str, str]:
         "sort": "START_TIME_DESC",
         "limit": 1,
     }
-    answer = httpx.post(f"http://127.0.0.1:{port}/api/flow_runs/filter", json=body)
+    signed_in = SignedIn((home / "state" / "prefect-password").read_text())
+    url = f"http://127.0.0.1:{port}/api/flow_runs/filter"
+    answer = httpx.post(url, json=body, auth=signed_in)
     return dict(answer.raise_for_status().json()[0])
 
 
@@ -66,10 +69,10 @@ def measure(rounds: int) -> list[list[float]]:
             for number in range(1, rounds + 1):
                 drop(home / "watch", name := f"SQ07_UNDLM_{number:05}_v001.mov")
                 wait_for(lambda name=name: delivered(home, name) is not None, up, home)
-                wait_for(lambda: last_ingest(port)["state_type"] == "COMPLETED", up, home)
+                wait_for(lambda: last_ingest(home, port)["state_type"] == "COMPLETED", up, home)
                 clip = delivered(home, name)
                 assert clip is not None
-                found.append(moments(clip, last_ingest(port)))
+                found.append(moments(clip, last_ingest(home, port)))
     return found
 
 

@@ -25,7 +25,7 @@ async def one_at_a_time(
 ) -> AsyncIterator[None]:
     """Held across processes for a name in a folder. Raises Retry `clip.busy` after `timeout` s."""
     key = xxhash.xxh3_64_hexdigest(f"{folder.id}\0{name}".encode())
-    lock = AsyncFileLock(lock_dir() / f"{what}-{key}.lock")
+    lock = AsyncFileLock(lock_dir() / f"{what}-{key}.lock", mode=0o600)
     try:
         await _acquire(lock, name, timeout)
     except Timeout as error:

@@ -25,7 +25,28 @@ def state_dir() -> Path:
             hint="Let POSTFLOW_STATE_DIR name a folder of this machine that PostFlow may write to.",
             code="postflow.state_dir",
         ) from error
+    _demand_private(path)
     return path
+
+
+def _demand_private(path: Path) -> None:
+    """What is another user's, he may change behind our back."""
+    if path.stat().st_uid != os.geteuid():
+        raise Fatal(
+            f"PostFlow's state folder {path} belongs to another user.",
+            hint="Give it to the user that runs PostFlow (chown), or let POSTFLOW_STATE_DIR name "
+            "another one.",
+            code="postflow.state_dir",
+        )
+
+
+def write_private(path: Path, text: str) -> None:
+    """At once and for its owner only, whoever may look into its folder."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
 
 
 def lock_dir() -> Path:

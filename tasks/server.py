@@ -1,22 +1,36 @@
-"""`prefect server start`, with a SQLite database that writers queue for.
+"""A Prefect server that keeps strangers out, with a SQLite database that writers queue for.
 
 Prefect's own transactions begin DEFERRED: one that reads first and then writes is refused when
 another wrote in between, and the client that was told 503 waits for seconds. Begun IMMEDIATE, it
 waits its turn of some milliseconds (https://www.sqlite.org/lang_transaction.html). Twenty clips at
 once: 40 a minute without, 75 to 196 with it.
+
+Prefect has a setting for the password, but none for the names under which it may be asked: a web
+page whose own name leads to 127.0.0.1 would have the browser take it for the same site.
 """
 
 from __future__ import annotations
 
-import runpy
-import sys
+import argparse
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import httpx
+import uvicorn
+from fastapi import Request
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
+from fastapi.responses import PlainTextResponse
+from prefect.server.api.server import create_app
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import MODELS_DEPENDENCIES
-from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from postflow.own_server import PROOF, proof
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class QueueingSqlite(AioSqliteConfiguration):
@@ -30,12 +44,54 @@ class QueueingSqlite(AioSqliteConfiguration):
             yield transaction
 
 
+class Proving:
+    """Proves to whoever asks that this server knows its password; see `postflow.own_server`."""
+
+    def __init__(self, app: ASGIApp, *, password: str, server: str) -> None:
+        self._app = app
+        self._password = password
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == PROOF:
+            question = Request(scope).query_params.get("question", "")
+            answer = PlainTextResponse(proof(self._password, self._server, question))
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def guarded(app: ASGIApp) -> ASGIApp:
+    """Asked from outside only under the names of this machine and the one that the UI is set to.
+
+    Around the app, since Prefect's services ask it from within under a name of their own.
+    """
+    server = get_current_settings().server
+    if server.api.auth_string:
+        password = server.api.auth_string.get_secret_value()
+        app = Proving(app, password=password, server=f"{server.api.host}:{server.api.port}")
+    named = httpx.URL(server.ui.api_url or "").host
+    return TrustedHostMiddleware(app, [*LOOPBACK, named], www_redirect=False)
+
+
 def main() -> None:
+    arguments = argparse.ArgumentParser(description="Prefect's settings say the rest.")
+    arguments.add_argument("--fd", type=int, help="a socket that listens already")
+    fd: int | None = arguments.parse_args().fd
     url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
     if url.startswith("sqlite"):
         MODELS_DEPENDENCIES["database_config"] = QueueingSqlite(connection_url=url)
-    sys.argv = ["prefect", "server", "start", *sys.argv[1:]]
-    runpy.run_module("prefect", run_name="__main__")
+    server = get_current_settings().server
+    config = uvicorn.Config(
+        guarded(create_app(final=True)),
+        host=str(server.api.host),
+        port=server.api.port,
+        timeout_keep_alive=server.api.keepalive_timeout,
+        ws_ping_interval=server.api.websocket_ping_interval,
+        ws_ping_timeout=server.api.websocket_ping_timeout,
+        log_level=server.logging_level.lower(),
+    )
+    uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
 
 
 if __name__ == "__main__":

@@ -16,13 +16,18 @@ os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS="0.1",
     DO_NOT_TRACK="1",
+    # Not that of a developer whose `postflow up` runs.
+    POSTFLOW_STATE_DIR=tempfile.mkdtemp(prefix="state-"),
 )
 if "PREFECT_HOME" not in os.environ:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 from postflow.cli.server import free_port, own_prefect, ui_address
+from postflow.own_server import password
 from sandbox import Sandbox
+
+atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +54,7 @@ def prefect_api(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The API of one real Prefect server for the whole session, run as `postflow up` does."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
     port = free_port()
     api = f"{ui_address(port)}/api"
@@ -57,7 +62,7 @@ def prefect_api(
     with own_prefect(port, log), pytest.MonkeyPatch.context() as environment:
         environment.delenv("PREFECT_API_URL")
         _let_prefect_leak(pytestconfig, port)
-        with temporary_settings({PREFECT_API_URL: api}):
+        with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: password()}):
             yield api
 
 

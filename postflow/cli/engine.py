@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from postflow.errors import Fatal
-from postflow.places import state_dir
+from postflow.own_server import find_prefect
 
 from .output import Warnings, err
 
@@ -17,7 +14,6 @@ QUIET = {
     "PYTHONSAFEPATH": "1",  # what Prefect starts for us imports nothing of the working directory
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
 }
@@ -39,9 +35,7 @@ def prepare_prefect(*, verbose: bool = False) -> None:
     for queue in PREFECT_QUEUES:
         logging.getLogger(queue).setLevel(logging.ERROR)
     _demand_address(os.environ.get("PREFECT_API_URL"))
-    address = _address_file()
-    if "PREFECT_API_URL" not in os.environ and address.exists():
-        _use_if_alive(address.read_text(encoding="utf-8"))
+    find_prefect()
     if not verbose:
         tell_start()
 
@@ -80,25 +74,3 @@ def demand_server() -> None:
             "`postflow up`, which runs its own.",
             code="prefect.none",
         )
-
-
-def _use_if_alive(api_url: str) -> None:
-    from .server import is_healthy
-
-    if is_healthy(f"{api_url}/health"):
-        os.environ["PREFECT_API_URL"] = api_url
-
-
-@contextmanager
-def own_server(api_url: str) -> Iterator[None]:
-    """Let the other commands of this machine find the server that `postflow up` has started."""
-    address = _address_file()
-    address.write_text(api_url, encoding="utf-8")
-    try:
-        yield
-    finally:
-        address.unlink(missing_ok=True)
-
-
-def _address_file() -> Path:
-    return state_dir() / "prefect-api-url"

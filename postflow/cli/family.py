@@ -46,6 +46,7 @@ class Part:
         limit: float = STOP_LIMIT,
         pauses: Sequence[float] = PAUSES,
         longest_log: int = LONGEST_LOG,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.process: psutil.Popen
@@ -56,6 +57,7 @@ class Part:
         self._environment = environment
         self._last = [leash.LAST] if last else []
         self._limit = limit
+        self._pass_fds = pass_fds
         self._pauses = pauses
         self._failures = 0
         self._started = 0.0
@@ -151,6 +153,7 @@ class Part:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self._pass_fds,
             )
         self._started, self._ending = time.monotonic(), None
 

@@ -13,6 +13,7 @@ import httpx
 import psutil
 
 from postflow.errors import Fatal
+from postflow.own_server import API, locked, set_environment
 
 from .engine import QUIET
 from .family import Part
@@ -46,21 +47,26 @@ KEPT_FOR_A_MONTH = {
 def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
     """Start a server that keeps its database in Prefect's home; yields its process.
 
-    The processes we start later are pointed at the server
+    The processes we start later are pointed at the server, and told its password,
     through the environment. Raises Fatal `prefect.port` or `prefect.server`.
     """
-    _demand_free(port)
     url = ui_address(port)
-    os.environ["PREFECT_API_URL"] = f"{url}/api"
-    environment = KEPT_FOR_A_MONTH | os.environ | QUIET | _server_settings(url, port)
-    try:
-        name = "Prefect server"
-        server = Part(name, SERVER, log_path=log_path, environment=environment, last=True)
-        with server.running():
-            _wait_until_healthy(server.process, f"{url}/api/health", log_path)
-            yield server
-    finally:
-        os.environ.pop("PREFECT_API_URL")
+    with _listening(port) as listener:
+        set_environment({API: f"{url}/api", **locked()})
+        try:
+            server = Part(
+                "Prefect server",
+                *(SERVER, "--fd", str(listener.fileno())),
+                log_path=log_path,
+                environment=KEPT_FOR_A_MONTH | os.environ | QUIET | _server_settings(url, port),
+                last=True,
+                pass_fds=[listener.fileno()],
+            )
+            with server.running():
+                _wait_until_healthy(server.process, f"{url}/api/health", log_path)
+                yield server
+        finally:
+            os.environ.pop(API)
 
 
 def ui_address(port: int) -> str:
@@ -72,21 +78,22 @@ def _server_settings(url: str, port: int) -> dict[str, str]:
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_UI_API_URL": f"{url}/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK,
     }
 
 
-def _demand_free(port: int) -> None:
-    """Another server's answers would be taken for our own's."""
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)):
-            return
-    raise Fatal(
-        f"Something listens on port {port} already.",
-        hint=f"If it is your Prefect server, set PREFECT_API_URL=http://{HOST}:{port}/api; "
-        "else choose another --port.",
-        code="prefect.port",
-    )
+def _listening(port: int) -> socket.socket:
+    """Held for as long as we live: nobody else takes the port while the server starts anew."""
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise Fatal(
+            f"Prefect's server cannot listen on port {port} ({os.strerror(error.errno or 0)}).",
+            hint=f"If your Prefect server does, set PREFECT_API_URL=http://{HOST}:{port}/api; "
+            "else choose another --port.",
+            code="prefect.port",
+        ) from error
 
 
 def _wait_until_healthy(server: psutil.Popen, url: str, log_path: Path) -> None:

@@ -13,11 +13,12 @@ import typer
 from filelock import FileLock, Timeout
 
 from postflow.errors import Fatal
+from postflow.own_server import address_told
 from postflow.places import lock_dir, state_dir
 
 from .app import app
 from .backfill import enrol
-from .engine import own_server, prepare_prefect
+from .engine import prepare_prefect
 from .family import Part, end_leftovers
 from .news import News
 from .output import err, out, tell_warning
@@ -69,6 +70,8 @@ def up(
             news.append(stack.enter_context(closing(_enrol(name, backfill, take_over))))
             parts += stack.enter_context(_watched(name, every=every))
         out.print(f"PostFlow watches. Prefect's UI: {engine.url}/runs", markup=False)
+        if engine.server:
+            err.print("`postflow ui` opens it, and shows the password that it asks for.")
         err.print("Ctrl-C ends it all.")
         while True:
             for part in parts:
@@ -113,7 +116,7 @@ def a_prefect_server(port: int) -> Iterator[Engine]:
 
     Raises Fatal when ours does not start.
     """
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL
 
     configured = PREFECT_API_URL.value()
     if configured:
@@ -123,8 +126,7 @@ def a_prefect_server(port: int) -> Iterator[Engine]:
     url = ui_address(port)
     with (
         own_prefect(port, state_dir() / "server.log") as server,
-        temporary_settings({PREFECT_API_URL: f"{url}/api"}),
-        own_server(f"{url}/api"),
+        address_told(f"{url}/api"),
     ):
         yield Engine(url, server)
 
@@ -151,7 +153,7 @@ def _watched(studio: str, *, every: float) -> Iterator[list[Part]]:
 def _alone() -> Iterator[None]:
     """Two of these on one machine would watch the same folders."""
     try:
-        with FileLock(lock_dir() / "up.lock", timeout=0):
+        with FileLock(lock_dir() / "up.lock", timeout=0, mode=0o600):
             yield
     except Timeout as error:
         raise Fatal(

@@ -25,7 +25,7 @@ class AgentFolder:
         self.config = path / "ngrok.yml"
         self.launcher = path / "ngrok"
         self._complaints = path / "complaints.log"
-        self._lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
+        self._lock = FileLock(f"{path}.lock", timeout=0, thread_local=False, mode=0o600)
 
     @classmethod
     def create(cls, state_dir: Path) -> Self:

@@ -20,7 +20,9 @@ from postflow.errors import Fatal
 from postflow.frameio.credentials import WebCredential
 from postflow.frameio.tokens import Tokens
 from postflow.outlet.ngrok import NgrokProvider
+from postflow.own_server import password
 from sandbox import Sandbox
+from tests.support.signed_in import SignedIn
 
 BLOCKS = (Studio, FrameioAccount, AdobeTokens, NgrokTunnel, DiscordWebhook)
 SECRETS = {
@@ -61,7 +63,7 @@ def test_a_block_explains_itself_and_each_of_its_fields(block: type[Block]) -> N
 @pytest.mark.prefect
 async def test_no_other_block_type_of_prefect_has_our_names(prefect_api: str) -> None:
     await save_studio(canary_studio("canary"))
-    async with httpx.AsyncClient(base_url=prefect_api) as api:
+    async with httpx.AsyncClient(base_url=prefect_api, auth=SignedIn(password())) as api:
         answer = await api.post("/block_types/filter", json={"limit": 200})
     ours = {block.get_block_type_slug(): block.get_block_type_name() for block in BLOCKS}
     assert all(slug.startswith("postflow-") for slug in ours)
@@ -91,7 +93,7 @@ async def test_a_studio_loads_whole_and_shows_no_secret(prefect_api: str) -> Non
         studio.ledger,
     ]
     assert [secret and secret.get_secret_value() for secret in held] == list(SECRETS.values())
-    async with httpx.AsyncClient(base_url=prefect_api) as api:
+    async with httpx.AsyncClient(base_url=prefect_api, auth=SignedIn(password())) as api:
         documents = (await api.post("/block_documents/filter", json={"limit": 200})).text
     assert "studio.ngrok.app" in documents
     for seen in (repr(studio), str(studio), studio.model_dump_json(), documents):
@@ -104,7 +106,7 @@ async def test_a_block_broken_in_the_ui_is_told_by_its_field_and_not_its_value(
     prefect_api: str,
 ) -> None:
     await save_studio(canary_studio("broken"))
-    async with httpx.AsyncClient(base_url=prefect_api) as api:
+    async with httpx.AsyncClient(base_url=prefect_api, auth=SignedIn(password())) as api:
         documents = (await api.post("/block_documents/filter", json={"limit": 200})).json()
         (tunnel,) = [
             each

@@ -1,4 +1,4 @@
-"""All that Prefect's API tells of the run of a clip, to anybody who asks."""
+"""All that Prefect's API tells of the run of a clip, to anybody who has the password."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 from prefect.logging.handlers import APILogHandler
 
+from postflow.own_server import password
+from tests.support.signed_in import SignedIn
+
 FIRST = b"identify"
 ENDS = ("Completed", "Failed")
 
@@ -15,7 +18,7 @@ ENDS = ("Completed", "Failed")
 async def told(api: str, run_name: str) -> dict[str, bytes]:
     """Answers by what was asked for, once the run's logs and events have come in."""
     await APILogHandler.aflush()
-    async with httpx.AsyncClient(base_url=api, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=api, auth=SignedIn(password()), timeout=30) as client:
         runs = await _ask(client, "flow_runs", flow_runs={"name": {"any_": [run_name]}})
         (run,) = runs.json()
         mine = {"flow_runs": {"id": {"any_": [run["id"]]}}}

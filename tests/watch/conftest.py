@@ -19,6 +19,7 @@ from postflow.cli.server import free_port
 from postflow.ledger import Clip, Ledger
 from sandbox import Sandbox
 from sandbox.clips import clip_path
+from tests.support.signed_in import SignedIn
 from tests.support.wait import wait_until_sync
 
 MAIN, SECOND = "main", "second"
@@ -117,14 +118,24 @@ class Running:
         self.ask(f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING"}})
 
     def ask(self, path: str, body: dict[str, Any]) -> Any:
-        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=20)
+        answer = self._request("POST", path, json=body)
         return answer.raise_for_status().json()
+
+    def settings(self) -> Any:
+        """What Prefect's server goes by."""
+        return self._request("GET", "admin/settings").raise_for_status().json()
+
+    @property
+    def password(self) -> str:
+        return (self.home / "state" / "prefect-password").read_text()
+
+    def _request(self, method: str, path: str, json: Any = None) -> httpx.Response:
+        auth = SignedIn(self.password)
+        return httpx.request(method, f"{self.api}/{path}", json=json, auth=auth, timeout=20)
 
     def delete(self, path: str) -> None:
         """A server that is busy answers 503."""
-        wait_until_sync(
-            lambda: httpx.delete(f"{self.api}/{path}", timeout=20).is_success, description=path
-        )
+        wait_until_sync(lambda: self._request("DELETE", path).is_success, description=path)
 
     def postflow(self, *arguments: str) -> str:
         """What a command prints; it has to succeed."""

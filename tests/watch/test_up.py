@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
@@ -150,8 +149,7 @@ def test_the_terminal_tells_once_of_each_clip_how_it_ended(up: Running) -> None:
 
 
 def test_the_server_of_up_forgets_what_is_older_than_a_month(up: Running) -> None:
-    settings = httpx.get(f"{up.api}/admin/settings", timeout=20).raise_for_status().json()
-    vacuum = settings["server"]["services"]["db_vacuum"]
+    vacuum = up.settings()["server"]["services"]["db_vacuum"]
     assert set(vacuum["enabled"]) == {"events", "flow_runs"}
     assert vacuum["retention_period"] == "P30D"
 
@@ -160,7 +158,10 @@ def test_prefect_deploy_registers_both_deployments(up: Running) -> None:
     pool = {"name": "postflow", "type": "process"}
     up.ask("work_pools/", pool)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    environment = up.environment | {"PREFECT_API_URL": up.api}
+    environment = up.environment | {
+        "PREFECT_API_URL": up.api,
+        "PREFECT_API_AUTH_STRING": up.postflow("ui", "--password").strip(),
+    }
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100
     )

@@ -1,0 +1,143 @@
+"""The Prefect server of `postflow up`: where it is, its password, and the proof that it is ours.
+
+Whoever finds its port free may listen there. So the password goes to nobody who has not shown
+that he knows it, by a keyed digest of a question that was never asked before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from filelock import FileLock
+
+from postflow.places import lock_dir, state_dir, write_private
+
+log = logging.getLogger("postflow")
+
+API = "PREFECT_API_URL"
+SERVER_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"
+CLIENT_PASSWORD = "PREFECT_API_AUTH_STRING"
+PROOF = "/postflow/proof"
+# Seconds. A busy machine answers late; a free port at once.
+PATIENCE = 10.0
+DIGITS = 64
+# The servers that Prefect starts for a single command or script are nobody else's either.
+EPHEMERAL = {
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1",
+}
+
+
+def find_prefect() -> None:
+    """Let Prefect use the server of `up` while that runs.
+
+    Else, where none is configured, Prefect will start one of its own, with a password.
+    Raises Fatal `postflow.state_dir`.
+    """
+    given, address = os.environ.get(API), told_address()
+    if given and os.environ.get(CLIENT_PASSWORD):
+        return
+    if address and given in (None, "", address) and is_ours(address):
+        set_environment({API: address, CLIENT_PASSWORD: password()})
+    elif not given:
+        _lock_ephemeral()
+
+
+def _lock_ephemeral() -> None:
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        set_environment({**EPHEMERAL, **os.environ, **locked()})
+
+
+def locked() -> dict[str, str]:
+    """The environment of a server that asks for the password, and of its clients."""
+    return {
+        SERVER_PASSWORD: password(),
+        CLIENT_PASSWORD: password(),
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    }
+
+
+def password() -> str:
+    """What the environment names, else one that is made once and kept in the state folder."""
+    given = os.environ.get(SERVER_PASSWORD) or os.environ.get(CLIENT_PASSWORD)
+    return given or _kept_password(state_dir() / "prefect-password")
+
+
+def _kept_password(path: Path) -> str:
+    with FileLock(lock_dir() / "prefect-password.lock", mode=0o600):
+        kept = path.read_text(encoding="utf-8") if path.exists() else ""
+        if not kept:
+            kept = f"postflow:{secrets.token_urlsafe(32)}"
+            write_private(path, kept)
+        return kept
+
+
+def set_environment(environment: Mapping[str, str]) -> None:
+    """Of this process and those it starts; Prefect heeds it too, should it be imported already."""
+    os.environ.update(environment)
+    if "prefect" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
+
+
+@contextmanager
+def address_told(api_url: str) -> Iterator[None]:
+    """Let others on this machine find the server that `postflow up` has started."""
+    write_private(_address_file(), api_url)
+    try:
+        yield
+    finally:
+        _address_file().unlink(missing_ok=True)
+
+
+def told_address() -> str | None:
+    """Where the server of `up` is said to be. A `kill -9` leaves the word behind."""
+    try:
+        return _address_file().read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def _address_file() -> Path:
+    return state_dir() / "prefect-api-url"
+
+
+def is_ours(api_url: str) -> bool:
+    """Does who listens there know the password?"""
+    server = httpx.URL(api_url).netloc.decode()
+    question = secrets.token_hex(16)
+    try:
+        answer = _ask(f"http://{server}{PROOF}", question)
+    except httpx.ConnectError:
+        return False
+    except httpx.TransportError as error:
+        answer = type(error).__name__
+    if hmac.compare_digest(answer.encode(), proof(password(), server, question).encode()):
+        return True
+    log.warning("What listens at %s is not the server of `postflow up`, and is not used.", server)
+    return False
+
+
+def _ask(url: str, question: str) -> str:
+    """A stranger may answer without end."""
+    asked = {"question": question}
+    with httpx.stream("GET", url, params=asked, timeout=PATIENCE) as answer:
+        return next(answer.iter_bytes(DIGITS), b"").decode(errors="replace")
+
+
+def proof(password: str, server: str, question: str) -> str:
+    """Worth nothing to anybody but who asked, nor at another port."""
+    told = f"{server} {question}".encode()
+    return hmac.new(password.encode(), told, hashlib.sha256).hexdigest()
