@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, ValidationError
 
+from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal
 from postflow.naming import Naming
 from postflow.patience import Patience
@@ -90,6 +91,8 @@ async def load_studio(name: str) -> Studio:
             code="studio.invalid",
         ) from None
     except ValueError as error:
+        if trouble := engine_trouble(error):
+            raise trouble from None
         raise Fatal(
             f"There is no studio called {name!r} on this Prefect server.",
             hint="Make it with `postflow setup`, or name another one with --studio.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 from pydantic import SecretStr
 
 from blocks.opening import open_studio
@@ -38,8 +37,10 @@ async def upload_file_to_frameio(
             )
     except PostFlowError as error:
         return _failed(error)
-    except httpx.HTTPError as error:
-        return _failed(engine_trouble(error))
+    except Exception as error:
+        if (trouble := engine_trouble(error)) is None:
+            raise
+        return _failed(trouble)
     return UploadResult(
         success=True,
         view_url=delivery.view_url,

@@ -1,19 +1,100 @@
-"""What Prefect's client raises when its server does not do its part, in a person's words."""
+"""What Prefect raises when its server does not do its part, in a person's words."""
 
 from __future__ import annotations
 
+import json
+import os
+import traceback
+
 import httpx
+from pydantic import ValidationError
 
-from postflow.errors import Retry
+from postflow.errors import Fatal, PostFlowError, Retry
+
+BUSY = {408, 429}
 
 
-def engine_trouble(error: httpx.HTTPError) -> Retry:
-    """The failure behind it. Our own clients translate theirs, so what is left is Prefect's."""
-    why = type(error).__name__
+def engine_trouble(error: BaseException) -> PostFlowError | None:
+    """The failure behind it; None if it is not Prefect's.
+
+    Our own clients translate theirs, so what is left of HTTP is Prefect's.
+    """
     if isinstance(error, httpx.HTTPStatusError):
-        why = f"it answered {error.response.status_code}"
+        return _refusal(error.response.status_code)
+    if isinstance(error, httpx.TransportError):
+        return _out_of_reach(error)
+    if isinstance(error, httpx.InvalidURL | json.JSONDecodeError | ValidationError):
+        return _no_prefect() if _is_of_its_client(error) else None
+    if isinstance(error, RuntimeError) and "ephemeral Prefect API server" in str(error):
+        return Retry(
+            "Prefect did not start in time on this machine.",
+            hint="Start `postflow up`, or `prefect server start`, and leave it running: then "
+            "nothing has to wait for a start. A busy machine takes longer.",
+            code="prefect.server",
+        )
+    return None
+
+
+def _refusal(status: int) -> PostFlowError:
+    if status == 401:
+        return _locked_out()
+    if status == 403:
+        return Fatal(
+            "Prefect's server, or what stands before it, refuses this machine (403).",
+            hint="See the rules of the proxy or VPN before it, and that "
+            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED is not switched off here.",
+            code="prefect.refused",
+        )
+    if status >= 500 or status in BUSY:
+        return Retry(
+            f"Prefect's server does not do its part: it answered {status}.",
+            hint="Its log says why; nothing that was begun is lost. Then try again.",
+            code="prefect.unreachable",
+        )
+    if status == 404 or status < 400:
+        return _no_prefect()
+    return Fatal(
+        f"Prefect's server does not take what PostFlow asks: it answered {status}.",
+        hint="Ask it under a name that it knows, and let its version be the one of the Prefect "
+        "that is installed here (`prefect version`).",
+        code="prefect.refused",
+    )
+
+
+def _locked_out() -> Fatal:
+    given = os.environ.get("PREFECT_API_AUTH_STRING")
+    told = "does not accept the password" if given else "asks for a password"
+    return Fatal(
+        f"Prefect's server {told} (401).",
+        hint="Set PREFECT_API_AUTH_STRING to what PREFECT_SERVER_API_AUTH_STRING is on the server "
+        "(PREFECT_API_KEY for Prefect Cloud). The server of `postflow up` on this machine needs "
+        "none of these, nor PREFECT_API_URL.",
+        code="prefect.password",
+    )
+
+
+def _no_prefect() -> Fatal:
+    return Fatal(
+        "What answers at PREFECT_API_URL is not the API of a Prefect server.",
+        hint="Correct the address: it looks like http://127.0.0.1:4200/api, with the /api.",
+        code="prefect.address",
+    )
+
+
+def _out_of_reach(error: httpx.TransportError) -> Retry:
+    hint = "Start it with `prefect server start`, or correct PREFECT_API_URL."
+    if isinstance(error, httpx.ProxyError):
+        hint = "A proxy stands in the way: name the server's host in NO_PROXY."
+    elif "CERTIFICATE_VERIFY_FAILED" in str(error):
+        hint = "Its certificate is not trusted here: set PREFECT_API_SSL_CERT_FILE to its authority."
     return Retry(
-        f"Prefect's server does not take the run ({why}).",
-        hint="See that it runs, and that PREFECT_API_URL leads to it; then try again.",
+        f"Prefect's server cannot be reached ({type(error).__name__}).",
+        hint=hint,
         code="prefect.unreachable",
     )
+
+
+def _is_of_its_client(error: BaseException) -> bool:
+    """Did Prefect's client raise it, over an answer that makes no sense?"""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(str(each.f_globals.get("__name__")).startswith("prefect.client") for each in frames)

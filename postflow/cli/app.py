@@ -7,9 +7,9 @@ import sys
 from io import TextIOWrapper
 from typing import NoReturn
 
-import httpx
 import typer
 
+from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal, PostFlowError
 
 from .exit_codes import exit_code
@@ -35,13 +35,14 @@ def main() -> None:
             app()
     except PostFlowError as error:
         _end(error)
-    except httpx.TransportError as error:
-        # Our own clients translate theirs, so this one is Prefect's.
-        _end(_no_prefect(error))
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         _end(_no_room(error))
+    except Exception as error:
+        if (trouble := engine_trouble(error)) is None:
+            raise
+        _end(trouble)
 
 
 def _end(error: PostFlowError) -> NoReturn:
@@ -55,12 +56,4 @@ def _no_room(error: OSError) -> Fatal:
         f"PostFlow cannot write {where}: {error.strerror}.",
         hint="Free some space there; nothing that was begun is lost.",
         code="postflow.disk_full",
-    )
-
-
-def _no_prefect(error: httpx.TransportError) -> Fatal:
-    return Fatal(
-        f"Prefect's server cannot be reached ({type(error).__name__}).",
-        hint="Start it with `prefect server start`, or correct PREFECT_API_URL.",
-        code="prefect.unreachable",
     )

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from pydantic import SecretStr
 from rich.markup import escape
@@ -102,8 +101,10 @@ async def deliver_all(
                 return await deliver(path, studio=studio, project=project, scene=scene, shot=shot)
             except PostFlowError as error:
                 return error
-            except httpx.HTTPError as error:
-                return engine_trouble(error)
+            except Exception as error:
+                if (trouble := engine_trouble(error)) is None:
+                    raise
+                return trouble
 
     async with (
         open_studio(studio, discord_webhook=discord_webhook, progress=bars) as live,

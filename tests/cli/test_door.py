@@ -1,0 +1,128 @@
+"""The server of `up` to somebody who has no password: another user, or a page of another origin."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from postflow.own_server import password
+from tests.cli.command_line import CommandLine
+from tests.cli.conftest import SaveStudio
+from tests.support.signed_in import SignedIn
+
+pytestmark = pytest.mark.prefect
+
+EVIL = {"Origin": "http://evil.example"}
+SECRETS = {"include_secrets": True}
+
+
+@pytest.mark.parametrize("headers", [{}, EVIL, {"Authorization": "Basic cG9zdGZsb3c6"}], ids=str)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/version"),
+        ("GET", "/admin/settings"),
+        ("GET", "/admin/version"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
+        ("GET", "/csrf-token?client=evil"),
+        ("GET", "//admin/settings"),
+        ("GET", "/health/../admin/settings"),
+        ("POST", "/block_documents/filter"),
+        ("POST", "/deployments/filter"),
+        ("POST", "/events"),
+        ("POST", "/health"),
+        ("DELETE", "/admin/database/clear"),
+    ],
+)
+def test_an_outsider_reads_and_writes_nothing(
+    prefect_api: str, method: str, path: str, headers: dict[str, str]
+) -> None:
+    body = SECRETS if method == "POST" else None
+    answer = httpx.request(method, f"{prefect_api}{path}", json=body, headers=headers)
+    assert answer.status_code in {401, 403}
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_all_that_an_outsider_learns_is_that_it_lives(prefect_api: str, path: str) -> None:
+    answer = httpx.get(f"{prefect_api}{path}", headers=EVIL)
+    assert answer.text in {"true", '{"message":"OK"}'}
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_another_origin_is_refused_beforehand_and_the_ui_itself_is_not(prefect_api: str) -> None:
+    asks = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    ui = prefect_api.removesuffix("/api")
+    answers = [
+        httpx.options(f"{prefect_api}/block_documents/filter", headers=asks | {"Origin": origin})
+        for origin in ("http://evil.example", "null", ui, ui.replace("127.0.0.1", "localhost"))
+    ]
+    assert [answer.status_code for answer in answers] == [400, 400, 200, 200]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "0.0.0.0", "[::2]"])
+@pytest.mark.parametrize("path", ["", "/api/health", "/api/admin/settings", "/postflow/proof"])
+def test_under_a_foreign_name_it_answers_nothing_even_with_the_password(
+    prefect_api: str, host: str, path: str
+) -> None:
+    url = f"{prefect_api.removesuffix('/api')}{path}"
+    answer = httpx.get(url, headers={"Host": host}, auth=SignedIn(password()))
+    assert (answer.status_code, answer.text) == (400, "Invalid host header")
+
+
+def test_a_page_that_knows_the_password_needs_a_token_to_change_anything(prefect_api: str) -> None:
+    basic = httpx.BasicAuth(*password().split(":", 1))
+    asked = f"{prefect_api}/block_documents/filter"
+    assert httpx.post(asked, json=SECRETS, auth=basic).status_code == 403
+    assert httpx.post(asked, json=SECRETS, auth=SignedIn(password())).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/events/in", {"type": "auth", "token": "wrong"}),
+        ("/events/out", {"type": "auth"}),
+        ("/logs/out", {"type": "auth", "token": None}),
+        ("/task_runs/subscriptions/scheduled", {"type": "subscribe", "keys": []}),
+        ("/work_pools/any/workers/connect", {"type": "auth", "token": "wrong"}),
+    ],
+)
+async def test_a_socket_closes_before_it_tells_anything(
+    prefect_api: str, path: str, message: dict[str, Any]
+) -> None:
+    url = f"{prefect_api.replace('http', 'ws')}{path}"
+    with pytest.raises(InvalidStatus):
+        await websockets.connect(url)
+    with pytest.raises(InvalidStatus):
+        await websockets.connect(url, subprotocols=["prefect"], host="127.0.0.1", **_named("evil"))  # type: ignore[list-item]
+    async with websockets.connect(url, subprotocols=["prefect"]) as socket:  # type: ignore[list-item]
+        await socket.send(json.dumps(message))
+        with pytest.raises(ConnectionClosed):
+            async with asyncio.timeout(30):
+                await socket.recv()
+
+
+def _named(host: str) -> dict[str, Any]:
+    return {"additional_headers": {"Host": host}}
+
+
+def test_a_command_with_the_wrong_password_is_told_the_remedy(
+    postflow: CommandLine, save_studio: SaveStudio
+) -> None:
+    save_studio()
+    for wrong in ("postflow:wrong", "nonsense"):
+        ran = postflow("status", PREFECT_API_AUTH_STRING=wrong)
+        assert ran.code == 5
+        assert "[prefect.password]" in ran.err
+        assert "PREFECT_API_AUTH_STRING" in ran.err
+        assert wrong not in ran.text
