@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -11,9 +15,12 @@ import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from postflow.cli.exit_codes import Exit
+from postflow.cli.sandbox_studio import as_toml, sandbox_studio
 from postflow.own_server import password
+from sandbox import Sandbox
 from tests.cli.command_line import CommandLine
-from tests.cli.conftest import SaveStudio
+from tests.cli.conftest import MakeClip, SaveStudio
 from tests.support.signed_in import SignedIn
 
 pytestmark = pytest.mark.prefect
@@ -122,7 +129,114 @@ def test_a_command_with_the_wrong_password_is_told_the_remedy(
     save_studio()
     for wrong in ("postflow:wrong", "nonsense"):
         ran = postflow("status", PREFECT_API_AUTH_STRING=wrong)
-        assert ran.code == 5
+        assert ran.code == Exit.FATAL
         assert "[prefect.password]" in ran.err
         assert "PREFECT_API_AUTH_STRING" in ran.err
         assert wrong not in ran.text
+
+
+class Other(BaseHTTPRequestHandler):
+    """Something at an address, that answers all the same."""
+
+    server: Answering
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(self.server.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Answering(ThreadingHTTPServer):
+    status, body = 200, b""
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[Answering]:
+    with Answering(("127.0.0.1", 0), Other) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "exit_code"),
+    [
+        (401, b"{}", "prefect.password", Exit.FATAL),
+        (403, b"{}", "prefect.refused", Exit.FATAL),
+        (403, b"<html>no</html>", "prefect.refused", Exit.FATAL),
+        (400, b"Invalid host header", "prefect.refused", Exit.FATAL),
+        (422, b"{}", "prefect.refused", Exit.FATAL),
+        (302, b"", "prefect.address", Exit.FATAL),
+        (200, b"<html>Sign in to the VPN</html>", "prefect.address", Exit.FATAL),
+        (200, b'{"status": "fine"}', "prefect.address", Exit.FATAL),
+        (500, b"{}", "prefect.unreachable", Exit.RETRY),
+        (502, b"<html>Bad gateway</html>", "prefect.unreachable", Exit.RETRY),
+    ],
+)
+def test_what_a_server_refuses_is_one_sentence_and_a_remedy(
+    postflow: CommandLine,
+    other: Answering,
+    status: int,
+    body: bytes,
+    code: str,
+    exit_code: Exit,
+) -> None:
+    other.status, other.body = status, body
+    ran = postflow("status", **at(other))
+    assert (ran.code, ran.out) == (exit_code, "")
+    assert f"[{code}]" in ran.err
+    assert len(ran.err.splitlines()) == 2, ran.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check"],
+        ["export"],
+        ["history"],
+        ["login"],
+        ["name", "a.mov"],
+        ["retry", "--failed"],
+        ["scan"],
+        ["scan", "--deliver"],
+        ["serve"],
+        ["setup", "--file", "FILE"],
+        ["up", "--file", "FILE"],
+        ["up"],
+        ["upload", "CLIP"],
+        ["upload", "CLIP", "--dry-run"],
+        ["watch"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_tells_that_a_password_is_asked_for(
+    postflow: CommandLine,
+    other: Answering,
+    command: list[str],
+    world: Sandbox,
+    make_clip: MakeClip,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "studio.toml"
+    file.write_text(as_toml(sandbox_studio(world.describe())))
+    names = {"FILE": str(file), "CLIP": str(make_clip())}
+    other.status, other.body = 401, b'{"exception_message": "Unauthorized"}'
+    ran = postflow(*[names.get(each, each) for each in command], **at(other))
+    assert ran.code == Exit.FATAL
+    assert "[prefect.password]" in ran.err
+
+
+def at(server: Answering) -> dict[str, str]:
+    return {"PREFECT_API_URL": f"http://127.0.0.1:{server.server_port}/api"}

@@ -63,7 +63,7 @@ def test_help_does_not_wait_for_prefect() -> None:
 @pytest.mark.prefect
 def test_a_prefect_server_that_is_not_there_is_told(postflow: CommandLine) -> None:
     ran = postflow("check", PREFECT_API_URL="http://127.0.0.1:9/api")
-    assert ran.code == Exit.FATAL
+    assert ran.code == Exit.RETRY
     assert "Prefect's server cannot be reached" in ran.err
     assert "PREFECT_API_URL" in ran.err
 
