@@ -3,7 +3,8 @@
 from contextlib import suppress
 
 from postflow.errors import Fatal
-from postflow.own_server import find_prefect
+
+from .server import find_prefect
 
 with suppress(Fatal):  # the studio that cannot be opened tells of it
     find_prefect()

@@ -32,10 +32,10 @@ from postflow.scan.inspection import inspect
 
 from .adobe_tokens import BlockTokenStore
 from .ngrok_tunnel import NgrokTunnel
+from .open_doors import Say, prefect_door, private_folders
 from .opening import get_frameio_client, get_outlet
 from .studio import Studio
 
-Say = str | tuple[str, str]
 NEARLY_FULL = 0.9
 
 
@@ -52,6 +52,8 @@ async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
     """One finding a part. What hangs on a failed part is not asked."""
     async with AsyncExitStack() as stack:
         chains = (
+            {"Prefect's server": prefect_door},
+            {"State folders": private_folders},
             _naming(studio),
             *_folders(studio),
             _ledger(studio),

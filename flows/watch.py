@@ -16,6 +16,7 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio, open_studio
+from postflow.engine_trouble import engine_trouble
 from postflow.errors import PostFlowError
 from postflow.frameio.sign_in import kept
 from postflow.lookout import Lookout, lookouts, within_reach
@@ -107,7 +108,7 @@ async def _is_taken(studio: str) -> bool:
                 flow_filter=flow, sort=sorting.DeploymentSort.NAME_ASC, limit=MOST
             )
     except (httpx.HTTPError, PrefectException) as error:
-        log.warning("Prefect's server does not answer: %s", error)
+        log.warning("%s", engine_trouble(error) or error)
         return False
     mine = [each for each in deployments if each.parameters.get("studio") == studio]
     slots = [each.global_concurrency_limit for each in mine]

@@ -86,9 +86,7 @@ def _out_of_reach(error: httpx.TransportError) -> Retry:
     if isinstance(error, httpx.ProxyError):
         hint = "A proxy stands in the way: name the server's host in NO_PROXY."
     elif "CERTIFICATE_VERIFY_FAILED" in str(error):
-        hint = (
-            "Its certificate is not trusted here: PREFECT_API_SSL_CERT_FILE names who signed it."
-        )
+        hint = "Its certificate is not trusted here: PREFECT_API_SSL_CERT_FILE names who signed it."
     return Retry(
         f"Prefect's server cannot be reached ({type(error).__name__}).",
         hint=hint,

@@ -11,8 +11,7 @@ import hmac
 import logging
 import os
 import secrets
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,33 +29,6 @@ PROOF = "/postflow/proof"
 # Seconds. A busy machine answers late; a free port at once.
 PATIENCE = 10.0
 DIGITS = 64
-# The servers that Prefect starts for a single command or script are nobody else's either.
-EPHEMERAL = {
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1",
-}
-
-
-def find_prefect() -> None:
-    """Let Prefect use the server of `up` while that runs.
-
-    Else, where none is configured, Prefect will start one of its own, with a password.
-    Raises Fatal `postflow.state_dir`.
-    """
-    given, address = os.environ.get(API), told_address()
-    if given and os.environ.get(CLIENT_PASSWORD):
-        return
-    if address and given in (None, "", address) and is_ours(address):
-        set_environment({API: address, CLIENT_PASSWORD: password()})
-    elif not given:
-        _lock_ephemeral()
-
-
-def _lock_ephemeral() -> None:
-    from prefect.settings import PREFECT_API_URL
-
-    if not PREFECT_API_URL.value():
-        set_environment({**EPHEMERAL, **os.environ, **locked()})
 
 
 def locked() -> dict[str, str]:
@@ -81,15 +53,6 @@ def _kept_password(path: Path) -> str:
             kept = f"postflow:{secrets.token_urlsafe(32)}"
             write_private(path, kept)
         return kept
-
-
-def set_environment(environment: Mapping[str, str]) -> None:
-    """Of this process and those it starts; Prefect heeds it too, should it be imported already."""
-    os.environ.update(environment)
-    if "prefect" in sys.modules:
-        from prefect.context import refresh_global_settings_context
-
-        refresh_global_settings_context()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import platformdirs
@@ -38,6 +39,14 @@ def _demand_private(path: Path) -> None:
             "another one.",
             code="postflow.state_dir",
         )
+
+
+def open_to_others(path: Path) -> tuple[str, str] | None:
+    """What to say of a file or folder with secrets that not only its owner may read, if so."""
+    if not path.exists() or not path.stat().st_mode & 0o077:
+        return None
+    told = f"Other users of this machine may look into {path}, which holds secrets."
+    return told, f"chmod -R go= {shlex.quote(str(path))}"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -19,6 +19,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from blocks.opening import OpenStudio
+from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal
 from postflow.journey import Journey
 from postflow.ledger import Claimed, State
@@ -116,7 +117,7 @@ async def _cancelling() -> list[FlowRun]:
         async with get_client() as client:
             return await client.read_flow_runs(flow_run_filter=mine, sort=NEWEST, limit=MOST)
     except (httpx.HTTPError, PrefectException) as error:
-        log.warning("Prefect's server was not heard: %s", error)
+        log.warning("%s", engine_trouble(error) or error)
         return []
 
 

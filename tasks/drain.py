@@ -13,6 +13,7 @@ import httpx
 from prefect.exceptions import PrefectException
 
 from blocks.opening import OpenStudio
+from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
 from postflow.journey import Journey
 from postflow.kinds import refusal
@@ -160,7 +161,9 @@ class Drain:
             await self._give_back(claim, error)
             self._batch.not_delivered(claim.name, error)
         except (httpx.HTTPError, PrefectException) as error:
-            log.warning("Prefect's server did not take the run of %s: %s", claim.name, error)
+            log.warning(
+                "The run of %s was not taken. %s", claim.name, engine_trouble(error) or error
+            )
             await self._give_back(claim, _server_trouble(claim))
             self._batch.not_delivered(claim.name, _server_trouble(claim))
         except Exception as error:

@@ -44,7 +44,7 @@ def demo(
             _travel(world, home, up)
             _show(world, time.monotonic() - started)
             if keep:
-                _stay(world.url, f"http://127.0.0.1:{port}")
+                _stay(world.url, f"http://127.0.0.1:{port}", home / "state")
             err.print("Stopping …")
 
 
@@ -105,8 +105,11 @@ def _title(message: dict[str, Any]) -> str:
     return str(message["embeds"][0]["title"]).replace("\\", "")
 
 
-def _stay(world_url: str, prefect_url: str) -> None:
+def _stay(world_url: str, prefect_url: str, state: Path) -> None:
     out.print(f"  Sandbox  {world_url}/", markup=False)
     out.print(f"  Prefect  {prefect_url}/runs", markup=False)
+    kept = state / "prefect-password"
+    shown = kept.read_text(encoding="utf-8") if out.is_terminal else f"what {kept} holds"
+    out.print(f" Password  {shown}", markup=False)
     err.print("Ctrl-C ends it all.")
     threading.Event().wait()

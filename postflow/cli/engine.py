@@ -6,7 +6,6 @@ import logging
 import os
 
 from postflow.errors import Fatal
-from postflow.own_server import find_prefect
 
 from .output import Warnings, err
 
@@ -35,6 +34,8 @@ def prepare_prefect(*, verbose: bool = False) -> None:
     for queue in PREFECT_QUEUES:
         logging.getLogger(queue).setLevel(logging.ERROR)
     _demand_address(os.environ.get("PREFECT_API_URL"))
+    from blocks.server import find_prefect
+
     find_prefect()
     if not verbose:
         tell_start()

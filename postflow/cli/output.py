@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError
 from postflow.media import printable
+from postflow.places import open_to_others
 
 
 class Terminal(Console):
@@ -38,8 +40,18 @@ def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:
 
 def tell_warning(error: PostFlowError, console: Console = err) -> None:
     """What a person should know and can mend, while the command goes on."""
-    console.print(f"[yellow]![/yellow] {escape(error.message)}")
-    console.print(f"  → {error.hint}", markup=False)
+    tell_doubt(error.message, error.hint, console)
+
+
+def tell_doubt(says: str, remedy: str, console: Console = err) -> None:
+    console.print(f"[yellow]![/yellow] {escape(says)}")
+    console.print(f"  → {remedy}", markup=False)
+
+
+def tell_if_open(*paths: Path) -> None:
+    """Each file or folder with secrets that others may read."""
+    for said in filter(None, map(open_to_others, paths)):
+        tell_doubt(*said)
 
 
 class Warnings(logging.Handler):

@@ -22,9 +22,10 @@ STOP_LIMIT = 90.0
 
 def cleared(home: Path) -> Path:
     """`home` with an empty watch folder: the sandbox begins empty each time, and so do we."""
-    for folder in ("watch", "state"):
+    for folder, mode in (("watch", 0o777), ("state", 0o700)):
         shutil.rmtree(home / folder, ignore_errors=True)
-        (home / folder).mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
+        (home / folder).mkdir(mode)
     return home
 
 

@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from postflow.errors import Fatal
-from postflow.own_server import API, locked, set_environment
+from postflow.own_server import API, locked
 
 from .engine import QUIET
 from .family import Part
@@ -50,6 +50,8 @@ def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
     The processes we start later are pointed at the server, and told its password,
     through the environment. Raises Fatal `prefect.port` or `prefect.server`.
     """
+    from blocks.server import set_environment
+
     url = ui_address(port)
     with _listening(port) as listener:
         set_environment({API: f"{url}/api", **locked()})

@@ -10,7 +10,7 @@ import typer
 
 from .app import app
 from .engine import prepare_prefect
-from .output import out
+from .output import out, tell_if_open
 
 
 @app.command()
@@ -22,9 +22,11 @@ def setup(
 ) -> None:
     """Create or replace a studio's blocks from a TOML file."""
     prepare_prefect()
+    from blocks.open_doors import folders_with_secrets
     from blocks.setup import read_studio_file, save_studio
 
     studio_file = read_studio_file(file)
+    tell_if_open(file, *folders_with_secrets())
     asyncio.run(save_studio(studio_file))
     name = studio_file.studio.name
     out.print(f"[green]✓[/green] Studio [bold]{name}[/bold] is saved in Prefect.")

@@ -21,7 +21,7 @@ from .backfill import enrol
 from .engine import prepare_prefect
 from .family import Part, end_leftovers
 from .news import News
-from .output import err, out, tell_warning
+from .output import err, out, tell_if_open, tell_warning
 from .running import stoppable
 from .server import own_prefect, ui_address
 from .watch import BackfillOption, EveryOption, TakeOverOption
@@ -63,6 +63,7 @@ def up(
         end_leftovers(state_dir())
         prepare_prefect(verbose=True)
         engine = stack.enter_context(a_prefect_server(port))
+        tell_if_open(*file or [], *_folders_with_secrets())
         studios = [_apply(each) for each in file or []] or studio or ["main"]
         parts = [engine.server] if engine.server else []
         news = []
@@ -79,6 +80,12 @@ def up(
             for each in news:
                 each.tell()
             time.sleep(1.0)
+
+
+def _folders_with_secrets() -> tuple[Path, Path]:
+    from blocks.open_doors import folders_with_secrets
+
+    return folders_with_secrets()
 
 
 def _apply(file: Path) -> str:

@@ -22,6 +22,8 @@ from tests.cli.studio_keeper import StudioKeeper
 pytestmark = pytest.mark.prefect
 
 PARTS = [
+    "Prefect's server",
+    "State folders",
     "Naming rules",
     "Watch folders",
     "Ledger",

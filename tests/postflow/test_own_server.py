@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from blocks import server
 from postflow import own_server
 from postflow.errors import Fatal
 from postflow.places import state_dir
@@ -91,9 +92,9 @@ def listening(body: bytes = b"") -> Iterator[Listener]:
 
 def test_the_server_that_knows_the_password_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: dict[str, str] = {}
-    monkeypatch.setattr(own_server, "set_environment", set_to.update)
+    monkeypatch.setattr(server, "set_environment", set_to.update)
     with listening() as ours, own_server.address_told(ours.api):
-        own_server.find_prefect()
+        server.find_prefect()
     assert set_to == {
         own_server.API: ours.api,
         own_server.CLIENT_PASSWORD: own_server.password(),

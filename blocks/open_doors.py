@@ -1,0 +1,69 @@
+"""What of a Prefect server and of this machine's folders stands open to others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME
+
+from postflow.places import open_to_others, state_dir
+
+STRANGER = "postflow-check.invalid"
+PAGE = {"Origin": f"http://{STRANGER}", "Access-Control-Request-Method": "POST"}
+REMEDY = "See “A Prefect server of your own” in docs/operations.md."
+PATIENCE = 10.0
+
+Say = str | tuple[str, str]
+
+
+async def prefect_door() -> Say:
+    """Knocks at the configured server as somebody does who has no password, and changes nothing."""
+    api = PREFECT_API_URL.value()
+    if not api:
+        return "one for this command alone; it asks for a password"
+    async with httpx.AsyncClient(base_url=api, timeout=PATIENCE) as client:
+        found = [told async for told in _open(client)]
+    if found:
+        return (f"{_shown(api)} {', and '.join(found)}", REMEDY)
+    return f"{_shown(api)} asks for a password, and answers no other origin and no foreign name"
+
+
+async def _open(client: httpx.AsyncClient) -> AsyncIterator[str]:
+    if (await client.get("/admin/version")).is_success:
+        yield "gives all secrets to whoever asks, and runs what he wants: it has no password"
+    answer = await client.options("/block_documents/filter", headers=PAGE)
+    if "access-control-allow-origin" in answer.headers:
+        yield "answers web pages of every origin"
+    if (await client.get("/health", headers={"Host": STRANGER})).is_success:
+        yield "answers under every host name"
+    if client.base_url.scheme == "http" and not _is_here(client.base_url.host):
+        yield "hears the password in clear, for want of TLS"
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(api: str) -> str:
+    """Without the password that an address may hold."""
+    url = httpx.URL(api)
+    return str(url.copy_with(userinfo=b"")) if url.userinfo else api
+
+
+async def private_folders() -> Say:
+    """The ledger, logs and the password of `up`'s server; Prefect's database with its key."""
+    open_ones = [open_to_others(each) for each in folders_with_secrets()]
+    told = [each for each in open_ones if each]
+    if told:
+        return (" ".join(says for says, _ in told), " && ".join(remedy for _, remedy in told))
+    return "readable for their owner only"
+
+
+def folders_with_secrets() -> tuple[Path, Path]:
+    return state_dir(), Path(PREFECT_HOME.value())
