@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 import websockets
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from blocks.open_doors import prefect_door
 from postflow.cli.exit_codes import Exit
 from postflow.cli.sandbox_studio import as_toml, sandbox_studio
 from postflow.own_server import password
@@ -147,6 +149,8 @@ class Other(BaseHTTPRequestHandler):
             return
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.send_response(self.server.status)
+        for name, value in self.server.more.items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
@@ -158,6 +162,7 @@ class Other(BaseHTTPRequestHandler):
 
 class Answering(ThreadingHTTPServer):
     status, body = 200, b""
+    more: ClassVar[dict[str, str]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +245,62 @@ def test_every_command_tells_that_a_password_is_asked_for(
 
 def at(server: Answering) -> dict[str, str]:
     return {"PREFECT_API_URL": f"http://127.0.0.1:{server.server_port}/api"}
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "told"),
+    [
+        (200, {"Access-Control-Allow-Origin": "*"}, ("no password", "web pages", "host name")),
+        (401, {"Access-Control-Allow-Origin": "*"}, ("web pages",)),
+        (401, {}, ()),
+    ],
+    ids=["as Prefect comes", "with a password", "closed"],
+)
+async def test_check_knocks_at_a_server_of_ones_own(
+    other: Answering,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    more: dict[str, str],
+    told: tuple[str, ...],
+) -> None:
+    other.status, other.body = status, b"true"
+    monkeypatch.setattr(other, "more", more, raising=False)
+    with temporary_settings({PREFECT_API_URL: at(other)["PREFECT_API_URL"]}):
+        said = await prefect_door()
+    if told:
+        says, remedy = said
+        assert [word for word in ("no password", "web pages", "host name") if word in says] == [
+            *told
+        ]
+        assert "docs/operations.md" in remedy
+    else:
+        assert "asks for a password" in said
+
+
+async def test_the_server_of_up_stands_open_to_nobody(prefect_api: str) -> None:
+    assert await prefect_door() == (
+        f"{prefect_api} asks for a password, and answers no other origin and no foreign name"
+    )
+
+
+def test_files_and_folders_with_secrets_that_others_may_read_are_told_of(
+    postflow: CommandLine,
+    save_studio: SaveStudio,
+    world: Sandbox,
+    private_state: Path,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "studio.toml"
+    file.write_text(as_toml(sandbox_studio(world.describe())))
+    for path in (file, private_state):
+        path.chmod(0o755)
+    told = postflow("setup", "--file", file)
+    checked = postflow("check", POSTFLOW_STUDIO="main")
+    for path in (file, private_state):
+        assert f"chmod -R go= {path}" in told.err
+    assert f"chmod -R go= {private_state}" in checked.out
+    assert (told.code, checked.code) == (Exit.DELIVERED, Exit.DELIVERED)
+
+    for path in (file, private_state):
+        path.chmod(0o700)
+    assert "chmod" not in postflow("setup", "--file", file).text
