@@ -36,11 +36,8 @@ from .open_doors import Say, prefect_door, private_folders
 from .opening import get_frameio_client, get_outlet
 from .studio import Studio
 
-<<<<<<< HEAD
 NEARLY_FULL = 0.9
 
-=======
->>>>>>> b76feba ([door] check knocks at the Prefect server, and folders that others may read are told of)
 
 class Finding(Moment):
     """One line of the check."""
