@@ -29,7 +29,10 @@ def ui(
     url = f"{address.removesuffix('/api')}/runs"
     out.print(url, markup=False)
     out.print(f"Password: {password()}", markup=False)
-    err.print("Whoever has it can do all that PostFlow can, and read all secrets of the studio.")
+    err.print(
+        "Until it has it, the page says “Authentication failed”. Whoever has it can do all that"
+    )
+    err.print("PostFlow can, and read all secrets of the studio.")
     webbrowser.open(url)
 
 

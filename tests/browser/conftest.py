@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.own_server import password
 from sandbox import Sandbox
 from tests.browser.looking import Page
 from tests.journeys.conftest import (
@@ -27,6 +28,8 @@ from tests.support.enrolled import enrolled
 __all__ = ["make_clip", "nothing_cached", "nothing_left", "shared_world", "short_pauses", "world"]
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+# Its owner lets it lead to this machine, once the browser has his page.
+REBOUND = "evil.example"
 SWITCHES = (
     "--headless",
     "--no-sandbox",
@@ -40,6 +43,7 @@ SWITCHES = (
     "--hide-scrollbars",
     "--autoplay-policy=no-user-gesture-required",
     "--mute-audio",
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
 )
 
 WINDOW = 1280, 1200  # Prefect's lists have no rows outside of the window
@@ -47,9 +51,19 @@ QUICK_WATCH = {"quiet": 0.2, "linger": 0.2, "interval": 0.2}
 
 
 @pytest.fixture
-def prefect_ui(prefect_api: str) -> str:
-    """The address of the UI."""
-    return prefect_api.removesuffix("/api")
+def prefect_ui(prefect_api: str, page: Page, signed_in: set[str]) -> str:
+    """The address of the UI, at which somebody has signed in."""
+    ui = prefect_api.removesuffix("/api")
+    if ui not in signed_in:
+        page.sign_in(ui, password())
+        signed_in.add(ui)
+    return ui
+
+
+@pytest.fixture(scope="module")
+def signed_in(chromium: Chrome) -> set[str]:
+    """What the browser remembers the password of."""
+    return set()
 
 
 @pytest.fixture

@@ -54,6 +54,13 @@ class Page:
         """Wait until a JavaScript expression is true."""
         self._wait(lambda: self._driver.execute_script(f"return {script}"), script)
 
+    def sign_in(self, ui: str, password: str) -> None:
+        """What a person does whom Prefect's UI asks for the password."""
+        self.open(f"{ui}/login?redirect=/runs")
+        self.find("input[type=password]").send_keys(password)
+        self.find("button[type=submit]").click()
+        self.wait_for("Flow runs", "Deployments")
+
     def text(self) -> str:
         """All that is to be read."""
         return self._driver.find_element(By.TAG_NAME, "body").text
