@@ -21,6 +21,7 @@ from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import PostFlowError
 from postflow.models import Delivery
+from postflow.own_server import password
 from postflow.patience import Patience
 from sandbox import Sandbox, running
 from sandbox.world import World
@@ -41,7 +42,9 @@ short_pauses = journeys.short_pauses
 world = journeys.world
 
 LOGGERS = ("postflow", "blocks", "tasks", "flows", "httpx", "aiohttp", "pyngrok", "prefect")
-SIGNED_IN = frozenset({kinds.AUTHTOKEN, kinds.ACCESS_TOKEN, kinds.WEBHOOK_TOKEN})
+SIGNED_IN = frozenset(
+    {kinds.AUTHTOKEN, kinds.ACCESS_TOKEN, kinds.WEBHOOK_TOKEN, kinds.PREFECT_PASSWORD}
+)
 RENEWED = frozenset({kinds.CLIENT_SECRET, kinds.REFRESH_TOKEN})
 EXPOSED = frozenset({kinds.FILE_ADDRESS, kinds.PUBLIC_ADDRESS})
 # Ports are used again, so in what other tests wrote, too, an address proves nothing.
@@ -98,6 +101,7 @@ def shared_world(secret: Confidences) -> Iterator[Sandbox]:
         patch.setattr(running, "application", overheard)
         with Sandbox(fetch_delay=0.2) as world:
             secret.heard[kinds.AUTHTOKEN].add(world.ngrok_authtoken)
+            secret.heard[kinds.PREFECT_PASSWORD].add(password().partition(":")[2])
             yield world
 
 

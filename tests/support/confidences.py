@@ -18,6 +18,7 @@ FILE_TOKEN = re.compile(r"/v1/([^/]{40,})/")
 CLIENT_SECRET, ACCESS_TOKEN, REFRESH_TOKEN = "client secret", "access token", "refresh token"
 WEBHOOK_TOKEN, FILE_ADDRESS, PUBLIC_ADDRESS = "webhook", "file's address", "public address"
 AUTHTOKEN = "ngrok authtoken"
+PREFECT_PASSWORD = "password of Prefect's server"
 
 
 class Confidences:
