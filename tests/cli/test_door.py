@@ -187,7 +187,6 @@ def other() -> Iterator[Answering]:
         (200, b"<html>Sign in to the VPN</html>", "prefect.address", Exit.FATAL),
         (200, b'{"status": "fine"}', "prefect.address", Exit.FATAL),
         (500, b"{}", "prefect.unreachable", Exit.RETRY),
-        (502, b"<html>Bad gateway</html>", "prefect.unreachable", Exit.RETRY),
     ],
 )
 def test_what_a_server_refuses_is_one_sentence_and_a_remedy(

@@ -56,6 +56,7 @@ def test_a_mistake_is_told_by_its_place_and_nothing_is_saved(
 ) -> None:
     file = tmp_path / "studio.toml"
     file.write_text(GOOD.replace('"north"', '"atlantis"').replace(right, wrong))
+    file.chmod(0o600)
 
     ran = quiet_postflow("setup", "--file", file)
 
