@@ -51,7 +51,7 @@ class Finding(Moment):
 async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
     """One finding a part. What hangs on a failed part is not asked."""
     async with AsyncExitStack() as stack:
-        chains = (
+        chains: tuple[Chain, ...] = (
             {"Prefect's server": prefect_door},
             {"State folders": private_folders},
             _naming(studio),
