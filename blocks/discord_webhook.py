@@ -61,9 +61,12 @@ class DiscordWebhook(Block):
             raise ValueError(problems(error).partition(": ")[2]) from None
         return value
 
+    def get_url(self) -> SecretStr:
+        """The webhook's address, the environment's first."""
+        return secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL") or self.url
+
     def get_client(self) -> DiscordClient:
-        url = secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL") or self.url
-        return DiscordClient(url, thread=_thread(self.thread_id, self.thread_name))
+        return DiscordClient(self.get_url(), thread=_thread(self.thread_id, self.thread_name))
 
 
 def _thread(thread_id: str | None = None, thread_name: str | None = None, **_: Any) -> Thread:

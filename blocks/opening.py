@@ -32,6 +32,7 @@ from postflow.post_office import PostOffice
 from postflow.scan.root import unless_away
 from postflow.watching import Watching
 
+from .discord_webhook import DiscordWebhook
 from .studio import Studio, load_studio
 
 ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
@@ -59,6 +60,8 @@ class OpenStudio:
     ledger: AsyncLedger
     outlet: Outlet
     discord: DiscordClient | None
+    webhook: DiscordWebhook | None
+    ping: SecretStr | None
     post_office: PostOffice | None
     progress: ClipProgress | None
     claims: dict[Path, Claimed] = field(default_factory=dict)
@@ -114,6 +117,13 @@ class OpenStudio:
             run_id=self.run_id,
             is_gone=partial(is_gone, self.frameio),
         )
+
+    def take(self, claim: Claimed) -> bool:
+        """Out of the `claims`, if it is still there and not a later one of the same path."""
+        is_there = self.claims.get(claim.path) is claim
+        if is_there:
+            del self.claims[claim.path]
+        return is_there
 
     async def let_go(
         self, claim: Claimed, why: PostFlowError, announce: Draft | None = None
@@ -226,6 +236,8 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         sign_in=sign_in,
         outlet=get_outlet(studio),
         discord=discord,
+        webhook=studio.discord,
+        ping=studio.ping,
         post_office=await _open_post_office(stack, ledger, discord, run_id, name),
         progress=None,
     )

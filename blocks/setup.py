@@ -34,6 +34,7 @@ class StudioSection(BaseModel):
     rules: list[dict[str, Any]] = Field(default_factory=list)
     watching: Watching = Field(default_factory=Watching)
     ledger: SecretStr | None = None
+    ping: SecretStr | None = None
     patience: Patience = Field(default_factory=Patience)
 
 
@@ -86,6 +87,7 @@ def _studio(file: StudioFile) -> Studio:
         rules=section.rules,
         watching=section.watching,
         ledger=section.ledger,
+        ping=section.ping,
         patience=section.patience,
     )
 

@@ -62,6 +62,12 @@ class Studio(Block):
         "Empty: a file on this machine's own disk.",
         examples=["postgresql://postflow:…@db.studio.example/postflow"],
     )
+    ping: SecretStr | None = Field(
+        default=None,
+        description="An address that the look-out calls after a scan, at most once a minute, so "
+        "that a service outside can tell when the machine is down.",
+        examples=["https://hc-ping.com/…"],
+    )
     patience: Patience = Field(
         default_factory=Patience, description="How often and how long a transfer is tried."
     )

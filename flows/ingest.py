@@ -49,6 +49,7 @@ async def _drain(studio: str, linger: float | None) -> Drained:
     from flows.deliver import deliver
 
     async with open_studio(studio) as live:
+        await sign_run(live.run_id)
         await clean_up(live)
         drained = await Drain(live, deliver, linger=linger).run()
     return drained.model_copy(update={"not_told": live.not_told})

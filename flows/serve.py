@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.events import DeploymentEventTrigger
 from prefect.types.entrypoint import EntrypointType
 
+from blocks.studio import load_studio
 from flows.deliver import deliver
 from flows.ingest import ingest
 from flows.watch import READY
-from tasks.dead_runs import bury_dead_runs
+from tasks.dead_runs import keep_burying
 from tasks.runner import StoppableRunner
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
@@ -41,8 +43,11 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         parameters={"studio": studio},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    await bury_dead_runs()
     runner = StoppableRunner()
     for deployment in (ingesting, delivering):
         await runner.aadd_deployment(deployment)
-    await runner.run_until_cancelled()
+    burying = asyncio.create_task(keep_burying(studio, (await load_studio(studio)).ledger))
+    try:
+        await runner.run_until_cancelled()
+    finally:
+        burying.cancel()

@@ -22,6 +22,7 @@ from postflow.frameio.sign_in import kept
 from postflow.lookout import Lookout, lookouts, within_reach
 from postflow.notices import Notices, Outage
 from postflow.scan.wakeup import Wakeup, wakeup
+from tasks.heartbeat import Heartbeat
 from tasks.looking import Looks
 
 log = logging.getLogger("postflow.watch")
@@ -41,14 +42,16 @@ async def watch(studio: str = "main") -> None:
         notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
         outage = Outage(live.discord)
         called_at = NEVER
+        heartbeat = Heartbeat(studio, live.ping)
         async with (
             wakeup(*live.watching.folders) as bell,
             _signed(watched),
             looks.going_on(),
             kept(live.sign_in, notices.tell),
+            heartbeat.telling(live.webhook),
         ):
             while True:
-                silent = await _look(looks, notices, bell)
+                silent = await _look(looks, notices, bell, heartbeat)
                 try:
                     await notices.hand_over()
                     called_at = await _call(live, called_at, within_reach(watched))
@@ -69,9 +72,11 @@ async def _signed(watched: Sequence[Lookout]) -> AsyncIterator[None]:
         await asyncio.gather(*(each.leave() for each in watched), return_exceptions=True)
 
 
-async def _look(looks: Looks, notices: Notices, bell: Wakeup) -> str | None:
+async def _look(looks: Looks, notices: Notices, bell: Wakeup, heartbeat: Heartbeat) -> str | None:
     """Look at all folders at once. Returns why the ledger did not answer, if it did not."""
     over = await looks.round(bell.touched)
+    if over:
+        heartbeat.beat()
     for looked in over:
         if notices.take(looked):
             bell.rearm(looked.folder)
@@ -97,7 +102,8 @@ async def _call(live: OpenStudio, called_at: float, folders: Mapping[int, Path])
 
 
 async def _is_taken(studio: str) -> bool:
-    """Is the slot of `ingest` taken, so that another call would be cancelled?
+    """Is every slot of `ingest` taken, so that another call would be cancelled? Hosts may have a
+    deployment each.
 
     While Prefect's server does not answer, it is not.
     """
@@ -112,7 +118,8 @@ async def _is_taken(studio: str) -> bool:
         return False
     mine = [each for each in deployments if each.parameters.get("studio") == studio]
     slots = [each.global_concurrency_limit for each in mine]
-    return any(slot is not None and slot.active_slots >= slot.limit for slot in slots)
+    taken = [slot is not None and slot.active_slots >= slot.limit for slot in slots]
+    return bool(taken) and all(taken)
 
 
 def _pause(live: OpenStudio, watched: list[Lookout]) -> float:

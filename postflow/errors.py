@@ -73,3 +73,31 @@ def our_fault_at_name(name: str, error: Exception) -> Fatal:
         hint="Rename the clip to deliver it, and please report the name.",
         code="name.fault",
     )
+
+
+# What lies outside of any clip: sign-in, account, tunnel, ledger, Prefect, this machine.
+OUTSIDE = (
+    "adobe.",
+    "frameio.account_",
+    "frameio.busy",
+    "frameio.forbidden",
+    "frameio.no_account",
+    "frameio.project_",
+    "frameio.redirected",
+    "frameio.storage_full",
+    "frameio.unauthorized",
+    "frameio.unreachable",
+    "frameio.workspace_",
+    "ledger.",
+    "outlet.",
+    "postflow.disk_full",
+    "postflow.locked",
+    "postflow.state_dir",
+    "prefect.",
+    "tunnel.",
+)
+
+
+def lies_outside(error: PostFlowError) -> bool:
+    """Is the reason none of the clip's, so that it goes by itself once that is mended?"""
+    return error.code.startswith(OUTSIDE)

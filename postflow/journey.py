@@ -10,7 +10,7 @@ from unicodedata import normalize
 from postflow import volume
 from postflow.adoption import Past
 from postflow.enrolment import enrolled
-from postflow.errors import PostFlowError, Retry, Skip
+from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import (
     DELIVERED,
     AsyncLedger,
@@ -169,7 +169,7 @@ class Journey:
         A stack that was not to be had just now keeps the clip in the ledger, and nobody waiting.
         """
         why = self._unstacked
-        if self._claim and isinstance(why, Retry) and self._stack_may_wait:
+        if self._claim and why and self._stack_may_wait:
             await self._ledger.leave_stack(self._claim, why, announce=announce)
         elif self._claim:
             await self._ledger.done(self._claim, note=why, announce=announce)
@@ -191,6 +191,8 @@ class Journey:
         elif isinstance(why, Skip):
             told = announce if self._announced or not self._by_hand else None
             await self._ledger.skip(self._claim, why, announce=told)
+        elif self.waits_for(why):
+            await self._ledger.postpone(self._claim, why, announce=announce)
         elif isinstance(why, Retry) and self.may_be_put_off:
             await self._ledger.postpone(self._claim, why)
         else:
@@ -201,7 +203,7 @@ class Journey:
         """Nothing more is to be had of it now, whatever the reason: its last steps come later."""
         if self._by_hand:
             await self._ledger.release(claim)
-        elif self.may_be_put_off:
+        elif self.may_be_put_off or self.waits_for(why):
             await self._ledger.postpone(claim, why)
         else:
             await self._ledger.done(claim, note=why)
@@ -237,6 +239,10 @@ class Journey:
         else:
             self._claim = None
 
+    def waits_for(self, why: PostFlowError) -> bool:
+        """Is the reason none of its own, so that it goes by itself once that is mended?"""
+        return not self._by_hand and lies_outside(why)
+
     @property
     def may_be_put_off(self) -> bool:
         """A watched clip is tried again by itself, but not for ever."""
@@ -245,7 +251,9 @@ class Journey:
     @property
     def _stack_may_wait(self) -> bool:
         """Also one by hand, in a folder that `ingest` looks after: nobody has to be there."""
-        return self._watched and self._has_tries_left and isinstance(self._unstacked, Retry)
+        why = self._unstacked
+        may = isinstance(why, Retry) and self._has_tries_left
+        return self._watched and why is not None and (may or lies_outside(why))
 
     @property
     def _has_tries_left(self) -> bool:

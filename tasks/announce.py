@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from blocks.opening import OpenStudio
-from postflow.discord.card import Card, failed_card, on_its_way_card, ready_card
+from postflow.discord.card import Card, failed_card, notice_card, on_its_way_card, ready_card
 from postflow.errors import PostFlowError
 from postflow.journey import Journey
 from postflow.ledger import Claimed, Draft
@@ -48,16 +48,19 @@ async def announce_failure(
     project: str,
     journey: Journey,
 ) -> None:
-    """The journey ends without arrival. The clip's message says what a person can do."""
+    """The journey ends without arrival. The clip's message says what a person can do.
+
+    What is no clip's own fault is told once, in a message of its own, and the clip waits.
+    """
     card = failed_card(media, clip, error, project=project)
-    await journey.end(error, _draft(live, journey, card))
+    await journey.end(error, _ending(live, journey, card, error))
     live.ring()
 
 
 def told_of_failure(live: OpenStudio, claim: Claimed, why: PostFlowError) -> Draft | None:
     """What the message says of a clip that was claimed, and did not get as far as its own run."""
     card = failed_card(claim.media, _shot(live, claim), why, project=live.project)
-    return _draft(live, Journey(live.ledger, claim, by_hand=False), card)
+    return _ending(live, Journey(live.ledger, claim, by_hand=False), card, why)
 
 
 def _shot(live: OpenStudio, claim: Claimed) -> Shot | None:
@@ -65,6 +68,16 @@ def _shot(live: OpenStudio, claim: Claimed) -> Shot | None:
     with suppress(Exception):
         return live.naming.identify(claim.name)
     return None
+
+
+def _ending(live: OpenStudio, journey: Journey, card: Card, why: PostFlowError) -> Draft | None:
+    if not journey.waits_for(why):
+        return _draft(live, journey, card)
+    if live.discord is None or journey.key is None:
+        return None
+    key = f"{live.channel}/waits-{live.run_id}-{journey.key}"
+    text = f"{why} What waits for that goes by itself then."
+    return draft(key, live.channel, notice_card("Clips are not delivered for now", text))
 
 
 def _draft(live: OpenStudio, journey: Journey, card: Card) -> Draft | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blocks.opening import OpenStudio
 from postflow.discord import MOST_NAMES, skipped_card
-from postflow.errors import PostFlowError, Retry, Skip
+from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, Drained
 from postflow.post_office import draft
@@ -51,9 +51,12 @@ class Batch:
 
     def drained(self) -> Drained:
         failures = self._not_delivered.items()
+        put_off = {
+            name: str(why) for name, why in failures if isinstance(why, Retry) or lies_outside(why)
+        }
         return Drained(
             delivered={each.media.name: each.view_url for each in self._delivered},
-            failed={name: str(why) for name, why in failures if not isinstance(why, Retry)},
-            put_off={name: str(why) for name, why in failures if isinstance(why, Retry)},
+            failed={name: str(why) for name, why in failures if name not in put_off},
+            put_off=put_off,
             skipped={name: str(why) for name, why in self._skipped.items()},
         )

@@ -70,7 +70,7 @@ class Cancelling:
             run_id = self._asked.pop(_key(claim), None)
             if run_id is None:
                 raise
-            self._live.claims.pop(claim.path, None)
+            self._live.take(claim)
             why = _cancelled(claim)
             log.warning("%s", why)
             await outwait(lambda: self._end(claim, why), f"The end of {claim.name} is to be noted")

@@ -184,7 +184,7 @@ class Drain:
 
     async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
         """The run ended before it took the clip over."""
-        if self._live.claims.pop(claim.path, None):
+        if self._live.take(claim):
             await self._live.let_go(claim, why, told_of_failure(self._live, claim, why))
 
     async def _pause(self) -> None:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from postflow.engine_trouble import engine_trouble
-from postflow.errors import Fatal, PostFlowError
+from postflow.errors import PostFlowError, Retry
 
 from .exit_codes import exit_code
 from .output import tell_error
@@ -50,9 +50,9 @@ def _end(error: PostFlowError) -> NoReturn:
     sys.exit(exit_code(error))
 
 
-def _no_room(error: OSError) -> Fatal:
+def _no_room(error: OSError) -> Retry:
     where = error.filename or "what it prints"
-    return Fatal(
+    return Retry(
         f"PostFlow cannot write {where}: {error.strerror}.",
         hint="Free some space there; nothing that was begun is lost.",
         code="postflow.disk_full",

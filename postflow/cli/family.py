@@ -18,6 +18,7 @@ from postflow import leash
 from postflow.errors import Fatal
 from postflow.outlet.ngrok_process import end_orphan
 
+from .exit_codes import Exit
 from .output import err
 
 STOP_LIMIT = 15.0
@@ -25,6 +26,8 @@ STOP_LIMIT = 15.0
 PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0)
 # A part that ran for so many seconds works: when it ends, the pauses begin anew.
 STEADY = 300.0
+# The end after which people are told.
+AGAIN = 3
 # Bytes; what was logged before is kept once.
 LONGEST_LOG = 20_000_000
 
@@ -50,6 +53,7 @@ class Part:
     ) -> None:
         self.name = name
         self.process: psutil.Popen
+        self.trouble: str | None = None
         self._command = command
         self._log_path = log_path
         self._old_log = log_path.with_name(f"{log_path.name}.1")
@@ -81,12 +85,16 @@ class Part:
                     self._ending.result()
 
     def look(self) -> None:
-        """Start it again if it has ended, later each time; raises Fatal `up.ended` in the end.
+        """Start it again if it has ended, later each time; raises Fatal `up.ended` in the end,
+        unless each time it ended for a reason that passes, as its exit code says. `trouble` says
+        that it has ended several times.
 
         What it has left behind ends before that, and nobody is held up meanwhile.
         """
         code = self.process.poll()
         if code is None:
+            if self.trouble and time.monotonic() - self._started > STEADY:
+                self.trouble = None
             self._turn_log()
             return
         if self._ending is None:
@@ -121,16 +129,19 @@ class Part:
     def _next_pause(self, code: int) -> float:
         if time.monotonic() - self._started > STEADY:
             self._failures = 0
-        if self._failures == len(self._pauses):
+        if self._failures == len(self._pauses) and code != Exit.RETRY:
             raise Fatal(
                 f"PostFlow's {self.name} ends again and again. {self._last_words()}".rstrip(),
                 hint=f"Mend what its log tells, and start `postflow up` again: {self._log_path}",
                 code="up.ended",
             )
-        pause = self._pauses[self._failures]
-        self._failures += 1
+        pause = self._pauses[min(self._failures, len(self._pauses) - 1)]
+        self._failures = min(self._failures + 1, len(self._pauses))
         told = f"{self.name} ended with code {code}; it is started again in {pause:.0f} s."
-        err.print(f"{told} {self._last_words()}".rstrip(), markup=False)
+        told = f"{told} {self._last_words()}".rstrip()
+        err.print(told, markup=False)
+        if self._failures >= AGAIN:
+            self.trouble = f"The {told} Its log: {self._log_path}"
         return pause
 
     def _last_words(self) -> str:

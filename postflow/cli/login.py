@@ -19,10 +19,12 @@ from .app import app
 from .engine import prepare_prefect
 from .options import StudioOption
 from .output import err, out
+from .resume import resume
 from .running import run
 
 if TYPE_CHECKING:
     from blocks.adobe_tokens import AdobeTokens
+    from blocks.studio import Studio
 
 
 @app.command()
@@ -37,11 +39,18 @@ def login(
     prepare_prefect()
     tokens = _by_hand(studio) if paste else run(_in_browser(studio))
     out.print("[green]✓[/green] Signed in. Adobe granted: " + (", ".join(tokens.scopes) or "?"))
+    resume(run(_block_of(studio)), studio)
     if tokens.refresh_token is None:
         err.print(
             "[yellow]![/yellow] Adobe sent no refresh token, so this sign-in ends in a day. "
             "See docs/adobe.md on offline_access."
         )
+
+
+async def _block_of(studio: str) -> Studio:
+    from blocks.studio import load_studio
+
+    return await load_studio(studio)
 
 
 async def _in_browser(studio: str) -> Tokens:
@@ -67,9 +76,7 @@ def _by_hand(studio: str) -> Tokens:
 
 
 async def _begin(studio: str) -> tuple[AdobeTokens, AdobeIms, LoginAttempt]:
-    from blocks.studio import load_studio
-
-    block = (await load_studio(studio)).adobe
+    block = (await _block_of(studio)).adobe
     credential = block.get_credential()
     if isinstance(credential, ServiceCredential):
         raise Fatal(

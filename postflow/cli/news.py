@@ -28,6 +28,7 @@ class News:
         self._last: int | None = None
         self._silent = False
         self._untold: set[tuple[str, str, str | None]] = set()
+        self._in_the_way: set[str] = set()
 
     def tell(self) -> None:
         """Print what is new. A ledger that is away for a while is said once."""
@@ -35,6 +36,7 @@ class News:
             self._ledger = self._ledger or Ledger.open(self._where)
             self._last, clips = self._ledger.endings(self._studio, after=self._last)
             untold = self._ledger.untold(self._studio)
+            in_the_way = self._ledger.in_the_way(self._studio)
         except PostFlowError as error:
             if error.code == "ledger.replaced":
                 self._last = None
@@ -46,6 +48,11 @@ class News:
         for clip in clips:
             _tell(clip)
         tell_untold(self._new(untold), studio=self._studio)
+        for code, reason in in_the_way.items():
+            if code not in self._in_the_way:
+                told = f"Clips wait, and go by themselves once it is mended: {reason}"
+                err.print(f"[yellow]![/yellow] {escape(told)}")
+        self._in_the_way = set(in_the_way)
 
     def _new(self, untold: list[Untold]) -> list[Untold]:
         """Each once, for as long as it is so."""

@@ -11,6 +11,7 @@ import typer
 from .app import app
 from .engine import prepare_prefect
 from .output import out, tell_if_open
+from .resume import resume
 
 
 @app.command()
@@ -27,9 +28,10 @@ def setup(
 
     studio_file = read_studio_file(file)
     tell_if_open(file, *folders_with_secrets())
-    asyncio.run(save_studio(studio_file))
+    block = asyncio.run(save_studio(studio_file))
     name = studio_file.studio.name
     out.print(f"[green]✓[/green] Studio [bold]{name}[/bold] is saved in Prefect.")
+    resume(block, name)
     option = "" if name == "main" else f" --studio {name}"
     if studio_file.adobe.get("kind", "web") != "service":
         out.print(f"  Next: postflow login{option}")

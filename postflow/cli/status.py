@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.filesize import decimal
+from rich.markup import escape
 
 from postflow import volume
 from postflow.enrolment import why_not_watched
@@ -73,6 +74,7 @@ def tell_status(
     """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
     counts = ledger.counts(studio)
     untold = ledger.untold(studio)
+    in_the_way = ledger.in_the_way(studio)
     settling = ledger.not_yet_whole(studio=studio, limit=limit)
     clips = [c for each in SHOWN for c in ledger.rows(studio=studio, phase=each, limit=limit)]
     if json:
@@ -80,6 +82,7 @@ def tell_status(
             {
                 "away": [{"reason": lost.message, "hint": lost.hint} for lost in away],
                 "sign_in": sign_in and {"reason": sign_in.message, "hint": sign_in.hint},
+                "in_the_way": in_the_way,
                 "counts": counts,
                 "untold": untold_as_json(untold, studio=studio),
                 "others": ledger.others(studio),
@@ -90,6 +93,8 @@ def tell_status(
         return
     for trouble in (*away, *([sign_in] if sign_in else [])):
         tell_warning(trouble, out)
+    for reason in in_the_way.values():
+        out.print(f"[yellow]![/yellow] Clips wait for this: {escape(reason)}")
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     out.print(", ".join(told) or "No clip has been seen yet.")
     tell_untold(untold, studio=studio)

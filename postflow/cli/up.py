@@ -22,6 +22,8 @@ from .engine import prepare_prefect
 from .family import Part, end_leftovers
 from .news import News
 from .output import err, out, tell_if_open, tell_warning
+from .people import People
+from .resume import resume
 from .running import stoppable
 from .server import own_prefect, ui_address
 from .watch import BackfillOption, EveryOption, TakeOverOption
@@ -66,9 +68,9 @@ def up(
         tell_if_open(*file or [], *_folders_with_secrets())
         studios = [_apply(each) for each in file or []] or studio or ["main"]
         parts = [engine.server] if engine.server else []
-        news = []
+        news, people = [], People()
         for name in dict.fromkeys(studios):
-            news.append(stack.enter_context(closing(_enrol(name, backfill, take_over))))
+            news.append(stack.enter_context(closing(_enrol(name, backfill, take_over, people))))
             parts += stack.enter_context(_watched(name, every=every))
         out.print(f"PostFlow watches. Prefect's UI: {engine.url}/runs", markup=False)
         if engine.server:
@@ -76,7 +78,7 @@ def up(
         err.print("Ctrl-C ends it all.")
         while True:
             for part in parts:
-                part.look()
+                people.look_after(part)
             for each in news:
                 each.tell()
             time.sleep(1.0)
@@ -97,7 +99,7 @@ def _apply(file: Path) -> str:
     return studio_file.studio.name
 
 
-def _enrol(studio: str, backfill: str | None, take_over: bool) -> News:
+def _enrol(studio: str, backfill: str | None, take_over: bool, people: People) -> News:
     """Its watch folders are marked; what becomes of its clips from now on is news."""
     from blocks.studio import load_studio
 
@@ -105,6 +107,8 @@ def _enrol(studio: str, backfill: str | None, take_over: bool) -> News:
     enrol(block, studio, backfill, take_over=take_over)
     if why := asyncio.run(block.adobe.why_to_sign_in()):
         tell_warning(why)
+    people.add(block.discord)
+    resume(block, studio)
     news = News(studio, block.ledger)
     news.tell()
     return news

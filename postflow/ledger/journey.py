@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, update
 
-from postflow.errors import PostFlowError, Retry
+from postflow.errors import PostFlowError, lies_outside
 from postflow.ledger.clips import NO_REASON, change, claimed, held, move
 from postflow.ledger.entries import Claimed, Draft, Target
+from postflow.ledger.hindrances import hinder, over
 from postflow.ledger.observations import look_again
 from postflow.ledger.outbox import put
 from postflow.ledger.schema import attempts
@@ -91,6 +92,7 @@ def arrived(
         _close_attempt(connection, row, AttemptOutcome.ARRIVED, now, detail)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
         move(connection, row, State.ARRIVED, now, detail=detail, **values)
+        over(connection, row["studio"])
         return claimed(connection, claim.clip_id, claim.root)
 
 
@@ -114,7 +116,7 @@ def done(
 
 
 def leave_stack(
-    store: Store, claim: Claimed, why: Retry, *, announce: Draft | None = None
+    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
 ) -> datetime:
     """The clip is delivered; only its stack is tried again, not before the returned time.
 
@@ -123,7 +125,10 @@ def leave_stack(
     with _step(store, claim) as (connection, row, now):
         check_move(State(row["state"]), State.DONE)
         finished = _finished(row, now)
-        until = _put_off(connection, row, why, now, event="stack put off", finished_at=finished)
+        if lies_outside(why):
+            until = _hold(connection, row, why, now, None, finished_at=finished)
+        else:
+            until = _put_off(connection, row, why, now, event="stack put off", finished_at=finished)
         _announce(connection, row, announce, now)
         return until
 
@@ -152,11 +157,31 @@ def supersede(
 def postpone(
     store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
 ) -> datetime:
-    """Give the clip back, not to be tried before the returned time."""
+    """Give the clip back, not to be tried before the returned time.
+
+    Where the reason `lies_outside` of it, `announce` tells of that, and is told once for all.
+    """
     with _step(store, claim) as (connection, row, now):
+        if lies_outside(why):
+            return _hold(connection, row, why, now, announce)
         until = _put_off(connection, row, why, now, event="put off")
         _announce(connection, row, announce, now)
         return until
+
+
+def _hold(
+    connection: Connection,
+    row: RowMapping,
+    why: PostFlowError,
+    now: datetime,
+    notice: Draft | None,
+    **values: Any,
+) -> datetime:
+    """Put off without using up a try."""
+    until = hinder(connection, row, why, now, notice)
+    values |= _why(why) | {"not_before": until, "run_id": None}
+    change(connection, row, now, event="put off", detail={"code": why.code}, **values)
+    return until
 
 
 def _put_off(

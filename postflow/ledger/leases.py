@@ -49,6 +49,13 @@ def leave(store: Store, run_id: str) -> None:
         _end(connection, run_id, store.now(), "released")
 
 
+def living(store: Store) -> set[str]:
+    """The runs whose lease has not run out."""
+    alive = select(leases.c.run_id).where(leases.c.expires_at > store.now())
+    with store.reading() as connection:
+        return set(connection.scalars(alive))
+
+
 def recover(store: Store, run_id: str | None = None) -> Recovered:
     """End the runs that died, by their lease or by their process being gone from this machine.
 

@@ -14,6 +14,7 @@ from postflow.ledger import (
     enrolment,
     export,
     folders,
+    hindrances,
     journey,
     leases,
     observations,
@@ -67,6 +68,7 @@ class Ledger(Store):
     renew = leases.renew
     leave = leases.leave
     recover = leases.recover
+    living = leases.living
     claim = claims.claim
     claim_clip = claims.claim_clip
     release = claims.release
@@ -123,4 +125,6 @@ class Ledger(Store):
     named = persons.named
     retry = persons.retry
     redo = persons.redo
+    mended = hindrances.mended
+    in_the_way = hindrances.in_the_way
     export = export.export

@@ -8,7 +8,16 @@ from uuid import uuid4
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from postflow.errors import Fatal
-from postflow.ledger.schema import SCHEMA_VERSION, batches, clips, folders, meta, metadata, outbox
+from postflow.ledger.schema import (
+    SCHEMA_VERSION,
+    batches,
+    clips,
+    folders,
+    hindrances,
+    meta,
+    metadata,
+    outbox,
+)
 from postflow.ledger.store import insert_into
 
 Migration = Callable[[Connection], None]
@@ -16,6 +25,7 @@ Migration = Callable[[Connection], None]
 
 def _to_batches(connection: Connection) -> None:
     batches.create(connection)
+    hindrances.create(connection)
     kind = clips.c.batch_id.type.compile(dialect=connection.dialect)
     column = f"batch_id {kind} REFERENCES batches (id)"
     connection.execute(text(f"ALTER TABLE clips ADD COLUMN {column}"))

@@ -26,9 +26,14 @@ def this_process() -> ProcessMark:
     return ProcessMark(machine=this_machine(), pid=pid, born=_born(pid))
 
 
+def is_here(mark: ProcessMark) -> bool:
+    """It ran, or runs, on this machine, where its process says whether it lives."""
+    return mark.machine == this_machine()
+
+
 def is_dead_here(mark: ProcessMark) -> bool:
     """True only if it is certain: it ran on this machine, and does no more."""
-    if mark.machine != this_machine():
+    if not is_here(mark):
         return False
     try:
         status = psutil.Process(mark.pid).status()

@@ -129,6 +129,16 @@ batches = Table(
     Column("told_at", Instant),
 )
 
+hindrances = Table(
+    "hindrances",
+    metadata,
+    Column("studio", String, primary_key=True),
+    Column("code", String, primary_key=True),
+    Column("reason", AnyText, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("told", Integer, nullable=False, default=0),
+)
+
 clips = Table(
     "clips",
     metadata,

@@ -16,6 +16,7 @@ from postflow.ledger import (
     claims,
     enrolment,
     folders,
+    hindrances,
     journey,
     leases,
     observations,
@@ -79,6 +80,7 @@ class AsyncLedger:
     renew = _InThread(leases.renew)
     leave = _InThread(leases.leave)
     recover = _InThread(leases.recover)
+    living = _InThread(leases.living)
     claim = _InThread(claims.claim)
     claim_clip = _InThread(claims.claim_clip)
     release = _InThread(claims.release)
@@ -128,6 +130,8 @@ class AsyncLedger:
     named = _InThread(persons.named)
     retry = _InThread(persons.retry)
     redo = _InThread(persons.redo)
+    mended = _InThread(hindrances.mended)
+    in_the_way = _InThread(hindrances.in_the_way)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import stat
 import subprocess
@@ -11,10 +12,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
+from blocks.discord_webhook import DiscordWebhook
 from postflow import leash
-from postflow.cli.family import Part, end_leftovers
+from postflow.cli.exit_codes import Exit
+from postflow.cli.family import AGAIN, Part, end_leftovers
+from postflow.cli.people import People
 from postflow.errors import Fatal
+from sandbox import Sandbox
 from tests.support.wait import wait_until_sync
 
 STAYS = """
@@ -124,6 +130,42 @@ def test_a_part_that_does_not_last_is_given_up_with_its_reason(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert "look-out ended with code 5; it is started again" in lines[0]
+
+
+def test_a_part_that_ends_for_a_reason_that_passes_is_never_given_up(modules: Path) -> None:
+    (modules / "fails.py").write_text(FAILS.replace("5", str(int(Exit.RETRY))))
+    part = Part("look-out", "fails", log_path=modules / "log", pauses=[0, 0])
+    starts = set()
+
+    def looks() -> bool:
+        part.look()
+        starts.add(part.process.pid)
+        return len(starts) == 5
+
+    with part.running():
+        wait_until_sync(looks, description="more starts than there are pauses")
+
+
+async def test_people_hear_once_that_a_part_does_not_last_and_that_all_has_ended(
+    modules: Path, world: Sandbox
+) -> None:
+    people = People()
+    webhook = DiscordWebhook(url=SecretStr(world.discord_webhook_url))
+    for _ in range(2):
+        people.add(webhook)
+    part = Part("look-out", "fails", log_path=modules / "log", pauses=[0] * (AGAIN + 1))
+
+    def look_to_the_end() -> None:
+        with part.running(), pytest.raises(Fatal):
+            wait_until_sync(lambda: people.look_after(part), description="the end of patience")
+
+    await asyncio.to_thread(look_to_the_end)
+    told = [message["embeds"][0] for message in world.messages()]
+    assert [each["title"] for each in told] == [
+        "A part of PostFlow does not last",
+        "PostFlow has stopped",
+    ]
+    assert all("The folder is gone" in each["description"] for each in told)
 
 
 def test_the_log_of_the_time_before_is_kept(modules: Path) -> None:

@@ -17,6 +17,7 @@ async def save(
     name: str = "main",
     patience: dict[str, Any] | None = None,
     watching: dict[str, Any] | None = None,
+    ping: str | None = None,
     **tunnel: Any,
 ) -> str:
     """Save a studio's blocks on the test's Prefect server; returns its name."""
@@ -24,6 +25,7 @@ async def save(
 
     tables = sandbox_studio(world.describe(), name=name)
     tables["tunnel"] |= tunnel
+    tables["studio"]["ping"] = ping
     if watching:
         tables["studio"]["watching"] = watching
     file = StudioFile.model_validate(tables)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow, get_client
-from prefect.client.schemas.objects import StateType
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.runtime import flow_run
-from prefect.states import Running
+from prefect.states import Pending, Running
+from prefect.types.entrypoint import EntrypointType
 
+from postflow.ledger import Ledger
 from postflow.ledger.process import ProcessMark, this_process
-from tasks.dead_runs import SIGNATURE, bury_dead_runs, sign_run
+from tasks.dead_runs import LEASE, SIGNATURE, Burial, sign_run
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
@@ -41,7 +45,7 @@ async def test_only_a_run_whose_very_process_is_gone_is_buried(
     async with get_client() as client:
         run = await client.create_flow_run(ingest, state=Running())
         await client.update_flow_run_labels(run.id, {SIGNATURE: process.model_dump_json()})
-        await bury_dead_runs()
+        await Burial("main", None).round()
         assert (await client.read_flow_run(run.id)).state_type is state
 
 
@@ -49,9 +53,75 @@ async def test_a_run_signs_for_the_process_it_is() -> None:
     @flow(name="ingest")
     async def ingest() -> tuple[object, StateType | None]:
         await sign_run()
-        await bury_dead_runs()
+        await Burial("main", None).round()
         async with get_client() as client:
             run = await client.read_flow_run(UUID(str(flow_run.id)))
         return run.labels[SIGNATURE], run.state_type
 
     assert await ingest() == (HERE.model_dump_json(), StateType.RUNNING)
+
+
+@flow(name="ingest")
+async def slotted(studio: str = "main") -> None: ...
+
+
+@pytest.fixture
+async def deployment() -> DeploymentResponse:
+    """With the one slot that `serve` gives it."""
+    made = await slotted.ato_deployment(
+        name=f"slots-{uuid4().hex}",
+        parameters={"studio": "slots"},
+        concurrency_limit=1,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    async with get_client() as client:
+        return await client.read_deployment(await made.aapply())
+
+
+async def taken(deployment: DeploymentResponse) -> int:
+    async with get_client() as client:
+        read = await client.read_deployment(deployment.id)
+    assert read.global_concurrency_limit
+    return read.global_concurrency_limit.active_slots
+
+
+async def begun(client: PrefectClient, deployment: DeploymentResponse) -> FlowRun:
+    run = await client.create_flow_run_from_deployment(deployment.id)
+    for state in (Pending(), Running()):
+        await client.set_flow_run_state(run.id, state)
+    assert await taken(deployment) == 1
+    return run
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+async def test_a_run_of_another_host_is_dead_when_its_lease_in_the_ledger_is_over(
+    deployment: DeploymentResponse, lasts: bool
+) -> None:
+    """Prefect's own lease on the slot would last for five minutes."""
+    elsewhere = HERE.model_copy(update={"machine": "other"}).model_dump_json()
+    burial = Burial("slots", None)
+    async with get_client() as client:
+        run = await begun(client, deployment)
+        await client.update_flow_run_labels(run.id, {SIGNATURE: elsewhere, LEASE: "run-1"})
+        with Ledger.open() as ledger:
+            if lasts:
+                ledger.enter("run-1")
+            await burial.round()
+            assert await taken(deployment) == 1, "it may have ended in order just now"
+            await burial.round()
+        read = await client.read_flow_run(run.id)
+    assert read.state_type is (StateType.RUNNING if lasts else StateType.CRASHED)
+    assert await taken(deployment) == int(lasts)
+
+
+async def test_a_slot_that_no_run_holds_is_given_back(deployment: DeploymentResponse) -> None:
+    """As after a full disk, which costs Prefect its lease: the slot would be taken for ever."""
+    assert deployment.global_concurrency_limit
+    name = deployment.global_concurrency_limit.name
+    burial = Burial("slots", None)
+    async with get_client() as client:
+        await client.increment_concurrency_slots([name], 1, mode="concurrency")
+    await burial.round()
+    assert await taken(deployment) == 1, "a run may be about to begin"
+    await burial.round()
+    assert await taken(deployment) == 0

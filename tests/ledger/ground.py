@@ -12,7 +12,7 @@ from postflow.scan.sighting import Sighting
 MISNAMED = Skip("No rule knows this name.", hint="Rename it.", code="naming.no_rule")
 GONE = Skip("There is no such file.", hint="Mount the volume.", code="file.missing")
 BROKEN = Fatal("The folder was deleted.", hint="Make it again.", code="frameio.no_folder")
-BUSY = Retry("Frame.io is busy.", hint="It is tried again.", code="frameio.busy")
+BUSY = Retry("It was not fetched.", hint="It is tried again.", code="frameio.upload_failed")
 CHANGED = Skip("The file changed.", hint="It is sent anew.", code="file.changed")
 
 

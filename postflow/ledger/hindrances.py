@@ -1,0 +1,96 @@
+"""What keeps clips of a studio from travelling and is none of their own faults.
+
+It uses up no try of theirs. Where it keeps more than one of them and none arrives meanwhile, the
+others need not find out for themselves: they wait as long. A person is told once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, or_, select, update
+
+from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.ledger.clips import NO_REASON
+from postflow.ledger.entries import Draft
+from postflow.ledger.outbox import put
+from postflow.ledger.schema import clips, hindrances
+from postflow.ledger.states import OPEN, State
+from postflow.ledger.store import Store, insert_into
+
+PAUSE = timedelta(seconds=120)
+# What may pass by itself is first tried again so soon.
+BRIEF = timedelta(seconds=30)
+# What passes by itself is told when it has lasted for so long.
+BLINK = timedelta(minutes=10)
+
+
+def hinder(
+    connection: Connection,
+    row: RowMapping,
+    why: PostFlowError,
+    now: datetime,
+    notice: Draft | None,
+) -> datetime:
+    """Note what keeps this clip; when it is worth another try."""
+    mine = _of(row["studio"]) & (hindrances.c.code == why.code)
+    begun = connection.execute(select(hindrances).where(mine)).mappings().first()
+    began_at = begun["began_at"] if begun else now
+    if begun is None:
+        adding = insert_into(connection, hindrances)
+        new = {"studio": row["studio"], "code": why.code, "reason": str(why), "began_at": now}
+        connection.execute(adding.values(new))
+    elif begun["began_at"] < now or row["code"] != why.code:
+        _hold_up_others(connection, row, why, now)
+    is_told = bool(begun and begun["told"]) or (begun is None and row["code"] == why.code)
+    is_time = isinstance(why, Fatal) or now - began_at >= BLINK
+    if is_time and not is_told and notice is not None:
+        put(connection, notice, now)
+    if is_time:
+        connection.execute(update(hindrances).where(mine).values(told=1))
+    pause = BRIEF if begun is None and isinstance(why, Retry) else PAUSE
+    return now + max(pause, timedelta(seconds=getattr(why, "retry_after", None) or 0.0))
+
+
+def over(connection: Connection, studio: str) -> None:
+    """A clip of the studio arrived: the others need not wait, nor does a new outage go untold."""
+    codes = connection.scalars(select(hindrances.c.code).where(_of(studio))).all()
+    if not codes:
+        return
+    untried = (clips.c.studio == studio) & clips.c.started_at.is_(None) & clips.c.code.in_(codes)
+    freeing = update(clips).where(untried, clips.c.state == State.READY, clips.c.run_id.is_(None))
+    connection.execute(freeing.values(NO_REASON))
+    connection.execute(delete(hindrances).where(_of(studio)))
+
+
+def mended(store: Store, studio: str) -> int:
+    """A person has done something about it: what was held up is tried at once. How many clips."""
+    with store.writing() as connection:
+        codes = select(hindrances.c.code).where(_of(studio))
+        held = (clips.c.studio == studio) & clips.c.code.in_(codes) & clips.c.state.in_(OPEN)
+        freeing = update(clips).where(held, clips.c.run_id.is_(None)).values(not_before=None)
+        many = connection.execute(freeing).rowcount
+        connection.execute(delete(hindrances).where(_of(studio)))
+        return many
+
+
+def in_the_way(store: Store, studio: str) -> dict[str, str]:
+    """What keeps the studio's clips for longer than a moment: by code, in a person's words."""
+    known = select(hindrances.c.code, hindrances.c.reason)
+    known = known.where(_of(studio), hindrances.c.told == 1)
+    with store.reading() as connection:
+        return {row.code: row.reason for row in connection.execute(known)}
+
+
+def _hold_up_others(
+    connection: Connection, row: RowMapping, why: PostFlowError, now: datetime
+) -> None:
+    waiting = (clips.c.studio == row["studio"]) & (clips.c.state == State.READY)
+    sooner = or_(clips.c.not_before.is_(None), clips.c.not_before < now + PAUSE)
+    reason = NO_REASON | {"reason": why.message, "hint": why.hint, "code": why.code}
+    holding = update(clips).where(waiting, sooner, clips.c.run_id.is_(None))
+    connection.execute(holding.values(reason | {"not_before": now + PAUSE}))
+
+
+def _of(studio: str) -> ColumnElement[bool]:
+    return hindrances.c.studio == studio

@@ -1,0 +1,146 @@
+"""Each look-out says that it is alive, and Prefect's server tells Discord when it stops.
+
+The message is the server's own, by a proactive automation, and so needs no look-out and no runner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from prefect import get_client
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.events import emit_event
+from prefect.events.actions import SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import PrefectException
+from pydantic import SecretStr
+
+from blocks.discord_webhook import DiscordWebhook
+
+log = logging.getLogger("postflow.watch")
+
+BEAT = "postflow.watch.heartbeat"
+ENDED = "postflow.watch.ended"
+EVERY = 60.0
+SILENT_FOR = timedelta(minutes=10)
+PING_LIMIT = 10.0
+RED = 0xFF0000
+
+
+class Heartbeat:
+    """Of the look-out of one studio on this machine: an event, and a call of `ping`, at most once
+    in `every` seconds.
+    """
+
+    def __init__(self, studio: str, ping: SecretStr | None, *, every: float = EVERY) -> None:
+        self._studio = studio
+        self._resource = {
+            "prefect.resource.id": f"{_look_out(studio)}.{platform.node()}",
+            "prefect.resource.name": f"studio {studio} on {platform.node()}",
+        }
+        self._ping = ping
+        self._every = every
+        self._beat_at = float("-inf")
+        self._calling: asyncio.Task[None] | None = None
+
+    def beat(self) -> None:
+        """A scan has ended."""
+        if time.monotonic() - self._beat_at < self._every:
+            return
+        self._beat_at = time.monotonic()
+        emit_event(BEAT, resource=self._resource)
+        if self._ping and (self._calling is None or self._calling.done()):
+            self._calling = asyncio.create_task(_call(self._ping), name="ping")
+
+    @asynccontextmanager
+    async def telling(self, webhook: DiscordWebhook | None) -> AsyncIterator[None]:
+        """The server tells when it stops, unless somebody ends the look-out."""
+        if webhook:
+            try:
+                await tell_of_silence(self._studio, webhook)
+            except (httpx.HTTPError, PrefectException) as error:
+                text = "Nobody is told when this look-out dies: the automation was not saved (%s)."
+                log.warning(text, type(error).__name__)
+        try:
+            yield
+        finally:
+            emit_event(ENDED, resource=self._resource)
+            if self._calling:
+                self._calling.cancel()
+
+
+async def _call(ping: SecretStr) -> None:
+    """The address may be a secret, so nothing that quotes it is logged."""
+    try:
+        async with httpx.AsyncClient(timeout=PING_LIMIT, follow_redirects=True) as client:
+            (await client.get(ping.get_secret_value())).raise_for_status()
+    except Exception as error:
+        log.warning("The ping was not taken (%s).", type(error).__name__)
+
+
+async def tell_of_silence(
+    studio: str, webhook: DiscordWebhook, *, after: timedelta = SILENT_FOR
+) -> None:
+    """Have the server tell the studio's channel when no scan has ended for so long."""
+    block = _block(studio, webhook)
+    block_id = await block.asave(f"postflow-{studio}", overwrite=True)
+    minutes = after.total_seconds() / 60
+    automation = AutomationCore(
+        name=f"PostFlow: the look-out of {studio} is silent",
+        description="Made by `postflow watch`; tells Discord that nobody looks any more.",
+        trigger=EventTrigger(
+            expect={BEAT, ENDED},
+            after={BEAT},
+            match={"prefect.resource.id": f"{_look_out(studio)}.*"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=after,
+        ),
+        actions=[
+            SendNotification(
+                block_document_id=block_id,
+                subject="Nobody looks at the watched folders",
+                body=f"No scan of studio {studio} has ended for {minutes:g} minutes. See whether "
+                "its machine is up, and whether `postflow up` or `postflow watch` runs there.",
+            )
+        ],
+    )
+    async with get_client() as client:
+        found = await client.read_automations_by_name(automation.name)
+        if found:
+            await client.update_automation(found[0].id, automation)
+        else:
+            await client.create_automation(automation)
+
+
+def _block(studio: str, webhook: DiscordWebhook) -> CustomWebhookNotificationBlock:
+    message: dict[str, Any] = {
+        "embeds": [
+            {
+                "title": "{{subject}}",
+                "description": "{{body}}",
+                "color": RED,
+                "footer": {"text": "PostFlow"},
+            }
+        ],
+        "allowed_mentions": {"parse": []},
+    }
+    return CustomWebhookNotificationBlock(
+        name=f"postflow-{studio}",
+        url="{{url}}",
+        json_data=message,
+        secrets={"url": webhook.get_url().get_secret_value()},
+    )
+
+
+def _look_out(studio: str) -> str:
+    return f"postflow.look-out.{studio}"
