@@ -105,7 +105,7 @@ class OpenStudio:
         """Of the clip an ingest run has claimed, else of one that a person hands over."""
         claim = self.claims.pop(media.path, None)
         if claim:
-            if claim.revision != media.revision:
+            if (claim.revision, claim.size) != (media.revision, media.size):
                 await self.let_go(claim, why := changed(media))
                 raise why
             return Journey(self.ledger, claim, by_hand=False)

@@ -83,6 +83,8 @@ async def _travel(
     try:
         clip = await identify(live, media, scene=scene, shot=shot)
         log.info("%s goes to %s in %s.", media.name, "/".join(clip.folder), project)
+        if media.doubt:
+            log.warning("Please check %s: the file %s.", media.name, media.doubt)
         await announce_departure(live, media, clip, project=project, journey=journey)
         delivery = await _into_frameio(
             live, media, clip, project=project, journey=journey, started=started

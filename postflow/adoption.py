@@ -7,6 +7,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from typing import Literal
 
+from pydantic import Field
+
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.refusals import unreadable_item
@@ -20,18 +22,18 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 class Past(Moment):
     """What earlier runs of ours know: what an unfinished one may have left in the folder, which
-    files hold the same clip, and which hold other clips or other exports of this one.
+    files hold the same clip, of which size each, and which hold other clips or other exports of this one.
     """
 
     file_id: str | None = None
     begun_at: datetime | None = None
-    same: frozenset[str] = frozenset()
+    same: dict[str, int] = Field(default_factory=dict)
     others: frozenset[str] = frozenset()
 
     @property
     def ours(self) -> frozenset[str]:
         """Files of this very clip, wherever people have put them and whatever they call them."""
-        return self.same | ({self.file_id} if self.file_id else set())
+        return frozenset(self.same) | ({self.file_id} if self.file_id else set())
 
 
 class Found(Moment):
@@ -123,8 +125,11 @@ async def _shown(frameio: FrameioClient, account_id: str, file_id: str) -> Remot
 
 
 def _is_whole_by_us(remote: RemoteFile, past: Past) -> bool:
-    """Was it proven whole before, and Frame.io only does not say its size any more?"""
-    return remote.size is None and remote.id in past.same
+    """Was it proven whole before, of this size or one that Frame.io does not say any more?
+
+    Metadata written into the file since then change the size on disk only.
+    """
+    return remote.id in past.same and remote.size in (past.same[remote.id], None)
 
 
 def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
@@ -134,7 +139,7 @@ def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
     if _is_ours(remote, media, past):
         return True
     if remote.id in past.same:
-        return remote.status != "created" and remote.size in (media.size, None)
+        return remote.status != "created" and remote.size in (past.same[remote.id], None)
     is_empty = remote.status not in BYTES_ARE_IN and not remote.size
     fits = remote.size in (media.size, None) or is_empty
     return fits and remote.created_at >= media.modified - CLOCK_SKEW

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from postflow.errors import Retry, Skip
+from postflow.errors import Fatal, Retry, Skip
 from postflow.frameio import FrameioClient
 from postflow.media import is_unchanged, look_at
 from postflow.models import Exposure, MediaFile, RemoteFile
@@ -38,7 +38,7 @@ async def await_arrival(
     while arrived is None:
         served = outlet.served(exposure)
         await progress(served)
-        await _refuse_changed(media, served)
+        await _refuse_seen_changed(media, served)
         if polling.is_time(served):
             arrived, unheard = await _look(frameio, remote)
         if arrived is None:
@@ -70,6 +70,16 @@ async def _look(
     return arrived, None
 
 
+async def _refuse_seen_changed(media: MediaFile, served: Served) -> None:
+    """While it travels. What cannot be looked at just now is looked at again at the end."""
+    try:
+        await _refuse_changed(media, served)
+    except Retry as error:
+        if error.code != "file.unreadable":
+            raise
+        log.info("%s", error)
+
+
 async def _refuse_changed(media: MediaFile, served: Served) -> None:
     if served.changed or not await is_unchanged(media):
         await _refuse_vanished(media)
@@ -91,7 +101,7 @@ async def _refuse_vanished(media: MediaFile) -> None:
             hint="Nothing, if that was meant; under a new name it is delivered by itself.",
             code="file.missing",
         ) from error
-    except Retry:
+    except (Retry, Fatal):
         return
 
 

@@ -23,6 +23,7 @@ from postflow.ledger import (
     State,
     Target,
 )
+from postflow.media import demand_media
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.naming import Naming
 from postflow.scan.root import AbsentError, RootMark, read_mark
@@ -121,7 +122,7 @@ class Journey:
         return Past(
             file_id=self._claim.file_id if self._claim else None,
             begun_at=asked[-1].intended_at if asked else None,
-            same=frozenset(str(mate.file_id) for mate in same if mate.state in DELIVERED),
+            same={str(mate.file_id): mate.size for mate in same if mate.state in DELIVERED},
             others=frozenset(str(mate.file_id) for mate in mates)
             - {str(mate.file_id) for mate in same},
         )
@@ -280,15 +281,18 @@ async def open_by_hand(
     """The journey of a clip that a person hands over, whole by their word.
 
     One that was delivered, and is gone from Frame.io, travels once more. Raises Retry `clip.busy`
-    while another run has it.
+    while another run has it, Skip `file.no_media` for what is no media container.
     """
+    await demand_media(media.path)
     root, watched = await _root_by_hand(ledger, studio, media, roots)
     await ledger.observe(root, [_sighting(root.path, media)])
     entry = await ledger.register(root, media)
     if entry is None:
         raise _busy(media)
-    if entry.delivered and not await _is_to_be_redone(ledger, entry, is_gone):
-        return Journey(ledger, None, by_hand=True, clip_id=entry.clip_id)
+    if entry.delivered:
+        if not await _is_to_be_redone(ledger, entry, is_gone):
+            return Journey(ledger, None, by_hand=True, clip_id=entry.clip_id)
+        await ledger.register(root, media)  # it goes as it is now, not as it went then
     if entry.state in {State.FAILED, State.SKIPPED}:
         await ledger.retry(clip_id=entry.clip_id)
     claim = await ledger.claim_clip(run_id, entry.clip_id, folders={root.id: root.path})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import stat
@@ -15,9 +16,12 @@ from postflow.fingerprint import fingerprint
 from postflow.kinds import refusal
 from postflow.models import MediaFile
 from postflow.mtime import mtime_of
+from postflow.readiness.containers import verdict
+from postflow.readiness.verdicts import NotWhole, Whole
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 NOT_A_FILE = (errno.ELOOP, errno.ENXIO)
+LOOK_AGAIN = (0.1, 0.4, 1.5)  # seconds until the next look
 
 
 async def look_at(path: Path, *, any_kind: bool = False) -> MediaFile:
@@ -28,11 +32,34 @@ async def look_at(path: Path, *, any_kind: bool = False) -> MediaFile:
     return await volume.in_time(volume.ask(lambda: _look_at(path, any_kind=any_kind)), path)
 
 
+async def demand_media(path: Path) -> None:
+    """Raises Skip `file.no_media` for what is no media container, whatever it is called."""
+    found = await volume.in_time(volume.ask(lambda: verdict(path)), path)
+    if isinstance(found, NotWhole) and found.no_media:
+        raise Skip(
+            f"{printable(path.name)} is no clip: it {found.reason}.",
+            hint="Export or copy it again, or give it the ending of what it is.",
+            code="file.no_media",
+        )
+
+
 async def is_unchanged(media: MediaFile) -> bool:
     """Is the file still what it was? Size and mtime decide; a new mtime alone asks the content.
 
-    Raises Retry `volume.hangs`.
+    What cannot be looked at has not changed: it is looked at again, then Retry `file.unreadable`.
+    Raises Retry `volume.hangs` too.
     """
+    for pause in LOOK_AGAIN:
+        try:
+            return await _ask_whether_unchanged(media)
+        except Retry as error:
+            if error.code != "file.unreadable":
+                raise
+        await asyncio.sleep(pause)
+    return await _ask_whether_unchanged(media)
+
+
+async def _ask_whether_unchanged(media: MediaFile) -> bool:
     return await volume.in_time(volume.ask(lambda: _is_unchanged(media)), media.path)
 
 
@@ -56,7 +83,7 @@ def holds(descriptor: int, media: MediaFile) -> bool:
     if now.st_size != media.size:
         return False
     return mtime_of(now) == media.mtime_ns or (
-        fingerprint(descriptor, now.st_size) == media.fingerprint
+        fingerprint(descriptor, now.st_size, media.path.suffix) == (media.fingerprint, media.rest)
     )
 
 
@@ -72,7 +99,8 @@ def _look_at(path: Path, *, any_kind: bool) -> MediaFile:
     with _opened(path) as descriptor:
         before = os.fstat(descriptor)
         _demand_content(path, before.st_size)
-        content = fingerprint(descriptor, before.st_size)
+        content = fingerprint(descriptor, before.st_size, path.suffix)
+        doubt = _doubt(path)
         after = os.fstat(descriptor)
     if (before.st_size, mtime_of(before)) != (after.st_size, mtime_of(after)):
         raise Retry(
@@ -84,16 +112,25 @@ def _look_at(path: Path, *, any_kind: bool) -> MediaFile:
         path=path.absolute(),
         size=before.st_size,
         mtime_ns=mtime_of(before),
-        fingerprint=content,
+        fingerprint=content.essence,
+        rest=content.rest,
+        doubt=doubt,
     )
+
+
+def _doubt(path: Path) -> str | None:
+    found = verdict(path)
+    return None if isinstance(found, Whole) else found.reason
 
 
 def _is_unchanged(media: MediaFile) -> bool:
     try:
         with _opened(media.path) as descriptor:
             return holds(descriptor, media)
-    except PostFlowError:
+    except Skip:
         return False
+    except Fatal as error:
+        raise Retry(error.message, hint=error.hint, code=error.code) from error
 
 
 @contextmanager

@@ -41,12 +41,18 @@ class Moment(BaseModel):
 
 
 class MediaFile(Moment):
-    """A file on disk as it was when looked at. Size in bytes, mtime in nanoseconds since 1970."""
+    """A file on disk as it was when looked at. Size in bytes, mtime in nanoseconds since 1970.
+
+    `fingerprint` is that of its pictures and its sound, where they could be told from the `rest`.
+    `doubt`: what is odd about it, completing the sentence "The file …".
+    """
 
     path: Path
     size: int
     mtime_ns: int
     fingerprint: str
+    rest: str = ""
+    doubt: str | None = None
 
     @property
     def name(self) -> str:
@@ -65,8 +71,8 @@ class MediaFile(Moment):
 
     @cached_property
     def revision(self) -> str:
-        """Equal for equal name, size and content; a new mtime alone is the same revision."""
-        key = f"{self.name}\0{self.size}\0{self.fingerprint}"
+        """Equal for equal name and content; a new mtime or new metadata is the same revision."""
+        key = f"{self.name}\0{self.fingerprint}"
         return xxhash.xxh3_128_hexdigest(key.encode(errors="surrogateescape"))
 
 

@@ -34,6 +34,8 @@ def slip(delivery: Delivery) -> str:
         "Journey": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
         "Frame.io id": f"`{delivery.file_id}`",
     }
+    if delivery.media.doubt:
+        rows["Please check"] = _plain(f"The file {delivery.media.doubt}.")
     head, *body = (f"| {name} | {value} |" for name, value in rows.items())
     table = "\n".join([head, "|---|---|", *body])
     title = f"# {_plain(delivery.media.name)}\n\n[Open in Frame.io]({delivery.view_url})\n\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from postflow.errors import PostFlowError
-from postflow.media import look_at
+from postflow.media import demand_media, look_at
 from postflow.models import Shot
 from postflow.naming import Naming
 
@@ -42,6 +42,7 @@ async def plan_uploads(
 async def _plan(path: Path, naming: Naming, scene: str | None, shot: str | None) -> Plan:
     try:
         media = await look_at(path)
+        await demand_media(path)
         return naming.identify(media.name, scene=scene, shot=shot)
     except PostFlowError as error:
         return error

@@ -278,6 +278,8 @@ def _tell(clip: Clip, name: str) -> None:
         undone = "Left undone: its version stack, or its message."
         lacks = undone if clip.state is State.DONE else "Not yet on its version stack."
         out.print(f"              {lacks}", markup=False)
+    if clip.doubt:
+        out.print(f"              Please check: the file {clip.doubt}.", markup=False)
     if clip.reason:
         out.print(f"              {clip.reason}", markup=False)
         out.print(f"              → {clip.hint}", markup=False)

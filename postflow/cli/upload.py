@@ -127,6 +127,8 @@ def _report(outcomes: dict[Path, Outcome], *, json: bool) -> None:
             out.print(f"[green]✓[/green] [bold]{escape(path.name)}[/bold]{already}")
             out.print(f"  {escape(outcome.folder.label)}", markup=False)
             out.print(f"  {outcome.view_url}", markup=False)
+            if outcome.media.doubt:
+                out.print(f"  Please check: the file {outcome.media.doubt}.", markup=False)
 
 
 def _as_json(path: Path, outcome: Outcome) -> dict[str, Any]:
@@ -142,6 +144,7 @@ def _as_json(path: Path, outcome: Outcome) -> dict[str, Any]:
         "folder": outcome.folder.label,
         "project_id": outcome.project_id,
         "size": outcome.media.size,
+        "doubt": outcome.media.doubt,
         "seconds": (outcome.finished - outcome.started).total_seconds(),
     }
 

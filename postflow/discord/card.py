@@ -112,6 +112,7 @@ def ready_card(
             *_file(delivery.media),
             *_place(delivery.shot, project),
             ("Delivered in", took),
+            *_doubt(delivery.media),
             *([("Link", f"[Open in Frame.io]({link})")] if link else []),
         ),
         url=link,
@@ -203,6 +204,10 @@ def _what(shot: Shot) -> list[Line]:
 
 def _file(media: MediaFile) -> list[Line]:
     return [("File", plain(media.name, 600)), ("Size", human_size(media.size))]
+
+
+def _doubt(media: MediaFile) -> list[Line]:
+    return [("Please check", plain(f"The file {media.doubt}.", MAX_VALUE))] if media.doubt else []
 
 
 def _place(shot: Shot, project: Project | str | None) -> list[Line]:

@@ -99,7 +99,9 @@ def _told_ready(clip: BatchClip) -> str:
 
 def _link_told(clip: BatchClip) -> str:
     name, link = plain(clip.name, _LONGEST_NAME), web_link(clip.view_url or "")
-    return f"[{name}]({link})" if link and len(link) < _LONGEST_LINK else name
+    told = f"[{name}]({link})" if link and len(link) < _LONGEST_LINK else name
+    doubt = plain(f"Please check: the file {clip.doubt}.", _LONGEST_WHY) if clip.doubt else ""
+    return f"{told} {doubt}".rstrip()
 
 
 def _listed(told: list[str]) -> str | None:

@@ -114,6 +114,7 @@ class Claimed(Moment):
     size: int
     mtime_ns: int
     fingerprint: str
+    doubt: str | None = None
     state: State
     tries: int
     finished_at: datetime | None
@@ -142,6 +143,7 @@ class Claimed(Moment):
             size=self.size,
             mtime_ns=self.mtime_ns,
             fingerprint=self.fingerprint,
+            doubt=self.doubt,
         )
 
     @property
@@ -166,6 +168,7 @@ class Clip(Moment):
     relpath: str
     name: str
     size: int
+    doubt: str | None = None
     state: State
     phase: Phase
     found_at: datetime
@@ -225,6 +228,7 @@ class StackMate(Moment):
     clip_id: int
     name: str
     revision: str
+    size: int
     version_number: int | None
     found_at: datetime
     state: State
@@ -291,6 +295,7 @@ class BatchClip(Moment):
     id: int
     name: str
     size: int
+    doubt: str | None = None
     state: State
     finished_at: datetime | None
     reason: str | None

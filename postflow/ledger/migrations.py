@@ -29,6 +29,7 @@ def _to_batches(connection: Connection) -> None:
     kind = clips.c.batch_id.type.compile(dialect=connection.dialect)
     column = f"batch_id {kind} REFERENCES batches (id)"
     connection.execute(text(f"ALTER TABLE clips ADD COLUMN {column}"))
+    connection.execute(text("ALTER TABLE clips ADD COLUMN doubt VARCHAR"))
     new = {"clips_by_batch", "outbox_by_clip"}
     for index in [*clips.indexes, *outbox.indexes]:
         if index.name in new:

@@ -65,13 +65,12 @@ def _enter(
         "relpath": normal(disk_path),
         "name": media.name,
         "revision": media.revision,
-        "size": media.size,
         "fingerprint": media.fingerprint,
         "state": State.READY,
         "found_at": now,
         "since": now,
     }
-    adding = insert(clips).values(**values, **_on_disk(disk_path, media)).returning(clips.c.id)
+    adding = insert(clips).values(**values, **_to_send(disk_path, media)).returning(clips.c.id)
     clip_id = connection.execute(adding).scalar_one()
     connection.execute(
         insert(history).values(clip_id=clip_id, at=now, event="found", now=State.READY, token=0)
@@ -82,8 +81,9 @@ def _enter(
 def _meet_again(
     connection: Connection, row: RowMapping, disk_path: str, media: MediaFile, now: datetime
 ) -> Registered:
-    where = _on_disk(disk_path, media)
     state = State(row["state"])
+    is_to_be_sent = state in REPLACEABLE | {State.SUPERSEDED} and row["run_id"] is None
+    where = _to_send(disk_path, media) if is_to_be_sent else _on_disk(disk_path, media)
     back = state is State.SUPERSEDED or (state is State.SKIPPED and row["code"] == FILE_GONE)
     if back:
         move(connection, row, State.READY, now, event="came back", **AFRESH, **where)
@@ -97,6 +97,11 @@ def _meet_again(
 
 def _on_disk(disk_path: str, media: MediaFile) -> dict[str, Any]:
     return {"disk_path": disk_path, "mtime_ns": media.mtime_ns}
+
+
+def _to_send(disk_path: str, media: MediaFile) -> dict[str, Any]:
+    """What is sent has the size it has then; new metadata changes that, and no revision."""
+    return _on_disk(disk_path, media) | {"size": media.size, "doubt": media.doubt}
 
 
 def _supersede_others(

@@ -152,6 +152,7 @@ clips = Table(
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("fingerprint", String, nullable=False),
+    Column("doubt", AnyText),
     Column("state", String, nullable=False),
     Column("found_at", Instant, nullable=False),
     Column("since", Instant, nullable=False),

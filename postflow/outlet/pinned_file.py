@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from postflow.errors import Retry
-from postflow.media import explained, holds, open_clip, printable
+from postflow.media import NOT_THERE, explained, holds, open_clip, printable
 from postflow.models import MediaFile
 from postflow.mtime import mtime_of
 from postflow.outlet.byte_range import Validators
@@ -40,11 +40,14 @@ class PinnedFile:
         return _state(os.fstat(self.descriptor)) == self._state
 
     def is_in_place(self) -> bool:
-        """The same, and is it still this file that the path leads to? May block on a mount."""
+        """The same, and is it still this file that the path leads to? May block on a mount.
+
+        A path that cannot be asked just now has not changed.
+        """
         try:
             at_path = _state(self.path.lstat())
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno not in NOT_THERE and self.is_as_opened()
         return at_path == self._state and self.is_as_opened()
 
     def close(self) -> None:

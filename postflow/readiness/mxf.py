@@ -40,7 +40,7 @@ def judge(reader: Reader) -> Verdict:
     """Whether the file ends as MXF does: with its random index, or with its whole footer."""
     origin = run_in(reader)
     header = partition(reader, origin, HEADER)
-    _demand_frames(reader, header)
+    first_essence(reader, header)
     pack = random_index(reader)
     if pack is not None:
         _demand_partitions(reader, pack, origin)
@@ -100,19 +100,28 @@ def footer_of(reader: Reader, origin: int, header: Partition) -> int | None:
     return start if found.kind == FOOTER else None
 
 
-def _demand_frames(reader: Reader, header: Partition) -> None:
-    """Behind the header something of picture or sound comes before the end of the file."""
-    at = header.body_end + header.metadata_bytes + header.index_bytes
+def first_essence(reader: Reader, header: Partition) -> int | None:
+    """Where the first piece of picture or sound starts; None where nobody sees it.
+
+    BrokenError where the file ends without one.
+    """
+    at = _behind_fill(reader, header.body_end) + header.metadata_bytes + header.index_bytes
     for _ in range(BEFORE_MEDIA):
         if at == reader.size:
             raise BrokenError("has no frame in it: its export ended before the first one")
         try:
             item = read_item(reader, at)
         except BrokenError:
-            return
+            return None
         if item.key[8:11] == MEDIA:
-            return
+            return at
         at = item.end
+    return None
+
+
+def _behind_fill(reader: Reader, at: int) -> int:
+    is_fill = plain(reader.some(at, KEY)).startswith(FILL)
+    return read_item(reader, at).end if is_fill else at
 
 
 def _demand_partitions(reader: Reader, pack: Item, origin: int) -> None:

@@ -22,7 +22,7 @@ Tunnel = Literal["loopback", "ngrok"]
 
 QUICK_WATCH = {"quiet": 0.2, "linger": 0.2, "interval": 0.2}
 QUICK = {"poll": 0.05, "stall": 20.0, "total": 60.0}
-FREE_ATOM = b"\0\0\0\x08free"
+MEDIA_ATOM = b"\0\0\0\x09mdatx"
 
 _numbers = count(1)
 
@@ -57,7 +57,7 @@ class Ground:
         new = self.folder / "new"
         shutil.copyfile(clip_path(), new)
         with new.open("ab") as file:
-            file.write(FREE_ATOM * atoms)
+            file.write(MEDIA_ATOM * atoms)
         return new.rename(path)
 
     def start(self, death: Death | None = None, *, linger: float | None = None) -> Life:

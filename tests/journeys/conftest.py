@@ -92,7 +92,7 @@ def make_clip(tmp_path: Path) -> MakeClip:
         shutil.copyfile(clip_path(), path)
         if extra:
             with path.open("ab") as file:
-                file.write(b"\0\0\0\x08free" * (extra // 8))
+                file.write(extra.to_bytes(4) + b"mdat" + b"x" * (extra - 8))
         return path
 
     return make

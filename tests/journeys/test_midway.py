@@ -13,6 +13,7 @@ from postflow.ledger import StaleClaim
 from postflow.models import Delivery, MediaFile
 from postflow.outlet import Served
 from sandbox import Sandbox
+from sandbox.clips import clip_path
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import Fault, fault, named
 from tests.journeys.proof import FAILED, ON_ITS_WAY, READY, endings, namesakes, the_asset, words
@@ -102,16 +103,17 @@ async def test_a_clip_that_changes_on_disk_arrives_as_it_is_in_the_end(
 ) -> None:
     async def strike() -> None:
         if how == "replaced":
-            (tmp_path / "export").write_bytes(b"again" * 50_000)
+            (tmp_path / "export").write_bytes(again)
             (tmp_path / "export").rename(clip)
         else:
-            clip.write_bytes(b"again" * 50_000)
+            clip.write_bytes(again)
 
     clip = make_clip(extra=200_000)
+    again = clip_path().read_bytes() + b"\0\0\0\x0bmdatnew"
     SLOWLY.arm(world)
     delivery = await deliver_and(strike, clip, studio)
     assert the_asset(world, clip)["id"] == delivery.file_id
-    assert delivery.media.size == 250_000
+    assert delivery.media.size == len(again)
     assert endings(world) == [FAILED, READY]
 
 

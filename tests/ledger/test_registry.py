@@ -44,6 +44,35 @@ def test_a_new_mtime_alone_is_the_same_revision(ledger: Ledger, root: Root) -> N
     assert claim_one(ledger).mtime_ns == 7
 
 
+def test_new_metadata_is_the_same_revision_and_is_sent_as_it_is_now(
+    ledger: Ledger, root: Root
+) -> None:
+    first = add(ledger, root, "a.mov", size=1000)
+    assert add(ledger, root, "a.mov", size=1100) == first
+    assert claim_one(ledger).size == 1100
+
+
+def test_new_metadata_in_a_delivered_clip_changes_nothing_of_what_was_delivered(
+    ledger: Ledger, root: Root
+) -> None:
+    first = add(ledger, root, "a.mov", size=1000)
+    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    ledger.observe(root, [sighting(root, "a.mov", size=1100, mtime_ns=7)])
+    again = ledger.register(root, media(root, "a.mov", size=1100, mtime_ns=7))
+    assert again is not None
+    assert (again.clip_id, again.new, again.delivered) == (first, False, True)
+    (clip,) = ledger.rows()
+    assert (clip.phase, clip.size) == (Phase.DELIVERED, 1000)
+
+
+def test_a_doubt_is_kept_with_its_clip(ledger: Ledger, root: Root) -> None:
+    ledger.observe(root, [sighting(root, "a.mov")])
+    odd = media(root, "a.mov").model_copy(update={"doubt": "ends in zeros"})
+    ledger.register(root, odd)
+    assert claim_one(ledger).media.doubt == "ends in zeros"
+    assert ledger.rows()[0].doubt == "ends in zeros"
+
+
 def test_what_changed_since_it_was_probed_is_not_entered(ledger: Ledger, root: Root) -> None:
     ledger.observe(root, [sighting(root, "a.mov", size=2000)])
     assert ledger.register(root, media(root, "a.mov", size=1000)) is None

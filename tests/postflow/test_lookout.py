@@ -27,7 +27,7 @@ from tests.scan.folder import too_deep
 from tests.support.stumbling import BUSY, stumbling
 from tests.support.wild_times import WILD, written_at
 
-FREE_ATOM = b"\0\0\0\x08free"
+MEDIA_ATOM = b"\0\0\0\x09mdatx"
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def fill(folder: Path, clips: int) -> list[Path]:
     """Clips of different content."""
     paths = [folder / f"SQ07_UNDLM_{number:05}_v003.mov" for number in range(clips)]
     for number, path in enumerate(paths):
-        path.write_bytes(clip_path().read_bytes() + FREE_ATOM * number)
+        path.write_bytes(clip_path().read_bytes() + MEDIA_ATOM * number)
     return paths
 
 
@@ -188,7 +188,7 @@ async def test_a_clip_that_is_told_to_be_overwritten_in_place_is_ready_again(
     assert await ready(lookout) == [clip.name]
     with clip.open("r+b") as file:
         file.seek(0, os.SEEK_END)
-        file.write(FREE_ATOM)
+        file.write(MEDIA_ATOM)
     os.utime(clip, (2, 2))
     assert not await ready(lookout)
     assert (await lookout.look([clip.name])).settling == 1

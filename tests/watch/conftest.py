@@ -24,7 +24,7 @@ from tests.support.wait import wait_until_sync
 
 MAIN, SECOND = "main", "second"
 NEVER = 86400.0
-FREE_ATOM = b"\0\0\0\x08free"
+MEDIA_ATOM = b"\0\0\0\x09mdatx"
 
 
 class Running:
@@ -90,7 +90,7 @@ class Running:
         """A whole clip appears under its name, as if moved there."""
         folder = self.home / studio
         hidden = folder / f".{name}"
-        hidden.write_bytes(clip_path().read_bytes() + FREE_ATOM * extra)
+        hidden.write_bytes(clip_path().read_bytes() + MEDIA_ATOM * extra)
         hidden.replace(folder / name)
 
     def clip(self, name: str) -> Clip | None:

@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Content(Moment):
-    """The bytes of one export: the shipped clip with `pad` bytes behind it that `salt` makes."""
+    """The bytes of one export: the shipped clip and `pad` bytes of media that `salt` makes."""
 
     salt: int
     pad: int

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryFile
 
-import xxhash
-
+from postflow.fingerprint import fingerprint
 from sandbox.clips import clip_path
 from tests.crash.studio_life.script import Batch, Content, Export, Removal, Stray
 
@@ -140,16 +140,23 @@ class Volume:
             export=export,
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
-            fingerprint=xxhash.xxh3_128_hexdigest(data),
+            fingerprint=_fingerprint(data),
         )
         self.revisions.append(revision)
         self.standing[export.relpath] = revision
 
 
 def bytes_of(content: Content) -> bytes:
-    """The shipped clip and one `free` atom; cut anywhere, it is no whole file."""
+    """The shipped clip and one more `mdat` atom; cut anywhere, it is no whole file."""
     noise = Random(content.salt).randbytes(content.pad)
-    return _clip() + (8 + content.pad).to_bytes(4) + b"free" + noise
+    return _clip() + (8 + content.pad).to_bytes(4) + b"mdat" + noise
+
+
+def _fingerprint(data: bytes) -> str:
+    with TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return fingerprint(file.fileno(), len(data), ".mov").essence
 
 
 @cache

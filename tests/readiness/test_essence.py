@@ -1,0 +1,144 @@
+"""Metadata that a program writes into a clip does not make it another one; a new frame does."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from postflow.errors import Skip
+from postflow.fingerprint import Print, fingerprint
+from postflow.media import demand_media, is_unchanged, look_at
+from tests.readiness.movies import (
+    CLUSTER,
+    FRAME,
+    FRAMES,
+    avi,
+    box,
+    chunk,
+    cues,
+    element,
+    faststart,
+    movie,
+    seek_head,
+    segment,
+)
+
+Clip = Callable[[str], Path]
+
+XMP = box(b"uuid", b"x" * 16 + b"<x:xmpmeta/>" * 9)
+OTHER = FRAME[:9] + b"other" + FRAME[14:]
+TAGS = element("1254c367", b"tag" * 30)
+
+
+def indexed(*behind: bytes, note: bytes = b"") -> bytes:
+    first = len(seek_head(0)) + len(note)
+    head = seek_head(first + 2 * len(CLUSTER))
+    return segment(head, note, CLUSTER, CLUSTER, cues(first, first + len(CLUSTER)), *behind)
+
+
+# name of the file, before, after
+SAME = {
+    "note behind.mov": (movie(), movie() + XMP),
+    "note in the index.mov": (movie(), movie(behind=box(b"udta", b"marker" * 50))),
+    "index moves the media.mov": (faststart(), faststart(behind=box(b"udta", b"marker" * 50))),
+    "padding is used up.mov": (
+        faststart(behind=box(b"free", bytes(300))),
+        faststart(behind=box(b"udta", b"m" * 92) + box(b"free", bytes(200))),
+    ),
+    "index moves to the end.mov": (faststart(), movie()),
+    "dates.mov": (movie(), movie().replace(b"m" * 96, b"d" * 96).replace(b"t" * 84, b"d" * 84)),
+    "closing junk.avi": (avi(FRAME), avi(FRAME) + chunk(b"JUNK", b"note" * 9)),
+    "index is made.avi": (avi(FRAME, index=False), avi(FRAME)),
+    "tags behind.mkv": (indexed(), indexed(TAGS)),
+    "tags in front.mkv": (indexed(), indexed(note=TAGS)),
+}
+
+OTHERS = {
+    "a frame.mov": (movie(), movie((OTHER, *FRAMES[1:]))),
+    "a frame more.mov": (movie(), movie((*FRAMES, FRAME))),
+    "codec.mov": (movie(), movie(codec=b"hvc1")),
+    "a frame.avi": (avi(FRAME, FRAME), avi(FRAME, OTHER)),
+    "a frame.mkv": (indexed(), indexed().replace(b"picture", b"another", 1)),
+    "text.mov": (b"no movie", b"no cinema"),
+}
+
+
+def printed(tmp_path: Path, name: str, content: bytes) -> Print:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with path.open("rb") as file:
+        return fingerprint(file.fileno(), len(content), path.suffix)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_new_metadata_is_the_same_clip_and_yet_a_change(tmp_path: Path, name: str) -> None:
+    before, after = (printed(tmp_path, name, each) for each in SAME[name])
+    assert before.essence == after.essence
+    assert before.rest != after.rest
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_pictures_are_another_clip(tmp_path: Path, name: str) -> None:
+    before, after = (printed(tmp_path, name, each) for each in OTHERS[name])
+    assert before.essence != after.essence
+
+
+def test_a_real_clip_keeps_its_print_when_its_metadata_changes(copy: Clip) -> None:
+    """The program's name, which ffmpeg writes into each, is overwritten in place."""
+    for name in ("h264.mov", "faststart.mov", "prores.mov", "op1a.mxf", "mpeg4.avi", "h264.mkv"):
+        path = copy(name)
+        data = path.read_bytes()
+        written = "FFmpeg".encode("utf-16-be") if name == "op1a.mxf" else b"Lavf"
+        assert written in data, name
+        before = printed(path.parent, name, data)
+        after = printed(path.parent, name, data.replace(written, written[::-1]))
+        assert before.essence == after.essence, name
+        assert before.rest != after.rest, name
+        middle = len(data) // 2
+        cut = data[:middle] + bytes(20_000) + data[middle + 20_000 :]
+        assert printed(path.parent, name, cut).essence != before.essence, name
+
+
+async def test_while_it_is_sent_new_metadata_of_the_same_size_is_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    path.write_bytes(movie() + box(b"free", b"some room"))
+    media = await look_at(path)
+    os.utime(path, ns=(0, media.mtime_ns + 10**9))
+    assert await is_unchanged(media)
+    path.write_bytes(movie() + box(b"free", b"a marker "))
+    os.utime(path, ns=(0, media.mtime_ns + 2 * 10**9))
+    assert not await is_unchanged(media)
+    assert (await look_at(path)).revision == media.revision
+
+
+async def test_a_doubt_goes_along_and_what_is_no_media_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    path.write_bytes(movie())
+    assert (await look_at(path)).doubt is None
+    await demand_media(path)
+    path.write_bytes(movie()[:-100])
+    assert "in the middle of" in str((await look_at(path)).doubt)
+    await demand_media(path)
+    path.write_bytes(b"This is no movie at all.\n" * 99)
+    with pytest.raises(Skip) as caught:
+        await demand_media(path)
+    assert caught.value.code == "file.no_media"
+
+
+def test_big_clips_cost_a_few_hundred_reads(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    start = faststart((FRAME,)).index(b"mdat") - 4
+    head = faststart((FRAME,))[:start] + struct.pack(">I4sQ", 1, b"mdat", 10**12)
+    path.write_bytes(head + FRAME)
+    os.truncate(path, start + 10**12)
+    reads = []
+    real = os.pread
+    with pytest.MonkeyPatch.context() as patched, path.open("rb") as file:
+        patched.setattr(os, "pread", lambda *a: reads.append(a[1]) or real(*a))
+        fingerprint(file.fileno(), path.stat().st_size, ".mov")
+    assert len(reads) < 300
+    assert sum(reads) < 3 << 20
