@@ -312,7 +312,8 @@ class Lookout:
         """Leave in the ledger why files are waited for, where that changed."""
         notes = {each.relpath: each.reason for each in waiting}
         news = {path: why for path, why in notes.items() if watch.noted.get(path) != why}
-        await self._ledger.not_yet(watch.root, news)
+        refused = {each.relpath for each in waiting if each.refused}
+        await self._ledger.not_yet(watch.root, news, refused=refused)
         watch.noted = notes
 
     async def _enter_all(self, watch: _Watch, ready: list[Sighting]) -> list[str]:

@@ -102,7 +102,8 @@ def tell_status(
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
         out.print(f"  no clips    {kinds}", markup=False)
     for each in settling:
-        out.print(f"  settling    {each.relpath}: {each.note or 'just seen'}", markup=False)
+        word = Phase.REFUSED if each.refused else Phase.SETTLING
+        out.print(f"  {word:<10}  {each.relpath}: {each.note or 'just seen'}", markup=False)
     for clip, name in _names(clips):
         _tell(clip, name)
 

@@ -34,7 +34,7 @@ class Observation(Moment):
     """What the scans know of a path. `disk_path` is its spelling on disk; `relpath` is the key.
 
     It has been as it is since `since`, and was waited for since `waiting_since`, which spans
-    changes until it was known to be whole.
+    changes until it was known to be whole. `refused`: time alone does not make it so.
     """
 
     relpath: str
@@ -46,6 +46,7 @@ class Observation(Moment):
     waiting_since: datetime
     gone_at: datetime | None
     note: str | None
+    refused: bool
 
 
 class Observed(Moment):

@@ -30,6 +30,8 @@ def _to_batches(connection: Connection) -> None:
     column = f"batch_id {kind} REFERENCES batches (id)"
     connection.execute(text(f"ALTER TABLE clips ADD COLUMN {column}"))
     connection.execute(text("ALTER TABLE clips ADD COLUMN doubt VARCHAR"))
+    refused = "refused BOOLEAN NOT NULL DEFAULT FALSE"
+    connection.execute(text(f"ALTER TABLE observations ADD COLUMN {refused}"))
     new = {"clips_by_batch", "outbox_by_clip"}
     for index in [*clips.indexes, *outbox.indexes]:
         if index.name in new:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,16 @@ def known(store: Store, root: Root, state: ObservationState | None = None) -> li
     return as_entries(Observation, rows)
 
 
-def not_yet(store: Store, root: Root, notes: Mapping[str, str]) -> None:
-    """Note by relpath, in a person's words, why files are still waited for."""
-    rows = [{"path": path, "text": text} for path, text in notes.items()]
+def not_yet(
+    store: Store, root: Root, notes: Mapping[str, str], *, refused: Container[str] = ()
+) -> None:
+    """Note by relpath, in a person's words, why files are still waited for, or are `refused`."""
+    rows = [{"path": p, "text": text, "no": p in refused} for p, text in notes.items()]
     if not rows:
         return
     with store.writing() as connection:
-        connection.execute(_at_path(root).values(note=bindparam("text")), rows)
+        values: Row = {"note": bindparam("text"), "refused": bindparam("no")}
+        connection.execute(_at_path(root).values(values), rows)
 
 
 def count_others(store: Store, root: Root, found: Mapping[str, int]) -> None:
@@ -119,7 +122,7 @@ def leave_alone(connection: Connection, root: Root, before: datetime | None) -> 
     if before is not None:
         limit = within(int(before.timestamp()) * 10**9)
         changing = changing.where(observations.c.mtime_ns < limit)
-    values = {"state": ObservationState.ASIDE, "note": None}
+    values = {"state": ObservationState.ASIDE, "note": None, "refused": False}
     return connection.execute(changing.values(values)).rowcount
 
 
@@ -188,7 +191,7 @@ def _as_seen(root: Root, sighting: Sighting, old: Row | None, now: datetime) -> 
         "mtime_ns": sighting.mtime_ns,
         "gone_at": None,
     }
-    kept = ("state", "since", "waiting_since", "note")
+    kept = ("state", "since", "waiting_since", "note", "refused")
     if old is not None and _content(old) == _content(seen):
         return seen | {name: old[name] for name in kept}
     restless = old is not None and old["state"] == ObservationState.SETTLING
@@ -197,6 +200,7 @@ def _as_seen(root: Root, sighting: Sighting, old: Row | None, now: datetime) -> 
         "since": now,
         "waiting_since": old["waiting_since"] if old and restless else now,
         "note": None,
+        "refused": False,
     }
 
 

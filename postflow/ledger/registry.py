@@ -43,7 +43,7 @@ def _settle(connection: Connection, root: Root, relpath: str, media: MediaFile) 
         & (observations.c.size == media.size)
         & (observations.c.mtime_ns == media.mtime_ns)
     )
-    settled = {"state": ObservationState.SETTLED, "note": None}
+    settled = {"state": ObservationState.SETTLED, "note": None, "refused": False}
     return (
         connection.execute(update(observations).where(as_registered).values(settled)).rowcount == 1
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -103,6 +104,7 @@ observations = Table(
     Column("waiting_since", Instant, nullable=False),
     Column("gone_at", Instant),
     Column("note", AnyText),
+    Column("refused", Boolean, nullable=False, default=False),
     Index("observations_by_state", "root_id", "state"),
 )
 

@@ -56,6 +56,7 @@ class Phase(StrEnum):
     """Where a clip stands in a person's words."""
 
     SETTLING = "settling"
+    REFUSED = "refused"
     SET_ASIDE = "set aside"
     WAITING = "waiting"
     ON_ITS_WAY = "on its way"

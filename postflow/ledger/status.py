@@ -27,16 +27,19 @@ PHASES_BEFORE = {
 }
 
 
+REFUSED = "refused"
+
+
 def counts(store: Store, studio: str | None = None) -> dict[Phase, int]:
     """How many files stand in each phase; every phase has an entry."""
     phase = _phase(store.now())
     of_clips = _clips(studio).with_only_columns(phase, func.count()).group_by(phase)
-    of_paths = _observations(studio).with_only_columns(observations.c.state, func.count())
-    of_paths = of_paths.group_by(observations.c.state)
+    waited = case((observations.c.refused, REFUSED), else_=observations.c.state)
+    of_paths = _observations(studio).with_only_columns(waited, func.count()).group_by(waited)
     with store.reading() as connection:
         found = {row[0]: row[1] for row in connection.execute(of_clips)}
         looked = {row[0]: row[1] for row in connection.execute(of_paths)}
-    for name, state in PHASES_BEFORE.items():
+    for name, state in (PHASES_BEFORE | {Phase.REFUSED: REFUSED}).items():
         found[name] = looked.get(state, 0)
     return {name: found.get(name, 0) for name in Phase}
 
@@ -73,7 +76,7 @@ def rows(
 def not_yet_whole(
     store: Store, *, studio: str | None = None, phase: Phase = Phase.SETTLING, limit: int = 1000
 ) -> list[Observation]:
-    """Files that are waited for (or were set aside), the one that was seen first first."""
+    """Files that are waited for or refused (or were set aside), the first that was seen first."""
     query = _observations(studio).with_only_columns(*columns_of(Observation, observations))
     query = query.where(observations.c.state == PHASES_BEFORE[phase])
     query = query.order_by(observations.c.waiting_since, observations.c.relpath).limit(limit)

@@ -24,7 +24,7 @@ from tests.ledger.ground import (
 
 
 def fill(ledger: Ledger, root: Root) -> None:
-    """One clip in every phase but `waiting`, which has two."""
+    """One clip in every phase but `waiting`, which has two, and `refused`."""
     ledger.observe(root, [sighting(root, "aside.mov")])
     ledger.set_aside(root)
     ledger.observe(root, [sighting(root, "growing.mov"), sighting(root, "gone.mov")])
@@ -48,7 +48,7 @@ def fill(ledger: Ledger, root: Root) -> None:
 def test_every_file_is_counted_in_one_phase(ledger: Ledger, root: Root) -> None:
     assert set(ledger.counts().values()) == {0}
     fill(ledger, root)
-    assert ledger.counts() == dict.fromkeys(Phase, 1) | {Phase.WAITING: 2}
+    assert ledger.counts() == dict.fromkeys(Phase, 1) | {Phase.WAITING: 2, Phase.REFUSED: 0}
     assert ledger.counts("main") == ledger.counts()
     assert set(ledger.counts("other").values()) == {0}
 
@@ -59,7 +59,7 @@ def test_rows_can_be_asked_for_by_phase_and_name(ledger: Ledger, root: Root, clo
     assert len(ledger.rows(limit=2)) == 2
     assert ledger.rows(studio="other") == []
     for phase, number in ledger.counts().items():
-        if phase not in (Phase.SETTLING, Phase.SET_ASIDE):
+        if phase not in (Phase.SETTLING, Phase.REFUSED, Phase.SET_ASIDE):
             assert len(ledger.rows(phase=phase)) == number
     (failed,) = ledger.rows(name="failed.mov")
     assert (failed.phase, failed.hint) == (Phase.FAILED, BROKEN.hint)
@@ -106,6 +106,19 @@ def test_what_is_waited_for_is_listed_with_its_age(
     (aside,) = ledger.not_yet_whole(phase=Phase.SET_ASIDE)
     assert aside.relpath == "aside.mov"
     assert ledger.not_yet_whole(studio="other") == []
+
+
+def test_what_time_does_not_help_is_refused_until_it_changes(ledger: Ledger, root: Root) -> None:
+    ledger.observe(root, [sighting(root, "cut.mov"), sighting(root, "new.mov")])
+    ledger.not_yet(root, {"cut.mov": "is cut", "new.mov": "is new"}, refused={"cut.mov"})
+    counts = ledger.counts()
+    assert (counts[Phase.REFUSED], counts[Phase.SETTLING]) == (1, 1)
+    assert {each.relpath: each.refused for each in ledger.not_yet_whole()} == {
+        "cut.mov": True,
+        "new.mov": False,
+    }
+    ledger.observe(root, [sighting(root, "cut.mov", size=7)])
+    assert ledger.counts()[Phase.SETTLING] == 2
 
 
 def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -> None:
