@@ -22,7 +22,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 class Past(Moment):
     """What earlier runs of ours know: what an unfinished one may have left in the folder, which
-    files hold the same clip, of which size each, and which hold other clips or other exports of this one.
+    files hold the same clip, of which size each, and which hold other clips or other exports.
     """
 
     file_id: str | None = None
