@@ -173,7 +173,7 @@ async def open_studio(
         outer = _enclosing.get({})
         if name in outer and outer[name].run_id == live.run_id:
             live = outer[name]
-        if discord_webhook:
+        if discord_webhook and not (live.discord and live.discord.leads_to(discord_webhook)):
             live = await _told_elsewhere(own, live, discord_webhook)
         if progress:
             live = replace(live, progress=progress)

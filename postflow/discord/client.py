@@ -60,6 +60,7 @@ class DiscordClient:
         self._http = httpx.AsyncClient(
             transport=HiddenWebhook(webhook_url, transport), timeout=TIMEOUT
         )
+        self._webhook_url = webhook_url
         self._patience = patience
         self._thread = thread or Thread()
 
@@ -74,6 +75,10 @@ class DiscordClient:
         trace: TracebackType | None = None,
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
+
+    def leads_to(self, webhook_url: SecretStr) -> bool:
+        """Whether its messages go where that webhook's go."""
+        return self._webhook_url == webhook_url
 
     async def post(self, card: Card) -> str:
         """The new message's id, behind that of its thread where it has one of its own.

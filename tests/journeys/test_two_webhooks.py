@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
+from blocks.opening import open_studio
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles
@@ -39,3 +41,13 @@ async def test_each_clip_is_told_of_in_the_channel_that_its_caller_named(
     assert sorted(titles(other_channel)) == [
         rf"SQ07 UNDLM\_0015{n} v001 is ready for review" for n in (0, 2)
     ]
+
+
+async def test_the_studios_own_webhook_is_no_other_one(
+    loopback_studio: str, world: Sandbox
+) -> None:
+    """As `upload` is given it by the environment: thread and messages are the studio's."""
+    async with open_studio(
+        loopback_studio, discord_webhook=SecretStr(world.discord_webhook_url)
+    ) as live:
+        assert live.channel == loopback_studio
