@@ -15,6 +15,7 @@ import xxhash
 from pydantic import SecretStr
 
 from postflow import volume
+from postflow.allowed import allowed, as_meant
 from postflow.discord import DiscordClient
 from postflow.duty import on_duty
 from postflow.errors import Fatal, PostFlowError, Retry
@@ -90,6 +91,15 @@ class OpenStudio:
             return await look_at(path)
         except PostFlowError as error:
             raise await self.unless_away(path, error) from error
+
+    async def allowed(self, path: Path) -> Path:
+        """The clip that somebody names through Prefect's server, if that may be sent.
+
+        Raises Fatal `clip.not_allowed`, Retry `volume.hangs`.
+        """
+        folders = (*self.watching.folders, *self.watching.allow)
+        asking = volume.ask(lambda: allowed(as_meant(path), folders))
+        return await volume.in_time(asking, path)
 
     async def unless_away(self, path: Path, error: PostFlowError) -> PostFlowError:
         """The error, or that the clip's watch folder is lost or hangs; see `scan.root`."""

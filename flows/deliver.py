@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
 from blocks.opening import OpenStudio, open_studio
+from postflow.allowed import as_meant
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.journey import Journey
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
@@ -27,7 +29,7 @@ log = logging.getLogger("postflow.deliver")
 
 
 def _clip_name() -> str:
-    return Path(str(flow_run.parameters.get("path", "clip"))).name
+    return as_meant(Path(str(flow_run.parameters.get("path", "clip")))).name
 
 
 @flow(name="deliver", flow_run_name=_clip_name)
@@ -41,7 +43,8 @@ async def deliver(
     """Deliver one finished clip: once, whole, in the right folder, announced.
 
     Args:
-        path: The clip, on a disk of the machine that runs this.
+        path: The clip, on a disk of the machine that runs this; in a watch folder of the studio,
+            or one that it allows, where the run is a deployment's.
         studio: The Studio block with the set-up.
         project: Another Frame.io project than the studio's, by name or id.
         scene: Sequence or scene, where the file's name does not say it right.
@@ -50,11 +53,22 @@ async def deliver(
     show_in_ui()
     with cancelled_by_sigterm():
         async with open_studio(studio) as live:
+            if _is_of_a_deployment():
+                path = await live.allowed(path)
             delivery = await _attempts(live, path, project or live.project, scene, shot)
     await leave_slip(delivery)
     seconds = (delivery.finished - delivery.started).total_seconds()
     log.info("%s is delivered, after %.0f s: %s", path.name, seconds, delivery.view_url)
     return delivery
+
+
+def _is_of_a_deployment() -> bool:
+    """Was the run asked for through Prefect's server, by whoever may ask there?
+
+    The runs within an `ingest` run are not; `prefect.runtime` would say that they are.
+    """
+    context = FlowRunContext.get()
+    return bool(context and context.flow_run and context.flow_run.deployment_id)
 
 
 async def _attempts(

@@ -19,7 +19,13 @@ class Watching(BaseModel):
         default=(), description="Folders whose finished clips are delivered, with all below them."
     )
 
-    @field_validator("folders")
+    allow: tuple[Path, ...] = Field(
+        default=(),
+        description="Other folders from which the deployment `deliver` may send clips, with all "
+        "below them. The command line and Python may send any.",
+    )
+
+    @field_validator("folders", "allow")
     @classmethod
     def _each_is_one_place(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
         """Whatever the directory that a command is started in."""

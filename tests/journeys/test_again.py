@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import PostFlowError, Retry
+from postflow.ledger import Ledger, Phase
 from postflow.models import Delivery
 from sandbox import Sandbox
 from tests.journeys.commands import answer, postflow
@@ -172,6 +173,13 @@ async def test_what_was_deleted_in_frameio_between_two_runs_is_delivered_again(
             await live.frameio.delete_file(first.remote)
     again = await deliver(clip, studio=loopback_studio)
     assert the_asset(world, clip)["id"] == again.file_id != first.file_id
+    with Ledger.open() as ledger:
+        (row,) = ledger.rows(phase=Phase.DELIVERED)
+    assert (row.file_id, row.view_url) == (again.file_id, again.view_url)
+    assert endings(world) == [READY]
+    (message,) = world.messages()
+    assert again.view_url in str(message["embeds"])
+    assert first.view_url not in str(message["embeds"])
 
 
 async def test_after_a_failure_a_later_run_delivers_once(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
 from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset
+from tests.journeys.studios import save
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 100.0
@@ -47,10 +48,12 @@ async def prefect(*arguments: str) -> str:
 
 @pytest.mark.prefect
 @pytest.mark.slow
-async def test_a_deployment_started_by_hand_delivers(
-    studio: str, world: Sandbox, make_clip: MakeClip
+async def test_a_deployment_started_by_hand_delivers_what_the_studio_allows_and_nothing_else(
+    nothing_cached: None, world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
     clip = make_clip()
+    outside = Path(shutil.copy(clip, tmp_path / "SQ09_UNDLM_00001_v001.mov"))
+    studio = await save(world, name="allowing", watching={"allow": [clip.parent]})
     async with get_client() as client:
         await client.create_work_pool(
             WorkPoolCreate(name="postflow", type="process"), overwrite=True
@@ -69,12 +72,19 @@ async def test_a_deployment_started_by_hand_delivers(
         assert deployment.description
         assert "postflow" in deployment.tags
 
-        run: FlowRun = await client.create_flow_run_from_deployment(
-            deployment.id, parameters={"path": str(clip), "studio": studio}
-        )
+        run, refused = [
+            await client.create_flow_run_from_deployment(
+                deployment.id, parameters={"path": path, "studio": studio}
+            )
+            for path in (f'"{clip}"\n', str(outside))
+        ]
         output = await prefect("worker", "start", "--pool", "postflow", "--run-once")
         run = await client.read_flow_run(run.id)
+        refused = await client.read_flow_run(refused.id)
     assert run.state_name == "Completed", output
     assert run.name == clip.name
+    assert refused.state_name == "Failed", output
+    assert "send only what lies in a watch folder" in str(refused.state)
+    assert str(outside.parent) not in str(refused.state and refused.state.message)
     the_asset(world, clip)
     assert endings(world) == [READY]
