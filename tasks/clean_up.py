@@ -32,7 +32,10 @@ async def clean_up(live: OpenStudio) -> None:
         verb = "is" if many == 1 else "are"
         log.info("%s of runs that died %s taken up again.", counted(many, "clip"), verb)
     await asyncio.to_thread(reap, state_dir())
-    await asyncio.to_thread(_sweep)
+    try:
+        await asyncio.to_thread(_sweep)
+    except OSError as error:
+        log.warning("What has outlived its use stays for now: %s", error)
 
 
 def _sweep() -> None:
