@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import flows.deliver  # noqa: F401 - imported once in the nursery, not in every life
 from flows.ingest import ingest
-from postflow.ledger import waits
+from postflow.ledger import hindrances, waits
 from tests.crash.killing import Death, Reaper
 
 
@@ -39,6 +39,8 @@ def live(order: Order) -> None:
     Reaper(order.death, order.witness)
     waits.FIRST /= order.haste
     waits.LONGEST /= order.haste
+    hindrances.PAUSE /= order.haste
+    hindrances.BRIEF /= order.haste
     server = {PREFECT_API_URL: order.api} if order.api else {}
     try:
         with temporary_settings(server):
