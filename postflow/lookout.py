@@ -276,7 +276,7 @@ class Lookout:
             ready=tuple(await self._enter_all(watch, ready)),
             waiting=len(waiting),
             settling=sum(not each.refused for each in waiting),
-            overdue=tuple(watch.room.overdue(time.monotonic())),
+            overdue=tuple(e for e in watch.room.overdue(time.monotonic()) if not e.unreadable),
             problems=(*problems, *self._stuck.begun(waiting)),
         )
 

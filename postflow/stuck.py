@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 from postflow.errors import PostFlowError
 from postflow.media import printable
-from postflow.readiness.verdicts import our_fault
+from postflow.readiness.verdicts import FAULT, our_fault
 from postflow.readiness.waiting import Waiting
 from postflow.scan.sighting import Problem
 
@@ -54,10 +55,15 @@ class Stuck:
         unreadable = {each.relpath: each.reason for each in waiting if each.unreadable}
         new = {path: why for path, why in unreadable.items() if self._told.get(path) != why}
         self._told |= new
-        return tuple(
-            Problem(where=printable(self._folder / path), what=f"It {why.rstrip('.')}. {HINT}")
-            for path, why in new.items()
-        )
+        return tuple(self._problem(path, why) for path, why in new.items())
+
+    def _problem(self, relpath: str, why: str) -> Problem:
+        path = self._folder / relpath
+        hint = HINT
+        if FAULT in why:
+            by_hand = f"postflow upload {shlex.quote(str(path))}"
+            hint = f"Other clips go on. Should it be finished as it is: {by_hand}"
+        return Problem(where=printable(path), what=f"It {why.rstrip('.')}. {hint}")
 
     def _as_stuck(self, waiting: Waiting) -> Waiting:
         reason = self._reasons.get(waiting.relpath)

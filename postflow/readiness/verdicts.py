@@ -43,10 +43,13 @@ class NotWhole(Moment):
     unreadable: bool = False
 
 
+FAULT = "PostFlow met a fault of its own"
+
+
 def our_fault(error: Exception) -> NotWhole:
     """What nobody has foreseen about one file is that file's trouble alone."""
     kind = type(error).__name__
-    reason = f"could not be judged: PostFlow met a fault of its own ({kind}); please report it"
+    reason = f"could not be judged: {FAULT} ({kind}); please report it"
     return NotWhole(reason=reason, unreadable=True)
 
 
