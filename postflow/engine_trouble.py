@@ -19,6 +19,8 @@ def engine_trouble(error: BaseException) -> PostFlowError | None:
 
     Our own clients translate theirs, so what is left of HTTP is Prefect's.
     """
+    if isinstance(error, BaseExceptionGroup):  # of Prefect's runner
+        return next(filter(None, map(engine_trouble, error.exceptions)), None)
     if isinstance(error, httpx.HTTPStatusError):
         return _refusal(error.response.status_code)
     if isinstance(error, httpx.TransportError):

@@ -45,6 +45,6 @@ def _demand_ours() -> str:
         f"{given} is not the server of `postflow up`." if given else "`postflow up` does not run.",
         hint="Open your own server's UI as you have set it up."
         if given
-        else "Start it, or `postflow demo --keep`; its UI is open for as long as that runs.",
+        else "Start it: the UI is there for as long as it runs.",
         code="prefect.no_ui",
     )

@@ -1,0 +1,64 @@
+"""What Prefect raises, told as ours; what others raise is left alone."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from postflow.engine_trouble import engine_trouble
+from postflow.errors import PostFlowError
+
+ASKED = httpx.Request("GET", "http://user:CanaryPassword@127.0.0.1:4200/api")
+
+
+def answered(status: int) -> httpx.HTTPStatusError:
+    return httpx.HTTPStatusError("no", request=ASKED, response=httpx.Response(status))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "hint"),
+    [
+        (answered(401), "prefect.password", "PREFECT_API_AUTH_STRING"),
+        (answered(403), "prefect.refused", "proxy or VPN"),
+        (answered(404), "prefect.address", "/api"),
+        (answered(409), "prefect.refused", "version"),
+        (answered(429), "prefect.unreachable", "try again"),
+        (answered(503), "prefect.unreachable", "log says why"),
+        (httpx.ConnectError("refused"), "prefect.unreachable", "PREFECT_API_URL"),
+        (httpx.ConnectError("CERTIFICATE_VERIFY_FAILED"), "prefect.unreachable", "SSL_CERT_FILE"),
+        (httpx.ProxyError("407"), "prefect.unreachable", "NO_PROXY"),
+        (
+            RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server."),
+            "prefect.server",
+            "postflow up",
+        ),
+        (
+            ExceptionGroup("a runner", [ValueError(), answered(401)]),
+            "prefect.password",
+            "AUTH_STRING",
+        ),
+    ],
+    ids=repr,
+)
+def test_each_has_its_remedy(error: Exception, code: str, hint: str) -> None:
+    told = engine_trouble(error)
+    assert isinstance(told, PostFlowError)
+    assert told.code == code
+    assert hint in told.hint
+    assert "Canary" not in str(told)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("ours"),
+        RuntimeError("ours"),
+        json.JSONDecodeError("ours", "", 0),
+        ExceptionGroup("ours", [ValueError()]),
+    ],
+    ids=repr,
+)
+def test_what_is_not_of_prefect_is_no_trouble_of_its(error: Exception) -> None:
+    assert engine_trouble(error) is None
