@@ -19,6 +19,8 @@ from postflow.post_office import draft
 from postflow.scan.sighting import Problem
 
 MOST_PROBLEMS = 10
+# These last until somebody says a word, so whoever meets them first tells them.
+FOR_A_PERSON = frozenset({"taken", "not enrolled"})
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +72,7 @@ class Notices:
 
     def _keep_alarm(self, trouble: Trouble, alarm: str) -> None:
         """One that a person has to end is the same message, whoever else meets it."""
-        lasts = trouble in {"taken", "not enrolled"}
+        lasts = trouble in FOR_A_PERSON
         name = xxhash.xxh3_64_hexdigest(alarm.encode()) if lasts else None
         self._keep(TITLES[trouble], alarm, name=name)
 

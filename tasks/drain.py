@@ -20,6 +20,7 @@ from postflow.kinds import refusal
 from postflow.ledger import Claimed, Draft, StaleClaim
 from postflow.lookout import lookouts
 from postflow.models import Delivery, Drained
+from postflow.notices import Notices
 
 from .announce import told_of_failure
 from .batch import Batch
@@ -43,7 +44,10 @@ class Drain:
         self._live = live
         self._deliver = deliver
         self._linger = live.watching.linger if linger is None else linger
-        self._looking = Looking(lookouts(live.ledger, live.name, live.watching))
+        self._looking = Looking(
+            lookouts(live.ledger, live.name, live.watching),
+            Notices(live.ledger, live.channel if live.discord else None, live.run_id),
+        )
         self._claimed: list[Claimed] = []
         self._over: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from postflow.alarms import Alarms
+from postflow.errors import PostFlowError
 from postflow.lookout import Looked, Lookout, within_reach
+from postflow.notices import FOR_A_PERSON, Notices
 
 log = logging.getLogger("postflow.ingest")
 
@@ -51,8 +53,10 @@ class Looks:
 class Looking:
     """What the last look at each folder came to."""
 
-    def __init__(self, lookouts: Sequence[Lookout]) -> None:
+    def __init__(self, lookouts: Sequence[Lookout], notices: Notices | None = None) -> None:
+        """`notices`: tell by these what a person has to end, where no look-out may run."""
         self.tasks: list[asyncio.Task[None]] = []
+        self._notices = notices
         self._lookouts = lookouts
         self._looked: dict[Path, Looked] = {}
         self._alarms = Alarms()
@@ -93,11 +97,21 @@ class Looking:
             looked = await lookout.look()
             self._looked[lookout.folder] = looked
             if looked.alarm and self._alarms.begins(looked):
-                log.warning("%s", looked.alarm)
+                await self._tell(looked)
             self._alarms.ends(looked)
             if looked.ready:
                 self._found.set()
             await asyncio.sleep(_pause(lookout))
+
+    async def _tell(self, looked: Looked) -> None:
+        if self._notices is None or looked.trouble not in FOR_A_PERSON:
+            log.warning("%s", looked.alarm)
+            return
+        self._notices.take(looked)  # logs it, too
+        try:
+            await self._notices.hand_over()
+        except PostFlowError as error:
+            log.warning("%s", error)
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -23,6 +23,8 @@ from postflow.notices import Notices
 from postflow.scan.root import MARKER, AbsentError, Owner, mark_root, read_mark
 from postflow.vanished import accept_vanished
 from sandbox.clips import clip_path
+from tasks.looking import Looking
+from tests.support.wait import wait_until
 from tests.watch.test_backfill import StudioOf
 
 NAMES = [f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(3)]
@@ -238,6 +240,10 @@ async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_
 async def test_that_a_folder_is_not_enrolled_is_told_once_whoever_meets_it(
     folder: Path, ledger: AsyncLedger
 ) -> None:
+    """`ingest` tells it too, since it may run without a look-out."""
+    looking = Looking([Lookout(ledger, "main", folder)], Notices(ledger, "dailies", "ingest"))
+    async with looking.going_on():
+        await wait_until(lambda: ledger.ledger.messages())
     for run in ("run-1", "run-2"):
         notices = Notices(ledger, "dailies", run)
         lookout = Lookout(ledger, "main", folder)
