@@ -162,6 +162,7 @@ async def _placed_and_whole(
         if error.code != "frameio.not_found":
             raise
         log.warning("What was cached for %s is gone from Frame.io; starting afresh.", media.name)
+        live.frameio.forget_folder(folder)
         folder = await place.with_options(refresh_cache=True)(live, clip, project=project)
         afresh = transfer.with_options(refresh_cache=True)
         arrival = await afresh(live, media, clip, folder, journey=journey)

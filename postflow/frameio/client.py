@@ -122,6 +122,10 @@ class FrameioClient:
         """The ids of that folder and those above it, as far as they were met just now."""
         return self._folders.ids(project, path)
 
+    def forget_folder(self, folder: Folder) -> None:
+        """It is looked for anew the next time: something in it is gone."""
+        self._folders.forget(folder)
+
     async def create_folder(self, parent: Folder, name: str) -> Folder:
         """One more folder, whether or not others by that name exist."""
         return await self._folders.create(parent, name)

@@ -40,13 +40,13 @@ class Folders:
         path = tuple(nfc(name) for name in path)
         for name in path:
             check_name(name)
+        trusted = self.ids(project, path)
         try:
             return await self._walk(project, path, known)
         except Fatal as error:
-            if error.code != "frameio.not_found" or not self._cache.forget_path(
-                project.id, path[:1]
-            ):
+            if error.code != "frameio.not_found" or not trusted:
                 raise
+        self._cache.forget_path(project.id, path[:1])
         logger.info("A folder of %s was deleted in Frame.io; looking again.", "/".join(path))
         return await self._walk(project, path, known)
 

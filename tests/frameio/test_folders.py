@@ -377,18 +377,18 @@ async def test_of_twins_the_one_of_the_very_name_is_used(
     assert (await client.ensure_folder(project, ("SQ07",))).id == exact
 
 
-@pytest.mark.parametrize("which", [0, 2], ids=["the topmost", "the last"])
+@pytest.mark.parametrize(("path", "which"), [(PATH, 1), (PATH, 3), (PATH[:2], 1), (PATH[:1], 1)])
 async def test_a_deleted_folder_is_made_again_whatever_call_met_it_first(
-    which: int, world: Sandbox, client: FrameioClient, project: Project
+    path: tuple[str, ...], which: int, world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    first = await client.ensure_folder(project, PATH)
-    above = await client.ensure_folder(project, PATH[: which + 1])
+    first = await client.ensure_folder(project, path)
+    above = await client.ensure_folder(project, path[:which])
     await remove(world, above.id)
     for look in (client.contents, client.children, client.stacks_in):
         with pytest.raises(Fatal) as raised:
             await look(first)
         assert raised.value.code == "frameio.not_found"
-        again = await client.ensure_folder(project, PATH)
+        again = await client.ensure_folder(project, path)
         assert again.id != first.id
         await client.contents(again)
         await remove(world, again.id)

@@ -14,6 +14,7 @@ from postflow.models import Delivery, MediaFile
 from postflow.outlet import Served
 from sandbox import Sandbox
 from sandbox.clips import clip_path
+from tests.frameio.connecting import raw
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import Fault, fault, named
 from tests.journeys.proof import FAILED, ON_ITS_WAY, READY, endings, namesakes, the_asset, words
@@ -152,7 +153,7 @@ async def test_a_clip_that_vanishes_is_told_and_leaves_nothing(
     assert endings(world) == [FAILED]
 
 
-@pytest.mark.parametrize("gone", ["folder", "file"])
+@pytest.mark.parametrize("gone", ["sequence", "shot", "file"])
 async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
     gone: str, loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
@@ -161,13 +162,16 @@ async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
     async def strike() -> None:
         async with open_studio(loopback_studio) as live:
             project = await live.find_project(live.project)
-            folder = await live.frameio.ensure_folder(project, ("2_FROM_ANIM", "SQ07"))
-            shot = await live.frameio.ensure_folder(project, (*folder.path, "UNDLM_00152"))
-            if gone == "folder":
-                await live.frameio.delete_folder(folder)
-            else:
-                (placeholder,) = await live.frameio.files_named(shot, clip.name)
-                await live.frameio.delete_file(placeholder)
+            sequence = await live.frameio.ensure_folder(project, ("2_FROM_ANIM", "SQ07"))
+            shot = await live.frameio.ensure_folder(project, (*sequence.path, "UNDLM_00152"))
+            (placeholder,) = await live.frameio.files_named(shot, clip.name)
+        path = {
+            "sequence": f"folders/{sequence.id}",
+            "shot": f"folders/{shot.id}",
+            "file": f"files/{placeholder.id}",
+        }
+        # A person deletes it, and our client does not hear of that.
+        await raw(world, "DELETE", f"/v4/accounts/{world.account_id}/{path[gone]}")
 
     clip = make_clip()
     FETCHED_LATE.arm(world)
