@@ -31,13 +31,12 @@ def bad_files(make_clip: MakeClip, tmp_path: Path) -> dict[str, Path]:
         "file.extension": tmp_path / "SQ07_UNDLM_00004_v001.txt",
         "name.unknown": make_clip("holidays.mov"),
         "file.unreadable": make_clip("SQ07_UNDLM_00005_v001.mov"),
-        "frameio.too_large": tmp_path / "SQ07_UNDLM_00006_v001.mov",
+        "frameio.too_large": make_clip("SQ07_UNDLM_00006_v001.mov"),
     }
     files["file.empty"].touch()
     files["file.not_a_file"].mkdir()
     files["file.extension"].write_text("no clip")
     files["file.unreadable"].chmod(0)
-    files["frameio.too_large"].touch()
     os.truncate(files["frameio.too_large"], OVER_50_GB)
     return files
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox
+from sandbox.clips import clip_path
 from tests.journeys.commands import answer, postflow
 from tests.journeys.proof import the_asset
 
@@ -29,6 +30,9 @@ def two_gibibytes(tmp_path: Path) -> Iterator[Path]:
         for number in range(SIZE // BLOCK):
             file.write(number.to_bytes(8, "big"))
             file.write(block)
+        head = clip_path().read_bytes()
+        file.seek(0)
+        file.write(head + (1).to_bytes(4, "big") + b"mdat" + (SIZE - len(head)).to_bytes(8, "big"))
     yield path
     path.unlink()
 

@@ -28,13 +28,13 @@ from tests.support.wait import wait_until
 from tests.watch.test_backfill import StudioOf
 
 NAMES = [f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(3)]
-FREE_ATOM = b"\0\0\0\x08free"
+MEDIA_ATOM = b"\0\0\0\x09mdatx"
 
 
 def fill(folder: Path, names: list[str] = NAMES) -> Path:
     folder.mkdir(exist_ok=True)
     for number, name in enumerate(names):
-        (folder / name).write_bytes(clip_path().read_bytes() + FREE_ATOM * number)
+        (folder / name).write_bytes(clip_path().read_bytes() + MEDIA_ATOM * number)
     return folder
 
 
