@@ -30,7 +30,8 @@ _GONE = {UNKNOWN_MESSAGE, OTHER_AUTHOR, UNKNOWN_CHANNEL, ARCHIVED}
 # Slow mode, write limits, many edits of old messages, overload: it passes, whatever the status.
 _PASSING = {20016, 20028, 20029, 30046, 40004, 40006, 40062, 110001, 130000}
 
-_AGAIN = "Then `postflow retry --messages`."
+# Who watches keeps the webhook that it was started with.
+_AGAIN = "Then start `postflow up` anew, if it runs, and `postflow retry --messages`."
 _SETTINGS = "under [discord] of the studio file, and apply it with `postflow setup`."
 
 
