@@ -157,7 +157,7 @@ async def test_a_file_of_ours_is_not_sent_again_because_people_touched_it(
         await person.rename("files", remote.id, "the chase, final.mov")
     if what != "renamed":
         await person.move("files", remote.id, project.root_folder_id)
-    past = Past(same=frozenset({remote.id}))
+    past = Past(same={remote.id: len(BODY)})
     found = await find(client, folder, media, past)
     assert found.remote is not None
     assert found.remote.id == remote.id
@@ -229,7 +229,7 @@ async def test_a_size_that_is_not_told_is_no_other_clip_and_no_second_one_either
     ) as other:
         with pytest.raises(Retry):
             await find(other, folder, media)
-        found = await find(other, folder, media, Past(same=frozenset({remote.id})))
+        found = await find(other, folder, media, Past(same={remote.id: len(BODY)}))
     assert found.remote is not None
     assert calls(world, "files.delete") == 0
 
