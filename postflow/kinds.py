@@ -13,10 +13,11 @@ from postflow.models import SUFFIXES, is_clip
 # Other containers of video. Camera originals (.r3d, .braw, .ari, .dng) are not for review.
 # fmt: off
 VIDEO = frozenset((
-    ".3g2", ".3gp", ".amv", ".asf", ".dif", ".divx", ".dv", ".f4v", ".flv", ".gxf", ".h264",
-    ".h265", ".hevc", ".ivf", ".lxf", ".m1v", ".m2p", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg",
-    ".mjpg", ".mk3d", ".mod", ".mpe", ".mpeg", ".mpg", ".mpv", ".mts", ".ogm", ".ogv", ".qt",
-    ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+    ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".av1", ".avc", ".dif", ".divx", ".dv", ".f4v",
+    ".flv", ".gxf", ".h264", ".h265", ".hevc", ".ivf", ".lxf", ".m1v", ".m2p", ".m2t", ".m2ts",
+    ".m2v", ".m4v", ".mj2", ".mjpeg", ".mjpg", ".mk3d", ".mod", ".movie", ".mp4v", ".mpe", ".mpeg",
+    ".mpeg4", ".mpg", ".mpg4", ".mpv", ".mts", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".rm",
+    ".rmvb", ".tod", ".trp", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 ))
 # Endings that a person or a program hangs on a clip that is put away.
 PUT_AWAY = frozenset((
@@ -36,8 +37,9 @@ def _typing_errors(suffix: str) -> set[str]:
     return {f".{error}" for error in twice | missing | changed}
 
 
-# Of these, .m4p is music.
-MISTYPED = frozenset().union(*map(_typing_errors, SUFFIXES)) - {".m4p"}
+# What each was meant to be. Of these, .m4p is music.
+MISTYPED = {error: kind for kind in reversed(SUFFIXES) for error in _typing_errors(kind)}
+del MISTYPED[".m4p"]
 
 _KINDS = "|".join(suffix[1:] for suffix in SUFFIXES)
 _HIDDEN_ENDING = re.compile(
@@ -69,11 +71,14 @@ def meant(name: str) -> str | None:
     found = _HIDDEN_ENDING.fullmatch(seen) or _NEAR_DOT.fullmatch(seen)
     if found:
         more = found.groupdict().get("more") or ""
-        return f"{found['stem']}.{found['kind']}" if _is_put_away(more) else None
-    if suffix in MISTYPED:
+        if _is_put_away(more):
+            return f"{found['stem']}.{found['kind']}"
+        return seen if is_clip(seen) else None
+    kind = MISTYPED.get(suffix, SUFFIXES[0])
+    if suffix in MISTYPED or _is_in_another_script(suffix):
         seen, suffix = seen[: -len(suffix)], ""
     bare = not suffix or _NUMBER.search(seen) is not None
-    return f"{seen}{SUFFIXES[0]}" if bare and _LIKE_A_CLIP.fullmatch(seen) else None
+    return f"{seen}{kind}" if bare and _LIKE_A_CLIP.fullmatch(seen) else None
 
 
 def refusal(name: str) -> Skip | None:
@@ -117,6 +122,11 @@ def _seen(name: str) -> str:
     """
     plain = "".join(c for c in unicodedata.normalize("NFKC", name) if not _is_unseen(c))
     return plain.strip().rstrip(" .\"'")
+
+
+def _is_in_another_script(suffix: str) -> bool:
+    """As .mov with the o of another script."""
+    return not suffix.isascii() and len(suffix) <= len(".mov") + 1
 
 
 def _is_unseen(char: str) -> bool:

@@ -16,6 +16,9 @@ SHIPPED: Mapping[str, tuple[str, ...]] = {
         "desktop.ini",
         "$RECYCLE.BIN/",
         "RECYCLER/",
+        "RECYCLED/",
+        "$Extend/",
+        "found.[0-9][0-9][0-9]/",
         "System Volume Information/",
         "DfsrPrivate/",
         "~$*",
@@ -25,6 +28,8 @@ SHIPPED: Mapping[str, tuple[str, ...]] = {
         "Temporary Items/",
         "TheVolumeSettingsFolder/",
         "TheFindByContentFolder/",
+        "*HFS+ Private D*/",
+        "Backups.backupdb/",
     ),
     "Linux": ("lost+found/", "aquota.user", "aquota.group", "*~", "*.swp"),
     "storage": (
@@ -35,7 +40,12 @@ SHIPPED: Mapping[str, tuple[str, ...]] = {
         "@sharebin/",
         "@Recycle/",
         "@Recently-Snapshot/",
+        "@GMT-*/",
         "Network Recycle Bin*/",
+        "Recycle Bin/",
+        "Recycle Bin - */",
+        "_NAS_Recycle_*/",
+        "trashbox/",
         "~snapshot/",
         "*@SynoEAStream",
         "*@SynoResource",
@@ -47,7 +57,12 @@ SHIPPED: Mapping[str, tuple[str, ...]] = {
         "*.partial",
         "*.crdownload",
         "*.download",
+        "*.download/",
         "*.opdownload",
+        "*.unconfirmed",
+        "*.incomplete",
+        "*.inprogress",
+        "*.uploading",
         "*.filepart",
         "*.aria2",
         "*.lftp-pget-status",
@@ -59,6 +74,9 @@ SHIPPED: Mapping[str, tuple[str, ...]] = {
         "*.!sync",
         "*.!bt",
         "*.!ut",
+        "*.bc!",
+        "*.ut!",
+        "*.jc!",
         "*.ffs_tmp",
         "*.ffs_lock",
         "*.ffs_db",
@@ -85,7 +103,8 @@ SHIPPED: Mapping[str, tuple[str, ...]] = {
     "Final Cut": ("*.fcpbundle/", "*.fcpcache/", "*.imovielibrary/"),
 }
 """In gitignore's syntax. Of names that end as a clip's, only hidden ones fit, Office's locks, and
-LucidLink's second copies; folders are those that belong to a system, a server or a program."""
+LucidLink's second copies; folders are those that belong to a system, a server or a program. But
+for those of what is hidden, rules without a slash at their end are for files only."""
 
 OWN = "the studio's"
 
@@ -101,11 +120,18 @@ class Ignoring:
     """
 
     def __init__(self, own: Iterable[str] = ()) -> None:
-        shipped = [(rule, origin) for origin, rules in SHIPPED.items() for rule in rules]
+        shipped = sorted(
+            ((rule, origin) for origin, rules in SHIPPED.items() for rule in rules),
+            key=lambda each: not _is_for_files(*each),
+        )
         # A line that is empty, or a comment as in a .gitignore, is no rule.
         written = [(rule, OWN) for line in own if (rule := _stripped(line))]
         self._rules = shipped + [each for each in written if not each[0].startswith("#")]
-        self._spec = GitIgnoreSpec.from_lines([rule.lower() for rule, _ in self._rules])
+        self._for_files = sum(_is_for_files(*each) for each in shipped)
+        try:
+            self._spec = GitIgnoreSpec.from_lines([rule.lower() for rule, _ in self._rules])
+        except re.error as error:
+            raise ValueError(f"a rule to ignore cannot be read: {error}") from error
         self._prepare()
 
     def why(self, relpath: str, name: str, *, is_folder: bool) -> str | None:
@@ -113,7 +139,11 @@ class Ignoring:
         if not self.may_pass_over(name):
             return None
         found = self._spec.check_file(f"{relpath.lower()}/" if is_folder else relpath.lower())
+        if not is_folder and found.index is not None and found.index < self._for_files:
+            found = self._spec.check_file(name.lower())  # a folder that it lies in may have fit
         if not found.include or found.index is None:
+            return None
+        if is_folder and found.index < self._for_files:
             return None
         rule, origin = self._rules[found.index]
         return f"{rule.replace(chr(92), '')} ({origin})"
@@ -147,6 +177,10 @@ class Ignoring:
         inner = [last for last in lasts if not _head(last) and not _tail(last)]
         self._parts = tuple({_inside(last) for last in inner} - {""})
         self._is_wide = any(not _inside(last) for last in inner)
+
+
+def _is_for_files(rule: str, origin: str) -> bool:
+    return origin != "hidden" and not rule.endswith("/")
 
 
 def _stripped(line: str) -> str:

@@ -20,7 +20,7 @@ STEM = "SQ07_UNDLM_00152_v003"
             *(".mov ", ".mov.", ".mov..", ".mov . ", ".MOV\u00a0", ".mov\n", ".mov\u200b"),
             *(".mov\uf028", ".mov\uf029", ".MOV\uf020", "\uf02e.mov\uf02e"),
             *(". mov", " .mov ", ",mov", " mov", "_mov", "..mov.", ".\uff4d\uff4f\uff56", '.mov"'),
-            *("", " ", ".", ".mvo", ".movv", ".mo"),
+            *("", " ", ".", ".mvo", ".movv", ".mo", ".m\u03bfv", ".\u043cov "),
             *(".mov.bak", ".mov.old", ".mov.1", ".mov copy", ".mov (1)", ".MOV;1", ".mov_old"),
         )
     ],
@@ -36,7 +36,24 @@ def test_what_was_meant_for_a_clip_gets_a_name_that_is_one(name: str) -> None:
     assert why.message.isprintable()
 
 
-@pytest.mark.parametrize("kind", ["m4v", "webm", "mts", "M2TS", "mpg", "wmv", "ts"])
+@pytest.mark.parametrize(
+    ("ending", "right"),
+    [
+        (".mpp4", ".mp4"),
+        (".m4", ".mp4"),
+        (".mvk", ".mkv"),
+        (".mfx", ".mxf"),
+        (".mov.mov ", ".mov.mov"),
+        (".mxf.MXF.", ".mxf.MXF"),
+    ],
+)
+def test_it_is_to_be_called_what_it_nearly_is(ending: str, right: str) -> None:
+    assert meant(f"{STEM}{ending}") == f"{STEM}{right}"
+
+
+@pytest.mark.parametrize(
+    "kind", ["mp4v", "mpeg4", "264", "m4v", "webm", "mts", "M2TS", "mpg", "wmv", "ts"]
+)
 def test_another_container_is_to_be_exported_anew(kind: str) -> None:
     name = f"{STEM}.{kind}"
     why = refusal(name)

@@ -42,6 +42,15 @@ READINESS = Path(__file__).parents[2] / "docs" / "readiness.md"
         ("Avid MediaFiles/", "Avid MediaFiles/ (Avid)"),
         ("CacheClip/", "CacheClip/ (Resolve)"),
         ("Film.fcpbundle/", "*.fcpbundle/ (Final Cut)"),
+        ("RECYCLED/", "RECYCLED/ (Windows)"),
+        ("found.000/", "found.[0-9][0-9][0-9]/ (Windows)"),
+        ("@GMT-2026.11.27-10.00.00/", "@GMT-*/ (storage)"),
+        ("_NAS_Recycle_RAID/", "_NAS_Recycle_*/ (storage)"),
+        *((f"{bin_}/", f"{bin_}/ (storage)") for bin_ in ("Recycle Bin", "trashbox")),
+        ("a.mov.download/", "*.download/ (unfinished)"),
+        (".~tmp~/", ".* (hidden)"),
+        *((f"{folder}/", None) for folder in ("ep.part", "Season 1.tmp", "PICTURE.LOCK")),
+        *((f"{folder}/", None) for folder in ("a_conflicted_b", "tmp", "Trash", "Recycle Bins")),
         ("SQ07_UNDLM_00152_v003.mov", None),
         ("SQ07_UNDLM_00152_v003.tmp.mov", None),
         ("@eaDir", None),
@@ -93,6 +102,16 @@ def test_the_quick_look_hides_nothing_from_the_rules(rules: list[str], name: str
     assert ignoring.passes_over(name) == fits or name != name.strip(" .")
 
 
+@pytest.mark.parametrize("own", [(), ("[q]*",), ("!b.mov",)])
+def test_a_clip_is_not_lost_in_a_folder_that_is_called_as_an_unfinished_file(
+    own: tuple[str, ...],
+) -> None:
+    ignoring = Ignoring(own)
+    assert not ignoring.passes_over("day.part/Season 1.tmp/a.mov")
+    assert ignoring.passes_over("day.part/a.mov.part")
+    assert ignoring.passes_over("x.download/a.mov")
+
+
 def test_a_folder_has_rules_of_its_own_and_nonsense_is_refused(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     watching = Watching(folders=(one, two), ignore=("*_all.mov",), ignore_in={two: ("*_two.mov",)})
@@ -103,8 +122,9 @@ def test_a_folder_has_rules_of_its_own_and_nonsense_is_refused(tmp_path: Path) -
     assert found == [[True, False], [True, True]]
     with pytest.raises(ValidationError, match="none of the folders"):
         Watching(folders=(one,), ignore_in={two: ("x",)})
-    with pytest.raises(ValidationError):
-        Watching(folders=(one,), ignore=("!",))
+    for nonsense in ("!", "\\", "[z-a]*"):
+        with pytest.raises(ValidationError):
+            Watching(folders=(one,), ignore=(nonsense,))
 
 
 def test_what_is_passed_over_is_named_and_nothing_below_it_is_looked_at(tmp_path: Path) -> None:
