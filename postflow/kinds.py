@@ -19,6 +19,8 @@ VIDEO = frozenset((
     ".mpeg4", ".mpg", ".mpg4", ".mpv", ".mts", ".nut", ".obu", ".ogm", ".ogv", ".qt", ".rm",
     ".rmvb", ".tod", ".trp", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 ))
+# Counted beside the endings: what a scan could not look at, or not take up by its name.
+UNREAD = "unreadable"
 # Endings that a person or a program hangs on a clip that is put away.
 PUT_AWAY = frozenset((
     "bak", "backup", "bck", "old", "orig", "original", "copy", "new", "save", "sav", "off",

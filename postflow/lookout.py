@@ -14,7 +14,7 @@ from typing import Literal
 from postflow import volume
 from postflow.enrolment import absent_root, enrolled
 from postflow.errors import PostFlowError, Retry, as_ours
-from postflow.kinds import is_candidate
+from postflow.kinds import UNREAD, is_candidate
 from postflow.ledger import AsyncLedger, ObservationState, Root
 from postflow.media import look_at
 from postflow.models import Moment, is_clip
@@ -263,7 +263,7 @@ class Lookout:
         seen = [e for e in (*result.new, *result.changed) if e.relpath not in no_clips]
         if seen or result.gone:
             await self._ledger.observe(watch.root, seen, gone=result.gone)
-        if result.full or no_clips or result.gone:
+        if result.full or no_clips or result.gone or problems:
             await self._count_others(watch)
         asking = volume.ask(lambda: _ask(watch.room, clips))
         answers = await volume.in_time(asking, self.folder, patience=self._late)
@@ -283,6 +283,8 @@ class Lookout:
     async def _count_others(self, watch: _Watch) -> None:
         """Leave in the ledger how many files there are that nobody hears of one by one."""
         found = await volume.ask(watch.scanner.others)
+        if unread := sum(each.what != OTHER_ROOT for each in self._problems.lasting):
+            found[UNREAD] = unread
         if found != watch.others:
             await self._ledger.count_others(watch.root, found)
             watch.others = found

@@ -10,10 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from postflow import volume
 from postflow.alarms import Alarms
 from postflow.errors import PostFlowError
 from postflow.lookout import Looked, Lookout, within_reach
-from postflow.notices import FOR_A_PERSON, Notices
+from postflow.notices import FOR_A_PERSON, MOST_PROBLEMS, Notices
+from postflow.scan.root import is_signed
 
 log = logging.getLogger("postflow.ingest")
 
@@ -98,6 +100,8 @@ class Looking:
             self._looked[lookout.folder] = looked
             if looked.alarm and self._alarms.begins(looked):
                 await self._tell(looked)
+            if looked.problems:
+                await self._tell_problems(looked)
             self._alarms.ends(looked)
             if looked.ready:
                 self._found.set()
@@ -107,9 +111,22 @@ class Looking:
         if self._notices is None or looked.trouble not in FOR_A_PERSON:
             log.warning("%s", looked.alarm)
             return
-        self._notices.take(looked)  # logs it, too
+        await self._hand_over(self._notices, [looked])  # logs it, too
+
+    async def _tell_problems(self, looked: Looked) -> None:
+        """Unless a look-out lives, which does. One by one, so that no later run tells any again."""
+        if self._notices is None or await volume.ask(lambda: is_signed(looked.folder)):
+            return
+        some, more = looked.problems[:MOST_PROBLEMS], looked.problems[MOST_PROBLEMS:]
+        parts = [(each,) for each in some] + ([more] if more else [])
+        told = [Looked(folder=looked.folder, problems=part) for part in parts]
+        await self._hand_over(self._notices, told)
+
+    async def _hand_over(self, notices: Notices, told: Iterable[Looked]) -> None:
+        for looked in told:
+            notices.take(looked)
         try:
-            await self._notices.hand_over()
+            await notices.hand_over()
         except PostFlowError as error:
             log.warning("%s", error)
 

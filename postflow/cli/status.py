@@ -15,13 +15,14 @@ from rich.markup import escape
 from postflow import volume
 from postflow.enrolment import why_not_watched
 from postflow.errors import PostFlowError, Retry
+from postflow.kinds import UNREAD
 from postflow.ledger import Clip, Ledger, NamedClip, Phase, State
 
 from .app import app
 from .engine import prepare_prefect
 from .exit_codes import Exit
 from .options import JsonOption, StudioOption
-from .output import err, out, print_json, tell_warning
+from .output import err, out, print_json, tell_doubt, tell_warning
 from .untold import tell_untold, untold_as_json
 
 if TYPE_CHECKING:
@@ -98,7 +99,11 @@ def tell_status(
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     out.print(", ".join(told) or "No clip has been seen yet.")
     tell_untold(untold, studio=studio)
-    if others := ledger.others(studio):
+    others = ledger.others(studio)
+    if unread := others.pop(UNREAD, 0):
+        what = "Files and folders that cannot be read, or whose names cannot travel"
+        tell_doubt(f"{what}: {unread}.", f"postflow scan --studio {studio} names them.", out)
+    if others:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
         out.print(f"  no clips    {kinds}", markup=False)
     for each in settling:

@@ -11,6 +11,10 @@ class Problems:
     def __init__(self) -> None:
         self._told: set[Problem] = set()
 
+    @property
+    def lasting(self) -> frozenset[Problem]:
+        return frozenset(self._told)
+
     def news(self, scan: Scanned) -> tuple[list[Problem], list[Problem]]:
         """The problems that began, and those that are over, which only a full scan can tell."""
         begun = [each for each in dict.fromkeys(scan.problems) if each not in self._told]

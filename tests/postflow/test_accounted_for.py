@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -68,6 +69,25 @@ async def test_what_is_nearly_a_clip_is_entered_to_be_told_of_and_the_rest_is_co
     (folder / "e.exr").write_bytes(b"x")
     await ready(lookout)
     assert ledger.ledger.others("main") == counted | {".wav": 1, ".exr": 1}
+
+
+async def test_what_cannot_be_read_or_travel_is_counted_while_it_lasts(
+    folder: Path, ledger: AsyncLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = folder / os.fsdecode(b"SQ07_\xff.mov")
+    odd.touch()
+    lookout = Lookout(ledger, "main", folder)
+    await lookout.look()
+    tell_status(ledger.ledger, "main")
+    said = capsys.readouterr().out
+    assert "cannot be read, or whose names cannot travel: 1." in said
+    assert "postflow scan --studio main names them" in said
+    assert "unreadable" not in said
+
+    odd.unlink()
+    again = Lookout(ledger, "main", folder)
+    await again.look()
+    assert "unreadable" not in ledger.ledger.others("main")
 
 
 async def test_scan_names_them_all(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -253,6 +253,32 @@ async def test_that_a_folder_is_not_enrolled_is_told_once_whoever_meets_it(
     (message,) = await ledger.messages()
     assert message.payload["title"] == "A watch folder is not enrolled yet"
     assert "postflow enrol" in message.payload["description"]
+
+
+class Counting(Lookout):
+    looks = 0
+
+    async def look(self, touched: Iterable[str] = ()) -> Looked:
+        self.looks += 1
+        return await super().look(touched)
+
+
+@pytest.mark.parametrize("how", ["nobody watches", "a look-out lives"])
+async def test_what_is_wrong_with_a_file_is_told_by_ingest_where_no_look_out_does(
+    folder: Path, ledger: AsyncLedger, studio: StudioOf, how: str
+) -> None:
+    enrol(studio, "main", "none")
+    for name in (b"\xff.mov", b"\xfe.mov"):
+        (folder / os.fsdecode(name)).touch()
+    if how == "nobody watches":
+        os.utime(folder / MARKER, (0, 0))
+    for run in ("run-1", "run-2"):
+        lookout = Counting(ledger, "main", folder)
+        async with Looking([lookout], Notices(ledger, "dailies", run)).going_on():
+            await wait_until(lambda lookout=lookout: lookout.looks > 1)
+    told = [str(each.payload["description"]) for each in await ledger.messages()]
+    assert len(told) == (2 if how == "nobody watches" else 0)
+    assert all("is not valid UTF" in each for each in told)
 
 
 @pytest.mark.parametrize("mark", ["/mnt/show", "..", "", "a\nb", "x" * 65])
