@@ -1,17 +1,29 @@
-"""Where in a file its pictures and its sound are, and what they are described as."""
+"""What in a file is essence: all of it but what is known to be metadata or padding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from postflow.readiness import avi, ebml, klv, matroska, mp4, mp4_fragments, mxf
+from postflow.readiness import avi, avi_chunks, ebml, klv, matroska, mp4, mp4_fragments, mxf
 from postflow.readiness.containers import HEAD, container_of
-from postflow.readiness.mp4_boxes import Box, boxes, inside
+from postflow.readiness.mp4_boxes import Box, NoBoxError, boxes, inside
 from postflow.readiness.reader import BrokenError, Reader, SpentError
+from postflow.readiness.remains import is_blank, is_metadata, is_padding
 
-# Of one track's description so much counts: all of it but for the longest films.
+# Of one part of a description so much counts: all of it but for the longest films.
 MOST_DESCRIBED = 16 * 1024
+MATRIX_AND_SIZE = 44  # what closes a `tkhd`
+
+MP4_INDEXES = frozenset((b"moov", b"udta", b"meta", b"mfra", b"sidx", b"ssix", b"ftyp", b"pnot"))
+MP4_PADDING = mp4.PADDING | {b"junk"}
+AVI_METADATA = frozenset(
+    (
+        *(b"hdrl", b"idx1", b"INFO", b"Tdat", b"exif", b"_PMX", b"IDIT", b"ISMP", b"DISP"),
+        *(b"bext", b"iXML", b"cart", b"id3 ", b"ID3 "),
+    )
+)
+AVI_DESCRIBED = frozenset((b"strh", b"strf", b"vprp"))
 
 
 class Range(NamedTuple):
@@ -38,61 +50,159 @@ def essence_of(reader: Reader, suffix: str) -> Essence | None:
         found = find(reader)
     except (BrokenError, SpentError):
         return None
-    in_order = all(r.start < r.stop <= reader.size for r in found.ranges) if found else False
-    return found if found and found.ranges and in_order else None
+    ranges = _joined(found.ranges if found else ())
+    in_order = all(r.start < r.stop <= reader.size for r in ranges)
+    return Essence(ranges, found.described) if found and ranges and in_order else None
+
+
+def _joined(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """In their order, what touches made one."""
+    found: list[Range] = []
+    for start, stop in sorted(each for each in ranges if each.start != each.stop):
+        if found and start <= found[-1].stop:
+            start, stop = found[-1].start, max(stop, found.pop().stop)
+        found.append(Range(start, stop))
+    return tuple(found)
+
+
+def _unless_blank(reader: Reader, start: int) -> Iterator[Range]:
+    """The rest of the file from `start` on."""
+    if not is_blank(reader, start, reader.size):
+        yield Range(start, reader.size)
 
 
 def _of_mp4(reader: Reader) -> Essence | None:
     layout = mp4.layout_of(reader)
-    if layout.fragment is not None:
-        index = mp4_fragments.closing_index(reader)
-        return Essence((Range(layout.fragment.start, index.start),)) if index else None
+    if layout.fragment is None:
+        ranges = list(_boxes_that_count(reader, 0, reader.size))
+    else:
+        start, stop, behind = _fragments(reader, layout.fragment)
+        ranges = [Range(start, stop), *_boxes_that_count(reader, 0, start)]
+        ranges += _boxes_that_count(reader, behind, reader.size)
     reader.load(layout.moov.start, layout.moov.end)
     parts = list(boxes(reader, layout.moov.body, layout.moov.end))
     described = b"".join(_described(reader, box) for box in parts if box.kind == b"trak")
-    ranges = (Range(box.body, min(box.end, layout.end)) for box in layout.media)
-    return Essence(tuple(each for each in ranges if each.start < each.stop), described)
+    return Essence(tuple(ranges), described)
+
+
+def _fragments(reader: Reader, first: Box) -> tuple[int, int, int]:
+    """Start and end of all fragments, and where what is behind them and their index begins."""
+    index = mp4_fragments.closing_index(reader)
+    if index is not None:
+        return first.start, index.start, index.end
+    stated = mp4_fragments.stated_end(reader, first)
+    end = stated if first.start < stated <= reader.size else reader.size
+    return first.start, end, end
+
+
+def _boxes_that_count(reader: Reader, start: int, stop: int) -> Iterator[Range]:
+    try:
+        for box in mp4.top_boxes(reader, start, stop):
+            if box.kind == b"mdat":
+                yield Range(box.body, box.end)
+            elif not _is_beside(reader, box):
+                yield Range(box.start, box.end)
+    except NoBoxError as error:
+        yield from _unless_blank(reader, error.start)
+
+
+def _is_beside(reader: Reader, box: Box) -> bool:
+    if box.kind in MP4_PADDING:
+        return is_padding(reader, box.body, box.end)
+    return box.kind in MP4_INDEXES or (box.kind == b"uuid" and is_metadata(reader, box.body))
 
 
 def _described(reader: Reader, trak: Box) -> bytes:
     parts = inside(reader, trak)
-    media = inside(reader, inside(reader, parts.get(b"mdia")).get(b"minf"))
-    table = inside(reader, media.get(b"stbl"))
+    mdia = inside(reader, parts.get(b"mdia"))
+    table = inside(reader, inside(reader, mdia.get(b"minf")).get(b"stbl"))
     cuts = inside(reader, parts.get(b"edts")).get(b"elst")
-    found = (table.get(b"stsd"), table.get(b"stts"), cuts)
-    return b"".join(
-        reader.at(box.start, min(box.end - box.start, MOST_DESCRIBED)) for box in found if box
+    whole = (table.get(b"stsd"), table.get(b"stts"), table.get(b"ctts"), cuts)
+    header = parts.get(b"tkhd")
+    seen_as = _ending(reader, header, MATRIX_AND_SIZE) if header else b""
+    return (
+        b"".join(_beginning(reader, box) for box in whole if box)
+        + seen_as
+        + _rate(reader, mdia.get(b"mdhd"))
     )
 
 
+def _beginning(reader: Reader, box: Box) -> bytes:
+    return reader.at(box.start, min(box.end - box.start, MOST_DESCRIBED))
+
+
+def _ending(reader: Reader, box: Box, length: int) -> bytes:
+    return reader.at(max(box.body, box.end - length), min(length, box.end - box.body))
+
+
+def _rate(reader: Reader, mdhd: Box | None) -> bytes:
+    """The units of time in a second, which follow two dates."""
+    if mdhd is None:
+        return b""
+    dates = 16 if reader.number(mdhd.body, 1) else 8
+    return reader.at(mdhd.body + 4 + dates, 4)
+
+
 def _of_avi(reader: Reader) -> Essence:
-    movies = avi.layout_of(reader).of(b"movi")
-    return Essence(tuple(Range(each.body, each.end) for each in movies))
+    layout = avi.layout_of(reader)
+    beside = AVI_METADATA | avi_chunks.PADDING
+    counting = (c for c in layout.parts if not beside & {c.kind, c.form})
+    ranges = [Range(c.body if c.form == b"movi" else c.start, c.end) for c in counting]
+    described = [
+        reader.at(part.body, min(part.end - part.body, MOST_DESCRIBED))
+        for headers in layout.of(b"hdrl")
+        for stream in avi_chunks.chunks(reader, headers.body, headers.end)
+        if stream.form == b"strl"
+        for part in avi_chunks.chunks(reader, stream.body, stream.end)
+        if part.kind in AVI_DESCRIBED
+    ]
+    return Essence((*ranges, *_unless_blank(reader, layout.end)), b"".join(described))
 
 
 def _of_matroska(reader: Reader) -> Essence | None:
-    """From the first cluster to the last, in a row."""
+    """From the first cluster to the last in a row, and what is strange before and behind."""
     segment = matroska.segment_of(reader)
-    first = matroska.first_cluster(reader, segment) if segment.sized else None
+    first = matroska.first_cluster(reader, segment)
     if first is None:
         return None
+    end = segment.end if segment.sized else reader.size
     seek = matroska.seek_positions(reader, segment)
     cued = matroska.cued_clusters(reader, segment, seek.get(matroska.CUES))
-    stop = first.start
-    for element in ebml.elements(reader, max([first.start, *cued]), segment.end):
-        if element.id != matroska.CLUSTER:
-            break
-        stop = element.end
-    return Essence((Range(first.start, stop),))
+    parts = [
+        *ebml.elements(reader, segment.body, first.start),
+        *ebml.elements(reader, max([first.start, *cued]), end),
+    ]
+    last = max([first.end, *(each.end for each in parts if each.id == matroska.CLUSTER)])
+    strange = (each for each in parts if each.id not in matroska.BESIDE_THE_MEDIA)
+    ranges = (Range(first.start, last), *(Range(each.start, each.end) for each in strange))
+    described = matroska.described(reader, parts)
+    return Essence((*ranges, *_unless_blank(reader, end)), described)
 
 
 def _of_mxf(reader: Reader) -> Essence | None:
-    """From the first piece of picture or sound to the footer."""
+    """From the first piece of picture or sound to the footer, and items of no known kind."""
     origin = mxf.run_in(reader)
     header = klv.partition(reader, origin)
     start = mxf.first_essence(reader, header)
     stop = mxf.footer_of(reader, origin, header)
-    return None if start is None or stop is None else Essence((Range(start, stop),))
+    if start is None or stop is None:
+        return None
+    footer = klv.partition(reader, stop)
+    before = _dark_items(reader, mxf.behind_metadata(reader, header), start)
+    behind = _dark_items(reader, mxf.behind_metadata(reader, footer), reader.size)
+    return Essence((*before, Range(start, stop), *behind))
+
+
+def _dark_items(reader: Reader, at: int, stop: int) -> Iterator[Range]:
+    while at < stop:
+        try:
+            item = klv.read_item(reader, at)
+        except klv.NoKeyError:
+            yield from _unless_blank(reader, at)
+            return
+        if not item.key.startswith(klv.METADATA):
+            yield Range(at, item.end)
+        at = item.end
 
 
 FINDERS: Mapping[Callable[[Reader], object], Callable[[Reader], Essence | None]] = {

@@ -14,6 +14,8 @@ PARTITION = bytes.fromhex("060e2b3402050100") + bytes.fromhex("0d01020101")
 RANDOM_INDEX = PARTITION + bytes.fromhex("110100")
 FILL = bytes.fromhex("060e2b3401010100") + bytes.fromhex("0301021001")
 ESSENCE = bytes.fromhex("060e2b3401020100") + bytes.fromhex("0d010301")
+# Sets, packs and fill: all that is described, and all that describes.
+METADATA = (bytes.fromhex("060e2b340253"), bytes.fromhex("060e2b340205"), FILL)
 PARTITION_KINDS = frozenset((2, 3, 4))
 CLOSED = frozenset((2, 4))
 WIDEST_LENGTH = 8

@@ -23,9 +23,19 @@ SEEK_HEAD, SEEK, SEEK_ID, SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
 CUES, CUE_POINT, CUE_TRACK, CUE_CLUSTER = 0x1C53BB6B, 0xBB, 0xB7, 0xF1
 VOID, CRC = 0xEC, 0xBF
 BEFORE_MEDIA = 256
+MOST_DESCRIBED = 16 * 1024
 LONGEST_CODEC = 32
+INFO, TIMESTAMP_SCALE = 0x1549A966, 0x2AD7B1
+CHAPTERS, TAGS, ATTACHMENTS = 0x1043A770, 0x1254C367, 0x1941A469
 TRACKS, TRACK_ENTRY, TRACK_NUMBER = 0x1654AE6B, 0xAE, 0xD7
 CODEC, CODEC_PRIVATE, FROM_WINDOWS = 0x86, 0x63A2, b"V_MS/VFW/FOURCC"
+DEFAULT_DURATION, VIDEO, AUDIO, ENCODINGS = 0x23E383, 0xE0, 0xE1, 0x6D80
+SEEN_AND_HEARD = frozenset(
+    (CODEC, CODEC_PRIVATE, DEFAULT_DURATION, VIDEO, AUDIO, ENCODINGS, TIMESTAMP_SCALE)
+)
+BESIDE_THE_MEDIA = frozenset(
+    (SEEK_HEAD, INFO, TRACKS, CUES, CHAPTERS, TAGS, ATTACHMENTS, VOID, CRC, CLUSTER)
+)
 BLOCK_GROUP, BLOCK, SIMPLE_BLOCK = 0xA0, 0xA1, 0xA3
 # Codecs whose pictures never end in zeros; H.264 and HEVC may be filled up to a constant rate.
 END_IN_CONTENT = (b"V_FFV1", b"V_VP8", b"V_VP9", b"V_AV1", b"V_THEORA")
@@ -135,6 +145,17 @@ def _cued(reader: Reader, point: Element) -> int | None:
     track = inside(reader, point).get(CUE_TRACK)
     cluster = inside(reader, track).get(CUE_CLUSTER) if track else None
     return number(reader, cluster) if cluster else None
+
+
+def described(reader: Reader, parts: list[Element]) -> bytes:
+    """How the tracks are coded and shown, and their units of time; no names, no languages."""
+    found = b""
+    for part in (each for each in parts if each.id in (INFO, TRACKS)):
+        for each in elements(reader, part.body, part.end):
+            told = elements(reader, each.body, each.end) if each.id == TRACK_ENTRY else (each,)
+            for leaf in (leaf for leaf in told if leaf.id in SEEN_AND_HEARD):
+                found += reader.at(leaf.start, min(leaf.end - leaf.start, MOST_DESCRIBED))
+    return found
 
 
 def _judge_behind(reader: Reader, end: int) -> Verdict:

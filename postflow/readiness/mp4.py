@@ -81,7 +81,7 @@ def layout_of(reader: Reader) -> Layout:
     media: list[Box] = []
     broken: BrokenError | None = None
     try:
-        for box in _top_boxes(reader):
+        for box in top_boxes(reader, 0, reader.size):
             if box.kind == b"moof":
                 return _laid_out(moov, media, last, box, box.start)
             moov = box if box.kind == b"moov" else moov
@@ -95,8 +95,8 @@ def layout_of(reader: Reader) -> Layout:
     return _laid_out(moov, media, last, None, end if broken else reader.size)
 
 
-def _top_boxes(reader: Reader) -> Iterator[Box]:
-    for box in boxes(reader, 0, reader.size):
+def top_boxes(reader: Reader, start: int, stop: int) -> Iterator[Box]:
+    for box in boxes(reader, start, stop):
         if not all(32 <= byte < 127 or byte == COPYRIGHT for byte in box.kind):
             raise NoBoxError(box.start, "has no box where one should be")
         yield box

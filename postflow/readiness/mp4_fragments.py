@@ -26,8 +26,7 @@ def judge(reader: Reader, first: Box) -> Verdict:
     if index is not None:
         _demand_chain(reader, _last_fragment(reader, index, first), index.start)
         return _judge_behind(reader, index.end) or _without_an_end(reader, first)
-    sidx = _front_index(reader, first)
-    end, last = _indexed_end(reader, sidx) if sidx else (0, 0)
+    end, last = _indexed_end(reader, first)
     if end > reader.size:
         raise BrokenError("ends before the last fragment that its index (sidx) names")
     behind = _judge_behind(reader, end) if last else None
@@ -39,6 +38,11 @@ def judge(reader: Reader, first: Box) -> Verdict:
     if ends_in_zeros(reader, end, HINT):
         return Unknown(reason="ends in zeros, which may belong to its last frame")
     return behind
+
+
+def stated_end(reader: Reader, first: Box) -> int:
+    """Where the last fragment ends by the index in front (`sidx`); 0 where none is."""
+    return _indexed_end(reader, first)[0]
 
 
 def closing_index(reader: Reader) -> Box | None:
@@ -113,8 +117,11 @@ def _front_index(reader: Reader, first: Box) -> Box | None:
     return next(found, None)
 
 
-def _indexed_end(reader: Reader, sidx: Box) -> tuple[int, int]:
+def _indexed_end(reader: Reader, first: Box) -> tuple[int, int]:
     """Where the last segment of a `sidx` ends, and its size (ISO/IEC 14496-12, 8.16.3)."""
+    sidx = _front_index(reader, first)
+    if sidx is None:
+        return 0, 0
     width = 8 if reader.at(sidx.body, 1)[0] else 4
     offset_at = sidx.body + 12 + width
     anchor = sidx.end + reader.number(offset_at, width)

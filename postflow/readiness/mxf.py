@@ -105,7 +105,7 @@ def first_essence(reader: Reader, header: Partition) -> int | None:
 
     BrokenError where the file ends without one.
     """
-    at = _behind_fill(reader, header.body_end) + header.metadata_bytes + header.index_bytes
+    at = behind_metadata(reader, header)
     for _ in range(BEFORE_MEDIA):
         if at == reader.size:
             raise BrokenError("has no frame in it: its export ended before the first one")
@@ -117,6 +117,11 @@ def first_essence(reader: Reader, header: Partition) -> int | None:
             return at
         at = item.end
     return None
+
+
+def behind_metadata(reader: Reader, found: Partition) -> int:
+    """Where what a partition says of its metadata and its index ends."""
+    return _behind_fill(reader, found.body_end) + found.metadata_bytes + found.index_bytes
 
 
 def _behind_fill(reader: Reader, at: int) -> int:

@@ -22,9 +22,11 @@ from tests.readiness.movies import (
     cues,
     element,
     faststart,
+    moov,
     movie,
     seek_head,
     segment,
+    trak,
 )
 
 Clip = Callable[[str], Path]
@@ -40,6 +42,11 @@ def indexed(*behind: bytes, note: bytes = b"") -> bytes:
     return segment(head, note, CLUSTER, CLUSTER, cues(first, first + len(CLUSTER)), *behind)
 
 
+def tracks(colours: bytes, name: bytes = b"camera") -> bytes:
+    entry = element("536e", name) + element("e0", element("55b0", colours))
+    return element("1654ae6b", element("ae", entry))
+
+
 # name of the file, before, after
 SAME = {
     "note behind.mov": (movie(), movie() + XMP),
@@ -50,14 +57,40 @@ SAME = {
         faststart(behind=box(b"udta", b"m" * 92) + box(b"free", bytes(200))),
     ),
     "index moves to the end.mov": (faststart(), movie()),
-    "dates.mov": (movie(), movie().replace(b"m" * 96, b"d" * 96).replace(b"t" * 84, b"d" * 84)),
+    "dates.mov": (movie(), movie().replace(b"m" * 96, b"d" * 96).replace(b"t" * 36, b"d" * 36, 1)),
+    "old index becomes room.mov": (movie(), movie() + box(b"free", moov(trak(0))[8:])),
+    "old packet becomes room.mov": (movie(), movie() + box(b"free", XMP[8:])),
+    "old tags become room.mov": (movie(), movie() + box(b"skip", box(b"udta", b"\xa9nam" * 9))),
+    "blank room.mov": (movie(), movie() + box(b"free", b" " * 9000 + b"\n" * 900)),
+    "zeros behind.mov": (movie(), movie() + bytes(50_000)),
+    "note of a program.mov": (movie(), movie() + box(b"meta", b"marker" * 50)),
+    "title.avi": (avi(FRAME), avi(FRAME) + chunk(b"LIST", b"INFO" + chunk(b"INAM", b"title"))),
     "closing junk.avi": (avi(FRAME), avi(FRAME) + chunk(b"JUNK", b"note" * 9)),
     "index is made.avi": (avi(FRAME, index=False), avi(FRAME)),
     "tags behind.mkv": (indexed(), indexed(TAGS)),
     "tags in front.mkv": (indexed(), indexed(note=TAGS)),
+    "names.mkv": (indexed(note=tracks(b"c")), indexed(note=tracks(b"c", b"another name"))),
+    "zeros behind.mkv": (indexed(), indexed() + bytes(9000)),
 }
 
+ROOM = b"\x91room of a generator" * 300
+FAR = bytes(40_000) + ROOM + bytes(40_000)
+STRANGER = element("4dff", b"stranger")
 OTHERS = {
+    "room.mov": (movie() + box(b"free", ROOM), movie() + box(b"free", ROOM[::-1])),
+    "room amid zeros.mov": (movie(), movie() + box(b"free", FAR)),
+    "more room.mov": (movie() + box(b"skip", ROOM), movie() + box(b"skip", ROOM + ROOM)),
+    "in front.mov": (faststart(sized=False), faststart(sized=False) + b"more"),
+    "unknown box.mov": (movie() + box(b"abcd", b"one"), movie() + box(b"abcd", b"two")),
+    "unknown uuid.mov": (movie(), movie() + box(b"uuid", b"u" * 60)),
+    "behind the last box.mov": (movie() + b"\xffone", movie() + b"\xfftwo"),
+    "turned.mov": (movie(), movie().replace(b"t" * 44 + b"\0", b"u" * 44 + b"\0", 1)),
+    "unknown chunk.avi": (avi(FRAME) + chunk(b"abcd", b"one"), avi(FRAME) + chunk(b"abcd", b"two")),
+    "rate.avi": (avi(FRAME), avi(FRAME).replace(b"vids\0\0", b"vids\0\1")),
+    "unknown element.mkv": (indexed(), indexed(STRANGER)),
+    "unknown element in front.mkv": (indexed(), indexed(note=STRANGER)),
+    "behind.mkv": (indexed(), indexed() + b"\0stranger"),
+    "colours.mkv": (indexed(note=tracks(b"one")), indexed(note=tracks(b"two"))),
     "a frame.mov": (movie(), movie((OTHER, *FRAMES[1:]))),
     "a frame more.mov": (movie(), movie((*FRAMES, FRAME))),
     "codec.mov": (movie(), movie(codec=b"hvc1")),
@@ -105,11 +138,11 @@ def test_a_real_clip_keeps_its_print_when_its_metadata_changes(copy: Clip) -> No
 
 async def test_while_it_is_sent_new_metadata_of_the_same_size_is_a_change(tmp_path: Path) -> None:
     path = tmp_path / "a.mov"
-    path.write_bytes(movie() + box(b"free", b"some room"))
+    path.write_bytes(movie() + box(b"udta", b"some room"))
     media = await look_at(path)
     os.utime(path, ns=(0, media.mtime_ns + 10**9))
     assert await is_unchanged(media)
-    path.write_bytes(movie() + box(b"free", b"a marker "))
+    path.write_bytes(movie() + box(b"udta", b"a marker "))
     os.utime(path, ns=(0, media.mtime_ns + 2 * 10**9))
     assert not await is_unchanged(media)
     assert (await look_at(path)).revision == media.revision
