@@ -5,6 +5,8 @@ Layout: RFC 9559.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from postflow.readiness.ebml import (
     TOP,
     Element,
@@ -36,6 +38,8 @@ SEEN_AND_HEARD = frozenset(
 BESIDE_THE_MEDIA = frozenset(
     (SEEK_HEAD, INFO, TRACKS, CUES, CHAPTERS, TAGS, ATTACHMENTS, VOID, CRC, CLUSTER)
 )
+COLOUR, MASTERING, PROJECTION, DEEPEST = 0x55B0, 0x55D0, 0x7670, 4
+MASTERS = frozenset((VIDEO, AUDIO, COLOUR, MASTERING, PROJECTION))
 BLOCK_GROUP, BLOCK, SIMPLE_BLOCK = 0xA0, 0xA1, 0xA3
 # Codecs whose pictures never end in zeros; H.264 and HEVC may be filled up to a constant rate.
 END_IN_CONTENT = (b"V_FFV1", b"V_VP8", b"V_VP9", b"V_AV1", b"V_THEORA")
@@ -150,12 +154,22 @@ def _cued(reader: Reader, point: Element) -> int | None:
 def described(reader: Reader, parts: list[Element]) -> bytes:
     """How the tracks are coded and shown, and their units of time; no names, no languages."""
     found = b""
-    for part in (each for each in parts if each.id in (INFO, TRACKS)):
+    for part in sorted(each for each in parts if each.id in (INFO, TRACKS)):
         for each in elements(reader, part.body, part.end):
             told = elements(reader, each.body, each.end) if each.id == TRACK_ENTRY else (each,)
-            for leaf in (leaf for leaf in told if leaf.id in SEEN_AND_HEARD):
-                found += reader.at(leaf.start, min(leaf.end - leaf.start, MOST_DESCRIBED))
+            for told_one in (one for one in told if one.id in SEEN_AND_HEARD):
+                found += b"".join(_leaves(reader, told_one))
     return found
+
+
+def _leaves(reader: Reader, element: Element, depth: int = DEEPEST) -> Iterator[bytes]:
+    """Ids and values: editors write the same numbers with fewer bytes."""
+    if element.id in MASTERS and depth:
+        for child in elements(reader, element.body, element.end):
+            yield from _leaves(reader, child, depth - 1)
+    elif element.id not in (VOID, CRC):
+        value = reader.at(element.body, min(element.end - element.body, MOST_DESCRIBED))
+        yield element.id.to_bytes(4, "big") + value.lstrip(b"\0")
 
 
 def _judge_behind(reader: Reader, end: int) -> Verdict:

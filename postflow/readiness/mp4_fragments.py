@@ -133,11 +133,17 @@ def _indexed_end(reader: Reader, first: Box) -> tuple[int, int]:
 
 
 def _without_an_end(reader: Reader, first: Box) -> Verdict:
-    """Broken where a box is cut, else open-ended."""
+    """Broken where a box is cut, else open-ended. The index may be far from the file's end."""
+    last = first
     try:
         for box in boxes(reader, first.start, reader.size):
             if box.open_ended:
                 raise BrokenError("has a fragment that is still being written")
+            last = box
+    except NoBoxError as error:
+        if last.kind != b"mfra":
+            raise
+        return judge_behind(reader, error.start)
     except SpentError:
         pass  # too many fragments to count: no end was stated anyway
     return NotWhole(

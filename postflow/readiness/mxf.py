@@ -156,7 +156,7 @@ def _judge_footer(reader: Reader, start: int) -> Verdict:
     except NoKeyError:
         if at < declared:
             raise
-    return judge_behind(reader, at)
+    return _judge_behind(reader, at)
 
 
 def _judge_behind(reader: Reader, at: int) -> Verdict:
@@ -169,6 +169,8 @@ def _judge_behind(reader: Reader, at: int) -> Verdict:
             at = item.end
     except BrokenError:
         pass
+    if reader.size - at < KEY and reader.some(at, len(PREFIX)) == PREFIX:
+        raise BrokenError("ends in the middle of a key")
     return judge_behind(reader, at)
 
 

@@ -43,7 +43,7 @@ def indexed(*behind: bytes, note: bytes = b"") -> bytes:
 
 
 def tracks(colours: bytes, name: bytes = b"camera") -> bytes:
-    entry = element("536e", name) + element("e0", element("55b0", colours))
+    entry = element("536e", name) + element("e0", element("55b0", element("55b1", colours)))
     return element("1654ae6b", element("ae", entry))
 
 
@@ -70,6 +70,7 @@ SAME = {
     "tags behind.mkv": (indexed(), indexed(TAGS)),
     "tags in front.mkv": (indexed(), indexed(note=TAGS)),
     "names.mkv": (indexed(note=tracks(b"c")), indexed(note=tracks(b"c", b"another name"))),
+    "shorter numbers.mkv": (indexed(note=tracks(b"\0\0\1")), indexed(note=tracks(b"\1"))),
     "zeros behind.mkv": (indexed(), indexed() + bytes(9000)),
 }
 

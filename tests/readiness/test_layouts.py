@@ -197,6 +197,22 @@ def test_bytes_behind_each_kind_of_real_clip_are_a_suspicion(copy: Clip) -> None
         assert isinstance(verdict(path), Unknown), name
 
 
+def test_zeros_far_behind_the_index_of_fragments_are_a_suspicion(copy: Clip) -> None:
+    path = copy("fragmented.mp4")
+    os.truncate(path, path.stat().st_size + 100_000)
+    assert "zeros behind its end" in getattr(verdict(path), "reason", "")
+
+
+def test_an_mxf_that_ends_within_a_key_is_refused(copy: Clip) -> None:
+    for name in ("op1a.mxf", "opatom.mxf"):
+        path = copy(name)
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) - int.from_bytes(data[-4:], "big") + 10])
+        found = verdict(path)
+        assert isinstance(found, NotWhole), name
+        assert "middle of a key" in found.reason
+
+
 def test_a_note_behind_the_index_of_fragments_is_nothing_missing(copy: Clip) -> None:
     path = copy("fragmented.mp4")
     with path.open("ab") as file:
