@@ -40,7 +40,7 @@ async def await_arrival(
         await progress(served)
         await _refuse_seen_changed(media, served)
         if polling.is_time(served):
-            arrived, unheard = await _look(frameio, remote)
+            arrived, unheard = await _look(frameio, remote, media.size)
         if arrived is None:
             await outlet.check(exposure)
             polling.refuse_standstill(unheard)
@@ -52,7 +52,7 @@ async def await_arrival(
 
 
 async def _look(
-    frameio: FrameioClient, remote: RemoteFile
+    frameio: FrameioClient, remote: RemoteFile, size: int
 ) -> tuple[RemoteFile | None, Retry | None]:
     """The file once Frame.io calls it complete; or why it cannot be told whether it is."""
     try:
@@ -62,7 +62,7 @@ async def _look(
         log.info("How %s stands cannot be told: %s", remote.name, error.message)
         return None, error
     if status.failed:
-        raise Retry(
+        raise await frameio.why_no_room(remote.account_id, size) or Retry(
             f"Frame.io could not fetch {remote.name}.",
             hint="It is asked again. If it keeps failing, run `postflow check`.",
             code="frameio.upload_failed",

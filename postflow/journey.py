@@ -176,12 +176,14 @@ class Journey:
             await self._ledger.done(self._claim, note=why, announce=announce)
         self._claim = None
 
-    async def end(self, why: PostFlowError, announce: Draft | None = None) -> None:
+    async def end(
+        self, why: PostFlowError, announce: Draft | None = None, *, waiting: Draft | None = None
+    ) -> None:
         """The clip does not arrive in this run: skipped, put off, or failed until a person acts.
 
         A delivery that only lacks its stack or its message stays a delivery. Who hands over a clip
         that is skipped is told on the spot, others by the announcement, which also takes back what
-        was announced.
+        was announced; `waiting` does so where it is put off.
         """
         if self._claim is None or isinstance(why, StaleClaim):
             return
@@ -193,9 +195,9 @@ class Journey:
             told = announce if self._announced or not self._by_hand else None
             await self._ledger.skip(self._claim, why, announce=told)
         elif self.waits_for(why):
-            await self._ledger.postpone(self._claim, why, announce=announce)
+            await self._ledger.postpone(self._claim, why, announce=announce, waiting=waiting)
         elif isinstance(why, Retry) and self.may_be_put_off:
-            await self._ledger.postpone(self._claim, why)
+            await self._ledger.postpone(self._claim, why, waiting=waiting)
         else:
             await self._ledger.fail(self._claim, why, announce=announce)
         self._claim = None

@@ -5,7 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 from blocks.opening import OpenStudio
-from postflow.discord.card import Card, failed_card, notice_card, on_its_way_card, ready_card
+from postflow.discord.card import (
+    Card,
+    failed_card,
+    notice_card,
+    on_its_way_card,
+    ready_card,
+    waiting_card,
+)
 from postflow.errors import PostFlowError
 from postflow.journey import Journey
 from postflow.ledger import Claimed, Draft
@@ -50,10 +57,16 @@ async def announce_failure(
 ) -> None:
     """The journey ends without arrival. The clip's message says what a person can do.
 
-    What is no clip's own fault is told once, in a message of its own, and the clip waits.
+    What is no clip's own fault is told once, in a message of its own, and the clip waits. Of one
+    that is tried again the message it has says so.
     """
     card = failed_card(media, clip, error, project=project)
-    await journey.end(error, _ending(live, journey, card, error))
+    waiting = waiting_card(media, clip, error, project=project) if clip else None
+    await journey.end(
+        error,
+        _ending(live, journey, card, error),
+        waiting=_draft(live, journey, waiting) if waiting else None,
+    )
     live.ring()
 
 

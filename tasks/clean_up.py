@@ -10,6 +10,8 @@ from prefect.settings import get_current_settings
 
 from blocks.opening import OpenStudio
 from postflow.discord.text import counted
+from postflow.frameio import sign_in
+from postflow.notices import Notices
 from postflow.outlet.reaper import reap
 from postflow.places import lock_dir, state_dir
 from postflow.sweeping import is_due, sweep
@@ -23,19 +25,32 @@ MARGIN = timedelta(days=5)
 
 
 async def clean_up(live: OpenStudio) -> None:
-    """Take up the clips of runs that died, end the ngrok agents that those left behind, and once
-    a day remove what has outlived its use.
+    """Take up the clips of runs that died, renew the sign-in, end the ngrok agents that were left
+    behind, and once a day remove what has outlived its use.
     """
     recovered = await live.ledger.recover()
     if recovered.clip_ids:
         many = len(recovered.clip_ids)
         verb = "is" if many == 1 else "are"
         log.info("%s of runs that died %s taken up again.", counted(many, "clip"), verb)
+    await _keep_signed_in(live)
     await asyncio.to_thread(reap, state_dir())
     try:
         await asyncio.to_thread(_sweep)
     except OSError as error:
         log.warning("What has outlived its use stays for now: %s", error)
+
+
+async def _keep_signed_in(live: OpenStudio) -> None:
+    """As the look-out does, which need not run. That it fails, the clips that wait for it tell."""
+    why = await sign_in.look(live.sign_in)
+    if why is None:
+        return
+    log.warning("%s", why)
+    if why.code == "adobe.sign_in_ends":
+        notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
+        notices.tell(*sign_in.told(why))
+        await notices.hand_over()
 
 
 def _sweep() -> None:

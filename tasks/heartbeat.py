@@ -69,6 +69,7 @@ class Heartbeat:
             except (httpx.HTTPError, PrefectException) as error:
                 text = "Nobody is told when this look-out dies: the automation was not saved (%s)."
                 log.warning(text, type(error).__name__)
+        emit_event(BEAT, resource=self._resource)  # one whose first scan hangs is missed, too
         try:
             yield
         finally:

@@ -63,7 +63,7 @@ def upload(
             plan_uploads(files, studio=studio, project=project, scene=scene, shot=shot, json=json)
         )
     else:
-        outcomes = run(
+        outcomes, not_told = run(
             deliver_all(
                 files,
                 studio=studio,
@@ -74,7 +74,7 @@ def upload(
                 bars=None if json else ClipBars(),
             )
         )
-        _report(outcomes, json=json)
+        _report(outcomes, not_told, json=json)
     codes = [exit_code(o if isinstance(o, PostFlowError) else None) for o in outcomes.values()]
     raise typer.Exit(max(codes))
 
@@ -88,8 +88,11 @@ async def deliver_all(
     shot: str | None = None,
     discord_webhook: SecretStr | None = None,
     bars: ClipBars | None = None,
-) -> dict[Path, Outcome]:
-    """Deliver through one shared outlet, some at once; each file has its own outcome."""
+) -> tuple[dict[Path, Outcome], dict[str, str]]:
+    """Deliver through one shared outlet, some at once; each file has its own outcome.
+
+    Also, by name, why Discord was not told of a clip.
+    """
     from blocks.opening import open_studio
     from flows.deliver import deliver
 
@@ -112,12 +115,13 @@ async def deliver_all(
     ):
         with bars or nullcontext():
             outcomes = await asyncio.gather(*map(one, files))
-    return dict(zip(files, outcomes, strict=True))
+    return dict(zip(files, outcomes, strict=True)), live.not_told
 
 
-def _report(outcomes: dict[Path, Outcome], *, json: bool) -> None:
+def _report(outcomes: dict[Path, Outcome], not_told: dict[str, str], *, json: bool) -> None:
     if json:
-        print_json([_as_json(path, outcome) for path, outcome in outcomes.items()])
+        rows = outcomes.items()
+        print_json([_as_json(path, outcome, not_told.get(path.name)) for path, outcome in rows])
         return
     for path, outcome in outcomes.items():
         if isinstance(outcome, PostFlowError):
@@ -131,7 +135,7 @@ def _report(outcomes: dict[Path, Outcome], *, json: bool) -> None:
                 out.print(f"  Please check: the file {outcome.media.doubt}.", markup=False)
 
 
-def _as_json(path: Path, outcome: Outcome) -> dict[str, Any]:
+def _as_json(path: Path, outcome: Outcome, not_told: str | None) -> dict[str, Any]:
     if isinstance(outcome, PostFlowError):
         return {"file": str(path), "success": False, **error_as_json(outcome)}
     return {
@@ -145,6 +149,7 @@ def _as_json(path: Path, outcome: Outcome) -> dict[str, Any]:
         "project_id": outcome.project_id,
         "size": outcome.media.size,
         "doubt": outcome.media.doubt,
+        "not_told": not_told,
         "seconds": (outcome.finished - outcome.started).total_seconds(),
     }
 

@@ -94,6 +94,19 @@ def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> 
     )
 
 
+def waiting_card(
+    media: MediaFile, shot: Shot, error: PostFlowError, *, project: Project | str
+) -> Card:
+    """Orange: the clip was on its way, and waits; why. It goes by itself."""
+    return Card(
+        title=_title(shot, "is waiting"),
+        colour=ON_ITS_WAY,
+        description=plain(f"{error} The clip is tried again by itself.", _LONGEST_REASON),
+        lines=(*_what(shot), *_file(media), *_place(shot, project)),
+        about=_about(shot, project),
+    )
+
+
 def ready_card(
     delivery: Delivery, *, project: Project | str, namesake: Namesake | None = None
 ) -> Card:

@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 from pydantic import SecretStr
 
+from postflow.errors import Fatal
 from postflow.frameio import folders, projects
 from postflow.frameio.calls import Api
 from postflow.frameio.contents import Contents, contents
@@ -168,6 +169,10 @@ class FrameioClient:
         return await self._files.remote_upload(
             folder, name, source_url, known=known, size=size, took_effect=took_effect
         )
+
+    async def why_no_room(self, account_id: str, size: int) -> Fatal | None:
+        """Fatal `frameio.storage_full` where the account has no room for so many bytes."""
+        return await projects.why_no_room(self._api, account_id, size)
 
     async def upload_status(self, remote: RemoteFile) -> UploadStatus:
         """How far the fetching is: 5 polls a second for all files together."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import endpoints
 from postflow.frameio.calls import Api, Call
 from postflow.frameio.paging import every_page
+from postflow.frameio.refusals import storage_full
 from postflow.frameio.shared import nfc
 from postflow.frameio.wire import Account, One, Profile, WireProject, Workspace
 from postflow.models import Project
@@ -42,14 +44,26 @@ async def with_room(api: Api, account_id: str, refused: Fatal) -> Fatal:
     """That an account is full, with its numbers where they can be had; others as they are."""
     if refused.code != "frameio.storage_full":
         return refused
-    try:
-        home = next((each for each in await accounts(api) if each.id == account_id), None)
-    except PostFlowError:
-        return refused
+    home = await _home(api, account_id)
     if home is None:
         return refused
-    told = f"{refused.message} “{home.name}”: {home.room}."
-    return Fatal(told, hint=refused.hint, code=refused.code)
+    return Fatal(f"{refused.message} {_told(home)}", hint=refused.hint, code=refused.code)
+
+
+async def why_no_room(api: Api, account_id: str, size: int) -> Fatal | None:
+    """That the account has no room for so many bytes; None where it has, or does not tell."""
+    home = await _home(api, account_id)
+    return None if home is None or home.has_room_for(size) else storage_full(_told(home))
+
+
+async def _home(api: Api, account_id: str) -> Account | None:
+    with suppress(PostFlowError):
+        return next((each for each in await accounts(api) if each.id == account_id), None)
+    return None
+
+
+def _told(home: Account) -> str:
+    return f"“{home.name}”: {home.room}."
 
 
 async def workspaces(api: Api, account_id: str) -> list[Workspace]:

@@ -80,6 +80,14 @@ async def why_to_sign_in(source: TokenSource) -> PostFlowError | None:
         return unreadable
 
 
+def told(why: PostFlowError) -> tuple[str, str]:
+    """A title and a text. That it ends is the same each time, that it fails is so of a day."""
+    text = f"{why.message} {why.hint}"
+    if why.code == "adobe.sign_in_ends":
+        return ENDS, text
+    return FAILS, f"{now().astimezone():%Y-%m-%d}: {text}"
+
+
 @asynccontextmanager
 async def kept(source: TokenSource, tell: Tell, *, every: float = HOUR) -> AsyncIterator[None]:
     """Look now and then, in the background; `tell` a title and a text, each once."""
@@ -93,18 +101,15 @@ async def kept(source: TokenSource, tell: Tell, *, every: float = HOUR) -> Async
 
 
 async def _keep(source: TokenSource, tell: Tell, every: float) -> None:
-    told = ""
+    known = ""
     while True:
         try:
             why = await look(source)
         except Exception:
             log.exception("A fault of our own, at the look at the Adobe sign-in:")
         else:
-            text = f"{why.message} {why.hint}" if why else ""
-            if why and text != told:
-                log.warning("%s", text)
-                ends = why.code == "adobe.sign_in_ends"
-                # With its day: the next time that it fails is another message.
-                tell(ENDS if ends else FAILS, f"{now().astimezone():%Y-%m-%d}: {text}")
-            told = text
+            if why and str(why) != known:
+                log.warning("%s", why)
+                tell(*told(why))
+            known = str(why or "")
         await asyncio.sleep(every)

@@ -90,6 +90,9 @@ class Account(Wire):
             return f"{used} used, without a limit"
         return f"{used} of {decimal(self.storage_limit)} used"
 
+    def has_room_for(self, size: int) -> bool:
+        return self.storage_limit is None or self.storage_usage + size <= self.storage_limit
+
 
 class Workspace(Wire):
     id: str

@@ -14,7 +14,7 @@ from postflow.ledger.clips import NO_REASON, change, claimed, held, move
 from postflow.ledger.entries import Claimed, Draft, Target
 from postflow.ledger.hindrances import hinder, over
 from postflow.ledger.observations import look_again
-from postflow.ledger.outbox import put
+from postflow.ledger.outbox import put, put_over
 from postflow.ledger.schema import attempts
 from postflow.ledger.states import FILE_GONE, AttemptOutcome, State, check_move
 from postflow.ledger.store import Store
@@ -155,13 +155,21 @@ def supersede(
 
 
 def postpone(
-    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+    store: Store,
+    claim: Claimed,
+    why: PostFlowError,
+    *,
+    announce: Draft | None = None,
+    waiting: Draft | None = None,
 ) -> datetime:
     """Give the clip back, not to be tried before the returned time.
 
     Where the reason `lies_outside` of it, `announce` tells of that, and is told once for all.
+    `waiting` takes the place of what its own message says, if it has one.
     """
     with _step(store, claim) as (connection, row, now):
+        if waiting:
+            put_over(connection, waiting, now)
         if lies_outside(why):
             return _hold(connection, row, why, now, announce)
         until = _put_off(connection, row, why, now, event="put off")

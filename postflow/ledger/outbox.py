@@ -109,6 +109,13 @@ def put(connection: Connection, draft: Draft, now: datetime, clip_id: int | None
         _put_anew(connection, _row(connection, draft.key), draft, now)
 
 
+def put_over(connection: Connection, draft: Draft, now: datetime) -> None:
+    """Where the channel shows something under this key, or is about to, it shows this instead."""
+    row = _found(connection, draft.key)
+    if row and (row["message_id"] or row["state"] in {MessageState.PENDING, MessageState.SENDING}):
+        _put_anew(connection, row, draft, now)
+
+
 def orphan_messages(connection: Connection, run_id: str, now: datetime) -> int:
     """Settle what a dead run was sending; returns how many posts are now unknown."""
     mine = outbox.c.run_id == run_id, outbox.c.state == MessageState.SENDING
@@ -167,8 +174,14 @@ def _write(connection: Connection, row: RowMapping, values: dict[str, Any]) -> N
 
 
 def _row(connection: Connection, key: str) -> RowMapping:
+    found = _found(connection, key)
+    assert found is not None
+    return found
+
+
+def _found(connection: Connection, key: str) -> RowMapping | None:
     query = select(outbox).where(outbox.c.key == key)
-    return connection.execute(query).mappings().one()
+    return connection.execute(query).mappings().one_or_none()
 
 
 def _message(connection: Connection, key: str) -> Message:

@@ -21,6 +21,7 @@ from tests.support.wait import wait_until
 pytestmark = pytest.mark.prefect
 
 SILENT = "Nobody looks at the watched folders"
+STUDIOS = ("dies", "hangs", "is-ended")
 SHORTEST = timedelta(seconds=10)
 
 
@@ -28,19 +29,21 @@ async def test_that_no_scan_ends_any_more_is_told_once_and_that_somebody_ended_i
     nothing_cached: None, world: Sandbox
 ) -> None:
     webhook = DiscordWebhook(url=SecretStr(world.discord_webhook_url))
-    dies, is_ended = Heartbeat("dies", None), Heartbeat("is-ended", None)
-    for studio in ("dies", "is-ended"):
+    dies, hangs, is_ended = (Heartbeat(each, None) for each in STUDIOS)
+    for studio in STUDIOS:
         await tell_of_silence(studio, webhook)
         await tell_of_silence(studio, webhook, after=SHORTEST)
     async with get_client() as client:
         names = [each.name for each in await client.read_automations()]
-    assert len([name for name in names if "is silent" in name]) == 2, "brought up to date"
+    assert len([name for name in names if "is silent" in name]) == 3, "brought up to date"
     async with is_ended.telling(None):
         is_ended.beat()
     dies.beat()
-    await wait_until(lambda: SILENT in titles(world), timeout=90)
+    async with hangs.telling(None):  # and never a scan ends
+        await wait_until(lambda: titles(world).count(SILENT) > 1, timeout=90)
     described = [message["embeds"][0]["description"] for message in world.messages()]
-    assert [text.partition(" has ended")[0] for text in described] == ["No scan of studio dies"]
+    silent = {text.partition(" has ended")[0] for text in described}
+    assert silent == {"No scan of studio dies", "No scan of studio hangs"}
 
 
 @pytest.fixture

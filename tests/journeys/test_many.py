@@ -45,7 +45,8 @@ async def test_twenty_clips_at_once_travel_through_one_agent(
         make_clip(f"SQ07_UNDLM_{number:05}_v001.mov", extra=8 * number)
         for number in range(1, MANY + 1)
     ]
-    outcomes = await deliver_all(clips, studio=studio)
+    outcomes, not_told = await deliver_all(clips, studio=studio)
+    assert not_told == {}
 
     delivered = {
         clip: outcome.file_id for clip, outcome in outcomes.items() if isinstance(outcome, Delivery)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from blocks.adobe_tokens import AdobeTokens
 from postflow.cli.sandbox_studio import sandbox_studio
-from postflow.frameio.sign_in import FAILS
+from postflow.frameio.sign_in import ENDS, FAILS
 from sandbox import Sandbox
-from tests.journeys.proof import words
+from tests.frameio.connecting import signed_in
+from tests.journeys.proof import calls, titles, words
 from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
@@ -19,19 +21,26 @@ pytestmark = pytest.mark.prefect
 STUDIO = "signed-out"
 
 
-async def test_the_look_out_tells_that_nobody_has_signed_in(
-    nothing_cached: None, world: Sandbox, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def adobe(nothing_cached: None, world: Sandbox, tmp_path: Path) -> AdobeTokens:
+    """The sign-in of a studio in which nothing happens. Nobody has signed in."""
     from blocks.setup import StudioFile, save_studio
     from blocks.studio import load_studio
-    from flows.watch import watch
 
     enrolled(tmp_path, studio=STUDIO)
     tables = sandbox_studio(world.describe(), name=STUDIO)
     tables["adobe"] |= {"kind": "web"}
     tables["studio"]["watching"] = {"folders": [tmp_path], "interval": 0.1}
     await save_studio(StudioFile.model_validate(tables))
-    why = await (await load_studio(STUDIO)).adobe.why_to_sign_in()
+    return (await load_studio(STUDIO)).adobe
+
+
+async def test_the_look_out_tells_that_nobody_has_signed_in(
+    world: Sandbox, adobe: AdobeTokens
+) -> None:
+    from flows.watch import watch
+
+    why = await adobe.why_to_sign_in()
     assert why is not None
     assert why.code == "adobe.not_signed_in"
 
@@ -43,3 +52,22 @@ async def test_the_look_out_tells_that_nobody_has_signed_in(
         await asyncio.gather(watching, return_exceptions=True)
     assert FAILS in words(world)
     assert "Nobody has signed in with Adobe yet. Run `postflow login`." in words(world)
+
+
+async def test_runs_by_the_clock_renew_it_where_no_look_out_does(
+    world: Sandbox, adobe: AdobeTokens
+) -> None:
+    from flows.ingest import ingest
+
+    source = adobe.get_token_source()
+    await source.adopt(signed_in(world, lasts=0))
+    for _ in range(2):
+        await ingest(STUDIO, linger=0.0)
+    assert calls(world, "ims.token") == 1
+    assert titles(world) == []
+    short = {"refresh_token": None}
+    await source.adopt(signed_in(world, lasts=2 * 86400).model_copy(update=short))
+    for _ in range(2):
+        await ingest(STUDIO, linger=0.0)
+    assert len(titles(world)) == 1
+    assert ENDS in words(world)

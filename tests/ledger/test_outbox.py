@@ -198,6 +198,26 @@ def test_what_a_clip_says_on_its_way_is_its_own_and_only_its_holder_says_it(
         ledger.announce(claim, draft("ready"))
 
 
+def test_that_a_clip_waits_is_said_in_its_message_and_makes_none(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    add(ledger, root, "a.mov")
+    ledger.postpone(claim_one(ledger), AWAY, waiting=draft("is waiting"))
+    assert ledger.messages() == []
+    clock.forward(60)
+    claim = claim_one(ledger)
+    ledger.announce(claim, draft("on its way"))
+    ledger.unknown(begin(ledger), AWAY)
+    ledger.postpone(claim, AWAY, waiting=draft("is waiting"))
+    assert ledger.due() == [], "whether it has a message, nobody knows"
+    ledger.resend()
+    ledger.sent(begin(ledger), "m1")
+    clock.forward(60)
+    ledger.postpone(claim_one(ledger), AWAY, waiting=draft("is waiting"))
+    edit = begin(ledger)
+    assert (edit.message_id, edit.payload) == ("m1", {"content": "is waiting"})
+
+
 def test_a_fact_that_is_refused_announces_nothing(ledger: Ledger, root: Root) -> None:
     add(ledger, root, "a.mov")
     claim = claim_one(ledger)

@@ -129,3 +129,20 @@ async def test_an_end_is_noticed_while_no_byte_flows(end: str, tmp_path: Path) -
                 )
     expected = (Retry, "frameio.upload_failed") if end == "failed" else (Fatal, "frameio.not_found")
     assert (type(raised.value), raised.value.code) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [(300_000, "frameio.storage_full"), (900_000, "frameio.upload_failed"), (None, None)],
+)
+async def test_a_fetch_that_fails_in_a_full_account_is_told_as_that(
+    limit: int | None, code: str | None, tmp_path: Path
+) -> None:
+    with Sandbox(rate_scale=100) as world:
+        home = {"id": world.account_id, "display_name": "Studio", "storage_usage": 299_000}
+        page = {"data": [home | {"storage_limit": limit}], "links": {"next": None}}
+        world.fault("status", "accounts.list", code=200 if limit else 500, body=page)
+        world.fault("upload_failed", where="files.status")
+        with pytest.raises(PostFlowError) as raised:
+            await arrived(world, tmp_path)
+    assert raised.value.code == (code or "frameio.upload_failed")
