@@ -26,6 +26,7 @@ from postflow.ledger import (
 from postflow.media import demand_media
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.naming import Naming
+from postflow.naming.version import version_key
 from postflow.scan.root import AbsentError, RootMark, read_mark
 from postflow.scan.sighting import Sighting
 from postflow.stacking import Family
@@ -370,6 +371,7 @@ def _target(folder: Folder, shot: Shot) -> Target:
         folder=folder.label,
         stack=shot.stack,
         version_number=shot.version_number,
+        version_key=version_key(shot.version),
     )
 
 

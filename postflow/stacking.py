@@ -62,6 +62,9 @@ class Family:
             known = self._naming.identify(name)
         except Skip:
             return self._read_by_hand(name)
+        except Exception:
+            log.exception("A fault of our own, at the name of a file in Frame.io:")
+            return None, version_order(None)
         return known.stack, self._naming.order(known)
 
     def _read_by_hand(self, name: str) -> tuple[str | None, Order]:

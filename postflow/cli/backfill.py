@@ -125,9 +125,9 @@ def _choice(said: str) -> Choice:
 
 
 def _since(word: str) -> datetime | None:
-    """The beginning of a day in this machine's time, or a moment; None for anything else."""
+    """A day's beginning in this machine's time, or a moment, also without `since:`; else None."""
     when = SINCE.sub("", word)
-    if when != word and when in DAYS_AGO:
+    if when in DAYS_AGO:
         day = datetime.now().astimezone().date() - timedelta(days=DAYS_AGO[when])
         return datetime.combine(day, time.min).astimezone()
     try:

@@ -73,7 +73,7 @@ class Registered(Moment):
 
 
 class Target(Moment):
-    """Where a clip goes in Frame.io."""
+    """Where a clip goes in Frame.io. `version_key`: equal for versions that mean the same."""
 
     account_id: str
     project_id: str
@@ -81,6 +81,7 @@ class Target(Moment):
     folder: str
     stack: str
     version_number: int | None = None
+    version_key: str | None = None
 
 
 class Attempt(Moment):
@@ -125,6 +126,7 @@ class Claimed(Moment):
     folder: str | None
     stack: str | None
     version_number: int | None
+    version_key: str | None
     file_id: str | None
     view_url: str | None
     stack_id: str | None

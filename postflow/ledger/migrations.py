@@ -43,7 +43,15 @@ def _to_counted_files(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE roots ADD COLUMN others TEXT"))
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _to_batches, 2: _to_counted_files}
+def _to_version_keys(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE clips ADD COLUMN version_key VARCHAR"))
+
+
+MIGRATIONS: Mapping[int, Migration] = {
+    1: _to_batches,
+    2: _to_counted_files,
+    3: _to_version_keys,
+}
 """What leads from this schema version to the next."""
 
 

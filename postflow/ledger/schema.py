@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -173,6 +173,7 @@ clips = Table(
     Column("folder", AnyText),
     Column("stack", AnyText),
     Column("version_number", Integer),
+    Column("version_key", String),
     Column("file_id", String),
     Column("view_url", AnyText),
     Column("stack_id", String),

@@ -38,7 +38,7 @@ def namesakes(connection: Connection, which: ColumnElement[bool]) -> dict[int, N
         other.c.studio == clips.c.studio,
         other.c.folder_id == clips.c.folder_id,
         other.c.stack == clips.c.stack,
-        other.c.version_number.is_not_distinct_from(clips.c.version_number),
+        other.c.version_key.is_not_distinct_from(clips.c.version_key),
         other.c.revision != clips.c.revision,
         other.c.state.in_(DELIVERED),
         or_(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,9 +53,9 @@ def place(
         raise _refused(given, "no rule's folder is named after it", matchers)
     best = min(placings, key=lambda placing: placing.amiss)
     if best.wrong:
-        raise _wrong(best, given)
+        raise _wrong(best, given, matchers)
     if best.missing and not _is_a_whole_sequence(best, given):
-        raise _missing(best)
+        raise _missing(best, matchers)
     return best
 
 
@@ -135,23 +136,25 @@ def _is_a_whole_sequence(placing: Placing, given: Values) -> bool:
     return given.keys() == {"sequence"} and placing.missing == ("shot",)
 
 
-def _wrong(placing: Placing, given: Values) -> Skip:
+def _wrong(placing: Placing, given: Values, matchers: Sequence[Matcher]) -> Skip:
     field = str(placing.wrong)
-    like = placing.matcher.example.get(field)
+    like = _examples(placing, matchers).get(field)
     text = given[field]
     told = f"is no {field} such as {shown(like)}" if like else f"is no {field} that a rule knows"
     return Skip(
         f"{shown(text)} {told}.",
-        hint=f"Give it as file names have it: {_example(placing)}.",
+        hint=f"Give it as file names have it: {_options(placing, matchers)}.",
         code="name.folder",
     )
 
 
-def _missing(placing: Placing) -> Skip:
+def _missing(placing: Placing, matchers: Sequence[Matcher]) -> Skip:
+    name = f"Name the file as the rule has it, such as {shown(placing.rule.examples[0])}."
+    if {*placing.missing} <= OPTIONS.keys():
+        name = f"Give it too, as in {_options(placing, matchers)}; or n{name[1:]}"
     return Skip(
         f"Where the clip goes is not clear without its {' and '.join(placing.missing)}.",
-        hint=f"Give it too, as in {_example(placing)}; or name the file as the rule has it, "
-        f"such as {shown(placing.rule.examples[0])}.",
+        hint=name,
         code="name.incomplete",
     )
 
@@ -166,6 +169,11 @@ def _refused(given: Values, why: str, matchers: Sequence[Matcher]) -> Skip:
     )
 
 
-def _example(placing: Placing) -> str:
-    values: Mapping[str, str] = placing.matcher.example
+def _options(placing: Placing, matchers: Sequence[Matcher]) -> str:
+    values = _examples(placing, matchers)
     return " ".join(f"{option} {values[f]}" for f, option in OPTIONS.items() if f in values)
+
+
+def _examples(placing: Placing, matchers: Sequence[Matcher]) -> Mapping[str, str]:
+    """Of the rule itself, and of another for what its own names leave out."""
+    return ChainMap(*({**each.example} for each in (placing.matcher, *matchers)))

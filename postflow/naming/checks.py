@@ -93,8 +93,7 @@ def _check_version(rule: NameRule, version: str | None) -> None:
         raise broken(rule.name, problem, r"Bound it, such as v\d{3}.")
     if re.search(rf"[0-9]{{{MOST_DIGITS + 1}}}", version or ""):
         problem = f"its version holds a number longer than {MOST_DIGITS} digits"
-        remedy = r"Bound it, such as v\d{3}; write a day and its time apart, such as 20250630-1830."
-        raise broken(rule.name, problem, remedy)
+        raise broken(rule.name, problem, r"Bound it, such as v\d{3}.")
     written = rule.version_date
     if written is None:
         return

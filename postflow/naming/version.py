@@ -13,7 +13,7 @@ from postflow.errors import Skip
 FINAL_VERSION = 1_000_000_000
 """A version that says it is final (`vDEF`): later than any number."""
 LONGEST = 32
-MOST_DIGITS = 9
+MOST_DIGITS = 14
 
 Order = tuple[int, tuple[int | str, ...]]
 
@@ -62,6 +62,14 @@ def version_number(version: str | None) -> int | None:
         return FINAL_VERSION
     number = next((part for part in order if isinstance(part, int)), 0)
     return min(number, FINAL_VERSION - 1)
+
+
+def version_key(version: str | None) -> str | None:
+    """One text for versions that mean the same, as v3 and V003; another for v003a and v003b."""
+    if version is None:
+        return None
+    rank, order = version_order(version)
+    return "/".join(map(str, (rank, *order)))
 
 
 def date_of(version: str, written: str) -> str | None:

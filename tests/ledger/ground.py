@@ -37,6 +37,7 @@ def target(stack: str = "SQ07_00152", version: int | None = 1) -> Target:
         folder="2_FROM_ANIM/SQ07",
         stack=stack,
         version_number=version,
+        version_key=str(version),
     )
 
 

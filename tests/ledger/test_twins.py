@@ -82,6 +82,15 @@ def test_a_copy_or_another_version_is_no_namesake(ledger: Ledger, root: Root) ->
     assert ledger.namesake(ledger.arrived(ledger.requested(later, "file-3", view_url="u"))) is None
 
 
+def test_versions_that_share_their_number_are_no_namesakes(ledger: Ledger, root: Root) -> None:
+    """As v003a and v003b, two takes, or two exports of one day."""
+    ledger.done(arrived(ledger, root, FIRST, "a", "file-1"))
+    add(ledger, root, "a/SQ07_001_v001b.mov", content="b")
+    other = target().model_copy(update={"version_key": "2/1/.2"})
+    later = ledger.intend_request(claim_one(ledger), other, way="tunnel", exposure="e")
+    assert ledger.namesake(ledger.arrived(ledger.requested(later, "file-3", view_url="u"))) is None
+
+
 def test_a_batch_knows_the_namesakes_of_its_clips(ledger: Ledger, root: Root, clock: Clock) -> None:
     ledger.done(arrived(ledger, root, FIRST, "a", "file-1"))
     add(ledger, root, FIRST, content="b")

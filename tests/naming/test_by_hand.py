@@ -84,7 +84,18 @@ def test_each_set_of_rules_files_by_its_own_template(
 def test_what_only_a_name_can_say_is_asked_for() -> None:
     with pytest.raises(Skip, match="without its episode") as refusal:
         Naming.preset("netflix").identify("final.mov", scene="TCC", shot="0010")
+    assert "Name the file as the rule has it" in refusal.value.hint
     assert "AGM_104_TCC_0010_comp_NFX_v001.mov" in refusal.value.hint
+    assert "--scene" not in refusal.value.hint, "no option says the episode"
+
+
+@pytest.mark.parametrize(("scene", "shot"), [(None, "00153"), ("7", "152")])
+def test_the_example_says_also_what_the_names_of_the_rule_leave_out(
+    scene: str | None, shot: str
+) -> None:
+    with pytest.raises(Skip) as refusal:
+        UNDLM.identify("UNDLM_00001_v001.mov", scene=scene, shot=shot)
+    assert "--scene SQ07 --shot 00001" in refusal.value.hint
 
 
 def test_given_parts_change_the_stack_too() -> None:

@@ -164,10 +164,10 @@ def test_rule_with_a_fault_is_refused(change: dict[str, Any], problem: str) -> N
     assert problem in refusal_of({**GOOD, **change}).message
 
 
-def test_version_too_long_to_sort_below_the_final_is_refused() -> None:
-    rule = with_field("version", r"v\d{12}", "SQ01_0010_v000000000001.mov")
+def test_a_version_of_too_many_digits_is_refused() -> None:
+    rule = with_field("version", r"v\d{15}", "SQ01_0010_v000000000000001.mov")
 
-    assert "longer than 9" in refusal_of(rule).message
+    assert "longer than 14" in refusal_of(rule).message
 
 
 def test_two_rules_that_fit_one_example_need_ranks() -> None:

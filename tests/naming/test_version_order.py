@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from postflow.errors import Fatal, Skip
-from postflow.models import RemoteFile
+from postflow.models import RemoteFile, Shot
 from postflow.naming import FINAL_VERSION, Naming
-from postflow.naming.version import version_number, version_order
+from postflow.naming.version import version_key, version_number, version_order
 from postflow.stacking import Family
 
 NOON = datetime(2026, 1, 1, tzinfo=UTC)
@@ -103,6 +103,8 @@ def remote(name: str, minutes: int) -> RemoteFile:
         (r"\d{4}-\d{2}-\d{2}", ("2025-06-30", "2025-07-07"), {}),
         (r"\d{6}|vDEF", ("300625", "070725", "vDEF"), {"version_date": "DDMMYY"}),
         (r"WIP\d|v\d{3}", ("WIP9", "v001"), {}),
+        (r"\d{12}", ("202506301830", "202507070900"), {}),
+        (r"\d{14}|vDEF", ("20250630183000", "20250630183001", "vDEF"), {}),
     ],
 )
 def test_a_stack_is_in_order_when_the_earlier_ones_arrive_late(
@@ -113,6 +115,48 @@ def test_a_stack_is_in_order_when_the_earlier_ones_arrive_late(
     arrived = [remote(name, minutes) for minutes, name in enumerate(reversed(names))]
     family = Family(naming, "SQ01_0010")
     assert [each.name for each in family.in_order(arrived)] == names
+
+
+def test_a_name_in_frameio_that_cannot_be_read_costs_no_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    naming = rules(r"v\d{3}", "v001")
+    files = [remote(f"SQ01_0010_{v}.mov", n) for n, v in enumerate(("v002", "odd", "v001"))]
+    real = Naming.identify
+
+    def tripping(self: Naming, name: str, **given: Any) -> Shot:
+        if "odd" in name:
+            raise IndexError("a fault of ours")
+        return real(self, name, **given)
+
+    monkeypatch.setattr(Naming, "identify", tripping)
+    family = Family(naming, "SQ01_0010")
+    assert [family.holds(each) for each in files] == [True, False, True]
+    assert [each.name[10:] for each in family.in_order(files)] == [
+        "odd.mov",
+        "v001.mov",
+        "v002.mov",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("v3", "V003", True),
+        ("v003a", "v003b", False),
+        ("v003-t01", "v003-t02", False),
+        ("1.9", "1.10", False),
+        ("20250630-1830", "20250630-1915", False),
+        ("20250630183000", "20250630183001", False),
+        ("revA", "revB", False),
+        ("vDEF", "v999", False),
+        ("vDEF", "vMASTER", False),
+    ],
+)
+def test_two_versions_are_the_same_where_no_part_of_them_differs(
+    one: str, other: str, same: bool
+) -> None:
+    assert (version_key(one) == version_key(other)) == same
 
 
 def test_a_day_that_is_none_is_told() -> None:
@@ -128,7 +172,7 @@ def test_a_day_that_is_none_is_told() -> None:
         (r"\d{6}", "300625", "DDMM", "version_date is “DDMM”"),
         (r"\d{6}", "300625", "jjmmaa", "version_date is “jjmmaa”"),
         (r"\d{6}", "999999", "DDMMYY", "is no date written DDMMYY"),
-        (r"v\d{12}", "v000000000001", None, "longer than 9 digits"),
+        (r"v\d{15}", "v000000000000001", None, "longer than 14 digits"),
         ("v[a-z]{40}", f"v{'a' * 40}", None, "longer than 32 characters"),
     ],
 )

@@ -70,7 +70,7 @@ def to_come(studio: StudioOf) -> set[str]:
         ("since:1500-01-01", {"old.mov", "new.mov"}),
         ("since:9000-01-01", set()),
         ("2026-03-10", {"new.mov"}),
-        ("since:yesterday", set()),
+        *((word, set()) for word in ("since:yesterday", "yesterday", "since gestern", "Hier")),
         *((word, {"old.mov", "new.mov"}) for word in ("ALL", " ja ", "oui", "y", "Yes", "tout")),
         *((word, set()) for word in ("n", "No", "non", "nein", "rien", "none.")),
     ],
@@ -94,7 +94,7 @@ def test_the_question_at_a_terminal_names_the_backlog_and_is_asked_until_it_is_a
     studio: StudioOf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(backfill.sys.stdin, "isatty", lambda: True, raising=False)
-    answers = iter(["perhaps", "yesterday", "since:", "all of them", "none"])
+    answers = iter(["perhaps", "last week", "since:", "all of them", "none"])
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: next(answers))
     enrol(studio, "main", None)
     told = " ".join(capsys.readouterr().err.split())
@@ -146,8 +146,8 @@ def test_nobody_sees_the_folder_before_the_answer_is_in_the_ledger(
 
 
 def test_an_unreadable_choice_is_refused_with_the_remedy(studio: StudioOf, folder: Path) -> None:
-    with pytest.raises(Fatal, match="'yesterday'"):
-        enrol(studio, "main", "yesterday")
+    with pytest.raises(Fatal, match="'last week'"):
+        enrol(studio, "main", "last week")
     assert not (folder / MARKER).exists()
 
 
