@@ -16,6 +16,8 @@ from postflow.polling import Polling
 
 log = logging.getLogger(__name__)
 Progress = Callable[[Served], Awaitable[None]]
+Late = Callable[[Retry | None], Awaitable[None]]
+"""Told once that every byte has left for long, and why Frame.io does not say that it has them."""
 
 
 async def await_arrival(
@@ -27,6 +29,7 @@ async def await_arrival(
     *,
     patience: Patience,
     progress: Progress,
+    late: Late,
 ) -> RemoteFile:
     """Return the file as Frame.io has it once it is whole. Raises Retry for all that is not.
 
@@ -44,6 +47,8 @@ async def await_arrival(
         if arrived is None:
             await outlet.check(exposure)
             polling.refuse_standstill(unheard)
+            if polling.becomes_late():
+                await late(unheard)
             await asyncio.sleep(patience.poll)
     served = await outlet.settled(exposure)
     await progress(served)

@@ -13,6 +13,9 @@ from postflow.patience import Patience
 SELDOM = 10
 """Times `poll`: nothing can be complete before the last byte left us, so few looks are enough."""
 
+LATE = 1800.0
+"""Seconds after the last byte for which nobody need hear that Frame.io has not finished."""
+
 SLOWER = 1 / 10
 """Of the time for which Frame.io has had every byte: what takes long may be looked at less often.
 """
@@ -36,6 +39,7 @@ class Polling:
         self._moved_at = now
         self._all_left_at: float | None = None
         self._next = now + SELDOM * patience.poll
+        self._told = False
 
     def is_time(self, served: Served) -> bool:
         """Is Frame.io to be asked now? Also once more before it counts as standing still."""
@@ -67,6 +71,12 @@ class Polling:
             hint="It is asked again; see https://status.frame.io if it repeats.",
             code="frameio.unfinished",
         )
+
+    def becomes_late(self) -> bool:
+        """Is it time that a person hears of it? Once."""
+        is_late = self._all_left_at is not None and self._clock() - self._all_left_at > LATE
+        becomes, self._told = is_late and not self._told, is_late
+        return becomes
 
     @property
     def _pause(self) -> float:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 from blocks.opening import OpenStudio
 from postflow import arrival
+from postflow.discord.card import notice_card
+from postflow.errors import PostFlowError, Retry
 from postflow.models import Exposure, MediaFile, RemoteFile
+from postflow.post_office import draft
 
 from .progress import Progress
 from .stage import stage
+
+log = logging.getLogger("postflow.transfer")
 
 
 @stage("await arrival", retries=0)
@@ -23,4 +30,21 @@ async def await_arrival(
         remote,
         patience=live.patience,
         progress=Progress(media, also=live.progress),
+        late=lambda why: _tell_late(live, media, why),
     )
+
+
+async def _tell_late(live: OpenStudio, media: MediaFile, why: Retry | None) -> None:
+    """Once for all clips of this run that wait for the same."""
+    told = why.message if why else "Frame.io has every byte and does not finish."
+    log.warning("%s has left, and is not seen to arrive: %s", media.name, told)
+    if live.discord is None:
+        return
+    text = f"Clips have left this machine half an hour ago and are not seen to arrive. {told} "
+    text += "They are looked for all the while; see https://status.frame.io."
+    key = f"{live.channel}/late-{live.run_id}-{why.code if why else 'unfinished'}"
+    try:
+        await live.ledger.enqueue(draft(key, live.channel, notice_card("Clips arrive late", text)))
+    except PostFlowError as error:
+        log.warning("%s", error)
+    live.ring()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from postflow.arrival import await_arrival
+from postflow import polling
+from postflow.arrival import Late, await_arrival
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.media import look_at
@@ -37,6 +38,9 @@ BUSY: list[dict[str, Any]] = [
 async def no_progress(_served: Served) -> None: ...
 
 
+async def not_late(_why: Retry | None) -> None: ...
+
+
 @asynccontextmanager
 async def travelling(
     world: Sandbox, folder: Path, **client: Any
@@ -53,7 +57,12 @@ async def travelling(
 
 
 async def arrived(
-    world: Sandbox, folder: Path, *, patience: Patience = PATIENCE, **client: Any
+    world: Sandbox,
+    folder: Path,
+    *,
+    patience: Patience = PATIENCE,
+    late: Late = not_late,
+    **client: Any,
 ) -> RemoteFile:
     async with travelling(world, folder, **client) as (frameio, outlet, exposure, remote):
         return await await_arrival(
@@ -64,6 +73,7 @@ async def arrived(
             remote,
             patience=patience,
             progress=no_progress,
+            late=late,
         )
 
 
@@ -108,6 +118,23 @@ async def test_a_slow_finish_is_waited_for(tmp_path: Path) -> None:
         assert (await arrived(world, tmp_path)).size == 200_000
 
 
+@pytest.mark.parametrize("away", [True, False])
+async def test_that_it_takes_long_after_the_last_byte_is_told_once(
+    away: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "LATE", 0.0)
+    told: list[Retry | None] = []
+
+    async def late(why: Retry | None) -> None:
+        told.append(why)
+
+    with Sandbox(rate_scale=100, finish_seconds=0.5) as world:
+        if away:
+            world.fault("status", where="files.status", code=503, times=5)
+        await arrived(world, tmp_path, late=late)
+    assert [why and why.code for why in told] == ["frameio.busy" if away else None]
+
+
 @pytest.mark.parametrize("end", ["failed", "deleted"])
 async def test_an_end_is_noticed_while_no_byte_flows(end: str, tmp_path: Path) -> None:
     with Sandbox(rate_scale=100) as world:
@@ -126,6 +153,7 @@ async def test_an_end_is_noticed_while_no_byte_flows(end: str, tmp_path: Path) -
                     remote,
                     patience=PATIENCE,
                     progress=no_progress,
+                    late=not_late,
                 )
     expected = (Retry, "frameio.upload_failed") if end == "failed" else (Fatal, "frameio.not_found")
     assert (type(raised.value), raised.value.code) == expected
