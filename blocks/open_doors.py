@@ -21,9 +21,7 @@ Say = str | tuple[str, str]
 
 async def prefect_door() -> Say:
     """Knocks at the configured server as somebody does who has no password, and changes nothing."""
-    api = PREFECT_API_URL.value()
-    if not api:
-        return "one for this command alone; it asks for a password"
+    api = str(PREFECT_API_URL.value())
     async with httpx.AsyncClient(base_url=api, timeout=PATIENCE) as client:
         found = [told async for told in _open(client)]
     if found:

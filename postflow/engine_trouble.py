@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import traceback
 
 import httpx
-from pydantic import ValidationError
 
 from postflow.errors import Fatal, PostFlowError, Retry
 
 BUSY = {408, 429}
+ITS_CLIENT = ("prefect.client.orchestration", "prefect.client.base")
+# What comes of an answer that is HTML, or JSON of another kind.
+NONSENSE = (httpx.InvalidURL, ValueError, AttributeError, LookupError, TypeError)
 
 
 def engine_trouble(error: BaseException) -> PostFlowError | None:
@@ -25,7 +26,7 @@ def engine_trouble(error: BaseException) -> PostFlowError | None:
         return _refusal(error.response.status_code)
     if isinstance(error, httpx.TransportError):
         return _out_of_reach(error)
-    if isinstance(error, httpx.InvalidURL | json.JSONDecodeError | ValidationError):
+    if isinstance(error, NONSENSE):
         return _no_prefect() if _is_of_its_client(error) else None
     if isinstance(error, RuntimeError) and "ephemeral Prefect API server" in str(error):
         return Retry(
@@ -97,6 +98,9 @@ def _out_of_reach(error: httpx.TransportError) -> Retry:
 
 
 def _is_of_its_client(error: BaseException) -> bool:
-    """Did Prefect's client raise it, over an answer that makes no sense?"""
+    """Did Prefect's client raise it, over an answer that makes no sense?
+
+    Its `utilities` stand around much else, the validators of our blocks among that.
+    """
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    return any(str(each.f_globals.get("__name__")).startswith("prefect.client") for each in frames)
+    return any(str(each.f_globals.get("__name__")).startswith(ITS_CLIENT) for each in frames)

@@ -1,15 +1,18 @@
 """Runs a module as `python -m` does, but no longer than the process that started it.
 
-    python -P -m postflow.leash [--last] [--log=PATH] FAMILY MODULE [ARGUMENT…]
+    python -P -m postflow.leash [--last] [--log=PATH] [--first=MODULE] FAMILY MODULE [ARGUMENT…]
 
 The parent holds the writing end of the pipe that is our stdin, and never writes: however it ends,
 by `kill -9` too, the kernel closes that end. FAMILY is there to be found in the process list, by
 which the one with --last ends after the others; what we start finds it in its environment.
 PATH is the file that stdout is: should somebody remove or rename it, it is made anew.
+The --first is imported before: Prefect looks for a run's flow in the working directory first.
 """
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import os
 import runpy
 import signal
@@ -27,6 +30,7 @@ NAME = "postflow.leash"
 PYTHON = (sys.executable, "-P", "-m")
 LAST = "--last"
 LOG = "--log="
+FIRST = "--first="
 FAMILY = "POSTFLOW_FAMILY"
 # What the parent would wait for a child before it kills it.
 GRACE = 45.0
@@ -36,20 +40,26 @@ LOOK = 1.0
 
 
 def main() -> None:
-    options = [each for each in sys.argv[1:3] if each == LAST or each.startswith(LOG)]
+    options = list(itertools.takewhile(lambda each: each.startswith("--"), sys.argv[1:]))
     family, module, *arguments = sys.argv[1 + len(options) :]
     os.environ[FAMILY] = family
     given = (_take_stdin(), family if LAST in options else None)
     threading.Thread(target=_end_with_parent, args=given, name="leash", daemon=True).start()
-    for log in [Path(each.removeprefix(LOG)) for each in options if each != LAST]:
-        threading.Thread(target=_keep_log, args=(log,), name="log", daemon=True).start()
+    for log in _given(LOG, options):
+        threading.Thread(target=_keep_log, args=(Path(log),), name="log", daemon=True).start()
+    for first in _given(FIRST, options):
+        importlib.import_module(first)
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
-def command(module: str) -> list[str]:
+def _given(option: str, options: list[str]) -> list[str]:
+    return [each.removeprefix(option) for each in options if each.startswith(option)]
+
+
+def command(module: str, *options: str) -> list[str]:
     """Runs a module in our family; where we have none, in one that nobody asks for."""
-    return [*PYTHON, NAME, os.environ.get(FAMILY, "none"), module]
+    return [*PYTHON, NAME, *options, os.environ.get(FAMILY, "none"), module]
 
 
 def kin(family: str) -> list[psutil.Process]:

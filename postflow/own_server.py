@@ -31,28 +31,44 @@ PATIENCE = 10.0
 DIGITS = 64
 
 
-def locked() -> dict[str, str]:
+def locked(password: str) -> dict[str, str]:
     """The environment of a server that asks for the password, and of its clients."""
     return {
-        SERVER_PASSWORD: password(),
-        CLIENT_PASSWORD: password(),
+        SERVER_PASSWORD: password,
+        CLIENT_PASSWORD: password,
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     }
 
 
 def password() -> str:
     """What the environment names, else one that is made once and kept in the state folder."""
-    given = os.environ.get(SERVER_PASSWORD) or os.environ.get(CLIENT_PASSWORD)
-    return given or _kept_password(state_dir() / "prefect-password")
+    given = _given_password()
+    return given if given not in (None, ONCE) else _kept_password(state_dir() / "prefect-password")
+
+
+def passing_password() -> str:
+    """For a server that proves nothing: what the environment names, else one for us alone."""
+    return _given_password() or ONCE
+
+
+def _given_password() -> str | None:
+    return os.environ.get(SERVER_PASSWORD) or os.environ.get(CLIENT_PASSWORD) or None
+
+
+def _new_password() -> str:
+    return f"postflow:{secrets.token_urlsafe(32)}"
 
 
 def _kept_password(path: Path) -> str:
     with FileLock(lock_dir() / "prefect-password.lock", mode=0o600):
         kept = path.read_text(encoding="utf-8") if path.exists() else ""
         if not kept:
-            kept = f"postflow:{secrets.token_urlsafe(32)}"
+            kept = _new_password()
             write_private(path, kept)
         return kept
+
+
+ONCE = _new_password()
 
 
 @contextmanager

@@ -17,11 +17,14 @@ STOPPED = "PostFlow was stopped; the next run takes its clips up again."
 # Seconds between two looks for runs that are due; Prefect's own 10 are a long wait.
 POLL = 2.0
 SHORT = 0.05
+# Which a run may be of.
+FLOWS = ("flows.ingest", "flows.deliver")
 
 
 def _on_a_leash(**given: Any) -> EngineCommandStarter:
     """Prefect's runner keeps the pipe that is its run's stdin open, and never writes to it."""
-    return EngineCommandStarter(command=shlex.join(leash.command("prefect.engine")), **given)
+    command = leash.command("prefect.engine", *(f"{leash.FIRST}{each}" for each in FLOWS))
+    return EngineCommandStarter(command=shlex.join(command), **given)
 
 
 runner.EngineCommandStarter = _on_a_leash  # type: ignore[assignment,attr-defined]

@@ -26,7 +26,7 @@ from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import MODELS_DEPENDENCIES
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from postflow.own_server import PROOF, proof
 
@@ -61,12 +61,28 @@ class Proving:
             await self._app(scope, receive, send)
 
 
+class Unframed:
+    """No other page shows the UI in a frame, to have somebody click there without knowing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_unframed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-frame-options", b"DENY")]
+            await send(message)
+
+        await self._app(scope, receive, send_unframed)
+
+
 def guarded(app: ASGIApp) -> ASGIApp:
     """Asked from outside only under the names of this machine and the one that the UI is set to.
 
     Around the app, since Prefect's services ask it from within under a name of their own.
     """
     server = get_current_settings().server
+    app = Unframed(app)
     if server.api.auth_string:
         password = server.api.auth_string.get_secret_value()
         app = Proving(app, password=password, server=f"{server.api.host}:{server.api.port}")
@@ -77,13 +93,15 @@ def guarded(app: ASGIApp) -> ASGIApp:
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Prefect's settings say the rest.")
     arguments.add_argument("--fd", type=int, help="a socket that listens already")
-    fd: int | None = arguments.parse_args().fd
+    arguments.add_argument("--brief", action="store_true", help="no UI, and no background services")
+    given = arguments.parse_args()
+    fd: int | None = given.fd
     url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
     if url.startswith("sqlite"):
         MODELS_DEPENDENCIES["database_config"] = QueueingSqlite(connection_url=url)
     server = get_current_settings().server
     config = uvicorn.Config(
-        guarded(create_app(final=True)),
+        guarded(create_app(final=True, ephemeral=given.brief)),
         host=str(server.api.host),
         port=server.api.port,
         timeout_keep_alive=server.api.keepalive_timeout,

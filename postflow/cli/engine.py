@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+from contextlib import ExitStack
 
 from postflow.errors import Fatal
+from postflow.places import state_dir
 
 from .output import Warnings, err
 
@@ -20,14 +23,17 @@ QUIET = {
 PREFECT_QUEUES = ("EventsWorker", "APILogWorker")
 
 
-def prepare_prefect(*, verbose: bool = False) -> None:
+def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool = False) -> None:
     """Set Prefect up through its environment; has to come before its first import.
 
-    While `postflow up` runs a server of its own, that one is used.
+    While `postflow up` runs a server of its own, that one is used. Where there is none, one is
+    started for a command that works `alone`. What only asks is not `patient` with one that is busy.
     """
     for variable, value in QUIET.items():
         if not (verbose and variable.endswith("CONSOLE_LEVEL")):
             os.environ.setdefault(variable, value)
+    if not (verbose or patient):
+        os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "2")  # 6 s, not a minute a question
     logger = logging.getLogger("postflow")
     if not verbose and not any(isinstance(handler, Warnings) for handler in logger.handlers):
         logger.addHandler(Warnings())
@@ -37,8 +43,8 @@ def prepare_prefect(*, verbose: bool = False) -> None:
     from blocks.server import find_prefect
 
     find_prefect()
-    if not verbose:
-        tell_start()
+    if alone:
+        _start_one_if_none()
 
 
 def _demand_address(url: str | None) -> None:
@@ -51,15 +57,22 @@ def _demand_address(url: str | None) -> None:
         )
 
 
-def tell_start() -> None:
-    """Where no server is configured, Prefect takes half a minute to start one for the command.
-
-    It says so itself where it may log.
+def _start_one_if_none() -> None:
+    """For this command, until it ends. Of the one that Prefect would start, every user of the
+    machine reads the port in the process list, and can take it before it listens.
     """
     from prefect.settings import PREFECT_API_URL
 
-    if not PREFECT_API_URL.value():
-        err.print("Starting Prefect …")
+    from .server import own_prefect
+
+    if PREFECT_API_URL.value():
+        return
+    err.print("Starting Prefect …")
+    logs = state_dir() / "command"
+    logs.mkdir(exist_ok=True, mode=0o700)
+    server = ExitStack()
+    atexit.register(server.close)  # after Prefect's queues have emptied themselves
+    server.enter_context(own_prefect(0, logs / "server.log", "--brief"))
 
 
 def demand_server() -> None:

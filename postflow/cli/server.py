@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from postflow.errors import Fatal
-from postflow.own_server import API, locked
+from postflow.own_server import API, locked, password
 
 from .engine import QUIET
 from .family import Part
@@ -44,21 +44,22 @@ KEPT_FOR_A_MONTH = {
 
 
 @contextmanager
-def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
-    """Start a server that keeps its database in Prefect's home; yields its process.
+def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
+    """Start a server that keeps its database in Prefect's home; yields its process. Port 0 is any.
 
     The processes we start later are pointed at the server, and told its password,
     through the environment. Raises Fatal `prefect.port` or `prefect.server`.
     """
     from blocks.server import set_environment
 
-    url = ui_address(port)
     with _listening(port) as listener:
-        set_environment({API: f"{url}/api", **locked()})
+        port = listener.getsockname()[1]
+        url = ui_address(port)
+        set_environment({API: f"{url}/api", **locked(password())})
         try:
             server = Part(
                 "Prefect server",
-                *(SERVER, "--fd", str(listener.fileno())),
+                *(SERVER, "--fd", str(listener.fileno()), *options),
                 log_path=log_path,
                 environment=KEPT_FOR_A_MONTH | os.environ | QUIET | _server_settings(url, port),
                 last=True,

@@ -63,7 +63,7 @@ def up(
     with stoppable(), ExitStack() as stack:
         stack.enter_context(_alone())
         end_leftovers(state_dir())
-        prepare_prefect(verbose=True)
+        prepare_prefect(verbose=True, alone=False)
         engine = stack.enter_context(a_prefect_server(port))
         tell_if_open(*file or [], *_folders_with_secrets())
         studios = [_apply(each) for each in file or []] or studio or ["main"]

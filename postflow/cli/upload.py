@@ -56,7 +56,7 @@ def upload(
     Exit codes: 0 all delivered, 2 wrong use, 3 a clip was skipped, 4 a clip may succeed later,
     5 somebody has to mend the set-up; of several the gravest.
     """
-    prepare_prefect(verbose=verbose)
+    prepare_prefect(verbose=verbose, patient=True)
     files = list(dict.fromkeys(path.absolute() for path in files))
     if dry_run:
         outcomes: dict[Path, Any] = run(

@@ -69,7 +69,7 @@ def watch(
     ] = True,
 ) -> None:
     """Scan the studio's watch folders, and call `ingest` when clips are ready. Until Ctrl-C."""
-    prepare_prefect(verbose=True)
+    prepare_prefect(verbose=True, alone=False)
     demand_server()
     from blocks.studio import load_studio
     from flows.watch import watch as look_out
@@ -84,7 +84,7 @@ def watch(
 @app.command()
 def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     """Run the deployments `ingest` and `deliver`: by event, by the clock, by hand. Until Ctrl-C."""
-    prepare_prefect(verbose=True)
+    prepare_prefect(verbose=True, alone=False)
     demand_server()
     from flows.serve import serve as serve_deployments
 

@@ -59,6 +59,11 @@ def test_an_outsider_reads_and_writes_nothing(
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_the_ui_is_shown_in_no_other_page(prefect_api: str) -> None:
+    answer = httpx.get(f"{prefect_api.removesuffix('/api')}/runs", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["x-frame-options"]) == (200, "DENY")
+
+
 @pytest.mark.parametrize("path", ["/health", "/ready"])
 def test_all_that_an_outsider_learns_is_that_it_lives(prefect_api: str, path: str) -> None:
     answer = httpx.get(f"{prefect_api}{path}", headers=EVIL)
@@ -148,6 +153,7 @@ class Other(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.asked += 1
         self.send_response(self.server.status)
         for name, value in self.server.more.items():
             self.send_header(name, value)
@@ -161,7 +167,7 @@ class Other(BaseHTTPRequestHandler):
 
 
 class Answering(ThreadingHTTPServer):
-    status, body = 200, b""
+    status, body, asked = 200, b"", 0
     more: ClassVar[dict[str, str]] = {}
 
 
@@ -186,6 +192,9 @@ def other() -> Iterator[Answering]:
         (302, b"", "prefect.address", Exit.FATAL),
         (200, b"<html>Sign in to the VPN</html>", "prefect.address", Exit.FATAL),
         (200, b'{"status": "fine"}', "prefect.address", Exit.FATAL),
+        (200, b"true", "prefect.address", Exit.FATAL),
+        (200, b"[]", "prefect.address", Exit.FATAL),
+        (200, b"", "prefect.address", Exit.FATAL),
         (500, b"{}", "prefect.unreachable", Exit.RETRY),
     ],
 )
@@ -202,6 +211,18 @@ def test_what_a_server_refuses_is_one_sentence_and_a_remedy(
     assert (ran.code, ran.out) == (exit_code, "")
     assert f"[{code}]" in ran.err
     assert len(ran.err.splitlines()) == 2, ran.err
+
+
+def test_a_command_that_only_asks_soon_says_that_the_server_is_busy(
+    postflow: CommandLine, other: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect's own client asks six times, for a minute, and that for each question."""
+    other.status, other.body, other.asked = 503, b"{}", 0
+    monkeypatch.setattr(other, "more", {"Retry-After": "0"}, raising=False)
+    ran = postflow("status", **at(other))
+    assert ran.code == Exit.RETRY
+    assert "[prefect.unreachable]" in ran.err
+    assert other.asked <= 6
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,39 @@
-"""What a command tells of the Prefect it needs."""
+"""The Prefect server of a command that finds none."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from postflow.cli.engine import tell_start
+from postflow.own_server import is_ours
+
+COMMAND = """
+import os
+from postflow.cli.engine import prepare_prefect
+prepare_prefect()
+from postflow.own_server import is_ours
+from prefect.client.orchestration import get_client
+address = os.environ["PREFECT_API_URL"]
+print(address, is_ours(address), get_client(sync_client=True).api_healthcheck())
+"""
 
 
-@pytest.mark.parametrize(
-    ("api_url", "told"),
-    [(None, "Starting Prefect …\n"), ("http://127.0.0.1:4200/api", "")],
-)
-def test_a_server_for_this_command_alone_is_announced(
-    api_url: str | None, told: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.prefect
+def test_a_command_alone_starts_one_whose_port_nobody_can_take(
+    private_state: Path, tmp_path: Path
 ) -> None:
-    with temporary_settings({PREFECT_API_URL: api_url}):
-        tell_start()
-    assert capsys.readouterr() == ("", told)
+    """Unlike the one that Prefect would start, it listens before anybody can know where."""
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", COMMAND],
+        env={"POSTFLOW_STATE_DIR": str(private_state), "PREFECT_HOME": str(tmp_path / "prefect")},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    address, ours, trouble = ran.stdout.split()
+    assert (ours, trouble, ran.stderr) == ("True", "None", "Starting Prefect …\n")
+    assert not is_ours(address), "it has ended"

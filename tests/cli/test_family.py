@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import stat
 import subprocess
@@ -21,6 +22,7 @@ from postflow.cli.family import AGAIN, Part, end_leftovers
 from postflow.cli.people import People
 from postflow.errors import Fatal
 from sandbox import Sandbox
+from tasks.runner import FLOWS
 from tests.support.wait import wait_until_sync
 
 STAYS = """
@@ -236,6 +238,11 @@ def test_a_part_that_cannot_be_started_again_is_tried_later(
         look_until(part, lambda: told(modules / "starts") == ["it", "it"])
 
 
+LOADS = """
+from prefect.flows import load_flow_from_entrypoint
+for flow in "flows.ingest.ingest", "flows.deliver.deliver":
+    load_flow_from_entrypoint(flow)
+"""
 STRANGERS = ("tasks.py", "blocks.py", "sandbox.py", "prefect.py", "httpx.py", "flows/__init__.py")
 
 
@@ -249,19 +256,25 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_parts_and_runs_import_nothing_of_the_working_directory(strangers: Path) -> None:
+def test_parts_import_nothing_of_the_working_directory(strangers: Path) -> None:
     log = strangers / "log"
     with Part("part", "postflow", "scan", "--help", log_path=log).running() as part:
         assert part.process.wait() == 0, log.read_text()
-    engine = subprocess.run(
-        [*leash.command("prefect.engine"), "no id of a run"],
-        stdin=subprocess.PIPE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "a stranger" not in engine.stderr
-    assert engine.returncode != 0
+
+
+def test_a_run_takes_its_flow_from_here(strangers: Path) -> None:
+    """Prefect would look for it in the working directory first."""
+    module = strangers / "modules" / "loads.py"
+    module.parent.mkdir()
+    module.write_text(LOADS)
+    command = leash.command("loads", *(f"{leash.FIRST}{each}" for each in FLOWS))
+    path = os.environ | {"PYTHONPATH": str(module.parent)}
+    log = strangers / "log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, env=path, stdin=subprocess.PIPE, stdout=out, stderr=out) as run,
+    ):
+        assert run.wait() == 0, log.read_text()
 
 
 def test_the_command_imports_nothing_of_the_working_directory(strangers: Path) -> None:

@@ -168,6 +168,6 @@ def test_python_finds_the_server_by_itself_else_locks_the_one_that_prefect_start
             text=True,
         )
     api, password, *lock = told.split()
-    assert password == own_server.password()
+    assert (password == own_server.password()) == up, "a stranger may take its port"
     assert (api, lock[0]) == ((ours.api, "False") if up else ("None", "True"))
     assert up or lock[1] == "180"
