@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
 
 EARLIER, OTHER = "SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00153_v001.mov"
-FREE_ATOM = b"\0\0\0\x08free"
+# With it the clip is another take, not only metadata that was added.
+MEDIA_ATOM = b"\0\0\0\x09mdatx"
 WATCHING = {"quiet": 1.0, "interval": 1.0, "linger": 5.0}
 
 
@@ -59,7 +60,7 @@ def _travel(world: Sandbox, home: Path, up: psutil.Popen) -> None:
     err.print(f"{OTHER} is written slowly …")
     _write(folder / OTHER, [clip[at : at + part] for at in range(0, len(clip), part)], pause=0.7)
     wait_for(lambda: _arrived(world) == 2, up, home)
-    _write(new := folder / f".{EARLIER}", [clip, FREE_ATOM])
+    _write(new := folder / f".{EARLIER}", [clip, MEDIA_ATOM])
     err.print(f"{EARLIER} is exported again …")
     new.replace(folder / EARLIER)
     wait_for(lambda: _arrived(world) == 3, up, home)
