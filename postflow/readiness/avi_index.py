@@ -21,12 +21,14 @@ def demand_entries(reader: Reader, index: Chunk, movie: Chunk) -> None:
     if not all(map(any, entries)):
         raise BrokenError(UNWRITTEN)
     named = [(each[:4], int.from_bytes(each[8:12], "little")) for each in entries]
-    # Entries count from the form of `movi`, or from the file's start.
-    for base in (movie.body - 4, 0):
-        if any(reader.some(base + offset, 4) == kind for kind, offset in named):
-            for _, offset in named:
-                _demand_chunk(reader, base + offset)
-            return
+    # Entries count from the form of `movi`, or from the file's start; one may fit by chance.
+    right = {
+        base: sum(reader.some(base + offset, 4) == kind for kind, offset in named)
+        for base in (movie.body - 4, 0)
+    }
+    base = max(right, key=lambda each: right[each])
+    for _, offset in named if right[base] else ():
+        _demand_chunk(reader, base + offset)
 
 
 def demand_super_indexes(reader: Reader, headers: Chunk) -> None:

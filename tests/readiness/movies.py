@@ -80,11 +80,15 @@ def faststart(
 
 
 def avi(
-    *frames: bytes, index: bool = True, second_riff_at: int | None = None, slip: int = 0
+    *frames: bytes,
+    index: bool = True,
+    second_riff_at: int | None = None,
+    slip: int = 0,
+    from_start: bool = False,
 ) -> bytes:
     """One stream; with a super index that also names a part of a second RIFF.
 
-    `slip` is added to the size that the RIFF states.
+    `slip` is added to the size that the RIFF states; the index counts from the file's start.
     """
     entries = b"" if second_riff_at is None else struct.pack("<QII", second_riff_at, 2000, 1)
     indx = chunk(
@@ -94,9 +98,10 @@ def avi(
     hdrl = chunk(b"LIST", b"hdrl" + chunk(b"avih", bytes(56)) + strl)
     pieces = [chunk(b"00dc", frame) for frame in frames]
     starts = [4 + sum(map(len, pieces[:n])) for n in range(len(pieces))]
+    form = len(b"RIFF....AVI " + hdrl + b"LIST....") if from_start else 0
     movi = chunk(b"LIST", b"movi" + b"".join(pieces))
     rows = [
-        b"00dc" + struct.pack("<III", 16, start, len(frame))
+        b"00dc" + struct.pack("<III", 16, form + start, len(frame))
         for start, frame in zip(starts, frames, strict=True)
     ]
     body = b"AVI " + hdrl + movi + (chunk(b"idx1", b"".join(rows)) if index else b"")

@@ -42,6 +42,8 @@ XMP = box(b"uuid", b"x" * 16 + b"<x:xmpmeta/>" * 9)
 MVEX = box(b"mvex", box(b"trex", bytes(24)))
 PADDED = FRAME[:20] + bytes(9000)
 BLACK = bytes(9000)
+# As long, with its header, as the media is from the file's start.
+CHANCE = (b"picture." * 30)[: avi(FRAME).index(b"movi") - 8]
 
 
 def one() -> int:
@@ -76,6 +78,7 @@ WHOLE = {
     "compressed index.mov": FTYP + box(b"mdat", FRAME) + box(b"moov", box(b"cmov", b"zlib" * 9)),
     "index.avi": avi(FRAME, FRAME),
     "no index.avi": avi(FRAME, FRAME, index=False),
+    "places from the start, one fits by chance.avi": avi(CHANCE, FRAME, from_start=True),
     "size of the file.avi": avi(FRAME, FRAME, slip=8),
     "size far too small.avi": avi(FRAME, FRAME, slip=-70),
     "closing junk.avi": avi(FRAME) + chunk(b"JUNK", ZEROS),
