@@ -9,7 +9,7 @@ from pathlib import Path
 
 from postflow.errors import Fatal
 
-QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("«", "»")}
+QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("„", "“"), ("\u2018", "\u2019"), ("«", "»")}
 
 
 def as_meant(path: Path) -> Path:

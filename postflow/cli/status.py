@@ -228,7 +228,7 @@ def _by_name(
             return again
         if clip.delivered and is_gone(clip) and ledger.redo(clip.id, str(clip.file_id)):
             return [clip.relpath]
-    err.print(_why_not(ledger, studio, meant[0].relpath if meant else name), markup=False)
+    err.print(_why_not(ledger, studio, meant[0] if meant else None, name), markup=False)
     return []
 
 
@@ -247,9 +247,10 @@ async def _is_gone(block: Studio, clip: NamedClip) -> bool:
         return await is_gone(frameio, clip.account_id, clip.file_id)
 
 
-def _why_not(ledger: Ledger, studio: str, name: str) -> str:
+def _why_not(ledger: Ledger, studio: str, meant: NamedClip | None, name: str) -> str:
     """Why there is nothing to try again under a name."""
-    clips = ledger.rows(studio=studio, name=name, limit=1)
+    found = ledger.rows(studio=studio, name=meant.relpath) if meant else []
+    clips = [each for each in found if meant and each.id == meant.id]
     if not clips:
         return f"No clip called {name} is known. `postflow scan` shows what is in the folders."
     if clips[0].phase is Phase.GONE:

@@ -193,6 +193,20 @@ def test_a_delivered_clip_is_had_again_only_if_it_was_deleted_in_frameio(
     assert (again.phase, again.view_url) == (Phase.WAITING, None)
 
 
+def test_of_two_delivered_ones_of_a_name_each_has_its_own_link(
+    full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = full.root("main", Path("/mnt/extra"))
+    add(full, elsewhere, "SQ07/done.mov", content="z")
+    mine = next(c for c in full.claim("run-9", limit=9) if c.root == elsewhere.path)
+    full.done(bring_to_arrived(full, mine, "file-of-extra"))
+    links = {each.root: each.view_url for each in full.rows(name="done.mov")}
+    assert len(set(links.values())) == 2
+    for root, link in links.items():
+        assert try_again(full, "main", name=f"{root}/SQ07/done.mov") == 0
+        assert f"is delivered. {link}\n" in capsys.readouterr().err
+
+
 def test_all_failures_are_tried_again_and_nothing_else(full: Ledger) -> None:
     assert try_again(full, "main", name=None, failed=True) == 1
     assert full.counts()[Phase.SKIPPED] == 1
