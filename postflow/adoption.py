@@ -18,22 +18,29 @@ from postflow.stacking import Family, find_stack
 log = logging.getLogger(__name__)
 
 CLOCK_SKEW = timedelta(minutes=5)
+# A question of ours is with Frame.io by then, or was never asked.
+ASKING = timedelta(minutes=10)
 
 
 class Past(Moment):
     """What earlier runs of ours know: what an unfinished one may have left in the folder, which
     files hold the same clip, of which size each, and which hold other clips or other exports.
+
+    `begun_at`: when a run asked that never heard the answer. `travelling`: files of the same clip
+    that are on their way from another path.
     """
 
     file_id: str | None = None
     begun_at: datetime | None = None
     same: dict[str, int] = Field(default_factory=dict)
+    travelling: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
 
     @property
     def ours(self) -> frozenset[str]:
         """Files of this very clip, wherever people have put them and whatever they call them."""
-        return frozenset(self.same) | ({self.file_id} if self.file_id else set())
+        own = {self.file_id} if self.file_id else set()
+        return frozenset(self.same) | self.travelling | own
 
 
 class Found(Moment):
@@ -85,7 +92,7 @@ async def _of_ids(frameio: FrameioClient, folder: Folder, ids: frozenset[str]) -
 async def _judge(
     frameio: FrameioClient, folder: Folder, media: MediaFile, listed: RemoteFile, past: Past
 ) -> RemoteFile | Literal["gone", "other"]:
-    """The file, if it is the whole clip. What is dead is removed, what is not ours stays.
+    """The file, if it is the whole clip. What our runs left is removed, what is not ours stays.
 
     The file is asked for after its status: a listing is older than both, and proves nothing.
     """
@@ -100,19 +107,21 @@ async def _judge(
         return "gone"
     if status.complete and (remote.size == media.size or _is_whole_by_us(remote, past)):
         return remote
-    if status.failed or _is_ours(remote, media, past):
+    if _is_ours(remote, media, past):
         await frameio.delete_file(remote)
         return "gone"
-    if remote.size is None:
-        raise unreadable_item(media.name)
-    if not status.complete:
-        raise Retry(
-            f"Another upload of {media.name} is on its way to {folder.label}.",
-            hint="Wait for it to end; if nothing is uploading, delete the empty placeholder "
-            "in Frame.io and try again.",
-            code="frameio.in_progress",
-        )
-    return "other"
+    if status.failed or (status.complete and remote.size is not None):
+        return "other"
+    raise unreadable_item(media.name) if remote.size is None else _in_progress(media, folder)
+
+
+def _in_progress(media: MediaFile, folder: Folder) -> Retry:
+    return Retry(
+        f"Another upload of {media.name} is on its way to {folder.label}.",
+        hint="Wait for it to end; if nothing is uploading, delete the empty placeholder "
+        "in Frame.io and try again.",
+        code="frameio.in_progress",
+    )
 
 
 async def _shown(frameio: FrameioClient, account_id: str, file_id: str) -> RemoteFile | None:
@@ -136,7 +145,7 @@ def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
     """An unfinished placeholder may not know its size yet."""
     if remote.id in past.others:
         return False
-    if _is_ours(remote, media, past):
+    if remote.id in past.travelling or _is_ours(remote, media, past):
         return True
     if remote.id in past.same:
         return remote.status != "created" and remote.size in (past.same[remote.id], None)
@@ -146,10 +155,15 @@ def _may_be(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
 
 
 def _is_ours(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
-    """Made by a run of ours that died: by its id, or by the time at which it had asked."""
+    """Made by a run of ours that died: by its id, or by the time at which it had asked.
+
+    What came later is a person's upload, or another run's.
+    """
     if remote.id == past.file_id:
         return True
-    if past.begun_at is None or remote.created_at < past.begun_at - CLOCK_SKEW:
+    if past.begun_at is None or remote.id in past.travelling:
+        return False
+    if not -CLOCK_SKEW <= remote.created_at - past.begun_at <= ASKING:
         return False
     return remote.status == "created" or remote.size == media.size
 

@@ -118,14 +118,18 @@ class Journey:
         What a dead run asked without hearing the answer is known by when it asked.
         """
         mates = [mate for mate in await self._ledger.stack_mates(folder.id, stack) if mate.file_id]
-        same = [mate for mate in mates if mate.revision == media.revision]
+        same = {str(mate.file_id): mate for mate in mates if mate.revision == media.revision}
         asked = self._claim.attempts if self._claim and self._begun else ()
+        unheard = [attempt for attempt in asked[-1:] if attempt.file_id is None]
+        own = self._claim.file_id if self._claim else None
         return Past(
-            file_id=self._claim.file_id if self._claim else None,
-            begun_at=asked[-1].intended_at if asked else None,
-            same={str(mate.file_id): mate.size for mate in same if mate.state in DELIVERED},
-            others=frozenset(str(mate.file_id) for mate in mates)
-            - {str(mate.file_id) for mate in same},
+            file_id=own,
+            begun_at=unheard[-1].intended_at if unheard else None,
+            same={its: mate.size for its, mate in same.items() if mate.state in DELIVERED},
+            travelling=frozenset(
+                its for its, mate in same.items() if mate.state not in DELIVERED and its != own
+            ),
+            others=frozenset(str(mate.file_id) for mate in mates) - same.keys(),
         )
 
     async def family(self, naming: Naming, folder: Folder, stack: str) -> Family:

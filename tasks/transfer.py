@@ -52,7 +52,10 @@ async def transfer(
     async with one_at_a_time("clip", folder, media.name, timeout=patience.total):
         async for attempt in _attempts(patience):
             with attempt:
-                return await _attempt(live, media, clip, folder, journey)
+                arrival = await _attempt(live, media, clip, folder, journey)
+                # Who waits for the lock has to find it in the ledger.
+                await journey.arrived(folder, clip, arrival.remote)
+                return arrival
     raise AssertionError("tenacity returns or raises")
 
 

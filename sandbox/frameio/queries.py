@@ -60,7 +60,7 @@ def _value(name: str, text: str, schema: Json) -> object:
 
 def _integer(name: str, text: str, schema: Json) -> int:
     least, most = schema["minimum"], schema["maximum"]
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal()):
         raise invalid(f"/{name}", "Invalid integer. Got: string")
     if not least <= int(text) <= most:
         raise invalid(f"/{name}", f"{text} is not in {least}..{most}")

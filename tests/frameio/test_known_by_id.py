@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,71 @@ async def test_a_size_that_is_not_told_is_no_other_clip_and_no_second_one_either
             await find(other, folder, media)
         found = await find(other, folder, media, Past(same={remote.id: len(BODY)}))
     assert found.remote is not None
+    assert calls(world, "files.delete") == 0
+
+
+async def begun(
+    world: Sandbox, client: FrameioClient, folder: Folder, source_url: SecretStr
+) -> RemoteFile:
+    """A placeholder without bytes."""
+    world.fault("delay", where="fetch", seconds=600)
+    return await client.remote_upload(folder, NAME, source_url, known=frozenset())
+
+
+async def test_an_upload_of_a_person_is_not_removed_though_it_failed(
+    world: Sandbox,
+    client: FrameioClient,
+    folder: Folder,
+    media: MediaFile,
+    source_url: SecretStr,
+) -> None:
+    world.fault("upload_failed", "files.remote_upload")
+    theirs = await client.remote_upload(folder, NAME, source_url, known=frozenset())
+    await wait_until(lambda: world.assets()[0]["upload_failed"])
+    assert (await find(client, folder, media)).known == {theirs.id}
+    assert calls(world, "files.delete") == 0
+    ours = Past(file_id=theirs.id)
+    assert await find(client, folder, media, ours) == Found(
+        remote=None, known=frozenset(), alone=True
+    )
+    assert calls(world, "files.delete") == 1
+
+
+@pytest.mark.parametrize("minutes", [-30, -1, 30])
+async def test_only_what_came_as_a_dead_run_asked_is_taken_for_its_placeholder(
+    minutes: int,
+    world: Sandbox,
+    client: FrameioClient,
+    folder: Folder,
+    media: MediaFile,
+    source_url: SecretStr,
+) -> None:
+    left = await begun(world, client, folder, source_url)
+    past = Past(begun_at=left.created_at + timedelta(minutes=minutes))
+    if minutes == -1:
+        assert (await find(client, folder, media, past)).known == frozenset()
+        assert calls(world, "files.delete") == 1
+        return
+    with pytest.raises(Retry) as caught:
+        await find(client, folder, media, past)
+    assert caught.value.code == "frameio.in_progress"
+    assert calls(world, "files.delete") == 0
+
+
+async def test_the_same_clip_on_its_way_from_another_path_is_waited_for(
+    world: Sandbox,
+    client: FrameioClient,
+    folder: Folder,
+    media: MediaFile,
+    source_url: SecretStr,
+) -> None:
+    """Also when the copy is younger than that file, and when its own run was dead meanwhile."""
+    theirs = await begun(world, client, folder, source_url)
+    copy = media.model_copy(update={"mtime_ns": media.mtime_ns + 3_600 * 10**9})
+    past = Past(travelling=frozenset({theirs.id}), begun_at=theirs.created_at)
+    with pytest.raises(Retry) as caught:
+        await find(client, folder, copy, past)
+    assert caught.value.code == "frameio.in_progress"
     assert calls(world, "files.delete") == 0
 
 

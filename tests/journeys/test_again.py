@@ -6,10 +6,12 @@ import asyncio
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from postflow.errors import PostFlowError, Retry
+from postflow.journey import Journey
 from postflow.ledger import Ledger, Phase
 from postflow.models import Delivery
 from sandbox import Sandbox
@@ -89,8 +91,21 @@ async def test_the_same_clip_under_another_path_is_told_if_it_was_deleted_meanwh
     assert endings(world) == [READY, READY]
 
 
+@pytest.fixture
+def slow_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes its time to note an arrival, as under load."""
+    arrived = Journey.arrived
+
+    async def late(self: Journey, *about: Any) -> None:
+        await asyncio.sleep(1.5)
+        await arrived(self, *about)
+
+    monkeypatch.setattr(Journey, "arrived", late)
+
+
+@pytest.mark.usefixtures("nothing_cached", "slow_ledger")
 async def test_the_same_clip_in_two_watch_folders_at_once_is_one_asset_and_no_message_is_left_open(
-    nothing_cached: None, world: Sandbox, make_clip: MakeClip, tmp_path: Path
+    world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
     from flows.ingest import ingest
 

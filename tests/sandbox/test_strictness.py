@@ -83,6 +83,7 @@ def test_sizes_that_cannot_be_uploaded_are_422(
         ({"page_size": 501}, "/page_size"),
         ({"page_size": 0}, "/page_size"),
         ({"page_size": "many"}, "/page_size"),
+        ({"page_size": "٣"}, "/page_size"),
         ({"include": "owner"}, "/include"),
         ({"sort": "size_asc"}, "/sort"),
         ({"type": "movie"}, "/type"),

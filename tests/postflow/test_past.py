@@ -1,0 +1,72 @@
+"""What the ledger says of the files that earlier runs, and other paths, have in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from postflow.journey import Journey
+from postflow.ledger import AsyncLedger, Ledger, open_ledger
+from postflow.models import Folder
+from tests.ledger.ground import add, bring_to_arrived, bring_to_requested, claim_one, target
+
+NAME = "SQ07_00152_v001.mov"
+FOLDER = Folder(id="folder", account_id="account", project_id="project", path=())
+STACK = target().stack
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[AsyncLedger]:
+    async with open_ledger(tmp_path / "ledger.db") as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def ledger(opened: AsyncLedger) -> Ledger:
+    return opened.ledger
+
+
+def two_paths(ledger: Ledger) -> None:
+    """The same clip at both."""
+    for folder in ("one", "two"):
+        add(ledger, ledger.root("main", Path("/mnt") / folder), NAME)
+
+
+async def test_the_same_clip_on_its_way_from_another_path_is_known(
+    opened: AsyncLedger, ledger: Ledger
+) -> None:
+    two_paths(ledger)
+    first = bring_to_requested(ledger, claim_one(ledger, "run-1"), "file-1")
+    second = claim_one(ledger, "run-2")
+    journey = Journey(opened, second, by_hand=False)
+    past = await journey.past(FOLDER, STACK, second.media)
+    assert (past.travelling, past.same) == ({"file-1"}, {})
+    ledger.arrived(first)
+    past = await journey.past(FOLDER, STACK, second.media)
+    assert (past.travelling, past.same) == (frozenset(), {"file-1": second.size})
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_what_a_dead_run_asked_is_known_by_its_time_only_while_its_id_is_not(
+    heard: bool, opened: AsyncLedger, ledger: Ledger
+) -> None:
+    two_paths(ledger)
+    claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel")
+    if heard:
+        claim = ledger.requested(claim, "file-1")
+    ledger.release(claim)
+    again = claim_one(ledger, "run-2")
+    past = await Journey(opened, again, by_hand=False).past(FOLDER, STACK, again.media)
+    assert (past.file_id, past.begun_at is None) == (("file-1", True) if heard else (None, False))
+    assert past.travelling == frozenset()
+
+
+async def test_a_delivered_file_of_its_own_is_not_on_its_way(
+    opened: AsyncLedger, ledger: Ledger
+) -> None:
+    two_paths(ledger)
+    claim = bring_to_arrived(ledger, claim_one(ledger))
+    past = await Journey(opened, claim, by_hand=False).past(FOLDER, STACK, claim.media)
+    assert (set(past.same), past.travelling) == ({"file-1"}, frozenset())
