@@ -48,14 +48,19 @@ async def transfer(
 
     A file that changed meanwhile is another revision: Retry `file.changed`, at once.
     """
-    patience = live.patience
-    async with one_at_a_time("clip", folder, media.name, timeout=patience.total):
-        async for attempt in _attempts(patience):
-            with attempt:
-                arrival = await _attempt(live, media, clip, folder, journey)
-                # Who waits for the lock has to find it in the ledger.
-                await journey.arrived(folder, clip, arrival.remote)
-                return arrival
+    async with one_at_a_time("clip", folder, media.name, timeout=live.patience.total):
+        arrival = await _attempted(live, media, clip, folder, journey)
+        # Who waits for the lock has to find it in the ledger.
+        await journey.arrived(folder, clip, arrival.remote)
+        return arrival
+
+
+async def _attempted(
+    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, journey: Journey
+) -> Arrival:
+    async for attempt in _attempts(live.patience):
+        with attempt:
+            return await _attempt(live, media, clip, folder, journey)
     raise AssertionError("tenacity returns or raises")
 
 

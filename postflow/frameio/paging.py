@@ -88,8 +88,14 @@ def _warn(doing: str, thing: Named) -> None:
 
 
 def _cursor(links: Links | None) -> str | None:
-    """`links.next` carries nothing but `after`; the other parameters are ours to repeat."""
+    """`links.next` carries nothing but `after`; the other parameters are ours to repeat.
+
+    Empty where it cannot be read.
+    """
     if links is None or links.next is None:
         return None
-    after: str = httpx.URL(links.next).params.get("after", "")
+    try:
+        after: str = httpx.URL(links.next).params.get("after", "")
+    except httpx.InvalidURL:
+        return ""
     return after

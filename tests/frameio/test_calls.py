@@ -81,8 +81,11 @@ async def test_a_redirect_is_named() -> None:
     assert raised.value.code == "frameio.redirected"
 
 
-async def test_pages_that_go_round_in_a_circle_end_in_an_error() -> None:
-    page = {"data": [], "links": {"next": "/v4/accounts?after=again"}}
+@pytest.mark.parametrize(
+    "address", ["/v4/accounts?after=again", "\0", "/v4/accounts"], ids=["circle", "odd", "bare"]
+)
+async def test_pages_that_lead_nowhere_end_in_an_error(address: str) -> None:
+    page = {"data": [], "links": {"next": address}}
     async with answering(lambda _: httpx.Response(200, json=page)) as client:
         with pytest.raises(Retry) as raised:
             await client.accounts()

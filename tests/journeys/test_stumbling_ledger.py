@@ -20,6 +20,8 @@ pytestmark = pytest.mark.prefect
 V1, V2 = (f"SQ07_UNDLM_00152_v00{number}.mov" for number in (1, 2))
 # Before there is a clip to be claimed.
 LOOK = {"run", "known", "observe", "not_yet", "register"}
+# Of a folder that no clip went to before.
+PLACE = {"folders_at", "keep_folders"}
 NOT_OF_A_CLIP = {"run", "recover"} | LOOK
 
 
@@ -55,15 +57,17 @@ async def test_each_step_of_a_journey_may_meet_a_busy_ledger(
     """All that it asks of the ledger fails the first time."""
     asked = set((await ingested(watching)).calls)
     clip = make_clip(V2, extra=8)
-    stumbler = await ingested(watching, **dict.fromkeys(asked - NOT_OF_A_CLIP, BUSY))
+    stumbler = await ingested(watching, **dict.fromkeys(asked - NOT_OF_A_CLIP - PLACE, BUSY))
     late = set(stumbler.calls) - asked - NOT_OF_A_CLIP
     assert {"intend_stack", "stacked", "postpone"} <= late
     third = make_clip("SQ07_UNDLM_00152_v003.mov", extra=16)
     another = await ingested(watching, arrived=BUSY, **dict.fromkeys(late, BUSY))
-    assert (stumbler.yet_to_come, another.yet_to_come) == (set(), set())
-    for each in (clip, third):
+    elsewhere = make_clip("SQ08_UNDLM_00001_v001.mov", extra=24)
+    placing = await ingested(watching, **dict.fromkeys(PLACE, BUSY))
+    assert [each.yet_to_come for each in (stumbler, another, placing)] == [set()] * 3
+    for each in (clip, third, elsewhere):
         the_asset(world, each)
-    assert endings(world) == [READY] * 3
+    assert endings(world) == [READY] * 4
     assert_nobody_holds_any()
 
 
