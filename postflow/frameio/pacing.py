@@ -10,6 +10,8 @@ halves our own rate, which then recovers slowly: all who do so end up sharing wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import random
 import time
 from collections import deque
@@ -26,6 +28,8 @@ _LOOK_AGAIN = 0.5
 # From nothing to the documented rate in so many seconds; never slower than that part of it.
 _RECOVERY = 60.0
 _SLOWEST = 1 / 8
+# Seconds. Who names a longer time is in error, and would stop us for good.
+_LONGEST = 3600.0
 
 
 class Bucket:
@@ -62,7 +66,7 @@ class Bucket:
             limit, remaining, window = (int(headers[name]) for name in _HEADERS)
         except (KeyError, ValueError):
             return
-        if limit < 1 or window < 1:
+        if limit < 1 or remaining < 0 or not 1 <= window <= _LONGEST * 1000:
             return
         self._leak()
         self.limit, self.window = limit, window / 1000
@@ -126,12 +130,13 @@ class Pacing:
 
 def _retry_after(headers: Mapping[str, str]) -> float:
     """In seconds; Frame.io documents no such header, what stands before it may send one."""
-    asked = headers.get("retry-after", "")
-    try:
+    asked = _seconds(headers.get("retry-after", ""))
+    return min(asked, _LONGEST) if math.isfinite(asked) else 0.0
+
+
+def _seconds(asked: str) -> float:
+    with contextlib.suppress(ValueError):
         return float(asked)
-    except ValueError:
-        pass
-    try:
+    with contextlib.suppress(ValueError, TypeError):
         return (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0
+    return 0.0

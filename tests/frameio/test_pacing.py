@@ -101,13 +101,32 @@ async def _settled(tasks: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
         headers(0, 0, 1000),
         headers(5, 5, 0),
         {**headers(5, 5, 1000), "x-ratelimit-limit": "many"},
+        headers(5, 0, 10**15),
+        headers(5, -(10**9), 1000),
     ],
-    ids=["none", "no calls", "no window", "no number"],
+    ids=["none", "no calls", "no window", "no number", "for ever", "far too many"],
 )
 async def test_senseless_headers_change_nothing(broken: dict[str, str]) -> None:
     bucket = Bucket(5, 1)
     bucket.learn(broken)
     assert (bucket.limit, bucket.window) == (5, 1)
+    async with asyncio.timeout(5):
+        await bucket.slot()
+
+
+@pytest.mark.parametrize(
+    ("asked", "believed"),
+    [
+        ("7", 7),
+        ("1e300", 3600),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
+        *((odd, 0) for odd in ("inf", "nan", "-5", "soon")),
+    ],
+)
+async def test_a_time_to_wait_is_believed_within_reason(asked: str, believed: float) -> None:
+    bucket = Bucket(5, 1)
+    bucket.close({"retry-after": asked})
+    assert bucket.closed_for == pytest.approx(believed, abs=2)
 
 
 async def test_a_429_halves_our_rate_once_for_all_calls_that_were_under_way() -> None:
