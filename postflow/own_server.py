@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
-from postflow.places import lock_dir, state_dir, write_private
+from postflow.places import demand_own, lock_dir, state_dir, write_private
 
 log = logging.getLogger("postflow")
 
@@ -62,7 +62,9 @@ def _new_password() -> str:
 def _kept_password(path: Path) -> str:
     with FileLock(lock_dir() / "prefect-password.lock", mode=0o600):
         kept = path.read_text(encoding="utf-8") if path.exists() else ""
-        if not kept:
+        if kept:
+            demand_own(path)  # who may write into the folder knows it, if he laid it there
+        else:
             kept = _new_password()
             write_private(path, kept)
         return kept

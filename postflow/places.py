@@ -26,15 +26,15 @@ def state_dir() -> Path:
             hint="Let POSTFLOW_STATE_DIR name a folder of this machine that PostFlow may write to.",
             code="postflow.state_dir",
         ) from error
-    _demand_private(path)
+    demand_own(path)
     return path
 
 
-def _demand_private(path: Path) -> None:
-    """What is another user's, he may change behind our back."""
+def demand_own(path: Path) -> None:
+    """What is another user's, he may change behind our back. Raises Fatal `postflow.state_dir`."""
     if path.stat().st_uid != os.geteuid():
         raise Fatal(
-            f"PostFlow's state folder {path} belongs to another user.",
+            f"{path}, where PostFlow keeps what it must remember, belongs to another user.",
             hint="Give it to the user that runs PostFlow (chown), or let POSTFLOW_STATE_DIR name "
             "another one.",
             code="postflow.state_dir",

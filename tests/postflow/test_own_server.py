@@ -139,6 +139,20 @@ def test_another_users_state_folder_is_refused(
     assert refused.value.code == "postflow.state_dir"
 
 
+def test_a_password_that_another_user_laid_there_is_refused(
+    private_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(own_server.SERVER_PASSWORD, raising=False)
+    monkeypatch.delenv(own_server.CLIENT_PASSWORD, raising=False)
+    laid = private_state / "prefect-password"
+    laid.write_text("postflow:known")
+    for folder in ("state_dir", "lock_dir"):
+        monkeypatch.setattr(own_server, folder, lambda: private_state)
+    monkeypatch.setattr(os, "geteuid", lambda: laid.stat().st_uid + 1)
+    with pytest.raises(Fatal, match=r"prefect-password, where .* belongs to another user"):
+        own_server.password()
+
+
 PYTHON = """
 import os, {first}
 import blocks
