@@ -63,7 +63,9 @@ def _kept_password(path: Path) -> str:
     with FileLock(lock_dir() / "prefect-password.lock", mode=0o600):
         kept = path.read_text(encoding="utf-8") if path.exists() else ""
         if kept:
-            demand_own(path)  # who may write into the folder knows it, if he laid it there
+            demand_own(
+                path, "Remove it, so that one is made anew, and let nobody else write there."
+            )
         else:
             kept = _new_password()
             write_private(path, kept)

@@ -10,6 +10,10 @@ import platformdirs
 
 from postflow.errors import Fatal
 
+TO_OWN = (
+    "Give it to the user that runs PostFlow (chown), or let POSTFLOW_STATE_DIR name another one."
+)
+
 
 def state_dir() -> Path:
     """The private folder (0700) for locks and pid files; `POSTFLOW_STATE_DIR` moves it.
@@ -30,13 +34,12 @@ def state_dir() -> Path:
     return path
 
 
-def demand_own(path: Path) -> None:
+def demand_own(path: Path, hint: str = TO_OWN) -> None:
     """What is another user's, he may change behind our back. Raises Fatal `postflow.state_dir`."""
     if path.stat().st_uid != os.geteuid():
         raise Fatal(
             f"{path}, where PostFlow keeps what it must remember, belongs to another user.",
-            hint="Give it to the user that runs PostFlow (chown), or let POSTFLOW_STATE_DIR name "
-            "another one.",
+            hint=hint,
             code="postflow.state_dir",
         )
 

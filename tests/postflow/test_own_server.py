@@ -149,8 +149,11 @@ def test_a_password_that_another_user_laid_there_is_refused(
     for folder in ("state_dir", "lock_dir"):
         monkeypatch.setattr(own_server, folder, lambda: private_state)
     monkeypatch.setattr(os, "geteuid", lambda: laid.stat().st_uid + 1)
-    with pytest.raises(Fatal, match=r"prefect-password, where .* belongs to another user"):
+    with pytest.raises(
+        Fatal, match=r"prefect-password, where .* belongs to another user"
+    ) as refused:
         own_server.password()
+    assert "Remove it" in refused.value.hint
 
 
 PYTHON = """
