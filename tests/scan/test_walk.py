@@ -150,7 +150,6 @@ def test_a_file_added_behind_a_restored_mtime_is_found(studio: Studio, scanner: 
         "clip.mov~",
         "clip.mov.lock",
         "clip_conflicted.mov",
-        "shots_conflicted/clip.mov",
         ".snapshot/clip.mov",
         "lost+found/clip.mov",
         "@eaDir/clip.mov",
