@@ -8,7 +8,6 @@ from postflow.errors import Fatal, PostFlowError, Skip
 from postflow.frameio import FrameioClient
 from postflow.journey import Journey
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft
-from postflow.models import RemoteFile
 from postflow.naming import Naming
 
 LOCK_LIMIT = 600.0
@@ -30,14 +29,12 @@ async def let_go(
     """
     journey = Journey(ledger, claim, by_hand=False)
     try:
-        whole = await _arrived(frameio, naming, journey, claim) if _is_over(why) else None
+        if _is_over(why) and await _arrived(frameio, naming, journey, claim):
+            return
     except PostFlowError as error:
         await journey.end(error)
         return
-    if whole:
-        await journey.arrived_unheard(whole)
-    else:
-        await journey.end(why, announce)
+    await journey.end(why, announce)
 
 
 def _is_over(why: PostFlowError) -> bool:
@@ -46,17 +43,20 @@ def _is_over(why: PostFlowError) -> bool:
 
 async def _arrived(
     frameio: FrameioClient, naming: Naming, journey: Journey, claim: Claimed
-) -> RemoteFile | None:
+) -> bool:
+    """Is it whole in Frame.io? Then the ledger has it, before others look for the clip."""
     if claim.folder_id is None or claim.state in DELIVERED:
-        return None
+        return False
     folder = claim.destination
     try:
         async with one_at_a_time("clip", folder, claim.name, timeout=LOCK_LIMIT):
             family = await journey.family(naming, folder, str(claim.stack))
             past = await journey.past(folder, str(claim.stack), claim.media)
             found = await find_delivered(frameio, folder, claim.media, family, past)
+            if found.remote:
+                await journey.arrived_unheard(found.remote)
     except Fatal as error:
         if error.code == "frameio.not_found":
-            return None
+            return False
         raise
-    return found.remote
+    return found.remote is not None
