@@ -116,6 +116,19 @@ def put_over(connection: Connection, draft: Draft, now: datetime) -> None:
         _put_anew(connection, row, draft, now)
 
 
+def hand_on(connection: Connection, clip_id: int, to: int) -> None:
+    """What was told of a clip that another takes the place of, that one tells from now on: else it
+    would be waited for in the channel for ever.
+    """
+    mine = (outbox.c.clip_id == clip_id) & (outbox.c.state == MessageState.SENT)
+    told = select(outbox).where(mine, outbox.c.message_id.is_not(None))
+    for row in connection.execute(told).mappings().all():
+        before, own, number = row["key"].rpartition("/clip-")
+        key = f"{before}{own}{to}"
+        if own and number == str(clip_id) and _found(connection, key) is None:
+            _write(connection, row, {"key": key, "clip_id": to})
+
+
 def orphan_messages(connection: Connection, run_id: str, now: datetime) -> int:
     """Settle what a dead run was sending; returns how many posts are now unknown."""
     mine = outbox.c.run_id == run_id, outbox.c.state == MessageState.SENDING

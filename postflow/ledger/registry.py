@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from postflow.ledger.clips import AFRESH, move
 from postflow.ledger.entries import Registered, Root
+from postflow.ledger.outbox import hand_on
 from postflow.ledger.paths import normal
 from postflow.ledger.schema import clips, history, observations
 from postflow.ledger.states import FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
@@ -116,3 +117,5 @@ def _supersede_others(
     )
     for row in connection.execute(query).mappings().all():
         move(connection, row, State.SUPERSEDED, now, event="superseded", detail={"by": clip_id})
+        if row["state"] == State.READY:
+            hand_on(connection, row["id"], clip_id)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from postflow.ledger import Ledger, ObservationState, Phase, Root, State
+from postflow.errors import Retry
+from postflow.ledger import Draft, Ledger, ObservationState, Phase, Root, State
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import (
     BROKEN,
     CHANGED,
     GONE,
     MISNAMED,
+    Clock,
     add,
     bring_to_arrived,
     bring_to_requested,
@@ -21,6 +23,8 @@ from tests.ledger.ground import (
     sighting,
     target,
 )
+
+BUSY = Retry("Frame.io is busy.", hint="Nothing.", code="frameio.slow")
 
 
 def states(ledger: Ledger) -> dict[int, State]:
@@ -95,6 +99,28 @@ def test_new_content_supersedes_what_has_not_begun(ledger: Ledger, root: Root) -
     new = add(ledger, root, "a.mov", content="b", size=2000)
     assert states(ledger) == {old: State.SUPERSEDED, new: State.READY}
     check_consistent(ledger)
+
+
+def test_new_content_takes_over_what_was_told_of_one_that_waits(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    """Else the channel would say for ever that it is waiting."""
+    first = add(ledger, root, "a.mov")
+    waiting = Draft(key=f"main/clip-{first}", channel="main", payload={"title": "waits"})
+    claim = claim_one(ledger)
+    ledger.announce(claim, waiting)
+    ledger.sent(ledger.sending(ledger.due()[0], "run-1"), "m1")
+    ledger.postpone(claim, BUSY)
+    second = add(ledger, root, "a.mov", content="b")
+    assert states(ledger)[first] is State.SUPERSEDED
+    (message,) = ledger.messages()
+    assert (message.key, message.clip_id) == (f"main/clip-{second}", second)
+    third = add(ledger, root, "a.mov", content="c")
+    clock.forward(600)
+    ready = Draft(key=f"main/clip-{third}", channel="main", payload={"title": "ready"})
+    ledger.announce(claim_one(ledger), ready)
+    (edit,) = ledger.due()
+    assert (edit.message_id, edit.payload) == ("m1", {"title": "ready"})
 
 
 def test_new_content_supersedes_what_failed(ledger: Ledger, root: Root) -> None:
