@@ -147,10 +147,12 @@ def test_a_deleted_webhook_does_not_undo_a_delivery(
     save_studio()
     httpx.delete(world.discord_webhook_url)
 
-    ran = postflow("upload", make_clip())
+    ran = postflow("upload", make_clip(), "--json")
 
     assert ran.code == Exit.DELIVERED
     (asset,) = world.assets()
-    assert asset["view_url"] in ran.out
+    (row,) = ran.json
+    assert row["view_url"] == asset["view_url"]
+    assert "Discord does not know the webhook any more" in row["not_told"]
     assert ran.err.count("Discord does not know the webhook any more") == 1
     assert "Make a new webhook" in ran.err
