@@ -5,9 +5,9 @@ UV     := $(TOOLS)/bin/uv
 RUN    := $(UV) run --frozen --no-sync
 # Suites run side by side, since they mostly wait; and in processes of their own, since Prefect's
 # clients remember the first server that they met.
-JOBS         ?= 4
+JOBS         ?= 5
 WITH_PREFECT := blocks cli crash journeys watch browser
-SUITES       := crash journeys plain cli watch browser
+SUITES       := crash journeys plain cli blocks watch browser
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 export UV_PYTHON_DOWNLOADS = never
 
@@ -36,7 +36,10 @@ test: setup apt  ## The whole suite.
 	$(MAKE) $(TOGETHER) $(addprefix test-,$(SUITES)) conformance lint types
 
 test-journeys: setup
-	$(RUN) pytest tests/journeys tests/blocks tests/test_canary.py
+	$(RUN) pytest tests/journeys
+
+test-blocks: setup
+	$(RUN) pytest tests/blocks tests/test_canary.py
 
 test-plain: setup
 	$(RUN) pytest $(addprefix --ignore=tests/,$(WITH_PREFECT) test_canary.py)

@@ -80,8 +80,13 @@ def codes_in_tables() -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Tuple) and len(node.elts) in {2, 3}
         if isinstance(node.elts[0], ast.Constant) and isinstance(node.elts[0].value, str)
-        if CODE.fullmatch(node.elts[0].value)
+        if CODE.fullmatch(node.elts[0].value) and not names_modules(node)
     }
+
+
+def names_modules(node: ast.Tuple) -> bool:
+    values = [each.value for each in node.elts if isinstance(each, ast.Constant)]
+    return len(values) == len(node.elts) and all(CODE.fullmatch(str(each)) for each in values)
 
 
 @cache

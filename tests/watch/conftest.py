@@ -38,7 +38,7 @@ class Running:
             "POSTFLOW_STATE_DIR": str(home / "state"),
             "PREFECT_HOME": str(home / "prefect"),
         }
-        (home / "state").mkdir()
+        (home / "state").mkdir(mode=0o700)
         self.process: psutil.Popen
 
     @property
