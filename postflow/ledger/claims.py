@@ -97,14 +97,6 @@ def ready(store: Store, studio: str | None = None, *, folders: Folders | None = 
         return connection.scalar(query) or 0
 
 
-def next_due(store: Store, studio: str | None = None) -> datetime | None:
-    """When the first of the clips that were put off may be tried again; None when none was."""
-    query = _unclaimed(studio).where(clips.c.not_before > store.now())
-    with store.reading() as connection:
-        first = query.with_only_columns(clips.c.not_before).order_by(clips.c.not_before).limit(1)
-        return connection.scalar(first)
-
-
 def _open(studio: str | None) -> Select[Any]:
     query = select(clips).where(clips.c.state.in_(OPEN))
     return query if studio is None else query.where(clips.c.studio == studio)

@@ -55,14 +55,6 @@ def intend_request(
         return claimed(connection, claim.clip_id, claim.root)
 
 
-def withdraw_request(store: Store, claim: Claimed, reason: str) -> Claimed:
-    """The request certainly never left this machine: nothing to look for later."""
-    with _step(store, claim) as (connection, row, now):
-        _close_attempt(connection, row, AttemptOutcome.NOTHING, now, {"reason": reason})
-        move(connection, row, State.READY, now, event="withdrawn", detail={"reason": reason})
-        return claimed(connection, claim.clip_id, claim.root)
-
-
 def requested(
     store: Store,
     claim: Claimed,

@@ -59,8 +59,6 @@ class Ledger(Store):
     known = observations.known
     not_yet = observations.not_yet
     count_others = observations.count_others
-    set_aside = observations.set_aside
-    take_back = observations.take_back
     register = registry.register
 
     # who is alive, and who works on what
@@ -73,11 +71,9 @@ class Ledger(Store):
     claim_clip = claims.claim_clip
     release = claims.release
     ready = claims.ready
-    next_due = claims.next_due
 
     # a clip's journey
     intend_request = journey.intend_request
-    withdraw_request = journey.withdraw_request
     requested = journey.requested
     arrived = journey.arrived
     announce = journey.announce
@@ -121,7 +117,6 @@ class Ledger(Store):
     not_yet_whole = status.not_yet_whole
     steps = status.steps
     endings = status.endings
-    revision_known = status.revision_known
     named = persons.named
     retry = persons.retry
     redo = persons.redo

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -111,13 +111,8 @@ def others(store: Store, studio: str) -> dict[str, int]:
         return dict(sum((Counter(each) for each in connection.scalars(query)), Counter()))
 
 
-def set_aside(store: Store, root: Root, *, before: datetime | None = None) -> int:
-    """Leave settling files alone until they change: all, or those last written before a time."""
-    with store.writing() as connection:
-        return leave_alone(connection, root, before)
-
-
 def leave_alone(connection: Connection, root: Root, before: datetime | None) -> int:
+    """Set settling files aside until they change: all, or those last written before a time."""
     changing = _in_state(root, ObservationState.SETTLING)
     if before is not None:
         limit = within(int(before.timestamp()) * 10**9)
@@ -126,20 +121,10 @@ def leave_alone(connection: Connection, root: Root, before: datetime | None) -> 
     return connection.execute(changing.values(values)).rowcount
 
 
-def take_back(store: Store, root: Root, relpaths: Sequence[str] | None = None) -> int:
-    """Treat files that were set aside as if they had just been seen; all of them for None."""
-    with store.writing() as connection:
-        return look_after(connection, root, store.now(), relpaths)
-
-
-def look_after(
-    connection: Connection, root: Root, now: datetime, relpaths: Sequence[str] | None = None
-) -> int:
-    changing = _in_state(root, ObservationState.ASIDE)
-    if relpaths is not None:
-        changing = changing.where(observations.c.relpath.in_(relpaths))
+def look_after(connection: Connection, root: Root, now: datetime) -> int:
+    """Treat files that were set aside as if they had just been seen."""
     values = {"state": ObservationState.SETTLING, "waiting_since": now}
-    return connection.execute(changing.values(values)).rowcount
+    return connection.execute(_in_state(root, ObservationState.ASIDE).values(values)).rowcount
 
 
 def look_again(connection: Connection, clip: RowMapping, now: datetime) -> None:

@@ -71,8 +71,8 @@ _GIVEN_UP = {State.SKIPPED, State.FAILED, State.SUPERSEDED}
 
 MOVES: Mapping[State, frozenset[State]] = {
     State.READY: frozenset({State.REQUESTING, *_GIVEN_UP}),
-    # again: the world was asked and has nothing; ready: the request certainly never left
-    State.REQUESTING: frozenset({State.REQUESTED, State.REQUESTING, State.READY, *_GIVEN_UP}),
+    # again: the world was asked and has nothing
+    State.REQUESTING: frozenset({State.REQUESTED, State.REQUESTING, *_GIVEN_UP}),
     State.REQUESTED: frozenset({State.ARRIVED, State.REQUESTING, *_GIVEN_UP}),
     # from here on the clip is delivered, and nothing undoes that
     State.ARRIVED: frozenset({State.STACKING, State.DONE}),

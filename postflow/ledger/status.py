@@ -110,21 +110,6 @@ def endings(store: Store, studio: str, *, after: int | None = None) -> tuple[int
         return last, as_entries(Clip, connection.execute(query).mappings().all())
 
 
-def revision_known(store: Store, root_id: int, relpath: str, revision: str) -> Clip | None:
-    """The clip of exactly this content at this path, if there ever was one."""
-    query = _clips(None).with_only_columns(
-        *columns_of(Clip, clips), _phase(store.now()).label("phase")
-    )
-    query = query.where(
-        clips.c.root_id == root_id,
-        clips.c.relpath == normal(relpath),
-        clips.c.revision == revision,
-    )
-    with store.reading() as connection:
-        row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else Clip.model_validate(dict(row))
-
-
 def _phase(now: datetime) -> ColumnElement[str]:
     final = [(clips.c.state == state, phase.value) for state, phase in FINAL_PHASES.items()]
     gone = and_(clips.c.state.in_(NEEDS_FILE), observations.c.gone_at.is_not(None))

@@ -72,8 +72,6 @@ class AsyncLedger:
     known = _InThread(observations.known)
     not_yet = _InThread(observations.not_yet)
     count_others = _InThread(observations.count_others)
-    set_aside = _InThread(observations.set_aside)
-    take_back = _InThread(observations.take_back)
     register = _InThread(registry.register)
 
     enter = _InThread(leases.enter)
@@ -85,10 +83,8 @@ class AsyncLedger:
     claim_clip = _InThread(claims.claim_clip)
     release = _InThread(claims.release)
     ready = _InThread(claims.ready)
-    next_due = _InThread(claims.next_due)
 
     intend_request = _InThread(journey.intend_request)
-    withdraw_request = _InThread(journey.withdraw_request)
     requested = _InThread(journey.requested)
     arrived = _InThread(journey.arrived)
     announce = _InThread(journey.announce)
@@ -129,7 +125,6 @@ class AsyncLedger:
     steps = _InThread(status.steps)
     endings = _InThread(status.endings)
     others = _InThread(observations.others)
-    revision_known = _InThread(status.revision_known)
     named = _InThread(persons.named)
     retry = _InThread(persons.retry)
     redo = _InThread(persons.redo)

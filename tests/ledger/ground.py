@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from postflow.errors import Fatal, Retry, Skip
 from postflow.ledger import Claimed, Ledger, Root, Target
+from postflow.ledger.observations import leave_alone
 from postflow.models import MediaFile
 from postflow.scan.sighting import Sighting
 
@@ -57,6 +58,12 @@ def add(ledger: Ledger, root: Root, relpath: str, *, content: str = "a", size: i
     registered = ledger.register(root, media(root, relpath, content=content, size=size))
     assert registered is not None
     return registered.clip_id
+
+
+def set_aside(ledger: Ledger, root: Root, before: datetime | None = None) -> int:
+    """As a backlog that a person does not want."""
+    with ledger.writing() as connection:
+        return leave_alone(connection, root, before)
 
 
 def add_many(ledger: Ledger, root: Root, count: int) -> list[int]:

@@ -31,7 +31,6 @@ MOVE_BY_NAME: Moves = {
         State.REQUESTING,
         lambda ledger, claim: ledger.intend_request(claim, target(), way="tunnel"),
     ),
-    "withdraw": (State.READY, lambda ledger, claim: ledger.withdraw_request(claim, "no network")),
     "requested": (State.REQUESTED, lambda ledger, claim: ledger.requested(claim, "file")),
     "arrived": (State.ARRIVED, lambda ledger, claim: ledger.arrived(claim)),
     "intend_stack": (State.STACKING, lambda ledger, claim: ledger.intend_stack(claim)),

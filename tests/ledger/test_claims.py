@@ -63,7 +63,7 @@ def test_a_claim_says_where_the_clip_is_for_its_claimer(ledger: Ledger, root: Ro
     (theirs,) = ledger.claim("run-2", limit=1, folders={there.id: there.path})
     assert (claim.path.parent, theirs.path.parent) == (root.path, there.path)
     claim = ledger.intend_request(claim, target(), way="tunnel")
-    claim = ledger.intend_request(ledger.withdraw_request(claim, "lost"), target(), way="tunnel")
+    claim = ledger.intend_request(claim, target(), way="tunnel")
     claim = ledger.arrived(ledger.requested(claim, "file-1"))
     claim = ledger.stacked(ledger.intend_stack(claim), "stack-1")
     assert claim.path.parent == root.path
@@ -133,7 +133,6 @@ def test_a_run_that_was_overtaken_can_write_nothing(
     assert quick.token > slow.token
     writes = [
         lambda: ledger.intend_request(slow, target(), way="tunnel"),
-        lambda: ledger.withdraw_request(slow, "no network"),
         lambda: ledger.requested(slow, "file-of-slow"),
         lambda: ledger.arrived(slow),
         lambda: ledger.intend_stack(slow),
@@ -283,11 +282,9 @@ def test_a_clip_that_is_put_off_is_left_alone_until_its_time(
 ) -> None:
     add(ledger, root, "a.mov")
     until = ledger.postpone(claim_one(ledger), BUSY)
-    assert ledger.next_due() == until
     assert ledger.claim("run-1", limit=1) == []
     clock.time = until
     assert ledger.ready() == 1
-    assert ledger.next_due() is None
     assert claim_one(ledger).tries == 1
 
 

@@ -57,14 +57,6 @@ def test_the_whole_journey_is_in_the_history(ledger: Ledger, clock: Clock) -> No
     assert clip.run_id is None
 
 
-def test_a_request_that_never_left_leaves_nothing_to_look_for(ledger: Ledger) -> None:
-    claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel")
-    claim = ledger.withdraw_request(claim, "no network")
-    assert claim.state is State.READY
-    ledger.release(claim)
-    assert outcomes(ledger) == [AttemptOutcome.NOTHING]
-
-
 def test_a_lost_answer_that_led_to_nothing_leads_to_a_second_attempt(ledger: Ledger) -> None:
     claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel", exposure="e1")
     claim = ledger.intend_request(claim, target(), way="direct", exposure="e2")

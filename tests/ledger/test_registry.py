@@ -189,15 +189,6 @@ def test_only_a_clip_that_was_skipped_because_it_was_gone_comes_back(
     assert ledger.ready() == int(back)
 
 
-def test_the_ledger_knows_whether_it_has_met_a_revision(ledger: Ledger, root: Root) -> None:
-    clip_id = add(ledger, root, "a.mov")
-    revision = media(root, "a.mov").revision
-    found = ledger.revision_known(root.id, "a.mov", revision)
-    assert found is not None
-    assert (found.id, found.phase) == (clip_id, Phase.WAITING)
-    assert ledger.revision_known(root.id, "a.mov", "other") is None
-
-
 def test_a_request_for_a_superseded_file_is_illegal(ledger: Ledger, root: Root) -> None:
     add(ledger, root, "a.mov")
     claim = claim_one(ledger)

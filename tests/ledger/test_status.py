@@ -19,6 +19,7 @@ from tests.ledger.ground import (
     bring_to_arrived,
     bring_to_requested,
     claim_one,
+    set_aside,
     sighting,
 )
 
@@ -26,7 +27,7 @@ from tests.ledger.ground import (
 def fill(ledger: Ledger, root: Root) -> None:
     """One clip in every phase but `waiting`, which has two, and `refused`."""
     ledger.observe(root, [sighting(root, "aside.mov")])
-    ledger.set_aside(root)
+    set_aside(ledger, root)
     ledger.observe(root, [sighting(root, "growing.mov"), sighting(root, "gone.mov")])
     ledger.observe(root, [], gone=["gone.mov"])
     add(ledger, root, "done.mov")

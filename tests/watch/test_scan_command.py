@@ -20,6 +20,7 @@ from postflow.naming import Naming
 from postflow.scan.root import MARKER, mark_root, read_mark
 from postflow.scan.walk import glance
 from sandbox.clips import clip_path
+from tests.ledger.ground import set_aside
 
 GOOD, BAD = "SQ07_UNDLM_00152_v003.mov", "final final.mov"
 
@@ -135,7 +136,7 @@ def test_what_is_known_is_told_as_known_and_what_changed_as_to_be_delivered(
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         root = ledger.root("main", folder, read_mark(folder).id)
         ledger.observe(root, glance(folder))
-        ledger.set_aside(root)
+        set_aside(ledger, root)
         told = [look(ledger, "main", folder, Naming.preset("undlm"))]
         with (folder / GOOD).open("ab") as clip:
             clip.write(b"\0\0\0\x08free")
