@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from dataclasses import dataclass
 from postflow.errors import Skip
 
 from .filename import shown
-from .matcher import Matcher, Values
+from .matcher import Matcher
 from .nearest import forms
+from .patterns import Values
 from .rules import NameRule
 from .template import fields_of, pieces_of
 
@@ -88,7 +88,7 @@ def _fitting(matcher: Matcher, known: Values) -> Values:
     return {
         field: text
         for field, text in known.items()
-        if field not in matcher.patterns or _fits(matcher, field, text)
+        if field not in matcher.patterns or matcher.fits(field, text)
     }
 
 
@@ -105,7 +105,7 @@ def _read(
     plain = text.removeprefix(f"{project}_") or text
     for each in knowing:
         for form in forms(plain, each.example.get(field, "")):
-            if _fits(each, field, form):
+            if each.fits(field, form):
                 return {field: form}
     return _read_as_folder(matcher, field, text)
 
@@ -120,15 +120,10 @@ def _read_as_folder(matcher: Matcher, field: str, text: str) -> Values | None:
         fields = fields_of(part, rule.name)
         if field not in fields or len(fields) < 2 or not fields <= matcher.patterns.keys():
             continue
-        values = matcher.compiled(pieces_of(part, rule.name))(text)
+        values = matcher.compiled(pieces_of(part, rule.name)).fit(text)
         if values is not None:
             return values
     return None
-
-
-def _fits(matcher: Matcher, field: str, text: str) -> bool:
-    flags = re.ASCII if matcher.rule.case_sensitive else re.ASCII | re.IGNORECASE
-    return re.fullmatch(matcher.patterns[field], text, flags) is not None
 
 
 def _is_a_whole_sequence(placing: Placing, given: Values) -> bool:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from postflow.errors import Skip
 
-from .filename import clean_name, safe_part
+from .filename import MAX_BYTES, clean_name, safe_part, shown
 from .matcher import Matcher
 from .outputs import folder_of, stack_of
-from .patterns import MAX_READINGS
 from .rules import NameRule, broken
 from .template import fields_of
 from .version import LONGEST, MOST_DIGITS, date_of, is_date_format
@@ -24,15 +23,9 @@ def check_rules(matchers: Sequence[Matcher]) -> None:
             raise broken(matcher.rule.name, "two rules have this name", "Rename one of them.")
         _check_outputs(matcher)
         _check_examples(matcher)
+        _check_speed(matcher)
     for matcher in matchers:
         _check_ambiguity(matcher, matchers)
-    readings = sum(matcher.readings for matcher in matchers)
-    if readings > 4 * MAX_READINGS:
-        raise broken(
-            "all",
-            f"together they can be read in {readings} ways",
-            "Narrow the widest patterns, or drop rules nobody needs.",
-        )
 
 
 def _check_outputs(matcher: Matcher) -> None:
@@ -76,6 +69,21 @@ def _check_examples(matcher: Matcher) -> None:
             raise broken(
                 matcher.rule.name, f"example “{example}”: {error.message}", error.hint
             ) from error
+
+
+def _check_speed(matcher: Matcher) -> None:
+    """Names that follow the example up to a place and then repeat its character to the end."""
+    example = clean_name(matcher.rule.examples[0])
+    for place, char in enumerate(example):
+        hostile = example[:place] + char * (MAX_BYTES - place - 1) + "!"
+        try:
+            matcher.match(hostile)
+        except Skip as slow:
+            raise broken(
+                matcher.rule.name,
+                f"it takes too long to read names such as {shown(hostile)}",
+                slow.hint,
+            ) from slow
 
 
 def _check_placed(rule: NameRule, values: dict[str, str]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import parse
+from postflow.errors import Skip
 
 from .filename import shown
-from .patterns import check_field, check_regex, count_readings
+from .patterns import Pattern, Values, field_pattern, unsafe
 from .rules import NameRule, broken
 from .template import Piece, pieces_of
 
@@ -18,8 +17,6 @@ DEFAULT_FIELDS = {"ext": "(?i:mov|mp4|mxf|avi|mkv)"}
 _REST = "rest"
 _WORDS = {"ext": "extension"}
 _WORD_END = re.compile(r"[ ._-]")
-
-Values = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -38,20 +35,22 @@ class Matcher:
         self.rule = rule
         self.pieces = pieces_of(rule.template, rule.name) if rule.template else ()
         self.patterns = _patterns(rule, self.pieces)
-        if rule.regex:
-            check_regex(rule.regex, rule.name)
-        self.readings = _readings(rule, self.pieces, self.patterns)
-        self._read = self._compiled_regex() if rule.regex else self.compiled(self.pieces)
+        self._fields = {
+            field: field_pattern(field, text, rule) for field, text in self.patterns.items()
+        }
+        self._whole = _of_regex(rule.regex, rule) if rule.regex else self.compiled(self.pieces)
 
     @property
     def fields(self) -> frozenset[str]:
-        if self.rule.regex:
-            return frozenset(re.compile(self.rule.regex).groupindex)
-        return frozenset(self.patterns)
+        return self._whole.names
 
     def match(self, name: str) -> Values | None:
         """Each field's text, or None when the name does not fit."""
-        return self._read(name) if name.isascii() else None
+        values = self._whole.fit(name) if name.isascii() else None
+        return values if values is not None and all(values.values()) else None
+
+    def fits(self, field: str, text: str) -> bool:
+        return self._fields[field].fit(text) is not None
 
     @cached_property
     def example(self) -> Values:
@@ -65,12 +64,15 @@ class Matcher:
             return Mismatch(None, f"names are written without {shown(foreign)}", 0)
         if self.rule.regex:
             return Mismatch(None, "it does not fit the rule's expression", 0)
-        return self._part(name)
+        try:
+            return self._part(name)
+        except Skip:
+            return Mismatch(None, "it takes too long to read", 0)
 
     def _part(self, name: str) -> Mismatch:
         matched, values = 0, Values()
-        for read in self._prefixes:
-            found = read(name)
+        for prefix in self._prefixes:
+            found = prefix.fit(name)
             if found is None:
                 break
             matched, values = matched + 1, found
@@ -78,36 +80,24 @@ class Matcher:
         return _Parting(self, name, values, rest, matched).mismatch()
 
     @cached_property
-    def _prefixes(self) -> tuple[Callable[[str], Values | None], ...]:
+    def _prefixes(self) -> tuple[Pattern, ...]:
         rest = Piece(_REST, is_field=True)
         return tuple(
             self.compiled((*self.pieces[:count], rest)) for count in range(1, len(self.pieces) + 1)
         )
 
-    def compiled(self, pieces: tuple[Piece, ...]) -> Callable[[str], Values | None]:
+    def compiled(self, pieces: tuple[Piece, ...]) -> Pattern:
         """Reads text that is put together like that."""
-        text = "".join(_parse_piece(piece) for piece in pieces)
-        types = {field: _typed(pattern) for field, pattern in self.patterns.items()}
-        parser = parse.compile(
-            text, {**types, _REST: _typed(".*")}, case_sensitive=self.rule.case_sensitive
-        )
-
-        def read(name: str) -> Values | None:
-            found = parser.parse(name)
-            return dict(found.named) if isinstance(found, parse.Result) else None
-
-        return read
-
-    def _compiled_regex(self) -> Callable[[str], Values | None]:
-        flags = re.ASCII if self.rule.case_sensitive else re.ASCII | re.IGNORECASE
-        expression = re.compile(f"(?:{self.rule.regex})", flags)
-
-        def read(name: str) -> Values | None:
-            found = expression.fullmatch(name)
-            values = found.groupdict("") if found else {}
-            return values if found and all(values.values()) else None
-
-        return read
+        expression, seen = "", set[str]()
+        for piece in pieces:
+            if not piece.is_field:
+                expression += re.escape(piece.text)
+            elif piece.text in seen:
+                expression += f"(?P={piece.text})"
+            else:
+                expression += f"(?P<{piece.text}>{self.patterns.get(piece.text, '.*')})"
+                seen.add(piece.text)
+        return Pattern(expression, self.rule, "template")
 
 
 @dataclass(frozen=True)
@@ -181,32 +171,14 @@ def _patterns(rule: NameRule, pieces: tuple[Piece, ...]) -> dict[str, str]:
                 f"“{field}” has a pattern but is not in the template",
                 "Use the field in the template, or take its pattern out.",
             )
-    patterns = {field: {**DEFAULT_FIELDS, **rule.fields}[field] for field in used}
-    for field, pattern in patterns.items():
-        check_field(field, pattern, rule.name)
-    return patterns
+    return {field: {**DEFAULT_FIELDS, **rule.fields}[field] for field in used}
 
 
-def _readings(rule: NameRule, pieces: tuple[Piece, ...], patterns: dict[str, str]) -> int:
-    expression = rule.regex or "".join(
-        f"(?:{patterns[piece.text]})" if piece.is_field else re.escape(piece.text)
-        for piece in pieces
-    )
-    return count_readings(expression, rule.name)
-
-
-def _parse_piece(piece: Piece) -> str:
-    if piece.is_field:
-        return f"{{{piece.text}:{piece.text}}}"
-    return piece.text.replace("{", "{{").replace("}", "}}")
-
-
-def _typed(pattern: str) -> Callable[[str], str]:
-    @parse.with_pattern(pattern)  # type: ignore[untyped-decorator]
-    def as_written(text: str) -> str:
-        return text
-
-    return as_written  # type: ignore[no-any-return]
+def _of_regex(expression: str, rule: NameRule) -> Pattern:
+    pattern = Pattern(expression, rule)
+    if pattern.groups > len(pattern.names):
+        raise unsafe(rule, "the regex holds a group without a name; write (?P<name>…) or (?:…)")
+    return pattern
 
 
 def _word(text: str) -> str:

@@ -12,9 +12,10 @@ from .by_hand import place
 from .checks import check_rules
 from .explanation import Explanation, RuleAnswer
 from .filename import clean_name, safe_part, shown, split_version
-from .matcher import Matcher, Values
+from .matcher import Matcher
 from .nearest import nearest_name
 from .outputs import folder_of, stack_of
+from .patterns import Values
 from .presets import PRESETS
 from .rules import NameRule, read_rules
 from .version import Order, date_of, version_number, version_order
@@ -48,7 +49,8 @@ class Naming:
         """What the name means. `scene` and `shot` given by hand win, and make any name deliverable:
         they are read by the rules, and fill the folder of one.
 
-        Raises Skip `name.` `unsafe`, `unknown`, `incomplete`, `ambiguous`, `version` or `folder`.
+        Raises Skip `name.` `unsafe`, `unknown`, `incomplete`, `ambiguous`, `version`, `folder`
+        or `slow`.
         """
         clean = clean_name(name)
         given = _given(scene, shot)
@@ -81,7 +83,7 @@ class Naming:
         except Skip as error:
             answers = (
                 ()
-                if error.code in {"name.unsafe", "name.folder"}
+                if error.code in {"name.unsafe", "name.folder", "name.slow"}
                 else self._answers(clean_name(name))
             )
             return Explanation(

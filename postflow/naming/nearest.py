@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from .matcher import Matcher, Values
+from .matcher import Matcher
+from .patterns import Values
 
 MAX_LENGTH = 80
 MAX_WORDS = 12
@@ -50,10 +51,9 @@ def _taken(left: list[str], field: str, matcher: Matcher, *, begun: bool) -> str
 
     A number within the name, such as a shot's, is not passed over: without it, it is another clip.
     """
-    pattern = re.compile(matcher.patterns[field])
     for place, word in enumerate(left):
         for form in forms(word, matcher.example[field]):
-            if pattern.fullmatch(form):
+            if matcher.fits(field, form):
                 passed = left[:place] if begun and field != "ext" else []
                 if any(_NUMBER.fullmatch(each) for each in passed):
                     return None

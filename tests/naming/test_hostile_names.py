@@ -113,7 +113,7 @@ HOSTILE = [
     "é" * 127,
 ]
 
-# As free as the checks allow: fields that can swallow their own separators.
+# Fields that can swallow their own separators.
 FREE_RULES = [
     NameRule(
         name=f"free {letter}",
