@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from postflow.cli.sandbox_up import cleared, sandbox_up, wait_for
-from postflow.cli.server import free_port
 from postflow.ledger import Clip, Ledger, Phase
+from postflow.outlet.loopback import free_port
 from sandbox import Sandbox
 from sandbox.clips import clip_path
 from tests.support.signed_in import SignedIn

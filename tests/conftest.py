@@ -23,7 +23,8 @@ if "PREFECT_HOME" not in os.environ:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
-from postflow.cli.server import free_port, own_prefect, ui_address
+from postflow.cli.server import own_prefect, ui_address
+from postflow.outlet.loopback import free_port
 from postflow.own_server import password
 from sandbox import Sandbox
 

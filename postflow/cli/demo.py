@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import psutil
 import typer
 
+from postflow.outlet.loopback import free_port
+
 from .app import app
 from .output import err, out
 from .running import stoppable
 from .sandbox_up import cleared, sandbox_up, wait_for
-from .server import free_port
 
 if TYPE_CHECKING:
     from sandbox import Sandbox

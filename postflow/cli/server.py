@@ -118,10 +118,3 @@ def is_healthy(url: str) -> bool:
         return httpx.get(url, timeout=2.0).is_success
     except httpx.TransportError:
         return False
-
-
-def free_port() -> int:
-    """A port of loopback that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

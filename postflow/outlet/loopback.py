@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,3 +31,10 @@ class LoopbackProvider(Moment):
     @asynccontextmanager
     async def open(self, local_url: str) -> AsyncIterator[FixedTunnel]:
         yield FixedTunnel(SecretStr(local_url.rstrip("/")))
+
+
+def free_port() -> int:
+    """A port of loopback that is free at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -22,6 +22,7 @@ from pyngrok.exception import PyngrokError, PyngrokNgrokURLError
 
 from postflow.errors import PostFlowError
 from postflow.outlet import ngrok_errors, ngrok_quirks
+from postflow.outlet.loopback import free_port
 from postflow.outlet.ngrok_binary import is_from_snap
 from postflow.outlet.ngrok_folder import AgentFolder
 from postflow.outlet.ngrok_process import end_child
@@ -46,7 +47,8 @@ class Agent:
         startup_timeout: float,
         request_timeout: float,
     ) -> None:
-        folder.write_config(authtoken, ngrok_quirks.free_port())
+        # With port 0 the agent logs `:0`, and pyngrok asks there.
+        folder.write_config(authtoken, free_port())
         folder.write_launcher(executable)
         self._folder = folder
         self._words = LastWords(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 
 from pyngrok import installer, ngrok, process
@@ -59,13 +58,6 @@ def forget(ngrok_path: str, config_path: str, public_url: str | None) -> None:
     process.is_process_running(ngrok_path)
     installer._config_cache.pop(config_path, None)
     ngrok._current_tunnels.pop(public_url or "", None)
-
-
-def free_port() -> int:
-    """A port for the agent's API. With port 0 the agent logs `:0`, and pyngrok asks there."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _reader(agent: process.NgrokProcess) -> threading.Thread | None:

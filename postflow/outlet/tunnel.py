@@ -1,20 +1,11 @@
-"""What a tunnel is, and which ones there are."""
+"""What a tunnel is."""
 
 from __future__ import annotations
 
-import pkgutil
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 from pydantic import SecretStr
-
-from postflow.errors import Fatal
-
-PROVIDERS = {
-    "ngrok": "postflow.outlet.ngrok:NgrokProvider",
-    "static": "postflow.outlet.static:StaticProvider",
-    "loopback": "postflow.outlet.loopback:LoopbackProvider",
-}
 
 
 class Tunnel(Protocol):
@@ -41,14 +32,3 @@ class TunnelProvider(Protocol):
     def open(self, local_url: str) -> AbstractAsyncContextManager[Tunnel]:
         """Lead a public address to `local_url` until the block is left."""
         ...
-
-
-def provider(kind: str, **settings: Any) -> TunnelProvider:
-    """The provider called `kind`, loaded only now, so that nobody pays for those not in use."""
-    if kind not in PROVIDERS:
-        raise Fatal(
-            f"There is no tunnel of the kind '{kind}'.",
-            hint=f"Choose one of: {', '.join(PROVIDERS)}.",
-            code="tunnel.unknown",
-        )
-    return cast("TunnelProvider", pkgutil.resolve_name(PROVIDERS[kind])(**settings))

@@ -65,14 +65,14 @@ def known_file(path: str) -> Known | None:
     return _known(found, path.rpartition("/")[2])
 
 
-def printable(path: str) -> str:
+def as_text(path: str) -> str:
     """A path as text that can be printed and stored, whatever bytes it has."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _passes(listing: Listing, entry: os.DirEntry[str], rel: str, ignoring: Ignoring) -> bool:
     """Over this entry, by a rule that is noted."""
-    key = printable(entry.name)
+    key = as_text(entry.name)
     with suppress(OSError):
         is_folder = entry.is_dir(follow_symlinks=False)
         rule = ignoring.why(f"{rel}/{key}" if rel else key, key, is_folder=is_folder)
@@ -85,10 +85,10 @@ def _passes(listing: Listing, entry: os.DirEntry[str], rel: str, ignoring: Ignor
 def _take_in(listing: Listing, entry: os.DirEntry[str]) -> None:
     key = unicodedata.normalize("NFC", entry.name)
     if not _is_text(key):
-        listing.problems.append(Problem(where=printable(entry.path), what=UNDECODABLE))
+        listing.problems.append(Problem(where=as_text(entry.path), what=UNDECODABLE))
         return
     if key in listing.files or key in listing.folders:
-        listing.problems.append(Problem(where=printable(entry.path), what=TWIN))
+        listing.problems.append(Problem(where=as_text(entry.path), what=TWIN))
         if entry.name != key:
             return
     try:
@@ -96,7 +96,7 @@ def _take_in(listing: Listing, entry: os.DirEntry[str]) -> None:
     except FileNotFoundError:
         listing.torn.add(key)
     except OSError as error:
-        problem = Problem(where=printable(entry.path), what=_cannot_read(error), unread=True)
+        problem = Problem(where=as_text(entry.path), what=_cannot_read(error), unread=True)
         listing.problems.append(problem)
 
 
@@ -131,4 +131,4 @@ def _cannot_read(error: OSError) -> str:
 
 def unread(path: str, error: OSError) -> Problem:
     """The problem of a folder that cannot be read."""
-    return Problem(where=printable(path), what=_cannot_read(error), unread=True)
+    return Problem(where=as_text(path), what=_cannot_read(error), unread=True)

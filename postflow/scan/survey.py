@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
-from postflow.scan.listing import Known, Listing, known_file, list_folder, printable, unread
+from postflow.scan.listing import Known, Listing, as_text, known_file, list_folder, unread
 from postflow.scan.sighting import Problem
 
 OTHER_ROOT = "It is a watched folder of its own (it has a marker), so it is left out here."
@@ -198,7 +198,7 @@ class Survey:
         listed = self._clock()
         listing = list_folder(path, rel, self._ignoring)
         if rel and listing.marked:
-            listing = Listing(problems=[Problem(where=printable(path), what=OTHER_ROOT)])
+            listing = Listing(problems=[Problem(where=as_text(path), what=OTHER_ROOT)])
         self.problems += listing.problems
         folder = Folder(
             path, listing.files, listing.folders, stamp, seen, listed, listing.passed_over or None

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from postflow.cli.sandbox_studio import as_toml, sandbox_studio
-from postflow.cli.server import free_port
 from postflow.ledger import Clip, Ledger
+from postflow.outlet.loopback import free_port
 from sandbox import Sandbox
 from sandbox.clips import clip_path
 from tests.support.signed_in import SignedIn
