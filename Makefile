@@ -9,9 +9,10 @@ JOBS         ?= 5
 WITH_PREFECT := blocks cli crash journeys watch browser
 SUITES       := crash journeys plain cli blocks watch browser
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+OLDEST       := 'prefect==3.8.8' 'sqlalchemy<2.1'
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: help setup demo test check lint types conformance bench apt clean
+.PHONY: help setup demo test check lint types conformance oldest bench apt clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -22,6 +23,12 @@ $(UV):
 
 .venv/.complete: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+# The lock's versions, but for the oldest Prefect that we allow and what it needs (CONTRIBUTING.md).
+.venv-oldest/.complete: pyproject.toml uv.lock Makefile | $(UV)
+	UV_PROJECT_ENVIRONMENT=.venv-oldest $(UV) sync --frozen --quiet --python $(PYTHON)
+	$(UV) pip install --quiet --python .venv-oldest $(OLDEST)
 	@touch $@
 
 setup: .venv/.complete  ## Make the environment from the lock file.
@@ -57,8 +64,11 @@ types: setup
 conformance: setup  ## The official Frame.io SDK against the sandbox.
 	./conformance/run.sh
 
+oldest: .venv-oldest/.complete  ## The journeys on the oldest Prefect that we allow.
+	.venv-oldest/bin/pytest tests/journeys
+
 bench: setup  ## Speed, as ratios taken in one run.
 	$(RUN) python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-conformance .tools .demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-conformance .venv-oldest .tools .demo .mypy_cache .ruff_cache .pytest_cache

@@ -7,6 +7,7 @@ same transaction, and whoever works on the clip next goes on with the same messa
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -91,7 +92,7 @@ def _untold(studio: str, now: datetime) -> list[ColumnElement[bool]]:
     ]
 
 
-def _under_way(channel: str, project: str) -> Select[tuple[int | None]]:
+def _under_way(channel: str, project: str) -> Select[Any]:
     """A batch of which only clips are left that were put off is none: it may last for hours."""
     return select(func.max(batches.c.id)).where(
         batches.c.channel == channel,

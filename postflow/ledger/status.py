@@ -58,10 +58,9 @@ def rows(
     `since`: only what changed its state at or after that time.
     """
     phase_now = _phase(store.now())
-    query = _clips(studio).join(roots, roots.c.id == clips.c.root_id)
-    query = query.with_only_columns(
-        *columns_of(Clip, clips), roots.c.path.label("root"), phase_now.label("phase")
-    )
+    told = (*columns_of(Clip, clips), roots.c.path.label("root"), phase_now.label("phase"))
+    of_root = roots.c.id == clips.c.root_id
+    query = _clips(studio).join(roots, of_root).with_only_columns(*told)
     if phase is not None:
         query = query.where(phase_now == phase)
     if name is not None:
