@@ -8,13 +8,12 @@ from postflow.frameio.credentials import (
     UserCredential,
     WebCredential,
 )
-from postflow.frameio.files import FileWithMedia
 from postflow.frameio.ims import IMS_URL, AdobeIms
 from postflow.frameio.patience import Patience
 from postflow.frameio.renewal import LegacyToken, TokenSource, TokenSupply
 from postflow.frameio.stacks import VersionStack
 from postflow.frameio.tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
-from postflow.frameio.wire import Account, MediaLinks, Profile, UploadStatus, Workspace
+from postflow.frameio.wire import Account, Profile, UploadStatus, Workspace
 
 __all__ = [
     "FRAMEIO_URL",
@@ -23,10 +22,8 @@ __all__ = [
     "AdobeIms",
     "Credential",
     "FileTokenStore",
-    "FileWithMedia",
     "FrameioClient",
     "LegacyToken",
-    "MediaLinks",
     "MemoryTokenStore",
     "NativeCredential",
     "Patience",

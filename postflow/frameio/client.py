@@ -14,7 +14,7 @@ from postflow.errors import Fatal
 from postflow.frameio import folders, projects
 from postflow.frameio.calls import Api
 from postflow.frameio.contents import Contents, contents
-from postflow.frameio.files import MEDIA, Files, FileWithMedia
+from postflow.frameio.files import Files
 from postflow.frameio.folders import FolderIds, Folders
 from postflow.frameio.patience import PATIENT, Patience
 from postflow.frameio.renewal import TokenSupply
@@ -127,10 +127,6 @@ class FrameioClient:
         """It is looked for anew the next time: something in it is gone."""
         self._folders.forget(folder)
 
-    async def create_folder(self, parent: Folder, name: str) -> Folder:
-        """One more folder, whether or not others by that name exist."""
-        return await self._folders.create(parent, name)
-
     async def delete_folder(self, folder: Folder) -> None:
         """Delete a folder and what is in it. One already gone is no fault."""
         await folders.delete_folder(self._api, folder.account_id, folder.id)
@@ -144,10 +140,6 @@ class FrameioClient:
         """What lies directly in a folder; `types` of file, folder, version_stack."""
         found = await folders.children(self._api, folder.account_id, folder.id, types)
         return found.items
-
-    async def files_named(self, folder: Folder, name: str) -> list[RemoteFile]:
-        """All files of that name directly in the folder, oldest first; none that are on a stack."""
-        return await self._files.named(folder, name)
 
     async def remote_upload(
         self,
@@ -181,12 +173,6 @@ class FrameioClient:
     async def file(self, account_id: str, file_id: str) -> RemoteFile:
         return await self._files.show(account_id, file_id)
 
-    async def file_with_media(
-        self, account_id: str, file_id: str, media: tuple[str, ...] = MEDIA
-    ) -> FileWithMedia:
-        """The file and signed addresses of its renditions. `original` needs download rights."""
-        return await self._files.show_with_media(account_id, file_id, media)
-
     async def move_file(self, remote: RemoteFile, parent_id: str) -> RemoteFile:
         return await self._files.move(remote, parent_id)
 
@@ -201,10 +187,6 @@ class FrameioClient:
     async def add_version(self, stack_id: str, remote: RemoteFile) -> RemoteFile:
         """Put a file on top of a stack."""
         return await self._files.move(remote, stack_id)
-
-    async def stacks_in(self, folder: Folder) -> list[VersionStack]:
-        """The version stacks directly in a folder, oldest first."""
-        return await self._stacks.inside(folder)
 
     async def version_stack(self, account_id: str, stack_id: str) -> VersionStack:
         """A stack, wherever it lies."""

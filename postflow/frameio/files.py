@@ -17,20 +17,12 @@ from postflow.frameio.projects import with_room
 from postflow.frameio.refusals import check_name, check_size
 from postflow.frameio.settling import create_once, never
 from postflow.frameio.shared import Shared, nfc
-from postflow.frameio.wire import MediaLinks, Nothing, One, UploadStatus, WireFile
-from postflow.models import Folder, Moment, RemoteFile
+from postflow.frameio.wire import Nothing, One, UploadStatus, WireFile
+from postflow.models import Folder, RemoteFile
 
 # Frame.io's clock is known to the second, from its Date headers; the rest is the network's.
 _CLOCK_MARGIN = timedelta(seconds=60)
 _EVER = datetime.min.replace(tzinfo=UTC)
-MEDIA = ("thumbnail", "thumbnail_high_quality", "video_h264_180")
-
-
-class FileWithMedia(Moment):
-    """A file and the signed addresses of its renditions."""
-
-    file: RemoteFile
-    media: MediaLinks
 
 
 class Files:
@@ -39,11 +31,6 @@ class Files:
     def __init__(self, api: Api, shared: Shared) -> None:
         self._api = api
         self._shared = shared
-
-    async def named(self, folder: Folder, name: str) -> list[RemoteFile]:
-        """All files of that name directly in the folder, oldest first."""
-        files = [file for file in (await self._list(folder)).items if nfc(file.name) == nfc(name)]
-        return [file.remote(folder.account_id) for file in files]
 
     async def remote_upload(
         self,
@@ -92,14 +79,6 @@ class Files:
     async def show(self, account_id: str, file_id: str) -> RemoteFile:
         call = Call(endpoints.FILE, _ids(account_id, file_id))
         return (await self._api.ask(call, One[WireFile])).data.remote(account_id)
-
-    async def show_with_media(
-        self, account_id: str, file_id: str, media: tuple[str, ...]
-    ) -> FileWithMedia:
-        query = {"include": ",".join(f"media_links.{kind}" for kind in media)}
-        call = Call(endpoints.FILE, _ids(account_id, file_id), query)
-        file = (await self._api.ask(call, One[WireFile])).data
-        return FileWithMedia(file=file.remote(account_id), media=file.media_links or MediaLinks())
 
     async def move(self, remote: RemoteFile, parent_id: str) -> RemoteFile:
         """Into another folder, or onto a version stack."""

@@ -101,21 +101,6 @@ class Folders:
             self._cache.put(project.id, path, found.id)
             return found.id
 
-    async def create(self, parent: Folder, name: str) -> Folder:
-        """One more folder, whether or not others by that name exist."""
-        name = nfc(name)
-        check_name(name)
-        before = {folder.id for folder in (await self._list(parent.account_id, parent.id)).items}
-
-        async def look() -> WireFolder | None:
-            found = await self._list(parent.account_id, parent.id)
-            found.refuse_unread(lambda unread: unread == name)
-            new = (f for f in found.items if f.id not in before and nfc(f.name) == name)
-            return next(new, None)
-
-        made = await self._post(parent.account_id, parent.id, name, look)
-        return made.folder(parent.account_id, (*parent.path, name))
-
     async def _oldest(
         self, project: Project, parent_id: str, path: tuple[str, ...]
     ) -> WireFolder | None:

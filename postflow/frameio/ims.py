@@ -23,11 +23,9 @@ from postflow.frameio.credentials import (
     NativeCredential,
     ServiceCredential,
     UserCredential,
-    WebCredential,
 )
 from postflow.frameio.ims_refusals import ims_refusal, ims_unreachable, ims_unreadable
 from postflow.frameio.tokens import REFRESH_LIFE, Tokens, now
-from postflow.models import Moment
 
 IMS_URL = "https://ims-na1.adobelogin.com"
 _ANSWER_SECONDS = 30.0
@@ -54,14 +52,6 @@ class Grant(BaseModel):
                 "scopes": split_scopes(self.scope) or scopes_in(self.access_token),
             }
         )
-
-
-class Validation(Moment):
-    """What IMS says about an access token; `reason` where it is not valid."""
-
-    valid: bool
-    reason: str = ""
-    scopes: tuple[str, ...] = ()
 
 
 class AdobeIms:
@@ -103,45 +93,16 @@ class AdobeIms:
         form = {"grant_type": "client_credentials", "scope": ",".join(credential.scopes)}
         return await self._grant(form, credential)
 
-    async def revoke(self, credential: UserCredential | ServiceCredential, token: str) -> None:
-        """Make a token worthless."""
-        form = {"token": token}
-        if isinstance(credential, NativeCredential):
-            await self._post("/ims/revoke", form, query={"client_id": credential.client_id})
-        else:
-            await self._post("/ims/revoke", form, headers=_basic(credential))
-
-    async def validate(
-        self, credential: UserCredential | ServiceCredential, access_token: str
-    ) -> Validation:
-        """Ask IMS what it knows of an access token, above all its granted scopes."""
-        form = {"client_id": credential.client_id, "token": access_token, "type": "access_token"}
-        answer = _json(await self._post("/ims/validate_token/v1", form))
-        known = answer.get("token")
-        scope = known.get("scope") if isinstance(known, dict) else None
-        return Validation(
-            valid=answer.get("valid") is True,
-            reason=str(answer.get("reason") or ""),
-            scopes=split_scopes(str(scope or "")),
-        )
-
     async def _grant(
         self, form: Mapping[str, str], credential: UserCredential | ServiceCredential
     ) -> Tokens:
-        answer = await self._post("/ims/token/v3", {**form, **_client_of(credential)})
+        answer = await self._post({**form, **_client_of(credential)})
         try:
             return Grant.model_validate(_json(answer)).tokens()
         except ValidationError as error:
             raise ims_unreadable() from error
 
-    async def _post(
-        self,
-        path: str,
-        form: Mapping[str, str],
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
+    async def _post(self, form: Mapping[str, str]) -> httpx.Response:
         attempts = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
             retry=retry_if_exception_type(Retry),
@@ -152,9 +113,7 @@ class AdobeIms:
             async for attempt in attempts:
                 with attempt:
                     try:
-                        answer = await http.post(
-                            self.url + path, data=form, params=query, headers=headers
-                        )
+                        answer = await http.post(f"{self.url}/ims/token/v3", data=form)
                     except httpx.RequestError as error:
                         raise ims_unreachable(self.url) from error
                     if not answer.is_success:
@@ -196,11 +155,6 @@ def _client_of(credential: UserCredential | ServiceCredential) -> dict[str, str]
         return {"client_id": credential.client_id}
     secret = credential.client_secret.get_secret_value()
     return {"client_id": credential.client_id, "client_secret": secret}
-
-
-def _basic(credential: WebCredential | ServiceCredential) -> dict[str, str]:
-    pair = f"{credential.client_id}:{credential.client_secret.get_secret_value()}"
-    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

@@ -34,10 +34,6 @@ class Stacks:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def inside(self, folder: Folder) -> list[VersionStack]:
-        """The stacks directly in a folder, oldest first."""
-        return [as_stack(wire, folder.account_id, folder.id) for wire in await self._list(folder)]
-
     async def create(self, folder: Folder, file_ids: tuple[str, ...]) -> VersionStack:
         """Stack 2 to 10 files of the folder, given from oldest to newest."""
         if not FEWEST <= len(file_ids) <= MOST or len(set(file_ids)) < len(file_ids):

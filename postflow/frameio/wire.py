@@ -14,13 +14,12 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    SecretStr,
     ValidationError,
     WrapValidator,
 )
 from rich.filesize import decimal
 
-from postflow.models import Folder, Project, RemoteFile
+from postflow.models import Project, RemoteFile
 
 T = TypeVar("T")
 
@@ -132,34 +131,12 @@ class _Asset(Wire):
 
 
 class WireFolder(_Asset):
-    def folder(self, account_id: str, path: tuple[str, ...]) -> Folder:
-        return Folder(id=self.id, account_id=account_id, project_id=self.project_id, path=path)
-
-
-class MediaLink(Wire):
-    """Signed addresses: whoever knows one can read the media while it is valid."""
-
-    url: SecretStr | None = None
-    inline_url: SecretStr | None = None
-    download_url: SecretStr | None = None
-
-
-class MediaLinks(Wire):
-    """None where the rendition does not exist (yet), or was not asked for."""
-
-    original: MediaLink | None = None
-    thumbnail: MediaLink | None = None
-    thumbnail_high_quality: MediaLink | None = None
-    video_h264_180: MediaLink | None = None
-    efficient: MediaLink | None = None
-    high_quality: MediaLink | None = None
-    scrub_sheet: MediaLink | None = None
+    """A folder as Frame.io tells of it."""
 
 
 class WireFile(_Asset):
     file_size: Size = None
     status: Text = ""
-    media_links: MediaLinks | None = None
 
     def remote(self, account_id: str) -> RemoteFile:
         """Inside a version stack, `folder_id` is the stack's id."""

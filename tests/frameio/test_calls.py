@@ -19,7 +19,15 @@ from postflow.frameio import FrameioClient, Patience
 from postflow.frameio.shared import Shared
 from postflow.models import Project
 from sandbox import Sandbox
-from tests.frameio.connecting import QUICK, answering, calls, connected, signed_in, source_of
+from tests.frameio.connecting import (
+    QUICK,
+    answering,
+    calls,
+    connected,
+    revoke,
+    signed_in,
+    source_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -173,10 +181,9 @@ async def test_a_sign_in_that_was_revoked_says_to_sign_in_again(
     world: Sandbox, tmp_path: Path
 ) -> None:
     tokens = signed_in(world)
-    source = await source_of(world, tmp_path, tokens)
     assert tokens.refresh_token is not None
-    await source.ims.revoke(source.credential, tokens.refresh_token.get_secret_value())
-    await source.ims.revoke(source.credential, tokens.access_token.get_secret_value())
+    await revoke(world, tokens.refresh_token)
+    await revoke(world, tokens.access_token)
     async with connected(world, tmp_path, tokens) as client:
         with pytest.raises(Fatal) as raised:
             await client.me()
@@ -188,10 +195,8 @@ async def test_a_hundred_clips_at_once_stay_within_the_rate_limits(tmp_path: Pat
     with Sandbox(rate_scale=10) as world:
         async with connected(world, tmp_path) as client:
             root = await client.ensure_folder(await client.find_project(world.project_id), ())
-            await asyncio.gather(
-                *(client.files_named(root, f"{number}.mov") for number in range(100))
-            )
-        asked = [request for request in world.requests() if request["op"] == "folders.files"]
+            await asyncio.gather(*(client.contents(root) for _ in range(100)))
+        asked = [request for request in world.requests() if request["op"] == "folders.children"]
         refused = [request for request in asked if request["status"] == 429]
         assert len(asked) - len(refused) == 100
         assert len(refused) <= 10
@@ -207,7 +212,7 @@ async def test_two_clients_that_know_nothing_of_each_other_both_get_through(
             async with connected(world, tmp_path / host, shared=Shared()) as client:
                 project = await client.find_project(world.project_id)
                 root = await client.ensure_folder(project, ())
-                await asyncio.gather(*(client.files_named(root, "a.mov") for _ in range(30)))
+                await asyncio.gather(*(client.contents(root) for _ in range(30)))
 
         await asyncio.gather(work("one"), work("two"))
 

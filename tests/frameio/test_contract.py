@@ -10,7 +10,6 @@ import pytest
 
 from postflow.frameio import endpoints
 from postflow.frameio.endpoints import Endpoint
-from postflow.frameio.files import MEDIA
 from postflow.frameio.stacks import FEWEST, MOST
 from postflow.frameio.wire import (
     Account,
@@ -46,12 +45,6 @@ def test_rate_and_page_are_those_of_the_contract(endpoint: Endpoint) -> None:
 
     assert (endpoint.calls, endpoint.window) == contract.rate
     assert endpoint.page == contract.query.get("page_size", {}).get("maximum", 0)
-
-
-def test_the_renditions_we_ask_for_exist() -> None:
-    values = known(endpoints.FILE).query["include"]["enum"]
-
-    assert {f"media_links.{kind}" for kind in MEDIA} <= set(values)
 
 
 def test_a_stack_is_made_of_as_many_files_as_the_contract_takes() -> None:

@@ -13,7 +13,7 @@ from postflow.frameio import AdobeIms
 from postflow.frameio.credentials import SERVICE_SCOPES
 from postflow.frameio.ims import scopes_in, split_scopes
 from sandbox import Sandbox
-from tests.frameio.connecting import native, service, signed_in, web
+from tests.frameio.connecting import service
 
 
 def token_with(payload: object) -> str:
@@ -46,23 +46,6 @@ def test_a_token_of_any_shape_can_be_looked_into(token: str, scopes: tuple[str, 
 @pytest.mark.parametrize("text", ["a,b c", "a b,c", " a, b ,c "])
 def test_scopes_may_stand_apart_by_commas_or_spaces(text: str) -> None:
     assert split_scopes(text) == ("a", "b", "c")
-
-
-async def test_a_token_is_valid_until_it_is_revoked(world: Sandbox) -> None:
-    ims, credential = AdobeIms(world.url), web(world)
-    token = signed_in(world).access_token.get_secret_value()
-    assert (await ims.validate(credential, token)).valid
-    await ims.revoke(credential, token)
-    answer = await ims.validate(credential, token)
-    assert not answer.valid
-    assert answer.reason
-
-
-async def test_a_public_credential_can_revoke_too(world: Sandbox) -> None:
-    ims = AdobeIms(world.url)
-    token = signed_in(world).access_token.get_secret_value()
-    await ims.revoke(native(world), token)
-    assert not (await ims.validate(web(world), token)).valid
 
 
 @pytest.mark.parametrize(

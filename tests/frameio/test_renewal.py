@@ -24,7 +24,7 @@ from postflow.frameio import (
 )
 from postflow.frameio.journal import Journal
 from sandbox import Sandbox
-from tests.frameio.connecting import calls, native, service, signed_in, source_of, web
+from tests.frameio.connecting import calls, native, revoke, service, signed_in, source_of, web
 from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -159,7 +159,7 @@ async def test_a_revoked_sign_in_says_to_sign_in_again(world: Sandbox, tmp_path:
     tokens = signed_in(world, lasts=AGED)
     source = await source_of(world, tmp_path, tokens)
     assert tokens.refresh_token is not None
-    await AdobeIms(world.url).revoke(web(world), tokens.refresh_token.get_secret_value())
+    await revoke(world, tokens.refresh_token)
     with pytest.raises(Fatal) as raised:
         await source.token()
     assert raised.value.code == "adobe.signed_out"

@@ -45,7 +45,7 @@ async def test_a_stack_is_made_of_files_from_oldest_to_newest(
     assert stack.head.id == versions[-1].id
     assert stack.folder_id == folder.id
     assert ids_of(await client.stack_versions(stack)) == ids_of(versions)
-    assert [found.id for found in await client.stacks_in(folder)] == [stack.id]
+    assert [found.id for found in (await client.contents(folder)).stacks] == [stack.id]
 
 
 async def test_another_version_goes_on_top(
@@ -54,7 +54,7 @@ async def test_another_version_goes_on_top(
     stack = await client.create_version_stack(folder, ids_of(versions[:2]))
     moved = await client.add_version(stack.id, versions[2])
     assert moved.folder_id == stack.id
-    [grown] = await client.stacks_in(folder)
+    [grown] = (await client.contents(folder)).stacks
     assert grown.head is not None
     assert grown.head.id == versions[2].id
 
@@ -79,7 +79,7 @@ async def test_whatever_happens_to_the_creation_there_is_one_stack(
 ) -> None:
     world.fault(where=CREATE, **fault)
     stack = await client.create_version_stack(folder, ids_of(versions))
-    assert [found.id for found in await client.stacks_in(folder)] == [stack.id]
+    assert [found.id for found in (await client.contents(folder)).stacks] == [stack.id]
     assert ids_of(await client.stack_versions(stack)) == ids_of(versions)
 
 

@@ -164,7 +164,7 @@ async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
             project = await live.find_project(live.project)
             sequence = await live.frameio.ensure_folder(project, ("2_FROM_ANIM", "SQ07"))
             shot = await live.frameio.ensure_folder(project, (*sequence.path, "UNDLM_00152"))
-            (placeholder,) = await live.frameio.files_named(shot, clip.name)
+            (placeholder,) = (await live.frameio.contents(shot)).files
         path = {
             "sequence": f"folders/{sequence.id}",
             "shot": f"folders/{shot.id}",
