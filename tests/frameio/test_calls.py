@@ -190,20 +190,23 @@ async def test_a_sign_in_that_was_revoked_says_to_sign_in_again(
     assert raised.value.code == "adobe.signed_out"
 
 
-async def test_a_hundred_clips_at_once_stay_within_the_rate_limits(tmp_path: Path) -> None:
+async def test_a_hundred_clips_at_once_stay_within_the_rate_limits(
+    tmp_path: Path, source_url: SecretStr
+) -> None:
     """Real proportions, ten times as fast: 5 calls in 100 ms, then one every 20 ms."""
     with Sandbox(rate_scale=10) as world:
         async with connected(world, tmp_path) as client:
             root = await client.ensure_folder(await client.find_project(world.project_id), ())
-            await asyncio.gather(*(client.contents(root) for _ in range(100)))
-        asked = [request for request in world.requests() if request["op"] == "folders.children"]
+            remote = await client.remote_upload(root, "a.mov", source_url, known=frozenset())
+            await asyncio.gather(*(client.upload_status(remote) for _ in range(100)))
+        asked = [request for request in world.requests() if request["op"] == "files.status"]
         refused = [request for request in asked if request["status"] == 429]
         assert len(asked) - len(refused) == 100
         assert len(refused) <= 10
 
 
 async def test_two_clients_that_know_nothing_of_each_other_both_get_through(
-    tmp_path: Path,
+    tmp_path: Path, source_url: SecretStr
 ) -> None:
     """As two hosts on one account: each learns from the headers and the 429s."""
     with Sandbox(rate_scale=10) as world:
@@ -212,7 +215,8 @@ async def test_two_clients_that_know_nothing_of_each_other_both_get_through(
             async with connected(world, tmp_path / host, shared=Shared()) as client:
                 project = await client.find_project(world.project_id)
                 root = await client.ensure_folder(project, ())
-                await asyncio.gather(*(client.contents(root) for _ in range(30)))
+                remote = await client.remote_upload(root, host, source_url, known=frozenset())
+                await asyncio.gather(*(client.upload_status(remote) for _ in range(30)))
 
         await asyncio.gather(work("one"), work("two"))
 
