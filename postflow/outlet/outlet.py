@@ -138,11 +138,6 @@ class Outlet:
         line = self._opened_parts().line
         await line.check(self._exposed[exposure.id].tunnel if exposure else line.current)
 
-    async def reopen(self) -> None:
-        """Replace the tunnel. Exposures made before keep their old, now useless address."""
-        line = self._opened_parts().line
-        await line.renew(line.current)
-
     def _tell(self, warning: str | None) -> None:
         """Once, not for every clip."""
         if warning and warning != self._told:

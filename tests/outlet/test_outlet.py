@@ -377,12 +377,17 @@ async def test_a_dead_tunnel_is_noticed_and_the_next_exposure_gets_a_new_one(
     assert (len(plumber.opened), plumber.closed) == (2, 2)
 
 
+async def offer(outlet: Outlet, media: MediaFile) -> None:
+    async with outlet.expose(media):
+        pass
+
+
 async def test_many_who_notice_replace_the_tunnel_once(
     outlet: Outlet, plumber: Plumber, media: MediaFile
 ) -> None:
     async with outlet.opened():
         plumber.opened[0].die()
-        await asyncio.gather(*(outlet.reopen() for _ in range(5)))
+        await asyncio.gather(*(offer(outlet, media) for _ in range(5)))
         assert len(plumber.opened) == 2
         await outlet.check()
         assert servers() == 1
@@ -395,7 +400,7 @@ async def test_a_tunnel_that_cannot_be_replaced_is_tried_again_next_time(
         plumber.opened[0].die()
         plumber.failures = 1
         with pytest.raises(Retry, match="No pipe today"):
-            await outlet.reopen()
+            await offer(outlet, media)
         with pytest.raises(Retry):
             await outlet.check()
         async with outlet.expose(media) as exposure:
