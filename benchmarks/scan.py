@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from postflow.scan.filesystem import FileSystem
-from postflow.scan.root import mark_root
+from postflow.scan.root import marking
 from postflow.scan.sighting import Scanned
 from postflow.scan.walk import Scanner
 
@@ -101,7 +101,8 @@ def index_size(root: Path) -> float:
 
 
 def measure(root: Path, files: int, rounds: int) -> Cost:
-    mark_root(root)
+    with marking(root):
+        pass
     fill(root, files)
     clock, index = Clock(), index_size(root)
     scanner = Scanner(root, clock=clock, file_system=a_local_disk)

@@ -58,12 +58,6 @@ class AbsentError(Exception):
     """The marker is not there or not the right one. The text says why."""
 
 
-def mark_root(root: Path, owner: Owner | None = None) -> RootMark:
-    """Put the marker into a folder, or have it name its new owner. Raises as `marking` does."""
-    with marking(root, owner) as mark:
-        return mark
-
-
 @contextmanager
 def marking(root: Path, owner: Owner | None = None) -> Iterator[RootMark]:
     """The folder's mark, whose marker stands, and names the owner, once the block is left in good

@@ -20,10 +20,11 @@ from postflow.lookout import Lookout, within_reach
 from postflow.media import look_at
 from postflow.scan.filesystem import FileSystem
 from postflow.scan.recent import MOST
-from postflow.scan.root import MARKER, mark_root, read_mark
+from postflow.scan.root import MARKER, read_mark
 from postflow.vanished import accept_vanished
 from sandbox.clips import clip_path
 from tests.scan.folder import too_deep
+from tests.support.marked import mark_root
 from tests.support.stumbling import BUSY, stumbling
 from tests.support.wild_times import WILD, written_at
 

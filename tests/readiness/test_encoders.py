@@ -13,10 +13,10 @@ import pytest
 from postflow.readiness.containers import verdict
 from postflow.readiness.verdicts import NotWhole, Whole
 from postflow.readiness.waiting import Ready, WaitingRoom
-from postflow.scan.root import mark_root
 from postflow.scan.sighting import Scanned
 from postflow.scan.walk import Scanner
 from tests.readiness.clips import AAC, FORMATS, H264, command
+from tests.support.marked import mark_root
 from tests.support.wait import wait_until_sync
 
 pytestmark = pytest.mark.slow

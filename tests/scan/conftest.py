@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.root import mark_root
 from postflow.scan.walk import Scanner
 from tests.scan.folder import Clock, Studio, a_local_disk
 from tests.scan.mounts import Mount, why_no_fuse
+from tests.support.marked import mark_root
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ import pytest
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.scan import inspection
 from postflow.scan.inspection import inspect
-from postflow.scan.root import MARKER, mark_root
+from postflow.scan.root import MARKER
 from postflow.watching import Watching
 from tests.scan.folder import a_network_mount
 from tests.scan.mounts import Mount
+from tests.support.marked import mark_root
 
 OWN_TIMES = Watching(quiet=2.5, interval=4)
 

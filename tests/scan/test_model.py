@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from postflow.scan.root import mark_root
 from postflow.scan.sighting import Offline, Scanned
 from postflow.scan.walk import Scanner
 from tests.scan.folder import Clock, a_local_disk
+from tests.support.marked import mark_root
 
 FOLDERS = st.sampled_from(["", "SQ01", "SQ01/v1", "SQ02", "SQ02/v1/deep"])
 NAMES = st.sampled_from(["a.mov", "b.mov", "é.mov", "c.mov.part", ".d.mov"])

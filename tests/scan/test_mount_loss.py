@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from postflow.scan.filesystem import FileSystem
-from postflow.scan.root import MARKER, mark_root
+from postflow.scan.root import MARKER
 from postflow.scan.sighting import Abandoned, Offline, Scanned
 from postflow.scan.walk import Scanner
 from tests.scan.folder import Clock, Studio, a_local_disk, relpaths, too_deep
 from tests.scan.mounts import Mount
+from tests.support.marked import mark_root
 
 FILES = 1000
 TIMES = 20

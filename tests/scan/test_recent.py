@@ -6,10 +6,10 @@ import os
 import shutil
 
 from postflow.scan.recent import MOST, Recent
-from postflow.scan.root import mark_root
 from postflow.scan.survey import plant
 from postflow.scan.walk import Scanner
 from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths, remembered
+from tests.support.marked import mark_root
 
 OLD = 1_000_000_000 * 10**9
 

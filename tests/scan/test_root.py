@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal, Retry
-from postflow.scan.root import MARKER, is_marked, mark_root, read_mark
+from postflow.scan.root import MARKER, is_marked, read_mark
 from postflow.scan.sighting import Offline
 from postflow.scan.walk import Scanner
 from tests.scan.folder import a_local_disk
 from tests.scan.mounts import Mount
+from tests.support.marked import mark_root
 
 
 def test_marking_twice_keeps_the_first_marker(tmp_path: Path) -> None:

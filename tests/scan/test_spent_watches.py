@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.root import mark_root
+from tests.support.marked import mark_root
 
 FOLLOWING = """
 import asyncio, sys

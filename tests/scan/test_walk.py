@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.root import MARKER, mark_root
+from postflow.scan.root import MARKER
 from postflow.scan.walk import Scanner
 from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths, remembered
+from tests.support.marked import mark_root
 
 
 def test_a_new_file_is_reported_once_as_new_and_then_as_unsettled(

@@ -17,10 +17,11 @@ from postflow.cli import backfill
 from postflow.cli.backfill import enrol
 from postflow.errors import Fatal
 from postflow.ledger import Ledger, ObservationState, Phase, Root
-from postflow.scan.root import MARKER, mark_root
+from postflow.scan.root import MARKER
 from postflow.scan.sighting import Offline, Scanned
 from postflow.scan.walk import Scanner
 from postflow.watching import Watching
+from tests.support.marked import mark_root
 
 OLD = datetime(2026, 1, 10).astimezone()
 NEW = datetime(2026, 3, 10).astimezone()

@@ -17,10 +17,11 @@ from postflow.enrolment import restore
 from postflow.errors import Fatal
 from postflow.ledger import Ledger, Phase
 from postflow.naming import Naming
-from postflow.scan.root import MARKER, mark_root, read_mark
+from postflow.scan.root import MARKER, read_mark
 from postflow.scan.walk import glance
 from sandbox.clips import clip_path
 from tests.ledger.ground import set_aside
+from tests.support.marked import mark_root
 
 GOOD, BAD = "SQ07_UNDLM_00152_v003.mov", "final final.mov"
 
