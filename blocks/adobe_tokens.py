@@ -23,9 +23,10 @@ from postflow.frameio.tokens import Tokens
 from postflow.places import state_dir
 
 from .overrides import secret_from_environment
+from .schema import SchemaOnce
 
 
-class AdobeTokens(Block):
+class AdobeTokens(SchemaOnce, Block):
     """The Adobe credential of a studio and its current tokens, which renew themselves.
 
     Example:

@@ -12,9 +12,10 @@ from postflow.discord.thread import Thread
 
 from .overrides import secret_from_environment
 from .problems import problems
+from .schema import SchemaOnce
 
 
-class DiscordWebhook(Block):
+class DiscordWebhook(SchemaOnce, Block):
     """A Discord channel's webhook.
 
     Example:

@@ -7,8 +7,10 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from .schema import SchemaOnce
 
-class FrameioAccount(Block):
+
+class FrameioAccount(SchemaOnce, Block):
     """A Frame.io account and the project that clips go to.
 
     Example:

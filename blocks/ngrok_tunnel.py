@@ -15,9 +15,10 @@ from postflow.outlet.tunnel import TunnelProvider
 from postflow.places import state_dir
 
 from .overrides import secret_from_environment
+from .schema import SchemaOnce
 
 
-class NgrokTunnel(Block):
+class NgrokTunnel(SchemaOnce, Block):
     """The public address of the media server: ngrok, or an address of the studio's own.
 
     Example:

@@ -19,9 +19,10 @@ from .frameio_account import FrameioAccount
 from .ngrok_tunnel import NgrokTunnel
 from .overrides import secret_from_environment
 from .problems import problems
+from .schema import SchemaOnce
 
 
-class Studio(Block):
+class Studio(SchemaOnce, Block):
     """All that PostFlow knows of a studio. Flows take its name.
 
     Example:

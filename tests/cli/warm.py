@@ -18,6 +18,10 @@ def main() -> None:
     from postflow.cli.engine import prepare_prefect
 
     prepare_prefect()
+    import prefect.flow_engine  # these three: what Prefect imports at a process's first run
+    import prefect.task_engine
+    import prefect.utilities.visualization  # noqa: F401
+
     import blocks.ngrok_tunnel
     import blocks.setup
     import flows.deliver

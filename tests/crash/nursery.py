@@ -5,11 +5,17 @@ One JSON order a line on stdin, one JSON answer a line on stdout.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import sys
 from typing import Any
+
+# What Prefect imports at the first run of a process, which each fork would do anew.
+import prefect.flow_engine
+import prefect.task_engine
+import prefect.utilities.visualization  # noqa: F401
 
 from tests.crash.life import Order, live
 
@@ -17,6 +23,7 @@ from tests.crash.life import Order, live
 def main() -> None:
     # Of whatever a shell starts in the background, a signal that a life is stopped by is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.freeze()  # else each fork looks through all of it
     _answer("ready")
     for line in sys.stdin:
         order = json.loads(line)
