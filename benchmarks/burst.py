@@ -22,8 +22,8 @@ from rich.table import Table
 
 from postflow.cli.sandbox_up import cleared, sandbox_up, wait_for
 from postflow.outlet.loopback import free_port
-from sandbox import Sandbox
-from sandbox.clips import clip_path
+from postflow.sandbox import Sandbox
+from postflow.sandbox.clips import clip_path
 
 WATCHING = {"quiet": 0.5, "interval": 0.5, "linger": 5.0, "at_once": 8}
 FREE_ATOM = b"\0\0\0\x08free"

@@ -11,19 +11,19 @@ from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
-from blocks.opening import OpenStudio, open_studio
 from postflow.allowed import as_meant
+from postflow.blocks.opening import OpenStudio, open_studio
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.journey import Journey
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
-from tasks.announce import announce, announce_departure, announce_failure
-from tasks.identify import identify
-from tasks.place import place
-from tasks.run_logs import show_in_ui
-from tasks.slip import leave_slip
-from tasks.stack import stack
-from tasks.stopping import cancelled_by_sigterm
-from tasks.transfer import transfer
+from postflow.tasks.announce import announce, announce_departure, announce_failure
+from postflow.tasks.identify import identify
+from postflow.tasks.place import place
+from postflow.tasks.run_logs import show_in_ui
+from postflow.tasks.slip import leave_slip
+from postflow.tasks.stack import stack
+from postflow.tasks.stopping import cancelled_by_sigterm
+from postflow.tasks.transfer import transfer
 
 log = logging.getLogger("postflow.deliver")
 

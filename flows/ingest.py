@@ -7,15 +7,15 @@ import logging
 from prefect import flow
 from prefect.runtime import flow_run
 
-from blocks.opening import open_studio
+from postflow.blocks.opening import open_studio
 from postflow.discord.text import counted
 from postflow.models import Drained
-from tasks.clean_up import clean_up
-from tasks.dead_runs import sign_run
-from tasks.drain import Drain
-from tasks.run_logs import show_in_ui
-from tasks.stopping import cancelled_by_sigterm
-from tasks.tally import leave_tally
+from postflow.tasks.clean_up import clean_up
+from postflow.tasks.dead_runs import sign_run
+from postflow.tasks.drain import Drain
+from postflow.tasks.run_logs import show_in_ui
+from postflow.tasks.stopping import cancelled_by_sigterm
+from postflow.tasks.tally import leave_tally
 
 log = logging.getLogger("postflow.ingest")
 
@@ -46,7 +46,7 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
 
 
 async def _drain(studio: str, linger: float | None) -> Drained:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     async with open_studio(studio) as live:
         await sign_run(live.run_id)

@@ -9,12 +9,12 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.events import DeploymentEventTrigger
 from prefect.types.entrypoint import EntrypointType
 
-from blocks.studio import load_studio
-from flows.deliver import deliver
-from flows.ingest import ingest
-from flows.watch import READY
-from tasks.dead_runs import keep_burying
-from tasks.runner import StoppableRunner
+from postflow.blocks.studio import load_studio
+from postflow.flows.deliver import deliver
+from postflow.flows.ingest import ingest
+from postflow.flows.watch import READY
+from postflow.tasks.dead_runs import keep_burying
+from postflow.tasks.runner import StoppableRunner
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from blocks.opening import open_studio
-from flows.deliver import deliver
+from postflow.blocks.opening import open_studio
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import PostFlowError
+from postflow.flows.deliver import deliver
 from postflow.models import UploadResult
 
 

@@ -15,15 +15,15 @@ from prefect.client.schemas import filters, sorting
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
-from blocks.opening import OpenStudio, open_studio
+from postflow.blocks.opening import OpenStudio, open_studio
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import PostFlowError
 from postflow.frameio.sign_in import kept
 from postflow.lookout import Lookout, lookouts, within_reach
 from postflow.notices import Notices, Outage
 from postflow.scan.wakeup import Wakeup, wakeup
-from tasks.heartbeat import Heartbeat
-from tasks.looking import Looks
+from postflow.tasks.heartbeat import Heartbeat
+from postflow.tasks.looking import Looks
 
 log = logging.getLogger("postflow.watch")
 

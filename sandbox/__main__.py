@@ -1,4 +1,4 @@
-"""`python -m sandbox`: the world as a process of its own, until SIGINT or SIGTERM."""
+"""`python -m postflow.sandbox`: the world as a process of its own, until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
-from sandbox.running import Sandbox
-from sandbox.switches import Switches
+from postflow.sandbox.running import Sandbox
+from postflow.sandbox.switches import Switches
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m postflow.sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--json", action="store_true", help="start with one line of JSON")
     parser.add_argument("--data", type=Path, help="keep what arrives in this folder")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sandbox import report
-from sandbox.faults import Faults
+from postflow.sandbox import report
+from postflow.sandbox.faults import Faults
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 AT_EDGE = ("connect_delay", "cut", "free_plan", "interstitial", "quota_page", "rate")
 AT_START = (

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from sandbox.refusals import Json
+from postflow.sandbox.refusals import Json
 
 if TYPE_CHECKING:
-    from sandbox.frameio.webhooks import Webhook
-    from sandbox.world import World
+    from postflow.sandbox.frameio.webhooks import Webhook
+    from postflow.sandbox.world import World
 
 log = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sandbox.faults import Fault
-from sandbox.frameio.gate import drained
-from sandbox.ims.credentials import OAuthError
-from sandbox.ims.routes import refusal as oauth_refusal
-from sandbox.parts import PartError
-from sandbox.refusals import PHRASES, Refusal
+from postflow.sandbox.faults import Fault
+from postflow.sandbox.frameio.gate import drained
+from postflow.sandbox.ims.credentials import OAuthError
+from postflow.sandbox.ims.routes import refusal as oauth_refusal
+from postflow.sandbox.parts import PartError
+from postflow.sandbox.refusals import PHRASES, Refusal
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 GATEWAY = (502, 503, 504)
 OAUTH_ERRORS = {400: "invalid_grant", 401: "invalid_client", 429: "slow_down"}

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from sandbox.faults import Fault
-from sandbox.fetching import FetchError, Manners, Pulled, pull
-from sandbox.frameio.assets import File, now
-from sandbox.refusals import invalid
+from postflow.sandbox.faults import Fault
+from postflow.sandbox.fetching import FetchError, Manners, Pulled, pull
+from postflow.sandbox.frameio.assets import File, now
+from postflow.sandbox.refusals import invalid
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 log = logging.getLogger(__name__)
 

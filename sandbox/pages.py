@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from sandbox import report
-from sandbox.discord.shown import linked, shown
-from sandbox.frameio.assets import Asset, File, Folder, VersionStack
-from sandbox.frameio.studio import Project
-from sandbox.thumbnails import thumbnail
+from postflow.sandbox import report
+from postflow.sandbox.discord.shown import linked, shown
+from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
+from postflow.sandbox.frameio.studio import Project
+from postflow.sandbox.thumbnails import thumbnail
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 TEMPLATES = Path(__file__).parent / "templates"
 PLAYABLE = ("video/", "audio/", "image/png", "image/jpeg", "image/gif", "image/webp")

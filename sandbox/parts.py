@@ -17,11 +17,11 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from sandbox.frameio.assets import File, now
-from sandbox.refusals import Json
+from postflow.sandbox.frameio.assets import File, now
+from postflow.sandbox.refusals import Json
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 STAMP = "%Y%m%dT%H%M%SZ"
 REGION = "us-east-1"

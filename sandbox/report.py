@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.frameio.assets import File, Folder, VersionStack
-from sandbox.frameio.shapes import stamp
+from postflow.sandbox.frameio.assets import File, Folder, VersionStack
+from postflow.sandbox.frameio.shapes import stamp
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 
 def assets(world: World) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A world in a thread of its own, for tests and for `python -m sandbox`."""
+"""A world in a thread of its own, for tests and for `python -m postflow.sandbox`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from sandbox import report
-from sandbox.control import FaultOrder, arm
-from sandbox.frameio.contract import ContractBroken
-from sandbox.ims.credentials import USER_SCOPES, read_scopes
-from sandbox.loop_thread import LoopThread
-from sandbox.ngrok_agent.wrapper import write_wrapper
-from sandbox.server import application
-from sandbox.switches import Switches
-from sandbox.world import World
+from postflow.sandbox import report
+from postflow.sandbox.control import FaultOrder, arm
+from postflow.sandbox.frameio.contract import ContractBroken
+from postflow.sandbox.ims.credentials import USER_SCOPES, read_scopes
+from postflow.sandbox.loop_thread import LoopThread
+from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
+from postflow.sandbox.server import application
+from postflow.sandbox.switches import Switches
+from postflow.sandbox.world import World
 
 HOST = "127.0.0.1"
 
@@ -83,7 +83,7 @@ class Sandbox:
             raise ContractBroken("\n".join(self._there.broken))
 
     def describe(self) -> dict[str, Any]:
-        """Addresses and ids; exactly what `python -m sandbox --json` prints."""
+        """Addresses and ids; exactly what `python -m postflow.sandbox --json` prints."""
         return self._there.describe()
 
     def assets(self) -> list[dict[str, Any]]:

@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.blobs import Blobs
-from sandbox.deliveries import Deliveries
-from sandbox.discord import DiscordWorld
-from sandbox.faults import Faults
-from sandbox.frameio.api import endpoints
-from sandbox.frameio.assets import Asset, File, Tree, VersionStack
-from sandbox.frameio.comments import Comment
-from sandbox.frameio.shares import Share
-from sandbox.frameio.studio import Studio, User
-from sandbox.frameio.webhooks import Webhook
-from sandbox.ims.credentials import confidential, public
-from sandbox.ims.tokens import Ims
-from sandbox.ingestion import Ingestion
-from sandbox.journal import Journal
-from sandbox.parts import Parts
-from sandbox.rates import Buckets
-from sandbox.switches import Switches
+from postflow.sandbox.blobs import Blobs
+from postflow.sandbox.deliveries import Deliveries
+from postflow.sandbox.discord import DiscordWorld
+from postflow.sandbox.faults import Faults
+from postflow.sandbox.frameio.api import endpoints
+from postflow.sandbox.frameio.assets import Asset, File, Tree, VersionStack
+from postflow.sandbox.frameio.comments import Comment
+from postflow.sandbox.frameio.shares import Share
+from postflow.sandbox.frameio.studio import Studio, User
+from postflow.sandbox.frameio.webhooks import Webhook
+from postflow.sandbox.ims.credentials import confidential, public
+from postflow.sandbox.ims.tokens import Ims
+from postflow.sandbox.ingestion import Ingestion
+from postflow.sandbox.journal import Journal
+from postflow.sandbox.parts import Parts
+from postflow.sandbox.rates import Buckets
+from postflow.sandbox.switches import Switches
 
 NGROK_AGENT = "ngrok"
 DISCORD_CALLS, DISCORD_WINDOW = 5, 2.0
@@ -143,7 +143,7 @@ class World:
         await self.deliveries.close()
 
     def describe(self) -> dict[str, Any]:
-        """Addresses and ids, as `python -m sandbox --json` prints them."""
+        """Addresses and ids, as `python -m postflow.sandbox --json` prints them."""
         project = self.studio.first_project
         return {
             "url": self.url,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.discord.card import (
     Card,
     failed_card,

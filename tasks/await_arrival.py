@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from blocks.opening import OpenStudio
 from postflow import arrival
+from postflow.blocks.opening import OpenStudio
 from postflow.discord.card import notice_card
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Exposure, MediaFile, RemoteFile

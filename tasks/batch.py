@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.discord import MOST_NAMES, skipped_card
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import Claimed, Draft

@@ -18,7 +18,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal
 from postflow.journey import Journey

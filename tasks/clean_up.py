@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from prefect.settings import get_current_settings
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.discord.text import counted
 from postflow.frameio import sign_in
 from postflow.notices import Notices

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from prefect.exceptions import PrefectException
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
 from postflow.journey import Journey

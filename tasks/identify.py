@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.models import MediaFile, Shot
 
 from .stage import stage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.errors import Fatal
 from postflow.models import Folder, Shot
 from postflow.placing import folder_at

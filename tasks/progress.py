@@ -8,7 +8,7 @@ from uuid import UUID
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 
-from blocks.opening import ClipProgress
+from postflow.blocks.opening import ClipProgress
 from postflow.models import MediaFile
 from postflow.outlet import Served
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile
 

@@ -18,7 +18,7 @@ STOPPED = "PostFlow was stopped; the next run takes its clips up again."
 POLL = 2.0
 SHORT = 0.05
 # Which a run may be of.
-FLOWS = ("flows.ingest", "flows.deliver")
+FLOWS = ("postflow.flows.ingest", "postflow.flows.deliver")
 
 
 def _on_a_leash(**given: Any) -> EngineCommandStarter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from blocks.opening import OpenStudio
+from postflow.blocks.opening import OpenStudio
 from postflow.clip_lock import one_at_a_time
 from postflow.errors import PostFlowError
 from postflow.journey import Journey

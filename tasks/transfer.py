@@ -17,8 +17,8 @@ from tenacity import (
     wait_exponential,
 )
 
-from blocks.opening import OpenStudio
 from postflow.adoption import Found, find_delivered
+from postflow.blocks.opening import OpenStudio
 from postflow.clip_lock import one_at_a_time
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient

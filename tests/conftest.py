@@ -26,7 +26,7 @@ if "PREFECT_HOME" not in os.environ:
 from postflow.cli.server import own_prefect, ui_address
 from postflow.outlet.loopback import free_port
 from postflow.own_server import password
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)
 

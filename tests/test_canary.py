@@ -23,8 +23,8 @@ from postflow.errors import PostFlowError
 from postflow.models import Delivery
 from postflow.own_server import password
 from postflow.patience import Patience
-from sandbox import Sandbox, running
-from sandbox.world import World
+from postflow.sandbox import Sandbox, running
+from postflow.sandbox.world import World
 from tests.journeys import conftest as journeys
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault
 from tests.journeys.studios import QUICK
@@ -121,7 +121,7 @@ async def studio(world: Sandbox, nothing_cached: None, saved: set[str]) -> str:
 
 
 async def _save(world: Sandbox) -> None:
-    from blocks.setup import StudioFile, save_studio
+    from postflow.blocks.setup import StudioFile, save_studio
 
     tokens = world.tokens()
     tables = sandbox_studio(world.describe(), name="aviary")
@@ -150,7 +150,7 @@ class Notebook(logging.Handler):
 @pytest.fixture
 def notebook(prefect_api: str) -> Iterator[Notebook]:
     """All that the loggers say, down to DEBUG."""
-    from tasks.run_logs import show_in_ui
+    from postflow.tasks.run_logs import show_in_ui
 
     show_in_ui()
     book = Notebook()
@@ -223,7 +223,7 @@ async def test_no_secret_shows_anywhere(
 
 
 async def _outcome(clip: Path, studio: str) -> Delivery | PostFlowError:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     try:
         return await deliver(clip, studio=studio)

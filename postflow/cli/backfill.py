@@ -23,7 +23,7 @@ from postflow.scan.sighting import Sighting
 from .output import err, tell_warning
 
 if TYPE_CHECKING:
-    from blocks.studio import Studio
+    from postflow.blocks.studio import Studio
 
 WAYS = "all, none, or since: and a date, as in since:2026-11-22"
 ANSWERS = {

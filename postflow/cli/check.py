@@ -15,7 +15,7 @@ from .output import out, print_json
 from .running import run
 
 if TYPE_CHECKING:
-    from blocks.check import Finding
+    from postflow.blocks.check import Finding
 
 MARKS = {
     "ok": "[green]✓[/green]",
@@ -37,8 +37,8 @@ def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
 
 
 async def _check(studio: str, *, quiet: bool) -> list[Finding]:
-    from blocks.check import check_studio
-    from blocks.studio import load_studio
+    from postflow.blocks.check import check_studio
+    from postflow.blocks.studio import load_studio
 
     findings = []
     async for finding in check_studio(await load_studio(studio)):

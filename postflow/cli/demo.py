@@ -18,7 +18,7 @@ from .running import stoppable
 from .sandbox_up import cleared, sandbox_up, wait_for
 
 if TYPE_CHECKING:
-    from sandbox import Sandbox
+    from postflow.sandbox import Sandbox
 
 EARLIER, OTHER = "SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00153_v001.mov"
 # With it the clip is another take, not only metadata that was added.
@@ -34,7 +34,7 @@ def demo(
     home: Annotated[Path, typer.Option(help="Where the demo keeps its things.")] = Path(".demo"),
 ) -> None:
     """Drop three clips into a watched folder, and see them arrive in the sandbox."""
-    from sandbox import Sandbox
+    from postflow.sandbox import Sandbox
 
     started = time.monotonic()
     home = cleared(home.absolute())
@@ -52,7 +52,7 @@ def demo(
 
 def _travel(world: Sandbox, home: Path, up: psutil.Popen) -> None:
     """Two clips, one of them written slowly, and later a new export of the first."""
-    from sandbox.clips import clip_path
+    from postflow.sandbox.clips import clip_path
 
     folder, clip = home / "watch", clip_path().read_bytes()
     err.print(f"{EARLIER} is dropped into the watched folder …")

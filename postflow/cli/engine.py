@@ -40,7 +40,7 @@ def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool 
     for queue in PREFECT_QUEUES:
         logging.getLogger(queue).setLevel(logging.ERROR)
     _demand_address(os.environ.get("PREFECT_API_URL"))
-    from blocks.server import find_prefect
+    from postflow.blocks.server import find_prefect
 
     find_prefect()
     if alone:

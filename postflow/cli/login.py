@@ -23,8 +23,8 @@ from .resume import resume
 from .running import run
 
 if TYPE_CHECKING:
-    from blocks.adobe_tokens import AdobeTokens
-    from blocks.studio import Studio
+    from postflow.blocks.adobe_tokens import AdobeTokens
+    from postflow.blocks.studio import Studio
 
 
 @app.command()
@@ -48,7 +48,7 @@ def login(
 
 
 async def _block_of(studio: str) -> Studio:
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     return await load_studio(studio)
 

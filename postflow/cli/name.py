@@ -52,7 +52,7 @@ def _naming(preset: str | None, studio: str) -> Naming:
     if preset or not os.environ.get("PREFECT_API_URL"):
         return Naming.preset(preset or "undlm")
     prepare_prefect()
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     return asyncio.run(load_studio(studio)).get_naming()
 

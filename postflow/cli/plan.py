@@ -26,7 +26,7 @@ async def plan_uploads(
     json: bool,
 ) -> dict[Path, Plan]:
     """Look at the files and their names only. Raises Fatal when the studio is missing."""
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     block = await load_studio(studio)
     naming, project = block.get_naming(), project or block.frameio.project

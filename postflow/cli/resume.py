@@ -12,7 +12,7 @@ from postflow.ledger import Ledger
 from .output import out
 
 if TYPE_CHECKING:
-    from blocks.studio import Studio
+    from postflow.blocks.studio import Studio
 
 
 def resume(block: Studio, studio: str) -> None:

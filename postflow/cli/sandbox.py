@@ -18,7 +18,7 @@ from .output import err, out
 from .sandbox_studio import HOW_TO_WATCH, as_toml, sandbox_studio
 
 if TYPE_CHECKING:
-    from sandbox import Sandbox
+    from postflow.sandbox import Sandbox
 
 
 @app.command()
@@ -31,7 +31,7 @@ def sandbox(
 ) -> None:
     """Run Frame.io, Adobe, Discord and an ngrok agent in miniature, until Ctrl-C.
 
-    `python -m sandbox --help` tells of its switches.
+    `python -m postflow.sandbox --help` tells of its switches.
     """
     with _running(port) as world:
         if studio_file:
@@ -48,7 +48,7 @@ def sandbox(
 
 @contextmanager
 def _running(port: int) -> Iterator[Sandbox]:
-    from sandbox import Sandbox
+    from postflow.sandbox import Sandbox
 
     with ExitStack() as stack:
         try:

@@ -72,7 +72,7 @@ def scan(
 ) -> None:
     """Show what would be delivered, and where to; nothing is done. With --deliver, ingest runs."""
     prepare_prefect(verbose=not dry_run)
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     block = asyncio.run(load_studio(studio))
     folders, open_ended = block.watching.folders, block.watching.open_ended
@@ -92,7 +92,7 @@ def scan(
             ]
             tell_prospects([each for folder in found for each in folder], json=json)
     if not dry_run and not (accept_vanished or restore_marker):
-        from flows.ingest import ingest
+        from postflow.flows.ingest import ingest
 
         run(ingest(studio))
 

@@ -18,7 +18,7 @@ from postflow.own_server import API, locked, password
 from .engine import QUIET
 from .family import Part
 
-SERVER = "tasks.server"
+SERVER = "postflow.tasks.server"
 HOST = "127.0.0.1"
 START_LIMIT = 180.0
 # In memory, a server that restarts forgets who holds the one slot of `ingest`, and never frees it.
@@ -50,7 +50,7 @@ def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
     The processes we start later are pointed at the server, and told its password,
     through the environment. Raises Fatal `prefect.port` or `prefect.server`.
     """
-    from blocks.server import set_environment
+    from postflow.blocks.server import set_environment
 
     with _listening(port) as listener:
         port = listener.getsockname()[1]

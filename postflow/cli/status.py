@@ -26,7 +26,7 @@ from .output import err, out, print_json, tell_doubt, tell_warning
 from .untold import tell_untold, untold_as_json
 
 if TYPE_CHECKING:
-    from blocks.studio import Studio
+    from postflow.blocks.studio import Studio
 
 # In the order of the journey; what is over without a person is left out.
 SHOWN = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
@@ -239,7 +239,7 @@ def _named(ledger: Ledger, studio: str, name: str, folders: Sequence[Path]) -> l
 
 
 async def _is_gone(block: Studio, clip: NamedClip) -> bool:
-    from blocks.opening import get_frameio_client, is_gone
+    from postflow.blocks.opening import get_frameio_client, is_gone
 
     if clip.account_id is None or clip.file_id is None:
         return False
@@ -264,7 +264,7 @@ def _ledger(studio: str) -> Ledger:
 
 def _studio(name: str) -> Studio:
     prepare_prefect()
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     return asyncio.run(load_studio(name))
 

@@ -85,14 +85,14 @@ def up(
 
 
 def _folders_with_secrets() -> tuple[Path, Path]:
-    from blocks.open_doors import folders_with_secrets
+    from postflow.blocks.open_doors import folders_with_secrets
 
     return folders_with_secrets()
 
 
 def _apply(file: Path) -> str:
     """Set up the studio of the file; its name."""
-    from blocks.setup import read_studio_file, save_studio
+    from postflow.blocks.setup import read_studio_file, save_studio
 
     studio_file = read_studio_file(file)
     asyncio.run(save_studio(studio_file))
@@ -101,7 +101,7 @@ def _apply(file: Path) -> str:
 
 def _enrol(studio: str, backfill: str | None, take_over: bool, people: People) -> News:
     """Its watch folders are marked; what becomes of its clips from now on is news."""
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     block = asyncio.run(load_studio(studio))
     enrol(block, studio, backfill, take_over=take_over)

@@ -93,8 +93,8 @@ async def deliver_all(
 
     Also, by name, why Discord was not told of a clip.
     """
-    from blocks.opening import open_studio
-    from flows.deliver import deliver
+    from postflow.blocks.opening import open_studio
+    from postflow.flows.deliver import deliver
 
     room = asyncio.Semaphore(AT_ONCE)
 

@@ -48,7 +48,7 @@ def enrol(
     `up` and `watch` do the same when they start.
     """
     prepare_prefect()
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     block = asyncio.run(load_studio(studio))
     enrol_folders(block, studio, backfill, take_over=take_over)
@@ -71,8 +71,8 @@ def watch(
     """Scan the studio's watch folders, and call `ingest` when clips are ready. Until Ctrl-C."""
     prepare_prefect(verbose=True, alone=False)
     demand_server()
-    from blocks.studio import load_studio
-    from flows.watch import watch as look_out
+    from postflow.blocks.studio import load_studio
+    from postflow.flows.watch import watch as look_out
 
     if ask:
         block = asyncio.run(load_studio(studio))
@@ -86,6 +86,6 @@ def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     """Run the deployments `ingest` and `deliver`: by event, by the clock, by hand. Until Ctrl-C."""
     prepare_prefect(verbose=True, alone=False)
     demand_server()
-    from flows.serve import serve as serve_deployments
+    from postflow.flows.serve import serve as serve_deployments
 
     run(serve_deployments(studio, every=every))

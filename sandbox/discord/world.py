@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.faults import Fault, Faults
+from postflow.sandbox.faults import Fault, Faults
 
 from .forms import EMPTY_MESSAGE, Json, MessageForm, Refusal, read_form
 from .threads import Channel, Threads

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from sandbox.frameio.comments import comments
-from sandbox.frameio.endpoints import Endpoint
-from sandbox.frameio.files import files
-from sandbox.frameio.folders import folders
-from sandbox.frameio.gate import enter
-from sandbox.frameio.places import places
-from sandbox.frameio.shares import shares
-from sandbox.frameio.uploads import uploads
-from sandbox.frameio.version_stacks import version_stacks
-from sandbox.frameio.webhooks import webhooks
-from sandbox.refusals import not_found
+from postflow.sandbox.frameio.comments import comments
+from postflow.sandbox.frameio.endpoints import Endpoint
+from postflow.sandbox.frameio.files import files
+from postflow.sandbox.frameio.folders import folders
+from postflow.sandbox.frameio.gate import enter
+from postflow.sandbox.frameio.places import places
+from postflow.sandbox.frameio.shares import shares
+from postflow.sandbox.frameio.uploads import uploads
+from postflow.sandbox.frameio.version_stacks import version_stacks
+from postflow.sandbox.frameio.webhooks import webhooks
+from postflow.sandbox.refusals import not_found
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 TABLES = (places, folders, files, uploads, version_stacks, shares, comments, webhooks)
 

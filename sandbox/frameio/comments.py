@@ -9,12 +9,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sandbox.frameio import shapes
-from sandbox.frameio.assets import new_id, now
-from sandbox.frameio.endpoints import Body, Call, Table
-from sandbox.frameio.files import FILE
-from sandbox.frameio.paging import page
-from sandbox.refusals import Json, invalid
+from postflow.sandbox.frameio import shapes
+from postflow.sandbox.frameio.assets import new_id, now
+from postflow.sandbox.frameio.endpoints import Body, Call, Table
+from postflow.sandbox.frameio.files import FILE
+from postflow.sandbox.frameio.paging import page
+from postflow.sandbox.refusals import Json, invalid
 
 comments = Table()
 

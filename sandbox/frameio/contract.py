@@ -18,8 +18,8 @@ from jsonschema.exceptions import best_match
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from sandbox.rates import Rate
-from sandbox.refusals import Json
+from postflow.sandbox.rates import Rate
+from postflow.sandbox.refusals import Json
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
 NAME = "urn:frameio"

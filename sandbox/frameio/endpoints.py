@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.frameio.assets import Asset, File, Folder, VersionStack
-from sandbox.frameio.contract import ID, Operation, operation
-from sandbox.frameio.queries import Asked
-from sandbox.frameio.studio import Project, User
-from sandbox.refusals import Json, Refusal, not_found
+from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
+from postflow.sandbox.frameio.contract import ID, Operation, operation
+from postflow.sandbox.frameio.queries import Asked
+from postflow.sandbox.frameio.studio import Project, User
+from postflow.sandbox.refusals import Json, Refusal, not_found
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 A = TypeVar("A", bound=Asset)
 

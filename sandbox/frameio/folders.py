@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sandbox.frameio import shapes
-from sandbox.frameio.assets import Asset, File, Folder, VersionStack
-from sandbox.frameio.endpoints import AssetId, Body, Call, Table
-from sandbox.frameio.naming import Name, settled_name
-from sandbox.frameio.paging import page
-from sandbox.frameio.places import ACCOUNT
-from sandbox.refusals import Json, Refusal, invalid
+from postflow.sandbox.frameio import shapes
+from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
+from postflow.sandbox.frameio.endpoints import AssetId, Body, Call, Table
+from postflow.sandbox.frameio.naming import Name, settled_name
+from postflow.sandbox.frameio.paging import page
+from postflow.sandbox.frameio.places import ACCOUNT
+from postflow.sandbox.refusals import Json, Refusal, invalid
 
 folders = Table()
 

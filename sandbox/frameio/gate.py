@@ -13,15 +13,15 @@ from aiohttp import web
 from jsonschema import ValidationError as ContractError
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from sandbox.frameio.contract import ID, UUID, UUID_ONLY
-from sandbox.frameio.endpoints import Body, Call, Endpoint
-from sandbox.frameio.queries import read_query
-from sandbox.frameio.studio import User
-from sandbox.rates import Allowance, Rate
-from sandbox.refusals import Complaint, Json, Refusal, from_validation, invalid
+from postflow.sandbox.frameio.contract import ID, UUID, UUID_ONLY
+from postflow.sandbox.frameio.endpoints import Body, Call, Endpoint
+from postflow.sandbox.frameio.queries import read_query
+from postflow.sandbox.frameio.studio import User
+from postflow.sandbox.rates import Allowance, Rate
+from postflow.sandbox.refusals import Complaint, Json, Refusal, from_validation, invalid
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 ALLOWANCE = web.RequestKey("allowance", Allowance)
 UNKNOWN = Rate(100, 60)

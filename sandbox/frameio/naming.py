@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from sandbox.frameio.assets import Asset
-from sandbox.refusals import Refusal
+from postflow.sandbox.frameio.assets import Asset
+from postflow.sandbox.refusals import Refusal
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
-from sandbox.frameio.queries import Asked, bad_cursor
-from sandbox.refusals import Json
+from postflow.sandbox.frameio.queries import Asked, bad_cursor
+from postflow.sandbox.refusals import Json
 
 ERLANG_MAP = b"\x83t\x00\x00\x00"
 

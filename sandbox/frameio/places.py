@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sandbox.frameio import shapes
-from sandbox.frameio.endpoints import Body, Call, Table
-from sandbox.frameio.paging import page
-from sandbox.frameio.studio import Project
-from sandbox.refusals import Json
+from postflow.sandbox.frameio import shapes
+from postflow.sandbox.frameio.endpoints import Body, Call, Table
+from postflow.sandbox.frameio.paging import page
+from postflow.sandbox.frameio.studio import Project
+from postflow.sandbox.refusals import Json
 
 places = Table()
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.frameio.contract import LISTS
-from sandbox.refusals import Json, Refusal, invalid
+from postflow.sandbox.frameio.contract import LISTS
+from postflow.sandbox.refusals import Json, Refusal, invalid
 
 KINDS = frozenset({"file", "folder", "version_stack"})
 DEFAULT_PAGE = 50

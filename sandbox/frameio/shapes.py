@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sandbox.frameio.assets import Asset, File, Folder
-from sandbox.frameio.studio import Project, User, Workspace
-from sandbox.refusals import Json
+from postflow.sandbox.frameio.assets import Asset, File, Folder
+from postflow.sandbox.frameio.studio import Project, User, Workspace
+from postflow.sandbox.refusals import Json
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 NOTHING: frozenset[str] = frozenset()
 MEDIA_LINKS = "media_links."

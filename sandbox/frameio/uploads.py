@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from sandbox.frameio import shapes
-from sandbox.frameio.assets import File, Folder
-from sandbox.frameio.endpoints import Body, Call, Table
-from sandbox.frameio.folders import FOLDER
-from sandbox.frameio.naming import Name, settled_name
-from sandbox.refusals import Complaint, Json, Refusal, invalid
+from postflow.sandbox.frameio import shapes
+from postflow.sandbox.frameio.assets import File, Folder
+from postflow.sandbox.frameio.endpoints import Body, Call, Table
+from postflow.sandbox.frameio.folders import FOLDER
+from postflow.sandbox.frameio.naming import Name, settled_name
+from postflow.sandbox.refusals import Complaint, Json, Refusal, invalid
 
 uploads = Table()
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sandbox.frameio import shapes
-from sandbox.frameio.assets import File, Folder, VersionStack
-from sandbox.frameio.endpoints import AssetId, Body, Call, Table
-from sandbox.frameio.folders import FOLDER, NewParent
-from sandbox.frameio.paging import page
-from sandbox.frameio.places import ACCOUNT
-from sandbox.refusals import Json, invalid
+from postflow.sandbox.frameio import shapes
+from postflow.sandbox.frameio.assets import File, Folder, VersionStack
+from postflow.sandbox.frameio.endpoints import AssetId, Body, Call, Table
+from postflow.sandbox.frameio.folders import FOLDER, NewParent
+from postflow.sandbox.frameio.paging import page
+from postflow.sandbox.frameio.places import ACCOUNT
+from postflow.sandbox.refusals import Json, invalid
 
 version_stacks = Table()
 

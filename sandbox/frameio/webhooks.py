@@ -9,12 +9,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from sandbox.frameio import shapes
-from sandbox.frameio.assets import new_id, now
-from sandbox.frameio.endpoints import Body, Call, Table
-from sandbox.frameio.paging import page
-from sandbox.frameio.places import ACCOUNT, WORKSPACE
-from sandbox.refusals import Json, not_found
+from postflow.sandbox.frameio import shapes
+from postflow.sandbox.frameio.assets import new_id, now
+from postflow.sandbox.frameio.endpoints import Body, Call, Table
+from postflow.sandbox.frameio.paging import page
+from postflow.sandbox.frameio.places import ACCOUNT, WORKSPACE
+from postflow.sandbox.refusals import Json, not_found
 
 webhooks = Table()
 

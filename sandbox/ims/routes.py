@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from yarl import URL
 
-from sandbox.ims.credentials import (
+from postflow.sandbox.ims.credentials import (
     SERVICE_SCOPES,
     USER_SCOPES,
     Credential,
@@ -16,10 +16,10 @@ from sandbox.ims.credentials import (
     identify,
     read_scopes,
 )
-from sandbox.refusals import Json
+from postflow.sandbox.refusals import Json
 
 if TYPE_CHECKING:
-    from sandbox.world import World
+    from postflow.sandbox.world import World
 
 LONGEST_STATE = 4096
 

@@ -9,10 +9,10 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from sandbox.frameio.studio import Studio, User
-from sandbox.ims.credentials import Credential, OAuthError, challenge_met
-from sandbox.refusals import Complaint, Json, Refusal
-from sandbox.switches import Switches
+from postflow.sandbox.frameio.studio import Studio, User
+from postflow.sandbox.ims.credentials import Credential, OAuthError, challenge_met
+from postflow.sandbox.refusals import Complaint, Json, Refusal
+from postflow.sandbox.switches import Switches
 
 ROLES = "additional_info.roles"
 SERVICE = "frame.s2s.all"

@@ -8,9 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.ngrok_agent import logfmt
-from sandbox.ngrok_agent.endpoints import Endpoint, Endpoints, Refused
-from sandbox.ngrok_agent.session import Session
+from postflow.sandbox.ngrok_agent import logfmt
+from postflow.sandbox.ngrok_agent.endpoints import Endpoint, Endpoints, Refused
+from postflow.sandbox.ngrok_agent.session import Session
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Strike = Callable[[Mapping[str, Any]], Awaitable[None]]

@@ -10,8 +10,8 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
-from sandbox.faults import Fault, Faults
-from sandbox.ngrok_agent import logfmt
+from postflow.sandbox.faults import Fault, Faults
+from postflow.sandbox.ngrok_agent import logfmt
 
 CHUNK = 256 * 1024
 HOP_BY_HOP = frozenset(

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.faults import Faults
-from sandbox.ngrok_agent import logfmt
-from sandbox.ngrok_agent.edge import Edge
-from sandbox.ngrok_agent.settings import Settings
+from postflow.sandbox.faults import Faults
+from postflow.sandbox.ngrok_agent import logfmt
+from postflow.sandbox.ngrok_agent.edge import Edge
+from postflow.sandbox.ngrok_agent.settings import Settings
 
 UNREACHABLE = "dial tcp: lookup connect.ngrok-agent.com on 127.0.0.53:53: no such host"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.ngrok_agent import settings
+from postflow.sandbox.ngrok_agent import settings
 
 
 def write_wrapper(
@@ -34,7 +34,7 @@ def write_wrapper(
         settings.VERSION: version,
     }
     exports = [f"export {k}={shlex.quote(v)}" for k, v in values.items() if v is not None]
-    command = f'exec {shlex.quote(sys.executable)} -P -m sandbox.ngrok_agent "$@"'
+    command = f'exec {shlex.quote(sys.executable)} -P -m postflow.sandbox.ngrok_agent "$@"'
     path.touch(mode=0o700)
     path.write_text("\n".join(["#!/bin/sh", *exports, command, ""]), encoding="utf-8")
     path.chmod(0o700)

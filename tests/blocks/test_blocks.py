@@ -9,19 +9,19 @@ import pytest
 from prefect.blocks.core import Block
 from pydantic import SecretStr
 
-from blocks.adobe_tokens import AdobeTokens, BlockTokenStore
-from blocks.discord_webhook import DiscordWebhook
-from blocks.frameio_account import FrameioAccount
-from blocks.ngrok_tunnel import NgrokTunnel
-from blocks.setup import StudioFile, save_studio
-from blocks.studio import Studio, load_studio
+from postflow.blocks.adobe_tokens import AdobeTokens, BlockTokenStore
+from postflow.blocks.discord_webhook import DiscordWebhook
+from postflow.blocks.frameio_account import FrameioAccount
+from postflow.blocks.ngrok_tunnel import NgrokTunnel
+from postflow.blocks.setup import StudioFile, save_studio
+from postflow.blocks.studio import Studio, load_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import Fatal
 from postflow.frameio.credentials import WebCredential
 from postflow.frameio.tokens import Tokens
 from postflow.outlet.ngrok import NgrokProvider
 from postflow.own_server import password
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.support.signed_in import SignedIn
 
 BLOCKS = (Studio, FrameioAccount, AdobeTokens, NgrokTunnel, DiscordWebhook)

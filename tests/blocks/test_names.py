@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from blocks.adobe_tokens import AdobeTokens
-from blocks.discord_webhook import DiscordWebhook
-from blocks.frameio_account import FrameioAccount
-from blocks.ngrok_tunnel import NgrokTunnel
-from blocks.studio import Studio, load_studio
+from postflow.blocks.adobe_tokens import AdobeTokens
+from postflow.blocks.discord_webhook import DiscordWebhook
+from postflow.blocks.frameio_account import FrameioAccount
+from postflow.blocks.ngrok_tunnel import NgrokTunnel
+from postflow.blocks.studio import Studio, load_studio
 from postflow.errors import Fatal
 from postflow.patience import Patience
 from postflow.watching import Watching

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from blocks.setup import StudioFile, save_studio
+from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.own_server import password
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.browser.looking import Page
 from tests.journeys.conftest import (
     make_clip,

@@ -17,14 +17,14 @@ STAGES = ("identify", "announce departure", "place", "transfer", "stack", "annou
 
 @pytest.fixture
 async def delivered(page: Page, studio: str, make_clip: MakeClip) -> Delivery:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     return await deliver(make_clip(CLIP), studio=studio)
 
 
 @pytest.fixture
 async def ingested(page: Page, studio: str, make_clip: MakeClip) -> Drained:
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     for number, name in enumerate(BATCH):
         make_clip(name, extra=8 * number)

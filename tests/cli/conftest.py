@@ -13,8 +13,8 @@ import pytest
 
 from postflow.cli.engine import QUIET
 from postflow.cli.sandbox_studio import sandbox_studio
-from sandbox import Sandbox
-from sandbox.clips import clip_path
+from postflow.sandbox import Sandbox
+from postflow.sandbox.clips import clip_path
 from tests.cli.command_line import CommandLine, WarmProcess
 from tests.cli.studio_keeper import StudioKeeper
 

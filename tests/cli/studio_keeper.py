@@ -15,7 +15,7 @@ class StudioKeeper:
         self._saved: Tables = {}
 
     async def save(self, tables: Tables) -> None:
-        from blocks.setup import StudioFile, save_studio
+        from postflow.blocks.setup import StudioFile, save_studio
 
         if self._shape(tables) != self._shape(self._saved):
             await save_studio(StudioFile.model_validate(tables))
@@ -28,7 +28,7 @@ class StudioKeeper:
         self._saved = {}
 
     async def _save_parts(self, tables: Tables) -> None:
-        from blocks.studio import Studio
+        from postflow.blocks.studio import Studio
 
         parts = await Studio.aload(self._name)
         for table, values in tables.items():

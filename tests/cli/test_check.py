@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from postflow.cli.exit_codes import Exit
-from sandbox import Sandbox
-from sandbox.ngrok_agent.wrapper import write_wrapper
+from postflow.sandbox import Sandbox
+from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import STUDIO, SaveStudio
 from tests.cli.studio_keeper import StudioKeeper
@@ -220,7 +220,7 @@ def test_rules_broken_in_prefects_ui_are_found(
 
 
 async def _break_the_rules() -> None:
-    from blocks.studio import Studio
+    from postflow.blocks.studio import Studio
 
     studio = await Studio.aload(STUDIO)
     studio.rules = [{"name": "torn", "template": "{shot}"}]

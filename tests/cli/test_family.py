@@ -15,14 +15,14 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from blocks.discord_webhook import DiscordWebhook
 from postflow import leash
+from postflow.blocks.discord_webhook import DiscordWebhook
 from postflow.cli.exit_codes import Exit
 from postflow.cli.family import AGAIN, Part, end_leftovers
 from postflow.cli.people import People
 from postflow.errors import Fatal
-from sandbox import Sandbox
-from tasks.runner import FLOWS
+from postflow.sandbox import Sandbox
+from postflow.tasks.runner import FLOWS
 from tests.support.wait import wait_until_sync
 
 STAYS = """
@@ -240,7 +240,7 @@ def test_a_part_that_cannot_be_started_again_is_tried_later(
 
 LOADS = """
 from prefect.flows import load_flow_from_entrypoint
-for flow in "flows.ingest.ingest", "flows.deliver.deliver":
+for flow in "postflow.flows.ingest.ingest", "postflow.flows.deliver.deliver":
     load_flow_from_entrypoint(flow)
 """
 STRANGERS = ("tasks.py", "blocks.py", "sandbox.py", "prefect.py", "httpx.py", "flows/__init__.py")

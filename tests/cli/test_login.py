@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from postflow.cli.exit_codes import Exit
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import STUDIO, SaveStudio
 from tests.support.wait import wait_until_sync
@@ -38,7 +38,7 @@ def redirect_uri() -> str:
 
 
 def stored() -> Any:
-    from blocks.adobe_tokens import BlockTokenStore
+    from postflow.blocks.adobe_tokens import BlockTokenStore
 
     return asyncio.run(BlockTokenStore(STUDIO).load())
 

@@ -16,9 +16,9 @@ from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 
-from blocks.studio import load_studio
+from postflow.blocks.studio import load_studio
 from postflow.cli.backfill import enrol
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.cli.conftest import STUDIO, MakeClip, SaveStudio
 from tests.journeys.proof import armed
 from tests.support.wait import wait_until_sync

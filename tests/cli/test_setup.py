@@ -23,7 +23,7 @@ def quiet_postflow(postflow: CommandLine) -> CommandLine:
 def test_a_file_makes_a_studio_and_the_next_steps_are_told(
     quiet_postflow: CommandLine, tmp_path: Path
 ) -> None:
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     file = tmp_path / "studio.toml"
     file.write_text(GOOD)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from postflow.cli.exit_codes import Exit
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import MakeClip, SaveStudio
 

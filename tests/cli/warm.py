@@ -22,15 +22,15 @@ def main() -> None:
     import prefect.task_engine
     import prefect.utilities.visualization  # noqa: F401
 
-    import blocks.ngrok_tunnel
-    import blocks.setup
-    import flows.deliver
-    import flows.serve  # noqa: F401 - imported for the forks
+    import postflow.blocks.setup
     import postflow.cli
+    import postflow.flows.deliver
+    import postflow.flows.serve
+    from postflow.blocks import ngrok_tunnel
     from postflow.outlet.ngrok import NgrokProvider
 
     # A refusal that may pass is waited out for 90 s in earnest.
-    blocks.ngrok_tunnel.NgrokProvider = partial(NgrokProvider, open_timeout=0)  # type: ignore[assignment, misc]
+    ngrok_tunnel.NgrokProvider = partial(NgrokProvider, open_timeout=0)  # type: ignore[assignment, misc]
     gc.freeze()  # else each fork looks through all of it at its end, for half a second
     for line in sys.stdin:
         child = os.fork()

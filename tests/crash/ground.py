@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.ledger import Ledger
-from sandbox import Sandbox
-from sandbox.clips import clip_path
+from postflow.sandbox import Sandbox
+from postflow.sandbox.clips import clip_path
 from tests.crash.killing import Death
 from tests.crash.life import Order
 from tests.crash.lives import Life, Nursery
@@ -45,7 +45,7 @@ class Ground:
 
     async def use_tunnel(self, tunnel: Tunnel) -> None:
         """From the next life on."""
-        from blocks.setup import StudioFile, save_studio
+        from postflow.blocks.setup import StudioFile, save_studio
 
         other = {"tunnel": {"provider": "loopback"}} if tunnel == "loopback" else {}
         await save_studio(StudioFile.model_validate(self.tables | other))

@@ -10,8 +10,8 @@ from pathlib import Path
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import BaseModel
 
-import flows.deliver  # noqa: F401 - imported once in the nursery, not in every life
-from flows.ingest import ingest
+import postflow.flows.deliver  # noqa: F401 - imported once in the nursery, not in every life
+from postflow.flows.ingest import ingest
 from postflow.ledger import hindrances, waits
 from tests.crash.killing import Death, Reaper
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from postflow.ledger import MessageState, State
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.crash.ground import Ground
 from tests.ledger.consistency import check_consistent
 

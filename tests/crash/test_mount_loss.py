@@ -13,9 +13,9 @@ import pytest
 
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
 from postflow.lookout import Lookout
+from postflow.sandbox import Sandbox
+from postflow.sandbox.clips import clip_path
 from postflow.scan.root import read_mark
-from sandbox import Sandbox
-from sandbox.clips import clip_path
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.support.enrolled import enrolled
@@ -116,7 +116,7 @@ async def test_a_restart_while_the_volume_is_lost_changes_nothing(quick_folder: 
 async def test_each_loss_is_told_once(
     make_ground: MakeGround, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.watch import watch
+    from postflow.flows.watch import watch
 
     async with make_ground() as ground:
         monkeypatch.setenv("POSTFLOW_STATE_DIR", str(ground.state))

@@ -45,7 +45,7 @@ async def test_a_volume_that_hangs_does_not_keep_the_look_out_from_other_folders
     make_ground: MakeGround, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long before it is an alarm."""
-    from flows.watch import watch
+    from postflow.flows.watch import watch
 
     good = tmp_path / "good"
     good.mkdir()

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from postflow.models import Delivery, Folder, MediaFile, RemoteFile
 from postflow.naming import Naming
-from sandbox.discord import DiscordWorld
-from sandbox.faults import Faults
+from postflow.sandbox.discord import DiscordWorld
+from postflow.sandbox.faults import Faults
 
 NAME = "SQ07_UNDLM_00152_v003.mov"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

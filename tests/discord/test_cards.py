@@ -24,7 +24,7 @@ from postflow.errors import Fatal, Skip
 from postflow.ledger import Namesake
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
-from sandbox.discord.forms import Refusal, read_form
+from postflow.sandbox.discord.forms import Refusal, read_form
 
 from .conftest import NOON, delivery_of, media_named
 from .summaries import MakeClip, batch_of, clip_done, clip_failed, clip_waiting

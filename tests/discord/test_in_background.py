@@ -15,7 +15,7 @@ from postflow.discord import Card, DiscordClient
 from postflow.discord.card import notice_card
 from postflow.ledger import AsyncLedger, MessageState, open_ledger, opening
 from postflow.post_office import PostOffice, draft
-from sandbox.discord import DiscordWorld
+from postflow.sandbox.discord import DiscordWorld
 from tests.ledger.ground import Clock
 from tests.support.stumbling import stumbling
 from tests.support.wait import wait_until

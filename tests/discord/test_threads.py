@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from blocks.discord_webhook import DiscordWebhook
+from postflow.blocks.discord_webhook import DiscordWebhook
 from postflow.discord import DiscordClient
 from postflow.discord.card import Card, failed_card, notice_card, on_its_way_card, ready_card
 from postflow.discord.thread import Thread
 from postflow.errors import Fatal, Retry, Skip
 from postflow.models import Delivery
-from sandbox.discord import DiscordWorld
+from postflow.sandbox.discord import DiscordWorld
 
 from .conftest import Channel, serving
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from postflow.frameio import FrameioClient
 from postflow.models import Project
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import connected, project_of
 
 

@@ -25,7 +25,7 @@ from postflow.frameio import (
 )
 from postflow.frameio.shared import Shared
 from postflow.models import Project
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 
 QUICK = Patience(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
 

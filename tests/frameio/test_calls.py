@@ -18,7 +18,7 @@ from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient, Patience
 from postflow.frameio.shared import Shared
 from postflow.models import Project
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import (
     QUICK,
     answering,

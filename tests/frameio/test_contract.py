@@ -24,7 +24,7 @@ from postflow.frameio.wire import (
     Workspace,
     read_child,
 )
-from sandbox.frameio.contract import Operation, document, operation
+from postflow.sandbox.frameio.contract import Operation, document, operation
 
 OURS = {name: it for name, it in vars(endpoints).items() if isinstance(it, Endpoint)}
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.models import Folder, Project, RemoteFile
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import answering, calls, connected, raw
 from tests.support.wait import wait_until
 

@@ -14,7 +14,7 @@ from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.shared import FolderCache, Shared
 from postflow.models import Folder, Project
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, connected, folder_names, raw, subfolders
 
 ROOT = Path(__file__).parents[2]

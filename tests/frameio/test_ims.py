@@ -12,7 +12,7 @@ from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import AdobeIms
 from postflow.frameio.credentials import SERVICE_SCOPES
 from postflow.frameio.ims import scopes_in, split_scopes
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import service
 
 

@@ -16,7 +16,7 @@ from postflow.frameio import AdobeIms, NativeCredential, Tokens, UserCredential
 from postflow.frameio.callback import callback_page, wait_for_browser
 from postflow.frameio.ims import challenge
 from postflow.frameio.login import LoginAttempt, begin_login
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import native, web
 from tests.support.wait import wait_until
 

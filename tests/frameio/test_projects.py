@@ -7,7 +7,7 @@ import pytest
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
 from postflow.models import Project
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import raw
 
 

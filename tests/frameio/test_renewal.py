@@ -23,7 +23,7 @@ from postflow.frameio import (
     TokenSource,
 )
 from postflow.frameio.journal import Journal
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, native, revoke, service, signed_in, source_of, web
 from tests.support.wait import wait_until
 

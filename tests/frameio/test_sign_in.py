@@ -14,8 +14,8 @@ from postflow.errors import Retry
 from postflow.frameio import AdobeIms, FileTokenStore, TokenSource, ims, sign_in, tokens
 from postflow.frameio.ims import Grant
 from postflow.frameio.sign_in import ENDS, ending, kept, look, why_to_sign_in
-from sandbox import Sandbox
-from sandbox.ims import tokens as adobe
+from postflow.sandbox import Sandbox
+from postflow.sandbox.ims import tokens as adobe
 from tests.frameio.connecting import calls, service, signed_in, source_of, web
 from tests.support.wait import wait_until
 

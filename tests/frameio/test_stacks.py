@@ -9,8 +9,8 @@ from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
 from postflow.models import Folder, Project, RemoteFile
 from postflow.naming import Naming
+from postflow.sandbox import Sandbox
 from postflow.stacking import Family, stack_versions
-from sandbox import Sandbox
 from tests.frameio.connecting import calls
 
 CREATE = "version_stacks.create"

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
 from postflow.models import Folder, Project
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 
 FULL: list[tuple[int, Any]] = [
     (402, {"errors": [{"detail": "Storage limit exceeded"}]}),

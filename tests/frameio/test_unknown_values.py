@@ -14,8 +14,8 @@ from postflow.frameio import FrameioClient, UploadStatus
 from postflow.media import look_at
 from postflow.models import Folder, MediaFile, Project
 from postflow.naming import Naming
+from postflow.sandbox import Sandbox
 from postflow.stacking import Family
-from sandbox import Sandbox
 from tests.frameio.altered import Alter, Altered, changing
 from tests.frameio.connecting import calls, connected, folder_names, raw
 

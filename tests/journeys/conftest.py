@@ -16,8 +16,8 @@ from postflow.frameio import FrameioClient
 from postflow.frameio.patience import Patience as FrameioPatience
 from postflow.frameio.shared import shared_for
 from postflow.outlet.ngrok import NgrokProvider
-from sandbox import Sandbox
-from sandbox.clips import clip_path
+from postflow.sandbox import Sandbox
+from postflow.sandbox.clips import clip_path
 from tests.journeys.studios import save
 
 MakeClip = Callable[..., Path]
@@ -28,12 +28,12 @@ SHORT_PAUSES = FrameioPatience(backoff=0.05, longest_backoff=0.2, looks=(0.05, 0
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many attempts as in earnest, less time between them, and nothing known from before."""
-    import blocks.ngrok_tunnel
+    from postflow.blocks import ngrok_tunnel
 
     for client, patience in ((FrameioClient, SHORT_PAUSES), (DiscordClient, 2.0)):
         monkeypatch.setattr(client, "__init__", partialmethod(client.__init__, patience=patience))
     ngrok = partial(NgrokProvider, startup_timeout=6, longest_pause=0.1, drop_grace=10)
-    monkeypatch.setattr(blocks.ngrok_tunnel, "NgrokProvider", ngrok)
+    monkeypatch.setattr(ngrok_tunnel, "NgrokProvider", ngrok)
     shared_for.cache_clear()
 
 

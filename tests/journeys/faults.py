@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 
 ALWAYS = None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 
 READY, FAILED, ON_ITS_WAY = "is ready for review", "has failed", "is on its way"
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 async def run_for(clip: Path, studio: str) -> FlowRun:
     """Deliver a clip; its run as the server has it, whatever came of it."""
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     state = await deliver(clip, studio=studio, return_state=True)
     assert state.state_details.flow_run_id

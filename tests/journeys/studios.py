@@ -6,7 +6,7 @@ from typing import Any
 
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.patience import Patience
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 
 QUICK = {"poll": 0.1, "stall": 20.0, "total": 90.0}
 
@@ -21,7 +21,7 @@ async def save(
     **tunnel: Any,
 ) -> str:
     """Save a studio's blocks on the test's Prefect server; returns its name."""
-    from blocks.setup import StudioFile, save_studio
+    from postflow.blocks.setup import StudioFile, save_studio
 
     tables = sandbox_studio(world.describe(), name=name)
     tables["tunnel"] |= tunnel

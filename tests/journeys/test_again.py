@@ -14,7 +14,7 @@ from postflow.errors import PostFlowError, Retry
 from postflow.journey import Journey
 from postflow.ledger import Ledger, Phase
 from postflow.models import Delivery
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.commands import answer, postflow
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, namesakes, sha256, the_asset
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.prefect
 async def test_a_clip_delivered_again_makes_no_second_asset_and_is_not_told_again(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     first = await deliver(clip, studio=loopback_studio)
@@ -41,7 +41,7 @@ async def test_a_clip_delivered_again_makes_no_second_asset_and_is_not_told_agai
 async def test_a_new_time_stamp_alone_makes_no_second_asset(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     first = await deliver(clip, studio=loopback_studio)
@@ -64,7 +64,7 @@ def copy_of(clip: Path, folder: Path) -> Path:
 async def test_the_same_clip_under_another_path_makes_no_second_asset_and_is_told_once(
     cached: bool, loopback_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     first = await deliver(clip, studio=loopback_studio)
@@ -79,8 +79,8 @@ async def test_the_same_clip_under_another_path_makes_no_second_asset_and_is_tol
 async def test_the_same_clip_under_another_path_is_told_if_it_was_deleted_meanwhile(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    from blocks.opening import open_studio
-    from flows.deliver import deliver
+    from postflow.blocks.opening import open_studio
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     first = await deliver(clip, studio=loopback_studio)
@@ -107,7 +107,7 @@ def slow_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_same_clip_in_two_watch_folders_at_once_is_one_asset_and_no_message_is_left_open(
     world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     clip = make_clip()
     folders = [clip.parent, copy_of(clip, tmp_path / "other").parent]
@@ -127,7 +127,7 @@ async def test_a_machine_that_knows_nothing_finds_the_clip_in_frameio(
     private_state: Path,
     tmp_path: Path,
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     first = await deliver(clip, studio=loopback_studio)
@@ -141,7 +141,7 @@ async def test_a_machine_that_knows_nothing_finds_the_clip_in_frameio(
 async def test_a_new_export_of_the_same_name_is_another_asset(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     first, first_hash = await deliver(clip, studio=loopback_studio), sha256(clip)
@@ -159,7 +159,7 @@ async def test_a_new_export_of_equal_size_is_not_taken_for_the_old_one(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     """Name and size are the same, and Frame.io has no checksum to tell them apart."""
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     await deliver(clip, studio=loopback_studio)
@@ -176,8 +176,8 @@ async def test_a_new_export_of_equal_size_is_not_taken_for_the_old_one(
 async def test_what_was_deleted_in_frameio_between_two_runs_is_delivered_again(
     gone: str, loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from blocks.opening import open_studio
-    from flows.deliver import deliver
+    from postflow.blocks.opening import open_studio
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     first = await deliver(clip, studio=loopback_studio)
@@ -200,7 +200,7 @@ async def test_what_was_deleted_in_frameio_between_two_runs_is_delivered_again(
 async def test_after_a_failure_a_later_run_delivers_once(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     world.fault("upload_failed", "files.remote_upload", times=3)
@@ -214,7 +214,7 @@ async def test_after_a_failure_a_later_run_delivers_once(
 async def test_two_runs_at_once_deliver_a_clip_once(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     outcomes = await asyncio.gather(
@@ -233,7 +233,7 @@ async def test_two_runs_at_once_deliver_a_clip_once(
 async def test_two_processes_at_once_deliver_a_clip_once(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     world.fault("delay", "fetch", seconds=3)

@@ -14,7 +14,7 @@ import pytest
 
 from postflow.ledger import Ledger, opening
 from postflow.places import state_dir
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles
 from tests.journeys.studios import save
@@ -69,7 +69,7 @@ async def folders(
     nothing_cached: None, world: Sandbox, clip: Path, tmp_path: Path
 ) -> AsyncIterator[list[Path]]:
     """Two, while a look-out watches them."""
-    from flows.watch import watch
+    from postflow.flows.watch import watch
 
     both = [clip.parent, tmp_path / "second"]
     both[1].mkdir()

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import Fault, fault
 from tests.journeys.proof import READY, armed, calls, endings, namesakes, the_asset
@@ -23,7 +23,7 @@ LIMIT = 30.0
 
 async def cancel(held: Fault, seen: str, world: Sandbox, clip: Path, studio: str) -> None:
     """Start a delivery that `held` holds up, cancel it after `seen`, and see it end."""
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     held.arm(world)
     run = asyncio.create_task(deliver(clip, studio=studio))
@@ -38,7 +38,7 @@ async def cancel(held: Fault, seen: str, world: Sandbox, clip: Path, studio: str
 
 
 async def delivers_now(world: Sandbox, clip: Path, studio: str) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     await deliver(clip, studio=studio)
     the_asset(world, clip)
@@ -95,7 +95,7 @@ async def test_a_run_that_is_cancelled_after_arrival_has_delivered(
 async def test_a_stop_of_what_was_over_already_stops_no_later_claim_of_the_clip(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from tasks import cancelling
+    from postflow.tasks import cancelling
 
     asked = types.SimpleNamespace(id=uuid4(), parameters={"path": str(tmp_path / "a.mov")})
     monkeypatch.setattr(cancelling, "PAUSE", 0.0)

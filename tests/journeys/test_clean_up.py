@@ -16,7 +16,7 @@ NEVER = (0, 0)
 async def test_locks_of_long_ago_are_swept_and_what_cannot_be_ends_no_run(
     loopback_studio: str,
 ) -> None:
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     old, ups, new, odd = (lock_dir() / f"{name}.lock" for name in ("old", "up", "new", "odd"))
     for lock in (old, ups, new):

@@ -15,7 +15,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from postflow.ledger import Ledger
 from postflow.ledger.process import ProcessMark, this_process
-from tasks.dead_runs import LEASE, SIGNATURE, Burial, sign_run
+from postflow.tasks.dead_runs import LEASE, SIGNATURE, Burial, sign_run
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 

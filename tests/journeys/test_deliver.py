@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postflow.errors import Skip
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset, titles
 from tests.support.wild_times import WILD, written_at
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.prefect
 async def test_a_clip_arrives_whole_in_its_folder_and_is_announced(
     studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     delivery = await deliver(clip, studio=studio)
@@ -35,7 +35,7 @@ async def test_a_clip_arrives_whole_in_its_folder_and_is_announced(
 async def test_a_clip_with_a_wild_time_stamp_is_delivered_like_any_other(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip, seconds: int
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     written_at(clip, seconds)
@@ -47,7 +47,7 @@ async def test_a_clip_with_a_wild_time_stamp_is_delivered_like_any_other(
 async def test_a_name_that_means_nothing_goes_nowhere(
     studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     with pytest.raises(Skip) as refused:
         await deliver(make_clip("holiday.mov"), studio=studio)
@@ -58,7 +58,7 @@ async def test_a_name_that_means_nothing_goes_nowhere(
 async def test_scene_and_shot_given_by_hand_win(
     studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip("holiday.mov")
     delivery = await deliver(clip, studio=studio, scene="SQ09", shot="00010")

@@ -13,7 +13,7 @@ from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset
 from tests.journeys.studios import save

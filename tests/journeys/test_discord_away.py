@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from blocks.setup import StudioFile, save_studio
+from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.discord.card import notice_card
 from postflow.ledger import Ledger, MessageState
 from postflow.post_office import draft
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import the_asset
 from tests.support.enrolled import enrolled
@@ -62,7 +62,7 @@ def tried() -> int:
 
 
 async def test_a_clip_is_delivered_all_the_same(world: Sandbox, clip: Path) -> None:
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     drained = await ingest(STUDIO, linger=0.0)
     assert drained.delivered == {clip.name: the_asset(world, clip)["view_url"]}
@@ -72,7 +72,7 @@ async def test_a_clip_is_delivered_all_the_same(world: Sandbox, clip: Path) -> N
 
 
 async def test_the_look_out_goes_on_looking(world: Sandbox, clip: Path) -> None:
-    from flows.watch import watch
+    from postflow.flows.watch import watch
 
     watching = asyncio.create_task(watch(STUDIO))
     try:

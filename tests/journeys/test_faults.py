@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault, named
 from tests.journeys.proof import (
@@ -146,7 +146,7 @@ async def test_after_trouble_with_the_tunnel_the_clip_is_delivered_once(
 async def _delivered_in_spite_of(
     faults: tuple[Fault, ...], studio: str, world: Sandbox, clip: Path
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     arm_all(world, faults)
     async with asyncio.timeout(LIMIT):
@@ -179,7 +179,7 @@ async def test_what_discord_does_never_undoes_a_delivery(
     world: Sandbox,
     make_clip: MakeClip,
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     arm_all(world, faults)
@@ -245,7 +245,7 @@ async def test_a_tunnel_that_cannot_be_had_is_a_clear_failure_and_leaves_nothing
 async def _failure(
     kind: type[PostFlowError], studio: str, world: Sandbox, clip: Path
 ) -> PostFlowError:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     with pytest.raises(kind) as failure:
         async with asyncio.timeout(LIMIT):
@@ -260,7 +260,7 @@ async def _failure(
 async def test_a_placeholder_that_cannot_be_removed_is_no_clip_and_gone_after_the_next_run(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     fault("upload_failed", "files.remote_upload", times=3).arm(world)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import Sandbox
-from sandbox.fetching import FETCH_STYLES, FetchStyle
+from postflow.sandbox import Sandbox
+from postflow.sandbox.fetching import FETCH_STYLES, FetchStyle
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import the_asset
 
@@ -24,7 +24,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 async def test_a_clip_arrives_whole_however_it_is_fetched(
     studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip(extra=3_000_000)
     delivery = await deliver(clip, studio=studio)

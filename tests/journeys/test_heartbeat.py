@@ -11,9 +11,9 @@ from aiohttp import web
 from prefect import get_client
 from pydantic import SecretStr
 
-from blocks.discord_webhook import DiscordWebhook
-from sandbox import Sandbox
-from tasks.heartbeat import Heartbeat, tell_of_silence
+from postflow.blocks.discord_webhook import DiscordWebhook
+from postflow.sandbox import Sandbox
+from postflow.tasks.heartbeat import Heartbeat, tell_of_silence
 from tests.journeys.proof import titles
 from tests.journeys.studios import save
 from tests.support.wait import wait_until
@@ -72,7 +72,7 @@ async def test_a_service_outside_is_called_and_its_address_told_to_nobody(
     outside: tuple[str, list[str]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from blocks.studio import load_studio
+    from postflow.blocks.studio import load_studio
 
     address, calls = outside
     ping = (await load_studio(await save(world, name="pings", ping=address))).ping

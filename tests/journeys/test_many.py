@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postflow.models import Delivery
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset
 from tests.journeys.studios import save

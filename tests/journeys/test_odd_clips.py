@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Skip
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, namesakes, words
 
@@ -24,7 +24,7 @@ def write_into(clip: Path, *, behind: bytes) -> None:
 async def test_metadata_written_into_a_delivered_clip_makes_no_second_asset(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     clip = make_clip()
     first = await deliver(clip, studio=loopback_studio)
@@ -39,8 +39,8 @@ async def test_metadata_written_into_a_delivered_clip_makes_no_second_asset(
 async def test_a_cut_clip_handed_over_goes_with_a_doubt_and_a_text_does_not_go(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
-    from tasks.slip import slip
+    from postflow.flows.deliver import deliver
+    from postflow.tasks.slip import slip
 
     clip = make_clip()
     write_into(clip, behind=NOTE[:-4])

@@ -13,7 +13,7 @@ from postflow.ledger import AsyncLedger, Ledger
 from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
 from postflow.places import state_dir
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import calls, the_asset
 from tests.journeys.studios import save
@@ -38,7 +38,7 @@ async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
 ) -> None:
     """The fault has to be put in: known ones are foreseen."""
     import postflow.outlet.pinned_file as opening
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     good = [make_clip(name, extra=80 * number) for number, name in enumerate(GOOD, start=1)]
     real = opening.holds
@@ -81,8 +81,8 @@ class AwayOnce:
 async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
     watching_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    from blocks.opening import open_studio
-    from flows.ingest import ingest
+    from postflow.blocks.opening import open_studio
+    from postflow.flows.ingest import ingest
 
     world.fault("delay", "fetch", seconds=2)
     async with open_studio(watching_studio) as live:
@@ -97,8 +97,8 @@ async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
 async def test_what_could_not_be_started_for_a_moment_is_started_by_the_same_run(
     watching_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from blocks.opening import open_studio
-    from flows.ingest import ingest
+    from postflow.blocks.opening import open_studio
+    from postflow.flows.ingest import ingest
 
     make_clip("a first, misnamed.mov")
     async with open_studio(watching_studio) as live:
@@ -114,7 +114,7 @@ async def test_a_name_that_our_code_trips_over_is_one_clips_alone(
     watching_studio: str, world: Sandbox, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has failed, which is told once; it would trip again, so it is not tried again."""
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     good = make_clip(GOOD[0], extra=80)
     real = Naming.identify
@@ -140,7 +140,7 @@ async def test_a_name_that_our_code_trips_over_is_one_clips_alone(
 async def test_what_is_nearly_a_clip_is_told_in_one_message_and_never_sent(
     watching_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     folder = make_clip(GOOD[0], extra=80).parent
     odd = [f"{BAD} ", f"{BAD}\uf028", BAD.removesuffix(".mov"), BAD.replace(".mov", ".m4v")]

@@ -6,7 +6,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from postflow.places import state_dir
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset
 from tests.journeys.reluctant_server import reluctant

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from blocks.adobe_tokens import AdobeTokens
+from postflow.blocks.adobe_tokens import AdobeTokens
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.frameio.sign_in import ENDS, FAILS
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import signed_in
 from tests.journeys.proof import calls, titles, words
 from tests.support.enrolled import enrolled
@@ -24,8 +24,8 @@ STUDIO = "signed-out"
 @pytest.fixture
 async def adobe(nothing_cached: None, world: Sandbox, tmp_path: Path) -> AdobeTokens:
     """The sign-in of a studio in which nothing happens. Nobody has signed in."""
-    from blocks.setup import StudioFile, save_studio
-    from blocks.studio import load_studio
+    from postflow.blocks.setup import StudioFile, save_studio
+    from postflow.blocks.studio import load_studio
 
     enrolled(tmp_path, studio=STUDIO)
     tables = sandbox_studio(world.describe(), name=STUDIO)
@@ -38,7 +38,7 @@ async def adobe(nothing_cached: None, world: Sandbox, tmp_path: Path) -> AdobeTo
 async def test_the_look_out_tells_that_nobody_has_signed_in(
     world: Sandbox, adobe: AdobeTokens
 ) -> None:
-    from flows.watch import watch
+    from postflow.flows.watch import watch
 
     why = await adobe.why_to_sign_in()
     assert why is not None
@@ -57,7 +57,7 @@ async def test_the_look_out_tells_that_nobody_has_signed_in(
 async def test_runs_by_the_clock_renew_it_where_no_look_out_does(
     world: Sandbox, adobe: AdobeTokens
 ) -> None:
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     source = adobe.get_token_source()
     await source.adopt(signed_in(world, lasts=0))

@@ -9,7 +9,7 @@ import pytest
 
 from postflow.frameio.shared import shared_for
 from postflow.ledger import Ledger, Phase, State
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.connecting import raw
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault, named
@@ -27,7 +27,7 @@ AT_STACKING_FOR_A_MOMENT = [
 
 
 async def deliver_versions(make_clip: MakeClip, studio: str, *numbers: int) -> None:
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     for number in numbers:
         await deliver(make_clip(f"SQ07_UNDLM_00152_v{number:03}.mov"), studio=studio)
@@ -67,7 +67,7 @@ async def test_the_next_version_joins_its_shot_wherever_people_have_put_it(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
     """Folder, file and stack are renamed and moved: the ledger knows their ids."""
-    from flows.deliver import deliver
+    from postflow.flows.deliver import deliver
 
     first = await deliver(make_clip("SQ07_UNDLM_00152_v001.mov"), studio=loopback_studio)
     account = f"/v4/accounts/{world.account_id}"
@@ -102,7 +102,7 @@ async def test_what_could_not_be_stacked_for_a_while_is_stacked_by_a_later_inges
     watched_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     """Its file may be gone by then. It is neither sent nor told again."""
-    from flows.ingest import ingest
+    from postflow.flows.ingest import ingest
 
     clips = [make_clip(f"SQ07_UNDLM_00152_v00{n}.mov", extra=8 * n) for n in (1, 2)]
     world.fault("status", "version_stacks.create", code=503, times=ALWAYS)

@@ -8,7 +8,7 @@ import pytest
 
 from postflow.errors import Retry
 from postflow.ledger import Ledger, hindrances, waits
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, the_asset
 from tests.journeys.studios import save
@@ -42,8 +42,8 @@ async def watching(nothing_cached: None, world: Sandbox, make_clip: MakeClip) ->
 
 async def ingested(studio: str, **faults: Exception | list[Exception]) -> StumblingLedger:
     """One run of `ingest`, on a ledger with these faults."""
-    from blocks.opening import open_studio
-    from flows.ingest import ingest
+    from postflow.blocks.opening import open_studio
+    from postflow.flows.ingest import ingest
 
     async with open_studio(studio) as live:
         live.ledger, stumbler = stumbling(live.ledger, **faults)
@@ -94,8 +94,8 @@ async def test_no_clip_stays_in_the_hands_of_a_run_that_goes_on(
 async def test_by_hand_too_nothing_is_held_and_the_next_attempt_delivers(
     watching: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from blocks.opening import open_studio
-    from flows.deliver import deliver
+    from postflow.blocks.opening import open_studio
+    from postflow.flows.deliver import deliver
 
     clip = make_clip(V1)
     async with open_studio(watching) as live:

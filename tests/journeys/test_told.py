@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from blocks.opening import open_studio
-from blocks.setup import StudioFile, save_studio
+from postflow.blocks.opening import open_studio
+from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import Fatal
 from postflow.media import look_at
 from postflow.models import Delivery, Drained
-from sandbox import Sandbox
-from tasks.drain import Deliver, Drain
+from postflow.sandbox import Sandbox
+from postflow.tasks.drain import Deliver, Drain
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles, words
 from tests.support.enrolled import enrolled

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox
-from sandbox.clips import clip_path
+from postflow.sandbox import Sandbox
+from postflow.sandbox.clips import clip_path
 from tests.journeys.commands import answer, postflow
 from tests.journeys.proof import the_asset
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from postflow.sandbox import Sandbox
 from postflow.scan.root import read_mark
-from sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, namesakes, the_asset
 from tests.journeys.studios import save
@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("nothing_cached")]
 async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewhere(
     world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    from blocks.opening import open_studio
-    from flows.ingest import ingest
+    from postflow.blocks.opening import open_studio
+    from postflow.flows.ingest import ingest
 
     first = make_clip("SQ07_UNDLM_00001_v001.mov")
     enrolled(first.parent, studio="two-hosts")

@@ -6,7 +6,7 @@ import pytest
 
 from postflow.errors import Fatal
 from postflow.ledger import Ledger, Phase
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset, titles, words
 from tests.journeys.studios import save
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.prefect
 async def test_clips_wait_for_rights_that_somebody_has_to_give(
     nothing_cached: None, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from flows.deliver import deliver
-    from flows.ingest import ingest
+    from postflow.flows.deliver import deliver
+    from postflow.flows.ingest import ingest
 
     clips = [make_clip(f"SQ07_UNDLM_0000{n}_v001.mov", extra=8 * n) for n in range(1, 4)]
     enrolled(clips[0].parent, studio="waits")

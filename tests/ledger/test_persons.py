@@ -13,7 +13,7 @@ from postflow.errors import Skip
 from postflow.journey import Journey, open_by_hand
 from postflow.ledger import AsyncLedger, Clip, Ledger, Phase, Root, State, open_ledger
 from postflow.media import look_at
-from sandbox.clips import clip_path
+from postflow.sandbox.clips import clip_path
 from tests.ledger.ground import add, bring_to_arrived, claim_one
 
 NAME = "final.mov"

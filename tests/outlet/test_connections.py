@@ -19,7 +19,7 @@ from postflow.media import look_at
 from postflow.outlet.connections import Shortage
 from postflow.outlet.media_server import MediaServer
 from postflow.outlet.served_file import Limits
-from sandbox.fetching import pull
+from postflow.sandbox.fetching import pull
 
 SIZE = 3 << 20
 BODY = random.Random(5).randbytes(SIZE)

@@ -21,7 +21,7 @@ from postflow.media import look_at
 from postflow.outlet.media_server import MediaServer
 from postflow.outlet.served import Served
 from postflow.outlet.served_file import Limits, ServedFile
-from sandbox.fetching import FETCH_STYLES, FetchError, FetchStyle, Manners, pull
+from postflow.sandbox.fetching import FETCH_STYLES, FetchError, FetchStyle, Manners, pull
 from tests.support.wait import wait_until
 
 SIZE = 3_000_001

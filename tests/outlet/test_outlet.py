@@ -23,7 +23,7 @@ from postflow.models import Exposure, MediaFile
 from postflow.outlet import Outlet
 from postflow.outlet.loopback import LoopbackProvider
 from postflow.outlet.static import StaticProvider
-from sandbox.fetching import FetchError, pull
+from postflow.sandbox.fetching import FetchError, pull
 from tests.support.wait import wait_until
 
 BODY = random.Random(5).randbytes(500_001)

@@ -15,8 +15,8 @@ from postflow.enrolment import NONE, enrol
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.lookout import Lookout
 from postflow.naming import Naming
+from postflow.sandbox.clips import clip_path
 from postflow.scan.ignore import Ignoring
-from sandbox.clips import clip_path
 from tests.support.enrolled import enrolled
 
 CLIP = "SQ07_UNDLM_00152_v003.mov"

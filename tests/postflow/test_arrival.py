@@ -19,7 +19,7 @@ from postflow.models import Exposure, RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.outlet.loopback import LoopbackProvider
 from postflow.patience import Patience
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.frameio.altered import Altered, changing
 from tests.frameio.connecting import QUICK, calls, connected, project_of, raw
 

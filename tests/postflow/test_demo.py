@@ -7,7 +7,7 @@ from pathlib import Path
 
 from postflow.cli.demo import MEDIA_ATOM
 from postflow.fingerprint import Print, fingerprint
-from sandbox.clips import clip_path
+from postflow.sandbox.clips import clip_path
 
 
 def print_of(path: Path) -> Print:

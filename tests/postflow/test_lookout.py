@@ -18,11 +18,11 @@ from postflow.journey import open_by_hand
 from postflow.ledger import AsyncLedger, Root, open_ledger
 from postflow.lookout import Lookout, within_reach
 from postflow.media import look_at
+from postflow.sandbox.clips import clip_path
 from postflow.scan.filesystem import FileSystem
 from postflow.scan.recent import MOST
 from postflow.scan.root import MARKER, read_mark
 from postflow.vanished import accept_vanished
-from sandbox.clips import clip_path
 from tests.scan.folder import too_deep
 from tests.support.marked import mark_root
 from tests.support.stumbling import BUSY, stumbling

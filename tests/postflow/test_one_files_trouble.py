@@ -19,7 +19,7 @@ from postflow.lookout import Looked, Lookout
 from postflow.models import Shot
 from postflow.naming import Naming
 from postflow.readiness.containers import verdict
-from sandbox.clips import clip_path
+from postflow.sandbox.clips import clip_path
 from tests.support.enrolled import enrolled
 
 BAD, GOOD = "SQ07_UNDLM_00001_v001.mov", "SQ07_UNDLM_00002_v001.mov"

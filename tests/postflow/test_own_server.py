@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks import server
 from postflow import own_server
+from postflow.blocks import server
 from postflow.errors import Fatal
 from postflow.places import state_dir
 
@@ -158,7 +158,7 @@ def test_a_password_that_another_user_laid_there_is_refused(
 
 PYTHON = """
 import os, {first}
-import blocks
+from postflow import blocks
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, get_current_settings
 server = get_current_settings().server
 print(PREFECT_API_URL.value(), PREFECT_API_AUTH_STRING.value(), server.api.auth_string is not None,

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.support.wait import wait_until_sync
 
 SERVICE_SCOPES = "openid,AdobeID,frame.s2s.all"

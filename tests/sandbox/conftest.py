@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.sandbox.caller import Caller, Source, serving
 
 CLIP = random.Random(11).randbytes(200_000)

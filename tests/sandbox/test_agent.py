@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.support.wait import wait_until_sync
 
 

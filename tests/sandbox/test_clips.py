@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from postflow.naming import Naming
-from sandbox.clips import clip_path
+from postflow.sandbox.clips import clip_path
 
 
 def test_clip_is_small_and_a_browser_can_play_it_as_it_comes() -> None:

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from sandbox import Sandbox
-from sandbox.frameio import shapes
-from sandbox.frameio.api import endpoints
-from sandbox.frameio.contract import ContractBroken, document
-from sandbox.frameio.endpoints import Endpoint
+from postflow.sandbox import Sandbox
+from postflow.sandbox.frameio import shapes
+from postflow.sandbox.frameio.api import endpoints
+from postflow.sandbox.frameio.contract import ContractBroken, document
+from postflow.sandbox.frameio.endpoints import Endpoint
 from tests.sandbox.caller import Caller
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

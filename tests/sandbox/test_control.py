@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.sandbox.caller import Caller, Source, wait_for_status
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from sandbox import Sandbox
-from sandbox.faults import Fault, Faults
+from postflow.sandbox import Sandbox
+from postflow.sandbox.faults import Fault, Faults
 from tests.sandbox.caller import Caller, Source, asset, wait_for_status
 from tests.support.wait import wait_until_sync
 

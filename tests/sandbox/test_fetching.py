@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from sandbox.fetching import FETCH_STYLES, FetchError, FetchStyle, Manners, pull
+from postflow.sandbox.fetching import FETCH_STYLES, FetchError, FetchStyle, Manners, pull
 from tests.support.wait import wait_until
 
 BODY = random.Random(7).randbytes(3_000_001)

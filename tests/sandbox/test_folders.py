@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.sandbox.caller import Caller
 
 

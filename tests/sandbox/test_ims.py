@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.sandbox.caller import Caller, service_token
 
 SCOPES = "openid email profile offline_access additional_info.roles"

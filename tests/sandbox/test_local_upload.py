@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from sandbox import Sandbox
-from sandbox.frameio.uploads import part_sizes
+from postflow.sandbox import Sandbox
+from postflow.sandbox.frameio.uploads import part_sizes
 from tests.sandbox.caller import Caller, asset, wait_for_status
 
 BODY = random.Random(3).randbytes(250_001)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import Sandbox
-from sandbox.frameio.assets import Folder
-from sandbox.frameio.paging import page
-from sandbox.frameio.queries import Asked
+from postflow.sandbox import Sandbox
+from postflow.sandbox.frameio.assets import Folder
+from postflow.sandbox.frameio.paging import page
+from postflow.sandbox.frameio.queries import Asked
 from tests.sandbox.caller import Caller
 
 

@@ -1,4 +1,4 @@
-"""`python -m sandbox`, and the sandbox in a thread: both start quickly and leave nothing behind."""
+"""`python -m postflow.sandbox`, and the sandbox in a thread: both start fast and leave nothing."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox import Sandbox
-from sandbox.__main__ import main
-from sandbox.control import KINDS
-from sandbox.switches import Switches
+from postflow.sandbox import Sandbox
+from postflow.sandbox.__main__ import main
+from postflow.sandbox.control import KINDS
+from postflow.sandbox.switches import Switches
 from tests.sandbox.caller import Caller
 
 
 @contextmanager
 def running(tmp_path: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process and its first line; its temporary files go below tmp_path."""
-    command = [sys.executable, "-m", "sandbox", *arguments]
+    command = [sys.executable, "-m", "postflow.sandbox", *arguments]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

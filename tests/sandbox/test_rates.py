@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import Sandbox
-from sandbox.rates import Buckets, Rate
+from postflow.sandbox import Sandbox
+from postflow.sandbox.rates import Buckets, Rate
 from tests.sandbox.caller import Caller, service_token
 from tests.support.wait import wait_until_sync
 

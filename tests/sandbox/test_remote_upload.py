@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from sandbox import Sandbox
-from sandbox.fetching import FETCH_STYLES
+from postflow.sandbox import Sandbox
+from postflow.sandbox.fetching import FETCH_STYLES
 from tests.sandbox.caller import Caller, Source, asset, wait_for_status
 from tests.support.wait import wait_until_sync
 

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox import Sandbox
-from sandbox.deliveries import signature
+from postflow.sandbox import Sandbox
+from postflow.sandbox.deliveries import signature
 from tests.sandbox.caller import Caller, Source, wait_for_status
 from tests.support.wait import wait_until_sync
 

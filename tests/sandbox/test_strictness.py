@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 from tests.sandbox.caller import Caller
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from postflow.outlet.ngrok import NgrokProvider
 from postflow.outlet.ngrok_process import has_ended
-from sandbox.ngrok_agent.wrapper import write_wrapper
+from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
 
 TOKEN = "2standInToken_0123456789abcdef"
 

@@ -17,8 +17,8 @@ import pytest
 from postflow.cli.sandbox_studio import as_toml, sandbox_studio
 from postflow.ledger import Clip, Ledger
 from postflow.outlet.loopback import free_port
-from sandbox import Sandbox
-from sandbox.clips import clip_path
+from postflow.sandbox import Sandbox
+from postflow.sandbox.clips import clip_path
 from tests.support.signed_in import SignedIn
 from tests.support.wait import wait_until_sync
 

@@ -20,10 +20,10 @@ from postflow.ledger import AsyncLedger, Ledger, State, open_ledger
 from postflow.lookout import Looked, Lookout, within_reach
 from postflow.media import look_at
 from postflow.notices import Notices
+from postflow.sandbox.clips import clip_path
 from postflow.scan.root import MARKER, AbsentError, Owner, read_mark
+from postflow.tasks.looking import Looking
 from postflow.vanished import accept_vanished
-from sandbox.clips import clip_path
-from tasks.looking import Looking
 from tests.support.marked import mark_root
 from tests.support.wait import wait_until
 from tests.watch.test_backfill import StudioOf

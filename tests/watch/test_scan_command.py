@@ -17,9 +17,9 @@ from postflow.enrolment import restore
 from postflow.errors import Fatal
 from postflow.ledger import Ledger, Phase
 from postflow.naming import Naming
+from postflow.sandbox.clips import clip_path
 from postflow.scan.root import MARKER, read_mark
 from postflow.scan.walk import glance
-from sandbox.clips import clip_path
 from tests.ledger.ground import set_aside
 from tests.support.marked import mark_root
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sandbox import Sandbox
+from postflow.sandbox import Sandbox
 
 BEFORE = 2.0
 AFTER = 0.5

@@ -10,7 +10,7 @@ from random import Random
 from tempfile import TemporaryFile
 
 from postflow.fingerprint import fingerprint
-from sandbox.clips import clip_path
+from postflow.sandbox.clips import clip_path
 from tests.crash.studio_life.script import Batch, Content, Export, Removal, Stray
 
 BURSTS = 3
