@@ -34,7 +34,9 @@ DAYS_AGO = {"today": 0, "heute": 0, "yesterday": 1, "gestern": 1, "hier": 1}
 SINCE = re.compile(r"\A(?:since|seit|depuis)(?::\s*|\s+)")
 
 
-def enrol(block: Studio, studio: str, backfill: str | None, *, take_over: bool = False) -> None:
+def enrol_folders(
+    block: Studio, studio: str, backfill: str | None, *, take_over: bool = False
+) -> None:
     """Mark the studio's watch folders, once for each volume; one that is away is told, and one
     that another PostFlow watches is left to that, unless a person says to `take_over`.
 

@@ -32,7 +32,7 @@ async def plan_uploads(
     naming, project = block.get_naming(), project or block.frameio.project
     plans = {path: await _plan(path, naming, scene, shot) for path in files}
     if json:
-        print_json([_as_json(path, plan, project) for path, plan in plans.items()])
+        print_json([_plan_as_json(path, plan, project) for path, plan in plans.items()])
     else:
         for path, plan in plans.items():
             _tell(path, plan, project)
@@ -56,7 +56,7 @@ def _tell(path: Path, plan: Plan, project: str) -> None:
         out.print(f"[bold]{escape(path.name)}[/bold] would go to {escape(where)}")
 
 
-def _as_json(path: Path, plan: Plan, project: str) -> dict[str, object]:
+def _plan_as_json(path: Path, plan: Plan, project: str) -> dict[str, object]:
     from .upload import error_as_json
 
     if isinstance(plan, PostFlowError):

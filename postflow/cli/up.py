@@ -17,7 +17,7 @@ from postflow.own_server import address_told
 from postflow.places import lock_dir, state_dir
 
 from .app import app
-from .backfill import enrol
+from .backfill import enrol_folders
 from .engine import prepare_prefect
 from .family import Part, end_leftovers
 from .news import News
@@ -104,7 +104,7 @@ def _enrol(studio: str, backfill: str | None, take_over: bool, people: People) -
     from postflow.blocks.studio import load_studio
 
     block = asyncio.run(load_studio(studio))
-    enrol(block, studio, backfill, take_over=take_over)
+    enrol_folders(block, studio, backfill, take_over=take_over)
     if why := asyncio.run(block.adobe.why_to_sign_in()):
         tell_warning(why)
     people.add(block.discord)

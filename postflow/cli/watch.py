@@ -12,7 +12,7 @@ from postflow.enrolment import why_not_watched
 from postflow.ledger import Ledger
 
 from .app import app
-from .backfill import enrol as enrol_folders
+from .backfill import enrol_folders
 from .engine import demand_server, prepare_prefect
 from .options import StudioOption
 from .output import out

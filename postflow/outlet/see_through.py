@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-Result = TypeVar("Result")
+Done = TypeVar("Done")
 
 
-async def see_through(work: Coroutine[Any, Any, Result]) -> Result:
+async def see_through(work: Coroutine[Any, Any, Done]) -> Done:
     """Await `work` to its end. Cancellations that come meanwhile are raised afterwards."""
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None

@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 
 from postflow.blocks.studio import load_studio
-from postflow.cli.backfill import enrol
+from postflow.cli.backfill import enrol_folders
 from postflow.sandbox import Sandbox
 from tests.cli.conftest import STUDIO, MakeClip, SaveStudio
 from tests.journeys.proof import armed
@@ -36,7 +36,7 @@ def serve(
     """`postflow serve` of a studio whose watch folder has one clip."""
     folder = make_clip().parent
     save_studio(studio={"watching": WATCHING | {"folders": [str(folder)]}})
-    enrol(asyncio.run(load_studio(STUDIO)), STUDIO, "all")
+    enrol_folders(asyncio.run(load_studio(STUDIO)), STUDIO, "all")
     command = [sys.executable, "-m", "postflow", "serve", "--studio", STUDIO, "--every", A_DAY]
     environment = os.environ | {"PREFECT_API_URL": prefect_api}
     with psutil.Popen(command, env=environment) as process:

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from postflow.cli import backfill
-from postflow.cli.backfill import enrol
+from postflow.cli.backfill import enrol_folders
 from postflow.errors import Fatal
 from postflow.ledger import Ledger, ObservationState, Phase, Root
 from postflow.scan.root import MARKER
@@ -79,13 +79,13 @@ def to_come(studio: StudioOf) -> set[str]:
 def test_a_person_says_what_becomes_of_a_backlog(
     studio: StudioOf, choice: str, expected: set[str]
 ) -> None:
-    enrol(studio, "main", choice)
+    enrol_folders(studio, "main", choice)
     assert to_come(studio) == expected
 
 
 def test_without_a_word_and_a_terminal_nothing_begins(studio: StudioOf, folder: Path) -> None:
     with pytest.raises(Fatal) as raised:
-        enrol(studio, "main", None)
+        enrol_folders(studio, "main", None)
     assert raised.value.code == "watch.backfill"
     assert "2 clips already (2.0 kB)" in raised.value.message
     assert not (folder / MARKER).exists(), "the question is asked again at the next start"
@@ -97,7 +97,7 @@ def test_the_question_at_a_terminal_names_the_backlog_and_is_asked_until_it_is_a
     monkeypatch.setattr(backfill.sys.stdin, "isatty", lambda: True, raising=False)
     answers = iter(["perhaps", "last week", "since:", "all of them", "none"])
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: next(answers))
-    enrol(studio, "main", None)
+    enrol_folders(studio, "main", None)
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("does not say which clips to deliver. Choose all, none, or since:") == 4
     assert "holds 2 clips already (2.0 kB)" in told
@@ -108,7 +108,7 @@ ENROLS = """
 import sys
 from pathlib import Path
 from tests.watch.test_backfill import StudioOf, enrol
-enrol(StudioOf(Path(sys.argv[1]), ledger=Path(sys.argv[2])), "main", None)
+enrol_folders(StudioOf(Path(sys.argv[1]), ledger=Path(sys.argv[2])), "main", None)
 """
 
 
@@ -125,8 +125,8 @@ def test_who_is_killed_before_the_answer_is_asked_again(studio: StudioOf, folder
     os.waitpid(pid, 0)
     os.close(terminal)
     with pytest.raises(Fatal, match="2 clips already"):
-        enrol(studio, "main", None)
-    enrol(studio, "main", "none")
+        enrol_folders(studio, "main", None)
+    enrol_folders(studio, "main", "none")
     assert to_come(studio) == set()
 
 
@@ -142,35 +142,35 @@ def test_nobody_sees_the_folder_before_the_answer_is_in_the_ledger(
         return real(*asked, **more)
 
     monkeypatch.setattr(Ledger, "enrol", enters)
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     assert isinstance(scanner.scan(), Scanned)
 
 
 def test_an_unreadable_choice_is_refused_with_the_remedy(studio: StudioOf, folder: Path) -> None:
     with pytest.raises(Fatal, match="'last week'"):
-        enrol(studio, "main", "last week")
+        enrol_folders(studio, "main", "last week")
     assert not (folder / MARKER).exists()
 
 
 def test_an_empty_folder_asks_nothing(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    enrol(StudioOf(empty, ledger=tmp_path / "ledger.db"), "main", None)
+    enrol_folders(StudioOf(empty, ledger=tmp_path / "ledger.db"), "main", None)
     assert (empty / MARKER).exists()
 
 
 def test_a_folder_that_is_known_is_not_asked_about_again(studio: StudioOf, folder: Path) -> None:
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     (folder / "third.mov").write_bytes(b"x")
-    enrol(studio, "main", None)
+    enrol_folders(studio, "main", None)
     assert to_come(studio) == set()
 
 
 def test_a_second_studio_is_asked_for_itself(studio: StudioOf, folder: Path) -> None:
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     with pytest.raises(Fatal, match="2 clips already"):
-        enrol(studio, "second", None)
-    enrol(studio, "second", "since:2026-03-10")
+        enrol_folders(studio, "second", None)
+    enrol_folders(studio, "second", "since:2026-03-10")
     with Ledger.open(studio.ledger) as ledger:
         assert ledger.counts("main")[Phase.SET_ASIDE] == 2
         assert ledger.counts("second")[Phase.SET_ASIDE] == 1
@@ -188,11 +188,11 @@ def test_a_mount_point_that_has_lost_its_volume_gets_no_marker(
     studio: StudioOf, folder: Path, is_there: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As at the boot of a machine whose volumes are mounted late."""
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     volume = folder.rename(folder.with_name("elsewhere"))
     if is_there:
         folder.mkdir()
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     said = " ".join(capsys.readouterr().err.split())
     assert f"{folder} is not there" in said
     assert "Mount its volume; it goes on by itself." in said
@@ -200,18 +200,18 @@ def test_a_mount_point_that_has_lost_its_volume_gets_no_marker(
     if is_there:
         folder.rmdir()
     volume.rename(folder)
-    enrol(studio, "main", None)
+    enrol_folders(studio, "main", None)
     assert capsys.readouterr().err == ""
     assert to_come(studio) == set()
 
 
 def test_a_studio_without_a_watch_folder_is_told_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(Fatal) as raised:
-        enrol(StudioOf(ledger=tmp_path / "ledger.db"), "main", None)
+        enrol_folders(StudioOf(ledger=tmp_path / "ledger.db"), "main", None)
     assert raised.value.code == "watch.none"
 
 
 def test_a_volume_that_is_not_mounted_is_no_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(Fatal) as raised:
-        enrol(StudioOf(tmp_path / "away", ledger=tmp_path / "ledger.db"), "main", "all")
+        enrol_folders(StudioOf(tmp_path / "away", ledger=tmp_path / "ledger.db"), "main", "all")
     assert raised.value.code == "scan.root_missing"

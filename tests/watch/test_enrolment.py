@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.cli.backfill import enrol
+from postflow.cli.backfill import enrol_folders
 from postflow.duty import on_duty
 from postflow.enrolment import owner
 from postflow.errors import Retry
@@ -113,18 +113,18 @@ def marked_by_nobody_known(studio: StudioOf, folder: Path) -> None:
 
 
 def of_a_ledger_that_was_lost(studio: StudioOf, folder: Path) -> None:
-    enrol(studio, "main", "all")
+    enrol_folders(studio, "main", "all")
     for file in studio.ledger.parent.glob("ledger.db*"):
         file.unlink()
 
 
 def of_another_machine(studio: StudioOf, folder: Path) -> None:
-    enrol(StudioOf(folder, ledger=studio.ledger.with_name("of another.db")), "main", "all")
+    enrol_folders(StudioOf(folder, ledger=studio.ledger.with_name("of another.db")), "main", "all")
     os.utime(folder / MARKER, (1, 1))
 
 
 def of_another_studio(studio: StudioOf, folder: Path) -> None:
-    enrol(studio, "second", "all")
+    enrol_folders(studio, "second", "all")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_nothing_but_a_persons_word_has_a_backlog_sent_and_that_word_is_ob
     known(studio, folder)
     async with open_ledger(studio.ledger) as ledger:
         await intruder(ledger, folder)
-        await asyncio.to_thread(enrol, studio, "main", "none")
+        await asyncio.to_thread(enrol_folders, studio, "main", "none")
         lookout = Lookout(ledger, "main", folder, quiet=0.05)
         assert (await looked(lookout))[0] == []
         fill(folder, ["SQ07_UNDLM_00199_v001.mov"])
@@ -149,7 +149,7 @@ async def test_nothing_but_a_persons_word_has_a_backlog_sent_and_that_word_is_ob
 async def test_a_clip_by_hand_does_not_let_another_volume_in(
     studio: StudioOf, folder: Path, ledger: AsyncLedger
 ) -> None:
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     shutil.move(folder, folder.with_name("right"))
     mark_root(fill(folder, ["SQ09_UNDLM_00001_v001.mov", "SQ09_UNDLM_00002_v001.mov"]))
     await by_hand(ledger, folder / "SQ09_UNDLM_00001_v001.mov", folder)
@@ -162,7 +162,7 @@ async def test_a_clip_by_hand_does_not_let_another_volume_in(
 async def test_a_clip_by_hand_belongs_to_the_watch_folder_that_is_enrolled(
     studio: StudioOf, folder: Path, ledger: AsyncLedger
 ) -> None:
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     await by_hand(ledger, folder / NAMES[0], folder)
     root = await ledger.find_root("main", read_mark(folder).id)
     assert root is not None
@@ -177,10 +177,10 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
     ledger: AsyncLedger,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    enrol(studio, "north", "all")
+    enrol_folders(studio, "north", "all")
     first = Lookout(ledger, "north", folder, quiet=0.05, signs=True)
     assert (await looked(first))[0] == NAMES
-    enrol(other_host, "south", "all")
+    enrol_folders(other_host, "south", "all")
     said = " ".join(capsys.readouterr().err.split())
     assert f"belongs to another PostFlow: studio 'north' on {os.uname().nodename}" in said
     assert str(studio.ledger) in said
@@ -197,14 +197,14 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
 async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_next_look(
     how: str, studio: StudioOf, other_host: StudioOf, folder: Path, ledger: AsyncLedger
 ) -> None:
-    enrol(studio, "main", "all")
+    enrol_folders(studio, "main", "all")
     first = Lookout(ledger, "main", folder, quiet=0.05, signs=True)
     await looked(first)
     if how == "it stopped":
         await first.leave()
     elif how == "it was silent for long":
         os.utime(folder / MARKER, (1, 1))
-    enrol(other_host, "main", "none", take_over=how == "a person says so")
+    enrol_folders(other_host, "main", "none", take_over=how == "a person says so")
     fill(folder, ["SQ07_UNDLM_00199_v001.mov"])
     ready, last = await looked(first)
     assert (ready, last.trouble, within_reach([first])) == ([], "taken", {})
@@ -213,14 +213,14 @@ async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_
     async with open_ledger(other_host.ledger) as theirs:
         second = Lookout(theirs, "main", folder, quiet=0.05)
         assert (await looked(second))[0] == ["SQ07_UNDLM_00199_v001.mov"]
-    enrol(studio, "main", "none", take_over=True)
+    enrol_folders(studio, "main", "none", take_over=True)
     assert await looked(first) == ([], await first.look()), "what came meanwhile is a backlog too"
 
 
 async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_sent_anew(
     studio: StudioOf, folder: Path, ledger: AsyncLedger
 ) -> None:
-    enrol(studio, "main", "all")
+    enrol_folders(studio, "main", "all")
     lookouts = [Lookout(ledger, "main", folder, quiet=0.05) for _ in range(2)]
     assert [len((await looked(each))[0]) for each in lookouts] == [3, 0]
     for file in studio.ledger.parent.glob("ledger.db*"):
@@ -232,7 +232,7 @@ async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_
         last = await lookout.look()
         assert (last.trouble, last.ready) == ("not enrolled", ())
     assert await ledger.ready() == 0
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     for lookout in lookouts:
         ready, last = await looked(lookout)
         assert (last.trouble, ready) == (None, [])
@@ -268,7 +268,7 @@ class Counting(Lookout):
 async def test_what_is_wrong_with_a_file_is_told_by_ingest_where_no_look_out_does(
     folder: Path, ledger: AsyncLedger, studio: StudioOf, how: str
 ) -> None:
-    enrol(studio, "main", "none")
+    enrol_folders(studio, "main", "none")
     for name in (b"\xff.mov", b"\xfe.mov"):
         (folder / os.fsdecode(name)).touch()
     if how == "nobody watches":
