@@ -37,7 +37,7 @@ async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
     watching_studio: str, world: Sandbox, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fault has to be put in: known ones are foreseen."""
-    import postflow.outlet.pinned_file as opening
+    from postflow.outlet import pinned_file as opening
     from postflow.flows.ingest import ingest
 
     good = [make_clip(name, extra=80 * number) for number, name in enumerate(GOOD, start=1)]

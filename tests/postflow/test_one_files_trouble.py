@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-import postflow.lookout
+from postflow import lookout as watching_module
 from postflow.cli.scan import look
 from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, open_ledger
@@ -103,10 +103,10 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
 ) -> None:
     """It stands in the ledger with its reason, and a person is told once."""
     if where == "judging":
-        monkeypatch.setattr(postflow.lookout, "verdict", fails_at(BAD, verdict, error))
+        monkeypatch.setattr(watching_module, "verdict", fails_at(BAD, verdict, error))
     if where == "looking":
-        real = postflow.lookout.look_at
-        monkeypatch.setattr(postflow.lookout, "look_at", fails_at(BAD, real, error))
+        real = watching_module.look_at
+        monkeypatch.setattr(watching_module, "look_at", fails_at(BAD, real, error))
     used = cast("AsyncLedger", Tripping(ledger, error)) if where == "entering" else ledger
     lookout = Lookout(used, "main", folder, quiet=0.01)
     found = await looks(lookout)
