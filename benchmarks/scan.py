@@ -21,9 +21,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from postflow.scan.filesystem import FileSystem
+from postflow.media.filesystem import FileSystem
+from postflow.media.sighting import Scanned
 from postflow.scan.root import marking
-from postflow.scan.sighting import Scanned
 from postflow.scan.walk import Scanner
 
 IN_FOLDER = 100

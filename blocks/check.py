@@ -22,12 +22,12 @@ from postflow.frameio.sign_in import why_to_sign_in
 from postflow.frameio.wire import Account
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
-from postflow.media import look_at
+from postflow.media.filesystem import file_system_of
+from postflow.media.probe import look_at
 from postflow.models import Moment, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok import version
 from postflow.outlet.probe import probe
-from postflow.scan.filesystem import file_system_of
 from postflow.scan.inspection import inspect
 
 from .adobe_tokens import BlockTokenStore

@@ -14,7 +14,6 @@ from uuid import uuid4
 import xxhash
 from pydantic import SecretStr
 
-from postflow import volume
 from postflow.allowed import allowed, as_meant
 from postflow.discord import DiscordClient
 from postflow.duty import on_duty
@@ -23,7 +22,8 @@ from postflow.frameio import FrameioClient, TokenSource
 from postflow.journey import Journey, changed, open_by_hand
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, open_ledger
 from postflow.leftover import let_go
-from postflow.media import look_at
+from postflow.media import volume
+from postflow.media.probe import look_at
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served

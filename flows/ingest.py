@@ -46,7 +46,7 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
 
 
 async def _drain(studio: str, linger: float | None) -> Drained:
-    from postflow.flows.deliver import deliver
+    from .deliver import deliver
 
     async with open_studio(studio) as live:
         await sign_run(live.run_id)

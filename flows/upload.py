@@ -9,8 +9,9 @@ from pydantic import SecretStr
 from postflow.blocks.opening import open_studio
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import PostFlowError
-from postflow.flows.deliver import deliver
 from postflow.models import UploadResult
+
+from .deliver import deliver
 
 
 async def upload_file_to_frameio(

@@ -6,6 +6,6 @@ if not sys.flags.safe_path:
     # The working directory, where somebody may keep a `tasks.py` of their own.
     del sys.path[0]
 
-from postflow.cli import main
+from .cli import main
 
 main()

@@ -9,11 +9,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from postflow.errors import Fatal, Retry
-from postflow.frameio import FrameioClient
 from postflow.frameio.refusals import unreadable_item
-from postflow.models import BYTES_ARE_IN, Folder, MediaFile, Moment, RemoteFile
-from postflow.stacking import Family, find_stack
+
+from .errors import Fatal, Retry
+from .frameio import FrameioClient
+from .models import BYTES_ARE_IN, Folder, MediaFile, Moment, RemoteFile
+from .stacking import Family, find_stack
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from postflow.lookout import Looked, Trouble
 from postflow.readiness.waiting import Waiting
+
+from .lookout import Looked, Trouble
 
 TITLES: Mapping[Trouble, str] = {
     "offline": "A watched folder is lost",

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import xxhash
 from filelock import AsyncFileLock, BaseAsyncFileLock, Timeout
 
-from postflow.errors import Retry
-from postflow.models import Folder
-from postflow.places import lock_dir
+from .errors import Retry
+from .models import Folder
+from .places import lock_dir
 
 log = logging.getLogger("postflow.transfer")
 

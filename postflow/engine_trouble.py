@@ -7,7 +7,7 @@ import traceback
 
 import httpx
 
-from postflow.errors import Fatal, PostFlowError, Retry
+from .errors import Fatal, PostFlowError, Retry
 
 BUSY = {408, 429}
 ITS_CLIENT = ("prefect.client.orchestration", "prefect.client.base")

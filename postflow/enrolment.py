@@ -7,12 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from postflow.errors import Retry
-from postflow.kinds import is_candidate
-from postflow.ledger import Ledger, Root
 from postflow.ledger.process import this_machine
-from postflow.models import Moment
-from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.kinds import is_candidate
+from postflow.media.sighting import Sighting
 from postflow.scan.root import (
     STRANGER,
     AbsentError,
@@ -24,8 +22,11 @@ from postflow.scan.root import (
     restore_mark,
     unread,
 )
-from postflow.scan.sighting import Sighting
 from postflow.scan.walk import glance
+
+from .errors import Retry
+from .ledger import Ledger, Root
+from .models import Moment
 
 
 class Choice(Moment):

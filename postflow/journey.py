@@ -7,11 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
-from postflow import volume
-from postflow.adoption import Past
-from postflow.enrolment import enrolled
-from postflow.errors import PostFlowError, Retry, Skip, lies_outside
-from postflow.ledger import (
+from postflow.media.probe import demand_media
+from postflow.media.sighting import Sighting
+from postflow.naming.version import version_key
+from postflow.scan.root import AbsentError, RootMark, read_mark
+
+from .adoption import Past
+from .enrolment import enrolled
+from .errors import PostFlowError, Retry, Skip, lies_outside
+from .ledger import (
     DELIVERED,
     AsyncLedger,
     Claimed,
@@ -23,13 +27,10 @@ from postflow.ledger import (
     State,
     Target,
 )
-from postflow.media import demand_media
-from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
-from postflow.naming import Naming
-from postflow.naming.version import version_key
-from postflow.scan.root import AbsentError, RootMark, read_mark
-from postflow.scan.sighting import Sighting
-from postflow.stacking import Family
+from .media import volume
+from .models import Exposure, Folder, MediaFile, RemoteFile, Shot
+from .naming import Naming
+from .stacking import Family
 
 log = logging.getLogger(__name__)
 

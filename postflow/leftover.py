@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from postflow.adoption import find_delivered
-from postflow.clip_lock import one_at_a_time
-from postflow.errors import Fatal, PostFlowError, Skip
-from postflow.frameio import FrameioClient
-from postflow.journey import Journey
-from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft
-from postflow.naming import Naming
+from .adoption import find_delivered
+from .clip_lock import one_at_a_time
+from .errors import Fatal, PostFlowError, Skip
+from .frameio import FrameioClient
+from .journey import Journey
+from .ledger import DELIVERED, AsyncLedger, Claimed, Draft
+from .naming import Naming
 
 LOCK_LIMIT = 600.0
 

@@ -11,39 +11,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from postflow import volume
-from postflow.enrolment import absent_root, enrolled
-from postflow.errors import PostFlowError, Retry, as_ours
-from postflow.kinds import UNREAD, is_candidate
-from postflow.ledger import AsyncLedger, ObservationState, Root
-from postflow.media import look_at
-from postflow.models import Moment, is_clip
-from postflow.readiness.containers import verdict
-from postflow.readiness.verdicts import Verdict, Whole
-from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
-from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
-from postflow.scan.problems import Problems
-from postflow.scan.root import (
-    SIGN_EVERY,
-    AbsentError,
-    RootMark,
-    read_mark,
-    sign,
-    sign_off,
-)
-from postflow.scan.sighting import (
+from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.kinds import UNREAD, is_candidate
+from postflow.media.probe import look_at
+from postflow.media.sighting import (
     Abandoned,
     Offline,
     Problem,
+    Problems,
     Scanned,
     ScanResult,
     Sighting,
 )
+from postflow.readiness.containers import verdict
+from postflow.readiness.verdicts import Verdict, Whole
+from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
+from postflow.scan.root import SIGN_EVERY, AbsentError, RootMark, read_mark, sign, sign_off
 from postflow.scan.survey import OTHER_ROOT
 from postflow.scan.walk import Scanner
-from postflow.stuck import Stuck
-from postflow.vanished import vanished
-from postflow.watching import Watching
+
+from .enrolment import absent_root, enrolled
+from .errors import PostFlowError, Retry, as_ours
+from .ledger import AsyncLedger, ObservationState, Root
+from .media import volume
+from .models import Moment, is_clip
+from .stuck import Stuck
+from .vanished import vanished
+from .watching import Watching
 
 log = logging.getLogger(__name__)
 

@@ -9,14 +9,15 @@ from itertools import count
 
 import xxhash
 
-from postflow.alarms import TITLES, Alarms, overdue
-from postflow.discord import DiscordClient
 from postflow.discord.card import notice_card
-from postflow.errors import PostFlowError
-from postflow.ledger import AsyncLedger, Draft
-from postflow.lookout import Looked, Trouble
-from postflow.post_office import draft
-from postflow.scan.sighting import Problem
+from postflow.media.sighting import Problem
+
+from .alarms import TITLES, Alarms, overdue
+from .discord import DiscordClient
+from .errors import PostFlowError
+from .ledger import AsyncLedger, Draft
+from .lookout import Looked, Trouble
+from .post_office import draft
 
 MOST_PROBLEMS = 10
 # These last until somebody says a word, so whoever meets them first tells them.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from postflow.errors import Fatal
+from .errors import Fatal
 
 TO_OWN = (
     "Give it to the user that runs PostFlow (chown), or let POSTFLOW_STATE_DIR name another one."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from postflow.frameio import FrameioClient
-from postflow.ledger import AsyncLedger
-from postflow.models import Folder, Project
+from .frameio import FrameioClient
+from .ledger import AsyncLedger
+from .models import Folder, Project
 
 
 async def folder_at(

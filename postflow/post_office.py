@@ -12,11 +12,12 @@ from typing import Self, TypeVar
 
 from pydantic import ValidationError
 
-from postflow.discord import Card, DiscordClient, batch_card
-from postflow.errors import Fatal, PostFlowError, Retry, as_ours
-from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
 from postflow.ledger.outwait import outwait
-from postflow.media import printable
+from postflow.media.probe import printable
+
+from .discord import Card, DiscordClient, batch_card
+from .errors import Fatal, PostFlowError, Retry, as_ours
+from .ledger import AsyncLedger, Draft, Message, StaleClaim
 
 log = logging.getLogger(__name__)
 

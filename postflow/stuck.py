@@ -7,11 +7,12 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from postflow.errors import PostFlowError
-from postflow.media import printable
+from postflow.media.probe import printable
+from postflow.media.sighting import Problem
 from postflow.readiness.verdicts import FAULT, our_fault
 from postflow.readiness.waiting import Waiting
-from postflow.scan.sighting import Problem
+
+from .errors import PostFlowError
 
 log = logging.getLogger(__name__)
 

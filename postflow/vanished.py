@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from postflow.enrolment import enrolled
-from postflow.errors import Retry
-from postflow.ledger import Ledger
-from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.sighting import Abandoned, Scanned
 from postflow.scan.root import AbsentError, missing, read_mark
-from postflow.scan.sighting import Abandoned, Scanned
 from postflow.scan.walk import Scanner
+
+from .enrolment import enrolled
+from .errors import Retry
+from .ledger import Ledger
 
 
 def vanished(studio: str, folder: Path, scan: Abandoned) -> str:

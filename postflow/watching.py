@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 
 
 class Watching(BaseModel):

@@ -9,8 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
-from postflow.sandbox.running import Sandbox
-from postflow.sandbox.switches import Switches
+from .running import Sandbox
+from .switches import Switches
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from postflow.sandbox import report
-from postflow.sandbox.faults import Faults
+from . import report
+from .faults import Faults
 
 if TYPE_CHECKING:
-    from postflow.sandbox.world import World
+    from .world import World
 
 AT_EDGE = ("connect_delay", "cut", "free_plan", "interstitial", "quota_page", "rate")
 AT_START = (

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from postflow.sandbox.refusals import Json
+from .refusals import Json
 
 if TYPE_CHECKING:
     from postflow.sandbox.frameio.webhooks import Webhook
-    from postflow.sandbox.world import World
+
+    from .world import World
 
 log = logging.getLogger(__name__)
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from postflow.sandbox.faults import Fault
 from postflow.sandbox.frameio.gate import drained
 from postflow.sandbox.ims.credentials import OAuthError
 from postflow.sandbox.ims.routes import refusal as oauth_refusal
-from postflow.sandbox.parts import PartError
-from postflow.sandbox.refusals import PHRASES, Refusal
+
+from .faults import Fault
+from .parts import PartError
+from .refusals import PHRASES, Refusal
 
 if TYPE_CHECKING:
-    from postflow.sandbox.world import World
+    from .world import World
 
 GATEWAY = (502, 503, 504)
 OAUTH_ERRORS = {400: "invalid_grant", 401: "invalid_client", 429: "slow_down"}

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from postflow.sandbox.faults import Fault
-from postflow.sandbox.fetching import FetchError, Manners, Pulled, pull
 from postflow.sandbox.frameio.assets import File, now
-from postflow.sandbox.refusals import invalid
+
+from .faults import Fault
+from .fetching import FetchError, Manners, Pulled, pull
+from .refusals import invalid
 
 if TYPE_CHECKING:
-    from postflow.sandbox.world import World
+    from .world import World
 
 log = logging.getLogger(__name__)
 

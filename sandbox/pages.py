@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from postflow.sandbox import report
 from postflow.sandbox.discord.shown import linked, shown
 from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
 from postflow.sandbox.frameio.studio import Project
-from postflow.sandbox.thumbnails import thumbnail
+
+from . import report
+from .thumbnails import thumbnail
 
 if TYPE_CHECKING:
-    from postflow.sandbox.world import World
+    from .world import World
 
 TEMPLATES = Path(__file__).parent / "templates"
 PLAYABLE = ("video/", "audio/", "image/png", "image/jpeg", "image/gif", "image/webp")

@@ -18,10 +18,11 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from postflow.sandbox.frameio.assets import File, now
-from postflow.sandbox.refusals import Json
+
+from .refusals import Json
 
 if TYPE_CHECKING:
-    from postflow.sandbox.world import World
+    from .world import World
 
 STAMP = "%Y%m%dT%H%M%SZ"
 REGION = "us-east-1"

@@ -8,7 +8,7 @@ from postflow.sandbox.frameio.assets import File, Folder, VersionStack
 from postflow.sandbox.frameio.shapes import stamp
 
 if TYPE_CHECKING:
-    from postflow.sandbox.world import World
+    from .world import World
 
 
 def assets(world: World) -> list[dict[str, Any]]:

@@ -11,15 +11,16 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from postflow.sandbox import report
-from postflow.sandbox.control import FaultOrder, arm
 from postflow.sandbox.frameio.contract import ContractBroken
 from postflow.sandbox.ims.credentials import USER_SCOPES, read_scopes
-from postflow.sandbox.loop_thread import LoopThread
 from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
-from postflow.sandbox.server import application
-from postflow.sandbox.switches import Switches
-from postflow.sandbox.world import World
+
+from . import report
+from .control import FaultOrder, arm
+from .loop_thread import LoopThread
+from .server import application
+from .switches import Switches
+from .world import World
 
 HOST = "127.0.0.1"
 

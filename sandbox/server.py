@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from postflow.sandbox.control import Control
-from postflow.sandbox.dialects import refuse
 from postflow.sandbox.frameio.api import add_api
 from postflow.sandbox.frameio.gate import add_headers
 from postflow.sandbox.ims.routes import ImsRoutes
-from postflow.sandbox.pages import Pages
+
+from .control import Control
+from .dialects import refuse
+from .pages import Pages
 
 if TYPE_CHECKING:
-    from postflow.sandbox.world import World
+    from .world import World
 
 LARGEST_BODY = 64 << 20
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)

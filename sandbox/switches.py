@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from postflow.sandbox.fetching import FetchStyle
+from .fetching import FetchStyle
 
 DAY = 24 * 3600
 

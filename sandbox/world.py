@@ -7,10 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from postflow.sandbox.blobs import Blobs
-from postflow.sandbox.deliveries import Deliveries
-from postflow.sandbox.discord import DiscordWorld
-from postflow.sandbox.faults import Faults
 from postflow.sandbox.frameio.api import endpoints
 from postflow.sandbox.frameio.assets import Asset, File, Tree, VersionStack
 from postflow.sandbox.frameio.comments import Comment
@@ -19,11 +15,16 @@ from postflow.sandbox.frameio.studio import Studio, User
 from postflow.sandbox.frameio.webhooks import Webhook
 from postflow.sandbox.ims.credentials import confidential, public
 from postflow.sandbox.ims.tokens import Ims
-from postflow.sandbox.ingestion import Ingestion
-from postflow.sandbox.journal import Journal
-from postflow.sandbox.parts import Parts
-from postflow.sandbox.rates import Buckets
-from postflow.sandbox.switches import Switches
+
+from .blobs import Blobs
+from .deliveries import Deliveries
+from .discord import DiscordWorld
+from .faults import Faults
+from .ingestion import Ingestion
+from .journal import Journal
+from .parts import Parts
+from .rates import Buckets
+from .switches import Switches
 
 NGROK_AGENT = "ngrok"
 DISCORD_CALLS, DISCORD_WINDOW = 5, 2.0

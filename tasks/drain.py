@@ -16,9 +16,9 @@ from postflow.blocks.opening import OpenStudio
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
 from postflow.journey import Journey
-from postflow.kinds import refusal
 from postflow.ledger import Claimed, Draft, StaleClaim
 from postflow.lookout import lookouts
+from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
 from postflow.notices import Notices
 

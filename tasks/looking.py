@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from postflow import volume
 from postflow.alarms import Alarms
 from postflow.errors import PostFlowError
 from postflow.lookout import Looked, Lookout, within_reach
+from postflow.media import volume
 from postflow.notices import FOR_A_PERSON, MOST_PROBLEMS, Notices
 from postflow.scan.root import is_signed
 

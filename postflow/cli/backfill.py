@@ -16,9 +16,9 @@ from postflow.enrolment import ALL, NONE, Choice, why_not_watched
 from postflow.enrolment import enrol as enrol_folder
 from postflow.errors import Fatal
 from postflow.ledger import Ledger
-from postflow.scan.ignore import Ignoring
+from postflow.media.ignore import Ignoring
+from postflow.media.sighting import Sighting
 from postflow.scan.root import is_signed
-from postflow.scan.sighting import Sighting
 
 from .output import err, tell_warning
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from postflow.errors import PostFlowError
-from postflow.media import printable
+from postflow.media.probe import printable
 from postflow.places import open_to_others
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from postflow.errors import PostFlowError
-from postflow.media import demand_media, look_at
+from postflow.media.probe import demand_media, look_at
 from postflow.models import Shot
 from postflow.naming import Naming
 

@@ -12,11 +12,11 @@ import typer
 from rich.filesize import decimal
 from rich.markup import escape
 
-from postflow import volume
 from postflow.enrolment import why_not_watched
 from postflow.errors import PostFlowError, Retry
-from postflow.kinds import UNREAD
 from postflow.ledger import Clip, Ledger, NamedClip, Phase, State
+from postflow.media import volume
+from postflow.media.kinds import UNREAD
 
 from .app import app
 from .engine import prepare_prefect

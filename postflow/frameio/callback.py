@@ -11,10 +11,11 @@ import httpx
 from aiohttp import web
 
 from postflow.errors import Fatal
-from postflow.frameio.certificate import localhost_tls
-from postflow.frameio.ims import AdobeIms
-from postflow.frameio.login import LoginAttempt
-from postflow.frameio.tokens import Tokens
+
+from .certificate import localhost_tls
+from .ims import AdobeIms
+from .login import LoginAttempt
+from .tokens import Tokens
 
 _PAGE = (
     "<!doctype html><meta charset=utf-8><title>PostFlow</title>"

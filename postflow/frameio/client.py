@@ -11,18 +11,19 @@ import httpx
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
-from postflow.frameio import folders, projects
-from postflow.frameio.calls import Api
-from postflow.frameio.contents import Contents, contents
-from postflow.frameio.files import Files
-from postflow.frameio.folders import FolderIds, Folders
-from postflow.frameio.patience import PATIENT, Patience
-from postflow.frameio.renewal import TokenSupply
-from postflow.frameio.settling import never
-from postflow.frameio.shared import Shared, shared_for
-from postflow.frameio.stacks import Stacks, VersionStack
-from postflow.frameio.wire import Account, Child, Profile, UploadStatus, Workspace
 from postflow.models import Folder, Project, RemoteFile
+
+from . import folders, projects
+from .calls import Api
+from .contents import Contents, contents
+from .files import Files
+from .folders import FolderIds, Folders
+from .patience import PATIENT, Patience
+from .renewal import TokenSupply
+from .settling import never
+from .shared import Shared, shared_for
+from .stacks import Stacks, VersionStack
+from .wire import Account, Child, Profile, UploadStatus, Workspace
 
 FRAMEIO_URL = "https://api.frame.io"
 _CONNECTIONS = httpx.Limits(max_connections=20, max_keepalive_connections=10)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from postflow.frameio.calls import Api
-from postflow.frameio.folders import children
-from postflow.frameio.shared import nfc
-from postflow.frameio.stacks import VersionStack, as_stack
-from postflow.frameio.wire import WireFile, WireStack
 from postflow.models import Folder, Moment, RemoteFile
+
+from .calls import Api
+from .folders import children
+from .shared import nfc
+from .stacks import VersionStack, as_stack
+from .wire import WireFile, WireStack
 
 
 class Contents(Moment):

@@ -10,15 +10,16 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
-from postflow.frameio import endpoints
-from postflow.frameio.calls import Api, Call
-from postflow.frameio.paging import Listing, listing
-from postflow.frameio.projects import with_room
-from postflow.frameio.refusals import check_name, check_size
-from postflow.frameio.settling import create_once, never
-from postflow.frameio.shared import Shared, nfc
-from postflow.frameio.wire import Nothing, One, UploadStatus, WireFile
 from postflow.models import Folder, RemoteFile
+
+from . import endpoints
+from .calls import Api, Call
+from .paging import Listing, listing
+from .projects import with_room
+from .refusals import check_name, check_size
+from .settling import create_once, never
+from .shared import Shared, nfc
+from .wire import Nothing, One, UploadStatus, WireFile
 
 # Frame.io's clock is known to the second, from its Date headers; the rest is the network's.
 _CLOCK_MARGIN = timedelta(seconds=60)

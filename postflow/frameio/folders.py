@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from postflow.errors import Fatal
-from postflow.frameio import endpoints
-from postflow.frameio.calls import Api, Call
-from postflow.frameio.locks import machine_lock
-from postflow.frameio.paging import Listing, listing
-from postflow.frameio.refusals import check_name
-from postflow.frameio.settling import Look, create_once
-from postflow.frameio.shared import Shared, nfc
-from postflow.frameio.wire import Child, Nothing, One, WireFolder, read_child
 from postflow.models import Folder, Project
+
+from . import endpoints
+from .calls import Api, Call
+from .locks import machine_lock
+from .paging import Listing, listing
+from .refusals import check_name
+from .settling import Look, create_once
+from .shared import Shared, nfc
+from .wire import Child, Nothing, One, WireFolder, read_child
 
 logger = logging.getLogger(__name__)
 

@@ -19,13 +19,10 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from postflow.errors import Retry
-from postflow.frameio.credentials import (
-    NativeCredential,
-    ServiceCredential,
-    UserCredential,
-)
-from postflow.frameio.ims_refusals import ims_refusal, ims_unreachable, ims_unreadable
-from postflow.frameio.tokens import REFRESH_LIFE, Tokens, now
+
+from .credentials import NativeCredential, ServiceCredential, UserCredential
+from .ims_refusals import ims_refusal, ims_unreachable, ims_unreadable
+from .tokens import REFRESH_LIFE, Tokens, now
 
 IMS_URL = "https://ims-na1.adobelogin.com"
 _ANSWER_SECONDS = 30.0

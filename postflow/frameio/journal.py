@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from postflow.frameio.tokens import Tokens, write_privately
+from .tokens import Tokens, write_privately
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import httpx
 
 from postflow.errors import Fatal
-from postflow.frameio.credentials import UserCredential
-from postflow.frameio.ims import AdobeIms, new_verifier
-from postflow.frameio.ims_refusals import explained
-from postflow.frameio.tokens import Tokens
+
+from .credentials import UserCredential
+from .ims import AdobeIms, new_verifier
+from .ims_refusals import explained
+from .tokens import Tokens
 
 REDIRECT_URI = "https://localhost:8914/callback"
 _WRAPPING = " \t\r\n'\"<>“”"

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from postflow.frameio.endpoints import Endpoint
+from .endpoints import Endpoint
 
 _HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-window")
 _SETTLED = 1e-6

@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from postflow.frameio.calls import Api, Call
-from postflow.frameio.refusals import unreadable, unreadable_item
-from postflow.frameio.shared import nfc
-from postflow.frameio.wire import Links, Named, Page
+from .calls import Api, Call
+from .refusals import unreadable, unreadable_item
+from .shared import nfc
+from .wire import Links, Named, Page
 
 logger = logging.getLogger(__name__)
 

@@ -8,13 +8,14 @@ from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from postflow.errors import Fatal, PostFlowError
-from postflow.frameio import endpoints
-from postflow.frameio.calls import Api, Call
-from postflow.frameio.paging import every_page
-from postflow.frameio.refusals import storage_full
-from postflow.frameio.shared import nfc
-from postflow.frameio.wire import Account, One, Profile, WireProject, Workspace
 from postflow.models import Project
+
+from . import endpoints
+from .calls import Api, Call
+from .paging import every_page
+from .refusals import storage_full
+from .shared import nfc
+from .wire import Account, One, Profile, WireProject, Workspace
 
 _NEAR = 3
 _INACTIVE = "inactive"

@@ -7,8 +7,9 @@ import re
 import httpx
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio.endpoints import Endpoint
-from postflow.frameio.wire import Problem, Problems
+
+from .endpoints import Endpoint
+from .wire import Problem, Problems
 
 REMOTE_UPLOAD_LIMIT = 50 * 10**9
 NAME_LIMIT = 255

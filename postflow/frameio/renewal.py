@@ -14,11 +14,12 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio.credentials import Credential, ServiceCredential
-from postflow.frameio.ims import AdobeIms
-from postflow.frameio.journal import Journal
-from postflow.frameio.locks import machine_lock
-from postflow.frameio.tokens import Tokens, TokenStore
+
+from .credentials import Credential, ServiceCredential
+from .ims import AdobeIms
+from .journal import Journal
+from .locks import machine_lock
+from .tokens import Tokens, TokenStore
 
 logger = logging.getLogger(__name__)
 

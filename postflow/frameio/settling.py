@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from postflow.frameio.calls import AnswerLost, Api, Call
-from postflow.frameio.refusals import unsettled
-from postflow.frameio.wire import One, Wire
+from .calls import AnswerLost, Api, Call
+from .refusals import unsettled
+from .wire import One, Wire
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import functools
 import time
 import unicodedata
 
-from postflow.frameio.locks import KeyedLocks
-from postflow.frameio.pacing import Pacing
+from .locks import KeyedLocks
+from .pacing import Pacing
 
 FOLDER_SECONDS = 600.0
 

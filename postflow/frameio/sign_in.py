@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio.credentials import ServiceCredential
-from postflow.frameio.renewal import TokenSource, signed_out
-from postflow.frameio.tokens import Tokens, now
+
+from .credentials import ServiceCredential
+from .renewal import TokenSource, signed_out
+from .tokens import Tokens, now
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from postflow.errors import Fatal
-from postflow.frameio import endpoints
-from postflow.frameio.calls import Api, Call
-from postflow.frameio.paging import every_page, listing
-from postflow.frameio.settling import create_once
-from postflow.frameio.wire import One, WireFile, WireStack
 from postflow.models import Folder, Moment, RemoteFile
+
+from . import endpoints
+from .calls import Api, Call
+from .paging import every_page, listing
+from .settling import create_once
+from .wire import One, WireFile, WireStack
 
 FEWEST, MOST = 2, 10
 

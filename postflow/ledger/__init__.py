@@ -1,6 +1,6 @@
 """The durable memory of deliveries: what was seen, what was begun, what the world answered."""
 
-from postflow.ledger.entries import (
+from .entries import (
     Attempt,
     Batch,
     BatchClip,
@@ -20,9 +20,9 @@ from postflow.ledger.entries import (
     Target,
     Untold,
 )
-from postflow.ledger.ledger import Ledger
-from postflow.ledger.opening import default_path
-from postflow.ledger.states import (
+from .ledger import Ledger
+from .opening import default_path
+from .states import (
     DELIVERED,
     AttemptOutcome,
     IllegalMove,
@@ -32,7 +32,7 @@ from postflow.ledger.states import (
     StaleClaim,
     State,
 )
-from postflow.ledger.threaded import AsyncLedger, open_ledger
+from .threaded import AsyncLedger, open_ledger
 
 __all__ = [
     "DELIVERED",

@@ -22,13 +22,13 @@ from sqlalchemy import (
     update,
 )
 
-from postflow.ledger.clips import batch_changed
-from postflow.ledger.entries import Batch, BatchClip, Draft, columns_of
-from postflow.ledger.outbox import put
-from postflow.ledger.schema import batches, clips, outbox
-from postflow.ledger.states import OPEN, State
-from postflow.ledger.store import Store
-from postflow.ledger.twins import namesakes
+from .clips import batch_changed
+from .entries import Batch, BatchClip, Draft, columns_of
+from .outbox import put
+from .schema import batches, clips, outbox
+from .states import OPEN, State
+from .store import Store
+from .twins import namesakes
 
 
 def gather(store: Store, *, studio: str, channel: str, project: str) -> None:

@@ -20,12 +20,12 @@ from sqlalchemy import (
     true,
 )
 
-from postflow.ledger.clips import change, claimed, held
-from postflow.ledger.entries import Claimed
-from postflow.ledger.leases import LEASE_SECONDS, end_dead_runs, enlist
-from postflow.ledger.schema import clips, leases, roots
-from postflow.ledger.states import DELIVERED, OPEN, State
-from postflow.ledger.store import Store
+from .clips import change, claimed, held
+from .entries import Claimed
+from .leases import LEASE_SECONDS, end_dead_runs, enlist
+from .schema import clips, leases, roots
+from .states import DELIVERED, OPEN, State
+from .store import Store
 
 Folders = Mapping[int, Path]
 """Watch folders whose files can be read: the root's id, and where this process finds it."""

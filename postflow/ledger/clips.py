@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from postflow.ledger.entries import Attempt, Claimed, as_entries, columns_of
-from postflow.ledger.schema import attempts, batches, clips, history
-from postflow.ledger.states import CLOSED, StaleClaim, State, check_move
+from .entries import Attempt, Claimed, as_entries, columns_of
+from .schema import attempts, batches, clips, history
+from .states import CLOSED, StaleClaim, State, check_move
 
 NO_REASON: dict[str, Any] = {"reason": None, "hint": None, "code": None, "not_before": None}
 AFRESH: dict[str, Any] = NO_REASON | {

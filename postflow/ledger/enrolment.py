@@ -8,11 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
-from postflow.ledger.entries import Root, as_entries, columns_of
-from postflow.ledger.observations import enter_all, leave_alone, look_after, open_root
-from postflow.ledger.schema import meta, roots
-from postflow.ledger.store import Store
-from postflow.scan.sighting import Sighting
+from postflow.media.sighting import Sighting
+
+from .entries import Root, as_entries, columns_of
+from .observations import enter_all, leave_alone, look_after, open_root
+from .schema import meta, roots
+from .store import Store
 
 
 def ledger_id(store: Store) -> str:

@@ -9,16 +9,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, RowMapping
 
-from postflow.ledger.process import ProcessMark
-from postflow.ledger.states import (
-    AttemptOutcome,
-    MessageState,
-    ObservationState,
-    Phase,
-    State,
-    is_delivered,
-)
 from postflow.models import Folder, MediaFile, Moment
+
+from .process import ProcessMark
+from .states import AttemptOutcome, MessageState, ObservationState, Phase, State, is_delivered
 
 
 class Root(Moment):

@@ -10,16 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, select
 
-from postflow.ledger.schema import (
-    SCHEMA_VERSION,
-    attempts,
-    batches,
-    clips,
-    history,
-    outbox,
-    roots,
-)
-from postflow.ledger.store import Store
+from .schema import SCHEMA_VERSION, attempts, batches, clips, history, outbox, roots
+from .store import Store
 
 AT_ONCE = 500
 

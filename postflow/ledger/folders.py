@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
 
-from postflow.ledger.schema import folders
-from postflow.ledger.store import Store, insert_into
+from .schema import folders
+from .store import Store, insert_into
 
 
 def folders_at(store: Store, project_id: str, paths: Collection[str]) -> dict[str, str]:

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, or_, select, update
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.ledger.clips import NO_REASON
-from postflow.ledger.entries import Draft
-from postflow.ledger.outbox import put
-from postflow.ledger.schema import clips, hindrances
-from postflow.ledger.states import OPEN, State
-from postflow.ledger.store import Store, insert_into
+
+from .clips import NO_REASON
+from .entries import Draft
+from .outbox import put
+from .schema import clips, hindrances
+from .states import OPEN, State
+from .store import Store, insert_into
 
 PAUSE = timedelta(seconds=120)
 # What may pass by itself is first tried again so soon.

@@ -10,15 +10,16 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, update
 
 from postflow.errors import PostFlowError, lies_outside
-from postflow.ledger.clips import NO_REASON, change, claimed, held, move
-from postflow.ledger.entries import Claimed, Draft, Target
-from postflow.ledger.hindrances import hinder, over
-from postflow.ledger.observations import look_again
-from postflow.ledger.outbox import put, put_over
-from postflow.ledger.schema import attempts
-from postflow.ledger.states import FILE_GONE, AttemptOutcome, State, check_move
-from postflow.ledger.store import Store
-from postflow.ledger.waits import longer_each_time, wait_after
+
+from .clips import NO_REASON, change, claimed, held, move
+from .entries import Claimed, Draft, Target
+from .hindrances import hinder, over
+from .observations import look_again
+from .outbox import put, put_over
+from .schema import attempts
+from .states import FILE_GONE, AttemptOutcome, State, check_move
+from .store import Store
+from .waits import longer_each_time, wait_after
 
 Way = Literal["tunnel", "direct"]
 

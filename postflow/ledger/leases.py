@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 
-from postflow.ledger.clips import change
-from postflow.ledger.entries import Lease, Recovered, as_entries, columns_of
-from postflow.ledger.outbox import orphan_messages
-from postflow.ledger.process import is_dead_here, this_process
-from postflow.ledger.schema import clips, leases
-from postflow.ledger.states import StaleClaim
-from postflow.ledger.store import Store, insert_into
+from .clips import change
+from .entries import Lease, Recovered, as_entries, columns_of
+from .outbox import orphan_messages
+from .process import is_dead_here, this_process
+from .schema import clips, leases
+from .states import StaleClaim
+from .store import Store, insert_into
 
 LEASE_SECONDS = 60.0
 

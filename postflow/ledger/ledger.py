@@ -8,7 +8,9 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from postflow.ledger import (
+from postflow.media.filesystem import file_system_of
+
+from . import (
     batches,
     claims,
     enrolment,
@@ -26,9 +28,8 @@ from postflow.ledger import (
     twins,
     untold,
 )
-from postflow.ledger.opening import FindFileSystem, open_engine
-from postflow.ledger.store import Clock, Store, utc_now
-from postflow.scan.filesystem import file_system_of
+from .opening import FindFileSystem, open_engine
+from .store import Clock, Store, utc_now
 
 
 class Ledger(Store):

@@ -8,17 +8,9 @@ from uuid import uuid4
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from postflow.errors import Fatal
-from postflow.ledger.schema import (
-    SCHEMA_VERSION,
-    batches,
-    clips,
-    folders,
-    hindrances,
-    meta,
-    metadata,
-    outbox,
-)
-from postflow.ledger.store import insert_into
+
+from .schema import SCHEMA_VERSION, batches, clips, folders, hindrances, meta, metadata, outbox
+from .store import insert_into
 
 Migration = Callable[[Connection], None]
 

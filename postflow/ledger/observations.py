@@ -19,12 +19,13 @@ from sqlalchemy import (
     update,
 )
 
-from postflow.ledger.entries import Observation, Observed, Root, as_entries, columns_of
-from postflow.ledger.schema import clips, observations, roots
-from postflow.ledger.states import ObservationState
-from postflow.ledger.store import Store, insert_into
-from postflow.mtime import within
-from postflow.scan.sighting import Sighting
+from postflow.media.filesystem import within
+from postflow.media.sighting import Sighting
+
+from .entries import Observation, Observed, Root, as_entries, columns_of
+from .schema import clips, observations, roots
+from .states import ObservationState
+from .store import Store, insert_into
 
 AT_ONCE = 1000
 

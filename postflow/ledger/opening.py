@@ -16,10 +16,11 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from postflow.errors import Fatal
-from postflow.ledger.migrations import prepare
-from postflow.ledger.store import disk_full, plain_faults
+from postflow.media.filesystem import FileSystem
 from postflow.places import state_dir
-from postflow.scan.filesystem import FileSystem
+
+from .migrations import prepare
+from .store import disk_full, plain_faults
 
 FindFileSystem = Callable[[Path], FileSystem]
 

@@ -14,11 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from postflow.errors import PostFlowError, Retry
-from postflow.ledger.entries import Draft, Message, as_entries, columns_of
-from postflow.ledger.schema import leases, outbox
-from postflow.ledger.states import MessageState, StaleClaim, check_message_move
-from postflow.ledger.store import Store, insert_into
-from postflow.ledger.waits import wait_after
+
+from .entries import Draft, Message, as_entries, columns_of
+from .schema import leases, outbox
+from .states import MessageState, StaleClaim, check_message_move
+from .store import Store, insert_into
+from .waits import wait_after
 
 NO_ANSWER = Retry(
     "The announcement was sent, and no answer came.",

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, or_, select
 
-from postflow.ledger.clips import AFRESH, NO_REASON, change, move
-from postflow.ledger.entries import NamedClip, as_entries, columns_of
-from postflow.ledger.observations import at_path_of_clip
-from postflow.ledger.paths import normal
-from postflow.ledger.schema import clips, observations, roots
-from postflow.ledger.states import DELIVERED, NEEDS_FILE, OPEN, State
-from postflow.ledger.store import Store
+from .clips import AFRESH, NO_REASON, change, move
+from .entries import NamedClip, as_entries, columns_of
+from .observations import at_path_of_clip
+from .paths import normal
+from .schema import clips, observations, roots
+from .states import DELIVERED, NEEDS_FILE, OPEN, State
+from .store import Store
 
 ANEW: dict[str, Any] = AFRESH | {"file_id": None, "view_url": None, "stack_id": None}
 

@@ -7,14 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from postflow.ledger.clips import AFRESH, move
-from postflow.ledger.entries import Registered, Root
-from postflow.ledger.outbox import hand_on
-from postflow.ledger.paths import normal
-from postflow.ledger.schema import clips, history, observations
-from postflow.ledger.states import FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
-from postflow.ledger.store import Store
 from postflow.models import MediaFile
+
+from .clips import AFRESH, move
+from .entries import Registered, Root
+from .outbox import hand_on
+from .paths import normal
+from .schema import clips, history, observations
+from .states import FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
+from .store import Store
 
 
 def register(store: Store, root: Root, media: MediaFile) -> Registered | None:

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Update, select, update
 
 from postflow.errors import Retry
-from postflow.ledger.clips import claimed, held, move
-from postflow.ledger.entries import Claimed, StackMate, as_entries, columns_of
-from postflow.ledger.schema import clips, stacks
-from postflow.ledger.states import State, check_move
-from postflow.ledger.store import Store, insert_into
+
+from .clips import claimed, held, move
+from .entries import Claimed, StackMate, as_entries, columns_of
+from .schema import clips, stacks
+from .states import State, check_move
+from .store import Store, insert_into
 
 BUSY_WAIT = 5.0
 

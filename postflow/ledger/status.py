@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
-from postflow.ledger.entries import Clip, Observation, Step, as_entries, columns_of
-from postflow.ledger.observations import at_path_of_clip
-from postflow.ledger.paths import normal
-from postflow.ledger.schema import clips, history, leases, observations, roots
-from postflow.ledger.states import NEEDS_FILE, ObservationState, Phase, State
-from postflow.ledger.store import Store
+from .entries import Clip, Observation, Step, as_entries, columns_of
+from .observations import at_path_of_clip
+from .paths import normal
+from .schema import clips, history, leases, observations, roots
+from .states import NEEDS_FILE, ObservationState, Phase, State
+from .store import Store
 
 FINAL_PHASES = {
     State.DONE: Phase.DELIVERED,

@@ -11,7 +11,9 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from pydantic import SecretStr
 
-from postflow.ledger import (
+from postflow.media.filesystem import file_system_of
+
+from . import (
     batches,
     claims,
     enrolment,
@@ -28,10 +30,9 @@ from postflow.ledger import (
     twins,
     untold,
 )
-from postflow.ledger.ledger import Ledger
-from postflow.ledger.opening import FindFileSystem
-from postflow.ledger.store import Clock, Store, utc_now
-from postflow.scan.filesystem import file_system_of
+from .ledger import Ledger
+from .opening import FindFileSystem
+from .store import Clock, Store, utc_now
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, tuple_
 
-from postflow.ledger.entries import Claimed, Namesake
-from postflow.ledger.schema import clips, outbox, roots
-from postflow.ledger.states import DELIVERED
-from postflow.ledger.store import Store
+from .entries import Claimed, Namesake
+from .schema import clips, outbox, roots
+from .states import DELIVERED
+from .store import Store
 
 
 def is_told_elsewhere(store: Store, claim: Claimed) -> bool:

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from postflow.ledger.entries import Untold
-from postflow.ledger.outbox import move
-from postflow.ledger.schema import clips, outbox
-from postflow.ledger.states import MessageState
-from postflow.ledger.store import Store
+from .entries import Untold
+from .outbox import move
+from .schema import clips, outbox
+from .states import MessageState
+from .store import Store
 
 # A message that waits so long, or was tried so often, waits for somebody.
 LONG = timedelta(minutes=10)

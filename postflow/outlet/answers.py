@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from postflow import volume
-from postflow.media import printable
-from postflow.outlet.byte_range import Selection, select
-from postflow.outlet.connections import Connections
-from postflow.outlet.sending import EndedEarlyError, Sending, StalledError
-from postflow.outlet.served_file import Limits, Registry, ServedFile
+from postflow.media import volume
+from postflow.media.probe import printable
+
+from .byte_range import Selection, select
+from .connections import Connections
+from .sending import EndedEarlyError, Sending, StalledError
+from .served_file import Limits, Registry, ServedFile
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,9 @@ import logging
 from contextlib import AsyncExitStack
 
 from postflow.errors import Retry
-from postflow.outlet.see_through import see_through
-from postflow.outlet.tunnel import Tunnel, TunnelProvider
+
+from .see_through import see_through
+from .tunnel import Tunnel, TunnelProvider
 
 log = logging.getLogger(__name__)
 

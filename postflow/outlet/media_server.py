@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from postflow import volume
 from postflow.errors import Fatal
-from postflow.media import printable
+from postflow.media import volume
+from postflow.media.probe import printable
 from postflow.models import MediaFile
-from postflow.outlet.answers import Answers, Request
-from postflow.outlet.connections import Connections, Server, Shortage
-from postflow.outlet.loop_thread import LoopThread
-from postflow.outlet.see_through import see_through
-from postflow.outlet.served_file import Limits, Registry, ServedFile
+
+from .answers import Answers, Request
+from .connections import Connections, Server, Shortage
+from .loop_thread import LoopThread
+from .see_through import see_through
+from .served_file import Limits, Registry, ServedFile
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter

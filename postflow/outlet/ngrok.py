@@ -15,14 +15,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Moment
-from postflow.outlet import ngrok_binary, ngrok_errors
-from postflow.outlet.ngrok_account import find_authtoken
-from postflow.outlet.ngrok_agent import Agent
-from postflow.outlet.ngrok_binary import version
-from postflow.outlet.ngrok_folder import AgentFolder
-from postflow.outlet.ngrok_worker import Worker
-from postflow.outlet.reaper import reap
-from postflow.outlet.see_through import see_through
+
+from . import ngrok_binary, ngrok_errors
+from .ngrok_account import find_authtoken
+from .ngrok_agent import Agent
+from .ngrok_binary import version
+from .ngrok_folder import AgentFolder
+from .ngrok_worker import Worker
+from .reaper import reap
+from .see_through import see_through
 
 __all__ = ["NgrokProvider", "NgrokTunnel", "version"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pyngrok.installer import get_default_ngrok_dir
 
-from postflow.outlet import ngrok_errors
+from . import ngrok_errors
 
 
 def find_authtoken(given: SecretStr | None) -> SecretStr:

@@ -21,12 +21,13 @@ from pyngrok.conf import PyngrokConfig
 from pyngrok.exception import PyngrokError, PyngrokNgrokURLError
 
 from postflow.errors import PostFlowError
-from postflow.outlet import ngrok_errors, ngrok_quirks
-from postflow.outlet.loopback import free_port
-from postflow.outlet.ngrok_binary import is_from_snap
-from postflow.outlet.ngrok_folder import AgentFolder
-from postflow.outlet.ngrok_process import end_child
-from postflow.outlet.ngrok_words import LastWords
+
+from . import ngrok_errors, ngrok_quirks
+from .loopback import free_port
+from .ngrok_binary import is_from_snap
+from .ngrok_folder import AgentFolder
+from .ngrok_process import end_child
+from .ngrok_words import LastWords
 
 ENDPOINT = "postflow"
 CHECK_SECONDS = 10.0

@@ -18,7 +18,8 @@ from pyngrok.exception import (
 from pyngrok.log import NgrokLog
 
 from postflow.errors import Fatal, PostFlowError
-from postflow.outlet import ngrok_errors
+
+from . import ngrok_errors
 
 _URL = re.compile(r"\w+://\S+")
 _USER = re.compile(r"[^\s/'\"]+:[^\s/'\"]*@")

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from postflow.models import Exposure, MediaFile
-from postflow.outlet.line import Line
-from postflow.outlet.media_server import MediaServer
-from postflow.outlet.probe import probe
-from postflow.outlet.see_through import see_through
-from postflow.outlet.served import Served
-from postflow.outlet.served_file import Limits, ServedFile
-from postflow.outlet.tunnel import Tunnel, TunnelProvider
+
+from .line import Line
+from .media_server import MediaServer
+from .probe import probe
+from .see_through import see_through
+from .served import Served
+from .served_file import Limits, ServedFile
+from .tunnel import Tunnel, TunnelProvider
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 from postflow.errors import Retry
-from postflow.media import NOT_THERE, explained, holds, open_clip, printable
+from postflow.media.filesystem import mtime_of
+from postflow.media.probe import NOT_THERE, explained, holds, open_clip, printable
 from postflow.models import MediaFile
-from postflow.mtime import mtime_of
-from postflow.outlet.byte_range import Validators
+
+from .byte_range import Validators
 
 State = tuple[int, int, int, int]
 

@@ -14,7 +14,8 @@ from tenacity import (
 
 from postflow.errors import Retry
 from postflow.models import Moment
-from postflow.outlet import ngrok_errors
+
+from . import ngrok_errors
 
 # Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
 EDGE_HEADER = "ngrok-error-code"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from postflow.outlet.ngrok_folder import AgentFolder
-from postflow.outlet.ngrok_process import end_orphan
+from .ngrok_folder import AgentFolder
+from .ngrok_process import end_orphan
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 from postflow.models import Moment
-from postflow.outlet.coverage import Coverage
+
+from .coverage import Coverage
 
 USER_AGENTS = 8
 USER_AGENT_LENGTH = 200

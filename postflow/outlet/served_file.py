@@ -14,8 +14,9 @@ from urllib.parse import quote, unquote
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from postflow.models import MediaFile
-from postflow.outlet.pinned_file import PinnedFile
-from postflow.outlet.served import Served, Tally
+
+from .pinned_file import PinnedFile
+from .served import Served, Tally
 
 ADDRESS_VERSION = "v1"
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, SecretStr
 
 from postflow.models import Moment
-from postflow.outlet.loopback import FixedTunnel
+
+from .loopback import FixedTunnel
 
 
 def _base_url(url: SecretStr) -> SecretStr:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from postflow.readiness import avi_index
-from postflow.readiness.avi_chunks import PADDING, Chunk, is_stream, read_chunk
-from postflow.readiness.reader import BrokenError, NoMediaError, Reader
-from postflow.readiness.tail import HINT, TAIL, TERMINATOR, ends_in_zeros, judge_behind
-from postflow.readiness.verdicts import Unknown, Verdict, Whole
+from . import avi_index
+from .avi_chunks import PADDING, Chunk, is_stream, read_chunk
+from .reader import BrokenError, NoMediaError, Reader
+from .tail import HINT, TAIL, TERMINATOR, ends_in_zeros, judge_behind
+from .verdicts import Unknown, Verdict, Whole
 
 # So much larger than its chunks a RIFF may say it is: some writers count its header too.
 SLIP = 16

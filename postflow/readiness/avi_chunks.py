@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from postflow.readiness.reader import BrokenError, Reader, name_of
+from .reader import BrokenError, Reader, name_of
 
 PADDING = frozenset((b"JUNK", b"PAD ", b"JUNQ", b"FLLR"))
 LISTS = frozenset((b"RIFF", b"LIST"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postflow.readiness.avi_chunks import Chunk, chunks
-from postflow.readiness.reader import BrokenError, Reader, spread
+from .avi_chunks import Chunk, chunks
+from .reader import BrokenError, Reader, spread
 
 INDEX_OF_INDEXES = 0
 ENTRY = 16

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from postflow.mtime import mtime_of
-from postflow.readiness import avi, matroska, mp4, mxf
-from postflow.readiness.reader import BrokenError, NoMediaError, Reader, SpentError
-from postflow.readiness.tail import ends_in_zeros
-from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
+from postflow.media.filesystem import mtime_of
+
+from . import avi, matroska, mp4, mxf
+from .reader import BrokenError, NoMediaError, Reader, SpentError
+from .tail import ends_in_zeros
+from .verdicts import NotWhole, Unknown, Verdict, Whole
 
 log = logging.getLogger(__name__)
 

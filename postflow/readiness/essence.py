@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from postflow.readiness import avi, avi_chunks, ebml, klv, matroska, mp4, mp4_fragments, mxf
-from postflow.readiness.containers import HEAD, container_of
-from postflow.readiness.mp4_boxes import Box, NoBoxError, boxes, inside
-from postflow.readiness.reader import BrokenError, Reader, SpentError
-from postflow.readiness.remains import is_blank, is_metadata, is_padding
+from . import avi, avi_chunks, ebml, klv, matroska, mp4, mp4_fragments, mxf
+from .containers import HEAD, container_of
+from .mp4_boxes import Box, NoBoxError, boxes, inside
+from .reader import BrokenError, Reader, SpentError
+from .remains import is_blank, is_metadata, is_padding
 
 # Of one part of a description so much counts: all of it but for the longest films.
 MOST_DESCRIBED = 16 * 1024

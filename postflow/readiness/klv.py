@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from postflow.readiness.reader import BrokenError, Reader
+from .reader import BrokenError, Reader
 
 KEY = 16
 NEAR_THE_END = 256 * 1024

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from postflow.readiness import mp4_fragments, mp4_samples
-from postflow.readiness.mp4_boxes import Box, NoBoxError, boxes
-from postflow.readiness.mp4_samples import BEGIN_WITH_CONTENT, BEHIND, HOLE, Track
-from postflow.readiness.reader import BrokenError, NoMediaError, Reader
-from postflow.readiness.tail import HINT, TAIL, all_zeros, ends_in_zeros, judge_behind
-from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
+from . import mp4_fragments, mp4_samples
+from .mp4_boxes import Box, NoBoxError, boxes
+from .mp4_samples import BEGIN_WITH_CONTENT, BEHIND, HOLE, Track
+from .reader import BrokenError, NoMediaError, Reader
+from .tail import HINT, TAIL, all_zeros, ends_in_zeros, judge_behind
+from .verdicts import NotWhole, Unknown, Verdict, Whole
 
 FIRST_BOXES = frozenset(
     (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid", b"styp", b"sidx")

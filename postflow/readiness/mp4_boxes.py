@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from postflow.readiness.reader import BrokenError, Reader, name_of
-from postflow.readiness.tail import TERMINATOR, ends_in_zeros
+from .reader import BrokenError, Reader, name_of
+from .tail import TERMINATOR, ends_in_zeros
 
 # What a file has at its top level. Of these, one that is cut is proof of missing bytes.
 KNOWN = frozenset(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postflow.readiness.mp4_boxes import Box, NoBoxError, boxes, read_box
-from postflow.readiness.reader import BrokenError, Reader, SpentError, spread
-from postflow.readiness.tail import HINT, TAIL, ends_in_zeros, judge_behind
-from postflow.readiness.verdicts import NotWhole, Unknown, Verdict
+from .mp4_boxes import Box, NoBoxError, boxes, read_box
+from .reader import BrokenError, Reader, SpentError, spread
+from .tail import HINT, TAIL, ends_in_zeros, judge_behind
+from .verdicts import NotWhole, Unknown, Verdict
 
 MFRO = b"\0\0\0\x10mfro"
 MFRO_BYTES = 16

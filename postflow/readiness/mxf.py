@@ -5,7 +5,7 @@ Layout: SMPTE ST 377-1, sections 6 (KLV), 7 (partitions) and 12 (random index pa
 
 from __future__ import annotations
 
-from postflow.readiness.klv import (
+from .klv import (
     ESSENCE,
     FILL,
     KEY,
@@ -20,9 +20,9 @@ from postflow.readiness.klv import (
     plain,
     read_item,
 )
-from postflow.readiness.reader import BrokenError, NoMediaError, Reader, spread
-from postflow.readiness.tail import judge_behind
-from postflow.readiness.verdicts import Unknown, Verdict
+from .reader import BrokenError, NoMediaError, Reader, spread
+from .tail import judge_behind
+from .verdicts import Unknown, Verdict
 
 LONGEST_RUN_IN = 64 * 1024
 HEADER, FOOTER = 2, 4

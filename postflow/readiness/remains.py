@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postflow.readiness.reader import Reader, spread
+from .reader import Reader, spread
 
 BLANK = b"\0\t\n\r "
 PIECE = 4096

@@ -5,8 +5,8 @@ Copies over SMB and many transfer tools set the size first. What is not written 
 
 from __future__ import annotations
 
-from postflow.readiness.reader import Reader
-from postflow.readiness.verdicts import Unknown, Verdict, Whole
+from .reader import Reader
+from .verdicts import Unknown, Verdict, Whole
 
 TAIL = 4096
 HINT = 64

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from postflow.media.sighting import Sighting
 from postflow.models import Moment
-from postflow.readiness.containers import verdict
-from postflow.readiness.settle import LONGEST_QUIET, Settler, Standing
-from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole, our_fault
-from postflow.scan.sighting import Sighting
+
+from .containers import verdict
+from .settle import LONGEST_QUIET, Settler, Standing
+from .verdicts import NotWhole, Unknown, Verdict, Whole, our_fault
 
 log = logging.getLogger(__name__)
 

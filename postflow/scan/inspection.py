@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from postflow import volume
 from postflow.errors import Fatal
-from postflow.scan.filesystem import file_system_of
-from postflow.scan.root import MARKER, AbsentError, missing, read_mark, unread
-from postflow.scan.wakeup import is_spent, spent
+from postflow.media import volume
+from postflow.media.filesystem import file_system_of
 from postflow.watching import Watching
+
+from .root import MARKER, AbsentError, missing, read_mark, unread
+from .wakeup import is_spent, spent
 
 PATIENCE = 15.0
 UNMARKED = (

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from postflow.mtime import mtime_of
-from postflow.scan.ignore import Ignoring
-from postflow.scan.root import MARKER
-from postflow.scan.sighting import Problem
+from postflow.media.filesystem import mtime_of
+from postflow.media.ignore import Ignoring
+from postflow.media.sighting import Problem
+
+from .root import MARKER
 
 UNDECODABLE = "Its name is not valid UTF-8. Rename it so that it can travel."
 NO_FILE = "it is a link, a pipe, a socket or a device, not a file"

@@ -6,8 +6,9 @@ import heapq
 from collections.abc import Iterable, Iterator
 
 from postflow.models import is_clip
-from postflow.scan.listing import Known
-from postflow.scan.survey import Tree, join
+
+from .listing import Known
+from .survey import Tree, join
 
 MOST = 200
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
-from postflow.scan.listing import Known, Listing, as_text, known_file, list_folder, unread
-from postflow.scan.sighting import Problem
+from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.sighting import Problem
+
+from .listing import Known, Listing, as_text, known_file, list_folder, unread
 
 OTHER_ROOT = "It is a watched folder of its own (it has a marker), so it is left out here."
 

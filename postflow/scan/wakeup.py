@@ -12,9 +12,9 @@ from pathlib import Path
 
 import watchfiles
 
-from postflow import volume
-from postflow.scan.filesystem import file_system_of
-from postflow.scan.ignore import SHIPPED_ONLY
+from postflow.media import volume
+from postflow.media.filesystem import file_system_of
+from postflow.media.ignore import SHIPPED_ONLY
 
 log = logging.getLogger(__name__)
 

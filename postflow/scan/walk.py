@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from postflow.kinds import others
-from postflow.scan.filesystem import FileSystem, file_system_of
-from postflow.scan.ignore import SHIPPED_ONLY, Ignoring
-from postflow.scan.listing import Known
-from postflow.scan.recent import Recent
-from postflow.scan.root import AbsentError, RootMark, demand_mark, too_many_vanished
-from postflow.scan.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
-from postflow.scan.survey import Remembered, Survey, Tree, join, plant
+from postflow.media.filesystem import FileSystem, file_system_of
+from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.kinds import others
+from postflow.media.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
+
+from .listing import Known
+from .recent import Recent
+from .root import AbsentError, RootMark, demand_mark, too_many_vanished
+from .survey import Remembered, Survey, Tree, join, plant
 
 FULL_SHARE = 10
 EXAMPLES = 5

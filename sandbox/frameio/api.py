@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from postflow.sandbox.frameio.comments import comments
-from postflow.sandbox.frameio.endpoints import Endpoint
-from postflow.sandbox.frameio.files import files
-from postflow.sandbox.frameio.folders import folders
-from postflow.sandbox.frameio.gate import enter
-from postflow.sandbox.frameio.places import places
-from postflow.sandbox.frameio.shares import shares
-from postflow.sandbox.frameio.uploads import uploads
-from postflow.sandbox.frameio.version_stacks import version_stacks
-from postflow.sandbox.frameio.webhooks import webhooks
 from postflow.sandbox.refusals import not_found
+
+from .comments import comments
+from .endpoints import Endpoint
+from .files import files
+from .folders import folders
+from .gate import enter
+from .places import places
+from .shares import shares
+from .uploads import uploads
+from .version_stacks import version_stacks
+from .webhooks import webhooks
 
 if TYPE_CHECKING:
     from postflow.sandbox.world import World

@@ -9,12 +9,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from postflow.sandbox.frameio import shapes
-from postflow.sandbox.frameio.assets import new_id, now
-from postflow.sandbox.frameio.endpoints import Body, Call, Table
-from postflow.sandbox.frameio.files import FILE
-from postflow.sandbox.frameio.paging import page
 from postflow.sandbox.refusals import Json, invalid
+
+from . import shapes
+from .assets import new_id, now
+from .endpoints import Body, Call, Table
+from .files import FILE
+from .paging import page
 
 comments = Table()
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
-from postflow.sandbox.frameio.contract import ID, Operation, operation
-from postflow.sandbox.frameio.queries import Asked
-from postflow.sandbox.frameio.studio import Project, User
 from postflow.sandbox.refusals import Json, Refusal, not_found
+
+from .assets import Asset, File, Folder, VersionStack
+from .contract import ID, Operation, operation
+from .queries import Asked
+from .studio import Project, User
 
 if TYPE_CHECKING:
     from postflow.sandbox.world import World

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from postflow.sandbox.frameio import shapes
-from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack, new_id, now
-from postflow.sandbox.frameio.endpoints import Body, Call, Table
-from postflow.sandbox.frameio.folders import NewParent
-from postflow.sandbox.frameio.naming import Name, copy_name, settled_name
-from postflow.sandbox.frameio.places import ACCOUNT
 from postflow.sandbox.refusals import Json, invalid, not_found
+
+from . import shapes
+from .assets import Asset, File, Folder, VersionStack, new_id, now
+from .endpoints import Body, Call, Table
+from .folders import NewParent
+from .naming import Name, copy_name, settled_name
+from .places import ACCOUNT
 
 files = Table()
 

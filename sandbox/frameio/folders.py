@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from postflow.sandbox.frameio import shapes
-from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
-from postflow.sandbox.frameio.endpoints import AssetId, Body, Call, Table
-from postflow.sandbox.frameio.naming import Name, settled_name
-from postflow.sandbox.frameio.paging import page
-from postflow.sandbox.frameio.places import ACCOUNT
 from postflow.sandbox.refusals import Json, Refusal, invalid
+
+from . import shapes
+from .assets import Asset, File, Folder, VersionStack
+from .endpoints import AssetId, Body, Call, Table
+from .naming import Name, settled_name
+from .paging import page
+from .places import ACCOUNT
 
 folders = Table()
 

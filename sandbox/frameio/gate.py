@@ -13,12 +13,13 @@ from aiohttp import web
 from jsonschema import ValidationError as ContractError
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from postflow.sandbox.frameio.contract import ID, UUID, UUID_ONLY
-from postflow.sandbox.frameio.endpoints import Body, Call, Endpoint
-from postflow.sandbox.frameio.queries import read_query
-from postflow.sandbox.frameio.studio import User
 from postflow.sandbox.rates import Allowance, Rate
 from postflow.sandbox.refusals import Complaint, Json, Refusal, from_validation, invalid
+
+from .contract import ID, UUID, UUID_ONLY
+from .endpoints import Body, Call, Endpoint
+from .queries import read_query
+from .studio import User
 
 if TYPE_CHECKING:
     from postflow.sandbox.world import World

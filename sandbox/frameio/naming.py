@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from postflow.sandbox.frameio.assets import Asset
 from postflow.sandbox.refusals import Refusal
+
+from .assets import Asset
 
 if TYPE_CHECKING:
     from postflow.sandbox.world import World

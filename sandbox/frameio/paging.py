@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
-from postflow.sandbox.frameio.queries import Asked, bad_cursor
 from postflow.sandbox.refusals import Json
+
+from .queries import Asked, bad_cursor
 
 ERLANG_MAP = b"\x83t\x00\x00\x00"
 

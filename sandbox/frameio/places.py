@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from postflow.sandbox.frameio import shapes
-from postflow.sandbox.frameio.endpoints import Body, Call, Table
-from postflow.sandbox.frameio.paging import page
-from postflow.sandbox.frameio.studio import Project
 from postflow.sandbox.refusals import Json
+
+from . import shapes
+from .endpoints import Body, Call, Table
+from .paging import page
+from .studio import Project
 
 places = Table()
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from postflow.sandbox.frameio.contract import LISTS
 from postflow.sandbox.refusals import Json, Refusal, invalid
+
+from .contract import LISTS
 
 KINDS = frozenset({"file", "folder", "version_stack"})
 DEFAULT_PAGE = 50

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from postflow.sandbox.frameio.assets import Asset, File, Folder
-from postflow.sandbox.frameio.studio import Project, User, Workspace
 from postflow.sandbox.refusals import Json
+
+from .assets import Asset, File, Folder
+from .studio import Project, User, Workspace
 
 if TYPE_CHECKING:
     from postflow.sandbox.world import World

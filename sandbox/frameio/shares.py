@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from postflow.sandbox.frameio import shapes
-from postflow.sandbox.frameio.assets import Asset, new_id, now
-from postflow.sandbox.frameio.endpoints import AssetId, Body, Call, Table
-from postflow.sandbox.frameio.paging import page
-from postflow.sandbox.frameio.places import ACCOUNT, PROJECT
 from postflow.sandbox.refusals import Json, invalid, not_found
+
+from . import shapes
+from .assets import Asset, new_id, now
+from .endpoints import AssetId, Body, Call, Table
+from .paging import page
+from .places import ACCOUNT, PROJECT
 
 shares = Table()
 

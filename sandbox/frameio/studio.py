@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from postflow.sandbox.frameio.assets import Folder, Tree, new_id, now
+from .assets import Folder, Tree, new_id, now
 
 
 @dataclass(eq=False, kw_only=True)

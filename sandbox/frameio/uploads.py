@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from postflow.sandbox.frameio import shapes
-from postflow.sandbox.frameio.assets import File, Folder
-from postflow.sandbox.frameio.endpoints import Body, Call, Table
-from postflow.sandbox.frameio.folders import FOLDER
-from postflow.sandbox.frameio.naming import Name, settled_name
 from postflow.sandbox.refusals import Complaint, Json, Refusal, invalid
+
+from . import shapes
+from .assets import File, Folder
+from .endpoints import Body, Call, Table
+from .folders import FOLDER
+from .naming import Name, settled_name
 
 uploads = Table()
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from postflow.sandbox.frameio import shapes
-from postflow.sandbox.frameio.assets import File, Folder, VersionStack
-from postflow.sandbox.frameio.endpoints import AssetId, Body, Call, Table
-from postflow.sandbox.frameio.folders import FOLDER, NewParent
-from postflow.sandbox.frameio.paging import page
-from postflow.sandbox.frameio.places import ACCOUNT
 from postflow.sandbox.refusals import Json, invalid
+
+from . import shapes
+from .assets import File, Folder, VersionStack
+from .endpoints import AssetId, Body, Call, Table
+from .folders import FOLDER, NewParent
+from .paging import page
+from .places import ACCOUNT
 
 version_stacks = Table()
 

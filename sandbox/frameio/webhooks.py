@@ -9,12 +9,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from postflow.sandbox.frameio import shapes
-from postflow.sandbox.frameio.assets import new_id, now
-from postflow.sandbox.frameio.endpoints import Body, Call, Table
-from postflow.sandbox.frameio.paging import page
-from postflow.sandbox.frameio.places import ACCOUNT, WORKSPACE
 from postflow.sandbox.refusals import Json, not_found
+
+from . import shapes
+from .assets import new_id, now
+from .endpoints import Body, Call, Table
+from .paging import page
+from .places import ACCOUNT, WORKSPACE
 
 webhooks = Table()
 

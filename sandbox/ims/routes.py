@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from yarl import URL
 
-from postflow.sandbox.ims.credentials import (
-    SERVICE_SCOPES,
-    USER_SCOPES,
-    Credential,
-    OAuthError,
-    identify,
-    read_scopes,
-)
 from postflow.sandbox.refusals import Json
+
+from .credentials import SERVICE_SCOPES, USER_SCOPES, Credential, OAuthError, identify, read_scopes
 
 if TYPE_CHECKING:
     from postflow.sandbox.world import World

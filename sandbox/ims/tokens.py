@@ -10,9 +10,10 @@ import uuid
 from dataclasses import dataclass
 
 from postflow.sandbox.frameio.studio import Studio, User
-from postflow.sandbox.ims.credentials import Credential, OAuthError, challenge_met
 from postflow.sandbox.refusals import Complaint, Json, Refusal
 from postflow.sandbox.switches import Switches
+
+from .credentials import Credential, OAuthError, challenge_met
 
 ROLES = "additional_info.roles"
 SERVICE = "frame.s2s.all"

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from postflow.sandbox.ngrok_agent import logfmt, settings
+from . import logfmt, settings
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,8 +48,8 @@ def _start(options: argparse.Namespace) -> int:
     import asyncio
     import dataclasses
 
-    from postflow.sandbox.ngrok_agent.agent import Agent
-    from postflow.sandbox.ngrok_agent.configuration import read
+    from .agent import Agent
+    from .configuration import read
 
     try:
         configuration = read(options.config)

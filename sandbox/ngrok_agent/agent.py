@@ -13,13 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
-from postflow.sandbox.ngrok_agent import control, logfmt
-from postflow.sandbox.ngrok_agent.api import Api
-from postflow.sandbox.ngrok_agent.configuration import Configuration, listen
-from postflow.sandbox.ngrok_agent.endpoints import Endpoints
-from postflow.sandbox.ngrok_agent.refusals import AT_CONNECT, AT_EDGE, TEXTS, verdict, wording
-from postflow.sandbox.ngrok_agent.session import UNREACHABLE, Session
-from postflow.sandbox.ngrok_agent.settings import Settings
+from . import control, logfmt
+from .api import Api
+from .configuration import Configuration, listen
+from .endpoints import Endpoints
+from .refusals import AT_CONNECT, AT_EDGE, TEXTS, verdict, wording
+from .session import UNREACHABLE, Session
+from .settings import Settings
 
 Fault = Mapping[str, Any]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
-from postflow.sandbox.ngrok_agent import logfmt
-from postflow.sandbox.ngrok_agent.endpoints import Endpoint, Endpoints, Refused
-from postflow.sandbox.ngrok_agent.session import Session
+from . import logfmt
+from .endpoints import Endpoint, Endpoints, Refused
+from .session import Session
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Strike = Callable[[Mapping[str, Any]], Awaitable[None]]

@@ -11,7 +11,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from postflow.sandbox.faults import Fault, Faults
-from postflow.sandbox.ngrok_agent import logfmt
+
+from . import logfmt
 
 CHUNK = 256 * 1024
 HOP_BY_HOP = frozenset(

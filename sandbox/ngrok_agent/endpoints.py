@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from postflow.sandbox.ngrok_agent import logfmt
-from postflow.sandbox.ngrok_agent.domains import AlreadyOnline, Domain
-from postflow.sandbox.ngrok_agent.edge import Edge
-from postflow.sandbox.ngrok_agent.refusals import AT_CONNECT, wording
-from postflow.sandbox.ngrok_agent.session import Session
+from . import logfmt
+from .domains import AlreadyOnline, Domain
+from .edge import Edge
+from .refusals import AT_CONNECT, wording
+from .session import Session
 
 KNOWN_OPTIONS = frozenset(
     ["name", "url", "upstream", "inspect", "traffic_policy", "pooling_enabled", "bindings"]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from postflow.sandbox.faults import Faults
-from postflow.sandbox.ngrok_agent import logfmt
-from postflow.sandbox.ngrok_agent.edge import Edge
-from postflow.sandbox.ngrok_agent.settings import Settings
+
+from . import logfmt
+from .edge import Edge
+from .settings import Settings
 
 UNREACHABLE = "dial tcp: lookup connect.ngrok-agent.com on 127.0.0.53:53: no such host"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from postflow.sandbox.ngrok_agent import settings
+from . import settings
 
 
 def write_wrapper(

@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from postflow.ledger import Batch, BatchClip, State
-
-from .conftest import NOON
+from tests.discord.conftest import NOON
 
 MakeClip = Callable[..., BatchClip]
 

@@ -25,9 +25,8 @@ from postflow.ledger import Namesake
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
 from postflow.sandbox.discord.forms import Refusal, read_form
-
-from .conftest import NOON, delivery_of, media_named
-from .summaries import MakeClip, batch_of, clip_done, clip_failed, clip_waiting
+from tests.discord.conftest import NOON, delivery_of, media_named
+from tests.discord.summaries import MakeClip, batch_of, clip_done, clip_failed, clip_waiting
 
 
 def embed_of(card: Card) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from pydantic import SecretStr
 
 from postflow.discord import Card, DiscordClient
 from postflow.errors import Fatal, Retry
-
-from .conftest import NOON, Channel
+from tests.discord.conftest import NOON, Channel
 
 CARD = Card(title="on its way", colour=0xFFA500, at=NOON)
 READY = Card(title="ready", colour=0x00FF00, at=NOON)

@@ -16,11 +16,10 @@ from postflow.discord.card import notice_card
 from postflow.ledger import AsyncLedger, MessageState, open_ledger, opening
 from postflow.post_office import PostOffice, draft
 from postflow.sandbox.discord import DiscordWorld
+from tests.discord.conftest import Channel
 from tests.ledger.ground import Clock
 from tests.support.stumbling import stumbling
 from tests.support.wait import wait_until
-
-from .conftest import Channel
 
 CHANNEL = "main"
 AN_HOUR = 3600.0

@@ -15,12 +15,11 @@ from postflow.enrolment import enrol
 from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, open_ledger, opening
 from postflow.lookout import Looked, Lookout, Trouble
+from postflow.media.sighting import Sighting
 from postflow.notices import Notices, Outage
 from postflow.readiness.verdicts import NotWhole
 from postflow.readiness.waiting import OVERDUE, WaitingRoom
-from postflow.scan.sighting import Sighting
-
-from .conftest import Channel
+from tests.discord.conftest import Channel
 
 CHANNEL = "main"
 ONE, OTHER = Path("/mnt/one"), Path("/mnt/other")

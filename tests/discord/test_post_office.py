@@ -14,9 +14,8 @@ from postflow.ledger import AsyncLedger, Claimed, MessageState, Root, open_ledge
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
 from postflow.post_office import draft, send_due, tell_batches
+from tests.discord.conftest import Channel
 from tests.ledger.ground import BROKEN, BUSY, Clock, add_many, bring_to_arrived
-
-from .conftest import Channel
 
 CHANNEL = "main"
 LEASE = timedelta(seconds=60)

@@ -7,9 +7,8 @@ import pytest
 from postflow.discord import MOST_NAMES, batch_card, skipped_card
 from postflow.errors import Skip
 from postflow.ledger import BatchClip, Namesake, State
-
-from .conftest import NOON
-from .summaries import batch_of, clip_done, clip_failed, clip_waiting
+from tests.discord.conftest import NOON
+from tests.discord.summaries import batch_of, clip_done, clip_failed, clip_waiting
 
 UNKNOWN = Skip("No rule knows this name.", hint="Rename it.", code="naming.no_rule")
 

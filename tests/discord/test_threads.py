@@ -15,8 +15,7 @@ from postflow.discord.thread import Thread
 from postflow.errors import Fatal, Retry, Skip
 from postflow.models import Delivery
 from postflow.sandbox.discord import DiscordWorld
-
-from .conftest import Channel, serving
+from tests.discord.conftest import Channel, serving
 
 NEW = Thread(name="{sequence} {shot} {version}")
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .conftest import Channel
+from tests.discord.conftest import Channel
 
 EMBED = {"embeds": [{"title": "x"}]}
 

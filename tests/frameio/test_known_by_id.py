@@ -14,7 +14,7 @@ from postflow.errors import Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.shared import Shared
 from postflow.ledger import AsyncLedger, open_ledger
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.models import Folder, MediaFile, Project, RemoteFile
 from postflow.naming import Naming
 from postflow.placing import folder_at

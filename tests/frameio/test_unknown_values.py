@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from postflow.adoption import Past, find_delivered
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient, UploadStatus
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.models import Folder, MediaFile, Project
 from postflow.naming import Naming
 from postflow.sandbox import Sandbox

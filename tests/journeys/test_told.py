@@ -11,7 +11,7 @@ from postflow.blocks.opening import open_studio
 from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import Fatal
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.models import Delivery, Drained
 from postflow.sandbox import Sandbox
 from postflow.tasks.drain import Deliver, Drain

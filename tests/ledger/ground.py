@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from postflow.errors import Fatal, Retry, Skip
 from postflow.ledger import Claimed, Ledger, Root, Target
 from postflow.ledger.observations import leave_alone
+from postflow.media.sighting import Sighting
 from postflow.models import MediaFile
-from postflow.scan.sighting import Sighting
 
 MISNAMED = Skip("No rule knows this name.", hint="Rename it.", code="naming.no_rule")
 GONE = Skip("There is no such file.", hint="Mount the volume.", code="file.missing")

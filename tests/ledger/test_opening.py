@@ -19,7 +19,7 @@ from postflow.ledger import Ledger, default_path
 from postflow.ledger.migrations import prepare
 from postflow.ledger.opening import open_engine
 from postflow.ledger.schema import SCHEMA_VERSION, metadata
-from postflow.scan.filesystem import FileSystem, file_system_of
+from postflow.media.filesystem import FileSystem, file_system_of
 from tests.ledger.ground import add, add_many
 
 VERSION = text("SELECT value FROM meta WHERE key = 'postflow_schema'")

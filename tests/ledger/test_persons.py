@@ -12,7 +12,7 @@ from postflow.duty import on_duty
 from postflow.errors import Skip
 from postflow.journey import Journey, open_by_hand
 from postflow.ledger import AsyncLedger, Clip, Ledger, Phase, Root, State, open_ledger
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.sandbox.clips import clip_path
 from tests.ledger.ground import add, bring_to_arrived, claim_one
 

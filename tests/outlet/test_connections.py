@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.outlet.connections import Shortage
 from postflow.outlet.media_server import MediaServer
 from postflow.outlet.served_file import Limits

@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from postflow.errors import Fatal, Retry, Skip
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.outlet.media_server import MediaServer
 from postflow.outlet.served import Served
 from postflow.outlet.served_file import Limits, ServedFile

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from postflow.errors import Retry
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.models import Exposure, MediaFile
 from postflow.outlet import Outlet
 from postflow.outlet.loopback import LoopbackProvider

@@ -14,9 +14,9 @@ from postflow.cli.status import tell_status
 from postflow.enrolment import NONE, enrol
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.lookout import Lookout
+from postflow.media.ignore import Ignoring
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
-from postflow.scan.ignore import Ignoring
 from tests.support.enrolled import enrolled
 
 CLIP = "SQ07_UNDLM_00152_v003.mov"

@@ -14,7 +14,7 @@ from postflow import polling
 from postflow.arrival import Late, await_arrival
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.models import Exposure, RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.outlet.loopback import LoopbackProvider

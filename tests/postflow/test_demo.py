@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from postflow.cli.demo import MEDIA_ATOM
-from postflow.fingerprint import Print, fingerprint
+from postflow.media.probe import Print, fingerprint
 from postflow.sandbox.clips import clip_path
 
 

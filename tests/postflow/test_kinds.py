@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postflow.kinds import ending, is_candidate, meant, refusal
+from postflow.media.kinds import ending, is_candidate, meant, refusal
 from postflow.models import is_clip
 
 STEM = "SQ07_UNDLM_00152_v003"

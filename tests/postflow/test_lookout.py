@@ -17,9 +17,9 @@ from postflow.errors import Fatal, Retry
 from postflow.journey import open_by_hand
 from postflow.ledger import AsyncLedger, Root, open_ledger
 from postflow.lookout import Lookout, within_reach
-from postflow.media import look_at
+from postflow.media.filesystem import FileSystem
+from postflow.media.probe import look_at
 from postflow.sandbox.clips import clip_path
-from postflow.scan.filesystem import FileSystem
 from postflow.scan.recent import MOST
 from postflow.scan.root import MARKER, read_mark
 from postflow.vanished import accept_vanished

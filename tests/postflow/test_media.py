@@ -19,8 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postflow.errors import Fatal, Retry, Skip
-from postflow.fingerprint import SAMPLE, SAMPLES, Print, fingerprint
-from postflow.media import is_unchanged, look_at, printable
+from postflow.media.probe import (
+    SAMPLE,
+    SAMPLES,
+    Print,
+    fingerprint,
+    is_unchanged,
+    look_at,
+    printable,
+)
 from postflow.outlet.pinned_file import PinnedFile
 from tests.support.wild_times import WILD, written_at
 

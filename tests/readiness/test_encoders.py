@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from postflow.media.sighting import Scanned
 from postflow.readiness.containers import verdict
 from postflow.readiness.verdicts import NotWhole, Whole
 from postflow.readiness.waiting import Ready, WaitingRoom
-from postflow.scan.sighting import Scanned
 from postflow.scan.walk import Scanner
 from tests.readiness.clips import AAC, FORMATS, H264, command
 from tests.support.marked import mark_root

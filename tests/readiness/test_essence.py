@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Skip
-from postflow.fingerprint import Print, fingerprint
-from postflow.media import demand_media, is_unchanged, look_at
+from postflow.media.probe import Print, demand_media, fingerprint, is_unchanged, look_at
 from tests.readiness.movies import (
     CLUSTER,
     FRAME,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from postflow.media.sighting import Sighting
 from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
-from postflow.scan.sighting import Sighting
 
 QUIET = 10.0
 HOUR = 3600.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from postflow.scan.filesystem import FileSystem
-from postflow.scan.sighting import Scanned, ScanResult, Sighting
+from postflow.media.filesystem import FileSystem
+from postflow.media.sighting import Scanned, ScanResult, Sighting
 from postflow.scan.walk import Scanner
 
 

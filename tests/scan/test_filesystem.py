@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.filesystem import file_system_of
+from postflow.media.filesystem import file_system_of
 from tests.scan.mounts import Mount
 
 

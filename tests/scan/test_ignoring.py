@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 from pydantic import ValidationError
 
-from postflow.scan.ignore import SHIPPED, SHIPPED_ONLY, Ignoring
+from postflow.media.ignore import SHIPPED, SHIPPED_ONLY, Ignoring
 from postflow.scan.walk import glance, glance_aside
 from postflow.watching import Watching
 

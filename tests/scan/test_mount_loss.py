@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.filesystem import FileSystem
+from postflow.media.filesystem import FileSystem
+from postflow.media.sighting import Abandoned, Offline, Scanned
 from postflow.scan.root import MARKER
-from postflow.scan.sighting import Abandoned, Offline, Scanned
 from postflow.scan.walk import Scanner
 from tests.scan.folder import Clock, Studio, a_local_disk, relpaths, too_deep
 from tests.scan.mounts import Mount

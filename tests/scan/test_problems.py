@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from postflow.scan.problems import Problems
-from postflow.scan.sighting import Problem, Scanned
+from postflow.media.sighting import Problem, Problems, Scanned
 
 TWIN = Problem(where="/mnt/show/SQ01/é.mov", what="It has a twin.")
 LOCKED = Problem(where="/mnt/show/SQ01", what="It cannot be read.", unread=True)

@@ -15,7 +15,7 @@ FOLLOWING = """
 import asyncio, sys
 from pathlib import Path
 from postflow.scan import wakeup
-from postflow.scan.filesystem import FileSystem
+from postflow.media.filesystem import FileSystem
 from postflow.scan.inspection import _look
 from postflow.watching import Watching
 

@@ -18,7 +18,7 @@ from postflow.errors import Retry
 from postflow.journey import Journey, open_by_hand
 from postflow.ledger import AsyncLedger, Ledger, State, open_ledger
 from postflow.lookout import Looked, Lookout, within_reach
-from postflow.media import look_at
+from postflow.media.probe import look_at
 from postflow.notices import Notices
 from postflow.sandbox.clips import clip_path
 from postflow.scan.root import MARKER, AbsentError, Owner, read_mark

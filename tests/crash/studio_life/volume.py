@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryFile
 
-from postflow.fingerprint import fingerprint
+from postflow.media.probe import fingerprint
 from postflow.sandbox.clips import clip_path
 from tests.crash.studio_life.script import Batch, Content, Export, Removal, Stray
 

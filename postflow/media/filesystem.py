@@ -78,3 +78,15 @@ def _holds(mount_point: str, path: Path) -> bool:
 def _kind(type_: str, options: str) -> Literal["local", "network"]:
     is_remote = "remote" in options.split(",")
     return "local" if type_.casefold() in LOCAL_TYPES and not is_remote else "network"
+
+
+EARLIEST, LATEST = -(2**63), 2**63 - 1
+
+
+def mtime_of(found: os.stat_result) -> int:
+    return within(found.st_mtime_ns)
+
+
+def within(nanoseconds: int) -> int:
+    """The nearest time that can be held."""
+    return max(EARLIEST, min(nanoseconds, LATEST))
