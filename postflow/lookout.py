@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from postflow.media.containers.reading import Verdict, Whole
+from postflow.media.containers.whole import verdict
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import UNREAD, is_candidate
 from postflow.media.probe import look_at
@@ -23,8 +25,6 @@ from postflow.media.sighting import (
     ScanResult,
     Sighting,
 )
-from postflow.readiness.containers import verdict
-from postflow.readiness.verdicts import Verdict, Whole
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
 from postflow.scan.root import SIGN_EVERY, AbsentError, RootMark, read_mark, sign, sign_off
 from postflow.scan.survey import OTHER_ROOT

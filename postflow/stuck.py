@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from postflow.media.containers.reading import FAULT, our_fault
 from postflow.media.probe import printable
 from postflow.media.sighting import Problem
-from postflow.readiness.verdicts import FAULT, our_fault
 from postflow.readiness.waiting import Waiting
 
 from .errors import PostFlowError

@@ -16,14 +16,14 @@ import typer
 from postflow.enrolment import restore, watched
 from postflow.errors import Retry, Skip, our_fault_at_name
 from postflow.ledger import Ledger, ObservationState
+from postflow.media.containers.reading import NotWhole, our_fault
+from postflow.media.containers.whole import verdict
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import ending, is_candidate, refusal
 from postflow.media.probe import printable
 from postflow.media.sighting import Offline, Scanned, Sighting
 from postflow.models import Moment
 from postflow.naming import Naming
-from postflow.readiness.containers import verdict
-from postflow.readiness.verdicts import NotWhole, our_fault
 from postflow.scan.walk import EMPTY, Scanner, glance, glance_aside
 from postflow.vanished import accept_vanished, vanished
 

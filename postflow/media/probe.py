@@ -14,11 +14,10 @@ from typing import NamedTuple
 import xxhash
 
 from postflow.errors import Fatal, PostFlowError, Retry, Skip
+from postflow.media.containers.essence import Range, essence_of
+from postflow.media.containers.reading import NotWhole, Reader, Whole
+from postflow.media.containers.whole import verdict
 from postflow.models import MediaFile
-from postflow.readiness.containers import verdict
-from postflow.readiness.essence import Range, essence_of
-from postflow.readiness.reader import Reader
-from postflow.readiness.verdicts import NotWhole, Whole
 
 from . import volume
 from .filesystem import mtime_of

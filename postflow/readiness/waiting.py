@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole, our_fault
+from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Sighting
 from postflow.models import Moment
 
-from .containers import verdict
 from .settle import LONGEST_QUIET, Settler, Standing
-from .verdicts import NotWhole, Unknown, Verdict, Whole, our_fault
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from postflow.enrolment import enrol
 from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, open_ledger, opening
 from postflow.lookout import Looked, Lookout, Trouble
+from postflow.media.containers.reading import NotWhole
 from postflow.media.sighting import Sighting
 from postflow.notices import Notices, Outage
-from postflow.readiness.verdicts import NotWhole
 from postflow.readiness.waiting import OVERDUE, WaitingRoom
 from tests.discord.conftest import Channel
 

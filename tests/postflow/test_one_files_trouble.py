@@ -16,9 +16,9 @@ from postflow.cli.scan import look
 from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.lookout import Looked, Lookout
+from postflow.media.containers.whole import verdict
 from postflow.models import Shot
 from postflow.naming import Naming
-from postflow.readiness.containers import verdict
 from postflow.sandbox.clips import clip_path
 from tests.support.enrolled import enrolled
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from postflow.readiness import containers
-from postflow.readiness.containers import judge, verdict
-from postflow.readiness.reader import MOST_BYTES, Reader
-from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
+from postflow.media.containers import whole
+from postflow.media.containers.reading import MOST_BYTES, NotWhole, Reader, Unknown, Verdict, Whole
+from postflow.media.containers.whole import judge, verdict
 from tests.readiness.movies import (
     CLUSTER,
     CUES,
@@ -423,8 +422,8 @@ def test_a_file_that_changes_during_the_look_is_not_whole(
         change(path)
         return Whole()
 
-    movie = containers.CONTAINERS[0]._replace(judge=judge_slowly)
-    monkeypatch.setattr(containers, "CONTAINERS", (movie,))
+    movie = whole.CONTAINERS[0]._replace(judge=judge_slowly)
+    monkeypatch.setattr(whole, "CONTAINERS", (movie,))
     assert isinstance(verdict(path), NotWhole)
 
 

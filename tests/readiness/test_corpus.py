@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from postflow.readiness.containers import judge, verdict
-from postflow.readiness.reader import Reader
-from postflow.readiness.verdicts import NotWhole, Whole
+from postflow.media.containers.reading import NotWhole, Reader, Whole
+from postflow.media.containers.whole import judge, verdict
 from tests.readiness.clips import FORMATS, PECULIAR
 
 PLACES = 50

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from postflow.media.containers.reading import NotWhole, Whole
+from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Scanned
-from postflow.readiness.containers import verdict
-from postflow.readiness.verdicts import NotWhole, Whole
 from postflow.readiness.waiting import Ready, WaitingRoom
 from postflow.scan.walk import Scanner
 from tests.readiness.clips import AAC, FORMATS, H264, command

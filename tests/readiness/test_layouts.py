@@ -12,10 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from postflow.readiness import containers
-from postflow.readiness.containers import verdict
-from postflow.readiness.reader import Reader
-from postflow.readiness.verdicts import LONGEST_REMARK, NotWhole, Unknown, Verdict, Whole
+from postflow.media.containers import whole
+from postflow.media.containers.reading import (
+    LONGEST_REMARK,
+    NotWhole,
+    Reader,
+    Unknown,
+    Verdict,
+    Whole,
+)
+from postflow.media.containers.whole import verdict
 from tests.readiness.movies import (
     CLUSTER,
     CUES,
@@ -279,8 +285,8 @@ def test_a_fault_of_ours_is_a_suspicion_about_one_file(
     def stumble(reader: Reader) -> Verdict:
         raise ZeroDivisionError
 
-    broken = containers.CONTAINERS[0]._replace(judge=stumble)
-    monkeypatch.setattr(containers, "CONTAINERS", (broken,))
+    broken = whole.CONTAINERS[0]._replace(judge=stumble)
+    monkeypatch.setattr(whole, "CONTAINERS", (broken,))
     found = judged(tmp_path, "a\n.mov", movie())
     assert isinstance(found, Unknown)
     assert "ZeroDivisionError" in found.reason

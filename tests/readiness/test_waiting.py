@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole
 from postflow.media.sighting import Sighting
-from postflow.readiness.verdicts import NotWhole, Unknown, Verdict, Whole
 from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
 
 QUIET = 10.0

@@ -9,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .mp4_boxes import Box, NoBoxError, boxes, read_box
-from .reader import BrokenError, Reader, SpentError, spread
-from .tail import HINT, TAIL, ends_in_zeros, judge_behind
-from .verdicts import NotWhole, Unknown, Verdict
+from .reading import (
+    HINT,
+    TAIL,
+    BrokenError,
+    NotWhole,
+    Reader,
+    SpentError,
+    Unknown,
+    Verdict,
+    ends_in_zeros,
+    judge_behind,
+    spread,
+)
 
 MFRO = b"\0\0\0\x10mfro"
 MFRO_BYTES = 16

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .reader import BrokenError, Reader, name_of
-from .tail import TERMINATOR, ends_in_zeros
+from .reading import TERMINATOR, BrokenError, Reader, ends_in_zeros, name_of
 
 # What a file has at its top level. Of these, one that is cut is proof of missing bytes.
 KNOWN = frozenset(

@@ -5,11 +5,57 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from . import avi, avi_chunks, ebml, klv, matroska, mp4, mp4_fragments, mxf
-from .containers import HEAD, container_of
+from . import avi, ebml, matroska, mp4, mp4_fragments, mxf
 from .mp4_boxes import Box, NoBoxError, boxes, inside
-from .reader import BrokenError, Reader, SpentError
-from .remains import is_blank, is_metadata, is_padding
+from .reading import BrokenError, Reader, SpentError, spread
+from .whole import HEAD, container_of
+
+BLANK = b"\0\t\n\r "
+PIECE = 4096
+PIECES = 8
+NEAR = 256
+# An editor that moves the index, or that takes a packet out, makes `free` of the old one's name.
+LEFT_OVER = frozenset(
+    (b"mvhd", b"trak", b"udta", b"meta", b"moov", b"cmov", b"iods", b"ilst", b"hdlr", b"XMP_")
+)
+COPYRIGHT = 0xA9
+PACKETS = (b"<?xpacket", b"<x:xmpmeta", b"<?xml", b"<rdf:RDF")
+IDENTIFIERS = (
+    bytes.fromhex("be7acfcb97a942e89c71999491e3afac"),  # XMP
+    bytes.fromhex("d8fec3d61b0e483c92975828877ec481"),  # C2PA
+)
+
+
+def is_padding(reader: Reader, start: int, stop: int) -> bool:
+    return (
+        is_blank(reader, start, stop)
+        or is_metadata(reader, start)
+        or _is_left_over(reader, start, stop)
+    )
+
+
+def is_blank(reader: Reader, start: int, stop: int) -> bool:
+    """Zeros and white space, as far as some pieces of a longer part can tell."""
+    pieces = -(-(stop - start) // PIECE)
+    return not any(
+        reader.at(at, min(PIECE, stop - at)).strip(BLANK)
+        for at in (start + place * PIECE for place in spread(pieces, PIECES))
+    )
+
+
+def is_metadata(reader: Reader, start: int) -> bool:
+    """A packet of XMP or of another kind that is known."""
+    head = reader.some(start, NEAR)
+    return head.startswith(IDENTIFIERS) or any(packet in head for packet in PACKETS)
+
+
+def _is_left_over(reader: Reader, start: int, stop: int) -> bool:
+    head = reader.some(start, 12)
+    size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+    if head[8:12] == b"hdlr":  # the body of a `meta` begins with four bytes of its own
+        return True
+    return 8 <= size <= stop - start and (kind in LEFT_OVER or kind[:1] == bytes([COPYRIGHT]))
+
 
 # Of one part of a description so much counts: all of it but for the longest films.
 MOST_DESCRIBED = 16 * 1024
@@ -145,15 +191,15 @@ def _rate(reader: Reader, mdhd: Box | None) -> bytes:
 
 def _of_avi(reader: Reader) -> Essence:
     layout = avi.layout_of(reader)
-    beside = AVI_METADATA | avi_chunks.PADDING
+    beside = AVI_METADATA | avi.PADDING
     counting = (c for c in layout.parts if not beside & {c.kind, c.form})
     ranges = [Range(c.body if c.form == b"movi" else c.start, c.end) for c in counting]
     described = [
         reader.at(part.body, min(part.end - part.body, MOST_DESCRIBED))
         for headers in layout.of(b"hdrl")
-        for stream in avi_chunks.chunks(reader, headers.body, headers.end)
+        for stream in avi.chunks(reader, headers.body, headers.end)
         if stream.form == b"strl"
-        for part in avi_chunks.chunks(reader, stream.body, stream.end)
+        for part in avi.chunks(reader, stream.body, stream.end)
         if part.kind in AVI_DESCRIBED
     ]
     return Essence((*ranges, *_unless_blank(reader, layout.end)), b"".join(described))
@@ -182,12 +228,12 @@ def _of_matroska(reader: Reader) -> Essence | None:
 def _of_mxf(reader: Reader) -> Essence | None:
     """From the first piece of picture or sound to the footer, and items of no known kind."""
     origin = mxf.run_in(reader)
-    header = klv.partition(reader, origin)
+    header = mxf.partition(reader, origin)
     start = mxf.first_essence(reader, header)
     stop = mxf.footer_of(reader, origin, header)
     if start is None or stop is None:
         return None
-    footer = klv.partition(reader, stop)
+    footer = mxf.partition(reader, stop)
     before = _dark_items(reader, mxf.behind_metadata(reader, header), start)
     behind = _dark_items(reader, mxf.behind_metadata(reader, footer), reader.size)
     return Essence((*before, Range(start, stop), *behind))
@@ -196,11 +242,11 @@ def _of_mxf(reader: Reader) -> Essence | None:
 def _dark_items(reader: Reader, at: int, stop: int) -> Iterator[Range]:
     while at < stop:
         try:
-            item = klv.read_item(reader, at)
-        except klv.NoKeyError:
+            item = mxf.read_item(reader, at)
+        except mxf.NoKeyError:
             yield from _unless_blank(reader, at)
             return
-        if not item.key.startswith(klv.METADATA):
+        if not item.key.startswith(mxf.METADATA):
             yield Range(at, item.end)
         at = item.end
 

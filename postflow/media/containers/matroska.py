@@ -8,9 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .ebml import TOP, Element, NoElementError, elements, inside, number, read_element
-from .reader import BrokenError, NoMediaError, Reader, SpentError, spread
-from .tail import HINT, TAIL, ends_in_zeros, judge_behind
-from .verdicts import NotWhole, Unknown, Verdict, Whole
+from .reading import (
+    HINT,
+    TAIL,
+    BrokenError,
+    NoMediaError,
+    NotWhole,
+    Reader,
+    SpentError,
+    Unknown,
+    Verdict,
+    Whole,
+    ends_in_zeros,
+    judge_behind,
+    spread,
+)
 
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 SEEK_HEAD, SEEK, SEEK_ID, SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC

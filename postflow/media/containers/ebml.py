@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .reader import BrokenError, Reader
+from .reading import BrokenError, Reader
 
 # An element that is cut is proof of missing bytes only where it is one that stands there.
 TOP = frozenset((0x1A45DFA3, 0x18538067, 0xEC, 0xBF))

@@ -11,9 +11,20 @@ from typing import NamedTuple
 from . import mp4_fragments, mp4_samples
 from .mp4_boxes import Box, NoBoxError, boxes
 from .mp4_samples import BEGIN_WITH_CONTENT, BEHIND, HOLE, Track
-from .reader import BrokenError, NoMediaError, Reader
-from .tail import HINT, TAIL, all_zeros, ends_in_zeros, judge_behind
-from .verdicts import NotWhole, Unknown, Verdict, Whole
+from .reading import (
+    HINT,
+    TAIL,
+    BrokenError,
+    NoMediaError,
+    NotWhole,
+    Reader,
+    Unknown,
+    Verdict,
+    Whole,
+    all_zeros,
+    ends_in_zeros,
+    judge_behind,
+)
 
 FIRST_BOXES = frozenset(
     (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid", b"styp", b"sidx")

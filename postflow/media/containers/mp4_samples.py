@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .mp4_boxes import Box, inside
-from .reader import BrokenError, Reader, spread
+from .reading import BrokenError, Reader, spread
 
 BEHIND = "ends before the last frame that its index (moov) names"
 HOLE = "has zeros where its index (moov) names a frame: it is cut or not written yet"

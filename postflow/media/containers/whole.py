@@ -12,9 +12,17 @@ from typing import NamedTuple
 from postflow.media.filesystem import mtime_of
 
 from . import avi, matroska, mp4, mxf
-from .reader import BrokenError, NoMediaError, Reader, SpentError
-from .tail import ends_in_zeros
-from .verdicts import NotWhole, Unknown, Verdict, Whole
+from .reading import (
+    BrokenError,
+    NoMediaError,
+    NotWhole,
+    Reader,
+    SpentError,
+    Unknown,
+    Verdict,
+    Whole,
+    ends_in_zeros,
+)
 
 log = logging.getLogger(__name__)
 
