@@ -21,10 +21,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from postflow.folder.root import marking
+from postflow.folder.scanner import Scanner
 from postflow.media.filesystem import FileSystem
 from postflow.media.sighting import Scanned
-from postflow.scan.root import marking
-from postflow.scan.walk import Scanner
 
 IN_FOLDER = 100
 FOLDERS_IN_SHOW = 10

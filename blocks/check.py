@@ -14,8 +14,9 @@ from uuid import uuid4
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from postflow.enrolment import why_not_watched
 from postflow.errors import Fatal, PostFlowError
+from postflow.folder.enrolment import why_not_watched
+from postflow.folder.inspection import inspect
 from postflow.frameio import FrameioClient
 from postflow.frameio.credentials import USER_SCOPES, ServiceCredential
 from postflow.frameio.sign_in import why_to_sign_in
@@ -28,7 +29,6 @@ from postflow.models import Moment, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok import version
 from postflow.outlet.probe import probe
-from postflow.scan.inspection import inspect
 
 from .adobe_tokens import BlockTokenStore
 from .ngrok_tunnel import NgrokTunnel

@@ -18,6 +18,7 @@ from postflow.allowed import allowed, as_meant
 from postflow.discord import DiscordClient
 from postflow.duty import on_duty
 from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.folder.root import unless_away
 from postflow.frameio import FrameioClient, TokenSource
 from postflow.journey import Journey, changed, open_by_hand
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, open_ledger
@@ -30,7 +31,6 @@ from postflow.outlet import Outlet, Served
 from postflow.patience import Patience
 from postflow.places import lock_dir
 from postflow.post_office import PostOffice
-from postflow.scan.root import unless_away
 from postflow.watching import Watching
 
 from .discord_webhook import DiscordWebhook

@@ -18,12 +18,12 @@ from prefect.exceptions import PrefectException
 from postflow.blocks.opening import OpenStudio, open_studio
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import PostFlowError
+from postflow.folder.notices import Notices, Outage
+from postflow.folder.wakeup import Wakeup, wakeup
+from postflow.folder.watcher import Lookout, lookouts, within_reach
+from postflow.folder.watching_all import Looks
 from postflow.frameio.sign_in import kept
-from postflow.lookout import Lookout, lookouts, within_reach
-from postflow.notices import Notices, Outage
-from postflow.scan.wakeup import Wakeup, wakeup
 from postflow.tasks.heartbeat import Heartbeat
-from postflow.tasks.looking import Looks
 
 log = logging.getLogger("postflow.watch")
 

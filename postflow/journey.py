@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
+from postflow.folder.enrolment import enrolled
+from postflow.folder.root import AbsentError, RootMark, read_mark
 from postflow.media.probe import demand_media
 from postflow.media.sighting import Sighting
 from postflow.naming.version import version_key
-from postflow.scan.root import AbsentError, RootMark, read_mark
 
 from .adoption import Past
-from .enrolment import enrolled
 from .errors import PostFlowError, Retry, Skip, lies_outside
 from .ledger import (
     DELIVERED,

@@ -15,17 +15,17 @@ from prefect.exceptions import PrefectException
 from postflow.blocks.opening import OpenStudio
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
+from postflow.folder.notices import Notices
+from postflow.folder.watcher import lookouts
+from postflow.folder.watching_all import Looking
 from postflow.journey import Journey
 from postflow.ledger import Claimed, Draft, StaleClaim
-from postflow.lookout import lookouts
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
-from postflow.notices import Notices
 
 from .announce import told_of_failure
 from .batch import Batch
 from .cancelling import Cancelling
-from .looking import Looking
 from .stack import stack_again
 
 log = logging.getLogger("postflow.ingest")

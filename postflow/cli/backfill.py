@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import typer
 from rich.filesize import decimal
 
-from postflow.enrolment import ALL, NONE, Choice, why_not_watched
-from postflow.enrolment import enrol as enrol_folder
 from postflow.errors import Fatal
+from postflow.folder.enrolment import ALL, NONE, Choice, why_not_watched
+from postflow.folder.enrolment import enrol as enrol_folder
+from postflow.folder.root import is_signed
 from postflow.ledger import Ledger
 from postflow.media.ignore import Ignoring
 from postflow.media.sighting import Sighting
-from postflow.scan.root import is_signed
 
 from .output import err, tell_warning
 

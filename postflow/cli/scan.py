@@ -13,8 +13,9 @@ from typing import Annotated
 
 import typer
 
-from postflow.enrolment import restore, watched
 from postflow.errors import Retry, Skip, our_fault_at_name
+from postflow.folder.enrolment import accept_vanished, restore, vanished, watched
+from postflow.folder.scanner import EMPTY, Scanner, glance, glance_aside
 from postflow.ledger import Ledger, ObservationState
 from postflow.media.containers.reading import NotWhole, our_fault
 from postflow.media.containers.whole import verdict
@@ -24,8 +25,6 @@ from postflow.media.probe import printable
 from postflow.media.sighting import Offline, Scanned, Sighting
 from postflow.models import Moment
 from postflow.naming import Naming
-from postflow.scan.walk import EMPTY, Scanner, glance, glance_aside
-from postflow.vanished import accept_vanished, vanished
 
 from .app import app
 from .engine import prepare_prefect

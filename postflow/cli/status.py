@@ -12,8 +12,8 @@ import typer
 from rich.filesize import decimal
 from rich.markup import escape
 
-from postflow.enrolment import why_not_watched
 from postflow.errors import PostFlowError, Retry
+from postflow.folder.enrolment import why_not_watched
 from postflow.ledger import Clip, Ledger, NamedClip, Phase, State
 from postflow.media import volume
 from postflow.media.kinds import UNREAD

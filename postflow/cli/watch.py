@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from postflow.enrolment import why_not_watched
+from postflow.folder.enrolment import why_not_watched
 from postflow.ledger import Ledger
 
 from .app import app

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from postflow.cli.exit_codes import Exit
+from postflow.folder.root import MARKER
 from postflow.sandbox import Sandbox
-from postflow.scan.root import MARKER
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import STUDIO, MakeClip, SaveStudio
 from tests.support.wait import wait_until_sync

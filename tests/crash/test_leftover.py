@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
+from postflow.folder.watcher import Lookout
 from postflow.ledger import State, open_ledger
-from postflow.lookout import Lookout
 from tests.crash.ground import Ground
 from tests.crash.killing import Death, Moment
 from tests.crash.record import check_delivered_once, is_complete, sha256

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from postflow.folder.root import read_mark
+from postflow.folder.watcher import Lookout
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
-from postflow.lookout import Lookout
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
-from postflow.scan.root import read_mark
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.support.enrolled import enrolled

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from postflow.folder.root import MARKER
 from postflow.ledger import State
-from postflow.scan.root import MARKER
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.killing import Death

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from postflow.discord import DiscordClient
-from postflow.enrolment import enrol
 from postflow.errors import Retry
+from postflow.folder.enrolment import enrol
+from postflow.folder.notices import Notices, Outage
+from postflow.folder.pending import OVERDUE, WaitingRoom
+from postflow.folder.watcher import Looked, Lookout, Trouble
 from postflow.ledger import AsyncLedger, open_ledger, opening
-from postflow.lookout import Looked, Lookout, Trouble
 from postflow.media.containers.reading import NotWhole
 from postflow.media.sighting import Sighting
-from postflow.notices import Notices, Outage
-from postflow.readiness.waiting import OVERDUE, WaitingRoom
 from tests.discord.conftest import Channel
 
 CHANNEL = "main"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from postflow.folder.root import read_mark
 from postflow.sandbox import Sandbox
-from postflow.scan.root import read_mark
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, namesakes, the_asset
 from tests.journeys.studios import save

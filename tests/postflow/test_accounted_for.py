@@ -11,9 +11,9 @@ import pytest
 
 from postflow.cli.scan import look, tell_prospects
 from postflow.cli.status import tell_status
-from postflow.enrolment import NONE, enrol
+from postflow.folder.enrolment import NONE, enrol
+from postflow.folder.watcher import Lookout
 from postflow.ledger import AsyncLedger, open_ledger
-from postflow.lookout import Lookout
 from postflow.media.ignore import Ignoring
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path

@@ -7,9 +7,9 @@ from typing import get_args
 
 import pytest
 
-from postflow.alarms import TITLES, Alarms, overdue
-from postflow.lookout import Looked, Trouble
-from postflow.readiness.waiting import Waiting
+from postflow.folder.notices import TITLES, Alarms, overdue
+from postflow.folder.pending import Waiting
+from postflow.folder.watcher import Looked, Trouble
 
 SHOW, OTHER = Path("/mnt/the show"), Path("/mnt/other")
 IN_ORDER = Looked(folder=SHOW)

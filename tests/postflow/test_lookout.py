@@ -12,17 +12,16 @@ from pathlib import Path
 import pytest
 
 from postflow.duty import on_duty
-from postflow.enrolment import enrol, watched
 from postflow.errors import Fatal, Retry
+from postflow.folder.enrolment import accept_vanished, enrol, watched
+from postflow.folder.inspection import MOST
+from postflow.folder.root import MARKER, read_mark
+from postflow.folder.watcher import Lookout, within_reach
 from postflow.journey import open_by_hand
 from postflow.ledger import AsyncLedger, Root, open_ledger
-from postflow.lookout import Lookout, within_reach
 from postflow.media.filesystem import FileSystem
 from postflow.media.probe import look_at
 from postflow.sandbox.clips import clip_path
-from postflow.scan.recent import MOST
-from postflow.scan.root import MARKER, read_mark
-from postflow.vanished import accept_vanished
 from tests.scan.folder import too_deep
 from tests.support.marked import mark_root
 from tests.support.stumbling import BUSY, stumbling
@@ -274,7 +273,7 @@ async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_awa
 async def test_a_problem_is_said_once_while_it_lasts_and_so_is_its_end(
     folder: Path, ledger: AsyncLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "postflow.lookout")
+    caplog.set_level(logging.INFO, "postflow.folder.watcher")
     too_deep(folder / "deep")
     lookout = Lookout(ledger, "main", folder)
     for _ in range(3):

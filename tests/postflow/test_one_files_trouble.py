@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import pytest
 
-from postflow import lookout as watching_module
 from postflow.cli.scan import look
 from postflow.errors import Retry
+from postflow.folder import watcher as watching_module
+from postflow.folder.watcher import Looked, Lookout
 from postflow.ledger import AsyncLedger, open_ledger
-from postflow.lookout import Looked, Lookout
 from postflow.media.containers.whole import verdict
 from postflow.models import Shot
 from postflow.naming import Naming
@@ -172,7 +172,7 @@ async def test_the_scan_command_shows_the_others_and_says_what_is_wrong_with_one
 async def test_one_traceback_is_written_however_often_it_is_tripped_over(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from postflow.stuck import Stuck
+    from postflow.folder.unreadable import Stuck
 
     stuck = Stuck(folder)
     for _ in range(3):

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from postflow.folder.pending import Ready, WaitingRoom
+from postflow.folder.scanner import Scanner
 from postflow.media.containers.reading import NotWhole, Whole
 from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Scanned
-from postflow.readiness.waiting import Ready, WaitingRoom
-from postflow.scan.walk import Scanner
 from tests.readiness.clips import AAC, FORMATS, H264, command
 from tests.support.marked import mark_root
 from tests.support.wait import wait_until_sync

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postflow.readiness.settle import Settler
+from postflow.folder.pending import Settler
 
 QUIET = 10.0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from postflow.folder.pending import Ready, Waiting, WaitingRoom
 from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole
 from postflow.media.sighting import Sighting
-from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
 
 QUIET = 10.0
 HOUR = 3600.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.walk import Scanner
+from postflow.folder.scanner import Scanner
 from tests.scan.folder import Clock, Studio, a_local_disk
 from tests.scan.mounts import Mount, why_no_fuse
 from tests.support.marked import mark_root
@@ -47,7 +47,7 @@ def read_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
         listed.clear()
         return found
 
-    monkeypatch.setattr("postflow.scan.listing.os.scandir", counting)
+    monkeypatch.setattr("postflow.folder.listing.os.scandir", counting)
     return since
 
 

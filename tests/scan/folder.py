@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from postflow.folder.scanner import Scanner
 from postflow.media.filesystem import FileSystem
 from postflow.media.sighting import Scanned, ScanResult, Sighting
-from postflow.scan.walk import Scanner
 
 
 class Clock:

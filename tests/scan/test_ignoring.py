@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 from pydantic import ValidationError
 
+from postflow.folder.scanner import glance, glance_aside
 from postflow.media.ignore import SHIPPED, SHIPPED_ONLY, Ignoring
-from postflow.scan.walk import glance, glance_aside
 from postflow.watching import Watching
 
 READINESS = Path(__file__).parents[2] / "docs" / "readiness.md"

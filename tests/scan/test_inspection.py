@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.scan import inspection
-from postflow.scan.inspection import inspect
-from postflow.scan.root import MARKER
+from postflow.folder import inspection
+from postflow.folder.inspection import inspect
+from postflow.folder.root import MARKER
 from postflow.watching import Watching
 from tests.scan.folder import a_network_mount
 from tests.scan.mounts import Mount

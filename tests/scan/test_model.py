@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from postflow.folder.scanner import Scanner
 from postflow.media.sighting import Offline, Scanned
-from postflow.scan.walk import Scanner
 from tests.scan.folder import Clock, a_local_disk
 from tests.support.marked import mark_root
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from postflow.folder.root import MARKER
+from postflow.folder.scanner import Scanner
 from postflow.media.filesystem import FileSystem
 from postflow.media.sighting import Abandoned, Offline, Scanned
-from postflow.scan.root import MARKER
-from postflow.scan.walk import Scanner
 from tests.scan.folder import Clock, Studio, a_local_disk, relpaths, too_deep
 from tests.scan.mounts import Mount
 from tests.support.marked import mark_root

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 
-from postflow.scan.recent import MOST, Recent
-from postflow.scan.survey import plant
-from postflow.scan.walk import Scanner
+from postflow.folder.inspection import MOST, Recent
+from postflow.folder.scanner import Scanner
+from postflow.folder.survey import plant
 from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths, remembered
 from tests.support.marked import mark_root
 

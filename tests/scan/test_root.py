@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal, Retry
+from postflow.folder.root import MARKER, is_marked, read_mark
+from postflow.folder.scanner import Scanner
 from postflow.media.sighting import Offline
-from postflow.scan.root import MARKER, is_marked, read_mark
-from postflow.scan.walk import Scanner
 from tests.scan.folder import a_local_disk
 from tests.scan.mounts import Mount
 from tests.support.marked import mark_root

@@ -16,7 +16,7 @@ import asyncio, sys
 from pathlib import Path
 from postflow.scan import wakeup
 from postflow.media.filesystem import FileSystem
-from postflow.scan.inspection import _look
+from postflow.folder.inspection import _look
 from postflow.watching import Watching
 
 wakeup.ASK_MS = 50

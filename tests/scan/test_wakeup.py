@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.wakeup import Wakeup, wakeup
+from postflow.folder.wakeup import Wakeup, wakeup
 
 PATIENCE = 20
 
@@ -37,7 +37,7 @@ async def test_a_file_that_appears_wakes_the_waiting(tmp_path: Path) -> None:
 async def test_a_fault_of_our_own_is_logged_and_the_root_is_watched_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("postflow.scan.wakeup.RETRY_AFTER", 0.01)
+    monkeypatch.setattr("postflow.folder.wakeup.RETRY_AFTER", 0.01)
     faults = [KeyError("unforeseen")]
 
     def has_events(_: Path) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from postflow.scan.root import MARKER
-from postflow.scan.walk import Scanner
+from postflow.folder.root import MARKER
+from postflow.folder.scanner import Scanner
 from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths, remembered
 from tests.support.marked import mark_root
 

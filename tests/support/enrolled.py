@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from postflow.enrolment import enrol
+from postflow.folder.enrolment import enrol
 from postflow.ledger import Ledger
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from postflow.scan.root import Owner, RootMark, marking
+from postflow.folder.root import Owner, RootMark, marking
 
 
 def mark_root(root: Path, owner: Owner | None = None) -> RootMark:

@@ -16,10 +16,10 @@ import typer
 from postflow.cli import backfill
 from postflow.cli.backfill import enrol_folders
 from postflow.errors import Fatal
+from postflow.folder.root import MARKER
+from postflow.folder.scanner import Scanner
 from postflow.ledger import Ledger, ObservationState, Phase, Root
 from postflow.media.sighting import Offline, Scanned
-from postflow.scan.root import MARKER
-from postflow.scan.walk import Scanner
 from postflow.watching import Watching
 from tests.support.marked import mark_root
 

@@ -13,17 +13,16 @@ import pytest
 
 from postflow.cli.backfill import enrol_folders
 from postflow.duty import on_duty
-from postflow.enrolment import owner
 from postflow.errors import Retry
+from postflow.folder.enrolment import accept_vanished, owner
+from postflow.folder.notices import Notices
+from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
+from postflow.folder.watcher import Looked, Lookout, within_reach
+from postflow.folder.watching_all import Looking
 from postflow.journey import Journey, open_by_hand
 from postflow.ledger import AsyncLedger, Ledger, State, open_ledger
-from postflow.lookout import Looked, Lookout, within_reach
 from postflow.media.probe import look_at
-from postflow.notices import Notices
 from postflow.sandbox.clips import clip_path
-from postflow.scan.root import MARKER, AbsentError, Owner, read_mark
-from postflow.tasks.looking import Looking
-from postflow.vanished import accept_vanished
 from tests.support.marked import mark_root
 from tests.support.wait import wait_until
 from tests.watch.test_backfill import StudioOf

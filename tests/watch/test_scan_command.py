@@ -13,13 +13,13 @@ import typer
 
 from postflow.cli.scan import look, one_of, tell_gone, tell_prospects
 from postflow.cli.status import folders_away
-from postflow.enrolment import restore
 from postflow.errors import Fatal
+from postflow.folder.enrolment import restore
+from postflow.folder.root import MARKER, read_mark
+from postflow.folder.scanner import glance
 from postflow.ledger import Ledger, Phase
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
-from postflow.scan.root import MARKER, read_mark
-from postflow.scan.walk import glance
 from tests.ledger.ground import set_aside
 from tests.support.marked import mark_root
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from postflow.errors import PostFlowError, Retry, as_ours
+from postflow.ledger import AsyncLedger, ObservationState, Root
+from postflow.media import volume
 from postflow.media.containers.reading import Verdict, Whole
 from postflow.media.containers.whole import verdict
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
@@ -25,19 +28,15 @@ from postflow.media.sighting import (
     ScanResult,
     Sighting,
 )
-from postflow.readiness.waiting import Ready, Waiting, WaitingRoom
-from postflow.scan.root import SIGN_EVERY, AbsentError, RootMark, read_mark, sign, sign_off
-from postflow.scan.survey import OTHER_ROOT
-from postflow.scan.walk import Scanner
+from postflow.models import Moment, is_clip
+from postflow.watching import Watching
 
-from .enrolment import absent_root, enrolled
-from .errors import PostFlowError, Retry, as_ours
-from .ledger import AsyncLedger, ObservationState, Root
-from .media import volume
-from .models import Moment, is_clip
-from .stuck import Stuck
-from .vanished import vanished
-from .watching import Watching
+from .enrolment import absent_root, enrolled, vanished
+from .pending import Ready, Waiting, WaitingRoom
+from .root import SIGN_EVERY, AbsentError, RootMark, read_mark, sign, sign_off
+from .scanner import Scanner
+from .survey import OTHER_ROOT
+from .unreadable import Stuck
 
 log = logging.getLogger(__name__)
 

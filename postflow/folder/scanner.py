@@ -13,8 +13,8 @@ from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import others
 from postflow.media.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
 
+from .inspection import Recent
 from .listing import Known
-from .recent import Recent
 from .root import AbsentError, RootMark, demand_mark, too_many_vanished
 from .survey import Remembered, Survey, Tree, join, plant
 

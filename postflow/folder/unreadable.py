@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from postflow.errors import PostFlowError
 from postflow.media.containers.reading import FAULT, our_fault
 from postflow.media.probe import printable
 from postflow.media.sighting import Problem
-from postflow.readiness.waiting import Waiting
 
-from .errors import PostFlowError
+from .pending import Waiting
 
 log = logging.getLogger(__name__)
 

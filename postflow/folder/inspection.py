@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import heapq
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from postflow.errors import Fatal
 from postflow.media import volume
 from postflow.media.filesystem import file_system_of
+from postflow.models import is_clip
 from postflow.watching import Watching
 
+from .listing import Known
 from .root import MARKER, AbsentError, missing, read_mark, unread
+from .survey import Tree, join
 from .wakeup import is_spent, spent
 
 PATIENCE = 15.0
@@ -69,3 +74,42 @@ def _manner(folder: Path, watching: Watching) -> str:
         f"{disk} ({found.type}), looked at {hurry} every {watching.interval:g} s; "
         f"a file has to stand still for {quiet:g} s"
     )
+
+
+MOST = 200
+
+Written = tuple[int, str]
+
+
+class Recent:
+    """The newest clips of a tree by their mtime, at most `most`; frames of a sequence are none.
+
+    Iterates over their relpaths. Those that are gone stay until the next `fill`.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._clips: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._clips)
+
+    def fill(self, tree: Tree) -> None:
+        """Choose anew from all that is known."""
+        self._keep(
+            (known.mtime_ns, join(rel, key))
+            for rel, folder in tree.items()
+            for key, known in folder.files.items()
+            if is_clip(key)
+        )
+
+    def add(self, written: Iterable[tuple[str, Known]]) -> None:
+        """Files that are new, or changed."""
+        found = {relpath: known.mtime_ns for relpath, known in written if is_clip(relpath)}
+        if found:
+            both = self._clips | found
+            self._keep((mtime_ns, relpath) for relpath, mtime_ns in both.items())
+
+    def _keep(self, written: Iterable[Written]) -> None:
+        newest = heapq.nlargest(self._most, written)
+        self._clips = {relpath: mtime_ns for mtime_ns, relpath in newest}

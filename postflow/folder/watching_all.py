@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from postflow.alarms import Alarms
 from postflow.errors import PostFlowError
-from postflow.lookout import Looked, Lookout, within_reach
 from postflow.media import volume
-from postflow.notices import FOR_A_PERSON, MOST_PROBLEMS, Notices
-from postflow.scan.root import is_signed
+
+from .notices import FOR_A_PERSON, MOST_PROBLEMS, Alarms, Notices
+from .root import is_signed
+from .watcher import Looked, Lookout, within_reach
 
 log = logging.getLogger("postflow.ingest")
 

@@ -3,21 +3,63 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 import xxhash
 
+from postflow.discord import DiscordClient
 from postflow.discord.card import notice_card
+from postflow.errors import PostFlowError
+from postflow.ledger import AsyncLedger, Draft
 from postflow.media.sighting import Problem
+from postflow.post_office import draft
 
-from .alarms import TITLES, Alarms, overdue
-from .discord import DiscordClient
-from .errors import PostFlowError
-from .ledger import AsyncLedger, Draft
-from .lookout import Looked, Trouble
-from .post_office import draft
+from .pending import Waiting
+from .watcher import Looked, Trouble
+
+TITLES: Mapping[Trouble, str] = {
+    "offline": "A watched folder is lost",
+    "vanished": "Many files have vanished",
+    "late": "A watched folder hangs",
+    "ledger": "The ledger does not answer",
+    "fault": "A watched folder cannot be looked at",
+    "taken": "A watch folder belongs to another PostFlow",
+    "not enrolled": "A watch folder is not enrolled yet",
+}
+
+
+class Alarms:
+    """Which alarms are on, by folder."""
+
+    def __init__(self) -> None:
+        self._told: dict[Path, set[Trouble]] = {}
+
+    def begins(self, looked: Looked) -> bool:
+        """Whether this trouble has not been told since the folder was last in order."""
+        if looked.trouble is None:
+            return False
+        told = self._told.setdefault(looked.folder, set())
+        is_new = looked.trouble not in told
+        told.add(looked.trouble)
+        return is_new
+
+    def ends(self, looked: Looked) -> bool:
+        """Whether the folder was in trouble, and is in order again."""
+        return looked.trouble is None and bool(self._told.pop(looked.folder, None))
+
+
+def overdue(folder: Path, clip: Waiting) -> str:
+    """What a person should know of a clip that does not become ready, and can do."""
+    told = f"{clip.relpath} {clip.reason}, and has been waited for {clip.waited / 60:.0f} min."
+    if not clip.refused:
+        return told
+    by_hand = f"postflow upload {shlex.quote(str(folder / clip.relpath))}"
+    return f"{told} Export it again; should it be finished as it is: {by_hand}"
+
 
 MOST_PROBLEMS = 10
 # These last until somebody says a word, so whoever meets them first tells them.

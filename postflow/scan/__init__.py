@@ -1,1 +1,0 @@
-"""Looking through watched folders: what is there, what is new, and whether the volume is at all."""
