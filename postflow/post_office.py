@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 
 from pydantic import ValidationError
 
-from postflow.ledger.outwait import outwait
+from postflow.ledger.store import outwait
 from postflow.media.probe import printable
 
 from .discord import Card, DiscordClient, batch_card

@@ -23,7 +23,7 @@ from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal
 from postflow.journey import Journey
 from postflow.ledger import Claimed, State
-from postflow.ledger.outwait import outwait
+from postflow.ledger.store import outwait
 
 from .announce import announce_failure
 from .batch import Batch

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
-from postflow.ledger.entries import Namesake
+from postflow.ledger.models import Namesake
 from postflow.models import Delivery, MediaFile, Moment, Project, Shot
 
 from .text import human_duration, human_size, plain

@@ -1,6 +1,7 @@
 """The durable memory of deliveries: what was seen, what was begun, what the world answered."""
 
-from .entries import (
+from .ledger import AsyncLedger, Ledger, open_ledger
+from .models import (
     Attempt,
     Batch,
     BatchClip,
@@ -20,7 +21,6 @@ from .entries import (
     Target,
     Untold,
 )
-from .ledger import Ledger
 from .opening import default_path
 from .states import (
     DELIVERED,
@@ -32,7 +32,6 @@ from .states import (
     StaleClaim,
     State,
 )
-from .threaded import AsyncLedger, open_ledger
 
 __all__ = [
     "DELIVERED",

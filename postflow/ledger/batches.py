@@ -23,12 +23,12 @@ from sqlalchemy import (
 )
 
 from .clips import batch_changed
-from .entries import Batch, BatchClip, Draft, columns_of
+from .models import Batch, BatchClip, Draft, columns_of
 from .outbox import put
+from .registry import namesakes
 from .schema import batches, clips, outbox
 from .states import OPEN, State
 from .store import Store
-from .twins import namesakes
 
 
 def gather(store: Store, *, studio: str, channel: str, project: str) -> None:

@@ -21,8 +21,8 @@ from sqlalchemy import (
 )
 
 from .clips import change, claimed, held
-from .entries import Claimed
 from .leases import LEASE_SECONDS, end_dead_runs, enlist
+from .models import Claimed
 from .schema import clips, leases, roots
 from .states import DELIVERED, OPEN, State
 from .store import Store

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from .entries import Attempt, Claimed, as_entries, columns_of
+from postflow.errors import PostFlowError, Retry
+
+from .models import Attempt, Claimed, as_entries, columns_of
 from .schema import attempts, batches, clips, history
 from .states import CLOSED, StaleClaim, State, check_move
 
@@ -99,3 +102,24 @@ def attempts_of(connection: Connection, clip_id: int) -> tuple[Attempt, ...]:
     query = select(*columns_of(Attempt, attempts)).where(attempts.c.clip_id == clip_id)
     rows = connection.execute(query.order_by(attempts.c.number)).mappings().all()
     return tuple(as_entries(Attempt, rows))
+
+
+def normal(path: str) -> str:
+    """NFC, as the scans key their files and as Frame.io names them."""
+    return unicodedata.normalize("NFC", path)
+
+
+FIRST = 30.0
+LONGEST = 3600.0
+
+
+def wait_after(why: PostFlowError, tries: int) -> float:
+    """Seconds: as the world asked, else longer each time."""
+    if isinstance(why, Retry) and why.retry_after is not None:
+        return why.retry_after
+    return longer_each_time(tries)
+
+
+def longer_each_time(tries: int) -> float:
+    """Seconds: 30, 60, 120 and so on up to an hour."""
+    return min(FIRST * 2.0 ** min(tries, 20), LONGEST)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, or_, selec
 from postflow.errors import Fatal, PostFlowError, Retry
 
 from .clips import NO_REASON
-from .entries import Draft
+from .models import Draft
 from .outbox import put
 from .schema import clips, hindrances
 from .states import OPEN, State

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select, update
 
 from .clips import change
-from .entries import Lease, Recovered, as_entries, columns_of
+from .models import Lease, Recovered, as_entries, columns_of
 from .outbox import orphan_messages
 from .process import is_dead_here, this_process
 from .schema import clips, leases

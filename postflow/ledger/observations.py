@@ -22,7 +22,7 @@ from sqlalchemy import (
 from postflow.media.filesystem import within
 from postflow.media.sighting import Sighting
 
-from .entries import Observation, Observed, Root, as_entries, columns_of
+from .models import Observation, Observed, Root, as_entries, columns_of
 from .schema import clips, observations, roots
 from .states import ObservationState
 from .store import Store, insert_into

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from postflow.errors import PostFlowError, Retry
 
-from .entries import Draft, Message, as_entries, columns_of
+from .clips import wait_after
+from .models import Draft, Message, as_entries, columns_of
 from .schema import leases, outbox
 from .states import MessageState, StaleClaim, check_message_move
 from .store import Store, insert_into
-from .waits import wait_after
 
 NO_ANSWER = Retry(
     "The announcement was sent, and no answer came.",

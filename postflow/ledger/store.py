@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +19,13 @@ from sqlalchemy.exc import (
     IntegrityError,
     NotSupportedError,
     ProgrammingError,
+)
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_random_exponential,
 )
 
 from postflow.errors import Fatal, PostFlowError, Retry
@@ -193,3 +201,28 @@ def _for_now(text: str) -> Retry:
         hint="It is tried again; if it goes on, see whether the database and its disk are well.",
         code="ledger.unreachable",
     )
+
+
+log = logging.getLogger(__name__)
+
+WITHIN = 60.0
+
+T = TypeVar("T")
+
+
+async def outwait(call: Callable[[], Awaitable[T]], what: str) -> T:
+    """The answer to `call`, asked again for a minute; then its Retry. `what` is said meanwhile."""
+
+    def say(state: RetryCallState) -> None:
+        log.warning("%s: %s", what, state.outcome and state.outcome.exception())
+
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(Retry),
+        wait=wait_random_exponential(multiplier=0.5, max=10),
+        stop=stop_before_delay(WITHIN),
+        before_sleep=say,
+        reraise=True,
+    ):
+        with attempt:
+            return await call()
+    raise AssertionError("tenacity returns or raises")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import postflow.flows.deliver  # noqa: F401 - imported once in the nursery, not in every life
 from postflow.flows.ingest import ingest
-from postflow.ledger import hindrances, waits
+from postflow.ledger import clips, hindrances
 from tests.crash.killing import Death, Reaper
 
 
@@ -37,8 +37,8 @@ def live(order: Order) -> None:
     """To the end of the run, or to its death."""
     os.environ["POSTFLOW_STATE_DIR"] = str(order.state)
     Reaper(order.death, order.witness)
-    waits.FIRST /= order.haste
-    waits.LONGEST /= order.haste
+    clips.FIRST /= order.haste
+    clips.LONGEST /= order.haste
     hindrances.PAUSE /= order.haste
     hindrances.BRIEF /= order.haste
     server = {PREFECT_API_URL: order.api} if order.api else {}

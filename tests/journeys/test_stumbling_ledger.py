@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import Ledger, hindrances, waits
+from postflow.ledger import Ledger, clips, hindrances
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, the_asset
@@ -27,7 +27,7 @@ NOT_OF_A_CLIP = {"run", "recover"} | LOOK
 
 @pytest.fixture(autouse=True)
 def tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waits, "FIRST", 0.05)
+    monkeypatch.setattr(clips, "FIRST", 0.05)
     for pause in ("PAUSE", "BRIEF"):
         monkeypatch.setattr(hindrances, pause, timedelta(seconds=0.05))
 

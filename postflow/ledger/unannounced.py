@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from .entries import Untold
+from .models import Untold
 from .outbox import move
 from .schema import clips, outbox
 from .states import MessageState

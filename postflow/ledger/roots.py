@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from postflow.media.sighting import Sighting
 
-from .entries import Root, as_entries, columns_of
+from .models import Root, as_entries, columns_of
 from .observations import enter_all, leave_alone, look_after, open_root
 from .schema import meta, roots
 from .store import Store

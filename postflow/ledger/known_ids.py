@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Update, select, update
@@ -10,8 +10,8 @@ from sqlalchemy import Connection, RowMapping, Select, Update, select, update
 from postflow.errors import Retry
 
 from .clips import claimed, held, move
-from .entries import Claimed, StackMate, as_entries, columns_of
-from .schema import clips, stacks
+from .models import Claimed, StackMate, as_entries, columns_of
+from .schema import clips, folders, stacks
 from .states import State, check_move
 from .store import Store, insert_into
 
@@ -97,3 +97,24 @@ def _at_work(connection: Connection, clip_id: int) -> bool:
 def _at(row: RowMapping) -> Update:
     here = stacks.c.folder_id == row["folder_id"], stacks.c.name == row["stack"]
     return update(stacks).where(*here)
+
+
+def folders_at(store: Store, project_id: str, paths: Collection[str]) -> dict[str, str]:
+    """The id of each of these paths below the project's root that was met before."""
+    query = select(folders.c.path, folders.c.folder_id).where(
+        folders.c.project_id == project_id, folders.c.path.in_(paths)
+    )
+    with store.reading() as connection:
+        return {row.path: row.folder_id for row in connection.execute(query)}
+
+
+def keep_folders(store: Store, project_id: str, ids: Mapping[str, str]) -> None:
+    """From now on these paths are those folders."""
+    with store.writing() as connection:
+        for path, folder_id in ids.items():
+            adding = insert_into(connection, folders).values(
+                project_id=project_id, path=path, folder_id=folder_id
+            )
+            here = [folders.c.project_id, folders.c.path]
+            values = {"folder_id": folder_id}
+            connection.execute(adding.on_conflict_do_update(index_elements=here, set_=values))

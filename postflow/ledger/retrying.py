@@ -8,10 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, or_, select
 
-from .clips import AFRESH, NO_REASON, change, move
-from .entries import NamedClip, as_entries, columns_of
+from .clips import AFRESH, NO_REASON, change, move, normal
+from .models import NamedClip, as_entries, columns_of
 from .observations import at_path_of_clip
-from .paths import normal
 from .schema import clips, observations, roots
 from .states import DELIVERED, NEEDS_FILE, OPEN, State
 from .store import Store

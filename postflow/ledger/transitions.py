@@ -11,15 +11,14 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert
 
 from postflow.errors import PostFlowError, lies_outside
 
-from .clips import NO_REASON, change, claimed, held, move
-from .entries import Claimed, Draft, Target
+from .clips import NO_REASON, change, claimed, held, longer_each_time, move, wait_after
 from .hindrances import hinder, over
+from .models import Claimed, Draft, Target
 from .observations import look_again
 from .outbox import put, put_over
 from .schema import attempts
 from .states import FILE_GONE, AttemptOutcome, State, check_move
 from .store import Store
-from .waits import longer_each_time, wait_after
 
 Way = Literal["tunnel", "direct"]
 
