@@ -9,17 +9,17 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from postflow.errors import Fatal, PostFlowError
-from postflow.frameio.credentials import (
+from postflow.frameio.auth.ims import (
+    AdobeIms,
     Credential,
     NativeCredential,
     ServiceCredential,
     WebCredential,
 )
-from postflow.frameio.ims import AdobeIms
-from postflow.frameio.login import REDIRECT_URI
-from postflow.frameio.renewal import TokenSource
-from postflow.frameio.sign_in import why_to_sign_in
-from postflow.frameio.tokens import Tokens
+from postflow.frameio.auth.login import REDIRECT_URI
+from postflow.frameio.auth.renewal import TokenSource
+from postflow.frameio.auth.sign_in import why_to_sign_in
+from postflow.frameio.auth.tokens import Tokens
 from postflow.places import state_dir
 
 from .overrides import secret_from_environment

@@ -18,8 +18,8 @@ from postflow.errors import Fatal, PostFlowError
 from postflow.folder.enrolment import why_not_watched
 from postflow.folder.inspection import inspect
 from postflow.frameio import FrameioClient
-from postflow.frameio.credentials import USER_SCOPES, ServiceCredential
-from postflow.frameio.sign_in import why_to_sign_in
+from postflow.frameio.auth.ims import USER_SCOPES, ServiceCredential
+from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.wire import Account
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION

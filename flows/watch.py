@@ -22,7 +22,7 @@ from postflow.folder.notices import Notices, Outage
 from postflow.folder.wakeup import Wakeup, wakeup
 from postflow.folder.watcher import Lookout, lookouts, within_reach
 from postflow.folder.watching_all import Looks
-from postflow.frameio.sign_in import kept
+from postflow.frameio.auth.sign_in import kept
 from postflow.tasks.heartbeat import Heartbeat
 
 log = logging.getLogger("postflow.watch")

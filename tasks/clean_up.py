@@ -11,7 +11,7 @@ from prefect.settings import get_current_settings
 from postflow.blocks.opening import OpenStudio
 from postflow.discord.text import counted
 from postflow.folder.notices import Notices
-from postflow.frameio import sign_in
+from postflow.frameio.auth import sign_in
 from postflow.outlet.reaper import reap
 from postflow.places import lock_dir, state_dir
 from postflow.sweeping import is_due, sweep

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postflow.errors import Fatal
-from postflow.frameio.callback import wait_for_browser
-from postflow.frameio.credentials import ServiceCredential
-from postflow.frameio.ims import AdobeIms
-from postflow.frameio.login import LoginAttempt, begin_login
-from postflow.frameio.tokens import Tokens
+from postflow.frameio.auth.callback import wait_for_browser
+from postflow.frameio.auth.ims import AdobeIms, ServiceCredential
+from postflow.frameio.auth.login import LoginAttempt, begin_login
+from postflow.frameio.auth.tokens import Tokens
 
 from .app import app
 from .engine import prepare_prefect

@@ -1,18 +1,20 @@
 """Frame.io V4 and the Adobe sign-in it needs."""
 
-from .client import FRAMEIO_URL, FrameioClient
-from .credentials import (
+from postflow.frameio.auth.ims import (
+    IMS_URL,
+    AdobeIms,
     Credential,
     NativeCredential,
     ServiceCredential,
     UserCredential,
     WebCredential,
 )
-from .ims import IMS_URL, AdobeIms
+from postflow.frameio.auth.renewal import LegacyToken, TokenSource, TokenSupply
+from postflow.frameio.auth.tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
+
+from .client import FRAMEIO_URL, FrameioClient
 from .patience import Patience
-from .renewal import LegacyToken, TokenSource, TokenSupply
 from .stacks import VersionStack
-from .tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
 from .wire import Account, Profile, UploadStatus, Workspace
 
 __all__ = [

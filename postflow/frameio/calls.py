@@ -22,11 +22,12 @@ from tenacity import (
 )
 from tenacity.wait import wait_random_exponential
 
+from postflow.frameio.auth.renewal import TokenSupply
+
 from .endpoints import Endpoint
 from .pacing import Bucket, Pacing
 from .patience import Patience
 from .refusals import busy, refusal, unreachable, unreadable
-from .renewal import TokenSupply
 
 _TRANSIENT = {408, 425}
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)

@@ -11,6 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
+from postflow.frameio.auth.renewal import TokenSupply
 from postflow.models import Folder, Project, RemoteFile
 
 from . import folders, projects
@@ -19,7 +20,6 @@ from .contents import Contents, contents
 from .files import Files
 from .folders import FolderIds, Folders
 from .patience import PATIENT, Patience
-from .renewal import TokenSupply
 from .settling import never
 from .shared import Shared, shared_for
 from .stacks import Stacks, VersionStack

@@ -17,8 +17,8 @@ from postflow.blocks.setup import StudioFile, save_studio
 from postflow.blocks.studio import Studio, load_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import Fatal
-from postflow.frameio.credentials import WebCredential
-from postflow.frameio.tokens import Tokens
+from postflow.frameio.auth.ims import WebCredential
+from postflow.frameio.auth.tokens import Tokens
 from postflow.outlet.ngrok import NgrokProvider
 from postflow.own_server import password
 from postflow.sandbox import Sandbox

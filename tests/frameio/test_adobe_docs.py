@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.frameio.login import REDIRECT_URI
+from postflow.frameio.auth.login import REDIRECT_URI
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r'"((?:adobe|frameio|postflow)\.[a-z_]+)"')

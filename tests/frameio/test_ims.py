@@ -10,8 +10,7 @@ import pytest
 
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import AdobeIms
-from postflow.frameio.credentials import SERVICE_SCOPES
-from postflow.frameio.ims import scopes_in, split_scopes
+from postflow.frameio.auth.ims import SERVICE_SCOPES, scopes_in, split_scopes
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import service
 

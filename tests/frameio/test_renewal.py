@@ -22,7 +22,7 @@ from postflow.frameio import (
     Tokens,
     TokenSource,
 )
-from postflow.frameio.journal import Journal
+from postflow.frameio.auth.tokens import Journal
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, native, revoke, service, signed_in, source_of, web
 from tests.support.wait import wait_until

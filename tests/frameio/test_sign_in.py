@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from postflow.errors import Retry
-from postflow.frameio import AdobeIms, FileTokenStore, TokenSource, ims, sign_in, tokens
-from postflow.frameio.ims import Grant
-from postflow.frameio.sign_in import ENDS, ending, kept, look, why_to_sign_in
+from postflow.frameio import AdobeIms, FileTokenStore, TokenSource
+from postflow.frameio.auth import ims, sign_in, tokens
+from postflow.frameio.auth.ims import Grant
+from postflow.frameio.auth.sign_in import ENDS, ending, kept, look, why_to_sign_in
 from postflow.sandbox import Sandbox
 from postflow.sandbox.ims import tokens as adobe
 from tests.frameio.connecting import calls, service, signed_in, source_of, web

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from postflow.errors import Fatal
-from postflow.frameio.tokens import FileTokenStore, MemoryTokenStore, Tokens, write_privately
+from postflow.frameio.auth.tokens import FileTokenStore, MemoryTokenStore, Tokens, write_privately
 
 CANARY = "canary-9f3a"
 

@@ -9,7 +9,7 @@ import pytest
 
 from postflow.blocks.adobe_tokens import AdobeTokens
 from postflow.cli.sandbox_studio import sandbox_studio
-from postflow.frameio.sign_in import ENDS, FAILS
+from postflow.frameio.auth.sign_in import ENDS, FAILS
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import signed_in
 from tests.journeys.proof import calls, titles, words

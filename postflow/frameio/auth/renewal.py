@@ -14,12 +14,10 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.frameio.locks import machine_lock
 
-from .credentials import Credential, ServiceCredential
-from .ims import AdobeIms
-from .journal import Journal
-from .locks import machine_lock
-from .tokens import Tokens, TokenStore
+from .ims import AdobeIms, Credential, ServiceCredential
+from .tokens import Journal, Tokens, TokenStore
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from postflow.errors import Fatal, PostFlowError, Retry
 
-from .credentials import ServiceCredential
+from .ims import ServiceCredential
 from .renewal import TokenSource, signed_out
 from .tokens import Tokens, now
 

@@ -11,18 +11,58 @@ import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from postflow.errors import Retry
+from postflow.models import Moment
 
-from .credentials import NativeCredential, ServiceCredential, UserCredential
-from .ims_refusals import ims_refusal, ims_unreachable, ims_unreadable
+from .errors import ims_refusal, ims_unreachable, ims_unreadable
 from .tokens import REFRESH_LIFE, Tokens, now
+
+# Without additional_info.roles every Frame.io call answers 401, token valid or not.
+USER_SCOPES = ("openid", "email", "profile", "offline_access", "additional_info.roles")
+SERVICE_SCOPES = ("openid", "AdobeID", "frame.s2s.all")
+
+
+class _Credential(Moment):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    client_id: str
+
+
+class WebCredential(_Credential):
+    """OAuth Web App: a person signs in, the app keeps a secret."""
+
+    kind: Literal["web"] = "web"
+    client_secret: SecretStr
+    scopes: tuple[str, ...] = USER_SCOPES
+
+
+class NativeCredential(_Credential):
+    """OAuth Native App or Single-Page App: a person signs in, PKCE instead of a secret."""
+
+    kind: Literal["native"] = "native"
+    scopes: tuple[str, ...] = USER_SCOPES
+
+
+class ServiceCredential(_Credential):
+    """OAuth Server-to-Server: nobody signs in; needs an account run from Adobe's Admin Console."""
+
+    kind: Literal["service"] = "service"
+    client_secret: SecretStr
+    scopes: tuple[str, ...] = SERVICE_SCOPES
+
+
+UserCredential = WebCredential | NativeCredential
+Credential = Annotated[
+    WebCredential | NativeCredential | ServiceCredential, Field(discriminator="kind")
+]
+
 
 IMS_URL = "https://ims-na1.adobelogin.com"
 _ANSWER_SECONDS = 30.0

@@ -10,9 +10,8 @@ import httpx
 
 from postflow.errors import Fatal
 
-from .credentials import UserCredential
-from .ims import AdobeIms, new_verifier
-from .ims_refusals import explained
+from .errors import explained
+from .ims import AdobeIms, UserCredential, new_verifier
 from .tokens import Tokens
 
 REDIRECT_URI = "https://localhost:8914/callback"
