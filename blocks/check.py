@@ -20,7 +20,7 @@ from postflow.folder.inspection import inspect
 from postflow.frameio import FrameioClient
 from postflow.frameio.auth.ims import USER_SCOPES, ServiceCredential
 from postflow.frameio.auth.sign_in import why_to_sign_in
-from postflow.frameio.wire import Account
+from postflow.frameio.models import Account
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.filesystem import file_system_of

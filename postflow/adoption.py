@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from postflow.frameio.refusals import unreadable_item
+from postflow.frameio.errors import unreadable_item
 
 from .errors import Fatal, Retry
 from .frameio import FrameioClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from postflow.frameio.contents import Contents
+from postflow.frameio.files import Contents
 from postflow.frameio.stacks import MOST, VersionStack
 from postflow.naming.version import Order, version_order
 

@@ -12,10 +12,10 @@ from postflow.frameio.auth.ims import (
 from postflow.frameio.auth.renewal import LegacyToken, TokenSource, TokenSupply
 from postflow.frameio.auth.tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
 
+from .calls import Patience
 from .client import FRAMEIO_URL, FrameioClient
-from .patience import Patience
+from .models import Account, Profile, UploadStatus, Workspace
 from .stacks import VersionStack
-from .wire import Account, Profile, UploadStatus, Workspace
 
 __all__ = [
     "FRAMEIO_URL",

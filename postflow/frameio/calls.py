@@ -23,11 +23,32 @@ from tenacity import (
 from tenacity.wait import wait_random_exponential
 
 from postflow.frameio.auth.renewal import TokenSupply
+from postflow.models import Moment
 
 from .endpoints import Endpoint
+from .errors import busy, refusal, unreachable, unreadable
 from .pacing import Bucket, Pacing
-from .patience import Patience
-from .refusals import busy, refusal, unreachable, unreadable
+
+
+class Patience(Moment):
+    """Times in seconds.
+
+    `attempts` and `total` bound a call that meets network faults and 5xx; `refusals` one that meets
+    429. After a POST without an answer we look after each of `looks` if it took effect, and send
+    it `posts` times at most.
+    """
+
+    attempts: int = 5
+    total: float = 120.0
+    backoff: float = 0.5
+    longest_backoff: float = 15.0
+    refusals: int = 10
+    looks: tuple[float, ...] = (1.0, 4.0)
+    posts: int = 3
+
+
+PATIENT = Patience()
+
 
 _TRANSIENT = {408, 425}
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)

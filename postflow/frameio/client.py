@@ -15,15 +15,13 @@ from postflow.frameio.auth.renewal import TokenSupply
 from postflow.models import Folder, Project, RemoteFile
 
 from . import folders, projects
-from .calls import Api
-from .contents import Contents, contents
-from .files import Files
+from .calls import PATIENT, Api, Patience
+from .create_once import never
+from .files import Contents, Files, contents
 from .folders import FolderIds, Folders
-from .patience import PATIENT, Patience
-from .settling import never
+from .models import Account, Child, Profile, UploadStatus, Workspace
 from .shared import Shared, shared_for
 from .stacks import Stacks, VersionStack
-from .wire import Account, Child, Profile, UploadStatus, Workspace
 
 FRAMEIO_URL = "https://api.frame.io"
 _CONNECTIONS = httpx.Limits(max_connections=20, max_keepalive_connections=10)

@@ -10,16 +10,18 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
-from postflow.models import Folder, RemoteFile
+from postflow.models import Folder, Moment, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
+from .create_once import create_once, never
+from .errors import check_name, check_size
+from .folders import children
+from .models import Nothing, One, UploadStatus, WireFile, WireStack
 from .paging import Listing, listing
 from .projects import with_room
-from .refusals import check_name, check_size
-from .settling import create_once, never
 from .shared import Shared, nfc
-from .wire import Nothing, One, UploadStatus, WireFile
+from .stacks import VersionStack, as_stack
 
 # Frame.io's clock is known to the second, from its Date headers; the rest is the network's.
 _CLOCK_MARGIN = timedelta(seconds=60)
@@ -123,3 +125,27 @@ def _is_copy_name(given: str, wanted: str) -> bool:
 
 def _ids(account_id: str, file_id: str) -> dict[str, str]:
     return {"account_id": account_id, "file_id": file_id}
+
+
+class Contents(Moment):
+    """Both oldest first. A file that is on a stack is not among `files`.
+
+    `unread` are the names of things that cannot be read: they may be files or stacks.
+    """
+
+    files: tuple[RemoteFile, ...]
+    stacks: tuple[VersionStack, ...]
+    unread: tuple[str, ...] = ()
+
+
+async def contents(api: Api, folder: Folder) -> Contents:
+    """All files and stacks directly in the folder."""
+    found = await children(api, folder.account_id, folder.id, ("file", "version_stack"))
+    found.items.sort(key=lambda child: (child.created_at, child.id))
+    files = (child for child in found.items if isinstance(child, WireFile))
+    stacks = (child for child in found.items if isinstance(child, WireStack))
+    return Contents(
+        files=tuple(file.remote(folder.account_id) for file in files),
+        stacks=tuple(as_stack(stack, folder.account_id, folder.id) for stack in stacks),
+        unread=tuple(nfc(thing.name) for thing in found.unread),
+    )

@@ -11,12 +11,11 @@ from postflow.models import Folder, Project
 
 from . import endpoints
 from .calls import Api, Call
-from .locks import machine_lock
+from .create_once import Look, create_once
+from .errors import check_name
+from .models import Child, Nothing, One, WireFolder, read_child
 from .paging import Listing, listing
-from .refusals import check_name
-from .settling import Look, create_once
-from .shared import Shared, nfc
-from .wire import Child, Nothing, One, WireFolder, read_child
+from .shared import Shared, machine_lock, nfc
 
 logger = logging.getLogger(__name__)
 

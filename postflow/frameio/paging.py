@@ -12,9 +12,9 @@ import httpx
 from pydantic import ValidationError
 
 from .calls import Api, Call
-from .refusals import unreadable, unreadable_item
+from .errors import unreadable, unreadable_item
+from .models import Links, Named, Page
 from .shared import nfc
-from .wire import Links, Named, Page
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from postflow.models import Project
 
 from . import endpoints
 from .calls import Api, Call
+from .errors import storage_full
+from .models import Account, One, Profile, WireProject, Workspace
 from .paging import every_page
-from .refusals import storage_full
 from .shared import nfc
-from .wire import Account, One, Profile, WireProject, Workspace
 
 _NEAR = 3
 _INACTIVE = "inactive"

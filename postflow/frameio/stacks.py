@@ -9,9 +9,9 @@ from postflow.models import Folder, Moment, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
+from .create_once import create_once
+from .models import One, WireFile, WireStack
 from .paging import every_page, listing
-from .settling import create_once
-from .wire import One, WireFile, WireStack
 
 FEWEST, MOST = 2, 10
 

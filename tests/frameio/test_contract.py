@@ -10,8 +10,7 @@ import pytest
 
 from postflow.frameio import endpoints
 from postflow.frameio.endpoints import Endpoint
-from postflow.frameio.stacks import FEWEST, MOST
-from postflow.frameio.wire import (
+from postflow.frameio.models import (
     Account,
     Page,
     Problems,
@@ -24,6 +23,7 @@ from postflow.frameio.wire import (
     Workspace,
     read_child,
 )
+from postflow.frameio.stacks import FEWEST, MOST
 from postflow.sandbox.frameio.contract import Operation, document, operation
 
 OURS = {name: it for name, it in vars(endpoints).items() if isinstance(it, Endpoint)}

@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from postflow.discord import DiscordClient
 from postflow.frameio import FrameioClient
-from postflow.frameio.patience import Patience as FrameioPatience
+from postflow.frameio.calls import Patience as FrameioPatience
 from postflow.frameio.shared import shared_for
 from postflow.outlet.ngrok import NgrokProvider
 from postflow.sandbox import Sandbox

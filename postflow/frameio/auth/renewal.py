@@ -14,7 +14,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio.locks import machine_lock
+from postflow.frameio.shared import machine_lock
 
 from .ims import AdobeIms, Credential, ServiceCredential
 from .tokens import Journal, Tokens, TokenStore

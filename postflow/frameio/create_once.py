@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from .calls import AnswerLost, Api, Call
-from .refusals import unsettled
-from .wire import One, Wire
+from .errors import unsettled
+from .models import One, Wire
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import httpx
 from postflow.errors import Fatal, PostFlowError, Retry
 
 from .endpoints import Endpoint
-from .wire import Problem, Problems
+from .models import Problem, Problems
 
 REMOTE_UPLOAD_LIMIT = 50 * 10**9
 NAME_LIMIT = 255
