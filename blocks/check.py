@@ -27,7 +27,7 @@ from postflow.media.filesystem import file_system_of
 from postflow.media.probe import look_at
 from postflow.models import Moment, Project
 from postflow.outlet import Outlet
-from postflow.outlet.ngrok import version
+from postflow.outlet.ngrok.provider import version
 from postflow.outlet.probe import probe
 
 from .adobe_tokens import BlockTokenStore

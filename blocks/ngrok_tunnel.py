@@ -9,7 +9,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, model_validator
 
 from postflow.outlet.loopback import LoopbackProvider
-from postflow.outlet.ngrok import NgrokProvider
+from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.outlet.static import PublicUrl, StaticProvider
 from postflow.outlet.tunnel import TunnelProvider
 from postflow.places import state_dir

@@ -12,7 +12,7 @@ from postflow.blocks.opening import OpenStudio
 from postflow.discord.text import counted
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
-from postflow.outlet.reaper import reap
+from postflow.outlet.ngrok.folder import reap
 from postflow.places import lock_dir, state_dir
 from postflow.sweeping import is_due, sweep
 

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from postflow.cli import app
-from postflow.outlet.ngrok_errors import REFUSALS
+from postflow.outlet.ngrok.errors import REFUSALS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

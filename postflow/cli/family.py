@@ -16,7 +16,7 @@ import psutil
 
 from postflow import leash
 from postflow.errors import Fatal
-from postflow.outlet.ngrok_process import end_orphan
+from postflow.outlet.ngrok.folder import end_orphan
 
 from .exit_codes import Exit
 from .output import err

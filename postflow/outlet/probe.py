@@ -15,7 +15,7 @@ from tenacity import (
 from postflow.errors import Retry
 from postflow.models import Moment
 
-from . import ngrok_errors
+from .ngrok import errors
 
 # Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
 EDGE_HEADER = "ngrok-error-code"
@@ -49,7 +49,7 @@ async def probe(url: SecretStr, size: int, *, patience: float = 20.0) -> Probed:
         await retrying(_look, client, url, size)
         _, headers = await _head(client, url, BROWSER)
     if _edge_code(headers) == FREE_PLAN_PAGE:
-        refusal = ngrok_errors.REFUSALS[FREE_PLAN_PAGE]
+        refusal = errors.REFUSALS[FREE_PLAN_PAGE]
         return Probed(warning=f"{refusal.meaning} It does so for browsers only. {refusal.hint}")
     return Probed()
 
@@ -57,7 +57,7 @@ async def probe(url: SecretStr, size: int, *, patience: float = 20.0) -> Probed:
 async def _look(client: aiohttp.ClientSession, url: SecretStr, size: int) -> None:
     status, headers = await _head(client, url, PLAIN)
     if (code := _edge_code(headers)) is not None:
-        raise ngrok_errors.refused(code)
+        raise errors.refused(code)
     if status != 200:
         raise Retry(
             f"The public address answers with status {status} where the file should be.",
@@ -97,4 +97,4 @@ async def _head(
 
 
 def _edge_code(headers: CIMultiDictProxy[str]) -> int | None:
-    return ngrok_errors.code_in(headers.get(EDGE_HEADER, ""))
+    return errors.code_in(headers.get(EDGE_HEADER, ""))

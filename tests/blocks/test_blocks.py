@@ -19,7 +19,7 @@ from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import Fatal
 from postflow.frameio.auth.ims import WebCredential
 from postflow.frameio.auth.tokens import Tokens
-from postflow.outlet.ngrok import NgrokProvider
+from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.own_server import password
 from postflow.sandbox import Sandbox
 from tests.support.signed_in import SignedIn

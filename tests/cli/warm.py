@@ -27,7 +27,7 @@ def main() -> None:
     import postflow.flows.deliver
     import postflow.flows.serve
     from postflow.blocks import ngrok_tunnel
-    from postflow.outlet.ngrok import NgrokProvider
+    from postflow.outlet.ngrok.provider import NgrokProvider
 
     # A refusal that may pass is waited out for 90 s in earnest.
     ngrok_tunnel.NgrokProvider = partial(NgrokProvider, open_timeout=0)  # type: ignore[assignment, misc]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from postflow.outlet.ngrok_process import has_ended
+from postflow.outlet.ngrok.folder import has_ended
 
 
 def agents(state: Path) -> list[psutil.Process]:

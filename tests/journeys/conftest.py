@@ -15,7 +15,7 @@ from postflow.discord import DiscordClient
 from postflow.frameio import FrameioClient
 from postflow.frameio.calls import Patience as FrameioPatience
 from postflow.frameio.shared import shared_for
-from postflow.outlet.ngrok import NgrokProvider
+from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from tests.journeys.studios import save

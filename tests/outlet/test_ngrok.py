@@ -13,9 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.errors import Retry
-from postflow.outlet.ngrok_agent import Agent
-from postflow.outlet.ngrok_folder import AgentFolder
-from postflow.outlet.ngrok_quirks import LOOPBACK
+from postflow.outlet.ngrok.agent import Agent
+from postflow.outlet.ngrok.folder import AgentFolder
+from postflow.outlet.ngrok.quirks import LOOPBACK
 from tests.support.agents import TOKEN, Agents
 
 NOWHERE = "http://127.0.0.1:9"

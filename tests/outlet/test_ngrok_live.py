@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from postflow.outlet.ngrok import NgrokProvider
+from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.outlet.probe import probe
 
 TOKEN = os.environ.get("POSTFLOW_LIVE_NGROK_AUTHTOKEN")

@@ -14,8 +14,7 @@ import psutil
 import pytest
 from pyngrok import process
 
-from postflow.outlet.ngrok_process import end_child
-from postflow.outlet.reaper import reap
+from postflow.outlet.ngrok.folder import end_child, reap
 from tests.support.agents import TOKEN, Agents
 from tests.support.wait import wait_until, wait_until_sync
 

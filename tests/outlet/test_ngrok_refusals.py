@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.outlet.ngrok_errors import REFUSALS, refused
+from postflow.outlet.ngrok.errors import REFUSALS, refused
 from tests.support.agents import Agents
 from tests.support.wait import wait_until
 

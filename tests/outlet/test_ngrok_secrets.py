@@ -17,7 +17,7 @@ from pyngrok.exception import PyngrokNgrokError
 from pyngrok.log import NgrokLog
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.outlet.ngrok_words import LastWords
+from postflow.outlet.ngrok.stderr import LastWords
 from tests.support.agents import TOKEN, Agents
 
 NOWHERE = "http://127.0.0.1:9"

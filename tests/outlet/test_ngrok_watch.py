@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from postflow.errors import Fatal, Retry
-from postflow.outlet.ngrok import NgrokTunnel
+from postflow.outlet.ngrok.provider import NgrokTunnel
 from tests.support.agents import Agents
 from tests.support.wait import wait_until
 

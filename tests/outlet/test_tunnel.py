@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from postflow.outlet.loopback import LoopbackProvider
-from postflow.outlet.ngrok import NgrokProvider
+from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.outlet.static import StaticProvider
 
 LOCAL = "http://127.0.0.1:8123"

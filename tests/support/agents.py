@@ -11,8 +11,8 @@ import aiohttp
 import psutil
 from pydantic import SecretStr
 
-from postflow.outlet.ngrok import NgrokProvider
-from postflow.outlet.ngrok_process import has_ended
+from postflow.outlet.ngrok.folder import has_ended
+from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
 
 TOKEN = "2standInToken_0123456789abcdef"

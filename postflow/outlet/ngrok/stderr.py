@@ -19,7 +19,7 @@ from pyngrok.log import NgrokLog
 
 from postflow.errors import Fatal, PostFlowError
 
-from . import ngrok_errors
+from . import errors
 
 _URL = re.compile(r"\w+://\S+")
 _USER = re.compile(r"[^\s/'\"]+:[^\s/'\"]*@")
@@ -60,28 +60,28 @@ class LastWords:
     def reason(self, otherwise: PostFlowError) -> PostFlowError:
         """The error for the latest ngrok code that the agent named, if it named one."""
         for words in (*reversed(self._troubles), self._complaints()):
-            if (code := ngrok_errors.code_in(words)) is not None:
-                return ngrok_errors.refused(code)
+            if (code := errors.code_in(words)) is not None:
+                return errors.refused(code)
         return otherwise
 
     def silence(self, seconds: float) -> PostFlowError:
         """The error for an agent that was not ready in time."""
         if self._troubles:
-            return self.reason(ngrok_errors.failed(self._clean(self._troubles[-1])))
-        return self.reason(ngrok_errors.silent(seconds))
+            return self.reason(errors.failed(self._clean(self._troubles[-1])))
+        return self.reason(errors.silent(seconds))
 
     def refusal(self, error: Exception) -> PostFlowError:
         """The error for a call to pyngrok that raised."""
         if isinstance(error, PermissionError):
             return _not_allowed()
         if isinstance(error, PyngrokNgrokURLError):
-            return self.reason(ngrok_errors.unanswered())
+            return self.reason(errors.unanswered())
         said = self._said(error)
-        if (code := ngrok_errors.code_in(said)) is not None:
-            return ngrok_errors.refused(code)
+        if (code := errors.code_in(said)) is not None:
+            return errors.refused(code)
         if self._is_confined(said):
-            return ngrok_errors.confined(self._folder.parent)
-        return self.reason(ngrok_errors.failed(self._clean(said)))
+            return errors.confined(self._folder.parent)
+        return self.reason(errors.failed(self._clean(said)))
 
     def _said(self, error: Exception) -> str:
         # pyngrok leaves the code of a refused call in the body; its own attribute is empty.

@@ -9,10 +9,11 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from pydantic import SecretStr
@@ -21,13 +22,12 @@ from pyngrok.conf import PyngrokConfig
 from pyngrok.exception import PyngrokError, PyngrokNgrokURLError
 
 from postflow.errors import PostFlowError
+from postflow.outlet.loopback import free_port
 
-from . import ngrok_errors, ngrok_quirks
-from .loopback import free_port
-from .ngrok_binary import is_from_snap
-from .ngrok_folder import AgentFolder
-from .ngrok_process import end_child
-from .ngrok_words import LastWords
+from . import errors, quirks
+from .binary import is_from_snap
+from .folder import AgentFolder, end_child
+from .stderr import LastWords
 
 ENDPOINT = "postflow"
 CHECK_SECONDS = 10.0
@@ -75,8 +75,8 @@ class Agent:
 
     def start(self) -> None:
         """Start the agent and wait for its session. Raises Retry or Fatal by the agent's reason."""
-        ngrok_quirks.mute()
-        ngrok_quirks.bypass_proxies()
+        quirks.mute()
+        quirks.bypass_proxies()
         with self._refusals():
             self._process = ngrok.get_ngrok_process(self._config)
 
@@ -90,22 +90,22 @@ class Agent:
         """Return while the endpoint is up under its first URL, or has been lost for less than
         `drop_grace` seconds; else raise Retry, or Fatal by ngrok's code."""
         if self._process is None or not process.is_process_running(self._config.ngrok_path):
-            raise self._words.reason(ngrok_errors.dead())
+            raise self._words.reason(errors.dead())
         try:
             endpoint, status = self._listed(), self._api("/api/status").get("status")
         except CALL_FAILED:
             raise self._words.reason(self._unanswered(self._process)) from None
-        if not ngrok_quirks.is_heard(self._process):
+        if not quirks.is_heard(self._process):
             raise self._words.reason(self._unanswered(self._process))
         if endpoint is None:
-            raise self._words.reason(ngrok_errors.dead())
+            raise self._words.reason(errors.dead())
         if self._tunnel is None or endpoint.public_url != self._tunnel.public_url:
-            raise ngrok_errors.moved()
+            raise errors.moved()
         self._check_session(str(status), drop_grace)
 
     def notice(self) -> None:
         """Keep hold of the process that pyngrok is starting, before it may drop it again."""
-        self._process = ngrok_quirks.process_of(self._config.ngrok_path) or self._process
+        self._process = quirks.process_of(self._config.ngrok_path) or self._process
 
     def abandon(self, call: Future[Any]) -> None:
         """Make a `start` or `connect` under way come to its end."""
@@ -129,9 +129,9 @@ class Agent:
             if self._process is not None:
                 self._disconnect()
                 end_child(self._process.proc)
-                ngrok_quirks.close_output(self._process)
+                quirks.close_output(self._process)
             url = self._tunnel.public_url if self._tunnel is not None else None
-            ngrok_quirks.forget(self._config.ngrok_path, str(self._config.config_path), url)
+            quirks.forget(self._config.ngrok_path, str(self._config.config_path), url)
             self._folder.remove()
             atexit.unregister(self._stop_at_exit)
 
@@ -166,8 +166,8 @@ class Agent:
         try:
             agent.proc.wait(1)
         except subprocess.TimeoutExpired:
-            return ngrok_errors.unanswered()
-        return ngrok_errors.dead()
+            return errors.unanswered()
+        return errors.dead()
 
     def _check_session(self, status: str, drop_grace: float) -> None:
         if status == "online":
@@ -177,7 +177,7 @@ class Agent:
         self._lost_since = self._lost_since or time.monotonic()
         seconds = time.monotonic() - self._lost_since
         if seconds >= drop_grace:
-            raise self._words.reason(ngrok_errors.lost(seconds))
+            raise self._words.reason(errors.lost(seconds))
 
     def _listed(self) -> ngrok.NgrokTunnel | None:
         # Not ngrok.get_tunnels: in the place of a dead agent it would start a new one.
@@ -203,3 +203,38 @@ class Agent:
     def _stop_at_exit(self, owner: int) -> None:
         if os.getpid() == owner:
             self.stop()
+
+
+class Worker:
+    """Runs calls one after the other in a thread that lives until `close`.
+
+    One thread, because an agent started with a parent-death signal dies with the thread that
+    started it; a daemon, because a call that hangs must not keep the interpreter from ending.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def submit(self, call: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._queue.put((future, call))
+        return future
+
+    def close(self) -> None:
+        """Let the thread end once its calls are done."""
+        self._queue.put(None)
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            _run(*item)
+            del item
+
+
+def _run(future: Future[Any], call: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(call())
+    except BaseException as error:  # to whoever waits for the call, as executors do
+        future.set_exception(error)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
 import secrets
 import shlex
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Self
 
+import psutil
 from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
@@ -100,3 +107,70 @@ def _home(state_dir: Path) -> Path:
 def _write(path: Path, content: str, mode: int) -> None:
     path.touch(mode=mode)
     path.write_text(content, encoding="utf-8")
+
+
+GRACE_SECONDS = 5.0
+
+
+def end_child(child: subprocess.Popen[str], grace: float = GRACE_SECONDS) -> None:
+    """SIGTERM, so that ngrok frees the session and the address at once; SIGKILL after `grace`."""
+    if child.poll() is not None:
+        return
+    _signal_group(child.pid, signal.SIGTERM)
+    try:
+        child.wait(grace)
+    except subprocess.TimeoutExpired:
+        _signal_group(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def end_orphan(orphan: psutil.Process, grace: float = GRACE_SECONDS) -> None:
+    """The same for a process that is not our child any more."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if has_ended(orphan):
+            return
+        _signal_group(orphan.pid, number)
+        deadline = time.monotonic() + grace
+        while not has_ended(orphan) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """A zombie has ended too: where nobody collects it, it stays listed for ever."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    """Reach the agent behind a wrapper too: we start each in a session of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+
+
+logger = logging.getLogger(__name__)
+
+
+def reap(state_dir: Path) -> int:
+    """End each agent below `state_dir` whose owner is dead; how many. Blocks up to seconds."""
+    return sum(_reap(folder) for folder in AgentFolder.all(state_dir) if folder.take_over())
+
+
+def _reap(folder: AgentFolder) -> int:
+    orphans = [process for process in psutil.process_iter() if _belongs(process, folder)]
+    for orphan in orphans:
+        logger.warning("Ending an ngrok agent that an earlier run has left behind.")
+        end_orphan(orphan)
+    folder.remove()
+    return len(orphans)
+
+
+def _belongs(process: psutil.Process, folder: AgentFolder) -> bool:
+    try:
+        return str(folder.config) in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,19 +13,40 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, SecretStr
+from pyngrok.installer import get_default_ngrok_dir
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Moment
+from postflow.outlet.see_through import see_through
 
-from . import ngrok_binary, ngrok_errors
-from .ngrok_account import find_authtoken
-from .ngrok_agent import Agent
-from .ngrok_binary import version
-from .ngrok_folder import AgentFolder
-from .ngrok_worker import Worker
-from .reaper import reap
-from .see_through import see_through
+from . import binary, errors
+from .agent import Agent, Worker
+from .binary import version
+from .folder import AgentFolder, reap
+
+
+def find_authtoken(given: SecretStr | None) -> SecretStr:
+    """The given one, that of NGROK_AUTHTOKEN, or the one `ngrok config add-authtoken` has kept.
+
+    Raises Fatal `tunnel.ngrok.4018`.
+    """
+    if given is not None and given.get_secret_value():
+        return given
+    token = os.environ.get("NGROK_AUTHTOKEN") or _kept()
+    if not token:
+        raise errors.refused(4018)
+    return SecretStr(token)
+
+
+def _kept() -> str | None:
+    try:
+        config = (Path(get_default_ngrok_dir()) / "ngrok.yml").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    match = re.search(r"""^\s*authtoken:\s*["']?([^\s"'#]+)""", config, re.MULTILINE)
+    return match[1] if match else None
+
 
 __all__ = ["NgrokProvider", "NgrokTunnel", "version"]
 
@@ -44,7 +67,7 @@ class NgrokTunnel:
         """Raises Retry `tunnel.ngrok.dead`, `.moved`, `.lost` or `.unanswered`; by ngrok's code
         also Fatal."""
         if self._closed:
-            raise ngrok_errors.dead()
+            raise errors.dead()
         await asyncio.wrap_future(self._worker.submit(partial(self._agent.check, self._grace)))
 
     async def close(self) -> None:
@@ -113,7 +136,7 @@ class NgrokProvider(Moment):
 
     def _agent(self) -> Agent:
         return Agent(
-            ngrok_binary.find(self.ngrok_path),
+            binary.find(self.ngrok_path),
             find_authtoken(self.authtoken),
             AgentFolder.create(self.state_dir),
             startup_timeout=self.startup_timeout,
