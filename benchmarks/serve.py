@@ -38,8 +38,8 @@ OURS = """
 import asyncio, sys
 from pathlib import Path
 from postflow.media import look_at
-from postflow.outlet.media_server import MediaServer
-from postflow.outlet.served_file import Limits
+from postflow.outlet.server import MediaServer
+from postflow.outlet.files import Limits
 
 async def main():
     with MediaServer(limits=Limits(parallel=1000)) as server:

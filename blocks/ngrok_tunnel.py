@@ -8,10 +8,8 @@ from typing import ClassVar, Literal
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, model_validator
 
-from postflow.outlet.loopback import LoopbackProvider
 from postflow.outlet.ngrok.provider import NgrokProvider
-from postflow.outlet.static import PublicUrl, StaticProvider
-from postflow.outlet.tunnel import TunnelProvider
+from postflow.outlet.tunnel import LoopbackProvider, PublicUrl, StaticProvider, TunnelProvider
 from postflow.places import state_dir
 
 from .overrides import secret_from_environment

@@ -24,7 +24,7 @@ if "PREFECT_HOME" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 from postflow.cli.server import own_prefect, ui_address
-from postflow.outlet.loopback import free_port
+from postflow.outlet.tunnel import free_port
 from postflow.own_server import password
 from postflow.sandbox import Sandbox
 

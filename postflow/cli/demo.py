@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import psutil
 import typer
 
-from postflow.outlet.loopback import free_port
+from postflow.outlet.tunnel import free_port
 
 from .app import app
 from .output import err, out

@@ -1,7 +1,6 @@
 """Making a local file fetchable from outside: a media server on loopback, and a tunnel to it."""
 
+from .files import Limits, Served
 from .outlet import Outlet
-from .served import Served
-from .served_file import Limits
 
 __all__ = ["Limits", "Outlet", "Served"]

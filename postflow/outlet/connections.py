@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .served_file import Limits
+from .files import Limits
 
 if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler

@@ -64,3 +64,20 @@ class LoopThread(Generic[Thing]):
             if self._opened.done():
                 raise
             self._opened.set_exception(error)
+
+
+Done = TypeVar("Done")
+
+
+async def see_through(work: Coroutine[Any, Any, Done]) -> Done:
+    """Await `work` to its end. Cancellations that come meanwhile are raised afterwards."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled from task.exception()
+    return task.result()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, ConfigDict, SecretStr
+
+from postflow.models import Moment
 
 
 class Tunnel(Protocol):
@@ -32,3 +38,55 @@ class TunnelProvider(Protocol):
     def open(self, local_url: str) -> AbstractAsyncContextManager[Tunnel]:
         """Lead a public address to `local_url` until the block is left."""
         ...
+
+
+@dataclass(frozen=True)
+class FixedTunnel:
+    """An address that is not ours to open, watch or close."""
+
+    public_url: SecretStr
+
+    async def check(self) -> None:
+        """Nothing of ours can fail here; the probe and the transfer itself tell."""
+
+    async def close(self) -> None:
+        """Nothing of ours is open."""
+
+
+class LoopbackProvider(Moment):
+    """Hands out the local address itself."""
+
+    @asynccontextmanager
+    async def open(self, local_url: str) -> AsyncIterator[FixedTunnel]:
+        yield FixedTunnel(SecretStr(local_url.rstrip("/")))
+
+
+def free_port() -> int:
+    """A port of loopback that is free at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _base_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a public address starts with https:// or http:// and names a host")
+    if parts.query or parts.fragment:
+        raise ValueError("a public address has no '?' and no '#'")
+    return SecretStr(url.get_secret_value().rstrip("/"))
+
+
+PublicUrl = Annotated[SecretStr, AfterValidator(_base_url)]
+
+
+class StaticProvider(Moment):
+    """Trusts that `base_url` leads to the local server; the probe finds out."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    base_url: PublicUrl
+
+    @asynccontextmanager
+    async def open(self, local_url: str) -> AsyncIterator[FixedTunnel]:
+        yield FixedTunnel(self.base_url)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postflow.outlet.byte_range import Validators, select
+from postflow.outlet.ranges import Validators, select
 
 NOW = Validators('"new"', 1_700_000_000)
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"

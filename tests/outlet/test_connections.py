@@ -17,8 +17,8 @@ import pytest
 
 from postflow.media.probe import look_at
 from postflow.outlet.connections import Shortage
-from postflow.outlet.media_server import MediaServer
-from postflow.outlet.served_file import Limits
+from postflow.outlet.files import Limits
+from postflow.outlet.server import MediaServer
 from postflow.sandbox.fetching import pull
 
 SIZE = 3 << 20
@@ -125,7 +125,7 @@ import asyncio, resource, sys
 from pathlib import Path
 from postflow.media import look_at
 from postflow.outlet.connections import Shortage
-from postflow.outlet.media_server import MediaServer
+from postflow.outlet.server import MediaServer
 
 async def main():
     with MediaServer() as server:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from postflow.outlet.coverage import Coverage
+from postflow.outlet.ranges import Coverage
 
 positions = st.integers(0, 60)
 

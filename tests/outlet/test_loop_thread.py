@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from postflow.outlet.loop_thread import LoopThread
-from postflow.outlet.see_through import see_through
+from postflow.outlet.loop_thread import LoopThread, see_through
 
 
 @asynccontextmanager

@@ -18,9 +18,8 @@ from yarl import URL
 
 from postflow.errors import Fatal, Retry, Skip
 from postflow.media.probe import look_at
-from postflow.outlet.media_server import MediaServer
-from postflow.outlet.served import Served
-from postflow.outlet.served_file import Limits, ServedFile
+from postflow.outlet.files import Limits, Served, ServedFile
+from postflow.outlet.server import MediaServer
 from postflow.sandbox.fetching import FETCH_STYLES, FetchError, FetchStyle, Manners, pull
 from tests.support.wait import wait_until
 

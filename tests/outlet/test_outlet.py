@@ -21,8 +21,7 @@ from postflow.errors import Retry
 from postflow.media.probe import look_at
 from postflow.models import Exposure, MediaFile
 from postflow.outlet import Outlet
-from postflow.outlet.loopback import LoopbackProvider
-from postflow.outlet.static import StaticProvider
+from postflow.outlet.tunnel import LoopbackProvider, StaticProvider
 from postflow.sandbox.fetching import FetchError, pull
 from tests.support.wait import wait_until
 

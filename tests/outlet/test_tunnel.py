@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from postflow.outlet.loopback import LoopbackProvider
 from postflow.outlet.ngrok.provider import NgrokProvider
-from postflow.outlet.static import StaticProvider
+from postflow.outlet.tunnel import LoopbackProvider, StaticProvider
 
 LOCAL = "http://127.0.0.1:8123"
 

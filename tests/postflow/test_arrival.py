@@ -17,7 +17,7 @@ from postflow.frameio import FrameioClient
 from postflow.media.probe import look_at
 from postflow.models import Exposure, RemoteFile
 from postflow.outlet import Outlet, Served
-from postflow.outlet.loopback import LoopbackProvider
+from postflow.outlet.tunnel import LoopbackProvider
 from postflow.patience import Patience
 from postflow.sandbox import Sandbox
 from tests.frameio.altered import Altered, changing

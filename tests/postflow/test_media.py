@@ -28,7 +28,7 @@ from postflow.media.probe import (
     look_at,
     printable,
 )
-from postflow.outlet.pinned_file import PinnedFile
+from postflow.outlet.files import PinnedFile
 from tests.support.wild_times import WILD, written_at
 
 NOBODY = 65534

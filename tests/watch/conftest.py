@@ -16,7 +16,7 @@ import pytest
 
 from postflow.cli.sandbox_studio import as_toml, sandbox_studio
 from postflow.ledger import Clip, Ledger
-from postflow.outlet.loopback import free_port
+from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from tests.support.signed_in import SignedIn

@@ -22,7 +22,7 @@ from pyngrok.conf import PyngrokConfig
 from pyngrok.exception import PyngrokError, PyngrokNgrokURLError
 
 from postflow.errors import PostFlowError
-from postflow.outlet.loopback import free_port
+from postflow.outlet.tunnel import free_port
 
 from . import errors, quirks
 from .binary import is_from_snap

@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Moment
-from postflow.outlet.see_through import see_through
+from postflow.outlet.loop_thread import see_through
 
 from . import binary, errors
 from .agent import Agent, Worker

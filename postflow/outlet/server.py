@@ -22,9 +22,8 @@ from postflow.models import MediaFile
 
 from .answers import Answers, Request
 from .connections import Connections, Server, Shortage
-from .loop_thread import LoopThread
-from .see_through import see_through
-from .served_file import Limits, Registry, ServedFile
+from .files import Limits, Registry, ServedFile
+from .loop_thread import LoopThread, see_through
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter

@@ -5,18 +5,137 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from postflow.models import MediaFile
+from postflow.errors import Retry
+from postflow.media.filesystem import mtime_of
+from postflow.media.probe import NOT_THERE, explained, holds, open_clip, printable
+from postflow.models import MediaFile, Moment
 
-from .pinned_file import PinnedFile
-from .served import Served, Tally
+from .ranges import Coverage, Validators
+
+State = tuple[int, int, int, int]
+
+
+class PinnedFile:
+    """An open clip and the state it was in: device, inode, size, mtime."""
+
+    def __init__(self, media: MediaFile) -> None:
+        """Raises Retry when the file is no longer what `media` says, else as `look_at` does."""
+        self.path: Path = media.path
+        self.descriptor = open_clip(media.path)
+        try:
+            with explained(media.path):
+                self._state = _state(os.fstat(self.descriptor))
+                _check_content(self.descriptor, media)
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+        self.size = media.size
+
+    @property
+    def validators(self) -> Validators:
+        mtime_ns = self._state[3]
+        return Validators(f'"{mtime_ns:x}-{self.size:x}"', mtime_ns // 10**9)
+
+    def is_as_opened(self) -> bool:
+        """Has nothing been written to the open file? Asks the descriptor only."""
+        return _state(os.fstat(self.descriptor)) == self._state
+
+    def is_in_place(self) -> bool:
+        """The same, and is it still this file that the path leads to? May block on a mount.
+
+        A path that cannot be asked just now has not changed.
+        """
+        try:
+            at_path = _state(self.path.lstat())
+        except OSError as error:
+            return error.errno not in NOT_THERE and self.is_as_opened()
+        return at_path == self._state and self.is_as_opened()
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def _state(found: os.stat_result) -> State:
+    return found.st_dev, found.st_ino, found.st_size, mtime_of(found)
+
+
+def _check_content(descriptor: int, media: MediaFile) -> None:
+    if not holds(descriptor, media):
+        raise Retry(
+            f"{printable(media.name)} changed after it was looked at.",
+            hint="Wait until the render or copy is finished, then try again.",
+            code="file.changed",
+        )
+
+
+USER_AGENTS = 8
+USER_AGENT_LENGTH = 200
+
+
+class Served(Moment):
+    """What was fetched of one exposure. `bytes_covered` counts each byte of the file once,
+    `bytes_sent` as often as it was sent; sent means handed to the kernel.
+    """
+
+    bytes_covered: int
+    bytes_sent: int
+    total: int
+    requests: int
+    changed: bool
+    user_agents: tuple[str, ...]
+
+
+class Tally:
+    """Counts in the server's thread, read from any other."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._lock = threading.Lock()
+        self._coverage = Coverage()
+        self._sent = 0
+        self._requests = 0
+        self._user_agents: dict[str, None] = {}
+
+    def request(self, user_agent: str) -> bool:
+        """Count a request; is its user agent a new one?"""
+        known = user_agent[:USER_AGENT_LENGTH]
+        with self._lock:
+            self._requests += 1
+            new = known not in self._user_agents
+            self._user_agents.pop(known, None)
+            self._user_agents[known] = None
+            if len(self._user_agents) > USER_AGENTS:
+                self._user_agents.pop(next(iter(self._user_agents)))
+            return new
+
+    def sent(self, start: int, stop: int) -> None:
+        """Count the bytes from `start` up to, not including, `stop`."""
+        with self._lock:
+            self._coverage.add(start, stop)
+            self._sent += stop - start
+
+    def snapshot(self, *, changed: bool) -> Served:
+        with self._lock:
+            return Served(
+                bytes_covered=self._coverage.covered,
+                bytes_sent=self._sent,
+                total=self._total,
+                requests=self._requests,
+                changed=changed,
+                user_agents=tuple(self._user_agents),
+            )
+
 
 ADDRESS_VERSION = "v1"
 
