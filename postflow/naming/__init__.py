@@ -1,7 +1,6 @@
 """What a file's name means, and where the file goes."""
 
-from .explanation import Explanation, RuleAnswer
-from .naming import Naming
+from .naming import Explanation, Naming, RuleAnswer
 from .presets import PRESETS
 from .rules import NameRule
 from .version import FINAL_VERSION

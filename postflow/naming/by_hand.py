@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from postflow.errors import Skip
 
 from .filename import shown
-from .matcher import Matcher
-from .nearest import forms
+from .matcher import Matcher, forms
 from .patterns import Values
-from .rules import NameRule
-from .template import fields_of, pieces_of
+from .rules import NameRule, fields_of, pieces_of
 
 OPTIONS = {"sequence": "--scene", "shot": "--shot"}
 

@@ -9,9 +9,7 @@ from postflow.errors import Skip
 
 from .filename import MAX_BYTES, clean_name, safe_part, shown
 from .matcher import Matcher
-from .outputs import folder_of, stack_of
-from .rules import NameRule, broken
-from .template import fields_of
+from .rules import NameRule, broken, fields_of, folder_of, stack_of
 from .version import LONGEST, MOST_DIGITS, date_of, is_date_format
 
 

@@ -6,19 +6,38 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from postflow.errors import Fatal, Skip
-from postflow.models import Shot
+from postflow.models import Moment, Shot
 
 from .by_hand import place
 from .checks import check_rules
-from .explanation import Explanation, RuleAnswer
 from .filename import clean_name, safe_part, shown, split_version
-from .matcher import Matcher
-from .nearest import nearest_name
-from .outputs import folder_of, stack_of
+from .matcher import Matcher, nearest_name
 from .patterns import Values
 from .presets import PRESETS
-from .rules import NameRule, read_rules
+from .rules import NameRule, folder_of, read_rules, stack_of
 from .version import Order, date_of, version_number, version_order
+
+
+class RuleAnswer(Moment):
+    """What one rule says: that the name fits, or which field does not and why."""
+
+    rule: str
+    matched: bool
+    field: str | None = None
+    reason: str
+    example: str
+
+
+class Explanation(Moment):
+    """What a name means, or what is wrong with it and what would be right."""
+
+    name: str
+    shot: Shot | None = None
+    code: str | None = None
+    problem: str | None = None
+    hint: str | None = None
+    nearest: str | None = None
+    answers: tuple[RuleAnswer, ...] = ()
 
 
 class Naming:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from string import Formatter
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from postflow.errors import Fatal
 from postflow.models import Moment
+
+from .filename import safe_part
 
 FIELD_NAME = r"^[a-z][a-z0-9_]{0,31}$"
 MAX_RULES = 32
@@ -75,3 +81,60 @@ def _read(rule: NameRule | Mapping[str, Any], number: int) -> NameRule:
         raise broken(
             str(rule.get("name", f"number {number}")), problems, "See docs/naming.md for each key."
         ) from error
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Literal text, or a field."""
+
+    text: str
+    is_field: bool
+
+
+def pieces_of(template: str, rule: str) -> tuple[Piece, ...]:
+    """The template in order. Raises Fatal `naming.rules` for anything but text and `{field}`."""
+    pieces: list[Piece] = []
+    try:
+        parsed = list(Formatter().parse(template))
+    except ValueError as error:
+        raise _unreadable(template, rule) from error
+    for literal, field, spec, conversion in parsed:
+        if literal:
+            pieces.append(Piece(literal, is_field=False))
+        if field is None:
+            continue
+        if spec or conversion or not re.match(FIELD_NAME, field):
+            raise _unreadable(template, rule)
+        pieces.append(Piece(field, is_field=True))
+    return tuple(pieces)
+
+
+def fields_of(template: str, rule: str) -> frozenset[str]:
+    return frozenset(piece.text for piece in pieces_of(template, rule) if piece.is_field)
+
+
+def _unreadable(template: str, rule: str) -> Exception:
+    return broken(
+        rule,
+        f"the template “{template}” is not made of text and {{field}}s",
+        "Write fields as {sequence}: lower-case letters, digits and _ in braces, nothing else.",
+    )
+
+
+def folder_of(rule: NameRule, values: Mapping[str, str]) -> tuple[str, ...]:
+    """The folder's path below the project's root, down to the first field that no value is for.
+
+    Raises Skip `name.folder`.
+    """
+    titled = dict(values)
+    if title := rule.titles.get(values.get("sequence", "")):
+        titled["sequence"] = title
+    parts = takewhile(
+        lambda part: fields_of(part, rule.name) <= titled.keys(), rule.folder.split("/")
+    )
+    return tuple(safe_part(part.format_map(titled), "folder") for part in parts)
+
+
+def stack_of(rule: NameRule, values: Mapping[str, str]) -> str:
+    """What all versions of the clip have in common. Raises Skip `name.folder`."""
+    return safe_part(rule.stack.format_map(values), "stack")
