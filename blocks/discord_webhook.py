@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from postflow.discord import DiscordClient
-from postflow.discord.thread import Thread
+from postflow.discord.webhook import Thread
 
 from .overrides import secret_from_environment
 from .problems import problems

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from postflow.allowed import allowed, as_meant
 from postflow.discord import DiscordClient
+from postflow.discord.relay import PostOffice
 from postflow.duty import on_duty
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import unless_away
@@ -30,7 +31,6 @@ from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
 from postflow.patience import Patience
 from postflow.places import lock_dir
-from postflow.post_office import PostOffice
 from postflow.watching import Watching
 
 from .discord_webhook import DiscordWebhook

@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from postflow.blocks.opening import open_studio
-from postflow.discord.text import counted
+from postflow.discord.cards import counted
 from postflow.models import Drained
 from postflow.tasks.clean_up import clean_up
 from postflow.tasks.dead_runs import sign_run

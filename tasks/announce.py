@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from postflow.blocks.opening import OpenStudio
-from postflow.discord.card import (
+from postflow.discord.cards import (
     Card,
     failed_card,
     notice_card,
@@ -13,11 +13,11 @@ from postflow.discord.card import (
     ready_card,
     waiting_card,
 )
+from postflow.discord.relay import draft
 from postflow.errors import PostFlowError
 from postflow.journey import Journey
 from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, MediaFile, Shot
-from postflow.post_office import draft
 
 from .stage import stage
 

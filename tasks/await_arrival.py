@@ -6,10 +6,10 @@ import logging
 
 from postflow import arrival
 from postflow.blocks.opening import OpenStudio
-from postflow.discord.card import notice_card
+from postflow.discord.cards import notice_card
+from postflow.discord.relay import draft
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Exposure, MediaFile, RemoteFile
-from postflow.post_office import draft
 
 from .progress import Progress
 from .stage import stage

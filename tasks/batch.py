@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from postflow.blocks.opening import OpenStudio
 from postflow.discord import MOST_NAMES, skipped_card
+from postflow.discord.relay import draft
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, Drained
-from postflow.post_office import draft
 
 
 class Batch:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from prefect.settings import get_current_settings
 
 from postflow.blocks.opening import OpenStudio
-from postflow.discord.text import counted
+from postflow.discord.cards import counted
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
 from postflow.outlet.ngrok.folder import reap

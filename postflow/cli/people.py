@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from postflow.discord.card import notice_card
+from postflow.discord.cards import notice_card
 from postflow.errors import Fatal, PostFlowError
 
 from .family import Part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from postflow.discord.text import counted
+from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
 from postflow.ledger import Ledger
 

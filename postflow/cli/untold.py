@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from postflow.discord.text import counted
+from postflow.discord.cards import counted
 from postflow.ledger import MessageState, Untold
 
 from .output import out

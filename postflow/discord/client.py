@@ -19,7 +19,8 @@ from tenacity import (
 
 from postflow.errors import Fatal, Retry
 
-from .answers import (
+from .cards import Card
+from .errors import (
     ARCHIVED,
     EMPTY_MESSAGE,
     UNKNOWN_CHANNEL,
@@ -28,9 +29,7 @@ from .answers import (
     outcome_unknown,
     unavailable,
 )
-from .card import Card
-from .thread import Thread
-from .webhook import STAND_IN, HiddenWebhook
+from .webhook import STAND_IN, HiddenWebhook, Thread
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,17 @@ from datetime import UTC, datetime
 from postflow.errors import PostFlowError
 from postflow.ledger import Batch, BatchClip, State
 
-from .card import FAILED, MAX_DESCRIPTION, Card, project_told, web_link
-from .text import counted, human_size, plain, shortened
+from .cards import (
+    FAILED,
+    MAX_DESCRIPTION,
+    Card,
+    counted,
+    human_size,
+    plain,
+    project_told,
+    shortened,
+    web_link,
+)
 
 BATCH = 0x0099FF
 

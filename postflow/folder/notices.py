@@ -12,11 +12,11 @@ from pathlib import Path
 import xxhash
 
 from postflow.discord import DiscordClient
-from postflow.discord.card import notice_card
+from postflow.discord.cards import notice_card
+from postflow.discord.relay import draft
 from postflow.errors import PostFlowError
 from postflow.ledger import AsyncLedger, Draft
 from postflow.media.sighting import Problem
-from postflow.post_office import draft
 
 from .pending import Waiting
 from .watcher import Looked, Trouble

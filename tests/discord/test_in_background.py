@@ -12,9 +12,9 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from postflow.discord import Card, DiscordClient
-from postflow.discord.card import notice_card
+from postflow.discord.cards import notice_card
+from postflow.discord.relay import PostOffice, draft
 from postflow.ledger import AsyncLedger, MessageState, open_ledger, opening
-from postflow.post_office import PostOffice, draft
 from postflow.sandbox.discord import DiscordWorld
 from tests.discord.conftest import Channel
 from tests.ledger.ground import Clock

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from postflow.discord import DiscordClient, on_its_way_card, ready_card
+from postflow.discord.relay import draft, send_due, tell_batches
 from postflow.ledger import AsyncLedger, Claimed, MessageState, Root, open_ledger
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
-from postflow.post_office import draft, send_due, tell_batches
 from tests.discord.conftest import Channel
 from tests.ledger.ground import BROKEN, BUSY, Clock, add_many, bring_to_arrived
 

@@ -10,8 +10,8 @@ from pydantic import SecretStr, ValidationError
 
 from postflow.blocks.discord_webhook import DiscordWebhook
 from postflow.discord import DiscordClient
-from postflow.discord.card import Card, failed_card, notice_card, on_its_way_card, ready_card
-from postflow.discord.thread import Thread
+from postflow.discord.cards import Card, failed_card, notice_card, on_its_way_card, ready_card
+from postflow.discord.webhook import Thread
 from postflow.errors import Fatal, Retry, Skip
 from postflow.models import Delivery
 from postflow.sandbox.discord import DiscordWorld

@@ -11,9 +11,9 @@ import pytest
 
 from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
-from postflow.discord.card import notice_card
+from postflow.discord.cards import notice_card
+from postflow.discord.relay import draft
 from postflow.ledger import Ledger, MessageState
-from postflow.post_office import draft
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import the_asset

@@ -13,7 +13,7 @@ import httpx
 
 from postflow.errors import Fatal, PostFlowError, Retry
 
-from .text import shortened
+from .cards import shortened
 
 LONGEST_WAIT = 3600.0
 _LEAST_WAIT = 0.05

@@ -12,12 +12,12 @@ from typing import Self, TypeVar
 
 from pydantic import ValidationError
 
+from postflow.errors import Fatal, PostFlowError, Retry, as_ours
+from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
 from postflow.ledger.store import outwait
 from postflow.media.probe import printable
 
-from .discord import Card, DiscordClient, batch_card
-from .errors import Fatal, PostFlowError, Retry, as_ours
-from .ledger import AsyncLedger, Draft, Message, StaleClaim
+from . import Card, DiscordClient, batch_card
 
 log = logging.getLogger(__name__)
 
