@@ -15,15 +15,14 @@ import xxhash
 from pydantic import SecretStr
 
 from postflow.allowed import allowed, as_meant
+from postflow.delivery.record import Journey, changed, let_go, open_by_hand
 from postflow.discord import DiscordClient
 from postflow.discord.relay import PostOffice
 from postflow.duty import on_duty
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import unless_away
 from postflow.frameio import FrameioClient, TokenSource
-from postflow.journey import Journey, changed, open_by_hand
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, open_ledger
-from postflow.leftover import let_go
 from postflow.media import volume
 from postflow.media.probe import look_at
 from postflow.models import MediaFile, Project
@@ -138,7 +137,7 @@ class OpenStudio:
     async def let_go(
         self, claim: Claimed, why: PostFlowError, announce: Draft | None = None
     ) -> None:
-        """The clip's journey ends before its run took it over; see `postflow.leftover`."""
+        """The clip's journey ends before its run took it over; see `postflow.delivery.record`."""
         await let_go(self.ledger, self.frameio, self.naming, claim, why, announce)
 
     @property

@@ -13,8 +13,8 @@ from prefect.runtime import flow_run
 
 from postflow.allowed import as_meant
 from postflow.blocks.opening import OpenStudio, open_studio
+from postflow.delivery.record import Journey
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
-from postflow.journey import Journey
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
 from postflow.tasks.announce import announce, announce_departure, announce_failure
 from postflow.tasks.identify import identify

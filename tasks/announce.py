@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from postflow.blocks.opening import OpenStudio
+from postflow.delivery.record import Journey
 from postflow.discord.cards import (
     Card,
     failed_card,
@@ -15,7 +16,6 @@ from postflow.discord.cards import (
 )
 from postflow.discord.relay import draft
 from postflow.errors import PostFlowError
-from postflow.journey import Journey
 from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, MediaFile, Shot
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from postflow import arrival
 from postflow.blocks.opening import OpenStudio
+from postflow.delivery import arrival
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import draft
 from postflow.errors import PostFlowError, Retry

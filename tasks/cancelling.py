@@ -19,9 +19,9 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from postflow.blocks.opening import OpenStudio
+from postflow.delivery.record import Journey
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal
-from postflow.journey import Journey
 from postflow.ledger import Claimed, State
 from postflow.ledger.store import outwait
 

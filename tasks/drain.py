@@ -13,12 +13,12 @@ import httpx
 from prefect.exceptions import PrefectException
 
 from postflow.blocks.opening import OpenStudio
+from postflow.delivery.record import Journey
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
 from postflow.folder.notices import Notices
 from postflow.folder.watcher import lookouts
 from postflow.folder.watching_all import Looking
-from postflow.journey import Journey
 from postflow.ledger import Claimed, Draft, StaleClaim
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained

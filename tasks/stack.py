@@ -6,11 +6,11 @@ import logging
 
 from postflow.blocks.opening import OpenStudio
 from postflow.clip_lock import one_at_a_time
+from postflow.delivery.record import Journey
+from postflow.delivery.stacking import stack_versions
 from postflow.errors import PostFlowError
-from postflow.journey import Journey
 from postflow.ledger import Claimed, StaleClaim
 from postflow.models import Arrival, Folder, Shot
-from postflow.stacking import stack_versions
 
 from .stage import stage
 

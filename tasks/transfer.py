@@ -17,12 +17,12 @@ from tenacity import (
     wait_exponential,
 )
 
-from postflow.adoption import Found, find_delivered
 from postflow.blocks.opening import OpenStudio
 from postflow.clip_lock import one_at_a_time
+from postflow.delivery.adoption import Found, find_delivered
+from postflow.delivery.record import Journey
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
-from postflow.journey import Journey
 from postflow.ledger import StaleClaim
 from postflow.models import Arrival, Folder, MediaFile, RemoteFile, Shot
 from postflow.patience import Patience

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from postflow.adoption import Found, Past, find_delivered
+from postflow.delivery.adoption import Found, Past, find_delivered
+from postflow.delivery.stacking import Family, stack_versions
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.shared import Shared
@@ -19,7 +20,6 @@ from postflow.models import Folder, MediaFile, Project, RemoteFile
 from postflow.naming import Naming
 from postflow.placing import folder_at
 from postflow.sandbox import Sandbox
-from postflow.stacking import Family, stack_versions
 from tests.frameio.altered import Altered, changing
 from tests.frameio.connecting import calls, connected, project_of, raw
 from tests.support.wait import wait_until

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
+from postflow.delivery.stacking import Family, stack_versions
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
 from postflow.models import Folder, Project, RemoteFile
 from postflow.naming import Naming
 from postflow.sandbox import Sandbox
-from postflow.stacking import Family, stack_versions
 from tests.frameio.connecting import calls
 
 CREATE = "version_stacks.create"

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from postflow.adoption import Past, find_delivered
+from postflow.delivery.adoption import Past, find_delivered
+from postflow.delivery.stacking import Family
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient, UploadStatus
 from postflow.media.probe import look_at
 from postflow.models import Folder, MediaFile, Project
 from postflow.naming import Naming
 from postflow.sandbox import Sandbox
-from postflow.stacking import Family
 from tests.frameio.altered import Alter, Altered, changing
 from tests.frameio.connecting import calls, connected, folder_names, raw
 

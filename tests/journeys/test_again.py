@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from postflow.delivery.record import Journey
 from postflow.errors import PostFlowError, Retry
-from postflow.journey import Journey
 from postflow.ledger import Ledger, Phase
 from postflow.models import Delivery
 from postflow.sandbox import Sandbox

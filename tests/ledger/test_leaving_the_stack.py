@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from postflow.delivery.record import LONGEST_TRIES, Journey
 from postflow.errors import PostFlowError
-from postflow.journey import LONGEST_TRIES, Journey
 from postflow.ledger import AsyncLedger, Claimed, Phase, State, open_ledger
 from tests.ledger.ground import BROKEN, BUSY, add, bring_to_arrived, claim_one
 

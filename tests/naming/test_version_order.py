@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from postflow.delivery.stacking import Family
 from postflow.errors import Fatal, Skip
 from postflow.models import RemoteFile, Shot
 from postflow.naming import FINAL_VERSION, Naming
 from postflow.naming.version import version_key, version_number, version_order
-from postflow.stacking import Family
 
 NOON = datetime(2026, 1, 1, tzinfo=UTC)
 

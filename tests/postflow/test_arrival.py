@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from postflow import polling
-from postflow.arrival import Late, await_arrival
+from postflow.delivery import polling
+from postflow.delivery.arrival import Late, await_arrival
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.media.probe import look_at

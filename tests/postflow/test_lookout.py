@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from postflow.delivery.record import open_by_hand
 from postflow.duty import on_duty
 from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import accept_vanished, enrol, watched
 from postflow.folder.inspection import MOST
 from postflow.folder.root import MARKER, read_mark
 from postflow.folder.watcher import Lookout, within_reach
-from postflow.journey import open_by_hand
 from postflow.ledger import AsyncLedger, Root, open_ledger
 from postflow.media.filesystem import FileSystem
 from postflow.media.probe import look_at

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.journey import Journey
+from postflow.delivery.record import Journey
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
 from postflow.models import Folder
 from tests.ledger.ground import add, bring_to_arrived, bring_to_requested, claim_one, target

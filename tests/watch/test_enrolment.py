@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from postflow.cli.backfill import enrol_folders
+from postflow.delivery.record import Journey, open_by_hand
 from postflow.duty import on_duty
 from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner
@@ -19,7 +20,6 @@ from postflow.folder.notices import Notices
 from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
 from postflow.folder.watcher import Looked, Lookout, within_reach
 from postflow.folder.watching_all import Looking
-from postflow.journey import Journey, open_by_hand
 from postflow.ledger import AsyncLedger, Ledger, State, open_ledger
 from postflow.media.probe import look_at
 from postflow.sandbox.clips import clip_path

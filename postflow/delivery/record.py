@@ -7,15 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
+from postflow.clip_lock import one_at_a_time
+from postflow.errors import Fatal, PostFlowError, Retry, Skip, lies_outside
 from postflow.folder.enrolment import enrolled
 from postflow.folder.root import AbsentError, RootMark, read_mark
-from postflow.media.probe import demand_media
-from postflow.media.sighting import Sighting
-from postflow.naming.version import version_key
-
-from .adoption import Past
-from .errors import PostFlowError, Retry, Skip, lies_outside
-from .ledger import (
+from postflow.frameio import FrameioClient
+from postflow.ledger import (
     DELIVERED,
     AsyncLedger,
     Claimed,
@@ -27,9 +24,14 @@ from .ledger import (
     State,
     Target,
 )
-from .media import volume
-from .models import Exposure, Folder, MediaFile, RemoteFile, Shot
-from .naming import Naming
+from postflow.media import volume
+from postflow.media.probe import demand_media
+from postflow.media.sighting import Sighting
+from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
+from postflow.naming import Naming
+from postflow.naming.version import version_key
+
+from .adoption import Past, find_delivered
 from .stacking import Family
 
 log = logging.getLogger(__name__)
@@ -386,3 +388,55 @@ def _busy(media: MediaFile) -> Retry:
         hint="Look for it in the Prefect UI; cancel it if it hangs.",
         code="clip.busy",
     )
+
+
+LOCK_LIMIT = 600.0
+
+
+async def let_go(
+    ledger: AsyncLedger,
+    frameio: FrameioClient,
+    naming: Naming,
+    claim: Claimed,
+    why: PostFlowError,
+    announce: Draft | None = None,
+) -> None:
+    """End the journey of a clip that its run has not taken over.
+
+    If it is not to travel any more, an unfinished file of it is removed first. One that arrived
+    while nobody heard is a delivery, which the next claim finishes. If Frame.io cannot be asked,
+    the clip is put off.
+    """
+    journey = Journey(ledger, claim, by_hand=False)
+    try:
+        if _is_over(why) and await _arrived(frameio, naming, journey, claim):
+            return
+    except PostFlowError as error:
+        await journey.end(error)
+        return
+    await journey.end(why, announce)
+
+
+def _is_over(why: PostFlowError) -> bool:
+    return isinstance(why, Skip) or why.code == "file.changed"
+
+
+async def _arrived(
+    frameio: FrameioClient, naming: Naming, journey: Journey, claim: Claimed
+) -> bool:
+    """Is it whole in Frame.io? Then the ledger has it, before others look for the clip."""
+    if claim.folder_id is None or claim.state in DELIVERED:
+        return False
+    folder = claim.destination
+    try:
+        async with one_at_a_time("clip", folder, claim.name, timeout=LOCK_LIMIT):
+            family = await journey.family(naming, folder, str(claim.stack))
+            past = await journey.past(folder, str(claim.stack), claim.media)
+            found = await find_delivered(frameio, folder, claim.media, family, past)
+            if found.remote:
+                await journey.arrived_unheard(found.remote)
+    except Fatal as error:
+        if error.code == "frameio.not_found":
+            return False
+        raise
+    return found.remote is not None

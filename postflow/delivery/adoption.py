@@ -9,11 +9,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from postflow.errors import Fatal, Retry
+from postflow.frameio import FrameioClient
 from postflow.frameio.errors import unreadable_item
+from postflow.models import BYTES_ARE_IN, Folder, MediaFile, Moment, RemoteFile
 
-from .errors import Fatal, Retry
-from .frameio import FrameioClient
-from .models import BYTES_ARE_IN, Folder, MediaFile, Moment, RemoteFile
 from .stacking import Family, find_stack
 
 log = logging.getLogger(__name__)

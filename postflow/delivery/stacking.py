@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from postflow.errors import Fatal, Skip
+from postflow.frameio import FrameioClient
 from postflow.frameio.files import Contents
 from postflow.frameio.stacks import MOST, VersionStack
+from postflow.models import BYTES_ARE_IN, Folder, RemoteFile
+from postflow.naming import Naming
 from postflow.naming.version import Order, version_order
-
-from .errors import Fatal, Skip
-from .frameio import FrameioClient
-from .models import BYTES_ARE_IN, Folder, RemoteFile
-from .naming import Naming
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .errors import Retry
-from .models import MediaFile
-from .outlet import Served
-from .patience import Patience
+from postflow.errors import Retry
+from postflow.models import MediaFile
+from postflow.outlet import Served
+from postflow.patience import Patience
 
 SELDOM = 10
 """Times `poll`: nothing can be complete before the last byte left us, so few looks are enough."""

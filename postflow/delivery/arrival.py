@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from postflow.errors import Fatal, Retry, Skip
+from postflow.frameio import FrameioClient
 from postflow.media.probe import is_unchanged, look_at
+from postflow.models import Exposure, MediaFile, RemoteFile
+from postflow.outlet import Outlet, Served
+from postflow.patience import Patience
 
-from .errors import Fatal, Retry, Skip
-from .frameio import FrameioClient
-from .models import Exposure, MediaFile, RemoteFile
-from .outlet import Outlet, Served
-from .patience import Patience
 from .polling import Polling
 
 log = logging.getLogger(__name__)
