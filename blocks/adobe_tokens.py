@@ -20,7 +20,7 @@ from postflow.frameio.auth.login import REDIRECT_URI
 from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.auth.tokens import Tokens
-from postflow.places import state_dir
+from postflow.state import state_dir
 
 from .overrides import secret_from_environment
 from .schema import SchemaOnce

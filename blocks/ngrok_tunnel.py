@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.outlet.tunnel import LoopbackProvider, PublicUrl, StaticProvider, TunnelProvider
-from postflow.places import state_dir
+from postflow.state import state_dir
 
 from .overrides import secret_from_environment
 from .schema import SchemaOnce

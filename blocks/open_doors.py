@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
-from postflow.places import open_to_others, state_dir
+from postflow.state import open_to_others, state_dir
 
 STRANGER = "postflow-check.invalid"
 PAGE = {"Origin": f"http://{STRANGER}", "Access-Control-Request-Method": "POST"}

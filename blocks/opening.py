@@ -28,9 +28,8 @@ from postflow.media.probe import look_at
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
-from postflow.patience import Patience
-from postflow.places import lock_dir
-from postflow.watching import Watching
+from postflow.settings import Patience, Watching
+from postflow.state import lock_dir
 
 from .discord_webhook import DiscordWebhook
 from .studio import Studio, load_studio

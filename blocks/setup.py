@@ -11,8 +11,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from postflow.errors import Fatal
-from postflow.patience import Patience
-from postflow.watching import Watching
+from postflow.settings import Patience, Watching
 
 from .adobe_tokens import AdobeTokens
 from .discord_webhook import DiscordWebhook

@@ -10,8 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from postflow.engine_trouble import engine_trouble
 from postflow.errors import Fatal
 from postflow.naming import Naming
-from postflow.patience import Patience
-from postflow.watching import Watching
+from postflow.settings import Patience, Watching
 
 from .adobe_tokens import AdobeTokens
 from .discord_webhook import DiscordWebhook

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
-from .places import demand_own, lock_dir, state_dir, write_private
+from .state import demand_own, lock_dir, state_dir, write_private
 
 log = logging.getLogger("postflow")
 

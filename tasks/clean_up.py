@@ -13,8 +13,7 @@ from postflow.discord.cards import counted
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
 from postflow.outlet.ngrok.folder import reap
-from postflow.places import lock_dir, state_dir
-from postflow.sweeping import is_due, sweep
+from postflow.state import is_due, lock_dir, state_dir, sweep
 
 from .stage import KEEP, RESULTS
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from postflow.blocks.opening import OpenStudio
-from postflow.clip_lock import one_at_a_time
 from postflow.delivery.record import Journey
 from postflow.delivery.stacking import stack_versions
 from postflow.errors import PostFlowError
 from postflow.ledger import Claimed, StaleClaim
+from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Folder, Shot
 
 from .stage import stage

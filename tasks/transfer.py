@@ -18,14 +18,14 @@ from tenacity import (
 )
 
 from postflow.blocks.opening import OpenStudio
-from postflow.clip_lock import one_at_a_time
 from postflow.delivery.adoption import Found, find_delivered
 from postflow.delivery.record import Journey
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.ledger import StaleClaim
+from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Folder, MediaFile, RemoteFile, Shot
-from postflow.patience import Patience
+from postflow.settings import Patience
 
 from .await_arrival import await_arrival
 from .request_upload import request_upload

@@ -8,7 +8,7 @@ import os
 from contextlib import ExitStack
 
 from postflow.errors import Fatal
-from postflow.places import state_dir
+from postflow.state import state_dir
 
 from .output import Warnings, err
 

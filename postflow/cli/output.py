@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError
 from postflow.media.probe import printable
-from postflow.places import open_to_others
+from postflow.state import open_to_others
 
 
 class Terminal(Console):

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from postflow.errors import Fatal
 from postflow.own_server import address_told
-from postflow.places import lock_dir, state_dir
+from postflow.state import lock_dir, state_dir
 
 from .app import app
 from .backfill import enrol_folders

@@ -11,7 +11,7 @@ from postflow.frameio import FrameioClient
 from postflow.media.probe import is_unchanged, look_at
 from postflow.models import Exposure, MediaFile, RemoteFile
 from postflow.outlet import Outlet, Served
-from postflow.patience import Patience
+from postflow.settings import Patience
 
 from .polling import Polling
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from postflow.errors import Retry
 from postflow.models import MediaFile
 from postflow.outlet import Served
-from postflow.patience import Patience
+from postflow.settings import Patience
 
 SELDOM = 10
 """Times `poll`: nothing can be complete before the last byte left us, so few looks are enough."""

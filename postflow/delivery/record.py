@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
-from postflow.clip_lock import one_at_a_time
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, lies_outside
 from postflow.folder.enrolment import enrolled
 from postflow.folder.root import AbsentError, RootMark, read_mark
@@ -24,6 +23,7 @@ from postflow.ledger import (
     State,
     Target,
 )
+from postflow.locks import one_at_a_time
 from postflow.media import volume
 from postflow.media.probe import demand_media
 from postflow.media.sighting import Sighting

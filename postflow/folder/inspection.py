@@ -11,7 +11,7 @@ from postflow.errors import Fatal
 from postflow.media import volume
 from postflow.media.filesystem import file_system_of
 from postflow.models import is_clip
-from postflow.watching import Watching
+from postflow.settings import Watching
 
 from .listing import Known
 from .root import MARKER, AbsentError, missing, read_mark, unread

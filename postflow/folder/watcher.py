@@ -29,7 +29,7 @@ from postflow.media.sighting import (
     Sighting,
 )
 from postflow.models import Moment, is_clip
-from postflow.watching import Watching
+from postflow.settings import Watching
 
 from .enrolment import absent_root, enrolled, vanished
 from .pending import Ready, Waiting, WaitingRoom

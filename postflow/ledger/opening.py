@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from postflow.errors import Fatal
 from postflow.media.filesystem import FileSystem
-from postflow.places import state_dir
+from postflow.state import state_dir
 
 from .migrations import prepare
 from .store import disk_full, plain_faults

@@ -15,8 +15,7 @@ from postflow.blocks.frameio_account import FrameioAccount
 from postflow.blocks.ngrok_tunnel import NgrokTunnel
 from postflow.blocks.studio import Studio, load_studio
 from postflow.errors import Fatal
-from postflow.patience import Patience
-from postflow.watching import Watching
+from postflow.settings import Patience, Watching
 
 BLOCKS = (Studio, FrameioAccount, AdobeTokens, NgrokTunnel, DiscordWebhook)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from postflow.cli.sandbox_studio import sandbox_studio
-from postflow.patience import Patience
 from postflow.sandbox import Sandbox
+from postflow.settings import Patience
 
 QUICK = {"poll": 0.1, "stall": 20.0, "total": 90.0}
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from postflow.ledger import Ledger, opening
-from postflow.places import state_dir
 from postflow.sandbox import Sandbox
+from postflow.state import state_dir
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles
 from tests.journeys.studios import save

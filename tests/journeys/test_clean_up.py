@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from postflow.places import lock_dir, state_dir
+from postflow.state import lock_dir, state_dir
 
 pytestmark = pytest.mark.prefect
 

@@ -12,8 +12,8 @@ from postflow.errors import Retry
 from postflow.ledger import AsyncLedger, Ledger
 from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
-from postflow.places import state_dir
 from postflow.sandbox import Sandbox
+from postflow.state import state_dir
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import calls, the_asset
 from tests.journeys.studios import save

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from postflow.places import state_dir
 from postflow.sandbox import Sandbox
+from postflow.state import state_dir
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset
 from tests.journeys.reluctant_server import reluctant

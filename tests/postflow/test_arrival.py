@@ -18,8 +18,8 @@ from postflow.media.probe import look_at
 from postflow.models import Exposure, RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.outlet.tunnel import LoopbackProvider
-from postflow.patience import Patience
 from postflow.sandbox import Sandbox
+from postflow.settings import Patience
 from tests.frameio.altered import Altered, changing
 from tests.frameio.connecting import QUICK, calls, connected, project_of, raw
 

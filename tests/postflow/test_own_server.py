@@ -18,7 +18,7 @@ import pytest
 from postflow import own_server
 from postflow.blocks import server
 from postflow.errors import Fatal
-from postflow.places import state_dir
+from postflow.state import state_dir
 
 PASSWORDS = (own_server.SERVER_PASSWORD, own_server.CLIENT_PASSWORD)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.sweeping import is_due, sweep
+from postflow.state import is_due, sweep
 
 MONTH = timedelta(days=30)
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from postflow.folder.scanner import glance, glance_aside
 from postflow.media.ignore import SHIPPED, SHIPPED_ONLY, Ignoring
-from postflow.watching import Watching
+from postflow.settings import Watching
 
 READINESS = Path(__file__).parents[2] / "docs" / "readiness.md"
 

@@ -12,7 +12,7 @@ from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder import inspection
 from postflow.folder.inspection import inspect
 from postflow.folder.root import MARKER
-from postflow.watching import Watching
+from postflow.settings import Watching
 from tests.scan.folder import a_network_mount
 from tests.scan.mounts import Mount
 from tests.support.marked import mark_root

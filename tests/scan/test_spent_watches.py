@@ -17,7 +17,7 @@ from pathlib import Path
 from postflow.scan import wakeup
 from postflow.media.filesystem import FileSystem
 from postflow.folder.inspection import _look
-from postflow.watching import Watching
+from postflow.settings import Watching
 
 wakeup.ASK_MS = 50
 root = Path(sys.argv[1])

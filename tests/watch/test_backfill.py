@@ -20,7 +20,7 @@ from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner
 from postflow.ledger import Ledger, ObservationState, Phase, Root
 from postflow.media.sighting import Offline, Scanned
-from postflow.watching import Watching
+from postflow.settings import Watching
 from tests.support.marked import mark_root
 
 OLD = datetime(2026, 1, 10).astimezone()

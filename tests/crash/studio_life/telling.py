@@ -9,7 +9,7 @@ from typing import Any
 
 from postflow.ledger import Message, MessageState, State
 from postflow.ledger.outbox import NO_ANSWER
-from postflow.watching import Watching
+from postflow.settings import Watching
 from tests.crash.ground import Ground
 from tests.crash.studio_life.silence import Silences
 from tests.crash.studio_life.volume import Volume

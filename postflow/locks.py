@@ -11,7 +11,7 @@ from filelock import AsyncFileLock, BaseAsyncFileLock, Timeout
 
 from .errors import Retry
 from .models import Folder
-from .places import lock_dir
+from .state import lock_dir
 
 log = logging.getLogger("postflow.transfer")
 
