@@ -29,12 +29,12 @@ from postflow.models import Moment, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok.provider import version
 from postflow.outlet.probe import probe
+from postflow.service.exposure import Say, prefect_door, private_folders
 
-from .adobe_tokens import BlockTokenStore
-from .ngrok_tunnel import NgrokTunnel
-from .open_doors import Say, prefect_door, private_folders
+from .adobe import BlockTokenStore
 from .opening import get_frameio_client, get_outlet
 from .studio import Studio
+from .tunnel import NgrokTunnel
 
 NEARLY_FULL = 0.9
 

@@ -31,7 +31,7 @@ from postflow.outlet import Outlet, Served
 from postflow.settings import Patience, Watching
 from postflow.state import lock_dir
 
-from .discord_webhook import DiscordWebhook
+from .discord import DiscordWebhook
 from .studio import Studio, load_studio
 
 ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from prefect.context import refresh_global_settings_context
 from prefect.settings import PREFECT_API_URL
 
-from postflow.own_server import (
+from postflow.state import (
     API,
     CLIENT_PASSWORD,
     is_ours,

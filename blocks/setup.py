@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from postflow.errors import Fatal
 from postflow.settings import Patience, Watching
 
-from .adobe_tokens import AdobeTokens
-from .discord_webhook import DiscordWebhook
-from .frameio_account import FrameioAccount
-from .ngrok_tunnel import NgrokTunnel
-from .problems import problems
+from .adobe import AdobeTokens
+from .discord import DiscordWebhook
+from .frameio import FrameioAccount
+from .secrets import problems
 from .studio import Studio
+from .tunnel import NgrokTunnel
 
 B = TypeVar("B", bound=Block)
 

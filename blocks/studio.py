@@ -7,18 +7,16 @@ from typing import Any, ClassVar
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, ValidationError
 
-from postflow.engine_trouble import engine_trouble
-from postflow.errors import Fatal
+from postflow.errors import Fatal, engine_trouble
 from postflow.naming import Naming
 from postflow.settings import Patience, Watching
 
-from .adobe_tokens import AdobeTokens
-from .discord_webhook import DiscordWebhook
-from .frameio_account import FrameioAccount
-from .ngrok_tunnel import NgrokTunnel
-from .overrides import secret_from_environment
-from .problems import problems
+from .adobe import AdobeTokens
+from .discord import DiscordWebhook
+from .frameio import FrameioAccount
 from .schema import SchemaOnce
+from .secrets import problems, secret_from_environment
+from .tunnel import NgrokTunnel
 
 
 class Studio(SchemaOnce, Block):

@@ -7,8 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from postflow.blocks.opening import open_studio
-from postflow.engine_trouble import engine_trouble
-from postflow.errors import PostFlowError
+from postflow.errors import PostFlowError, engine_trouble
 from postflow.models import UploadResult
 
 from .deliver import deliver

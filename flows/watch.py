@@ -16,8 +16,7 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from postflow.blocks.opening import OpenStudio, open_studio
-from postflow.engine_trouble import engine_trouble
-from postflow.errors import PostFlowError
+from postflow.errors import PostFlowError, engine_trouble
 from postflow.folder.notices import Notices, Outage
 from postflow.folder.wakeup import Wakeup, wakeup
 from postflow.folder.watcher import Lookout, lookouts, within_reach

@@ -20,8 +20,7 @@ from prefect.states import Cancelled
 
 from postflow.blocks.opening import OpenStudio
 from postflow.delivery.record import Journey
-from postflow.engine_trouble import engine_trouble
-from postflow.errors import Fatal
+from postflow.errors import Fatal, engine_trouble
 from postflow.ledger import Claimed, State
 from postflow.ledger.store import outwait
 

@@ -14,8 +14,15 @@ from prefect.exceptions import PrefectException
 
 from postflow.blocks.opening import OpenStudio
 from postflow.delivery.record import Journey
-from postflow.engine_trouble import engine_trouble
-from postflow.errors import Fatal, PostFlowError, Retry, Skip, as_ours, our_fault_at_name
+from postflow.errors import (
+    Fatal,
+    PostFlowError,
+    Retry,
+    Skip,
+    as_ours,
+    engine_trouble,
+    our_fault_at_name,
+)
 from postflow.folder.notices import Notices
 from postflow.folder.watcher import lookouts
 from postflow.folder.watching_all import Looking

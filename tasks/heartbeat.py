@@ -23,7 +23,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import PrefectException
 from pydantic import SecretStr
 
-from postflow.blocks.discord_webhook import DiscordWebhook
+from postflow.blocks.discord import DiscordWebhook
 
 log = logging.getLogger("postflow.watch")
 

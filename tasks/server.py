@@ -28,7 +28,7 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_se
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from postflow.own_server import PROOF, proof
+from postflow.state import PROOF, proof
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -45,7 +45,7 @@ class QueueingSqlite(AioSqliteConfiguration):
 
 
 class Proving:
-    """Proves to whoever asks that this server knows its password; see `postflow.own_server`."""
+    """Proves to whoever asks that this server knows its password; see `postflow.state`."""
 
     def __init__(self, app: ASGIApp, *, password: str, server: str) -> None:
         self._app = app

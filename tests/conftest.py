@@ -25,8 +25,8 @@ if "PREFECT_HOME" not in os.environ:
 
 from postflow.cli.server import own_prefect, ui_address
 from postflow.outlet.tunnel import free_port
-from postflow.own_server import password
 from postflow.sandbox import Sandbox
+from postflow.state import password
 
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)
 

@@ -21,10 +21,10 @@ from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import PostFlowError
 from postflow.models import Delivery
-from postflow.own_server import password
 from postflow.sandbox import Sandbox, running
 from postflow.sandbox.world import World
 from postflow.settings import Patience
+from postflow.state import password
 from tests.journeys import conftest as journeys
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault
 from tests.journeys.studios import QUICK

@@ -243,11 +243,11 @@ def test_no_file_names_a_path_of_the_machine_it_was_written_on() -> None:
 
 @pytest.mark.parametrize("everything", [False, True], ids=["as it stands", "comments in"])
 def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) -> None:
-    from postflow.blocks.adobe_tokens import AdobeTokens
-    from postflow.blocks.discord_webhook import DiscordWebhook
-    from postflow.blocks.frameio_account import FrameioAccount
-    from postflow.blocks.ngrok_tunnel import NgrokTunnel
+    from postflow.blocks.adobe import AdobeTokens
+    from postflow.blocks.discord import DiscordWebhook
+    from postflow.blocks.frameio import FrameioAccount
     from postflow.blocks.setup import read_studio_file
+    from postflow.blocks.tunnel import NgrokTunnel
 
     _, example, *_ = re.split(
         r"^```(?:toml)?$", text(DOCS / "configuration.md"), flags=re.MULTILINE

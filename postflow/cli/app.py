@@ -9,8 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from postflow.engine_trouble import engine_trouble
-from postflow.errors import PostFlowError, Retry
+from postflow.errors import PostFlowError, Retry, engine_trouble
 
 from .exit_codes import exit_code
 from .output import tell_error

@@ -22,7 +22,7 @@ from .resume import resume
 from .running import run
 
 if TYPE_CHECKING:
-    from postflow.blocks.adobe_tokens import AdobeTokens
+    from postflow.blocks.adobe import AdobeTokens
     from postflow.blocks.studio import Studio
 
 

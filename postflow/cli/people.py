@@ -12,7 +12,7 @@ from .family import Part
 from .output import err
 
 if TYPE_CHECKING:
-    from postflow.blocks.discord_webhook import DiscordWebhook
+    from postflow.blocks.discord import DiscordWebhook
 
 
 class People:

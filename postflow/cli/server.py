@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from postflow.errors import Fatal
-from postflow.own_server import API, locked, password
+from postflow.state import API, locked, password
 
 from .engine import QUIET
 from .family import Part

@@ -23,8 +23,8 @@ def setup(
 ) -> None:
     """Create or replace a studio's blocks from a TOML file."""
     prepare_prefect()
-    from postflow.blocks.open_doors import folders_with_secrets
     from postflow.blocks.setup import read_studio_file, save_studio
+    from postflow.service.exposure import folders_with_secrets
 
     studio_file = read_studio_file(file)
     tell_if_open(file, *folders_with_secrets())

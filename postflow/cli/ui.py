@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from postflow.errors import Fatal
-from postflow.own_server import API, is_ours, password, told_address
+from postflow.state import API, is_ours, password, told_address
 
 from .app import app
 from .output import err, out

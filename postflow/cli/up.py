@@ -13,8 +13,7 @@ import typer
 from filelock import FileLock, Timeout
 
 from postflow.errors import Fatal
-from postflow.own_server import address_told
-from postflow.state import lock_dir, state_dir
+from postflow.state import address_told, lock_dir, state_dir
 
 from .app import app
 from .backfill import enrol_folders
@@ -85,7 +84,7 @@ def up(
 
 
 def _folders_with_secrets() -> tuple[Path, Path]:
-    from postflow.blocks.open_doors import folders_with_secrets
+    from postflow.service.exposure import folders_with_secrets
 
     return folders_with_secrets()
 

@@ -11,8 +11,7 @@ import typer
 from pydantic import SecretStr
 from rich.markup import escape
 
-from postflow.engine_trouble import engine_trouble
-from postflow.errors import PostFlowError
+from postflow.errors import PostFlowError, engine_trouble
 from postflow.models import Delivery
 
 from .app import app

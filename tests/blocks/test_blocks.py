@@ -9,19 +9,19 @@ import pytest
 from prefect.blocks.core import Block
 from pydantic import SecretStr
 
-from postflow.blocks.adobe_tokens import AdobeTokens, BlockTokenStore
-from postflow.blocks.discord_webhook import DiscordWebhook
-from postflow.blocks.frameio_account import FrameioAccount
-from postflow.blocks.ngrok_tunnel import NgrokTunnel
+from postflow.blocks.adobe import AdobeTokens, BlockTokenStore
+from postflow.blocks.discord import DiscordWebhook
+from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.setup import StudioFile, save_studio
 from postflow.blocks.studio import Studio, load_studio
+from postflow.blocks.tunnel import NgrokTunnel
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.errors import Fatal
 from postflow.frameio.auth.ims import WebCredential
 from postflow.frameio.auth.tokens import Tokens
 from postflow.outlet.ngrok.provider import NgrokProvider
-from postflow.own_server import password
 from postflow.sandbox import Sandbox
+from postflow.state import password
 from tests.support.signed_in import SignedIn
 
 BLOCKS = (Studio, FrameioAccount, AdobeTokens, NgrokTunnel, DiscordWebhook)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from postflow.blocks.adobe_tokens import AdobeTokens
-from postflow.blocks.discord_webhook import DiscordWebhook
-from postflow.blocks.frameio_account import FrameioAccount
-from postflow.blocks.ngrok_tunnel import NgrokTunnel
+from postflow.blocks.adobe import AdobeTokens
+from postflow.blocks.discord import DiscordWebhook
+from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.studio import Studio, load_studio
+from postflow.blocks.tunnel import NgrokTunnel
 from postflow.errors import Fatal
 from postflow.settings import Patience, Watching
 

@@ -11,8 +11,8 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
-from postflow.own_server import password
 from postflow.sandbox import Sandbox
+from postflow.state import password
 from tests.browser.looking import Page
 from tests.journeys.conftest import (
     make_clip,

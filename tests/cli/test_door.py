@@ -16,11 +16,11 @@ import websockets
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from postflow.blocks.open_doors import prefect_door
 from postflow.cli.exit_codes import Exit
 from postflow.cli.sandbox_studio import as_toml, sandbox_studio
-from postflow.own_server import password
 from postflow.sandbox import Sandbox
+from postflow.service.exposure import prefect_door
+from postflow.state import password
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import MakeClip, SaveStudio
 from tests.support.signed_in import SignedIn

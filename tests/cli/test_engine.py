@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from postflow.own_server import is_ours
+from postflow.state import is_ours
 
 COMMAND = """
 import os
 from postflow.cli.engine import prepare_prefect
 prepare_prefect()
-from postflow.own_server import is_ours
+from postflow.state import is_ours
 from prefect.client.orchestration import get_client
 address = os.environ["PREFECT_API_URL"]
 print(address, is_ours(address), get_client(sync_client=True).api_healthcheck())

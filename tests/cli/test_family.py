@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow import leash
-from postflow.blocks.discord_webhook import DiscordWebhook
+from postflow.blocks.discord import DiscordWebhook
 from postflow.cli.exit_codes import Exit
 from postflow.cli.family import AGAIN, Part, end_leftovers
 from postflow.cli.people import People

@@ -38,7 +38,7 @@ def redirect_uri() -> str:
 
 
 def stored() -> Any:
-    from postflow.blocks.adobe_tokens import BlockTokenStore
+    from postflow.blocks.adobe import BlockTokenStore
 
     return asyncio.run(BlockTokenStore(STUDIO).load())
 

@@ -26,11 +26,11 @@ def main() -> None:
     import postflow.cli
     import postflow.flows.deliver
     import postflow.flows.serve
-    from postflow.blocks import ngrok_tunnel
+    from postflow.blocks import tunnel
     from postflow.outlet.ngrok.provider import NgrokProvider
 
     # A refusal that may pass is waited out for 90 s in earnest.
-    ngrok_tunnel.NgrokProvider = partial(NgrokProvider, open_timeout=0)  # type: ignore[assignment, misc]
+    tunnel.NgrokProvider = partial(NgrokProvider, open_timeout=0)  # type: ignore[assignment, misc]
     gc.freeze()  # else each fork looks through all of it at its end, for half a second
     for line in sys.stdin:
         child = os.fork()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from postflow.blocks.discord_webhook import DiscordWebhook
+from postflow.blocks.discord import DiscordWebhook
 from postflow.discord import DiscordClient
 from postflow.discord.cards import Card, failed_card, notice_card, on_its_way_card, ready_card
 from postflow.discord.webhook import Thread

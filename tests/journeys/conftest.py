@@ -28,12 +28,12 @@ SHORT_PAUSES = FrameioPatience(backoff=0.05, longest_backoff=0.2, looks=(0.05, 0
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many attempts as in earnest, less time between them, and nothing known from before."""
-    from postflow.blocks import ngrok_tunnel
+    from postflow.blocks import tunnel
 
     for client, patience in ((FrameioClient, SHORT_PAUSES), (DiscordClient, 2.0)):
         monkeypatch.setattr(client, "__init__", partialmethod(client.__init__, patience=patience))
     ngrok = partial(NgrokProvider, startup_timeout=6, longest_pause=0.1, drop_grace=10)
-    monkeypatch.setattr(ngrok_tunnel, "NgrokProvider", ngrok)
+    monkeypatch.setattr(tunnel, "NgrokProvider", ngrok)
     shared_for.cache_clear()
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from prefect import get_client
 from pydantic import SecretStr
 
-from postflow.blocks.discord_webhook import DiscordWebhook
+from postflow.blocks.discord import DiscordWebhook
 from postflow.sandbox import Sandbox
 from postflow.tasks.heartbeat import Heartbeat, tell_of_silence
 from tests.journeys.proof import titles

@@ -7,8 +7,7 @@ import json
 import httpx
 import pytest
 
-from postflow.engine_trouble import engine_trouble
-from postflow.errors import PostFlowError
+from postflow.errors import PostFlowError, engine_trouble
 
 ASKED = httpx.Request("GET", "http://user:CanaryPassword@127.0.0.1:4200/api")
 

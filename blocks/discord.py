@@ -10,9 +10,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from postflow.discord import DiscordClient
 from postflow.discord.webhook import Thread
 
-from .overrides import secret_from_environment
-from .problems import problems
 from .schema import SchemaOnce
+from .secrets import problems, secret_from_environment
 
 
 class DiscordWebhook(SchemaOnce, Block):

@@ -12,8 +12,8 @@ from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.outlet.tunnel import LoopbackProvider, PublicUrl, StaticProvider, TunnelProvider
 from postflow.state import state_dir
 
-from .overrides import secret_from_environment
 from .schema import SchemaOnce
+from .secrets import secret_from_environment
 
 
 class NgrokTunnel(SchemaOnce, Block):

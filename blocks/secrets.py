@@ -1,8 +1,16 @@
-"""What is wrong with a block, field by field, and never with a value: it may be a secret."""
+"""Environment variables win over what the blocks hold, for secrets only."""
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+import os
+
+from pydantic import SecretStr, ValidationError
+
+
+def secret_from_environment(variable: str) -> SecretStr | None:
+    """The variable's value as a secret; None when unset or empty."""
+    value = os.environ.get(variable)
+    return SecretStr(value) if value else None
 
 
 def problems(error: ValidationError) -> str:

@@ -22,8 +22,8 @@ from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.auth.tokens import Tokens
 from postflow.state import state_dir
 
-from .overrides import secret_from_environment
 from .schema import SchemaOnce
+from .secrets import secret_from_environment
 
 
 class AdobeTokens(SchemaOnce, Block):
