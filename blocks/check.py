@@ -14,6 +14,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from postflow.engine.studio import get_frameio_client, get_outlet
 from postflow.errors import Fatal, PostFlowError
 from postflow.folder.enrolment import why_not_watched
 from postflow.folder.inspection import inspect
@@ -32,7 +33,6 @@ from postflow.outlet.probe import probe
 from postflow.service.exposure import Say, prefect_door, private_folders
 
 from .adobe import BlockTokenStore
-from .opening import get_frameio_client, get_outlet
 from .studio import Studio
 from .tunnel import NgrokTunnel
 

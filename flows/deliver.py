@@ -11,18 +11,18 @@ from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 
-from postflow.allowed import as_meant
-from postflow.blocks.opening import OpenStudio, open_studio
 from postflow.delivery.record import Journey
+from postflow.engine.allowed_paths import as_meant
+from postflow.engine.artifacts import leave_slip
+from postflow.engine.logs import show_in_ui
+from postflow.engine.stopping import cancelled_by_sigterm
+from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
 from postflow.tasks.announce import announce, announce_departure, announce_failure
 from postflow.tasks.identify import identify
 from postflow.tasks.place import place
-from postflow.tasks.run_logs import show_in_ui
-from postflow.tasks.slip import leave_slip
 from postflow.tasks.stack import stack
-from postflow.tasks.stopping import cancelled_by_sigterm
 from postflow.tasks.transfer import transfer
 
 log = logging.getLogger("postflow.deliver")

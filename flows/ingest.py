@@ -7,15 +7,14 @@ import logging
 from prefect import flow
 from prefect.runtime import flow_run
 
-from postflow.blocks.opening import open_studio
 from postflow.discord.cards import counted
+from postflow.engine.artifacts import leave_tally
+from postflow.engine.crashed_runs import clean_up, sign_run
+from postflow.engine.logs import show_in_ui
+from postflow.engine.stopping import cancelled_by_sigterm
+from postflow.engine.studio import open_studio
 from postflow.models import Drained
-from postflow.tasks.clean_up import clean_up
-from postflow.tasks.dead_runs import sign_run
 from postflow.tasks.drain import Drain
-from postflow.tasks.run_logs import show_in_ui
-from postflow.tasks.stopping import cancelled_by_sigterm
-from postflow.tasks.tally import leave_tally
 
 log = logging.getLogger("postflow.ingest")
 

@@ -10,7 +10,7 @@ from prefect.events import DeploymentEventTrigger
 from prefect.types.entrypoint import EntrypointType
 
 from postflow.blocks.studio import load_studio
-from postflow.tasks.dead_runs import keep_burying
+from postflow.engine.crashed_runs import keep_burying
 from postflow.tasks.runner import StoppableRunner
 
 from .deliver import deliver

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from postflow.blocks.opening import open_studio
+from postflow.engine.studio import open_studio
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.models import UploadResult
 

@@ -15,14 +15,14 @@ from prefect.client.schemas import filters, sorting
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
-from postflow.blocks.opening import OpenStudio, open_studio
+from postflow.engine.heartbeat import Heartbeat
+from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.folder.notices import Notices, Outage
 from postflow.folder.wakeup import Wakeup, wakeup
 from postflow.folder.watcher import Lookout, lookouts, within_reach
 from postflow.folder.watching_all import Looks
 from postflow.frameio.auth.sign_in import kept
-from postflow.tasks.heartbeat import Heartbeat
 
 log = logging.getLogger("postflow.watch")
 

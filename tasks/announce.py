@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from postflow.blocks.opening import OpenStudio
 from postflow.delivery.record import Journey
 from postflow.discord.cards import (
     Card,
@@ -15,11 +14,11 @@ from postflow.discord.cards import (
     waiting_card,
 )
 from postflow.discord.relay import draft
+from postflow.engine.stage import stage
+from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, MediaFile, Shot
-
-from .stage import stage
 
 # A ledger that is busy or away for some minutes costs no clip its ending.
 ASK_AGAIN = 5

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from postflow.blocks.opening import OpenStudio
 from postflow.delivery import arrival
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import draft
+from postflow.engine.artifacts import Progress
+from postflow.engine.stage import stage
+from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry
 from postflow.models import Exposure, MediaFile, RemoteFile
-
-from .progress import Progress
-from .stage import stage
 
 log = logging.getLogger("postflow.transfer")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from postflow.blocks.opening import OpenStudio
 from postflow.discord import MOST_NAMES, skipped_card
 from postflow.discord.relay import draft
+from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import Claimed, Draft
 from postflow.models import Delivery, Drained

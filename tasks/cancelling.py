@@ -18,15 +18,15 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
-from postflow.blocks.opening import OpenStudio
 from postflow.delivery.record import Journey
+from postflow.engine.artifacts import courtesy
+from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, engine_trouble
 from postflow.ledger import Claimed, State
 from postflow.ledger.store import outwait
 
 from .announce import announce_failure
 from .batch import Batch
-from .courtesy import courtesy
 
 log = logging.getLogger("postflow.ingest")
 

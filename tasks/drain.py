@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 from prefect.exceptions import PrefectException
 
-from postflow.blocks.opening import OpenStudio
 from postflow.delivery.record import Journey
+from postflow.engine.studio import OpenStudio
 from postflow.errors import (
     Fatal,
     PostFlowError,

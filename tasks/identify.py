@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from postflow.blocks.opening import OpenStudio
+from postflow.engine.stage import stage
+from postflow.engine.studio import OpenStudio
 from postflow.models import MediaFile, Shot
-
-from .stage import stage
 
 
 @stage("identify", subject=lambda given: f"{given['media'].name}-{given['scene']}-{given['shot']}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from postflow.blocks.opening import OpenStudio
+from postflow.engine.stage import stage
+from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal
 from postflow.models import Folder, Shot
 from postflow.placing import folder_at
-
-from .stage import stage
 
 
 @stage("place", subject=lambda given: "-".join([given["project"], *given["shot"].folder]))

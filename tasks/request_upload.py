@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from postflow.blocks.opening import OpenStudio
+from postflow.engine.stage import stage
+from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile
-
-from .stage import stage
 
 log = logging.getLogger("postflow.transfer")
 

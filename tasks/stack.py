@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from postflow.blocks.opening import OpenStudio
 from postflow.delivery.record import Journey
 from postflow.delivery.stacking import stack_versions
+from postflow.engine.stage import stage
+from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.ledger import Claimed, StaleClaim
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Folder, Shot
-
-from .stage import stage
 
 log = logging.getLogger("postflow.ingest")
 

@@ -17,9 +17,10 @@ from tenacity import (
     wait_exponential,
 )
 
-from postflow.blocks.opening import OpenStudio
 from postflow.delivery.adoption import Found, find_delivered
 from postflow.delivery.record import Journey
+from postflow.engine.stage import stage
+from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.ledger import StaleClaim
@@ -29,7 +30,6 @@ from postflow.settings import Patience
 
 from .await_arrival import await_arrival
 from .request_upload import request_upload
-from .stage import stage
 
 log = logging.getLogger("postflow.transfer")
 

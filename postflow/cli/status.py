@@ -239,7 +239,7 @@ def _named(ledger: Ledger, studio: str, name: str, folders: Sequence[Path]) -> l
 
 
 async def _is_gone(block: Studio, clip: NamedClip) -> bool:
-    from postflow.blocks.opening import get_frameio_client, is_gone
+    from postflow.engine.studio import get_frameio_client, is_gone
 
     if clip.account_id is None or clip.file_id is None:
         return False

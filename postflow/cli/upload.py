@@ -92,7 +92,7 @@ async def deliver_all(
 
     Also, by name, why Discord was not told of a clip.
     """
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
     room = asyncio.Semaphore(AT_ONCE)

@@ -10,8 +10,8 @@ import pytest
 from prefect.exceptions import TerminationSignal
 from prefect.utilities.engine import capture_sigterm, is_prefect_sigterm_handler_installed
 
+from postflow.engine.stopping import cancelled_by_sigterm
 from postflow.tasks.runner import StoppableRunner
-from postflow.tasks.stopping import cancelled_by_sigterm
 
 
 async def until_stopped(ended: list[str]) -> None:

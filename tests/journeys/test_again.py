@@ -79,7 +79,7 @@ async def test_the_same_clip_under_another_path_makes_no_second_asset_and_is_tol
 async def test_the_same_clip_under_another_path_is_told_if_it_was_deleted_meanwhile(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
     clip = make_clip()
@@ -176,7 +176,7 @@ async def test_a_new_export_of_equal_size_is_not_taken_for_the_old_one(
 async def test_what_was_deleted_in_frameio_between_two_runs_is_delivered_again(
     gone: str, loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
     clip = make_clip()

@@ -13,9 +13,9 @@ from prefect.runtime import flow_run
 from prefect.states import Pending, Running
 from prefect.types.entrypoint import EntrypointType
 
+from postflow.engine.crashed_runs import LEASE, SIGNATURE, Burial, sign_run
 from postflow.ledger import Ledger
 from postflow.ledger.process import ProcessMark, this_process
-from postflow.tasks.dead_runs import LEASE, SIGNATURE, Burial, sign_run
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 

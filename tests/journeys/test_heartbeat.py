@@ -12,8 +12,8 @@ from prefect import get_client
 from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
+from postflow.engine.heartbeat import Heartbeat, tell_of_silence
 from postflow.sandbox import Sandbox
-from postflow.tasks.heartbeat import Heartbeat, tell_of_silence
 from tests.journeys.proof import titles
 from tests.journeys.studios import save
 from tests.support.wait import wait_until

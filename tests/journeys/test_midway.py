@@ -29,7 +29,7 @@ FETCHED_LATE = fault("delay", "fetch", seconds=1)
 
 async def deliver_and(strike: Callable[[], Awaitable[None]], clip: Path, studio: str) -> Delivery:
     """Deliver, and `strike` once when Frame.io has been asked and its status was seen."""
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
     struck = False
@@ -121,7 +121,7 @@ async def test_a_clip_that_changes_on_disk_arrives_as_it_is_in_the_end(
 async def test_a_clip_that_does_not_stop_changing_is_told_and_leaves_nothing(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
     async def progress(_media: MediaFile, _served: Served) -> None:
@@ -157,7 +157,7 @@ async def test_a_clip_that_vanishes_is_told_and_leaves_nothing(
 async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
     gone: str, loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
 
     async def strike() -> None:
         async with open_studio(loopback_studio) as live:
@@ -184,7 +184,7 @@ async def test_a_run_that_was_overtaken_leaves_the_file_to_the_other_run(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     """As after a long sleep of the machine: its lease ran out, and another run has the clip."""
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
     clip = make_clip()

@@ -39,8 +39,8 @@ async def test_metadata_written_into_a_delivered_clip_makes_no_second_asset(
 async def test_a_cut_clip_handed_over_goes_with_a_doubt_and_a_text_does_not_go(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
+    from postflow.engine.artifacts import slip
     from postflow.flows.deliver import deliver
-    from postflow.tasks.slip import slip
 
     clip = make_clip()
     write_into(clip, behind=NOTE[:-4])

@@ -81,7 +81,7 @@ class AwayOnce:
 async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
     watching_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.ingest import ingest
 
     world.fault("delay", "fetch", seconds=2)
@@ -97,7 +97,7 @@ async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
 async def test_what_could_not_be_started_for_a_moment_is_started_by_the_same_run(
     watching_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.ingest import ingest
 
     make_clip("a first, misnamed.mov")

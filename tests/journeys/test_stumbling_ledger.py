@@ -42,7 +42,7 @@ async def watching(nothing_cached: None, world: Sandbox, make_clip: MakeClip) ->
 
 async def ingested(studio: str, **faults: Exception | list[Exception]) -> StumblingLedger:
     """One run of `ingest`, on a ledger with these faults."""
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.ingest import ingest
 
     async with open_studio(studio) as live:
@@ -94,7 +94,7 @@ async def test_no_clip_stays_in_the_hands_of_a_run_that_goes_on(
 async def test_by_hand_too_nothing_is_held_and_the_next_attempt_delivers(
     watching: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
     clip = make_clip(V1)

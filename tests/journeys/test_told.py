@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from postflow.blocks.opening import open_studio
 from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.engine.studio import open_studio
 from postflow.errors import Fatal
 from postflow.media.probe import look_at
 from postflow.models import Delivery, Drained

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("nothing_cached")]
 async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewhere(
     world: Sandbox, make_clip: MakeClip, tmp_path: Path
 ) -> None:
-    from postflow.blocks.opening import open_studio
+    from postflow.engine.studio import open_studio
     from postflow.flows.ingest import ingest
 
     first = make_clip("SQ07_UNDLM_00001_v001.mov")

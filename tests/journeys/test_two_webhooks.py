@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from postflow.blocks.opening import open_studio
+from postflow.engine.studio import open_studio
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from postflow.delivery.record import Journey, open_by_hand
-from postflow.duty import on_duty
+from postflow.engine.lease import on_duty
 from postflow.errors import Skip
 from postflow.ledger import AsyncLedger, Clip, Ledger, Phase, Root, State, open_ledger
 from postflow.media.probe import look_at

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.allowed import allowed, as_meant
+from postflow.engine.allowed_paths import allowed, as_meant
 from postflow.errors import Fatal
 
 CLIP = "SQ07_UNDLM_00152_v003.mov"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.duty import on_duty
+from postflow.engine.lease import on_duty
 from postflow.errors import PostFlowError
 from postflow.ledger import Draft, Ledger, open_ledger
 from tests.support.stumbling import BUSY, stumbling

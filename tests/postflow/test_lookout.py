@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from postflow.delivery.record import open_by_hand
-from postflow.duty import on_duty
+from postflow.engine.lease import on_duty
 from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import accept_vanished, enrol, watched
 from postflow.folder.inspection import MOST

@@ -13,7 +13,7 @@ import pytest
 
 from postflow.cli.backfill import enrol_folders
 from postflow.delivery.record import Journey, open_by_hand
-from postflow.duty import on_duty
+from postflow.engine.lease import on_duty
 from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner
 from postflow.folder.notices import Notices

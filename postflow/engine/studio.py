@@ -14,11 +14,11 @@ from uuid import uuid4
 import xxhash
 from pydantic import SecretStr
 
-from postflow.allowed import allowed, as_meant
+from postflow.blocks.discord import DiscordWebhook
+from postflow.blocks.studio import Studio, load_studio
 from postflow.delivery.record import Journey, changed, let_go, open_by_hand
 from postflow.discord import DiscordClient
 from postflow.discord.relay import PostOffice
-from postflow.duty import on_duty
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import unless_away
 from postflow.frameio import FrameioClient, TokenSource
@@ -31,8 +31,8 @@ from postflow.outlet import Outlet, Served
 from postflow.settings import Patience, Watching
 from postflow.state import lock_dir
 
-from .discord import DiscordWebhook
-from .studio import Studio, load_studio
+from .allowed_paths import allowed, as_meant
+from .lease import on_duty
 
 ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
 

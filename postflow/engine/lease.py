@@ -7,8 +7,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from .errors import PostFlowError
-from .ledger import AsyncLedger, StaleClaim
+from postflow.errors import PostFlowError
+from postflow.ledger import AsyncLedger, StaleClaim
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import Fatal
+from postflow.errors import Fatal
 
 QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("„", "“"), ("\u2018", "\u2019"), ("«", "»")}
 

@@ -1,0 +1,127 @@
+"""The delivery slip in Prefect's UI."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import (
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+from prefect.exceptions import PrefectException
+from rich.filesize import decimal
+
+from postflow.models import Delivery, Drained, MediaFile
+from postflow.outlet import Served
+
+from .studio import ClipProgress
+
+log = logging.getLogger("postflow.deliver")
+
+LONGEST = 5.0
+
+
+@asynccontextmanager
+async def courtesy(what: str, *, level: int = logging.WARNING) -> AsyncIterator[None]:
+    """Tell the server; for some seconds only, and go on when it is away or busy."""
+    try:
+        async with asyncio.timeout(LONGEST):
+            yield
+    except (TimeoutError, httpx.HTTPError, PrefectException) as error:
+        log.log(level, "Prefect's server did not take %s (%s).", what, type(error).__name__)
+
+
+async def leave_slip(delivery: Delivery) -> None:
+    """A markdown artifact with the link, under a key that gathers the clip's history."""
+    name = delivery.media.name
+    async with courtesy(f"the slip of {name}"):
+        await acreate_markdown_artifact(
+            slip(delivery), key=_key(name), description=f"Slip of {name}"
+        )
+
+
+def slip(delivery: Delivery) -> str:
+    """The slip's markdown."""
+    seconds = (delivery.finished - delivery.started).total_seconds()
+    rows = {
+        "File": f"{_plain(delivery.media.name)}",
+        "Sequence": _plain(delivery.shot.sequence or "none"),
+        "Shot": _plain(delivery.shot.shot or "none"),
+        "Version": _plain(delivery.shot.version or "none"),
+        "Folder": _plain(delivery.folder.label),
+        "Size": decimal(delivery.media.size),
+        "Journey": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
+        "Frame.io id": f"`{delivery.file_id}`",
+    }
+    if delivery.media.doubt:
+        rows["Please check"] = _plain(f"The file {delivery.media.doubt}.")
+    head, *body = (f"| {name} | {value} |" for name, value in rows.items())
+    table = "\n".join([head, "|---|---|", *body])
+    title = f"# {_plain(delivery.media.name)}\n\n[Open in Frame.io]({delivery.view_url})\n\n"
+    return f"{title}{table}\n"
+
+
+def _plain(text: str) -> str:
+    """Names are hostile input: nothing of them is markup."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~])", r"\\\1", text)
+
+
+def _key(name: str) -> str:
+    return "clip-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+PAUSE = 1.0
+
+
+class Progress:
+    """Called with what was served; tells the UI at most once a second, and `also` each time."""
+
+    def __init__(self, media: MediaFile, *, also: ClipProgress | None) -> None:
+        self._media = media
+        self._also = also
+        self._artifact: UUID | None = None
+        self._told = -1.0
+        self._told_at = 0.0
+
+    async def __call__(self, served: Served) -> None:
+        if self._also:
+            await self._also(self._media, served)
+        percent = round(100 * served.bytes_covered / max(served.total, 1), 1)
+        if percent != self._told and (self._is_time() or percent >= 100):
+            # a server that is away delays no transfer: the bar stands still meanwhile
+            async with courtesy("the progress", level=logging.DEBUG):
+                await self._tell(percent)
+
+    def _is_time(self) -> bool:
+        return time.monotonic() - self._told_at >= PAUSE
+
+    async def _tell(self, percent: float) -> None:
+        self._told, self._told_at = percent, time.monotonic()
+        if self._artifact is None:
+            self._artifact = await acreate_progress_artifact(
+                percent, description=f"{self._media.name}: bytes fetched by Frame.io"
+            )
+        else:
+            await aupdate_progress_artifact(self._artifact, percent)
+
+
+async def leave_tally(studio: str, drained: Drained) -> None:
+    """A row a clip; nothing when nothing was ready."""
+    rows = [
+        {"clip": name, "outcome": outcome.replace("_", " "), "link or reason": told}
+        for outcome, clips in drained
+        for name, told in clips.items()
+    ]
+    if rows:
+        key = "ingest-" + re.sub(r"[^a-z0-9]+", "-", studio.lower())
+        async with courtesy("the table of this run"):
+            await acreate_table_artifact(rows, key=key, description=f"What ingest {studio} came to")
