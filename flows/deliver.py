@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
+from pydantic import SecretStr
 
 from postflow.delivery.record import Journey
 from postflow.engine.allowed_paths import as_meant
@@ -17,8 +18,8 @@ from postflow.engine.artifacts import leave_slip
 from postflow.engine.logs import show_in_ui
 from postflow.engine.stopping import cancelled_by_sigterm
 from postflow.engine.studio import OpenStudio, open_studio
-from postflow.errors import Fatal, PostFlowError, Retry, as_ours
-from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot
+from postflow.errors import Fatal, PostFlowError, Retry, as_ours, engine_trouble
+from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot, UploadResult
 from postflow.tasks.announce import announce, announce_departure, announce_failure
 from postflow.tasks.identify import identify
 from postflow.tasks.place import place
@@ -185,3 +186,45 @@ async def _stacked(
         yet = " yet" if journey.not_stacked(error) else ""
         log.warning("%s is delivered but not%s stacked: %s", arrival.media.name, yet, error)
         return None
+
+
+async def upload_file_to_frameio(
+    file_path: str | Path,
+    discord_webhook_url: str | None = None,
+    project_name: str | None = None,
+    scene_name: str | None = None,
+    shot_name: str | None = None,
+    studio: str = "main",
+) -> UploadResult:
+    """Deliver a clip. Foreseeable failures are in the result, with their remedy; nothing is raised.
+
+    What is None is the studio's, or read from the file's name.
+    """
+    webhook = SecretStr(discord_webhook_url) if discord_webhook_url else None
+    try:
+        async with open_studio(studio, discord_webhook=webhook) as live:
+            delivery = await deliver(
+                Path(file_path),
+                studio=studio,
+                project=project_name,
+                scene=scene_name,
+                shot=shot_name,
+            )
+    except PostFlowError as error:
+        return _failed(error)
+    except Exception as error:
+        if (trouble := engine_trouble(error)) is None:
+            raise
+        return _failed(trouble)
+    return UploadResult(
+        success=True,
+        view_url=delivery.view_url,
+        file_id=delivery.file_id,
+        folder_id=delivery.folder_id,
+        project_id=delivery.project_id,
+        not_told=live.not_told.get(delivery.media.name),
+    )
+
+
+def _failed(error: PostFlowError) -> UploadResult:
+    return UploadResult(success=False, error=error.message, hint=error.hint, code=error.code)

@@ -14,7 +14,8 @@ from postflow.engine.logs import show_in_ui
 from postflow.engine.stopping import cancelled_by_sigterm
 from postflow.engine.studio import open_studio
 from postflow.models import Drained
-from postflow.tasks.drain import Drain
+
+from .drain import Drain
 
 log = logging.getLogger("postflow.ingest")
 

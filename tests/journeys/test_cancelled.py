@@ -95,7 +95,7 @@ async def test_a_run_that_is_cancelled_after_arrival_has_delivered(
 async def test_a_stop_of_what_was_over_already_stops_no_later_claim_of_the_clip(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from postflow.tasks import cancelling
+    from postflow.flows import cancelling
 
     asked = types.SimpleNamespace(id=uuid4(), parameters={"path": str(tmp_path / "a.mov")})
     monkeypatch.setattr(cancelling, "PAUSE", 0.0)

@@ -26,7 +26,7 @@ async def test_each_clip_is_told_of_in_the_channel_that_its_caller_named(
     loopback_studio: str, world: Sandbox, other_channel: Sandbox, make_clip: MakeClip
 ) -> None:
     """Whoever comes first, and the studio's own channel among them."""
-    from postflow.flows.upload import upload_file_to_frameio
+    from postflow.flows.deliver import upload_file_to_frameio
 
     webhooks = [other_channel.discord_webhook_url, None, other_channel.discord_webhook_url]
     clips = [make_clip(f"SQ07_UNDLM_0015{n}_v001.mov", extra=8 * n) for n in range(3)]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.prefect
 async def test_a_delivery_is_a_result_with_its_ids(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from postflow.flows.upload import upload_file_to_frameio
+    from postflow.flows.deliver import upload_file_to_frameio
 
     clip = make_clip("holiday.mov")
     result = await upload_file_to_frameio(
@@ -39,7 +39,7 @@ async def test_a_delivery_is_a_result_with_its_ids(
 async def test_another_webhook_gets_the_message(
     loopback_studio: str, world: Sandbox, other_channel: Sandbox, make_clip: MakeClip
 ) -> None:
-    from postflow.flows.upload import upload_file_to_frameio
+    from postflow.flows.deliver import upload_file_to_frameio
 
     webhook = other_channel.discord_webhook_url
     result = await upload_file_to_frameio(
@@ -66,7 +66,7 @@ async def test_what_can_be_foreseen_is_a_result_with_its_remedy(
     world: Sandbox,
     make_clip: MakeClip,
 ) -> None:
-    from postflow.flows.upload import upload_file_to_frameio
+    from postflow.flows.deliver import upload_file_to_frameio
 
     clip = make_clip(Path(name).name)
     path = clip if clip.name == name else clip.parent / name
@@ -81,7 +81,7 @@ async def test_what_can_be_foreseen_is_a_result_with_its_remedy(
 async def test_a_transfer_that_fails_is_a_result_too(
     loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
-    from postflow.flows.upload import upload_file_to_frameio
+    from postflow.flows.deliver import upload_file_to_frameio
 
     world.fault("upload_failed", "files.remote_upload", times=ALWAYS)
     result = await upload_file_to_frameio(make_clip(), studio=loopback_studio)
@@ -92,7 +92,7 @@ async def test_a_transfer_that_fails_is_a_result_too(
 async def test_a_prefect_that_is_not_there_is_a_result_too(
     loopback_studio: str, make_clip: MakeClip
 ) -> None:
-    from postflow.flows.upload import upload_file_to_frameio
+    from postflow.flows.deliver import upload_file_to_frameio
 
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         result = await upload_file_to_frameio(make_clip(), studio=loopback_studio)

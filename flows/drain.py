@@ -29,11 +29,11 @@ from postflow.folder.watching_all import Looking
 from postflow.ledger import Claimed, Draft, StaleClaim
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
+from postflow.tasks.announce import told_of_failure
+from postflow.tasks.stack import stack_again
 
-from .announce import told_of_failure
 from .batch import Batch
 from .cancelling import Cancelling
-from .stack import stack_again
 
 log = logging.getLogger("postflow.ingest")
 

@@ -24,8 +24,8 @@ from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, engine_trouble
 from postflow.ledger import Claimed, State
 from postflow.ledger.store import outwait
+from postflow.tasks.announce import announce_failure
 
-from .announce import announce_failure
 from .batch import Batch
 
 log = logging.getLogger("postflow.ingest")
