@@ -17,21 +17,98 @@ from tenacity import (
     wait_exponential,
 )
 
+from postflow.delivery import arrival
 from postflow.delivery.adoption import Found, find_delivered
 from postflow.delivery.record import Journey
+from postflow.discord.cards import notice_card
+from postflow.discord.relay import draft
+from postflow.engine.artifacts import Progress
 from postflow.engine.stage import stage
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.ledger import StaleClaim
 from postflow.locks import one_at_a_time
-from postflow.models import Arrival, Folder, MediaFile, RemoteFile, Shot
+from postflow.models import Arrival, Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.settings import Patience
 
-from .await_arrival import await_arrival
-from .request_upload import request_upload
-
 log = logging.getLogger("postflow.transfer")
+
+
+@stage("await arrival", retries=0)
+async def await_arrival(
+    live: OpenStudio, media: MediaFile, exposure: Exposure, remote: RemoteFile
+) -> RemoteFile:
+    """The file as Frame.io has it, once complete, of equal size, every byte served."""
+    return await arrival.await_arrival(
+        live.frameio,
+        live.outlet,
+        media,
+        exposure,
+        remote,
+        patience=live.patience,
+        progress=Progress(media, also=live.progress),
+        late=lambda why: _tell_late(live, media, why),
+    )
+
+
+async def _tell_late(live: OpenStudio, media: MediaFile, why: Retry | None) -> None:
+    """Once for all clips of this run that wait for the same."""
+    told = why.message if why else "Frame.io has every byte and does not finish."
+    log.warning("%s has left, and is not seen to arrive: %s", media.name, told)
+    if live.discord is None:
+        return
+    text = f"Clips have left this machine half an hour ago and are not seen to arrive. {told} "
+    text += "They are looked for all the while; see https://status.frame.io."
+    key = f"{live.channel}/late-{live.run_id}-{why.code if why else 'unfinished'}"
+    try:
+        await live.ledger.enqueue(draft(key, live.channel, notice_card("Clips arrive late", text)))
+    except PostFlowError as error:
+        log.warning("%s", error)
+    live.ring()
+
+
+SETTLING_LIMIT = 15.0
+
+
+@stage("request upload", retries=0)
+async def request_upload(
+    live: OpenStudio,
+    media: MediaFile,
+    folder: Folder,
+    exposure: Exposure,
+    *,
+    known: frozenset[str],
+) -> RemoteFile:
+    """The placeholder that Frame.io made. A lost answer is settled by looking, not by asking again.
+
+    `known` holds the ids that the folder had under this name before.
+    """
+    asking = asyncio.ensure_future(
+        live.frameio.remote_upload(
+            folder,
+            media.name,
+            exposure.url,
+            known=known,
+            size=media.size,
+            took_effect=lambda: live.outlet.served(exposure).requests > 0,
+        )
+    )
+    try:
+        return await asyncio.shield(asking)
+    except asyncio.CancelledError:
+        await _take_back(live, asking, media.name)
+        raise
+
+
+async def _take_back(live: OpenStudio, asking: asyncio.Future[RemoteFile], name: str) -> None:
+    """A question that is on its way cannot be unasked: what comes of it is removed."""
+    try:
+        async with asyncio.timeout(SETTLING_LIMIT):
+            await live.frameio.delete_file(await asking)
+    except (PostFlowError, TimeoutError) as error:
+        log.warning("An unfinished %s may stay in Frame.io for now: %s", name, error)
+
 
 WITHDRAWAL_LIMIT = 15.0
 

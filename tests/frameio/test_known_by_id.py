@@ -18,8 +18,8 @@ from postflow.ledger import AsyncLedger, open_ledger
 from postflow.media.probe import look_at
 from postflow.models import Folder, MediaFile, Project, RemoteFile
 from postflow.naming import Naming
-from postflow.placing import folder_at
 from postflow.sandbox import Sandbox
+from postflow.tasks.place import folder_at
 from tests.frameio.altered import Altered, changing
 from tests.frameio.connecting import calls, connected, project_of, raw
 from tests.support.wait import wait_until
