@@ -23,9 +23,9 @@ if "PREFECT_HOME" not in os.environ:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
-from postflow.cli.server import own_prefect, ui_address
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
+from postflow.service.server import own_prefect, ui_address
 from postflow.state import password
 
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)

@@ -121,7 +121,7 @@ async def studio(world: Sandbox, nothing_cached: None, saved: set[str]) -> str:
 
 
 async def _save(world: Sandbox) -> None:
-    from postflow.blocks.setup import StudioFile, save_studio
+    from postflow.service.setup import StudioFile, save_studio
 
     tokens = world.tokens()
     tables = sandbox_studio(world.describe(), name="aviary")

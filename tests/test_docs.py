@@ -246,8 +246,8 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
     from postflow.blocks.adobe import AdobeTokens
     from postflow.blocks.discord import DiscordWebhook
     from postflow.blocks.frameio import FrameioAccount
-    from postflow.blocks.setup import read_studio_file
     from postflow.blocks.tunnel import NgrokTunnel
+    from postflow.service.setup import read_studio_file
 
     _, example, *_ = re.split(
         r"^```(?:toml)?$", text(DOCS / "configuration.md"), flags=re.MULTILINE

@@ -10,9 +10,8 @@ from typing import NoReturn
 import typer
 
 from postflow.errors import PostFlowError, Retry, engine_trouble
+from postflow.service.console import exit_code, tell_error
 
-from .exit_codes import exit_code
-from .output import tell_error
 from .running import stoppable
 
 app = typer.Typer(

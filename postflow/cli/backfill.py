@@ -19,8 +19,7 @@ from postflow.folder.root import is_signed
 from postflow.ledger import Ledger
 from postflow.media.ignore import Ignoring
 from postflow.media.sighting import Sighting
-
-from .output import err, tell_warning
+from postflow.service.console import err, tell_warning
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio

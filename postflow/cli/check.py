@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
+from postflow.service.console import Exit, out, print_json
+from postflow.service.engine import prepare_prefect
+
 from .app import app
-from .engine import prepare_prefect
-from .exit_codes import Exit
 from .options import JsonOption, StudioOption
-from .output import out, print_json
 from .running import run
 
 if TYPE_CHECKING:
-    from postflow.blocks.check import Finding
+    from postflow.service.check import Finding
 
 MARKS = {
     "ok": "[green]✓[/green]",
@@ -37,8 +37,8 @@ def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
 
 
 async def _check(studio: str, *, quiet: bool) -> list[Finding]:
-    from postflow.blocks.check import check_studio
     from postflow.blocks.studio import load_studio
+    from postflow.service.check import check_studio
 
     findings = []
     async for finding in check_studio(await load_studio(studio)):

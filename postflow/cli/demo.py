@@ -11,9 +11,9 @@ import psutil
 import typer
 
 from postflow.outlet.tunnel import free_port
+from postflow.service.console import err, out
 
 from .app import app
-from .output import err, out
 from .running import stoppable
 from .sandbox_up import cleared, sandbox_up, wait_for
 

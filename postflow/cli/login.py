@@ -13,11 +13,11 @@ from postflow.frameio.auth.callback import wait_for_browser
 from postflow.frameio.auth.ims import AdobeIms, ServiceCredential
 from postflow.frameio.auth.login import LoginAttempt, begin_login
 from postflow.frameio.auth.tokens import Tokens
+from postflow.service.console import err, out
+from postflow.service.engine import prepare_prefect
 
 from .app import app
-from .engine import prepare_prefect
 from .options import StudioOption
-from .output import err, out
 from .resume import resume
 from .running import run
 

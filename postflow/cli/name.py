@@ -11,12 +11,11 @@ import typer
 from rich.markup import escape
 
 from postflow.naming import Explanation, Naming
+from postflow.service.console import Exit, out, print_json
+from postflow.service.engine import prepare_prefect
 
 from .app import app
-from .engine import prepare_prefect
-from .exit_codes import Exit
 from .options import JsonOption, SceneOption, ShotOption, StudioOption
-from .output import out, print_json
 
 Names = Annotated[list[str], typer.Argument(help="Names or paths; no file needs to exist.")]
 

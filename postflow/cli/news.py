@@ -7,8 +7,8 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError
 from postflow.ledger import Clip, Ledger, Phase, Untold
+from postflow.service.console import err, out
 
-from .output import err, out
 from .untold import tell_untold
 
 MARKS = {

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from postflow.discord.cards import notice_card
 from postflow.errors import Fatal, PostFlowError
-
-from .family import Part
-from .output import err
+from postflow.service.console import err
+from postflow.service.supervisor import Part
 
 if TYPE_CHECKING:
     from postflow.blocks.discord import DiscordWebhook

@@ -10,8 +10,7 @@ from postflow.errors import PostFlowError
 from postflow.media.probe import demand_media, look_at
 from postflow.models import Shot
 from postflow.naming import Naming
-
-from .output import out, print_json, tell_error
+from postflow.service.console import out, print_json, tell_error
 
 Plan = Shot | PostFlowError
 

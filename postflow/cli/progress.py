@@ -14,8 +14,7 @@ from rich.progress import (
 
 from postflow.models import MediaFile
 from postflow.outlet import Served
-
-from .output import err
+from postflow.service.console import err
 
 
 class ClipBars:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
 from postflow.ledger import Ledger
-
-from .output import out
+from postflow.service.console import out
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio

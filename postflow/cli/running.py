@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
-from .output import err
+from postflow.service.console import err
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postflow.errors import Fatal
+from postflow.service.console import err, out
 
 from .app import app
-from .output import err, out
 from .sandbox_studio import HOW_TO_WATCH, as_toml, sandbox_studio
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 
 from postflow.errors import Fatal
+from postflow.service.supervisor import Part
 
-from .family import Part
 from .sandbox_studio import as_toml, sandbox_studio
 
 STOP_LIMIT = 90.0

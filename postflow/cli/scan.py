@@ -25,11 +25,11 @@ from postflow.media.probe import printable
 from postflow.media.sighting import Offline, Scanned, Sighting
 from postflow.models import Moment
 from postflow.naming import Naming
+from postflow.service.console import err, out, print_json
+from postflow.service.engine import prepare_prefect
 
 from .app import app
-from .engine import prepare_prefect
 from .options import JsonOption, StudioOption
-from .output import err, out, print_json
 from .running import run
 
 NO_CLIP = "no clip"

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from postflow.service.console import out, tell_if_open
+from postflow.service.engine import prepare_prefect
+
 from .app import app
-from .engine import prepare_prefect
-from .output import out, tell_if_open
 from .resume import resume
 
 
@@ -23,8 +24,8 @@ def setup(
 ) -> None:
     """Create or replace a studio's blocks from a TOML file."""
     prepare_prefect()
-    from postflow.blocks.setup import read_studio_file, save_studio
     from postflow.service.exposure import folders_with_secrets
+    from postflow.service.setup import read_studio_file, save_studio
 
     studio_file = read_studio_file(file)
     tell_if_open(file, *folders_with_secrets())

@@ -17,12 +17,11 @@ from postflow.folder.enrolment import why_not_watched
 from postflow.ledger import Clip, Ledger, NamedClip, Phase, State
 from postflow.media import volume
 from postflow.media.kinds import UNREAD
+from postflow.service.console import Exit, err, out, print_json, tell_doubt, tell_warning
+from postflow.service.engine import prepare_prefect
 
 from .app import app
-from .engine import prepare_prefect
-from .exit_codes import Exit
 from .options import JsonOption, StudioOption
-from .output import err, out, print_json, tell_doubt, tell_warning
 from .untold import tell_untold, untold_as_json
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from postflow.errors import Fatal
+from postflow.service.console import err, out
 from postflow.state import API, is_ours, password, told_address
 
 from .app import app
-from .output import err, out
 
 
 @app.command()

@@ -10,8 +10,7 @@ from rich.markup import escape
 
 from postflow.discord.cards import counted
 from postflow.ledger import MessageState, Untold
-
-from .output import out
+from postflow.service.console import out
 
 NAMED = 5
 AGAIN = "`postflow retry --messages`"

@@ -13,18 +13,18 @@ import typer
 from filelock import FileLock, Timeout
 
 from postflow.errors import Fatal
+from postflow.service.console import err, out, tell_if_open, tell_warning
+from postflow.service.engine import prepare_prefect
+from postflow.service.server import own_prefect, ui_address
+from postflow.service.supervisor import Part, end_leftovers
 from postflow.state import address_told, lock_dir, state_dir
 
 from .app import app
 from .backfill import enrol_folders
-from .engine import prepare_prefect
-from .family import Part, end_leftovers
 from .news import News
-from .output import err, out, tell_if_open, tell_warning
 from .people import People
 from .resume import resume
 from .running import stoppable
-from .server import own_prefect, ui_address
 from .watch import BackfillOption, EveryOption, TakeOverOption
 
 PORT = 4200
@@ -91,7 +91,7 @@ def _folders_with_secrets() -> tuple[Path, Path]:
 
 def _apply(file: Path) -> str:
     """Set up the studio of the file; its name."""
-    from postflow.blocks.setup import read_studio_file, save_studio
+    from postflow.service.setup import read_studio_file, save_studio
 
     studio_file = read_studio_file(file)
     asyncio.run(save_studio(studio_file))

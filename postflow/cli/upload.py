@@ -13,12 +13,11 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.models import Delivery
+from postflow.service.console import Exit, exit_code, out, print_json, tell_error
+from postflow.service.engine import prepare_prefect
 
 from .app import app
-from .engine import prepare_prefect
-from .exit_codes import Exit, exit_code
 from .options import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption
-from .output import out, print_json, tell_error
 from .plan import plan_uploads
 from .progress import ClipBars
 from .running import run

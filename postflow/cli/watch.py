@@ -10,12 +10,12 @@ import typer
 
 from postflow.folder.enrolment import why_not_watched
 from postflow.ledger import Ledger
+from postflow.service.console import out
+from postflow.service.engine import demand_server, prepare_prefect
 
 from .app import app
 from .backfill import enrol_folders
-from .engine import demand_server, prepare_prefect
 from .options import StudioOption
-from .output import out
 from .running import run
 
 BackfillOption = Annotated[
@@ -86,6 +86,6 @@ def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     """Run the deployments `ingest` and `deliver`: by event, by the clock, by hand. Until Ctrl-C."""
     prepare_prefect(verbose=True, alone=False)
     demand_server()
-    from postflow.flows.serve import serve as serve_deployments
+    from postflow.service.serve import serve as serve_deployments
 
     run(serve_deployments(studio, every=every))

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from postflow.blocks.adobe import AdobeTokens, BlockTokenStore
 from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.frameio import FrameioAccount
-from postflow.blocks.setup import StudioFile, save_studio
 from postflow.blocks.studio import Studio, load_studio
 from postflow.blocks.tunnel import NgrokTunnel
 from postflow.cli.sandbox_studio import sandbox_studio
@@ -21,6 +20,7 @@ from postflow.frameio.auth.ims import WebCredential
 from postflow.frameio.auth.tokens import Tokens
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
+from postflow.service.setup import StudioFile, save_studio
 from postflow.state import password
 from tests.support.signed_in import SignedIn
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.sandbox import Sandbox
+from postflow.service.setup import StudioFile, save_studio
 from postflow.state import password
 from tests.browser.looking import Page
 from tests.journeys.conftest import (

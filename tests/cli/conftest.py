@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from postflow.cli.engine import QUIET
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
+from postflow.service.engine import QUIET
 from tests.cli.command_line import CommandLine, WarmProcess
 from tests.cli.studio_keeper import StudioKeeper
 

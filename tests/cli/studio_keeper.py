@@ -15,7 +15,7 @@ class StudioKeeper:
         self._saved: Tables = {}
 
     async def save(self, tables: Tables) -> None:
-        from postflow.blocks.setup import StudioFile, save_studio
+        from postflow.service.setup import StudioFile, save_studio
 
         if self._shape(tables) != self._shape(self._saved):
             await save_studio(StudioFile.model_validate(tables))

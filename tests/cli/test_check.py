@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from postflow.cli.exit_codes import Exit
 from postflow.sandbox import Sandbox
 from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
+from postflow.service.console import Exit
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import STUDIO, SaveStudio
 from tests.cli.studio_keeper import StudioKeeper

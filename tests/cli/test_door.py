@@ -16,9 +16,9 @@ import websockets
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from postflow.cli.exit_codes import Exit
 from postflow.cli.sandbox_studio import as_toml, sandbox_studio
 from postflow.sandbox import Sandbox
+from postflow.service.console import Exit
 from postflow.service.exposure import prefect_door
 from postflow.state import password
 from tests.cli.command_line import CommandLine

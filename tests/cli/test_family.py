@@ -15,14 +15,14 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from postflow import leash
 from postflow.blocks.discord import DiscordWebhook
-from postflow.cli.exit_codes import Exit
-from postflow.cli.family import AGAIN, Part, end_leftovers
 from postflow.cli.people import People
 from postflow.errors import Fatal
 from postflow.sandbox import Sandbox
-from postflow.tasks.runner import FLOWS
+from postflow.service import leash
+from postflow.service.console import Exit
+from postflow.service.runner import FLOWS
+from postflow.service.supervisor import AGAIN, Part, end_leftovers
 from tests.support.wait import wait_until_sync
 
 STAYS = """
@@ -49,7 +49,7 @@ subprocess.run([sys.executable, "-m", "stays", "grandchild", "0"])
 """
 PARENT = """
 import pathlib, time
-from postflow.cli.family import Part
+from postflow.service.supervisor import Part
 log = pathlib.Path("log").absolute()
 server = Part("server", "stays", "server", "0", log_path=log, last=True, pauses=[0])
 with server.running(), Part("part", "stays", "part", "0.3", log_path=log).running():

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from postflow.cli.exit_codes import Exit
 from postflow.sandbox import Sandbox
+from postflow.service.console import Exit
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import STUDIO, SaveStudio
 from tests.support.wait import wait_until_sync

@@ -10,7 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from postflow.cli import app
-from postflow.cli.exit_codes import Exit
+from postflow.service.console import Exit
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import SaveStudio
 

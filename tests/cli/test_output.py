@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postflow.cli.output import out
+from postflow.service.console import out
 
 HOSTILE = "SQ07\x1b]0;owned\x07\x1b[2J\u202e.mov"
 

@@ -11,7 +11,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.utilities.engine import capture_sigterm, is_prefect_sigterm_handler_installed
 
 from postflow.engine.stopping import cancelled_by_sigterm
-from postflow.tasks.runner import StoppableRunner
+from postflow.service.runner import StoppableRunner
 
 
 async def until_stopped(ended: list[str]) -> None:

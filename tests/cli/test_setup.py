@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.cli.exit_codes import Exit
+from postflow.service.console import Exit
 from tests.cli.command_line import CommandLine
 from tests.support.studio_file import GOOD, SECRETS
 

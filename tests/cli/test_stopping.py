@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from postflow.cli.exit_codes import Exit
 from postflow.folder.root import MARKER
 from postflow.sandbox import Sandbox
+from postflow.service.console import Exit
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import STUDIO, MakeClip, SaveStudio
 from tests.support.wait import wait_until_sync

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from postflow.cli.exit_codes import Exit
 from postflow.sandbox import Sandbox
+from postflow.service.console import Exit
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import MakeClip, SaveStudio
 

@@ -14,10 +14,10 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from postflow.blocks.setup import read_studio_file
 from postflow.cli import app
-from postflow.cli.exit_codes import Exit
 from postflow.sandbox import Sandbox
+from postflow.service.console import Exit
+from postflow.service.setup import read_studio_file
 from tests.cli.command_line import CommandLine
 from tests.support.wait import wait_until_sync
 

@@ -15,17 +15,17 @@ from typing import Any
 
 
 def main() -> None:
-    from postflow.cli.engine import prepare_prefect
+    from postflow.service.engine import prepare_prefect
 
     prepare_prefect()
+    import postflow.flows.serve
     import prefect.flow_engine  # these three: what Prefect imports at a process's first run
     import prefect.task_engine
     import prefect.utilities.visualization  # noqa: F401
 
-    import postflow.blocks.setup
     import postflow.cli
     import postflow.flows.deliver
-    import postflow.flows.serve
+    import postflow.service.setup
     from postflow.blocks import tunnel
     from postflow.outlet.ngrok.provider import NgrokProvider
 

@@ -45,7 +45,7 @@ class Ground:
 
     async def use_tunnel(self, tunnel: Tunnel) -> None:
         """From the next life on."""
-        from postflow.blocks.setup import StudioFile, save_studio
+        from postflow.service.setup import StudioFile, save_studio
 
         other = {"tunnel": {"provider": "loopback"}} if tunnel == "loopback" else {}
         await save_studio(StudioFile.model_validate(self.tables | other))

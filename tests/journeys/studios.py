@@ -21,7 +21,7 @@ async def save(
     **tunnel: Any,
 ) -> str:
     """Save a studio's blocks on the test's Prefect server; returns its name."""
-    from postflow.blocks.setup import StudioFile, save_studio
+    from postflow.service.setup import StudioFile, save_studio
 
     tables = sandbox_studio(world.describe(), name=name)
     tables["tunnel"] |= tunnel

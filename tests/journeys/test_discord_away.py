@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import draft
 from postflow.ledger import Ledger, MessageState
 from postflow.sandbox import Sandbox
+from postflow.service.setup import StudioFile, save_studio
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import the_asset
 from tests.support.enrolled import enrolled

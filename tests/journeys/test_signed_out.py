@@ -24,8 +24,8 @@ STUDIO = "signed-out"
 @pytest.fixture
 async def adobe(nothing_cached: None, world: Sandbox, tmp_path: Path) -> AdobeTokens:
     """The sign-in of a studio in which nothing happens. Nobody has signed in."""
-    from postflow.blocks.setup import StudioFile, save_studio
     from postflow.blocks.studio import load_studio
+    from postflow.service.setup import StudioFile, save_studio
 
     enrolled(tmp_path, studio=STUDIO)
     tables = sandbox_studio(world.describe(), name=STUDIO)

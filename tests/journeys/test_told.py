@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from postflow.blocks.setup import StudioFile, save_studio
 from postflow.cli.sandbox_studio import sandbox_studio
 from postflow.engine.studio import open_studio
 from postflow.errors import Fatal
@@ -15,6 +14,7 @@ from postflow.flows.drain import Deliver, Drain
 from postflow.media.probe import look_at
 from postflow.models import Delivery, Drained
 from postflow.sandbox import Sandbox
+from postflow.service.setup import StudioFile, save_studio
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles, words
 from tests.support.enrolled import enrolled

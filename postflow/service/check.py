@@ -14,6 +14,9 @@ from uuid import uuid4
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from postflow.blocks.adobe import BlockTokenStore
+from postflow.blocks.studio import Studio
+from postflow.blocks.tunnel import NgrokTunnel
 from postflow.engine.studio import get_frameio_client, get_outlet
 from postflow.errors import Fatal, PostFlowError
 from postflow.folder.enrolment import why_not_watched
@@ -30,11 +33,8 @@ from postflow.models import Moment, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok.provider import version
 from postflow.outlet.probe import probe
-from postflow.service.exposure import Say, prefect_door, private_folders
 
-from .adobe import BlockTokenStore
-from .studio import Studio
-from .tunnel import NgrokTunnel
+from .exposure import Say, prefect_door, private_folders
 
 NEARLY_FULL = 0.9
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from postflow.errors import PostFlowError
+from postflow.errors import Fatal, PostFlowError, Skip
 from postflow.media.probe import printable
 from postflow.state import open_to_others
 
@@ -71,3 +72,25 @@ class Warnings(logging.Handler):
 def print_json(value: Any) -> None:
     """One JSON document on stdout, plain even where colours are on."""
     print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
+
+
+class Exit(IntEnum):
+    """Of several files, the gravest counts: fatal, then retry, then skipped."""
+
+    DELIVERED = 0
+    USAGE = 2
+    SKIPPED = 3
+    RETRY = 4
+    FATAL = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+def exit_code(error: PostFlowError | None) -> Exit:
+    if error is None:
+        return Exit.DELIVERED
+    if isinstance(error, Skip):
+        return Exit.SKIPPED
+    if isinstance(error, Fatal):
+        return Exit.FATAL
+    return Exit.RETRY

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-NAME = "postflow.leash"
+NAME = "postflow.service.leash"
 # Never from the working directory, where somebody may keep a `tasks.py` of their own.
 PYTHON = (sys.executable, "-P", "-m")
 LAST = "--last"

@@ -11,7 +11,7 @@ import psutil
 from prefect.runner import Runner, runner
 from prefect.runner._starter_engine import EngineCommandStarter
 
-from postflow import leash
+from . import leash
 
 STOPPED = "PostFlow was stopped; the next run takes its clips up again."
 # Seconds between two looks for runs that are due; Prefect's own 10 are a long wait.

@@ -14,12 +14,11 @@ from typing import IO, Self
 
 import psutil
 
-from postflow import leash
 from postflow.errors import Fatal
 from postflow.outlet.ngrok.folder import end_orphan
 
-from .exit_codes import Exit
-from .output import err
+from . import leash
+from .console import Exit, err
 
 STOP_LIMIT = 15.0
 # Seconds before each new start of a part that does not last.

@@ -16,9 +16,9 @@ from postflow.errors import Fatal
 from postflow.state import API, locked, password
 
 from .engine import QUIET
-from .family import Part
+from .supervisor import Part
 
-SERVER = "postflow.tasks.server"
+SERVER = "postflow.service.prefect_server"
 HOST = "127.0.0.1"
 START_LIMIT = 180.0
 # In memory, a server that restarts forgets who holds the one slot of `ingest`, and never frees it.

@@ -11,11 +11,11 @@ from prefect.types.entrypoint import EntrypointType
 
 from postflow.blocks.studio import load_studio
 from postflow.engine.crashed_runs import keep_burying
-from postflow.tasks.runner import StoppableRunner
+from postflow.flows.deliver import deliver
+from postflow.flows.ingest import ingest
+from postflow.flows.watch import READY
 
-from .deliver import deliver
-from .ingest import ingest
-from .watch import READY
+from .runner import StoppableRunner
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW

@@ -10,15 +10,14 @@ from prefect.blocks.core import Block
 from prefect.client.orchestration import PrefectClient, get_client
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from postflow.blocks.adobe import AdobeTokens
+from postflow.blocks.discord import DiscordWebhook
+from postflow.blocks.frameio import FrameioAccount
+from postflow.blocks.secrets import problems
+from postflow.blocks.studio import Studio
+from postflow.blocks.tunnel import NgrokTunnel
 from postflow.errors import Fatal
 from postflow.settings import Patience, Watching
-
-from .adobe import AdobeTokens
-from .discord import DiscordWebhook
-from .frameio import FrameioAccount
-from .secrets import problems
-from .studio import Studio
-from .tunnel import NgrokTunnel
 
 B = TypeVar("B", bound=Block)
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from postflow.errors import Fatal
 from postflow.state import state_dir
 
-from .output import Warnings, err
+from .console import Warnings, err
 
 QUIET = {
     "PYTHONSAFEPATH": "1",  # what Prefect starts for us imports nothing of the working directory
