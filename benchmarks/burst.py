@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from postflow.cli.sandbox_up import cleared, sandbox_up, wait_for
+from postflow.cli.demo import cleared, sandbox_up, wait_for
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path

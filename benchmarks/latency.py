@@ -19,7 +19,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from postflow.cli.sandbox_up import cleared, sandbox_up, wait_for
+from postflow.cli.demo import cleared, sandbox_up, wait_for
 from postflow.ledger import Clip, Ledger, Phase
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox

@@ -18,7 +18,7 @@ from aiohttp import web
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.errors import PostFlowError
 from postflow.models import Delivery
 from postflow.sandbox import Sandbox, running

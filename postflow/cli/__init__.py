@@ -1,6 +1,6 @@
 """The command line. Prefect, flows and blocks are imported inside the commands only."""
 
-from . import check, demo, login, name, sandbox, scan, setup, status, ui, up, upload, watch
+from . import check, demo, name, sandbox, scan, setup, status, ui, up, upload
 from .app import app, main
 
 __all__ = [

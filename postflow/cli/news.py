@@ -2,14 +2,80 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from pydantic import SecretStr
 from rich.markup import escape
 
+from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
-from postflow.ledger import Clip, Ledger, Phase, Untold
+from postflow.ledger import Clip, Ledger, MessageState, Phase, Untold
 from postflow.service.console import err, out
 
-from .untold import tell_untold
+NAMED = 5
+AGAIN = "`postflow retry --messages`"
+
+
+def tell_untold(messages: Iterable[Untold], *, studio: str) -> None:
+    """A warning for each reason, with what to do and whom it is about."""
+    alike: defaultdict[tuple[MessageState, str, str], list[str]] = defaultdict(list)
+    for each in messages:
+        alike[each.state, each.reason or "", remedy(each, studio)].append(each.about)
+    for (state, reason, what_to_do), names in alike.items():
+        out.print(f"[yellow]![/yellow] {escape(_headline(state, len(names), reason))}")
+        out.print(f"  → {what_to_do}", markup=False)
+        out.print(f"    {_named(names)}", markup=False)
+
+
+def untold_as_json(messages: Sequence[Untold], *, studio: str) -> dict[str, Any]:
+    counts = Counter(each.state for each in messages)
+    return {
+        "failed": counts[MessageState.FAILED],
+        "unknown": counts[MessageState.UNKNOWN],
+        "waiting": counts[MessageState.PENDING],
+        "messages": [
+            each.model_dump(mode="json") | {"hint": remedy(each, studio)} for each in messages
+        ],
+    }
+
+
+def remedy(message: Untold, studio: str) -> str:
+    """With the command as it has to be typed for this studio."""
+    told = _remedy(message, studio)
+    return told if studio == "main" else told.replace(AGAIN, f"{AGAIN[:-1]} --studio {studio}`")
+
+
+def _remedy(message: Untold, studio: str) -> str:
+    elsewhere = message.channel != studio
+    if message.state is MessageState.UNKNOWN:
+        return (
+            f"Look into the channel. Where it is missing, {AGAIN} sends it again; `--told` in its "
+            "place says that it is there."
+        )
+    if message.state is MessageState.FAILED:
+        hint = message.hint or ""
+        return hint if AGAIN in hint else f"{hint} {AGAIN} sends it again.".strip()
+    if elsewhere:
+        return "The next `postflow upload` that is given the same other webhook sends it."
+    return message.hint or "`postflow up` sends it; `postflow check` tries the webhook."
+
+
+def _headline(state: MessageState, number: int, reason: str) -> str:
+    some = counted(number, "message")
+    if state is MessageState.FAILED:
+        return f"Discord has refused {some}: {reason}"
+    if state is MessageState.UNKNOWN:
+        return f"{some} may be missing in Discord: {reason}"
+    waits = "waits" if number == 1 else "wait"
+    return f"{some} {waits} for Discord: {reason or 'nothing has come to send what is new.'}"
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f", … and {more} more" if more > 0 else "")
+
 
 MARKS = {
     Phase.DELIVERED: "[green]✓[/green]",

@@ -21,8 +21,8 @@ from postflow.service.console import Exit, err, out, print_json, tell_doubt, tel
 from postflow.service.engine import prepare_prefect
 
 from .app import app
+from .news import tell_untold, untold_as_json
 from .options import JsonOption, StudioOption
-from .untold import tell_untold, untold_as_json
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio

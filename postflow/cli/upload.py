@@ -10,17 +10,104 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from postflow.errors import PostFlowError, engine_trouble
-from postflow.models import Delivery
-from postflow.service.console import Exit, exit_code, out, print_json, tell_error
+from postflow.media.probe import demand_media, look_at
+from postflow.models import Delivery, MediaFile, Shot
+from postflow.naming import Naming
+from postflow.outlet import Served
+from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error
 from postflow.service.engine import prepare_prefect
 
 from .app import app
 from .options import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption
-from .plan import plan_uploads
-from .progress import ClipBars
 from .running import run
+
+Plan = Shot | PostFlowError
+
+
+async def plan_uploads(
+    files: list[Path],
+    *,
+    studio: str,
+    project: str | None,
+    scene: str | None,
+    shot: str | None,
+    json: bool,
+) -> dict[Path, Plan]:
+    """Look at the files and their names only. Raises Fatal when the studio is missing."""
+    from postflow.blocks.studio import load_studio
+
+    block = await load_studio(studio)
+    naming, project = block.get_naming(), project or block.frameio.project
+    plans = {path: await _plan(path, naming, scene, shot) for path in files}
+    if json:
+        print_json([_plan_as_json(path, plan, project) for path, plan in plans.items()])
+    else:
+        for path, plan in plans.items():
+            _tell(path, plan, project)
+    return plans
+
+
+async def _plan(path: Path, naming: Naming, scene: str | None, shot: str | None) -> Plan:
+    try:
+        media = await look_at(path)
+        await demand_media(path)
+        return naming.identify(media.name, scene=scene, shot=shot)
+    except PostFlowError as error:
+        return error
+
+
+def _tell(path: Path, plan: Plan, project: str) -> None:
+    if isinstance(plan, PostFlowError):
+        tell_error(plan, subject=path.name)
+    else:
+        where = "/".join([project, *plan.folder, plan.file_name])
+        out.print(f"[bold]{escape(path.name)}[/bold] would go to {escape(where)}")
+
+
+def _plan_as_json(path: Path, plan: Plan, project: str) -> dict[str, object]:
+
+    if isinstance(plan, PostFlowError):
+        return {"file": str(path), **error_as_json(plan)}
+    return {"file": str(path), "project": project, **plan.model_dump(mode="json")}
+
+
+class ClipBars:
+    """One bar a clip: bytes, rate, time left. Give it to `open_studio(progress=…)`."""
+
+    def __init__(self) -> None:
+        self._bars = Progress(
+            TextColumn("{task.fields[clip]}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=err,
+        )
+        self._of: dict[str, TaskID] = {}
+
+    def __enter__(self) -> ClipBars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    async def __call__(self, media: MediaFile, served: Served) -> None:
+        if media.name not in self._of:
+            self._of[media.name] = self._bars.add_task("", total=served.total, clip=media.name)
+        self._bars.update(self._of[media.name], completed=served.bytes_covered, total=served.total)
+
 
 AT_ONCE = 4
 

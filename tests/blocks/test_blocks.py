@@ -14,7 +14,7 @@ from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.studio import Studio, load_studio
 from postflow.blocks.tunnel import NgrokTunnel
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.errors import Fatal
 from postflow.frameio.auth.ims import WebCredential
 from postflow.frameio.auth.tokens import Tokens

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.service.setup import StudioFile, save_studio
 from postflow.state import password

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from postflow.service.engine import QUIET

@@ -16,7 +16,7 @@ import websockets
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from postflow.cli.sandbox_studio import as_toml, sandbox_studio
+from postflow.cli.sandbox import as_toml, sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.service.console import Exit
 from postflow.service.exposure import prefect_door

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.ledger import Ledger
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path

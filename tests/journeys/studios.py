@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.settings import Patience
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import draft
 from postflow.ledger import Ledger, MessageState

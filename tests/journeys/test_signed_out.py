@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postflow.blocks.adobe import AdobeTokens
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.frameio.auth.sign_in import ENDS, FAILS
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import signed_in

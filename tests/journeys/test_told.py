@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.cli.sandbox_studio import sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.engine.studio import open_studio
 from postflow.errors import Fatal
 from postflow.flows.drain import Deliver, Drain

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from postflow.cli.sandbox_studio import as_toml, sandbox_studio
+from postflow.cli.sandbox import as_toml, sandbox_studio
 from postflow.ledger import Clip, Ledger
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
