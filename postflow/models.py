@@ -34,13 +34,13 @@ def is_clip(name: Path | str) -> bool:
     return os.fspath(name).lower().endswith(SUFFIXES)
 
 
-class Moment(BaseModel):
+class FrozenModel(BaseModel):
     """A fact that does not change any more."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MediaFile(Moment):
+class MediaFile(FrozenModel):
     """A file on disk as it was when looked at. Size in bytes, mtime in nanoseconds since 1970.
 
     `fingerprint` is that of its pictures and its sound, where they could be told from the `rest`.
@@ -76,7 +76,7 @@ class MediaFile(Moment):
         return xxhash.xxh3_128_hexdigest(key.encode(errors="surrogateescape"))
 
 
-class Shot(Moment):
+class Shot(FrozenModel):
     """What a file's name means and where it goes."""
 
     file_name: str
@@ -90,7 +90,7 @@ class Shot(Moment):
     stack: str
 
 
-class Project(Moment):
+class Project(FrozenModel):
     """A Frame.io project, and the account it lives in."""
 
     id: str
@@ -100,7 +100,7 @@ class Project(Moment):
     root_folder_id: str
 
 
-class Folder(Moment):
+class Folder(FrozenModel):
     """A Frame.io folder, and its path below the project's root."""
 
     id: str
@@ -113,7 +113,7 @@ class Folder(Moment):
         return "/".join(self.path)
 
 
-class Exposure(Moment):
+class Exposure(FrozenModel):
     """A file made fetchable. Whoever knows the URL can read the file, so it is a secret."""
 
     id: str
@@ -121,7 +121,7 @@ class Exposure(Moment):
     size: int
 
 
-class RemoteFile(Moment):
+class RemoteFile(FrozenModel):
     """A Frame.io file. Size in bytes as Frame.io states it, None where it does not.
 
     `status` is created (no bytes yet), uploaded, transcoded, or a word that Frame.io adds later.
@@ -138,7 +138,7 @@ class RemoteFile(Moment):
     created_at: datetime
 
 
-class Arrival(Moment):
+class Arrival(FrozenModel):
     """A file that was whole in Frame.io `at` a time. `adopted`: it was there before we asked.
 
     `alone`: no other version of the clip was in its folder.
@@ -151,7 +151,7 @@ class Arrival(Moment):
     at: datetime
 
 
-class Delivery(Moment):
+class Delivery(FrozenModel):
     """The end of the journey."""
 
     success: Literal[True] = True
@@ -181,7 +181,7 @@ class Delivery(Moment):
         return self.remote.project_id
 
 
-class UploadResult(Moment):
+class UploadResult(FrozenModel):
     """What `upload_file_to_frameio` answers: the ids and the link, or the error and its remedy.
 
     `not_told`: why Discord did not get the message, or may not have got it.
@@ -198,7 +198,7 @@ class UploadResult(Moment):
     not_told: str | None = None
 
 
-class Drained(Moment):
+class Drained(FrozenModel):
     """What an ingest run came to: file names with their link, or why they did not arrive.
 
     `not_told`: what Discord did not get, or may not have got, and why.

@@ -23,7 +23,7 @@ from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import ending, is_candidate, refusal
 from postflow.media.probe import printable
 from postflow.media.sighting import Offline, Scanned, Sighting
-from postflow.models import Moment
+from postflow.models import FrozenModel
 from postflow.naming import Naming
 from postflow.service.console import err, out, print_json
 from postflow.service.engine import prepare_prefect
@@ -40,7 +40,7 @@ FAULT = "fault"
 IGNORED = "ignored"
 
 
-class Prospect(Moment):
+class Prospect(FrozenModel):
     """One file, and what would happen to it; "asked": first a person is asked about it."""
 
     file: str

@@ -12,7 +12,7 @@ from pydantic import Field
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.errors import unreadable_item
-from postflow.models import BYTES_ARE_IN, Folder, MediaFile, Moment, RemoteFile
+from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile
 
 from .stacking import Family, find_stack
 
@@ -23,7 +23,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 ASKING = timedelta(minutes=10)
 
 
-class Past(Moment):
+class Past(FrozenModel):
     """What earlier runs of ours know: what an unfinished one may have left in the folder, which
     files hold the same clip, of which size each, and which hold other clips or other exports.
 
@@ -44,7 +44,7 @@ class Past(Moment):
         return frozenset(self.same) | self.travelling | own
 
 
-class Found(Moment):
+class Found(FrozenModel):
     """What the folder holds: the clip itself, all ids of its name, and whether it has relatives."""
 
     remote: RemoteFile | None

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
 from postflow.ledger.models import Namesake
-from postflow.models import Delivery, MediaFile, Moment, Project, Shot
+from postflow.models import Delivery, FrozenModel, MediaFile, Project, Shot
 
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<:@-])")
 _UNITS = ("KB", "MB", "GB", "TB")
@@ -86,7 +86,7 @@ Line = tuple[
 ]
 
 
-class Card(Moment):
+class Card(FrozenModel):
     """One message. `lines` are names and values, escaped already; `about` are the clip's fields.
 
     Of what another version of PostFlow put into the outbox, that is shown which is known here.

@@ -15,7 +15,7 @@ import httpx
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from postflow.errors import Fatal
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 STAND_IN = "https://discord/webhook"
 
@@ -94,7 +94,7 @@ OTHERS = "PostFlow"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-class Thread(Moment):
+class Thread(FrozenModel):
     """At most one of the two. `name` may hold fields of the clip, such as `{sequence} {shot}`."""
 
     id: str | None = None

@@ -13,7 +13,7 @@ from postflow.ledger.process import this_machine
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import is_candidate
 from postflow.media.sighting import Abandoned, Scanned, Sighting
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 from .root import (
     STRANGER,
@@ -29,7 +29,7 @@ from .root import (
 from .scanner import Scanner, glance
 
 
-class Choice(Moment):
+class Choice(FrozenModel):
     """What becomes of clips that are there already: they are delivered, or left alone until they
     change, but for those last written `since` then.
     """

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole, our_fault
 from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Sighting
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 OBSERVATIONS = 3
 LONGEST_QUIET = 600.0
@@ -18,7 +18,7 @@ PLATEAUS = 3
 LEARNED_FOR = 6 * 3600.0
 
 
-class Standing(Moment):
+class Standing(FrozenModel):
     """How still a file stands. Times in seconds.
 
     `still` spans the equal observations, so it grows by looking, not by waiting. `needed` is the
@@ -116,14 +116,14 @@ LONGER = 6.0
 Judge = Callable[[Path, tuple[int, int]], Verdict]
 
 
-class Ready(Moment):
+class Ready(FrozenModel):
     """Settled and whole. `waited` is in seconds since the file was first looked at."""
 
     sighting: Sighting
     waited: float
 
 
-class Waiting(Moment):
+class Waiting(FrozenModel):
     """Not ready. `reason` completes the sentence "The file …"; `waited` as above.
 
     `refused`: it stands still and is not whole, so that time alone does not make it ready.

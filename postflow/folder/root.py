@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 MARKER = ".postflow-root"
 DRAFT = f"{MARKER}.new"
@@ -37,7 +37,7 @@ SIGN_LASTS = 300.0
 Said = Annotated[str, Field(max_length=400), AfterValidator(lambda text: _visible(text))]
 
 
-class Owner(Moment):
+class Owner(FrozenModel):
     """The ledger that a folder is enrolled in, as far as a marker tells: text from outside."""
 
     ledger: Said
@@ -47,7 +47,7 @@ class Owner(Moment):
     since: AwareDatetime
 
 
-class RootMark(Moment):
+class RootMark(FrozenModel):
     """What the marker says. Another id under the same path is another volume."""
 
     id: str = Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")

@@ -28,7 +28,7 @@ from postflow.media.sighting import (
     ScanResult,
     Sighting,
 )
-from postflow.models import Moment, is_clip
+from postflow.models import FrozenModel, is_clip
 from postflow.settings import Watching
 
 from .enrolment import absent_root, enrolled, vanished
@@ -54,7 +54,7 @@ TROUBLES: dict[str, Trouble] = {
 OUT_OF_REACH = frozenset({"offline", "late", "taken", "not enrolled"})
 
 
-class Looked(Moment):
+class Looked(FrozenModel):
     """What one look came to. `alarm`: why nothing could be concluded, in a person's words.
 
     `settling` are those of the `waiting` that time alone may make ready; `problems` are new ones.

@@ -23,14 +23,14 @@ from tenacity import (
 from tenacity.wait import wait_random_exponential
 
 from postflow.frameio.auth.renewal import TokenSupply
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 from .endpoints import Endpoint
 from .errors import busy, refusal, unreachable, unreadable
 from .pacing import Bucket, Pacing
 
 
-class Patience(Moment):
+class Patience(FrozenModel):
     """Times in seconds.
 
     `attempts` and `total` bound a call that meets network faults and 5xx; `refusals` one that meets

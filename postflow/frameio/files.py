@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
-from postflow.models import Folder, Moment, RemoteFile
+from postflow.models import Folder, FrozenModel, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
@@ -127,7 +127,7 @@ def _ids(account_id: str, file_id: str) -> dict[str, str]:
     return {"account_id": account_id, "file_id": file_id}
 
 
-class Contents(Moment):
+class Contents(FrozenModel):
     """Both oldest first. A file that is on a stack is not among `files`.
 
     `unread` are the names of things that cannot be read: they may be files or stacks.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from postflow.errors import Fatal
-from postflow.models import Folder, Moment, RemoteFile
+from postflow.models import Folder, FrozenModel, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
@@ -16,7 +16,7 @@ from .paging import every_page, listing
 FEWEST, MOST = 2, 10
 
 
-class VersionStack(Moment):
+class VersionStack(FrozenModel):
     """`head` is the newest version."""
 
     id: str

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, RowMapping
 
-from postflow.models import Folder, MediaFile, Moment
+from postflow.models import Folder, FrozenModel, MediaFile
 
 from .process import ProcessMark
 from .states import AttemptOutcome, MessageState, ObservationState, Phase, State, is_delivered
 
 
-class Root(Moment):
+class Root(FrozenModel):
     """One watched folder of one studio; `mark` is what stays when it is mounted elsewhere."""
 
     id: int
@@ -24,7 +24,7 @@ class Root(Moment):
     path: Path
 
 
-class Observation(Moment):
+class Observation(FrozenModel):
     """What the scans know of a path. `disk_path` is its spelling on disk; `relpath` is the key.
 
     It has been as it is since `since`, and was waited for since `waiting_since`, which spans
@@ -43,7 +43,7 @@ class Observation(Moment):
     refused: bool
 
 
-class Observed(Moment):
+class Observed(FrozenModel):
     """What one scan changed, in files."""
 
     new: int
@@ -52,7 +52,7 @@ class Observed(Moment):
     gone: int
 
 
-class Registered(Moment):
+class Registered(FrozenModel):
     """A whole file's place in the ledger; `new` when it is to be delivered because of this.
 
     `delivered` also when it is not on its stack yet; then its file in Frame.io is known.
@@ -66,7 +66,7 @@ class Registered(Moment):
     file_id: str | None = None
 
 
-class Target(Moment):
+class Target(FrozenModel):
     """Where a clip goes in Frame.io. `version_key`: equal for versions that mean the same."""
 
     account_id: str
@@ -78,7 +78,7 @@ class Target(Moment):
     version_key: str | None = None
 
 
-class Attempt(Moment):
+class Attempt(FrozenModel):
     """One upload request. `exposure` tells the URL that was given out, without giving it away."""
 
     number: int
@@ -91,7 +91,7 @@ class Attempt(Moment):
     detail: dict[str, Any] | None
 
 
-class Claimed(Moment):
+class Claimed(FrozenModel):
     """A clip in the hands of one run. A write that shows an outdated `token` is refused.
 
     `root` is where the run finds the clip's folder. With a `finished_at` the clip was told of as
@@ -156,7 +156,7 @@ class Claimed(Moment):
         )
 
 
-class Clip(Moment):
+class Clip(FrozenModel):
     """A clip as `postflow status` shows it. `root` is the folder that `relpath` lies below."""
 
     id: int
@@ -185,7 +185,7 @@ class Clip(Moment):
     view_url: str | None
 
 
-class NamedClip(Moment):
+class NamedClip(FrozenModel):
     """A clip as a person means it by a name. `root` is where its folder was last opened."""
 
     id: int
@@ -206,7 +206,7 @@ class NamedClip(Moment):
         return is_delivered(self.state, self.finished_at)
 
 
-class Step(Moment):
+class Step(FrozenModel):
     """One line of the history: what happened to a clip, when, by which run."""
 
     clip_id: int
@@ -219,7 +219,7 @@ class Step(Moment):
     detail: dict[str, Any] | None
 
 
-class StackMate(Moment):
+class StackMate(FrozenModel):
     """A version of the same stack in the same folder, on its way or there."""
 
     clip_id: int
@@ -233,7 +233,7 @@ class StackMate(Moment):
     stack_id: str | None
 
 
-class Draft(Moment):
+class Draft(FrozenModel):
     """What a channel is to show. One key is one message, whatever it says later."""
 
     key: str
@@ -241,7 +241,7 @@ class Draft(Moment):
     payload: dict[str, Any]
 
 
-class Message(Moment):
+class Message(FrozenModel):
     """An announcement in the outbox. With a `message_id` it is an edit, else a new post."""
 
     key: str
@@ -261,7 +261,7 @@ class Message(Moment):
     code: str | None
 
 
-class Untold(Moment):
+class Untold(FrozenModel):
     """A message that is not in its channel, or may not be. `about`: a clip's path, or its title."""
 
     key: str
@@ -274,7 +274,7 @@ class Untold(Moment):
     about: str
 
 
-class Namesake(Moment):
+class Namesake(FrozenModel):
     """Another content under a clip's name and version, which was there before it.
 
     `is_same_path`: the file was exported again. `finished_at` None: it is being told of just now.
@@ -286,7 +286,7 @@ class Namesake(Moment):
     finished_at: datetime | None
 
 
-class BatchClip(Moment):
+class BatchClip(FrozenModel):
     """One clip of a batch, as far as the batch's message tells of it."""
 
     id: int
@@ -306,7 +306,7 @@ class BatchClip(Moment):
         return is_delivered(self.state, self.finished_at)
 
 
-class Batch(Moment):
+class Batch(FrozenModel):
     """Clips that one message tells of. `changes` counts what has happened to them so far."""
 
     id: int
@@ -324,7 +324,7 @@ class Lease(ProcessMark):
     expires_at: datetime
 
 
-class Recovered(Moment):
+class Recovered(FrozenModel):
     """What dead runs left behind."""
 
     runs: tuple[str, ...]
@@ -332,10 +332,10 @@ class Recovered(Moment):
     unknown_messages: int
 
 
-M = TypeVar("M", bound=Moment)
+M = TypeVar("M", bound=FrozenModel)
 
 
-def columns_of(kind: type[Moment], table: FromClause) -> list[ColumnElement[Any]]:
+def columns_of(kind: type[FrozenModel], table: FromClause) -> list[ColumnElement[Any]]:
     """The table's columns that the type has a field for."""
     return [table.c[name] for name in kind.model_fields if name in table.c]
 

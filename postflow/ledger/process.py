@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 
-class ProcessMark(Moment):
+class ProcessMark(FrozenModel):
     """A process, told apart from a later one with the same number."""
 
     machine: str

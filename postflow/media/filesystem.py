@@ -8,7 +8,7 @@ from typing import Literal
 
 import psutil
 
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 LINUX = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "reiserfs", "xfs", "zfs"}
 APPLE = {"apfs", "hfs", "ufs"}
@@ -18,7 +18,7 @@ IMAGES_AND_MEMORY = {"iso9660", "overlay", "ramfs", "rootfs", "squashfs", "tmpfs
 LOCAL_TYPES = frozenset(LINUX | APPLE | WINDOWS | IMAGES_AND_MEMORY)
 
 
-class FileSystem(Moment):
+class FileSystem(FrozenModel):
     """Where a folder lives. `kind` is "network" for anything other hosts may write to (FUSE too).
 
     Other hosts' writes to such a volume raise no events here, and appear late and in pieces.

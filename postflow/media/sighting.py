@@ -6,10 +6,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 
-class Sighting(Moment):
+class Sighting(FrozenModel):
     """A file as a scan saw it. `relpath` is POSIX, NFC and relative to the root: the file's key.
 
     `path` is the name as the disk has it; size in bytes, mtime in nanoseconds since 1970.
@@ -21,7 +21,7 @@ class Sighting(Moment):
     mtime_ns: int
 
 
-class Problem(Moment):
+class Problem(FrozenModel):
     """Something in the folder that a person should know. `where` is safe to print.
 
     `unread`: a part of the folder could not be looked at, so the scan draws no conclusion about
@@ -33,7 +33,7 @@ class Problem(Moment):
     unread: bool = False
 
 
-class Scanned(Moment):
+class Scanned(FrozenModel):
     """A scan that came to its end. `gone` is empty whenever some part could not be read.
 
     `new` and `changed` against the scan before; `unsettled` are all others that were not put to
@@ -60,14 +60,14 @@ class Scanned(Moment):
         return any(problem.unread for problem in self.problems)
 
 
-class Offline(Moment):
+class Offline(FrozenModel):
     """The volume is not there, or was not there at the end. Nothing follows for its files."""
 
     kind: Literal["offline"] = "offline"
     reason: str
 
 
-class Abandoned(Moment):
+class Abandoned(FrozenModel):
     """Too many known files vanished at once to believe it. Nothing follows for any file."""
 
     kind: Literal["abandoned"] = "abandoned"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from postflow.errors import Fatal, Skip
-from postflow.models import Moment, Shot
+from postflow.models import FrozenModel, Shot
 
 from .by_hand import place
 from .checks import check_rules
@@ -18,7 +18,7 @@ from .rules import NameRule, folder_of, read_rules, stack_of
 from .version import Order, date_of, version_number, version_order
 
 
-class RuleAnswer(Moment):
+class RuleAnswer(FrozenModel):
     """What one rule says: that the name fits, or which field does not and why."""
 
     rule: str
@@ -28,7 +28,7 @@ class RuleAnswer(Moment):
     example: str
 
 
-class Explanation(Moment):
+class Explanation(FrozenModel):
     """What a name means, or what is wrong with it and what would be right."""
 
     name: str

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from postflow.errors import Fatal
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 from .filename import safe_part
 
@@ -20,7 +20,7 @@ FIELD_NAME = r"^[a-z][a-z0-9_]{0,31}$"
 MAX_RULES = 32
 
 
-class NameRule(Moment):
+class NameRule(FrozenModel):
     """How one family of names reads, and where its files go.
 
     `template` names typed fields (`{sequence}_{shot}_{version}.{ext}`), `fields` holds an ASCII

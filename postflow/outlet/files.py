@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from postflow.errors import Retry
 from postflow.media.filesystem import mtime_of
 from postflow.media.probe import NOT_THERE, explained, holds, open_clip, printable
-from postflow.models import MediaFile, Moment
+from postflow.models import FrozenModel, MediaFile
 
 from .ranges import Coverage, Validators
 
@@ -83,7 +83,7 @@ USER_AGENTS = 8
 USER_AGENT_LENGTH = 200
 
 
-class Served(Moment):
+class Served(FrozenModel):
     """What was fetched of one exposure. `bytes_covered` counts each byte of the file once,
     `bytes_sent` as often as it was sent; sent means handed to the kernel.
     """

@@ -13,7 +13,7 @@ from tenacity import (
 )
 
 from postflow.errors import Retry
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 from .ngrok import errors
 
@@ -25,7 +25,7 @@ PLAIN = "PostFlow-probe"
 ANSWER_SECONDS = 10.0
 
 
-class Probed(Moment):
+class Probed(FrozenModel):
     """`warning`: what a person should know although the file can be fetched."""
 
     warning: str | None = None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, SecretStr
 
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 
 class Tunnel(Protocol):
@@ -53,7 +53,7 @@ class FixedTunnel:
         """Nothing of ours is open."""
 
 
-class LoopbackProvider(Moment):
+class LoopbackProvider(FrozenModel):
     """Hands out the local address itself."""
 
     @asynccontextmanager
@@ -80,7 +80,7 @@ def _base_url(url: SecretStr) -> SecretStr:
 PublicUrl = Annotated[SecretStr, AfterValidator(_base_url)]
 
 
-class StaticProvider(Moment):
+class StaticProvider(FrozenModel):
     """Trusts that `base_url` leads to the local server; the probe finds out."""
 
     model_config = ConfigDict(hide_input_in_errors=True)

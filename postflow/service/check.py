@@ -29,7 +29,7 @@ from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.filesystem import file_system_of
 from postflow.media.probe import look_at
-from postflow.models import Moment, Project
+from postflow.models import FrozenModel, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok.provider import version
 from postflow.outlet.probe import probe
@@ -39,7 +39,7 @@ from .exposure import Say, prefect_door, private_folders
 NEARLY_FULL = 0.9
 
 
-class Finding(Moment):
+class Finding(FrozenModel):
     """One line of the check."""
 
     part: str

@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from postflow.errors import Retry
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 from .errors import ims_refusal, ims_unreachable, ims_unreadable
 from .tokens import REFRESH_LIFE, Tokens, now
@@ -29,7 +29,7 @@ USER_SCOPES = ("openid", "email", "profile", "offline_access", "additional_info.
 SERVICE_SCOPES = ("openid", "AdobeID", "frame.s2s.all")
 
 
-class _Credential(Moment):
+class _Credential(FrozenModel):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     client_id: str

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 
 from postflow.errors import Fatal
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 
 def _one_word(secret: SecretStr) -> SecretStr:
@@ -38,7 +38,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Tokens(Moment):
+class Tokens(FrozenModel):
     """What Adobe issued. `scopes` is empty where Adobe did not say.
 
     `renewable_until`: when the refresh token dies, if it is not used before; None if unknown.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from postflow.models import Moment
+from postflow.models import FrozenModel
 
 LONGEST_REMARK = 200
 
@@ -21,13 +21,13 @@ def _fit_to_print(remark: str) -> str:
 Remark = Annotated[str, AfterValidator(_fit_to_print)]
 
 
-class Whole(Moment):
+class Whole(FrozenModel):
     """The container says where it ends, the file ends there, and what its index names is there."""
 
     kind: Literal["whole"] = "whole"
 
 
-class NotWhole(Moment):
+class NotWhole(FrozenModel):
     """Something is missing, provably. `reason` completes the sentence "The file …".
 
     `open_ended`: sound up to its end, but nothing in it says that this is the end. So look files
@@ -54,7 +54,7 @@ def our_fault(error: Exception) -> NotWhole:
     return NotWhole(reason=reason, unreadable=True)
 
 
-class Unknown(Moment):
+class Unknown(FrozenModel):
     """Nothing is missing provably, yet something is odd; a longer quiet time has to do.
 
     `reason` goes along with the clip.

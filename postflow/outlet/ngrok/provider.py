@@ -17,7 +17,7 @@ from pyngrok.installer import get_default_ngrok_dir
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
 from postflow.errors import PostFlowError, Retry
-from postflow.models import Moment
+from postflow.models import FrozenModel
 from postflow.outlet.loop_thread import see_through
 
 from . import binary, errors
@@ -77,7 +77,7 @@ class NgrokTunnel:
         await see_through(asyncio.to_thread(self._agent.stop))
 
 
-class NgrokProvider(Moment):
+class NgrokProvider(FrozenModel):
     """`domain`: a reserved one, else ngrok chooses. Times in seconds.
 
     `startup_timeout`: for an agent to be ready. `open_timeout`: for all attempts together, where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from postflow.models import Moment
+from postflow.models import FrozenModel
 from tests.crash.studio_life.script import (
     Batch,
     ClipName,
@@ -25,7 +25,7 @@ CONFLICTED = "SQ01_UNDLM_{0:05}_v001_conflicted (Bob).mov"
 UNFINISHED = "SQ98_UNDLM_{0:05}_v001.mov"
 
 
-class Size(Moment):
+class Size(FrozenModel):
     """How much life. `pace`: seconds for each clip of an hour; `troubles` for each hour."""
 
     days: int = 5

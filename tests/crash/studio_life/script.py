@@ -6,20 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from postflow.models import Moment
+from postflow.models import FrozenModel
 from tests.crash.killing import Death
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Content(Moment):
+class Content(FrozenModel):
     """The bytes of one export: the shipped clip and `pad` bytes of media that `salt` makes."""
 
     salt: int
     pad: int
 
 
-class ClipName(Moment):
+class ClipName(FrozenModel):
     """What an artist calls a version of a shot, and where that has to arrive."""
 
     sequence: int
@@ -39,7 +39,7 @@ class ClipName(Moment):
         return f"2_FROM_ANIM/SQ{self.sequence:02}/UNDLM_{self.shot:05}"
 
 
-class Export(Moment):
+class Export(FrozenModel):
     """A version of a shot, new or once more, below the watched folder's `folder`."""
 
     kind: Literal["export"] = "export"
@@ -55,7 +55,7 @@ class Export(Moment):
         return f"{self.folder}/{self.clip.name}".lstrip("/")
 
 
-class Batch(Moment):
+class Batch(FrozenModel):
     """A folder that was rendered elsewhere and is moved in as a whole."""
 
     kind: Literal["batch"] = "batch"
@@ -67,7 +67,7 @@ class Batch(Moment):
         return self.exports[0].folder
 
 
-class Stray(Moment):
+class Stray(FrozenModel):
     """A file that is no finished clip. `misnamed`: a whole one whose name nobody knows.
 
     `kept`: the share of the content that is there, and ever will be.
@@ -81,7 +81,7 @@ class Stray(Moment):
     misnamed: bool = False
 
 
-class Removal(Moment):
+class Removal(FrozenModel):
     """The studio makes room: it deletes the file, delivered or not."""
 
     kind: Literal["removal"] = "removal"
@@ -89,7 +89,7 @@ class Removal(Moment):
     relpath: str
 
 
-class Trouble(Moment):
+class Trouble(FrozenModel):
     """Faults of the outside world, armed `at` and mended at `until`."""
 
     kind: Literal["trouble"] = "trouble"
@@ -99,7 +99,7 @@ class Trouble(Moment):
     faults: tuple[Fault, ...]
 
 
-class Fault(Moment):
+class Fault(FrozenModel):
     """As the sandbox takes it. `times` None: until it is mended."""
 
     what: str
@@ -108,7 +108,7 @@ class Fault(Moment):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class VolumeAway(Moment):
+class VolumeAway(FrozenModel):
     """The watched volume is not mounted here; others go on working on it."""
 
     kind: Literal["volume away"] = "volume away"
@@ -117,14 +117,14 @@ class VolumeAway(Moment):
     service: Literal["volume"] = "volume"
 
 
-class Strike(Moment):
+class Strike(FrozenModel):
     """Something happens to our own processes: to an `ingest`, or to the agents."""
 
     kind: Literal["kill", "stop", "second run", "kill agents"]
     at: Share
 
 
-class Doom(Moment):
+class Doom(FrozenModel):
     """The next `ingest` that is started dies right at one of its steps."""
 
     kind: Literal["doom"] = "doom"
@@ -138,7 +138,7 @@ Event = Annotated[
 ]
 
 
-class Hour(Moment):
+class Hour(FrozenModel):
     """`seconds` is how long it takes here; `manned`: somebody has PostFlow running."""
 
     name: str
@@ -149,7 +149,7 @@ class Hour(Moment):
     events: tuple[Event, ...]
 
 
-class Script(Moment):
+class Script(FrozenModel):
     """Days of hours. The person at the studio looks at what failed once a day."""
 
     seed: int
