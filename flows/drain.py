@@ -24,7 +24,7 @@ from postflow.errors import (
     our_fault_at_name,
 )
 from postflow.folder.notices import Notices
-from postflow.folder.watcher import lookouts
+from postflow.folder.watcher import folder_watchers
 from postflow.folder.watching_all import Looking
 from postflow.ledger import Claimed, Draft, StaleClaim
 from postflow.media.kinds import refusal
@@ -52,7 +52,7 @@ class Drain:
         self._deliver = deliver
         self._linger = live.watching.linger if linger is None else linger
         self._looking = Looking(
-            lookouts(live.ledger, live.name, live.watching),
+            folder_watchers(live.ledger, live.name, live.watching),
             Notices(live.ledger, live.channel if live.discord else None, live.run_id),
         )
         self._claimed: list[Claimed] = []

@@ -20,7 +20,7 @@ from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.folder.notices import Notices, Outage
 from postflow.folder.wakeup import Wakeup, wakeup
-from postflow.folder.watcher import Lookout, lookouts, within_reach
+from postflow.folder.watcher import FolderWatcher, folder_watchers, within_reach
 from postflow.folder.watching_all import Looks
 from postflow.frameio.auth.sign_in import kept
 
@@ -36,7 +36,7 @@ async def watch(studio: str = "main") -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(studio) as live:
-        watched = lookouts(live.ledger, studio, live.watching, signs=True)
+        watched = folder_watchers(live.ledger, studio, live.watching, signs=True)
         looks = Looks(watched)
         notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
         outage = Outage(live.discord)
@@ -63,7 +63,7 @@ async def watch(studio: str = "main") -> None:
 
 
 @asynccontextmanager
-async def _signed(watched: Sequence[Lookout]) -> AsyncIterator[None]:
+async def _signed(watched: Sequence[FolderWatcher]) -> AsyncIterator[None]:
     """Who takes the folders over later need not wait until the last sign is old."""
     try:
         yield
@@ -121,7 +121,7 @@ async def _is_taken(studio: str) -> bool:
     return bool(taken) and all(taken)
 
 
-def _pause(live: OpenStudio, watched: list[Lookout]) -> float:
+def _pause(live: OpenStudio, watched: list[FolderWatcher]) -> float:
     """Until a waiting file is worth another look, and never longer than the interval."""
     due = [look - time.monotonic() for each in watched if (look := each.next_look) is not None]
     return max(0.1, min([live.watching.interval, *due]))

@@ -226,13 +226,13 @@ def _watched(studio: str, *, every: float) -> Iterator[list[Part]]:
         log_path=state_dir() / f"serve-{studio}.log",
         limit=RUN_LIMIT,
     )
-    lookout = Part(
+    watcher = Part(
         f"look-out of studio {studio}",
         *("postflow", "watch", "--no-enrol", "--studio", studio),
         log_path=state_dir() / f"watch-{studio}.log",
     )
-    with runner.running(), lookout.running():
-        yield [runner, lookout]
+    with runner.running(), watcher.running():
+        yield [runner, watcher]
 
 
 @contextmanager

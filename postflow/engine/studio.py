@@ -67,7 +67,7 @@ class OpenStudio:
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
 
     async def find_project(self, name_or_id: str) -> Project:
-        """Looked up once; a failed look-up is not remembered."""
+        """ScanReport up once; a failed look-up is not remembered."""
         if name_or_id not in self.projects:
             looking = self.frameio.find_project(name_or_id, self.account, self.workspace)
             self.projects[name_or_id] = asyncio.ensure_future(looking)

@@ -19,7 +19,7 @@ from postflow.ledger import AsyncLedger, Draft
 from postflow.media.sighting import Problem
 
 from .pending import Waiting
-from .watcher import Looked, Trouble
+from .watcher import ScanReport, Trouble
 
 TITLES: Mapping[Trouble, str] = {
     "offline": "A watched folder is lost",
@@ -38,7 +38,7 @@ class Alarms:
     def __init__(self) -> None:
         self._told: dict[Path, set[Trouble]] = {}
 
-    def begins(self, looked: Looked) -> bool:
+    def begins(self, looked: ScanReport) -> bool:
         """Whether this trouble has not been told since the folder was last in order."""
         if looked.trouble is None:
             return False
@@ -47,7 +47,7 @@ class Alarms:
         told.add(looked.trouble)
         return is_new
 
-    def ends(self, looked: Looked) -> bool:
+    def ends(self, looked: ScanReport) -> bool:
         """Whether the folder was in trouble, and is in order again."""
         return looked.trouble is None and bool(self._told.pop(looked.folder, None))
 
@@ -83,7 +83,7 @@ class Notices:
         self._numbers = count(1)
         self._waiting: deque[Draft] = deque()
 
-    def take(self, looked: Looked) -> bool:
+    def take(self, looked: ScanReport) -> bool:
         """What a look came to. Whether its folder is in order again after an alarm."""
         if looked.alarm and looked.trouble and self._alarms.begins(looked):
             log.warning("%s", looked.alarm)

@@ -54,7 +54,7 @@ TROUBLES: dict[str, Trouble] = {
 OUT_OF_REACH = frozenset({"offline", "late", "taken", "not enrolled"})
 
 
-class Looked(FrozenModel):
+class ScanReport(FrozenModel):
     """What one look came to. `alarm`: why nothing could be concluded, in a person's words.
 
     `settling` are those of the `waiting` that time alone may make ready; `problems` are new ones.
@@ -82,7 +82,7 @@ class _Watch:
     others: dict[str, int] | None = None
 
 
-class Lookout:
+class FolderWatcher:
     """One folder of one studio. The ledger is its memory: a restart forgets nothing."""
 
     def __init__(
@@ -131,7 +131,7 @@ class Lookout:
         self._problems = Problems()
         self._stuck = Stuck(folder)
 
-    async def look(self, touched: Iterable[str] = ()) -> Looked:
+    async def look(self, touched: Iterable[str] = ()) -> ScanReport:
         """Scan once, and enter what has become ready into the ledger.
 
         `touched`: files that are said to have been written to, by relpath.
@@ -142,7 +142,7 @@ class Lookout:
         self.within_reach = looked.trouble not in OUT_OF_REACH
         return looked
 
-    async def _look_or_alarm(self) -> Looked:
+    async def _look_or_alarm(self) -> ScanReport:
         try:
             return await self._look()
         except PostFlowError as error:
@@ -151,7 +151,7 @@ class Lookout:
             log.exception("A fault of our own, at the look at %s:", self.folder)
             return self._alarm("fault", f"{self.folder} cannot be looked at. {as_ours(error)}")
 
-    async def _look(self) -> Looked:
+    async def _look(self) -> ScanReport:
         try:
             return await self._scan_and_conclude()
         except BaseException:
@@ -159,7 +159,7 @@ class Lookout:
             self._watch = None
             raise
 
-    async def _scan_and_conclude(self) -> Looked:
+    async def _scan_and_conclude(self) -> ScanReport:
         scanned = await self._scanned()
         if scanned is None:
             late = f"The scan of {self.folder} has not come back: its volume hangs."
@@ -210,8 +210,8 @@ class Lookout:
         with contextlib.suppress(Retry):
             await volume.in_time(leaving, self.folder, patience=LEAVING)
 
-    def _alarm(self, trouble: Trouble, reason: str) -> Looked:
-        return Looked(folder=self.folder, alarm=reason, trouble=trouble)
+    def _alarm(self, trouble: Trouble, reason: str) -> ScanReport:
+        return ScanReport(folder=self.folder, alarm=reason, trouble=trouble)
 
     @property
     def next_look(self) -> float | None:
@@ -245,7 +245,7 @@ class Lookout:
             raise await ledger.run(lambda: absent_root(ledger.ledger, *where, absent)) from error
         return mark, await ledger.run(lambda: enrolled(ledger.ledger, *where, mark))
 
-    async def _conclude(self, watch: _Watch, result: Scanned) -> Looked:
+    async def _conclude(self, watch: _Watch, result: Scanned) -> ScanReport:
         problems = self._problems_of(result)
         for relpath in result.gone:
             watch.room.forget(relpath)
@@ -264,7 +264,7 @@ class Lookout:
         waiting = self._stuck.among(each for each in answers if isinstance(each, Waiting))
         waiting = await self._still(watch, waiting)
         await self._note(watch, waiting)
-        return Looked(
+        return ScanReport(
             folder=self.folder,
             ready=tuple(await self._enter_all(watch, ready)),
             waiting=len(waiting),
@@ -337,12 +337,12 @@ class Lookout:
         return entry.new
 
 
-def lookouts(
+def folder_watchers(
     ledger: AsyncLedger, studio: str, watching: Watching, *, signs: bool = False
-) -> list[Lookout]:
+) -> list[FolderWatcher]:
     """One for each of the studio's watch folders."""
     return [
-        Lookout(
+        FolderWatcher(
             ledger,
             studio,
             folder,
@@ -356,9 +356,9 @@ def lookouts(
     ]
 
 
-def within_reach(lookouts: Iterable[Lookout]) -> dict[int, Path]:
+def within_reach(folder_watchers: Iterable[FolderWatcher]) -> dict[int, Path]:
     """The folders whose files can be read: the root's id, and where it is mounted here."""
-    here = [each.root for each in lookouts if each.within_reach]
+    here = [each.root for each in folder_watchers if each.within_reach]
     return {root.id: root.path for root in here if root}
 
 

@@ -15,7 +15,7 @@ from postflow.media import volume
 
 from .notices import FOR_A_PERSON, MOST_PROBLEMS, Alarms, Notices
 from .root import is_signed
-from .watcher import Looked, Lookout, within_reach
+from .watcher import FolderWatcher, ScanReport, within_reach
 
 log = logging.getLogger("postflow.ingest")
 
@@ -29,20 +29,20 @@ class Looks:
     until that look is over.
     """
 
-    def __init__(self, lookouts: Sequence[Lookout]) -> None:
-        self._lookouts = lookouts
-        self._under_way: dict[Lookout, asyncio.Task[Looked]] = {}
+    def __init__(self, folder_watchers: Sequence[FolderWatcher]) -> None:
+        self._lookouts = folder_watchers
+        self._under_way: dict[FolderWatcher, asyncio.Task[ScanReport]] = {}
 
-    async def round(self, touched: Callable[[Path], Iterable[str]]) -> list[Looked]:
+    async def round(self, touched: Callable[[Path], Iterable[str]]) -> list[ScanReport]:
         """The looks that are over. `touched`: what is said to have been written to in a folder."""
-        for lookout in self._lookouts:
-            if lookout not in self._under_way:
-                look = lookout.look(touched(lookout.folder))
-                self._under_way[lookout] = asyncio.create_task(look)
+        for watcher in self._lookouts:
+            if watcher not in self._under_way:
+                look = watcher.look(touched(watcher.folder))
+                self._under_way[watcher] = asyncio.create_task(look)
         if self._under_way:
             await asyncio.wait(self._under_way.values(), timeout=SHORTLY)
-        over = [lookout for lookout, look in self._under_way.items() if look.done()]
-        return [self._under_way.pop(lookout).result() for lookout in over]
+        over = [watcher for watcher, look in self._under_way.items() if look.done()]
+        return [self._under_way.pop(watcher).result() for watcher in over]
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
@@ -55,12 +55,14 @@ class Looks:
 class Looking:
     """What the last look at each folder came to."""
 
-    def __init__(self, lookouts: Sequence[Lookout], notices: Notices | None = None) -> None:
+    def __init__(
+        self, folder_watchers: Sequence[FolderWatcher], notices: Notices | None = None
+    ) -> None:
         """`notices`: tell by these what a person has to end, where no look-out may run."""
         self.tasks: list[asyncio.Task[None]] = []
         self._notices = notices
-        self._lookouts = lookouts
-        self._looked: dict[Path, Looked] = {}
+        self._lookouts = folder_watchers
+        self._looked: dict[Path, ScanReport] = {}
         self._alarms = Alarms()
         self._found = asyncio.Event()
 
@@ -82,7 +84,7 @@ class Looking:
     @property
     def finding(self) -> int:
         """Clips that are ready, and about to be in the ledger."""
-        return sum(lookout.entering for lookout in self._lookouts)
+        return sum(watcher.entering for watcher in self._lookouts)
 
     @property
     def folders(self) -> dict[int, Path]:
@@ -94,10 +96,10 @@ class Looking:
         await self._found.wait()
         self._found.clear()
 
-    async def _follow(self, lookout: Lookout) -> None:
+    async def _follow(self, watcher: FolderWatcher) -> None:
         while True:
-            looked = await lookout.look()
-            self._looked[lookout.folder] = looked
+            looked = await watcher.look()
+            self._looked[watcher.folder] = looked
             if looked.alarm and self._alarms.begins(looked):
                 await self._tell(looked)
             if looked.problems:
@@ -105,24 +107,24 @@ class Looking:
             self._alarms.ends(looked)
             if looked.ready:
                 self._found.set()
-            await asyncio.sleep(_pause(lookout))
+            await asyncio.sleep(_pause(watcher))
 
-    async def _tell(self, looked: Looked) -> None:
+    async def _tell(self, looked: ScanReport) -> None:
         if self._notices is None or looked.trouble not in FOR_A_PERSON:
             log.warning("%s", looked.alarm)
             return
         await self._hand_over(self._notices, [looked])  # logs it, too
 
-    async def _tell_problems(self, looked: Looked) -> None:
+    async def _tell_problems(self, looked: ScanReport) -> None:
         """Unless a look-out lives, which does. One by one, so that no later run tells any again."""
         if self._notices is None or await volume.ask(lambda: is_signed(looked.folder)):
             return
         some, more = looked.problems[:MOST_PROBLEMS], looked.problems[MOST_PROBLEMS:]
         parts = [(each,) for each in some] + ([more] if more else [])
-        told = [Looked(folder=looked.folder, problems=part) for part in parts]
+        told = [ScanReport(folder=looked.folder, problems=part) for part in parts]
         await self._hand_over(self._notices, told)
 
-    async def _hand_over(self, notices: Notices, told: Iterable[Looked]) -> None:
+    async def _hand_over(self, notices: Notices, told: Iterable[ScanReport]) -> None:
         for looked in told:
             notices.take(looked)
         try:
@@ -138,6 +140,6 @@ async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _pause(lookout: Lookout) -> float:
-    due = lookout.next_look
+def _pause(watcher: FolderWatcher) -> float:
+    due = watcher.next_look
     return PULSE if due is None else max(SHORTEST_PULSE, min(PULSE, due - time.monotonic()))

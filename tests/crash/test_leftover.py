@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from postflow.folder.watcher import Lookout
+from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import State, open_ledger
 from tests.crash.ground import Ground
 from tests.crash.killing import Death, Moment
@@ -31,9 +31,9 @@ def leave_a_placeholder(ground: Ground, moment: Moment) -> None:
 async def look_out(ground: Ground) -> None:
     """As the look-out does, before `ingest` comes: the new export is ready in the ledger."""
     async with open_ledger(ground.ledger) as ledger, asyncio.timeout(60):
-        lookout = Lookout(ledger, ground.studio, ground.watched, quiet=0.05)
+        watcher = FolderWatcher(ledger, ground.studio, ground.watched, quiet=0.05)
         while True:
-            looked = await lookout.look()
+            looked = await watcher.look()
             if looked.ready:
                 return
             await asyncio.sleep(0.02)

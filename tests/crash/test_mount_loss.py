@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from postflow.folder.root import read_mark
-from postflow.folder.watcher import Lookout
+from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
@@ -57,7 +57,7 @@ def hollow(root: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def watched(folder: Path) -> AsyncIterator[tuple[AsyncLedger, Lookout, Path]]:
+async def watched(folder: Path) -> AsyncIterator[tuple[AsyncLedger, FolderWatcher, Path]]:
     root = folder / "volume"
     root.mkdir()
     enrolled(root, ledger=folder / "ledger.db")
@@ -68,12 +68,12 @@ async def watched(folder: Path) -> AsyncIterator[tuple[AsyncLedger, Lookout, Pat
         path.parent.mkdir(exist_ok=True)
         os.link(first, path)
     async with open_ledger(str(folder / "ledger.db")) as ledger:
-        lookout = Lookout(ledger, "main", root, quiet=0.05)
+        watcher = FolderWatcher(ledger, "main", root, quiet=0.05)
         entered = 0
         while entered < CLIPS:
-            entered += len((await lookout.look()).ready)
+            entered += len((await watcher.look()).ready)
             await asyncio.sleep(0.03)
-        yield ledger, lookout, root
+        yield ledger, watcher, root
 
 
 def story(path: Path) -> list[str]:
@@ -84,13 +84,13 @@ def story(path: Path) -> list[str]:
 
 async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: Path) -> None:
     losses = [unmounted, empty_mount_point, hollow]
-    async with watched(quick_folder) as (ledger, lookout, root):
+    async with watched(quick_folder) as (ledger, watcher, root):
         before = story(quick_folder / "ledger.db")
         for number in range(LOSSES):
             with losses[number % len(losses)](root):
-                lost = [await lookout.look() for _ in range(3)]
+                lost = [await watcher.look() for _ in range(3)]
             assert all(look.alarm for look in lost), losses[number % len(losses)]
-            back = [await lookout.look() for _ in range(3)]
+            back = [await watcher.look() for _ in range(3)]
             assert [look.alarm for look in back] == [None] * 3
             assert not any(look.ready or look.waiting for look in (*lost, *back))
         assert story(quick_folder / "ledger.db") == before
@@ -104,7 +104,7 @@ async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: 
 async def test_a_restart_while_the_volume_is_lost_changes_nothing(quick_folder: Path) -> None:
     async with watched(quick_folder) as (ledger, _, root):
         before = story(quick_folder / "ledger.db")
-        restarted = Lookout(ledger, "main", root, quiet=0.05)
+        restarted = FolderWatcher(ledger, "main", root, quiet=0.05)
         with unmounted(root):
             assert (await restarted.look()).alarm
         looks = [await restarted.look() for _ in range(3)]

@@ -15,7 +15,7 @@ from postflow.errors import Retry
 from postflow.folder.enrolment import enrol
 from postflow.folder.notices import Notices, Outage
 from postflow.folder.pending import OVERDUE, WaitingRoom
-from postflow.folder.watcher import Looked, Lookout, Trouble
+from postflow.folder.watcher import FolderWatcher, ScanReport, Trouble
 from postflow.ledger import AsyncLedger, open_ledger, opening
 from postflow.media.containers.reading import NotWhole
 from postflow.media.sighting import Sighting
@@ -45,8 +45,8 @@ def busy(folder: Path) -> Iterator[None]:
         somebody.close()
 
 
-def trouble(kind: Trouble, folder: Path) -> Looked:
-    return Looked(folder=folder, alarm="It is so.", trouble=kind)
+def trouble(kind: Trouble, folder: Path) -> ScanReport:
+    return ScanReport(folder=folder, alarm="It is so.", trouble=kind)
 
 
 def told(ledger: AsyncLedger) -> list[str]:
@@ -62,7 +62,7 @@ async def test_a_busy_ledger_costs_no_folder_its_notice(
     for now in (0.0, 1.0, 2.0):
         room.look(clip, now)
     for now in (OVERDUE, OVERDUE + 10):
-        late = Looked(folder=OTHER, overdue=tuple(room.overdue(now)))
+        late = ScanReport(folder=OTHER, overdue=tuple(room.overdue(now)))
         for looked in (trouble("offline", ONE), late):
             notices.take(looked)
         with busy(tmp_path), pytest.raises(Retry):
@@ -83,7 +83,12 @@ async def test_two_runs_notices_are_two(ledger: AsyncLedger) -> None:
 
 async def test_an_alarm_that_is_over_may_be_told_again(ledger: AsyncLedger) -> None:
     notices = Notices(ledger, CHANNEL, "run-1")
-    story = [trouble("late", ONE), trouble("late", ONE), Looked(folder=ONE), trouble("late", ONE)]
+    story = [
+        trouble("late", ONE),
+        trouble("late", ONE),
+        ScanReport(folder=ONE),
+        trouble("late", ONE),
+    ]
     assert [notices.take(looked) for looked in story] == [False, False, True, False]
     await notices.hand_over()
     assert told(ledger) == ["A watched folder hangs"] * 2
@@ -104,9 +109,9 @@ async def test_a_file_whose_name_keeps_it_from_travelling_is_told_once_also_afte
     write_nameless(tmp_path / "show")
     for run_id in ("run-1", "run-2"):
         notices = Notices(ledger, CHANNEL, run_id)
-        lookout = Lookout(ledger, "main", tmp_path / "show")
+        watcher = FolderWatcher(ledger, "main", tmp_path / "show")
         for _ in range(2):
-            notices.take(await lookout.look())
+            notices.take(await watcher.look())
         await notices.hand_over()
     (message,) = ledger.ledger.messages()
     assert message.payload["title"] == "Something in a watched folder cannot be delivered"
@@ -130,7 +135,7 @@ async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(
         outage = Outage(discord)
         for why in (WHY, WHY, None, None, WHY):
             for folder in (ONE, OTHER):
-                notices.take(trouble("ledger", folder) if why else Looked(folder=folder))
+                notices.take(trouble("ledger", folder) if why else ScanReport(folder=folder))
             await outage.look(why)
     await notices.hand_over()
     assert told(ledger) == []

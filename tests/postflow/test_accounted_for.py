@@ -12,7 +12,7 @@ import pytest
 from postflow.cli.scan import look, tell_prospects
 from postflow.cli.status import tell_status
 from postflow.folder.enrolment import NONE, enrol
-from postflow.folder.watcher import Lookout
+from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.media.ignore import Ignoring
 from postflow.naming import Naming
@@ -43,11 +43,11 @@ async def ledger(tmp_path: Path) -> AsyncIterator[AsyncLedger]:
         yield opened
 
 
-async def ready(lookout: Lookout) -> set[str]:
+async def ready(watcher: FolderWatcher) -> set[str]:
     found: set[str] = set()
     async with asyncio.timeout(30):
         while True:
-            looked = await lookout.look()
+            looked = await watcher.look()
             found.update(looked.ready)
             if not looked.settling:
                 return found
@@ -57,8 +57,8 @@ async def ready(lookout: Lookout) -> set[str]:
 async def test_what_is_nearly_a_clip_is_entered_to_be_told_of_and_the_rest_is_counted(
     folder: Path, ledger: AsyncLedger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lookout = Lookout(ledger, "main", folder, quiet=0.02)
-    assert await ready(lookout) == {CLIP, *NEARLY}
+    watcher = FolderWatcher(ledger, "main", folder, quiet=0.02)
+    assert await ready(watcher) == {CLIP, *NEARLY}
     counted = {".wav": 2, ".pdf": 1, "without ending": 1, "empty": 1}
     assert ledger.ledger.others("main") == counted
     tell_status(ledger.ledger, "main")
@@ -67,7 +67,7 @@ async def test_what_is_nearly_a_clip_is_entered_to_be_told_of_and_the_rest_is_co
 
     (folder / "a.wav").unlink()
     (folder / "e.exr").write_bytes(b"x")
-    await ready(lookout)
+    await ready(watcher)
     assert ledger.ledger.others("main") == counted | {".wav": 1, ".exr": 1}
 
 
@@ -76,8 +76,8 @@ async def test_what_cannot_be_read_or_travel_is_counted_while_it_lasts(
 ) -> None:
     odd = folder / os.fsdecode(b"SQ07_\xff.mov")
     odd.touch()
-    lookout = Lookout(ledger, "main", folder)
-    await lookout.look()
+    watcher = FolderWatcher(ledger, "main", folder)
+    await watcher.look()
     tell_status(ledger.ledger, "main")
     said = capsys.readouterr().out
     assert "cannot be read, or whose names cannot travel: 1." in said
@@ -85,7 +85,7 @@ async def test_what_cannot_be_read_or_travel_is_counted_while_it_lasts(
     assert "unreadable" not in said
 
     odd.unlink()
-    again = Lookout(ledger, "main", folder)
+    again = FolderWatcher(ledger, "main", folder)
     await again.look()
     assert "unreadable" not in ledger.ledger.others("main")
 
@@ -96,7 +96,7 @@ async def test_scan_names_them_all(
     """Also before the folder is enrolled for a studio, when nobody has looked yet."""
     naming = Naming.preset()
     before = look(ledger.ledger, "second", folder, naming)
-    await Lookout(ledger, "main", folder).look()
+    await FolderWatcher(ledger, "main", folder).look()
     found = look(ledger.ledger, "main", folder, naming)
     for some, clip in ((before, "asked"), (found, "deliver")):
         what = {each.file: each.what for each in some}
@@ -125,9 +125,9 @@ async def test_files_that_a_new_rule_passes_over_have_not_vanished(
     old.mkdir()
     for number in range(60):
         (old / f"SQ01_UNDLM_{number + 1:05}_v001.mov").write_bytes(clip_path().read_bytes())
-    before = Lookout(ledger, "main", folder, quiet=60)
+    before = FolderWatcher(ledger, "main", folder, quiet=60)
     assert (await before.look()).waiting > 60
-    after = Lookout(ledger, "main", folder, quiet=60, ignoring=Ignoring(["OLD/"]))
+    after = FolderWatcher(ledger, "main", folder, quiet=60, ignoring=Ignoring(["OLD/"]))
     looked = await after.look()
     assert looked.alarm is None
     assert looked.waiting == 1 + len(NEARLY)
@@ -145,4 +145,4 @@ async def test_a_backlog_that_is_left_alone_is_not_told_of_either(
     proxies = Ignoring(["*_proxy.*"])
     left = enrol(ledger.ledger, "main", folder, lambda _: NONE, ignoring=proxies)
     assert left == 1 + len(NEARLY)
-    assert await ready(Lookout(ledger, "main", folder, quiet=0.02, ignoring=proxies)) == set()
+    assert await ready(FolderWatcher(ledger, "main", folder, quiet=0.02, ignoring=proxies)) == set()

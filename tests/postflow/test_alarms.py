@@ -9,14 +9,14 @@ import pytest
 
 from postflow.folder.notices import TITLES, Alarms, overdue
 from postflow.folder.pending import Waiting
-from postflow.folder.watcher import Looked, Trouble
+from postflow.folder.watcher import ScanReport, Trouble
 
 SHOW, OTHER = Path("/mnt/the show"), Path("/mnt/other")
-IN_ORDER = Looked(folder=SHOW)
+IN_ORDER = ScanReport(folder=SHOW)
 
 
-def trouble(kind: Trouble, folder: Path = SHOW) -> Looked:
-    return Looked(folder=folder, alarm="It is so.", trouble=kind)
+def trouble(kind: Trouble, folder: Path = SHOW) -> ScanReport:
+    return ScanReport(folder=folder, alarm="It is so.", trouble=kind)
 
 
 def test_each_kind_of_trouble_begins_once_while_a_folder_is_not_in_order() -> None:

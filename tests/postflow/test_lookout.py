@@ -17,7 +17,7 @@ from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import accept_vanished, enrol, watched
 from postflow.folder.inspection import MOST
 from postflow.folder.root import MARKER, read_mark
-from postflow.folder.watcher import Lookout, within_reach
+from postflow.folder.watcher import FolderWatcher, within_reach
 from postflow.ledger import AsyncLedger, Root, open_ledger
 from postflow.media.filesystem import FileSystem
 from postflow.media.probe import look_at
@@ -43,19 +43,19 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
     folder = tmp_path / "watch"
     folder.mkdir()
     enrol(ledger.ledger, "main", folder)
-    lookout = Lookout(ledger, "main", folder, late=0.2)
+    watcher = FolderWatcher(ledger, "main", folder, late=0.2)
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
-    assert (await lookout.look()).alarm is None
-    assert lookout.next_look is not None
+    assert (await watcher.look()).alarm is None
+    assert watcher.next_look is not None
     marker = folder / MARKER
     content = marker.read_bytes()
     marker.unlink()
     os.mkfifo(marker)
 
-    hanging = await lookout.look()
+    hanging = await watcher.look()
     assert hanging.alarm is not None
     assert "has not come back" in hanging.alarm
-    assert lookout.next_look is None, "nobody is in a hurry to look again"
+    assert watcher.next_look is None, "nobody is in a hurry to look again"
 
     def mend() -> None:
         """The reader that hangs gets its answer, the next one finds the marker itself."""
@@ -67,7 +67,7 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
 
     await asyncio.to_thread(mend)
     async with asyncio.timeout(60):
-        while (await lookout.look()).alarm:
+        while (await watcher.look()).alarm:
             pass
 
 
@@ -77,8 +77,8 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
     (tmp_path / "watch").mkdir()
     marker = tmp_path / "watch" / MARKER
     os.mkfifo(marker)
-    lookout = Lookout(ledger, "main", marker.parent, late=0.2)
-    assert [(await lookout.look()).trouble for _ in range(2)] == ["late", "late"]
+    watcher = FolderWatcher(ledger, "main", marker.parent, late=0.2)
+    assert [(await watcher.look()).trouble for _ in range(2)] == ["late", "late"]
 
     def let_it_read() -> None:
         with marker.open("wb") as pipe:
@@ -86,7 +86,7 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
 
     await asyncio.to_thread(let_it_read)
     async with asyncio.timeout(60):
-        while (looked := await lookout.look()).trouble == "late":
+        while (looked := await watcher.look()).trouble == "late":
             pass
     assert looked.trouble == "not enrolled"
 
@@ -107,10 +107,10 @@ async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
     folder.mkdir()
     enrol(ledger.ledger, "main", folder)
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
-    lookout = Lookout(stumbling(ledger, observe=fault)[0], "main", folder)
+    watcher = FolderWatcher(stumbling(ledger, observe=fault)[0], "main", folder)
 
-    assert (await lookout.look()).trouble == trouble
-    assert (await lookout.look()).waiting == 1
+    assert (await watcher.look()).trouble == trouble
+    assert (await watcher.look()).waiting == 1
 
     root = watched(ledger.ledger, "main", folder)
     assert isinstance(root, Root)
@@ -123,11 +123,11 @@ async def test_a_ledger_that_is_busy_at_any_step_of_a_look_costs_no_clip(
 ) -> None:
     (clip,) = fill(folder, 1)
     stumbles, stumbler = stumbling(ledger, **{call: BUSY})
-    lookout = Lookout(stumbles, "main", folder, quiet=0.05)
+    watcher = FolderWatcher(stumbles, "main", folder, quiet=0.05)
     found: list[str] = []
     async with asyncio.timeout(60):
         while not found:
-            found = await ready(lookout)
+            found = await ready(watcher)
     assert (found, stumbler.yet_to_come) == ([clip.name], set())
 
 
@@ -137,10 +137,10 @@ async def test_a_clip_with_a_wild_time_stamp_is_ready_like_any_other(
 ) -> None:
     clips = fill(folder, 2)
     written_at(clips[0], seconds)
-    assert sorted(await ready(Lookout(ledger, "main", folder, quiet=0.05))) == [
+    assert sorted(await ready(FolderWatcher(ledger, "main", folder, quiet=0.05))) == [
         clip.name for clip in clips
     ]
-    assert not await ready(Lookout(ledger, "main", folder, quiet=0.05)), "it is known"
+    assert not await ready(FolderWatcher(ledger, "main", folder, quiet=0.05)), "it is known"
 
 
 @pytest.fixture
@@ -155,12 +155,12 @@ async def never_gone(_account: str, _file: str) -> bool:
     return False
 
 
-async def ready(lookout: Lookout) -> list[str]:
+async def ready(watcher: FolderWatcher) -> list[str]:
     """Looks until nothing is on its way to being ready any more."""
     found: list[str] = []
     async with asyncio.timeout(60):
         while True:
-            looked = await lookout.look()
+            looked = await watcher.look()
             found += looked.ready
             if not looked.settling:
                 return found
@@ -184,15 +184,15 @@ async def test_a_clip_that_is_told_to_be_overwritten_in_place_is_ready_again(
     os.utime(clip, (1, 1))
     for number in range(MOST):
         (folder / f"{number}.mov").touch()
-    lookout = Lookout(ledger, "main", folder, quiet=0.05)
-    assert await ready(lookout) == [clip.name]
+    watcher = FolderWatcher(ledger, "main", folder, quiet=0.05)
+    assert await ready(watcher) == [clip.name]
     with clip.open("r+b") as file:
         file.seek(0, os.SEEK_END)
         file.write(MEDIA_ATOM)
     os.utime(clip, (2, 2))
-    assert not await ready(lookout)
-    assert (await lookout.look([clip.name])).settling == 1
-    assert await ready(lookout) == [clip.name]
+    assert not await ready(watcher)
+    assert (await watcher.look([clip.name])).settling == 1
+    assert await ready(watcher) == [clip.name]
 
 
 async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gone(
@@ -200,13 +200,13 @@ async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gon
 ) -> None:
     """The person is in another process, and so is a second look-out: the ledger tells both."""
     clips = fill(folder, 50)
-    lookouts = [Lookout(ledger, "main", folder, quiet=0.05) for _ in range(2)]
-    assert len(await ready(lookouts[0])) == 50
-    assert not await ready(lookouts[1])
+    folder_watchers = [FolderWatcher(ledger, "main", folder, quiet=0.05) for _ in range(2)]
+    assert len(await ready(folder_watchers[0])) == 50
+    assert not await ready(folder_watchers[1])
     for clip in clips[10:]:
         clip.unlink()
-    for lookout in lookouts * 2:
-        looked = await lookout.look()
+    for watcher in folder_watchers * 2:
+        looked = await watcher.look()
         assert looked.trouble == "vanished"
         assert f"postflow scan --accept-vanished {folder}" in str(looked.alarm)
         assert "40 of 50" in str(looked.alarm)
@@ -214,16 +214,18 @@ async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gon
     gone = accept_vanished(ledger.ledger, "main", folder)
 
     assert sorted(gone) == [clip.name for clip in clips[10:]]
-    for lookout in lookouts:
-        assert (await lookout.look()).alarm is None
+    for watcher in folder_watchers:
+        assert (await watcher.look()).alarm is None
     for clip in clips[:10]:
         clip.unlink()
     fill(folder, 30)
-    for lookout in lookouts:
-        await ready(lookout)
+    for watcher in folder_watchers:
+        await ready(watcher)
     for clip in clips[:30]:
         clip.unlink()
-    assert [(await each.look()).trouble for each in lookouts] == ["vanished"] * 2, "for one time"
+    assert [(await each.look()).trouble for each in folder_watchers] == ["vanished"] * 2, (
+        "for one time"
+    )
 
 
 async def test_each_of_two_hosts_finds_the_clips_where_it_has_the_volume(
@@ -232,13 +234,13 @@ async def test_each_of_two_hosts_finds_the_clips_where_it_has_the_volume(
     """One volume, one ledger, two mount points, the second of which is lost in the end."""
     mount = tmp_path / "Volumes"
     mount.symlink_to(folder)
-    one, two = (Lookout(ledger, "main", path, quiet=0.05) for path in (folder, mount))
+    one, two = (FolderWatcher(ledger, "main", path, quiet=0.05) for path in (folder, mount))
     assert within_reach([one, two]) == {}, "nobody has looked yet"
     clips = fill(folder, 4)
     await ready(one)
     await ready(two)
-    for lookout, path, run in ((one, folder, "run-1"), (two, mount, "run-2")):
-        (claim,) = await ledger.claim(run, limit=1, folders=within_reach([lookout]))
+    for watcher, path, run in ((one, folder, "run-1"), (two, mount, "run-2")):
+        (claim,) = await ledger.claim(run, limit=1, folders=within_reach([watcher]))
         assert claim.path.parent == path
         assert (await look_at(claim.path)).revision == claim.revision
 
@@ -253,7 +255,7 @@ async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_awa
     folder: Path, ledger: AsyncLedger
 ) -> None:
     (clip,) = fill(folder, 1)
-    await ready(Lookout(ledger, "main", folder, quiet=0.05))
+    await ready(FolderWatcher(ledger, "main", folder, quiet=0.05))
     clip.unlink()
     too_deep(folder / "deep")
     with pytest.raises(Retry) as unread:
@@ -275,18 +277,18 @@ async def test_a_problem_is_said_once_while_it_lasts_and_so_is_its_end(
 ) -> None:
     caplog.set_level(logging.INFO, "postflow.folder.watcher")
     too_deep(folder / "deep")
-    lookout = Lookout(ledger, "main", folder)
+    watcher = FolderWatcher(ledger, "main", folder)
     for _ in range(3):
-        await lookout.look()
+        await watcher.look()
     assert len(caplog.messages) == 1
     assert "too long" in caplog.messages[0]
 
     shutil.rmtree(folder / "deep")
     away = shutil.move(folder, folder.with_name("away"))
-    await lookout.look()  # the scan after an absence is a full one
+    await watcher.look()  # the scan after an absence is a full one
     shutil.move(away, folder)
     for _ in range(2):
-        await lookout.look()
+        await watcher.look()
     assert len(caplog.messages) == 2
     assert "this is over" in caplog.messages[1]
 
@@ -296,16 +298,16 @@ async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_mor
 ) -> None:
     (clip,) = fill(folder, 1)
     clip.write_bytes(clip.read_bytes()[:-1])
-    lookout = Lookout(ledger, "main", folder, quiet=0.05)
-    assert await ready(lookout) == []
-    assert (await lookout.look()).waiting == 1
+    watcher = FolderWatcher(ledger, "main", folder, quiet=0.05)
+    assert await ready(watcher) == []
+    assert (await watcher.look()).waiting == 1
     media = await look_at(clip)
     async with on_duty(ledger, "run-1"):
         await open_by_hand(
             ledger, "main", media, roots=[folder], run_id="run-1", is_gone=never_gone
         )
-    assert (await lookout.look()).waiting == 0
-    assert lookout.next_look is None
+    assert (await watcher.look()).waiting == 0
+    assert watcher.next_look is None
 
 
 # Matroska as a stream's recorder leaves it: the length of the Segment is unknown, no Cues.
@@ -323,8 +325,8 @@ async def test_a_file_that_never_states_its_end_is_taken_only_where_the_studio_s
     folder: Path, ledger: AsyncLedger, open_ended: bool
 ) -> None:
     (folder / "stream.mkv").write_bytes(RECORDING)
-    lookout = Lookout(ledger, "main", folder, quiet=0.05, open_ended=open_ended)
-    assert await ready(lookout) == ["stream.mkv"] * open_ended
+    watcher = FolderWatcher(ledger, "main", folder, quiet=0.05, open_ended=open_ended)
+    assert await ready(watcher) == ["stream.mkv"] * open_ended
 
 
 def new_volume(folder: Path) -> None:
@@ -338,18 +340,18 @@ async def test_another_volume_in_its_place_is_left_alone_until_the_right_one_is_
 ) -> None:
     """Also by a look-out that starts meanwhile, and by one that began with the wrong one."""
     (clip,) = fill(folder, 1)
-    before = Lookout(ledger, "main", folder, quiet=0.05)
+    before = FolderWatcher(ledger, "main", folder, quiet=0.05)
     assert await ready(before) == [clip.name]
     right = shutil.move(folder, folder.with_name("right"))
     new_volume(folder)
-    late = Lookout(ledger, "main", folder, quiet=0.05)
-    for lookout in (before, late):
-        looked = await lookout.look()
+    late = FolderWatcher(ledger, "main", folder, quiet=0.05)
+    for watcher in (before, late):
+        looked = await watcher.look()
         assert looked.trouble == "offline"
         assert "another volume" in str(looked.alarm)
     shutil.rmtree(folder)
     shutil.move(right, folder)
-    for lookout in (before, late):
-        assert (await lookout.look()).trouble is None
-        assert await ready(lookout) == []
+    for watcher in (before, late):
+        assert (await watcher.look()).trouble is None
+        assert await ready(watcher) == []
     assert await ledger.ready() == 1

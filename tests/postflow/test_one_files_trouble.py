@@ -14,7 +14,7 @@ import pytest
 from postflow.cli.scan import look
 from postflow.errors import Retry
 from postflow.folder import watcher as watching_module
-from postflow.folder.watcher import Looked, Lookout
+from postflow.folder.watcher import FolderWatcher, ScanReport
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.media.containers.whole import verdict
 from postflow.models import Shot
@@ -68,12 +68,12 @@ class Tripping:
         return await self._ledger.register(root, media)
 
 
-async def looks(lookout: Lookout, times: int = 12) -> list[Looked]:
+async def looks(watcher: FolderWatcher, times: int = 12) -> list[ScanReport]:
     """Enough of them for one that is still to be ready, and failed, several times."""
-    found: list[Looked] = []
+    found: list[ScanReport] = []
     async with asyncio.timeout(20):
         while len(found) < times or not any(each.ready for each in found):
-            found.append(await lookout.look())
+            found.append(await watcher.look())
     return found
 
 
@@ -108,11 +108,11 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
         real = watching_module.look_at
         monkeypatch.setattr(watching_module, "look_at", fails_at(BAD, real, error))
     used = cast("AsyncLedger", Tripping(ledger, error)) if where == "entering" else ledger
-    lookout = Lookout(used, "main", folder, quiet=0.01)
-    found = await looks(lookout)
+    watcher = FolderWatcher(used, "main", folder, quiet=0.01)
+    found = await looks(watcher)
     async with asyncio.timeout(20):
         while not found[-1].waiting or found[-1].settling:
-            found.append(await lookout.look())
+            found.append(await watcher.look())
 
     assert [name for each in found for name in each.ready] == [GOOD]
     told = [problem for each in found for problem in each.problems]
@@ -124,7 +124,7 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
     if error is FAULT:
         assert sum(bool(record.exc_info) for record in caplog.records) == 1, "one traceback"
     monkeypatch.undo()
-    found = await looks(Lookout(ledger, "main", folder, quiet=0.01))
+    found = await looks(FolderWatcher(ledger, "main", folder, quiet=0.01))
     assert [name for each in found for name in each.ready] == [BAD], "it goes once it is mended"
 
 
@@ -140,15 +140,15 @@ async def test_a_clip_that_may_not_be_read_is_told_at_once(
         return real(path, *flags, **more)
 
     monkeypatch.setattr(os, "open", denied)
-    lookout = Lookout(ledger, "main", folder, quiet=0.01)
-    found = await looks(lookout)
+    watcher = FolderWatcher(ledger, "main", folder, quiet=0.01)
+    found = await looks(watcher)
     told = [problem for each in found for problem in each.problems]
     assert len(told) == 1
     assert "may not be read by PostFlow's user (Permission denied)" in told[0].what
     assert not found[-1].settling, "time alone does not mend it, so nobody waits"
 
     monkeypatch.undo()
-    found = await looks(lookout)
+    found = await looks(watcher)
     assert [name for each in found for name in each.ready] == [BAD]
 
 
@@ -162,7 +162,7 @@ async def test_the_scan_command_shows_the_others_and_says_what_is_wrong_with_one
         monkeypatch.setattr(naming, "identify", fails_at(BAD, real, FAULT))
     else:
         monkeypatch.setattr("postflow.cli.scan.verdict", fails_at(BAD, verdict, FAULT))
-    await Lookout(ledger, "main", folder).look()
+    await FolderWatcher(ledger, "main", folder).look()
     found = {each.file: each for each in look(ledger.ledger, "main", folder, naming)}
     assert found[GOOD].what == "deliver"
     assert found[BAD].what == "fault"

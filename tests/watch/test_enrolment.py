@@ -18,7 +18,7 @@ from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner
 from postflow.folder.notices import Notices
 from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
-from postflow.folder.watcher import Looked, Lookout, within_reach
+from postflow.folder.watcher import FolderWatcher, ScanReport, within_reach
 from postflow.folder.watching_all import Looking
 from postflow.ledger import AsyncLedger, Ledger, State, open_ledger
 from postflow.media.probe import look_at
@@ -60,12 +60,12 @@ async def ledger(studio: StudioOf) -> AsyncIterator[AsyncLedger]:
         yield opened
 
 
-async def looked(lookout: Lookout) -> tuple[list[str], Looked]:
+async def looked(watcher: FolderWatcher) -> tuple[list[str], ScanReport]:
     """What becomes ready until time alone makes nothing ready any more, and the last look."""
     ready: list[str] = []
     async with asyncio.timeout(60):
         while True:
-            last = await lookout.look()
+            last = await watcher.look()
             ready += last.ready
             if not last.settling:
                 return sorted(ready), last
@@ -85,7 +85,7 @@ async def by_hand(ledger: AsyncLedger, clip: Path, folder: Path) -> Journey:
 
 async def a_look(ledger: AsyncLedger, folder: Path) -> None:
     """As `watch` and `ingest` do."""
-    ready, last = await looked(Lookout(ledger, "main", folder, quiet=0.05))
+    ready, last = await looked(FolderWatcher(ledger, "main", folder, quiet=0.05))
     assert ready == []
     assert last.trouble in {"not enrolled", "taken"}
 
@@ -139,10 +139,10 @@ async def test_nothing_but_a_persons_word_has_a_backlog_sent_and_that_word_is_ob
     async with open_ledger(studio.ledger) as ledger:
         await intruder(ledger, folder)
         await asyncio.to_thread(enrol_folders, studio, "main", "none")
-        lookout = Lookout(ledger, "main", folder, quiet=0.05)
-        assert (await looked(lookout))[0] == []
+        watcher = FolderWatcher(ledger, "main", folder, quiet=0.05)
+        assert (await looked(watcher))[0] == []
         fill(folder, ["SQ07_UNDLM_00199_v001.mov"])
-        assert (await looked(lookout))[0] == ["SQ07_UNDLM_00199_v001.mov"]
+        assert (await looked(watcher))[0] == ["SQ07_UNDLM_00199_v001.mov"]
 
 
 async def test_a_clip_by_hand_does_not_let_another_volume_in(
@@ -152,7 +152,7 @@ async def test_a_clip_by_hand_does_not_let_another_volume_in(
     shutil.move(folder, folder.with_name("right"))
     mark_root(fill(folder, ["SQ09_UNDLM_00001_v001.mov", "SQ09_UNDLM_00002_v001.mov"]))
     await by_hand(ledger, folder / "SQ09_UNDLM_00001_v001.mov", folder)
-    ready, last = await looked(Lookout(ledger, "main", folder, quiet=0.05))
+    ready, last = await looked(FolderWatcher(ledger, "main", folder, quiet=0.05))
     assert ready == []
     assert last.trouble == "offline"
     assert "another volume" in str(last.alarm)
@@ -177,7 +177,7 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     enrol_folders(studio, "north", "all")
-    first = Lookout(ledger, "north", folder, quiet=0.05, signs=True)
+    first = FolderWatcher(ledger, "north", folder, quiet=0.05, signs=True)
     assert (await looked(first))[0] == NAMES
     enrol_folders(other_host, "south", "all")
     said = " ".join(capsys.readouterr().err.split())
@@ -186,7 +186,7 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
     assert "one ledger, on PostgreSQL" in said
     assert "postflow enrol --take-over --studio south" in said
     async with open_ledger(other_host.ledger) as theirs:
-        second = Lookout(theirs, "south", folder, quiet=0.05)
+        second = FolderWatcher(theirs, "south", folder, quiet=0.05)
         ready, last = await looked(second)
         assert (ready, last.trouble, within_reach([second])) == ([], "taken", {})
     assert (await first.look()).trouble is None
@@ -197,7 +197,7 @@ async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_
     how: str, studio: StudioOf, other_host: StudioOf, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "all")
-    first = Lookout(ledger, "main", folder, quiet=0.05, signs=True)
+    first = FolderWatcher(ledger, "main", folder, quiet=0.05, signs=True)
     await looked(first)
     if how == "it stopped":
         await first.leave()
@@ -210,7 +210,7 @@ async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_
     await first.leave()
     assert (folder / MARKER).stat().st_mtime > 1, "the sign is another's now"
     async with open_ledger(other_host.ledger) as theirs:
-        second = Lookout(theirs, "main", folder, quiet=0.05)
+        second = FolderWatcher(theirs, "main", folder, quiet=0.05)
         assert (await looked(second))[0] == ["SQ07_UNDLM_00199_v001.mov"]
     enrol_folders(studio, "main", "none", take_over=True)
     assert await looked(first) == ([], await first.look()), "what came meanwhile is a backlog too"
@@ -220,20 +220,20 @@ async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_
     studio: StudioOf, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "all")
-    lookouts = [Lookout(ledger, "main", folder, quiet=0.05) for _ in range(2)]
-    assert [len((await looked(each))[0]) for each in lookouts] == [3, 0]
+    folder_watchers = [FolderWatcher(ledger, "main", folder, quiet=0.05) for _ in range(2)]
+    assert [len((await looked(each))[0]) for each in folder_watchers] == [3, 0]
     for file in studio.ledger.parent.glob("ledger.db*"):
         file.unlink()
     with pytest.raises(Retry, match="was deleted or replaced") as gone:
         await ledger.ready()
     assert gone.value.code == "ledger.replaced"
-    for lookout in lookouts * 2:
-        last = await lookout.look()
+    for watcher in folder_watchers * 2:
+        last = await watcher.look()
         assert (last.trouble, last.ready) == ("not enrolled", ())
     assert await ledger.ready() == 0
     enrol_folders(studio, "main", "none")
-    for lookout in lookouts:
-        ready, last = await looked(lookout)
+    for watcher in folder_watchers:
+        ready, last = await looked(watcher)
         assert (last.trouble, ready) == (None, [])
 
 
@@ -241,24 +241,24 @@ async def test_that_a_folder_is_not_enrolled_is_told_once_whoever_meets_it(
     folder: Path, ledger: AsyncLedger
 ) -> None:
     """`ingest` tells it too, since it may run without a look-out."""
-    looking = Looking([Lookout(ledger, "main", folder)], Notices(ledger, "dailies", "ingest"))
+    looking = Looking([FolderWatcher(ledger, "main", folder)], Notices(ledger, "dailies", "ingest"))
     async with looking.going_on():
         await wait_until(lambda: ledger.ledger.messages())
     for run in ("run-1", "run-2"):
         notices = Notices(ledger, "dailies", run)
-        lookout = Lookout(ledger, "main", folder)
+        watcher = FolderWatcher(ledger, "main", folder)
         for _ in range(2):
-            notices.take(await lookout.look())
+            notices.take(await watcher.look())
         await notices.hand_over()
     (message,) = await ledger.messages()
     assert message.payload["title"] == "A watch folder is not enrolled yet"
     assert "postflow enrol" in message.payload["description"]
 
 
-class Counting(Lookout):
+class Counting(FolderWatcher):
     looks = 0
 
-    async def look(self, touched: Iterable[str] = ()) -> Looked:
+    async def look(self, touched: Iterable[str] = ()) -> ScanReport:
         self.looks += 1
         return await super().look(touched)
 
@@ -273,9 +273,9 @@ async def test_what_is_wrong_with_a_file_is_told_by_ingest_where_no_look_out_doe
     if how == "nobody watches":
         os.utime(folder / MARKER, (0, 0))
     for run in ("run-1", "run-2"):
-        lookout = Counting(ledger, "main", folder)
-        async with Looking([lookout], Notices(ledger, "dailies", run)).going_on():
-            await wait_until(lambda lookout=lookout: lookout.looks > 1)
+        watcher = Counting(ledger, "main", folder)
+        async with Looking([watcher], Notices(ledger, "dailies", run)).going_on():
+            await wait_until(lambda watcher=watcher: watcher.looks > 1)
     told = [str(each.payload["description"]) for each in await ledger.messages()]
     assert len(told) == (2 if how == "nobody watches" else 0)
     assert all("is not valid UTF" in each for each in told)

@@ -115,16 +115,16 @@ def test_after_a_kill_the_next_up_just_works_and_delivers_what_was_on_its_way_by
     up.process.wait()
 
     up.start("--studio", MAIN, every=3)
-    lookout = up.part("watch")
-    assert lookout is not None
-    lookout.suspend()
+    watcher = up.part("watch")
+    assert watcher is not None
+    watcher.suspend()
 
     ended = next(each for each in up.ingest_runs() if each["id"] == run["id"])
     assert ended["state_type"] == "CANCELLED"
     assert "PostFlow was stopped" in ended["state"]["message"]
     wait_until_sync(lambda: LATE in up.delivered(), timeout=120, description=LATE)
     assert [each for each in left if each.is_running()] == []
-    lookout.resume()
+    watcher.resume()
 
 
 def test_with_clock_and_look_out_each_clip_still_goes_once(up: Running) -> None:
