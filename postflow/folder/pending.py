@@ -148,7 +148,7 @@ class _Guest:
     told: bool = False
 
 
-class WaitingRoom:
+class PendingFiles:
     """Looks at each waiting file again and again until it is ready; never sends one away.
 
     `quiet` is the quiet time in seconds, `longest_quiet` what it may grow to. A file whose

@@ -32,7 +32,7 @@ from postflow.models import FrozenModel, is_clip
 from postflow.settings import Watching
 
 from .enrolment import absent_root, enrolled, vanished
-from .pending import Ready, Waiting, WaitingRoom
+from .pending import PendingFiles, Ready, Waiting
 from .root import SIGN_EVERY, AbsentError, RootMark, read_mark, sign, sign_off
 from .scanner import Scanner
 from .survey import OTHER_ROOT
@@ -76,7 +76,7 @@ class _Watch:
 
     root: Root
     scanner: Scanner
-    room: WaitingRoom
+    room: PendingFiles
     life: int
     noted: dict[str, str] = field(default_factory=dict)
     others: dict[str, int] | None = None
@@ -233,7 +233,7 @@ class FolderWatcher:
         )
         scanner.stir(e.relpath for e in known if e.state is ObservationState.SETTLING)
         quiet = self._quiet or scanner.file_system.quiet
-        room = WaitingRoom(quiet, accept_open_ended=self._open_ended, judge=_judge)
+        room = PendingFiles(quiet, accept_open_ended=self._open_ended, judge=_judge)
         return _Watch(root, scanner, room, self._ledger.ledger.lives)
 
     async def _enrolled(self) -> tuple[RootMark, Root]:
@@ -367,5 +367,5 @@ def _judge(path: Path, expected: tuple[int, int]) -> Verdict:
     return verdict(path, expected) if is_clip(path) else Whole()
 
 
-def _ask(room: WaitingRoom, clips: Iterable[Sighting]) -> list[Ready | Waiting]:
+def _ask(room: PendingFiles, clips: Iterable[Sighting]) -> list[Ready | Waiting]:
     return [room.look(each, time.monotonic()) for each in clips]

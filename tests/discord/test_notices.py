@@ -14,7 +14,7 @@ from postflow.discord import DiscordClient
 from postflow.errors import Retry
 from postflow.folder.enrolment import enrol
 from postflow.folder.notices import Notices, Outage
-from postflow.folder.pending import OVERDUE, WaitingRoom
+from postflow.folder.pending import OVERDUE, PendingFiles
 from postflow.folder.watcher import FolderWatcher, ScanReport, Trouble
 from postflow.ledger import AsyncLedger, open_ledger, opening
 from postflow.media.containers.reading import NotWhole
@@ -57,7 +57,7 @@ async def test_a_busy_ledger_costs_no_folder_its_notice(
     ledger: AsyncLedger, tmp_path: Path
 ) -> None:
     notices = Notices(ledger, CHANNEL, "run-1")
-    room = WaitingRoom(1, judge=lambda *_: NotWhole(reason="is cut"))
+    room = PendingFiles(1, judge=lambda *_: NotWhole(reason="is cut"))
     clip = Sighting(relpath="a.mov", path=OTHER / "a.mov", size=1, mtime_ns=1)
     for now in (0.0, 1.0, 2.0):
         room.look(clip, now)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.folder.pending import Ready, WaitingRoom
+from postflow.folder.pending import PendingFiles, Ready
 from postflow.folder.scanner import Scanner
 from postflow.media.containers.reading import NotWhole, Whole
 from postflow.media.containers.whole import verdict
@@ -72,7 +72,7 @@ class Watch:
         self.encoders = encoders
         self.ready: dict[str, bool] = {}
         self.scanner = Scanner(root)
-        self.room = WaitingRoom(QUIET, longest_quiet=QUIET)
+        self.room = PendingFiles(QUIET, longest_quiet=QUIET)
 
     def look_around(self) -> None:
         result = self.scanner.scan()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from postflow.folder.pending import Ready, Waiting, WaitingRoom
+from postflow.folder.pending import PendingFiles, Ready, Waiting
 from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole
 from postflow.media.sighting import Sighting
 
@@ -29,7 +29,7 @@ def sighting(name: str = "SQ/a.mov", size: int = 5, mtime: int = 1) -> Sighting:
 
 
 def watch(
-    room: WaitingRoom, start: float, stop: float, step: float = 2, seen: Sighting | None = None
+    room: PendingFiles, start: float, stop: float, step: float = 2, seen: Sighting | None = None
 ) -> Ready | Waiting:
     """Look every `step` seconds until the file is ready or the time is up."""
     now = start
@@ -41,7 +41,7 @@ def watch(
 
 
 def test_a_settled_and_whole_file_is_ready() -> None:
-    room = WaitingRoom(QUIET, judge=Content(Whole()))
+    room = PendingFiles(QUIET, judge=Content(Whole()))
     found = watch(room, 0, 100)
     assert found == Ready(sighting=sighting(), waited=QUIET)
     assert room.waiting(11) == []
@@ -50,7 +50,7 @@ def test_a_settled_and_whole_file_is_ready() -> None:
 
 def test_a_growing_file_is_never_opened_and_never_given_up() -> None:
     content = Content(Whole())
-    room = WaitingRoom(QUIET, judge=content)
+    room = PendingFiles(QUIET, judge=content)
     for minute in range(60 * 24 * 7):
         found = room.look(sighting(size=minute + 1, mtime=minute), minute * 60)
         assert isinstance(found, Waiting)
@@ -59,7 +59,7 @@ def test_a_growing_file_is_never_opened_and_never_given_up() -> None:
 
 
 def test_a_file_that_is_not_whole_waits_and_says_why() -> None:
-    room = WaitingRoom(QUIET, judge=Content(NotWhole(reason="has no index (moov) yet")))
+    room = PendingFiles(QUIET, judge=Content(NotWhole(reason="has no index (moov) yet")))
     found = watch(room, 0, 100 * HOUR, step=60)
     assert isinstance(found, Waiting)
     assert found.reason == "has no index (moov) yet"
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_whole_waits_and_says_why() -> None:
 def test_a_file_filled_in_without_a_trace_becomes_ready() -> None:
     """Over SMB, size and mtime may stand still while the content still comes."""
     content = Content(NotWhole(reason="its end is all zeros"))
-    room = WaitingRoom(QUIET, judge=content)
+    room = PendingFiles(QUIET, judge=content)
     assert isinstance(watch(room, 0, 600), Waiting)
     content.found = Whole()
     assert isinstance(watch(room, 602, 602 + QUIET), Ready)
@@ -77,13 +77,13 @@ def test_a_file_filled_in_without_a_trace_becomes_ready() -> None:
 
 def test_an_unwhole_file_is_opened_once_a_quiet_time_and_not_at_each_sighting() -> None:
     content = Content(NotWhole(reason="ends in the middle"))
-    room = WaitingRoom(QUIET, judge=content)
+    room = PendingFiles(QUIET, judge=content)
     watch(room, 0, 110, step=1)
     assert content.looks == 11
 
 
 def test_a_kind_that_cannot_be_checked_stands_still_for_longer() -> None:
-    room = WaitingRoom(QUIET, judge=Content(Unknown(reason="is of a kind ('.r3d') …")))
+    room = PendingFiles(QUIET, judge=Content(Unknown(reason="is of a kind ('.r3d') …")))
     found = watch(room, 0, 6 * QUIET - 2)
     assert isinstance(found, Waiting)
     assert "60 seconds" in found.reason
@@ -92,20 +92,20 @@ def test_a_kind_that_cannot_be_checked_stands_still_for_longer() -> None:
 
 def test_an_open_ended_file_waits_unless_the_studio_accepts_such() -> None:
     open_ended = NotWhole(reason="has no stated end", open_ended=True)
-    strict = WaitingRoom(QUIET, judge=Content(open_ended))
+    strict = PendingFiles(QUIET, judge=Content(open_ended))
     found = watch(strict, 0, 10 * HOUR, step=60)
     assert isinstance(found, Waiting)
     assert found.open_ended
-    lenient = WaitingRoom(QUIET, accept_open_ended=True, judge=Content(open_ended))
+    lenient = PendingFiles(QUIET, accept_open_ended=True, judge=Content(open_ended))
     ready = watch(lenient, 0, HOUR)
     assert isinstance(ready, Ready)
     assert ready.waited >= 6 * QUIET
-    cut = WaitingRoom(QUIET, accept_open_ended=True, judge=Content(NotWhole(reason="is cut")))
+    cut = PendingFiles(QUIET, accept_open_ended=True, judge=Content(NotWhole(reason="is cut")))
     assert isinstance(watch(cut, 0, HOUR), Waiting)
 
 
 def test_a_file_is_told_as_overdue_once() -> None:
-    room = WaitingRoom(QUIET, judge=Content(NotWhole(reason="ends in the middle")))
+    room = PendingFiles(QUIET, judge=Content(NotWhole(reason="ends in the middle")))
     watch(room, 0, HOUR - 2)
     assert room.overdue(HOUR - 2) == []
     room.look(sighting("SQ/late.mov"), HOUR - 1)
@@ -116,7 +116,7 @@ def test_a_file_is_told_as_overdue_once() -> None:
 
 def test_growth_after_a_verdict_starts_the_wait_anew() -> None:
     content = Content(NotWhole(reason="has no stated end", open_ended=True))
-    room = WaitingRoom(QUIET, judge=content)
+    room = PendingFiles(QUIET, judge=content)
     watch(room, 0, 20)
     content.found = Whole()
     grown = sighting(size=9, mtime=2)
@@ -128,7 +128,7 @@ def test_growth_after_a_verdict_starts_the_wait_anew() -> None:
 
 def test_a_killed_export_that_comes_anew_does_not_slow_its_folder() -> None:
     content = Content(NotWhole(reason="is cut"))
-    room = WaitingRoom(QUIET, judge=content)
+    room = PendingFiles(QUIET, judge=content)
     watch(room, 0, 200)
     content.found = Whole()
     anew = watch(room, 202, 500, seen=sighting(size=9, mtime=2))
@@ -138,7 +138,7 @@ def test_a_killed_export_that_comes_anew_does_not_slow_its_folder() -> None:
 
 
 def test_a_forgotten_file_waits_no_more() -> None:
-    room = WaitingRoom(QUIET, judge=Content(Whole()))
+    room = PendingFiles(QUIET, judge=Content(Whole()))
     watch(room, 0, 4)
     room.forget("SQ/a.mov")
     room.forget("SQ/never.mov")
@@ -146,7 +146,7 @@ def test_a_forgotten_file_waits_no_more() -> None:
 
 
 def test_looking_only_when_it_is_due_finds_a_file_ready_in_time() -> None:
-    room = WaitingRoom(QUIET, judge=Content(Whole()))
+    room = PendingFiles(QUIET, judge=Content(Whole()))
     now, looks = 0.0, 1
     while not isinstance(room.look(sighting(), now), Ready):
         due = room.next_look()
@@ -157,6 +157,6 @@ def test_looking_only_when_it_is_due_finds_a_file_ready_in_time() -> None:
 
 
 def test_a_stuck_file_asks_for_no_look_before_its_next_verdict() -> None:
-    room = WaitingRoom(QUIET, judge=Content(NotWhole(reason="ends in the middle")))
+    room = PendingFiles(QUIET, judge=Content(NotWhole(reason="ends in the middle")))
     watch(room, 0, 10, step=5)
     assert room.next_look() == 20
