@@ -54,7 +54,7 @@ async def watch(studio: str = "main") -> None:
                 try:
                     await notices.hand_over()
                     called_at = await _call(live, called_at, within_reach(watched))
-                    live.ring()
+                    live.notify()
                 except PostFlowError as error:
                     log.warning("%s", error)
                     silent = str(error)

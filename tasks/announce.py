@@ -32,7 +32,7 @@ async def announce_departure(
     message = _draft(live, journey, on_its_way_card(media, clip, project=project))
     if message and not await journey.is_told_elsewhere():
         await journey.announce(message)
-        live.ring()
+        live.notify()
 
 
 @stage("announce", retries=ASK_AGAIN)
@@ -41,7 +41,7 @@ async def announce(live: OpenStudio, delivery: Delivery, *, project: str, journe
     told = await journey.is_told_elsewhere()
     card = ready_card(delivery, project=project, namesake=await journey.namesake())
     await journey.done(None if told else _draft(live, journey, card))
-    live.ring()
+    live.notify()
 
 
 @stage("announce failure", retries=ASK_AGAIN)
@@ -66,7 +66,7 @@ async def announce_failure(
         _ending(live, journey, card, error),
         waiting=_draft(live, journey, waiting) if waiting else None,
     )
-    live.ring()
+    live.notify()
 
 
 def told_of_failure(live: OpenStudio, claim: Claimed, why: PostFlowError) -> Draft | None:

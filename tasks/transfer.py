@@ -65,7 +65,7 @@ async def _tell_late(live: OpenStudio, media: MediaFile, why: Retry | None) -> N
         await live.ledger.enqueue(draft(key, live.channel, notice_card("Clips arrive late", text)))
     except PostFlowError as error:
         log.warning("%s", error)
-    live.ring()
+    live.notify()
 
 
 SETTLING_LIMIT = 15.0

@@ -30,7 +30,7 @@ LAST_CHANCE = 10.0
 T = TypeVar("T")
 
 
-class PostOffice:
+class OutboxRelay:
     """Sends what is due in a channel, in the background, while the `async with` lasts.
 
     It looks when it is rung and every `pulse` seconds, for other runs leave messages too. When
@@ -76,7 +76,7 @@ class PostOffice:
         self._bell.set()
         await self._sender
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """A message waits in the outbox."""
         self._bell.set()
 

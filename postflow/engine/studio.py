@@ -18,7 +18,7 @@ from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.studio import Studio, load_studio
 from postflow.delivery.record import Journey, changed, let_go, open_by_hand
 from postflow.discord import DiscordClient
-from postflow.discord.relay import PostOffice
+from postflow.discord.relay import OutboxRelay
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import unless_away
 from postflow.frameio import FrameioClient, TokenSource
@@ -61,7 +61,7 @@ class OpenStudio:
     discord: DiscordClient | None
     webhook: DiscordWebhook | None
     ping: SecretStr | None
-    post_office: PostOffice | None
+    relay: OutboxRelay | None
     progress: ClipProgress | None
     claims: dict[Path, Claimed] = field(default_factory=dict)
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
@@ -142,12 +142,12 @@ class OpenStudio:
     @property
     def not_told(self) -> dict[str, str]:
         """What Discord did not get so far, or may not have got, and why."""
-        return dict(self.post_office.untold) if self.post_office else {}
+        return dict(self.relay.untold) if self.relay else {}
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """A message waits in the outbox. It is sent in the background: Discord holds nobody up."""
-        if self.post_office:
-            self.post_office.ring()
+        if self.relay:
+            self.relay.notify()
 
 
 @dataclass
@@ -216,7 +216,7 @@ async def _told_elsewhere(
     channel = f"{live.name}/{xxhash.xxh3_64_hexdigest(webhook.get_secret_value().encode())}"
     discord = await stack.enter_async_context(DiscordClient(webhook))
     office = await _open_post_office(stack, live.ledger, discord, live.run_id, channel)
-    return replace(live, channel=channel, discord=discord, post_office=office)
+    return replace(live, channel=channel, discord=discord, relay=office)
 
 
 async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
@@ -246,7 +246,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         discord=discord,
         webhook=studio.discord,
         ping=studio.ping,
-        post_office=await _open_post_office(stack, ledger, discord, run_id, name),
+        relay=await _open_post_office(stack, ledger, discord, run_id, name),
         progress=None,
     )
 
@@ -282,10 +282,10 @@ async def _open_post_office(
     discord: DiscordClient | None,
     run_id: str,
     channel: str,
-) -> PostOffice | None:
+) -> OutboxRelay | None:
     if discord is None:
         return None
-    office = PostOffice(ledger, discord, run_id, channel=channel)
+    office = OutboxRelay(ledger, discord, run_id, channel=channel)
     return await stack.enter_async_context(office)
 
 

@@ -86,7 +86,7 @@ class Wakeup:
             return self._take()
         return self._take()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake whoever waits. For callers on the loop's own thread."""
         self._changed.set()
 
@@ -148,7 +148,7 @@ class Wakeup:
                 await self._ask_whether_spent(root)
             self._touched.setdefault(root, set()).update(_relpath(real, at) for _, at in changes)
             if any(change is watchfiles.Change.added for change, _ in changes):
-                self.ring()
+                self.notify()
 
     async def _ask_whether_spent(self, root: Path) -> None:
         """Of many folders the kernel may refuse some, and tells of the others all the same."""

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from postflow.discord import Card, DiscordClient
 from postflow.discord.cards import notice_card
-from postflow.discord.relay import PostOffice, draft
+from postflow.discord.relay import OutboxRelay, draft
 from postflow.ledger import AsyncLedger, MessageState, open_ledger, opening
 from postflow.sandbox.discord import DiscordWorld
 from tests.discord.conftest import Channel
@@ -83,10 +83,10 @@ async def office(
     *,
     pulse: float = AN_HOUR,
     rest: float = 0.05,
-) -> PostOffice:
+) -> OutboxRelay:
     """Only a ring wakes it, unless it is told otherwise."""
     await ledger.enter(run_id)
-    return PostOffice(ledger, discord, run_id, channel=CHANNEL, pulse=pulse, rest=rest)
+    return OutboxRelay(ledger, discord, run_id, channel=CHANNEL, pulse=pulse, rest=rest)
 
 
 def shown(world: DiscordWorld) -> list[str]:
@@ -102,7 +102,7 @@ async def test_what_waits_is_sent_in_order_when_it_is_rung_for(
 ) -> None:
     async with DiscordClient(channel.url) as discord, await office(ledger, discord) as open_office:
         await enqueue(ledger, MANY)
-        open_office.ring()
+        open_office.notify()
         await wait_until(lambda: len(shown(channel.world)) == len(MANY))
     assert shown(channel.world) == MANY
 
@@ -126,7 +126,7 @@ async def test_a_discord_that_is_away_is_tried_with_one_message_at_a_time(
         await office(ledger, discord, rest=AN_HOUR) as open_office,
     ):
         await wait_until(lambda: tried(ledger))
-        open_office.ring()
+        open_office.notify()
     times = len(tried(ledger))
     assert times in {1, 2}
     assert tried(ledger) == MANY[:times]
@@ -168,7 +168,7 @@ async def test_while_discord_wants_to_be_left_alone_it_is_not_even_at_the_end(
     await enqueue(ledger, MANY)
     async with DiscordClient(channel.url) as discord, await office(ledger, discord) as open_office:
         await wait_until(lambda: tried(ledger))
-        open_office.ring()
+        open_office.notify()
     assert [fault["times"] for fault in channel.faults.armed()] == [8]
 
 
@@ -180,8 +180,8 @@ async def test_two_that_send_at_once_send_each_message_once(
         async with one, other:
             for title in MANY:
                 await enqueue(ledger, [title])
-                one.ring()
-                other.ring()
+                one.notify()
+                other.notify()
     assert sorted(shown(channel.world)) == MANY
 
 

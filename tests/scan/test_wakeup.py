@@ -113,7 +113,7 @@ async def test_without_events_time_alone_ends_the_wait(tmp_path: Path) -> None:
 
 async def test_a_bell_can_be_rung_by_hand() -> None:
     async with wakeup() as bell:
-        bell.ring()
+        bell.notify()
         assert await bell.wait(PATIENCE, at_least=0)
 
 
