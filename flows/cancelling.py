@@ -18,7 +18,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
-from postflow.delivery.record import Journey
+from postflow.delivery.record import DeliveryRecord
 from postflow.engine.artifacts import courtesy
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, engine_trouble
@@ -89,7 +89,7 @@ class Cancelling:
             self._live.naming.identify(claim.name),
             why,
             project=self._live.project,
-            journey=Journey(self._live.ledger, current, by_hand=False),
+            record=DeliveryRecord(self._live.ledger, current, by_hand=False),
         )
 
 

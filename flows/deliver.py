@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from pydantic import SecretStr
 
-from postflow.delivery.record import Journey
+from postflow.delivery.record import DeliveryRecord
 from postflow.engine.allowed_paths import as_meant
 from postflow.engine.artifacts import leave_slip
 from postflow.engine.logs import show_in_ui
@@ -93,27 +93,27 @@ async def _travel(
 ) -> Delivery:
     started = datetime.now(tz=UTC)
     media = await live.look_at(path)
-    journey = await live.open_journey(media)
+    record = await live.open_record(media)
     clip: Shot | None = None
     try:
         clip = await identify(live, media, scene=scene, shot=shot)
         log.info("%s goes to %s in %s.", media.name, "/".join(clip.folder), project)
         if media.doubt:
             log.warning("Please check %s: the file %s.", media.name, media.doubt)
-        await announce_departure(live, media, clip, project=project, journey=journey)
+        await announce_departure(live, media, clip, project=project, record=record)
         delivery = await _into_frameio(
-            live, media, clip, project=project, journey=journey, started=started
+            live, media, clip, project=project, record=record, started=started
         )
-        await announce(live, delivery, project=project, journey=journey)
+        await announce(live, delivery, project=project, record=record)
         return delivery
     except Exception as error:
         if not isinstance(error, PostFlowError):
             log.exception("A fault of our own, at %s:", media.name)
         why = await live.unless_away(media.path, as_ours(error))
         try:
-            await announce_failure(live, media, clip, why, project=project, journey=journey)
+            await announce_failure(live, media, clip, why, project=project, record=record)
         except Exception:
-            await journey.give_back()
+            await record.give_back()
             raise
         if why is not error:
             raise why from error
@@ -126,20 +126,20 @@ async def _into_frameio(
     clip: Shot,
     *,
     project: str,
-    journey: Journey,
+    record: DeliveryRecord,
     started: datetime,
 ) -> Delivery:
     folder, arrival = await _placed_and_whole(
-        live, media, clip, project=project, journey=journey, started=started
+        live, media, clip, project=project, record=record, started=started
     )
-    await journey.arrived(folder, clip, arrival.remote)
+    await record.arrived(folder, clip, arrival.remote)
     return Delivery(
         media=arrival.media,
         shot=clip,
         folder=folder,
         remote=arrival.remote,
         adopted=arrival.adopted,
-        stack_id=await _stacked(live, arrival, clip, folder, journey),
+        stack_id=await _stacked(live, arrival, clip, folder, record),
         started=started,
         finished=datetime.now(tz=UTC),
     )
@@ -151,12 +151,12 @@ async def _placed_and_whole(
     clip: Shot,
     *,
     project: str,
-    journey: Journey,
+    record: DeliveryRecord,
     started: datetime,
 ) -> tuple[Folder, Arrival]:
     folder = await place(live, clip, project=project)
     try:
-        arrival = await transfer(live, media, clip, folder, journey=journey)
+        arrival = await transfer(live, media, clip, folder, record=record)
         if arrival.at < started:
             arrival = await _confirmed(live, arrival)
     except Fatal as error:
@@ -166,7 +166,7 @@ async def _placed_and_whole(
         live.frameio.forget_folder(folder)
         folder = await place.with_options(refresh_cache=True)(live, clip, project=project)
         afresh = transfer.with_options(refresh_cache=True)
-        arrival = await afresh(live, media, clip, folder, journey=journey)
+        arrival = await afresh(live, media, clip, folder, record=record)
     return folder, arrival
 
 
@@ -177,13 +177,13 @@ async def _confirmed(live: OpenStudio, arrival: Arrival) -> Arrival:
 
 
 async def _stacked(
-    live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, journey: Journey
+    live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, record: DeliveryRecord
 ) -> str | None:
     """A clip that could not be stacked is delivered all the same, and stacked by a later run."""
     try:
-        return await stack(live, arrival, clip, folder, journey=journey)
+        return await stack(live, arrival, clip, folder, record=record)
     except PostFlowError as error:
-        yet = " yet" if journey.not_stacked(error) else ""
+        yet = " yet" if record.not_stacked(error) else ""
         log.warning("%s is delivered but not%s stacked: %s", arrival.media.name, yet, error)
         return None
 

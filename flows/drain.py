@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from prefect.exceptions import PrefectException
 
-from postflow.delivery.record import Journey
+from postflow.delivery.record import DeliveryRecord
 from postflow.engine.studio import OpenStudio
 from postflow.errors import (
     Fatal,
@@ -191,7 +191,7 @@ class Drain:
             log.warning("%s", error)
         except Exception as error:
             log.exception("A fault of our own, at the stack of %s:", claim.name)
-            await Journey(self._live.ledger, claim, by_hand=False).end(as_ours(error))
+            await DeliveryRecord(self._live.ledger, claim, by_hand=False).end(as_ours(error))
 
     async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
         """The run ended before it took the clip over."""

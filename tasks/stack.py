@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from postflow.delivery.record import Journey
+from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.stacking import stack_versions
 from postflow.engine.stage import stage
 from postflow.engine.studio import OpenStudio
@@ -20,37 +20,37 @@ BUSY_LIMIT = 600.0
 
 @stage("stack", retries=3)
 async def stack(
-    live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, *, journey: Journey
+    live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, *, record: DeliveryRecord
 ) -> str | None:
     """The version stack's id; None while there is but one version."""
-    if arrival.alone and not await journey.has_mates(folder, clip):
+    if arrival.alone and not await record.has_mates(folder, clip):
         return None
-    return await _join(live, folder, clip.stack, journey)
+    return await _join(live, folder, clip.stack, record)
 
 
 async def stack_again(live: OpenStudio, claim: Claimed) -> None:
     """A clip that was delivered without its stack joins it now, or is put off once more."""
-    journey = Journey(live.ledger, claim, by_hand=False)
+    record = DeliveryRecord(live.ledger, claim, by_hand=False)
     try:
-        await _join(live, claim.destination, str(claim.stack), journey)
+        await _join(live, claim.destination, str(claim.stack), record)
     except StaleClaim:
         raise
     except PostFlowError as error:
-        yet = " yet" if journey.not_stacked(error) else ""
+        yet = " yet" if record.not_stacked(error) else ""
         log.warning("%s, delivered earlier, is not%s stacked: %s", claim.name, yet, error)
     else:
         log.info("%s, delivered earlier, has its place among its versions now.", claim.name)
-    await journey.done()
+    await record.done()
 
 
-async def _join(live: OpenStudio, folder: Folder, name: str, journey: Journey) -> str | None:
-    if journey.stack_id:
-        return journey.stack_id
+async def _join(live: OpenStudio, folder: Folder, name: str, record: DeliveryRecord) -> str | None:
+    if record.stack_id:
+        return record.stack_id
     async with one_at_a_time("stack", folder, name, timeout=BUSY_LIMIT):
-        await journey.stacking()
-        family = await journey.family(live.naming, folder, name)
+        await record.stacking()
+        family = await record.family(live.naming, folder, name)
         made = await stack_versions(live.frameio, family, folder)
         if made is None:
             return None
-        await journey.stacked(made.id)
+        await record.stacked(made.id)
     return made.id

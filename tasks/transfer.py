@@ -19,7 +19,7 @@ from tenacity import (
 
 from postflow.delivery import arrival
 from postflow.delivery.adoption import Found, find_delivered
-from postflow.delivery.record import Journey
+from postflow.delivery.record import DeliveryRecord
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import draft
 from postflow.engine.artifacts import Progress
@@ -119,25 +119,25 @@ WITHDRAWAL_LIMIT = 15.0
     retries=0,
 )
 async def transfer(
-    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, *, journey: Journey
+    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, *, record: DeliveryRecord
 ) -> Arrival:
     """Raises the last attempt's Retry when all were in vain, Fatal at once.
 
     A file that changed meanwhile is another revision: Retry `file.changed`, at once.
     """
     async with one_at_a_time("clip", folder, media.name, timeout=live.patience.total):
-        arrival = await _attempted(live, media, clip, folder, journey)
+        arrival = await _attempted(live, media, clip, folder, record)
         # Who waits for the lock has to find it in the ledger.
-        await journey.arrived(folder, clip, arrival.remote)
+        await record.arrived(folder, clip, arrival.remote)
         return arrival
 
 
 async def _attempted(
-    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, journey: Journey
+    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, record: DeliveryRecord
 ) -> Arrival:
     async for attempt in _attempts(live.patience):
         with attempt:
-            return await _attempt(live, media, clip, folder, journey)
+            return await _attempt(live, media, clip, folder, record)
     raise AssertionError("tenacity returns or raises")
 
 
@@ -161,18 +161,18 @@ def _log_attempt(state: RetryCallState) -> None:
 
 
 async def _attempt(
-    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, journey: Journey
+    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, record: DeliveryRecord
 ) -> Arrival:
-    family = await journey.family(live.naming, folder, clip.stack)
-    past = await journey.past(folder, clip.stack, media)
+    family = await record.family(live.naming, folder, clip.stack)
+    past = await record.past(folder, clip.stack, media)
     found = await find_delivered(live.frameio, folder, media, family, past)
     if found.remote:
         return _arrival(media, found.remote, found)
     async with live.outlet.expose(media) as exposure:
-        await journey.asking(folder, clip, exposure)
+        await record.asking(folder, clip, exposure)
         remote = await request_upload(live, media, folder, exposure, known=found.known)
         async with _withdrawn_unless_whole(live.frameio, remote):
-            await journey.asked(remote)
+            await record.asked(remote)
             arrived = await await_arrival(live, media, exposure, remote)
     return _arrival(media, arrived, found)
 

@@ -41,7 +41,7 @@ NOT_OURS = frozenset({"folder.away", "folder.taken", "folder.not_enrolled"})
 TARGET = tuple(Target.model_fields)
 
 
-class Journey:
+class DeliveryRecord:
     """The claim on a clip, kept current. Without a claim nothing is written: the clip was
     delivered before, and a person looks after it once more.
     """
@@ -287,7 +287,7 @@ async def open_by_hand(
     roots: Sequence[Path],
     run_id: str,
     is_gone: IsGone,
-) -> Journey:
+) -> DeliveryRecord:
     """The journey of a clip that a person hands over, whole by their word.
 
     One that was delivered, and is gone from Frame.io, travels once more. Raises Retry `clip.busy`
@@ -301,14 +301,14 @@ async def open_by_hand(
         raise _busy(media)
     if entry.delivered:
         if not await _is_to_be_redone(ledger, entry, is_gone):
-            return Journey(ledger, None, by_hand=True, clip_id=entry.clip_id)
+            return DeliveryRecord(ledger, None, by_hand=True, clip_id=entry.clip_id)
         await ledger.register(root, media)  # it goes as it is now, not as it went then
     if entry.state in {State.FAILED, State.SKIPPED}:
         await ledger.retry(clip_id=entry.clip_id)
     claim = await ledger.claim_clip(run_id, entry.clip_id, folders={root.id: root.path})
     if claim is None:
         raise _busy(media)
-    return Journey(ledger, claim, by_hand=True, watched=watched)
+    return DeliveryRecord(ledger, claim, by_hand=True, watched=watched)
 
 
 async def _root_by_hand(
@@ -407,14 +407,14 @@ async def let_go(
     while nobody heard is a delivery, which the next claim finishes. If Frame.io cannot be asked,
     the clip is put off.
     """
-    journey = Journey(ledger, claim, by_hand=False)
+    record = DeliveryRecord(ledger, claim, by_hand=False)
     try:
-        if _is_over(why) and await _arrived(frameio, naming, journey, claim):
+        if _is_over(why) and await _arrived(frameio, naming, record, claim):
             return
     except PostFlowError as error:
-        await journey.end(error)
+        await record.end(error)
         return
-    await journey.end(why, announce)
+    await record.end(why, announce)
 
 
 def _is_over(why: PostFlowError) -> bool:
@@ -422,7 +422,7 @@ def _is_over(why: PostFlowError) -> bool:
 
 
 async def _arrived(
-    frameio: FrameioClient, naming: Naming, journey: Journey, claim: Claimed
+    frameio: FrameioClient, naming: Naming, record: DeliveryRecord, claim: Claimed
 ) -> bool:
     """Is it whole in Frame.io? Then the ledger has it, before others look for the clip."""
     if claim.folder_id is None or claim.state in DELIVERED:
@@ -430,11 +430,11 @@ async def _arrived(
     folder = claim.destination
     try:
         async with one_at_a_time("clip", folder, claim.name, timeout=LOCK_LIMIT):
-            family = await journey.family(naming, folder, str(claim.stack))
-            past = await journey.past(folder, str(claim.stack), claim.media)
+            family = await record.family(naming, folder, str(claim.stack))
+            past = await record.past(folder, str(claim.stack), claim.media)
             found = await find_delivered(frameio, folder, claim.media, family, past)
             if found.remote:
-                await journey.arrived_unheard(found.remote)
+                await record.arrived_unheard(found.remote)
     except Fatal as error:
         if error.code == "frameio.not_found":
             return False

@@ -59,7 +59,7 @@ def slip(delivery: Delivery) -> str:
         "Version": _plain(delivery.shot.version or "none"),
         "Folder": _plain(delivery.folder.label),
         "Size": decimal(delivery.media.size),
-        "Journey": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
+        "DeliveryRecord": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
         "Frame.io id": f"`{delivery.file_id}`",
     }
     if delivery.media.doubt:

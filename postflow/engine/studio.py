@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.studio import Studio, load_studio
-from postflow.delivery.record import Journey, changed, let_go, open_by_hand
+from postflow.delivery.record import DeliveryRecord, changed, let_go, open_by_hand
 from postflow.discord import DiscordClient
 from postflow.discord.relay import OutboxRelay
 from postflow.errors import Fatal, PostFlowError, Retry
@@ -109,14 +109,14 @@ class OpenStudio:
         except Retry as hangs:
             return hangs
 
-    async def open_journey(self, media: MediaFile) -> Journey:
+    async def open_record(self, media: MediaFile) -> DeliveryRecord:
         """Of the clip an ingest run has claimed, else of one that a person hands over."""
         claim = self.claims.pop(media.path, None)
         if claim:
             if (claim.revision, claim.size) != (media.revision, media.size):
                 await self.let_go(claim, why := changed(media))
                 raise why
-            return Journey(self.ledger, claim, by_hand=False)
+            return DeliveryRecord(self.ledger, claim, by_hand=False)
         return await open_by_hand(
             self.ledger,
             self.name,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from postflow.delivery.record import Journey
+from postflow.delivery.record import DeliveryRecord
 from postflow.errors import PostFlowError, Retry
 from postflow.ledger import Ledger, Phase
 from postflow.models import Delivery
@@ -94,13 +94,13 @@ async def test_the_same_clip_under_another_path_is_told_if_it_was_deleted_meanwh
 @pytest.fixture
 def slow_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes its time to note an arrival, as under load."""
-    arrived = Journey.arrived
+    arrived = DeliveryRecord.arrived
 
-    async def late(self: Journey, *about: Any) -> None:
+    async def late(self: DeliveryRecord, *about: Any) -> None:
         await asyncio.sleep(1.5)
         await arrived(self, *about)
 
-    monkeypatch.setattr(Journey, "arrived", late)
+    monkeypatch.setattr(DeliveryRecord, "arrived", late)
 
 
 @pytest.mark.usefixtures("nothing_cached", "slow_ledger")

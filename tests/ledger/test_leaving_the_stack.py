@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.delivery.record import LONGEST_TRIES, Journey
+from postflow.delivery.record import LONGEST_TRIES, DeliveryRecord
 from postflow.errors import PostFlowError
 from postflow.ledger import AsyncLedger, Claimed, Phase, State, open_ledger
 from tests.ledger.ground import BROKEN, BUSY, add, bring_to_arrived, claim_one
@@ -40,7 +40,7 @@ async def test_what_becomes_of_a_delivery_without_its_stack(
 ) -> None:
     async with open_ledger(tmp_path / "ledger.db") as ledger:
         claim = (await arrived(ledger)).model_copy(update={"tries": tries})
-        journey = Journey(ledger, claim, by_hand=by_hand, watched=watched)
+        journey = DeliveryRecord(ledger, claim, by_hand=by_hand, watched=watched)
         assert journey.not_stacked(why) is (left is FOR_LATER)
         await journey.done()
         (clip,) = await ledger.rows(phase=Phase.DELIVERED)
@@ -53,7 +53,7 @@ async def test_a_delivery_whose_last_steps_fail_is_not_taken_up_at_once_and_not_
 ) -> None:
     async with open_ledger(tmp_path / "ledger.db") as ledger:
         claim = (await arrived(ledger)).model_copy(update={"tries": tries})
-        await Journey(ledger, claim, by_hand=False).end(BROKEN)
+        await DeliveryRecord(ledger, claim, by_hand=False).end(BROKEN)
         assert await ledger.claim("run-2", limit=1) == []
         (clip,) = await ledger.rows()
     assert (clip.state, clip.code) == (state, BROKEN.code)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.delivery.record import Journey, open_by_hand
+from postflow.delivery.record import DeliveryRecord, open_by_hand
 from postflow.engine.lease import on_duty
 from postflow.errors import Skip
 from postflow.ledger import AsyncLedger, Clip, Ledger, Phase, Root, State, open_ledger
@@ -29,7 +29,7 @@ class Hands:
         self.gone: set[str] = set()
         self._runs = 0
 
-    async def give(self, clip: Path) -> Journey:
+    async def give(self, clip: Path) -> DeliveryRecord:
         async def is_gone(_account: str, file: str) -> bool:
             return file in self.gone
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.delivery.record import Journey
+from postflow.delivery.record import DeliveryRecord
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
 from postflow.models import Folder
 from tests.ledger.ground import add, bring_to_arrived, bring_to_requested, claim_one, target
@@ -40,7 +40,7 @@ async def test_the_same_clip_on_its_way_from_another_path_is_known(
     two_paths(ledger)
     first = bring_to_requested(ledger, claim_one(ledger, "run-1"), "file-1")
     second = claim_one(ledger, "run-2")
-    journey = Journey(opened, second, by_hand=False)
+    journey = DeliveryRecord(opened, second, by_hand=False)
     past = await journey.past(FOLDER, STACK, second.media)
     assert (past.travelling, past.same) == ({"file-1"}, {})
     ledger.arrived(first)
@@ -58,7 +58,7 @@ async def test_what_a_dead_run_asked_is_known_by_its_time_only_while_its_id_is_n
         claim = ledger.requested(claim, "file-1")
     ledger.release(claim)
     again = claim_one(ledger, "run-2")
-    past = await Journey(opened, again, by_hand=False).past(FOLDER, STACK, again.media)
+    past = await DeliveryRecord(opened, again, by_hand=False).past(FOLDER, STACK, again.media)
     assert (past.file_id, past.begun_at is None) == (("file-1", True) if heard else (None, False))
     assert past.travelling == frozenset()
 
@@ -68,5 +68,5 @@ async def test_a_delivered_file_of_its_own_is_not_on_its_way(
 ) -> None:
     two_paths(ledger)
     claim = bring_to_arrived(ledger, claim_one(ledger))
-    past = await Journey(opened, claim, by_hand=False).past(FOLDER, STACK, claim.media)
+    past = await DeliveryRecord(opened, claim, by_hand=False).past(FOLDER, STACK, claim.media)
     assert (set(past.same), past.travelling) == ({"file-1"}, frozenset())

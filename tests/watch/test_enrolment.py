@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from postflow.cli.backfill import enrol_folders
-from postflow.delivery.record import Journey, open_by_hand
+from postflow.delivery.record import DeliveryRecord, open_by_hand
 from postflow.engine.lease import on_duty
 from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner
@@ -76,7 +76,7 @@ async def stays(_account: str, _file: str) -> bool:
     return False
 
 
-async def by_hand(ledger: AsyncLedger, clip: Path, folder: Path) -> Journey:
+async def by_hand(ledger: AsyncLedger, clip: Path, folder: Path) -> DeliveryRecord:
     async with on_duty(ledger, "hand"):
         return await open_by_hand(
             ledger, "main", await look_at(clip), roots=[folder], run_id="hand", is_gone=stays
