@@ -48,8 +48,8 @@ async def _join(live: OpenStudio, folder: Folder, name: str, record: DeliveryRec
         return record.stack_id
     async with one_at_a_time("stack", folder, name, timeout=BUSY_LIMIT):
         await record.stacking()
-        family = await record.family(live.naming, folder, name)
-        made = await stack_versions(live.frameio, family, folder)
+        group = await record.group(live.naming, folder, name)
+        made = await stack_versions(live.frameio, group, folder)
         if made is None:
             return None
         await record.stacked(made.id)

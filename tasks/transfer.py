@@ -163,9 +163,9 @@ def _log_attempt(state: RetryCallState) -> None:
 async def _attempt(
     live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, record: DeliveryRecord
 ) -> Arrival:
-    family = await record.family(live.naming, folder, clip.stack)
+    group = await record.group(live.naming, folder, clip.stack)
     past = await record.past(folder, clip.stack, media)
-    found = await find_delivered(live.frameio, folder, media, family, past)
+    found = await find_delivered(live.frameio, folder, media, group, past)
     if found.remote:
         return _arrival(media, found.remote, found)
     async with live.outlet.expose(media) as exposure:

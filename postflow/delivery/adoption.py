@@ -14,7 +14,7 @@ from postflow.frameio import FrameioClient
 from postflow.frameio.errors import unreadable_item
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile
 
-from .stacking import Family, find_stack
+from .stacking import VersionGroup, find_stack
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Found(FrozenModel):
 
 
 async def find_delivered(
-    frameio: FrameioClient, folder: Folder, media: MediaFile, family: Family, past: Past
+    frameio: FrameioClient, folder: Folder, media: MediaFile, group: VersionGroup, past: Past
 ) -> Found:
     """Look for `media` in `folder`, loose or stacked. Dead placeholders of ours are removed.
 
@@ -64,7 +64,7 @@ async def find_delivered(
     contents = await frameio.contents(folder)
     if media.name in contents.unread:
         raise unreadable_item(media.name)
-    stack = await find_stack(frameio, family, folder, contents)
+    stack = await find_stack(frameio, group, folder, contents)
     stacked = await frameio.stack_versions(stack, media.name) if stack else []
     here = [*contents.files, *stacked]
     namesakes = [f for f in here if _nfc(f.name) == media.name or f.id in past.ours]
@@ -80,7 +80,7 @@ async def find_delivered(
         if judged == "gone":
             known.discard(listed.id)
     gone = {file.id for file in namesakes} - known
-    relatives = {file.id for file in (*family.loose(contents), *stacked)}
+    relatives = {file.id for file in (*group.loose(contents), *stacked)}
     return Found(remote=None, known=frozenset(known), alone=relatives <= gone)
 
 

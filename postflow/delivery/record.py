@@ -32,7 +32,7 @@ from postflow.naming import Naming
 from postflow.naming.version import version_key
 
 from .adoption import Past, find_delivered
-from .stacking import Family
+from .stacking import VersionGroup
 
 log = logging.getLogger(__name__)
 
@@ -135,11 +135,11 @@ class DeliveryRecord:
             others=frozenset(str(mate.file_id) for mate in mates) - same.keys(),
         )
 
-    async def family(self, naming: Naming, folder: Folder, stack: str) -> Family:
+    async def group(self, naming: Naming, folder: Folder, stack: str) -> VersionGroup:
         """What belongs on that stack of that folder, by the ids that we know."""
         mates = await self._ledger.stack_mates(folder.id, stack)
         ours = {mate.file_id: mate.name for mate in mates if mate.state in DELIVERED}
-        return Family(
+        return VersionGroup(
             naming,
             stack,
             ours={file_id: name for file_id, name in ours.items() if file_id},
@@ -430,9 +430,9 @@ async def _arrived(
     folder = claim.destination
     try:
         async with one_at_a_time("clip", folder, claim.name, timeout=LOCK_LIMIT):
-            family = await record.family(naming, folder, str(claim.stack))
+            group = await record.group(naming, folder, str(claim.stack))
             past = await record.past(folder, str(claim.stack), claim.media)
-            found = await find_delivered(frameio, folder, claim.media, family, past)
+            found = await find_delivered(frameio, folder, claim.media, group, past)
             if found.remote:
                 await record.arrived_unheard(found.remote)
     except Fatal as error:

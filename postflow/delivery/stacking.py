@@ -16,7 +16,7 @@ from postflow.naming.version import Order, version_order
 log = logging.getLogger(__name__)
 
 
-class Family:
+class VersionGroup:
     """What belongs on one stack: known by their ids whatever people call them, else by names."""
 
     def __init__(
@@ -41,11 +41,11 @@ class Family:
         return sorted(files, key=lambda file: (self._version(file), file.created_at, file.id))
 
     def loose(self, found: Contents) -> list[RemoteFile]:
-        """All files of the family that are on no stack."""
+        """All files of the group that are on no stack."""
         return [file for file in found.files if self.holds(file)]
 
     def stack(self, found: Contents) -> VersionStack | None:
-        """The stack that was made for the family, else the oldest that looks like it."""
+        """The stack that was made for the group, else the oldest that looks like it."""
         by_id = (stack for stack in found.stacks if stack.id == self.stack_id)
         return next(by_id, None) or next(filter(self._fits, found.stacks), None)
 
@@ -77,14 +77,14 @@ class Family:
 
 
 async def find_stack(
-    frameio: FrameioClient, family: Family, folder: Folder, found: Contents
+    frameio: FrameioClient, group: VersionGroup, folder: Folder, found: Contents
 ) -> VersionStack | None:
-    """The family's stack, which people may have moved to another folder."""
-    here = family.stack(found)
-    if family.stack_id is None or (here and here.id == family.stack_id):
+    """The group's stack, which people may have moved to another folder."""
+    here = group.stack(found)
+    if group.stack_id is None or (here and here.id == group.stack_id):
         return here
     try:
-        moved = await frameio.version_stack(folder.account_id, family.stack_id)
+        moved = await frameio.version_stack(folder.account_id, group.stack_id)
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise
@@ -93,16 +93,16 @@ async def find_stack(
 
 
 async def stack_versions(
-    frameio: FrameioClient, family: Family, folder: Folder
+    frameio: FrameioClient, group: VersionGroup, folder: Folder
 ) -> VersionStack | None:
     """Bring all versions in the folder onto one stack, in order. None while there is but one.
 
     It looks first and moves only what is not in its place, so it may be repeated at any time.
     """
     found = await frameio.contents(folder)
-    whole = [file for file in family.loose(found) if await _is_whole(frameio, file)]
-    loose = family.in_order(whole)
-    stack = await find_stack(frameio, family, folder, found)
+    whole = [file for file in group.loose(found) if await _is_whole(frameio, file)]
+    loose = group.in_order(whole)
+    stack = await find_stack(frameio, group, folder, found)
     if stack is None:
         if len(loose) < 2:
             return None
@@ -115,7 +115,7 @@ async def stack_versions(
         current = await _oldest_first(frameio, stack)
     for file in loose:
         await frameio.add_version(stack.id, file)
-    await _reorder(frameio, stack, folder, [*current, *loose], family)
+    await _reorder(frameio, stack, folder, [*current, *loose], group)
     return stack
 
 
@@ -139,10 +139,10 @@ async def _reorder(
     stack: VersionStack,
     folder: Folder,
     current: list[RemoteFile],
-    family: Family,
+    group: VersionGroup,
 ) -> None:
     """Take out and put back on top, one at a time, whatever lies above the first that is amiss."""
-    wanted = family.in_order(current)
+    wanted = group.in_order(current)
     for place, file in enumerate(wanted):
         if current[place].id != file.id:
             for later in wanted[place:]:

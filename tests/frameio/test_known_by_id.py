@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.delivery.adoption import Found, Past, find_delivered
-from postflow.delivery.stacking import Family, stack_versions
+from postflow.delivery.stacking import VersionGroup, stack_versions
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.shared import Shared
@@ -139,7 +139,7 @@ async def test_what_is_gone_is_made_again_and_known_from_then_on(
 async def find(
     client: FrameioClient, folder: Folder, media: MediaFile, past: Past | None = None
 ) -> Found:
-    return await find_delivered(client, folder, media, Family(NAMING, STACK), past or Past())
+    return await find_delivered(client, folder, media, VersionGroup(NAMING, STACK), past or Past())
 
 
 @pytest.mark.parametrize("what", ["renamed", "moved", "both"])
@@ -318,7 +318,7 @@ async def test_a_version_joins_its_renamed_brother(
     ours = await delivered(world, client, folder, source_url, 2, 1)
     second, first = ours
     await person.rename("files", second, "the chase.mov")
-    stack = await stack_versions(client, Family(NAMING, STACK, ours=ours), folder)
+    stack = await stack_versions(client, VersionGroup(NAMING, STACK, ours=ours), folder)
     assert stack is not None
     assert [file.id for file in await client.stack_versions(stack)] == [first, second]
 
@@ -340,8 +340,8 @@ async def test_a_version_joins_the_stack_wherever_people_have_put_it(
     if what != "head renamed":
         await person.move("version_stacks", stack.id, project.root_folder_id)
     ours |= await delivered(world, client, folder, source_url, 3)
-    family = Family(NAMING, STACK, ours=ours, stack_id=stack.id)
-    again = await stack_versions(client, family, folder)
+    group = VersionGroup(NAMING, STACK, ours=ours, stack_id=stack.id)
+    again = await stack_versions(client, group, folder)
     assert again is not None
     assert again.id == stack.id
     assert [file.id for file in await client.stack_versions(stack)] == list(ours)
@@ -352,8 +352,8 @@ async def test_a_stack_that_is_gone_is_made_again(
 ) -> None:
     ours = await delivered(world, client, folder, source_url, 1, 2)
     nowhere = "00000000-0000-4000-8000-000000000000"
-    family = Family(NAMING, STACK, ours=ours, stack_id=nowhere)
-    stack = await stack_versions(client, family, folder)
+    group = VersionGroup(NAMING, STACK, ours=ours, stack_id=nowhere)
+    stack = await stack_versions(client, group, folder)
     assert stack is not None
     assert [file.id for file in await client.stack_versions(stack)] == list(ours)
 
@@ -370,6 +370,6 @@ async def test_only_whole_files_are_stacked_also_where_nobody_knows_the_status(
     await client.remote_upload(folder, f"{STACK}_v003.mov", source_url, known=frozenset())
     transport = Altered(changing("file", status="processing"))
     async with connected(world, tmp_path, transport=transport) as other:
-        stack = await stack_versions(other, Family(NAMING, STACK), folder)
+        stack = await stack_versions(other, VersionGroup(NAMING, STACK), folder)
         assert stack is not None
         assert [file.id for file in await other.stack_versions(stack)] == list(ours)

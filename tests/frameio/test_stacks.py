@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from postflow.delivery.stacking import Family, stack_versions
+from postflow.delivery.stacking import VersionGroup, stack_versions
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
 from postflow.models import Folder, Project, RemoteFile
@@ -129,6 +129,6 @@ async def test_an_order_that_was_left_half_made_is_mended(
     """A run was stopped after it had put version 2 on top of 1 and 3."""
     one, two, three = versions
     await client.create_version_stack(folder, ids_of([one, three, two]))
-    made = await stack_versions(client, Family(Naming.preset(), "SQ07_UNDLM_00152"), folder)
+    made = await stack_versions(client, VersionGroup(Naming.preset(), "SQ07_UNDLM_00152"), folder)
     assert made is not None
     assert ids_of(await client.stack_versions(made)) == ids_of(versions)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.delivery.adoption import Past, find_delivered
-from postflow.delivery.stacking import Family
+from postflow.delivery.stacking import VersionGroup
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient, UploadStatus
 from postflow.media.probe import look_at
@@ -89,15 +89,15 @@ async def test_an_odd_child_blocks_no_folder_but_is_not_taken_for_absent_either(
     tmp_path: Path,
 ) -> None:
     naming = Naming.preset("undlm")
-    family = Family(naming, naming.identify(NAME).stack)
+    group = VersionGroup(naming, naming.identify(NAME).stack)
     for name in ("note.mov", "note.mov"):
         await client.remote_upload(folder, name, NOWHERE, known=frozenset())
     async with connected(world, tmp_path, transport=Altered(named("note.mov", **odd))) as other:
-        assert (await find_delivered(other, folder, media, family, Past())).remote is None
+        assert (await find_delivered(other, folder, media, group, Past())).remote is None
     await client.remote_upload(folder, NAME, NOWHERE, known=frozenset())
     async with connected(world, tmp_path, transport=Altered(named(NAME, **odd))) as other:
         with pytest.raises(Retry) as raised:
-            await find_delivered(other, folder, media, family, Past())
+            await find_delivered(other, folder, media, group, Past())
     assert raised.value.code == "frameio.unknown_item"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from postflow.delivery.stacking import Family
+from postflow.delivery.stacking import VersionGroup
 from postflow.errors import Fatal, Skip
 from postflow.models import RemoteFile, Shot
 from postflow.naming import FINAL_VERSION, Naming
@@ -113,8 +113,8 @@ def test_a_stack_is_in_order_when_the_earlier_ones_arrive_late(
     naming = rules(pattern, versions[0], **more)
     names = [f"SQ01_0010_{version}.mov" for version in versions]
     arrived = [remote(name, minutes) for minutes, name in enumerate(reversed(names))]
-    family = Family(naming, "SQ01_0010")
-    assert [each.name for each in family.in_order(arrived)] == names
+    group = VersionGroup(naming, "SQ01_0010")
+    assert [each.name for each in group.in_order(arrived)] == names
 
 
 def test_a_name_in_frameio_that_cannot_be_read_costs_no_stack(
@@ -130,9 +130,9 @@ def test_a_name_in_frameio_that_cannot_be_read_costs_no_stack(
         return real(self, name, **given)
 
     monkeypatch.setattr(Naming, "identify", tripping)
-    family = Family(naming, "SQ01_0010")
-    assert [family.holds(each) for each in files] == [True, False, True]
-    assert [each.name[10:] for each in family.in_order(files)] == [
+    group = VersionGroup(naming, "SQ01_0010")
+    assert [group.holds(each) for each in files] == [True, False, True]
+    assert [each.name[10:] for each in group.in_order(files)] == [
         "odd.mov",
         "v001.mov",
         "v002.mov",
