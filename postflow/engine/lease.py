@@ -17,7 +17,7 @@ LEASE = 60.0
 
 
 @asynccontextmanager
-async def on_duty(
+async def hold_lease(
     ledger: AsyncLedger, run_id: str, *, lease_seconds: float = LEASE
 ) -> AsyncIterator[None]:
     """Hold the run's lease; what it still holds at the end is free for others at once."""

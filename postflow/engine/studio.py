@@ -32,7 +32,7 @@ from postflow.settings import Patience, Watching
 from postflow.state import lock_dir
 
 from .allowed_paths import allowed, as_meant
-from .lease import on_duty
+from .lease import hold_lease
 
 ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
 
@@ -222,7 +222,7 @@ async def _told_elsewhere(
 async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     run_id = uuid4().hex
     ledger = await stack.enter_async_context(open_ledger(studio.ledger))
-    await stack.enter_async_context(on_duty(ledger, run_id))
+    await stack.enter_async_context(hold_lease(ledger, run_id))
     discord = None
     if studio.discord:
         discord = await stack.enter_async_context(studio.discord.get_client())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from postflow.delivery.record import DeliveryRecord, open_by_hand
-from postflow.engine.lease import on_duty
+from postflow.engine.lease import hold_lease
 from postflow.errors import Skip
 from postflow.ledger import AsyncLedger, Clip, Ledger, Phase, Root, State, open_ledger
 from postflow.media.probe import look_at
@@ -52,7 +52,7 @@ class Hands:
 
 @pytest.fixture
 async def hands(tmp_path: Path) -> AsyncIterator[Hands]:
-    async with open_ledger(tmp_path / "ledger.db") as ledger, on_duty(ledger, "duty"):
+    async with open_ledger(tmp_path / "ledger.db") as ledger, hold_lease(ledger, "duty"):
         yield Hands(ledger, tmp_path / "watched")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.engine.lease import on_duty
+from postflow.engine.lease import hold_lease
 from postflow.errors import PostFlowError
 from postflow.ledger import Draft, Ledger, open_ledger
 from tests.support.stumbling import BUSY, stumbling
@@ -20,7 +20,7 @@ async def test_a_run_that_was_taken_for_dead_is_on_duty_again(tmp_path: Path) ->
     path = tmp_path / "ledger.db"
     async with open_ledger(path) as ledger:
         await ledger.enqueue(MESSAGE)
-        async with on_duty(ledger, "run-1", lease_seconds=0.4):
+        async with hold_lease(ledger, "run-1", lease_seconds=0.4):
             with Ledger.open(path) as another:
                 another.leave("run-1")
                 assert not may_send(another)
@@ -40,7 +40,7 @@ async def test_whatever_the_ledger_answers_the_lease_is_kept(
     path = tmp_path / "ledger.db"
     async with open_ledger(path) as opened:
         ledger, stumbler = stumbling(opened)
-        async with on_duty(ledger, "run-1", lease_seconds=0.2):
+        async with hold_lease(ledger, "run-1", lease_seconds=0.2):
             await opened.leave("run-1")
             stumbler.faults[call] = [fault]
             seen = stumbler.calls["enter"]

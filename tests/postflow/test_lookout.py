@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from postflow.delivery.record import open_by_hand
-from postflow.engine.lease import on_duty
+from postflow.engine.lease import hold_lease
 from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import accept_vanished, enrol, watched
 from postflow.folder.inspection import MOST
@@ -302,7 +302,7 @@ async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_mor
     assert await ready(watcher) == []
     assert (await watcher.look()).waiting == 1
     media = await look_at(clip)
-    async with on_duty(ledger, "run-1"):
+    async with hold_lease(ledger, "run-1"):
         await open_by_hand(
             ledger, "main", media, roots=[folder], run_id="run-1", is_gone=never_gone
         )

@@ -13,7 +13,7 @@ import pytest
 
 from postflow.cli.backfill import enrol_folders
 from postflow.delivery.record import DeliveryRecord, open_by_hand
-from postflow.engine.lease import on_duty
+from postflow.engine.lease import hold_lease
 from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner
 from postflow.folder.notices import Notices
@@ -77,7 +77,7 @@ async def stays(_account: str, _file: str) -> bool:
 
 
 async def by_hand(ledger: AsyncLedger, clip: Path, folder: Path) -> DeliveryRecord:
-    async with on_duty(ledger, "hand"):
+    async with hold_lease(ledger, "hand"):
         return await open_by_hand(
             ledger, "main", await look_at(clip), roots=[folder], run_id="hand", is_gone=stays
         )
