@@ -119,7 +119,7 @@ class Drain:
             return
         why = self._misnamed(claim)
         if why is not None:
-            await self._live.let_go(claim, why, self._told(claim, why))
+            await self._live.abandon(claim, why, self._told(claim, why))
             return
         await self._hold_outlet_open(outlet)
         self._live.claims[claim.path] = claim
@@ -196,7 +196,7 @@ class Drain:
     async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
         """The run ended before it took the clip over."""
         if self._live.take(claim):
-            await self._live.let_go(claim, why, told_of_failure(self._live, claim, why))
+            await self._live.abandon(claim, why, told_of_failure(self._live, claim, why))
 
     async def _pause(self) -> None:
         """Until a clip arrives, one becomes ready, or a moment has passed.

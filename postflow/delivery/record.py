@@ -393,7 +393,7 @@ def _busy(media: MediaFile) -> Retry:
 LOCK_LIMIT = 600.0
 
 
-async def let_go(
+async def abandon(
     ledger: AsyncLedger,
     frameio: FrameioClient,
     naming: Naming,

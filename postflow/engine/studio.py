@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.studio import Studio, load_studio
-from postflow.delivery.record import DeliveryRecord, changed, let_go, open_by_hand
+from postflow.delivery.record import DeliveryRecord, abandon, changed, open_by_hand
 from postflow.discord import DiscordClient
 from postflow.discord.relay import OutboxRelay
 from postflow.errors import Fatal, PostFlowError, Retry
@@ -114,7 +114,7 @@ class OpenStudio:
         claim = self.claims.pop(media.path, None)
         if claim:
             if (claim.revision, claim.size) != (media.revision, media.size):
-                await self.let_go(claim, why := changed(media))
+                await self.abandon(claim, why := changed(media))
                 raise why
             return DeliveryRecord(self.ledger, claim, by_hand=False)
         return await open_by_hand(
@@ -133,11 +133,11 @@ class OpenStudio:
             del self.claims[claim.path]
         return is_there
 
-    async def let_go(
+    async def abandon(
         self, claim: Claimed, why: PostFlowError, announce: Draft | None = None
     ) -> None:
         """The clip's journey ends before its run took it over; see `postflow.delivery.record`."""
-        await let_go(self.ledger, self.frameio, self.naming, claim, why, announce)
+        await abandon(self.ledger, self.frameio, self.naming, claim, why, announce)
 
     @property
     def not_told(self) -> dict[str, str]:
