@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 
 from postflow.discord.cards import counted
 from postflow.engine.artifacts import leave_tally
-from postflow.engine.crashed_runs import clean_up, sign_run
+from postflow.engine.crashed_runs import clean_up, tag_run
 from postflow.engine.logs import show_in_ui
 from postflow.engine.stopping import cancelled_by_sigterm
 from postflow.engine.studio import open_studio
@@ -33,7 +33,7 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
         linger: Seconds to wait for late-comers; the studio's own when empty.
     """
     show_in_ui()
-    await sign_run()
+    await tag_run()
     with cancelled_by_sigterm():
         drained = await _drain(studio, linger)
     await leave_tally(studio, drained)
@@ -49,7 +49,7 @@ async def _drain(studio: str, linger: float | None) -> Drained:
     from .deliver import deliver
 
     async with open_studio(studio) as live:
-        await sign_run(live.run_id)
+        await tag_run(live.run_id)
         await clean_up(live)
         drained = await Drain(live, deliver, linger=linger).run()
     return drained.model_copy(update={"not_told": live.not_told})

@@ -52,7 +52,7 @@ PAUSE = 20.0
 UNSIGNED = timedelta(seconds=60)
 
 
-async def sign_run(run_id: str | None = None) -> None:
+async def tag_run(run_id: str | None = None) -> None:
     """Note with this run, as labels, which process it is, and whose lease in the ledger it has."""
     signature: KeyValueLabels = {SIGNATURE: this_process().model_dump_json()}
     if run_id:

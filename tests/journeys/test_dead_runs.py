@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from prefect.states import Pending, Running
 from prefect.types.entrypoint import EntrypointType
 
-from postflow.engine.crashed_runs import LEASE, SIGNATURE, Burial, sign_run
+from postflow.engine.crashed_runs import LEASE, SIGNATURE, Burial, tag_run
 from postflow.ledger import Ledger
 from postflow.ledger.process import ProcessMark, this_process
 
@@ -52,7 +52,7 @@ async def test_only_a_run_whose_very_process_is_gone_is_buried(
 async def test_a_run_signs_for_the_process_it_is() -> None:
     @flow(name="ingest")
     async def ingest() -> tuple[object, StateType | None]:
-        await sign_run()
+        await tag_run()
         await Burial("main", None).round()
         async with get_client() as client:
             run = await client.read_flow_run(UUID(str(flow_run.id)))
