@@ -19,7 +19,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from postflow.delivery.record import DeliveryRecord
-from postflow.engine.artifacts import courtesy
+from postflow.engine.artifacts import best_effort
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, engine_trouble
 from postflow.ledger import Claimed, State
@@ -100,7 +100,7 @@ def _key(claim: Claimed) -> tuple[int, int]:
 
 async def _end_run(run_id: UUID, message: str) -> None:
     state: RunState[None] = Cancelled(message=message)
-    async with courtesy("the end of a cancelled run"), get_client() as client:
+    async with best_effort("the end of a cancelled run"), get_client() as client:
         await client.set_flow_run_state(run_id, state, force=True)
 
 

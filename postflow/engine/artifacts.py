@@ -31,7 +31,7 @@ LONGEST = 5.0
 
 
 @asynccontextmanager
-async def courtesy(what: str, *, level: int = logging.WARNING) -> AsyncIterator[None]:
+async def best_effort(what: str, *, level: int = logging.WARNING) -> AsyncIterator[None]:
     """Tell the server; for some seconds only, and go on when it is away or busy."""
     try:
         async with asyncio.timeout(LONGEST):
@@ -43,7 +43,7 @@ async def courtesy(what: str, *, level: int = logging.WARNING) -> AsyncIterator[
 async def leave_slip(delivery: Delivery) -> None:
     """A markdown artifact with the link, under a key that gathers the clip's history."""
     name = delivery.media.name
-    async with courtesy(f"the slip of {name}"):
+    async with best_effort(f"the slip of {name}"):
         await acreate_markdown_artifact(
             slip(delivery), key=_key(name), description=f"Slip of {name}"
         )
@@ -98,7 +98,7 @@ class Progress:
         percent = round(100 * served.bytes_covered / max(served.total, 1), 1)
         if percent != self._told and (self._is_time() or percent >= 100):
             # a server that is away delays no transfer: the bar stands still meanwhile
-            async with courtesy("the progress", level=logging.DEBUG):
+            async with best_effort("the progress", level=logging.DEBUG):
                 await self._tell(percent)
 
     def _is_time(self) -> bool:
@@ -123,5 +123,5 @@ async def leave_tally(studio: str, drained: Drained) -> None:
     ]
     if rows:
         key = "ingest-" + re.sub(r"[^a-z0-9]+", "-", studio.lower())
-        async with courtesy("the table of this run"):
+        async with best_effort("the table of this run"):
             await acreate_table_artifact(rows, key=key, description=f"What ingest {studio} came to")
