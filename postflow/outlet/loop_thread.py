@@ -69,7 +69,7 @@ class LoopThread(Generic[Thing]):
 Done = TypeVar("Done")
 
 
-async def see_through(work: Coroutine[Any, Any, Done]) -> Done:
+async def finish(work: Coroutine[Any, Any, Done]) -> Done:
     """Await `work` to its end. Cancellations that come meanwhile are raised afterwards."""
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None

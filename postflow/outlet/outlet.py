@@ -15,7 +15,7 @@ from postflow.errors import Retry
 from postflow.models import Exposure, MediaFile
 
 from .files import Limits, Served, ServedFile
-from .loop_thread import see_through
+from .loop_thread import finish
 from .probe import probe
 from .server import MediaServer
 from .tunnel import Tunnel, TunnelProvider
@@ -66,7 +66,7 @@ class Line:
         async with self._changing:
             if self._tunnel is not None and self._tunnel is not dead:
                 return self._tunnel
-            await see_through(self._close())
+            await finish(self._close())
             return await self._open()
 
     @property
@@ -138,7 +138,7 @@ class Outlet:
         try:
             yield self
         finally:
-            await see_through(self._leave())
+            await finish(self._leave())
 
     @asynccontextmanager
     async def kept_open(self) -> AsyncIterator[None]:
@@ -148,7 +148,7 @@ class Outlet:
             yield
         finally:
             self._keepers -= 1
-            await see_through(self._close_if_unused())
+            await finish(self._close_if_unused())
 
     @asynccontextmanager
     async def expose(self, media: MediaFile) -> AsyncIterator[Exposure]:

@@ -23,7 +23,7 @@ from postflow.models import MediaFile
 from .answers import Answers, Request
 from .connections import Connections, Server, Shortage
 from .files import Limits, Registry, ServedFile
-from .loop_thread import LoopThread, see_through
+from .loop_thread import LoopThread, finish
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -83,7 +83,7 @@ class MediaServer:
     async def withdraw(self, file: ServedFile) -> None:
         """Answer 404 from now on and hang up on those still fetching."""
         if self._registry.remove(file):
-            await see_through(self._close(file))
+            await finish(self._close(file))
 
     async def _close(self, file: ServedFile) -> None:
         try:

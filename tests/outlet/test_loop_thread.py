@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from postflow.outlet.loop_thread import LoopThread, see_through
+from postflow.outlet.loop_thread import LoopThread, finish
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def test_seeing_through_outlasts_cancellation_and_passes_it_on() -> None:
         done.append(True)
         return "result"
 
-    task = asyncio.create_task(see_through(work()))
+    task = asyncio.create_task(finish(work()))
     for _ in range(3):
         await asyncio.sleep(0)
         task.cancel()
@@ -94,7 +94,7 @@ async def test_seeing_through_outlasts_cancellation_and_passes_it_on() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done == [True]
-    assert await see_through(work()) == "result"
+    assert await finish(work()) == "result"
 
 
 async def test_seeing_through_raises_what_went_wrong() -> None:
@@ -102,4 +102,4 @@ async def test_seeing_through_raises_what_went_wrong() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        await see_through(work())
+        await finish(work())

@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import FrozenModel
-from postflow.outlet.loop_thread import see_through
+from postflow.outlet.loop_thread import finish
 
 from . import binary, errors
 from .agent import Agent, Worker
@@ -74,7 +74,7 @@ class NgrokTunnel:
         """Takes up to some ten seconds with an agent that does not obey; not to be interrupted."""
         self._closed = True
         self._worker.close()
-        await see_through(asyncio.to_thread(self._agent.stop))
+        await finish(asyncio.to_thread(self._agent.stop))
 
 
 class NgrokProvider(FrozenModel):
@@ -130,7 +130,7 @@ class NgrokProvider(FrozenModel):
             url = await _bounded(agent, worker, connect, self.request_timeout * 2)
         except BaseException:
             worker.close()
-            await see_through(asyncio.to_thread(agent.stop))
+            await finish(asyncio.to_thread(agent.stop))
             raise
         return NgrokTunnel(agent, worker, url, self.drop_grace)
 
@@ -157,10 +157,10 @@ async def _bounded(agent: Agent, worker: Worker, call: Callable[[], Any], second
                 agent.notice()
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        await see_through(asyncio.to_thread(agent.abandon, job))
+        await finish(asyncio.to_thread(agent.abandon, job))
         raise agent.silence(seconds) from None
     except asyncio.CancelledError:
-        await see_through(asyncio.to_thread(agent.abandon, job))
+        await finish(asyncio.to_thread(agent.abandon, job))
         raise
     return job.result()
 
