@@ -37,13 +37,13 @@ Ranges = list[tuple[int, int]]
 OURS = """
 import asyncio, sys
 from pathlib import Path
-from postflow.media import look_at
+from postflow.media import probe_media
 from postflow.outlet.server import MediaServer
 from postflow.outlet.files import Limits
 
 async def main():
     with MediaServer(limits=Limits(parallel=1000)) as server:
-        file = await server.publish(await look_at(Path(sys.argv[1])))
+        file = await server.publish(await probe_media(Path(sys.argv[1])))
         print(server.url + file.path.get_secret_value(), flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

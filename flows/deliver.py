@@ -92,7 +92,7 @@ async def _travel(
     live: OpenStudio, path: Path, project: str, scene: str | None, shot: str | None
 ) -> Delivery:
     started = datetime.now(tz=UTC)
-    media = await live.look_at(path)
+    media = await live.probe_media(path)
     record = await live.open_record(media)
     clip: Shot | None = None
     try:

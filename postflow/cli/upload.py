@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from postflow.errors import PostFlowError, engine_trouble
-from postflow.media.probe import demand_media, look_at
+from postflow.media.probe import demand_media, probe_media
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
 from postflow.outlet import Served
@@ -60,7 +60,7 @@ async def plan_uploads(
 
 async def _plan(path: Path, naming: Naming, scene: str | None, shot: str | None) -> Plan:
     try:
-        media = await look_at(path)
+        media = await probe_media(path)
         await demand_media(path)
         return naming.identify(media.name, scene=scene, shot=shot)
     except PostFlowError as error:

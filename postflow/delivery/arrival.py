@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from postflow.errors import Fatal, Retry, Skip
 from postflow.frameio import FrameioClient
-from postflow.media.probe import is_unchanged, look_at
+from postflow.media.probe import is_unchanged, probe_media
 from postflow.models import Exposure, MediaFile, RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.settings import Patience
@@ -98,7 +98,7 @@ async def _refuse_changed(media: MediaFile, served: Served) -> None:
 
 async def _refuse_vanished(media: MediaFile) -> None:
     try:
-        await look_at(media.path)
+        await probe_media(media.path)
     except Skip as error:
         if error.code != "file.missing":
             return

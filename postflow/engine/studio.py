@@ -24,7 +24,7 @@ from postflow.folder.root import unless_away
 from postflow.frameio import FrameioClient, TokenSource
 from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, open_ledger
 from postflow.media import volume
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
@@ -77,8 +77,8 @@ class OpenStudio:
             self.projects.pop(name_or_id, None)
             raise
 
-    async def look_at(self, path: Path) -> MediaFile:
-        """The clip on disk. Raises as `postflow.media.look_at` does, and Retry `folder.away`.
+    async def probe_media(self, path: Path) -> MediaFile:
+        """The clip on disk. Raises as `postflow.media.probe_media` does, and Retry `folder.away`.
 
         One that was delivered by a run that died is what it was then: the disk is asked no more.
         """
@@ -86,7 +86,7 @@ class OpenStudio:
         if claim and claim.state in DELIVERED:
             return claim.media
         try:
-            return await look_at(path)
+            return await probe_media(path)
         except PostFlowError as error:
             raise await self.unless_away(path, error) from error
 

@@ -18,7 +18,7 @@ from postflow.media.containers.reading import Verdict, Whole
 from postflow.media.containers.whole import verdict
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import UNREAD, is_candidate
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.media.sighting import (
     Abandoned,
     Offline,
@@ -325,7 +325,7 @@ class FolderWatcher:
     async def _enter(self, watch: _Watch, sighting: Sighting) -> bool:
         """Is it new? What changed again, or could not be entered, is left to the next look."""
         try:
-            media = await look_at(sighting.path, any_kind=True)
+            media = await probe_media(sighting.path, any_kind=True)
             entry = await self._ledger.register(watch.root, media)
         except Exception as error:
             self._stuck.on(sighting.relpath, error)

@@ -89,7 +89,7 @@ NOT_A_FILE = (errno.ELOOP, errno.ENXIO)
 LOOK_AGAIN = (0.1, 0.4, 1.5)  # seconds until the next look
 
 
-async def look_at(path: Path, *, any_kind: bool = False) -> MediaFile:
+async def probe_media(path: Path, *, any_kind: bool = False) -> MediaFile:
     """Describe the clip at `path`. Raises Skip, Fatal or Retry `file.*`, Retry `volume.hangs`.
 
     `any_kind`: its name may be no clip's; what it is called is judged later.
@@ -129,7 +129,7 @@ async def _ask_whether_unchanged(media: MediaFile) -> bool:
 
 
 def open_clip(path: Path) -> int:
-    """A descriptor for reading a plain file; links are not followed. Raises as `look_at` does."""
+    """A descriptor for reading a plain file; links are not followed. Raises as `probe_media` does."""
     with explained(path):
         # O_NONBLOCK: opening a pipe that is named like a clip must not hold us up.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -30,7 +30,7 @@ class PinnedFile:
     """An open clip and the state it was in: device, inode, size, mtime."""
 
     def __init__(self, media: MediaFile) -> None:
-        """Raises Retry when the file is no longer what `media` says, else as `look_at` does."""
+        """Raises Retry when the file is no longer what `media` says, else as `probe_media` does."""
         self.path: Path = media.path
         self.descriptor = open_clip(media.path)
         try:

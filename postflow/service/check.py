@@ -28,7 +28,7 @@ from postflow.frameio.models import Account
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.filesystem import file_system_of
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.models import FrozenModel, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok.provider import version
@@ -255,7 +255,7 @@ async def _reachable(outlet: Outlet) -> Say:
     with tempfile.NamedTemporaryFile(prefix="postflow-check-", suffix=".mov") as file:
         file.write(os.urandom(4096))
         file.flush()
-        media = await look_at(Path(file.name))
+        media = await probe_media(Path(file.name))
         async with outlet.expose(media) as exposure:
             probed = await probe(exposure.url, media.size)
     if probed.warning:

@@ -15,7 +15,7 @@ from postflow.errors import Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.shared import Shared
 from postflow.ledger import AsyncLedger, open_ledger
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.models import Folder, MediaFile, Project, RemoteFile
 from postflow.naming import Naming
 from postflow.sandbox import Sandbox
@@ -41,7 +41,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[AsyncLedger]:
 async def media(tmp_path: Path) -> MediaFile:
     path = tmp_path / NAME
     path.write_bytes(BODY)
-    return await look_at(path)
+    return await probe_media(path)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from postflow.delivery.adoption import Past, find_delivered
 from postflow.delivery.stacking import VersionGroup
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient, UploadStatus
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.models import Folder, MediaFile, Project
 from postflow.naming import Naming
 from postflow.sandbox import Sandbox
@@ -32,7 +32,7 @@ async def folder(client: FrameioClient, project: Project) -> Folder:
 async def media(tmp_path: Path) -> MediaFile:
     path = tmp_path / NAME
     path.write_bytes(b"moov")
-    return await look_at(path)
+    return await probe_media(path)
 
 
 def named(name: str, **values: object) -> Alter:

@@ -11,7 +11,7 @@ from postflow.cli.sandbox import sandbox_studio
 from postflow.engine.studio import open_studio
 from postflow.errors import Fatal
 from postflow.flows.drain import Deliver, Drain
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.models import Delivery, Drained
 from postflow.sandbox import Sandbox
 from postflow.service.setup import StudioFile, save_studio
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.prefect
 async def vanishes(path: Path, *, studio: str) -> Delivery:
     """Somebody takes the clip away between the scan and its delivery."""
     await asyncio.to_thread(path.unlink)
-    await look_at(path)
+    await probe_media(path)
     raise AssertionError("it is gone")
 
 

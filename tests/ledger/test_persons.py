@@ -12,7 +12,7 @@ from postflow.delivery.record import DeliveryRecord, open_by_hand
 from postflow.engine.lease import hold_lease
 from postflow.errors import Skip
 from postflow.ledger import AsyncLedger, Clip, Ledger, Phase, Root, State, open_ledger
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.ledger.ground import add, bring_to_arrived, claim_one
 
@@ -35,7 +35,7 @@ class Hands:
 
         self._runs += 1
         run = f"run-{self._runs}"
-        media = await look_at(clip)
+        media = await probe_media(clip)
         await self.ledger.enter(run)
         return await open_by_hand(
             self.ledger, "main", media, roots=[self.watched], run_id=run, is_gone=is_gone

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.outlet.connections import Shortage
 from postflow.outlet.files import Limits
 from postflow.outlet.server import MediaServer
@@ -44,7 +44,7 @@ def clip(tmp_path: Path) -> Path:
 
 
 async def published(server: MediaServer, clip: Path) -> str:
-    file = await server.publish(await look_at(clip))
+    file = await server.publish(await probe_media(clip))
     return server.url + file.path.get_secret_value()
 
 
@@ -123,13 +123,13 @@ async def test_who_fetches_a_file_stays_however_many_come(clip: Path) -> None:
 SERVING = """
 import asyncio, resource, sys
 from pathlib import Path
-from postflow.media import look_at
+from postflow.media import probe_media
 from postflow.outlet.connections import Shortage
 from postflow.outlet.server import MediaServer
 
 async def main():
     with MediaServer() as server:
-        file = await server.publish(await look_at(Path(sys.argv[1])))
+        file = await server.publish(await probe_media(Path(sys.argv[1])))
         print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)
         print(server.url + file.path.get_secret_value(), flush=True)
         await asyncio.to_thread(sys.stdin.read)

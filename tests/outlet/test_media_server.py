@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from postflow.errors import Fatal, Retry, Skip
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.outlet.files import Limits, Served, ServedFile
 from postflow.outlet.server import MediaServer
 from postflow.sandbox.fetching import FETCH_STYLES, FetchError, FetchStyle, Manners, pull
@@ -58,7 +58,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def publish(server: MediaServer, path: Path) -> tuple[ServedFile, str]:
-    file = await server.publish(await look_at(path))
+    file = await server.publish(await probe_media(path))
     return file, server.url + file.path.get_secret_value()
 
 
@@ -347,7 +347,7 @@ async def test_only_loopback_listens(server: MediaServer) -> None:
 
 
 async def test_a_link_is_not_followed_even_if_it_came_late(server: MediaServer, clip: Path) -> None:
-    media = await look_at(clip)
+    media = await probe_media(clip)
     _replace_by_link(clip)
     with pytest.raises(Skip) as caught:
         await server.publish(media)
@@ -357,7 +357,7 @@ async def test_a_link_is_not_followed_even_if_it_came_late(server: MediaServer, 
 async def test_a_file_that_changed_since_it_was_looked_at_is_not_offered(
     server: MediaServer, clip: Path
 ) -> None:
-    media = await look_at(clip)
+    media = await probe_media(clip)
     _append(clip)
     before = open_files()
     with pytest.raises(Retry) as caught:
@@ -369,7 +369,7 @@ async def test_a_file_that_changed_since_it_was_looked_at_is_not_offered(
 async def test_a_file_touched_since_it_was_looked_at_is_offered(
     server: MediaServer, clip: Path
 ) -> None:
-    media = await look_at(clip)
+    media = await probe_media(clip)
     os.utime(clip)
     await server.publish(media)
 
@@ -560,7 +560,7 @@ async def test_closing_ends_running_fetches_and_the_thread(big: Path) -> None:
 
 async def test_a_cancelled_publication_leaves_no_file_open(server: MediaServer, clip: Path) -> None:
     """The file is opened in a thread that was still busy when the task was cancelled."""
-    media = await look_at(clip)
+    media = await probe_media(clip)
     release = threading.Event()
     with ThreadPoolExecutor(1) as executor:
         asyncio.get_running_loop().set_default_executor(executor)

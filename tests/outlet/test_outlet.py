@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from postflow.errors import Retry
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.models import Exposure, MediaFile
 from postflow.outlet import Outlet
 from postflow.outlet.tunnel import LoopbackProvider, StaticProvider
@@ -113,7 +113,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def media(clip: Path) -> MediaFile:
-    return await look_at(clip)
+    return await probe_media(clip)
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ async def test_settling_does_not_wait_for_ever(
 ) -> None:
     """A reader that stalls in the middle would otherwise hold it up for two minutes."""
     os.truncate(clip, 64 << 20)
-    async with outlet.expose(await look_at(clip)) as exposure:
+    async with outlet.expose(await probe_media(clip)) as exposure:
         address = URL(exposure.url.get_secret_value())
         reader, writer = await asyncio.open_connection(address.host, address.port, limit=1)
         writer.write(f"GET {address.raw_path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -227,7 +227,7 @@ async def test_twenty_clips_share_one_outlet(
     async def deliver(number: int) -> bytes:
         path = tmp_path / f"{number}.mov"
         path.write_bytes(bodies[number])
-        async with outlet.expose(await look_at(path)) as exposure:
+        async with outlet.expose(await probe_media(path)) as exposure:
             return await fetch(exposure, tmp_path / f"{number}.pulled")
 
     async with asyncio.timeout(60):

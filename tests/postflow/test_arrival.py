@@ -14,7 +14,7 @@ from postflow.delivery import polling
 from postflow.delivery.arrival import Late, await_arrival
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.models import Exposure, RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.outlet.tunnel import LoopbackProvider
@@ -51,7 +51,7 @@ async def travelling(
     outlet = Outlet(LoopbackProvider())
     async with connected(world, folder, patience=HURRIED, **client) as frameio:
         place = await frameio.ensure_folder(project_of(world), ("SQ07",))
-        async with outlet.expose(await look_at(path)) as exposure:
+        async with outlet.expose(await probe_media(path)) as exposure:
             remote = await frameio.remote_upload(place, NAME, exposure.url, known=frozenset())
             yield frameio, outlet, exposure, remote
 
@@ -68,7 +68,7 @@ async def arrived(
         return await await_arrival(
             frameio,
             outlet,
-            await look_at(folder / NAME),
+            await probe_media(folder / NAME),
             exposure,
             remote,
             patience=patience,
@@ -148,7 +148,7 @@ async def test_an_end_is_noticed_while_no_byte_flows(end: str, tmp_path: Path) -
                 await await_arrival(
                     frameio,
                     outlet,
-                    await look_at(tmp_path / NAME),
+                    await probe_media(tmp_path / NAME),
                     exposure,
                     remote,
                     patience=PATIENCE,

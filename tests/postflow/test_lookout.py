@@ -20,7 +20,7 @@ from postflow.folder.root import MARKER, read_mark
 from postflow.folder.watcher import FolderWatcher, within_reach
 from postflow.ledger import AsyncLedger, Root, open_ledger
 from postflow.media.filesystem import FileSystem
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.scan.folder import too_deep
 from tests.support.marked import mark_root
@@ -242,7 +242,7 @@ async def test_each_of_two_hosts_finds_the_clips_where_it_has_the_volume(
     for watcher, path, run in ((one, folder, "run-1"), (two, mount, "run-2")):
         (claim,) = await ledger.claim(run, limit=1, folders=within_reach([watcher]))
         assert claim.path.parent == path
-        assert (await look_at(claim.path)).revision == claim.revision
+        assert (await probe_media(claim.path)).revision == claim.revision
 
     mount.unlink()
     assert (await two.look()).trouble == "offline"
@@ -301,7 +301,7 @@ async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_mor
     watcher = FolderWatcher(ledger, "main", folder, quiet=0.05)
     assert await ready(watcher) == []
     assert (await watcher.look()).waiting == 1
-    media = await look_at(clip)
+    media = await probe_media(clip)
     async with hold_lease(ledger, "run-1"):
         await open_by_hand(
             ledger, "main", media, roots=[folder], run_id="run-1", is_gone=never_gone

@@ -25,8 +25,8 @@ from postflow.media.probe import (
     Print,
     fingerprint,
     is_unchanged,
-    look_at,
     printable,
+    probe_media,
 )
 from postflow.outlet.files import PinnedFile
 from tests.support.wild_times import WILD, written_at
@@ -56,7 +56,7 @@ def as_nobody() -> Iterator[None]:
 
 async def test_a_clip_is_described(clip: Path) -> None:
     os.utime(clip, ns=(0, 1_234_567_890_123_456_789))
-    media = await look_at(clip)
+    media = await probe_media(clip)
     assert (media.path, media.size) == (clip, 2_000_000)
     assert media.mtime_ns == 1_234_567_890_123_456_789
     assert media.content_type == "video/quicktime"
@@ -65,7 +65,7 @@ async def test_a_clip_is_described(clip: Path) -> None:
 @pytest.mark.parametrize("seconds", WILD)
 async def test_a_wild_time_stamp_can_be_told_and_compared(clip: Path, seconds: int) -> None:
     written_at(clip, seconds)
-    media = await look_at(clip)
+    media = await probe_media(clip)
     assert -(2**63) <= media.mtime_ns < 2**63
     assert (media.modified.year > 2200) == (seconds > 0)
     assert await is_unchanged(media)
@@ -79,14 +79,14 @@ async def test_a_relative_path_becomes_absolute(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(clip.parent)
-    assert (await look_at(Path(clip.name))).path == clip
+    assert (await probe_media(Path(clip.name))).path == clip
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".MP4", ".mxf", ".Avi", ".mkv"])
 async def test_the_kinds_of_clip_are_known_in_any_case(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"x")
-    assert (await look_at(path)).size == 1
+    assert (await probe_media(path)).size == 1
 
 
 def _nothing(path: Path) -> None: ...
@@ -136,7 +136,7 @@ async def test_what_is_not_a_clip_is_skipped_with_a_reason(
 ) -> None:
     make(tmp_path / name)
     with pytest.raises(Skip) as caught:
-        await look_at(tmp_path / name)
+        await probe_media(tmp_path / name)
     assert caught.value.code == code
     assert caught.value.hint
 
@@ -155,7 +155,7 @@ def locked_away() -> Iterator[Path]:
 
 async def test_a_file_that_may_not_be_read_needs_a_person(locked_away: Path) -> None:
     with as_nobody(), pytest.raises(Fatal) as caught:
-        await look_at(locked_away)
+        await probe_media(locked_away)
     assert caught.value.code == "file.unreadable"
 
 
@@ -173,7 +173,7 @@ def no_more_descriptors() -> Iterator[None]:
 
 async def test_trouble_of_the_machine_may_pass(clip: Path) -> None:
     with no_more_descriptors(), pytest.raises(Retry) as caught:
-        await look_at(clip)
+        await probe_media(clip)
     assert caught.value.code == "file.unreadable"
 
 
@@ -199,7 +199,7 @@ def growing(path: Path) -> Iterator[None]:
 async def test_a_file_that_grows_while_looked_at_is_not_described(clip: Path) -> None:
     async def look_often() -> None:
         for _ in range(5000):
-            await look_at(clip)
+            await probe_media(clip)
 
     with growing(clip), pytest.raises(Retry) as caught:
         await look_often()
@@ -207,14 +207,14 @@ async def test_a_file_that_grows_while_looked_at_is_not_described(clip: Path) ->
 
 
 async def test_an_untouched_file_is_unchanged(clip: Path) -> None:
-    assert await is_unchanged(await look_at(clip))
+    assert await is_unchanged(await probe_media(clip))
 
 
 async def test_a_new_mtime_alone_is_no_change(clip: Path) -> None:
-    media = await look_at(clip)
+    media = await probe_media(clip)
     os.utime(clip, ns=(0, media.mtime_ns + 10**9))
     assert await is_unchanged(media)
-    assert (await look_at(clip)).revision == media.revision
+    assert (await probe_media(clip)).revision == media.revision
 
 
 def _grow(path: Path) -> None:
@@ -242,7 +242,7 @@ def _replace_by_a_link(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [_grow, _cut, _rewrite, _delete, _replace_by_a_link])
 async def test_a_change_is_seen(clip: Path, change: Callable[[Path], None]) -> None:
-    media = await look_at(clip)
+    media = await probe_media(clip)
     change(clip)
     assert not await is_unchanged(media)
 
@@ -286,7 +286,7 @@ async def test_what_cannot_be_looked_at_has_not_changed(
     clip: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """Told is that it cannot be read, and only when looking again was in vain."""
-    media = await look_at(clip)
+    media = await probe_media(clip)
     monkeypatch.setattr("postflow.media.LOOK_AGAIN", (0.0, 0.0))
     failing = iter([True, True, True])
 
@@ -307,7 +307,7 @@ async def test_what_cannot_be_looked_at_has_not_changed(
 async def test_a_pinned_file_whose_path_gives_an_error_has_not_changed(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pinned = PinnedFile(await look_at(clip))
+    pinned = PinnedFile(await probe_media(clip))
 
     def unreachable(path: Path) -> os.stat_result:
         raise OSError(errno.EIO, "Input/output error")

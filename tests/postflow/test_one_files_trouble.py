@@ -105,8 +105,8 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
     if where == "judging":
         monkeypatch.setattr(watching_module, "verdict", fails_at(BAD, verdict, error))
     if where == "looking":
-        real = watching_module.look_at
-        monkeypatch.setattr(watching_module, "look_at", fails_at(BAD, real, error))
+        real = watching_module.probe_media
+        monkeypatch.setattr(watching_module, "probe_media", fails_at(BAD, real, error))
     used = cast("AsyncLedger", Tripping(ledger, error)) if where == "entering" else ledger
     watcher = FolderWatcher(used, "main", folder, quiet=0.01)
     found = await looks(watcher)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Skip
-from postflow.media.probe import Print, demand_media, fingerprint, is_unchanged, look_at
+from postflow.media.probe import Print, demand_media, fingerprint, is_unchanged, probe_media
 from tests.readiness.movies import (
     CLUSTER,
     FRAME,
@@ -139,22 +139,22 @@ def test_a_real_clip_keeps_its_print_when_its_metadata_changes(copy: Clip) -> No
 async def test_while_it_is_sent_new_metadata_of_the_same_size_is_a_change(tmp_path: Path) -> None:
     path = tmp_path / "a.mov"
     path.write_bytes(movie() + box(b"udta", b"some room"))
-    media = await look_at(path)
+    media = await probe_media(path)
     os.utime(path, ns=(0, media.mtime_ns + 10**9))
     assert await is_unchanged(media)
     path.write_bytes(movie() + box(b"udta", b"a marker "))
     os.utime(path, ns=(0, media.mtime_ns + 2 * 10**9))
     assert not await is_unchanged(media)
-    assert (await look_at(path)).revision == media.revision
+    assert (await probe_media(path)).revision == media.revision
 
 
 async def test_a_doubt_goes_along_and_what_is_no_media_does_not(tmp_path: Path) -> None:
     path = tmp_path / "a.mov"
     path.write_bytes(movie())
-    assert (await look_at(path)).doubt is None
+    assert (await probe_media(path)).doubt is None
     await demand_media(path)
     path.write_bytes(movie()[:-100])
-    assert "in the middle of" in str((await look_at(path)).doubt)
+    assert "in the middle of" in str((await probe_media(path)).doubt)
     await demand_media(path)
     path.write_bytes(b"This is no movie at all.\n" * 99)
     with pytest.raises(Skip) as caught:

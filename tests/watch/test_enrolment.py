@@ -21,7 +21,7 @@ from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
 from postflow.folder.watcher import FolderWatcher, ScanReport, within_reach
 from postflow.folder.watching_all import Looking
 from postflow.ledger import AsyncLedger, Ledger, State, open_ledger
-from postflow.media.probe import look_at
+from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.support.marked import mark_root
 from tests.support.wait import wait_until
@@ -79,7 +79,7 @@ async def stays(_account: str, _file: str) -> bool:
 async def by_hand(ledger: AsyncLedger, clip: Path, folder: Path) -> DeliveryRecord:
     async with hold_lease(ledger, "hand"):
         return await open_by_hand(
-            ledger, "main", await look_at(clip), roots=[folder], run_id="hand", is_gone=stays
+            ledger, "main", await probe_media(clip), roots=[folder], run_id="hand", is_gone=stays
         )
 
 
