@@ -23,7 +23,7 @@ from .tunnel import Tunnel, TunnelProvider
 log = logging.getLogger(__name__)
 
 
-class Line:
+class TunnelSession:
     """At most one open tunnel to `local_url`."""
 
     def __init__(self, provider: TunnelProvider, local_url: str) -> None:
@@ -33,7 +33,7 @@ class Line:
         self._stack = AsyncExitStack()
         self._tunnel: Tunnel | None = None
 
-    async def __aenter__(self) -> Line:
+    async def __aenter__(self) -> TunnelSession:
         await self._open()
         return self
 
@@ -87,7 +87,7 @@ class _Live:
     """What is open while somebody uses the outlet."""
 
     server: MediaServer
-    line: Line
+    line: TunnelSession
     stack: AsyncExitStack
 
 
@@ -211,7 +211,7 @@ class Outlet:
     async def _open(self) -> _Live:
         async with AsyncExitStack() as stack:
             server = stack.enter_context(MediaServer(port=self._port, limits=self._limits))
-            line = await stack.enter_async_context(Line(self._provider, server.url))
+            line = await stack.enter_async_context(TunnelSession(self._provider, server.url))
             return _Live(server, line, stack.pop_all())
 
     async def _leave(self) -> None:
