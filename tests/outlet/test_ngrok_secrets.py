@@ -17,7 +17,7 @@ from pyngrok.exception import PyngrokNgrokError
 from pyngrok.log import NgrokLog
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.outlet.ngrok.stderr import LastWords
+from postflow.outlet.ngrok.stderr import StderrTail
 from tests.support.agents import TOKEN, Agents
 
 NOWHERE = "http://127.0.0.1:9"
@@ -114,7 +114,7 @@ async def test_pyngrok_does_not_keep_the_token(agents: Agents) -> None:
 
 
 def test_the_agents_words_are_told_without_token_and_addresses(tmp_path: Path) -> None:
-    words = LastWords(SecretStr(TOKEN), lambda: "", tmp_path)
+    words = StderrTail(SecretStr(TOKEN), lambda: "", tmp_path)
     error = words.refusal(OSError(f"token {TOKEN} at https://studio.ngrok.app/secret failed"))
     assert error.message == "The ngrok agent ended at its start: token … at … failed."
 
@@ -149,7 +149,7 @@ def test_a_proxys_trouble_is_told_without_its_password(
     plain = unquote(PASSWORD)
     said = words.format(proxy=proxy, password=PASSWORD, plain=plain)
     for error in (
-        LastWords(SecretStr(TOKEN), lambda: said, tmp_path).refusal(PyngrokNgrokError("ended")),
+        StderrTail(SecretStr(TOKEN), lambda: said, tmp_path).refusal(PyngrokNgrokError("ended")),
         _after_silence(said, tmp_path),
     ):
         assert type(error) is kind
@@ -160,7 +160,7 @@ def test_a_proxys_trouble_is_told_without_its_password(
 
 def _after_silence(said: str, folder: Path) -> PostFlowError:
     """As of an agent that goes on trying."""
-    words = LastWords(SecretStr(TOKEN), lambda: "", folder)
+    words = StderrTail(SecretStr(TOKEN), lambda: "", folder)
     line = said.replace('"', "'")
     words.note(NgrokLog(f'lvl=eror msg="failed to reconnect session" err="{line}"'))
     return words.silence(5)

@@ -27,7 +27,7 @@ from postflow.outlet.tunnel import free_port
 from . import errors, quirks
 from .binary import is_from_snap
 from .folder import AgentFolder, end_child
-from .stderr import LastWords
+from .stderr import StderrTail
 
 ENDPOINT = "postflow"
 CHECK_SECONDS = 10.0
@@ -52,7 +52,7 @@ class Agent:
         folder.write_config(authtoken, free_port())
         folder.write_launcher(executable)
         self._folder = folder
-        self._words = LastWords(
+        self._words = StderrTail(
             authtoken, folder.complaints, folder.path, from_snap=is_from_snap(executable)
         )
         self._process: process.NgrokProcess | None = None

@@ -28,7 +28,7 @@ _SHORTEST_SECRET = 4
 _BAD_LEVELS = ("WARNING", "ERROR", "CRITICAL")
 
 
-class LastWords:
+class StderrTail:
     """`complaints` returns what the agent wrote to stderr; `folder` is the one that it has to read.
 
     `from_snap`: it runs in a cage, which may keep even its complaints from us.
