@@ -23,7 +23,7 @@ from postflow.engine.artifacts import best_effort
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, engine_trouble
 from postflow.ledger import Claimed, State
-from postflow.ledger.store import outwait
+from postflow.ledger.store import retry_while_busy
 from postflow.tasks.announce import announce_failure
 
 from .batch import Batch
@@ -72,7 +72,9 @@ class Cancelling:
             self._live.take(claim)
             why = _cancelled(claim)
             log.warning("%s", why)
-            await outwait(lambda: self._end(claim, why), f"The end of {claim.name} is to be noted")
+            await retry_while_busy(
+                lambda: self._end(claim, why), f"The end of {claim.name} is to be noted"
+            )
             self._batch.not_delivered(claim.name, why)
             await _end_run(run_id, str(why))
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
-from postflow.ledger.store import outwait
+from postflow.ledger.store import retry_while_busy
 from postflow.media.probe import printable
 
 from . import Card, DiscordClient, batch_card
@@ -213,7 +213,7 @@ async def _noted(
 
     Given up, it would count as being sent for as long as this process lasts.
     """
-    await outwait(lambda: write(offered, what), "A message's outcome is to be noted")
+    await retry_while_busy(lambda: write(offered, what), "A message's outcome is to be noted")
 
 
 def _about(message: Message) -> str:

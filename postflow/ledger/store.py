@@ -210,7 +210,7 @@ WITHIN = 60.0
 T = TypeVar("T")
 
 
-async def outwait(call: Callable[[], Awaitable[T]], what: str) -> T:
+async def retry_while_busy(call: Callable[[], Awaitable[T]], what: str) -> T:
     """The answer to `call`, asked again for a minute; then its Retry. `what` is said meanwhile."""
 
     def say(state: RetryCallState) -> None:
