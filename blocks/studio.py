@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 
 from postflow.errors import Fatal, engine_trouble
 from postflow.naming import Naming
-from postflow.settings import Patience, Watching
+from postflow.settings import RetryPolicy, Watching
 
 from .adobe import AdobeTokens
 from .discord import DiscordWebhook
@@ -66,8 +66,8 @@ class Studio(SchemaOnce, Block):
         "that a service outside can tell when the machine is down.",
         examples=["https://hc-ping.com/…"],
     )
-    patience: Patience = Field(
-        default_factory=Patience, description="How often and how long a transfer is tried."
+    patience: RetryPolicy = Field(
+        default_factory=RetryPolicy, description="How often and how long a transfer is tried."
     )
 
     @property

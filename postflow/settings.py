@@ -80,7 +80,7 @@ class Watching(BaseModel):
     )
 
 
-class Patience(BaseModel):
+class RetryPolicy(BaseModel):
     """Limits of one clip's transfer. Times in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

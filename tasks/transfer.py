@@ -30,7 +30,7 @@ from postflow.frameio import FrameioClient
 from postflow.ledger import StaleClaim
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Exposure, Folder, MediaFile, RemoteFile, Shot
-from postflow.settings import Patience
+from postflow.settings import RetryPolicy
 
 log = logging.getLogger("postflow.transfer")
 
@@ -141,7 +141,7 @@ async def _attempted(
     raise AssertionError("tenacity returns or raises")
 
 
-def _attempts(patience: Patience) -> AsyncRetrying:
+def _attempts(patience: RetryPolicy) -> AsyncRetrying:
     return AsyncRetrying(
         retry=retry_if_exception(_is_worth_another),
         stop=stop_after_attempt(patience.attempts) | stop_after_delay(patience.total),

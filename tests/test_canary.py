@@ -23,7 +23,7 @@ from postflow.errors import PostFlowError
 from postflow.models import Delivery
 from postflow.sandbox import Sandbox, running
 from postflow.sandbox.world import World
-from postflow.settings import Patience
+from postflow.settings import RetryPolicy
 from postflow.state import password
 from tests.journeys import conftest as journeys
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault
@@ -132,7 +132,7 @@ async def _save(world: Sandbox) -> None:
         "expires_at": datetime.now(UTC) + timedelta(seconds=tokens["expires_in"]),
     }
     file = StudioFile.model_validate(tables)
-    section = file.studio.model_copy(update={"patience": Patience(**QUICK)})
+    section = file.studio.model_copy(update={"patience": RetryPolicy(**QUICK)})
     await save_studio(file.model_copy(update={"studio": section}))
 
 

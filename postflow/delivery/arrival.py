@@ -11,7 +11,7 @@ from postflow.frameio import FrameioClient
 from postflow.media.probe import is_unchanged, probe_media
 from postflow.models import Exposure, MediaFile, RemoteFile
 from postflow.outlet import Outlet, Served
-from postflow.settings import Patience
+from postflow.settings import RetryPolicy
 
 from .polling import Polling
 
@@ -28,7 +28,7 @@ async def await_arrival(
     exposure: Exposure,
     remote: RemoteFile,
     *,
-    patience: Patience,
+    patience: RetryPolicy,
     progress: Progress,
     late: Late,
 ) -> RemoteFile:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from postflow.errors import Retry
 from postflow.models import MediaFile
 from postflow.outlet import Served
-from postflow.settings import Patience
+from postflow.settings import RetryPolicy
 
 SELDOM = 10
 """Times `poll`: nothing can be complete before the last byte left us, so few looks are enough."""
@@ -27,7 +27,7 @@ class Polling:
     def __init__(
         self,
         media: MediaFile,
-        patience: Patience,
+        patience: RetryPolicy,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -28,7 +28,7 @@ from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
-from postflow.settings import Patience, Watching
+from postflow.settings import RetryPolicy, Watching
 from postflow.state import lock_dir
 
 from .allowed_paths import allowed, as_meant
@@ -52,7 +52,7 @@ class OpenStudio:
     account: str | None
     workspace: str | None
     naming: Naming
-    patience: Patience
+    patience: RetryPolicy
     watching: Watching
     frameio: FrameioClient
     sign_in: TokenSource

@@ -12,7 +12,7 @@ from postflow.frameio.auth.ims import (
 from postflow.frameio.auth.renewal import LegacyToken, TokenSource, TokenSupply
 from postflow.frameio.auth.tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
 
-from .calls import Patience
+from .calls import CallRetries
 from .client import FRAMEIO_URL, FrameioClient
 from .models import Account, Profile, UploadStatus, Workspace
 from .stacks import VersionStack
@@ -22,13 +22,13 @@ __all__ = [
     "IMS_URL",
     "Account",
     "AdobeIms",
+    "CallRetries",
     "Credential",
     "FileTokenStore",
     "FrameioClient",
     "LegacyToken",
     "MemoryTokenStore",
     "NativeCredential",
-    "Patience",
     "Profile",
     "ServiceCredential",
     "TokenSource",

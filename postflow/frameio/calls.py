@@ -30,7 +30,7 @@ from .errors import busy, refusal, unreachable, unreadable
 from .pacing import Bucket, Pacing
 
 
-class Patience(FrozenModel):
+class CallRetries(FrozenModel):
     """Times in seconds.
 
     `attempts` and `total` bound a call that meets network faults and 5xx; `refusals` one that meets
@@ -47,7 +47,7 @@ class Patience(FrozenModel):
     posts: int = 3
 
 
-PATIENT = Patience()
+CALL_RETRIES = CallRetries()
 
 
 _TRANSIENT = {408, 425}
@@ -100,7 +100,7 @@ class Api:
         http: httpx.AsyncClient,
         tokens: TokenSupply,
         pacing: Pacing,
-        patience: Patience,
+        patience: CallRetries,
         *,
         timeout: float,
         page_size: int,

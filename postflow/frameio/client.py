@@ -15,7 +15,7 @@ from postflow.frameio.auth.renewal import TokenSupply
 from postflow.models import Folder, Project, RemoteFile
 
 from . import folders, projects
-from .calls import PATIENT, Api, Patience
+from .calls import CALL_RETRIES, Api, CallRetries
 from .create_once import never
 from .files import Contents, Files, contents
 from .folders import FolderIds, Folders
@@ -42,7 +42,7 @@ class FrameioClient:
         base_url: str = FRAMEIO_URL,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float = 30.0,
-        patience: Patience = PATIENT,
+        patience: CallRetries = CALL_RETRIES,
         lock_dir: Path | None = None,
         page_size: int = 500,
         shared: Shared | None = None,

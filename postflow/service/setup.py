@@ -17,7 +17,7 @@ from postflow.blocks.secrets import problems
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import NgrokTunnel
 from postflow.errors import Fatal
-from postflow.settings import Patience, Watching
+from postflow.settings import RetryPolicy, Watching
 
 B = TypeVar("B", bound=Block)
 
@@ -33,7 +33,7 @@ class StudioSection(BaseModel):
     watching: Watching = Field(default_factory=Watching)
     ledger: SecretStr | None = None
     ping: SecretStr | None = None
-    patience: Patience = Field(default_factory=Patience)
+    patience: RetryPolicy = Field(default_factory=RetryPolicy)
 
 
 class StudioFile(BaseModel):

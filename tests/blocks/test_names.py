@@ -15,7 +15,7 @@ from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.studio import Studio, load_studio
 from postflow.blocks.tunnel import NgrokTunnel
 from postflow.errors import Fatal
-from postflow.settings import Patience, Watching
+from postflow.settings import RetryPolicy, Watching
 
 BLOCKS = (Studio, FrameioAccount, AdobeTokens, NgrokTunnel, DiscordWebhook)
 
@@ -38,7 +38,7 @@ def _catalogue() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("part", [Watching, Patience])
+@pytest.mark.parametrize("part", [Watching, RetryPolicy])
 def test_what_a_studio_holds_explains_each_of_its_fields(part: type[BaseModel]) -> None:
     """Prefect's UI shows them below the studio's own."""
     assert [name for name, field in part.model_fields.items() if not field.description] == []

@@ -13,11 +13,11 @@ from pydantic import SecretStr
 
 from postflow.frameio import (
     AdobeIms,
+    CallRetries,
     FileTokenStore,
     FrameioClient,
     LegacyToken,
     NativeCredential,
-    Patience,
     ServiceCredential,
     Tokens,
     TokenSource,
@@ -27,7 +27,7 @@ from postflow.frameio.shared import Shared
 from postflow.models import Project
 from postflow.sandbox import Sandbox
 
-QUICK = Patience(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
+QUICK = CallRetries(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
 
 
 def web(world: Sandbox) -> WebCredential:

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio import FrameioClient, Patience
+from postflow.frameio import CallRetries, FrameioClient
 from postflow.frameio.shared import Shared
 from postflow.models import Project
 from postflow.sandbox import Sandbox
@@ -229,7 +229,7 @@ async def test_a_rate_limit_that_does_not_end_can_be_retried_later(
         await client.me()
     assert raised.value.code == "frameio.busy"
     assert raised.value.retry_after is not None
-    assert calls(world, "me") == Patience().refusals
+    assert calls(world, "me") == CallRetries().refusals
 
 
 async def test_a_429_is_waited_out_even_when_its_headers_claim_room() -> None:

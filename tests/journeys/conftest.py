@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from postflow.discord import DiscordClient
 from postflow.frameio import FrameioClient
-from postflow.frameio.calls import Patience as FrameioPatience
+from postflow.frameio.calls import CallRetries
 from postflow.frameio.shared import shared_for
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
@@ -22,7 +22,7 @@ from tests.journeys.studios import save
 
 MakeClip = Callable[..., Path]
 
-SHORT_PAUSES = FrameioPatience(backoff=0.05, longest_backoff=0.2, looks=(0.05, 0.2))
+SHORT_PAUSES = CallRetries(backoff=0.05, longest_backoff=0.2, looks=(0.05, 0.2))
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
-from postflow.settings import Patience
+from postflow.settings import RetryPolicy
 
 QUICK = {"poll": 0.1, "stall": 20.0, "total": 90.0}
 
@@ -29,6 +29,6 @@ async def save(
     if watching:
         tables["studio"]["watching"] = watching
     file = StudioFile.model_validate(tables)
-    section = file.studio.model_copy(update={"patience": Patience(**QUICK | (patience or {}))})
+    section = file.studio.model_copy(update={"patience": RetryPolicy(**QUICK | (patience or {}))})
     await save_studio(file.model_copy(update={"studio": section}))
     return name

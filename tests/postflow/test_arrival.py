@@ -19,12 +19,12 @@ from postflow.models import Exposure, RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.outlet.tunnel import LoopbackProvider
 from postflow.sandbox import Sandbox
-from postflow.settings import Patience
+from postflow.settings import RetryPolicy
 from tests.frameio.altered import Altered, changing
 from tests.frameio.connecting import QUICK, calls, connected, project_of, raw
 
 NAME = "SQ07_UNDLM_00152_v003.mov"
-PATIENCE = Patience(poll=0.02, stall=60, total=60)
+PATIENCE = RetryPolicy(poll=0.02, stall=60, total=60)
 HURRIED = QUICK.model_copy(update={"attempts": 1, "refusals": 1})
 BUSY: list[dict[str, Any]] = [
     {"what": "rate_limited"},
@@ -60,7 +60,7 @@ async def arrived(
     world: Sandbox,
     folder: Path,
     *,
-    patience: Patience = PATIENCE,
+    patience: RetryPolicy = PATIENCE,
     late: Late = not_late,
     **client: Any,
 ) -> RemoteFile:

@@ -10,10 +10,10 @@ from postflow.delivery.polling import Polling
 from postflow.errors import Retry
 from postflow.models import MediaFile
 from postflow.outlet import Served
-from postflow.settings import Patience
+from postflow.settings import RetryPolicy
 
 MEDIA = MediaFile(path=Path("a.mov"), size=1000, mtime_ns=0, fingerprint="f")
-PATIENCE = Patience(poll=1, stall=600, total=86_400)
+PATIENCE = RetryPolicy(poll=1, stall=600, total=86_400)
 
 
 def served(sent: float) -> Served:
