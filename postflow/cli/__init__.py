@@ -7,7 +7,6 @@ __all__ = [
     "app",
     "check",
     "demo",
-    "login",
     "main",
     "name",
     "sandbox",
@@ -17,5 +16,4 @@ __all__ = [
     "ui",
     "up",
     "upload",
-    "watch",
 ]

@@ -129,7 +129,7 @@ async def _ask_whether_unchanged(media: MediaFile) -> bool:
 
 
 def open_clip(path: Path) -> int:
-    """A descriptor for reading a plain file; links are not followed. Raises as `probe_media` does."""
+    """A descriptor for reading a plain file; links are not followed. Raises as `probe_media`."""
     with explained(path):
         # O_NONBLOCK: opening a pipe that is named like a clip must not hold us up.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -1,6 +1,6 @@
 """Runs a module as `python -m` does, but no longer than the process that started it.
 
-    python -P -m postflow.leash [--last] [--log=PATH] [--first=MODULE] FAMILY MODULE [ARGUMENT…]
+    … -m postflow.service.leash [--last] [--log=PATH] [--first=MODULE] FAMILY MODULE [ARGUMENT…]
 
 The parent holds the writing end of the pipe that is our stdin, and never writes: however it ends,
 by `kill -9` too, the kernel closes that end. FAMILY is there to be found in the process list, by

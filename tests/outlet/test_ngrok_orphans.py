@@ -24,7 +24,7 @@ OPEN_A_TUNNEL = """
 import asyncio, signal, sys
 from pathlib import Path
 from pydantic import SecretStr
-from postflow.outlet.ngrok import NgrokProvider
+from postflow.outlet.ngrok.provider import NgrokProvider
 
 ngrok, token, state, end = sys.argv[1:]
 provider = NgrokProvider(

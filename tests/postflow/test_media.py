@@ -287,7 +287,7 @@ async def test_what_cannot_be_looked_at_has_not_changed(
 ) -> None:
     """Told is that it cannot be read, and only when looking again was in vain."""
     media = await probe_media(clip)
-    monkeypatch.setattr("postflow.media.LOOK_AGAIN", (0.0, 0.0))
+    monkeypatch.setattr("postflow.media.probe.LOOK_AGAIN", (0.0, 0.0))
     failing = iter([True, True, True])
 
     def reluctant(path: Path, flags: int) -> int:
@@ -296,7 +296,7 @@ async def test_what_cannot_be_looked_at_has_not_changed(
         return real(path, flags)
 
     real = os.open
-    monkeypatch.setattr("postflow.media.os.open", reluctant)
+    monkeypatch.setattr("postflow.media.probe.os.open", reluctant)
     with pytest.raises(Retry) as caught:
         await is_unchanged(media)
     assert caught.value.code == "file.unreadable"

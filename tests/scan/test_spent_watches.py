@@ -14,7 +14,7 @@ from tests.support.marked import mark_root
 FOLLOWING = """
 import asyncio, sys
 from pathlib import Path
-from postflow.scan import wakeup
+from postflow.folder import wakeup
 from postflow.media.filesystem import FileSystem
 from postflow.folder.inspection import _look
 from postflow.settings import Watching
