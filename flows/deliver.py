@@ -163,7 +163,7 @@ async def _placed_and_whole(
         if error.code != "frameio.not_found":
             raise
         log.warning("What was cached for %s is gone from Frame.io; starting afresh.", media.name)
-        live.frameio.forget_folder(folder)
+        live.frameio.folders.forget(folder)
         folder = await place.with_options(refresh_cache=True)(live, clip, project=project)
         afresh = transfer.with_options(refresh_cache=True)
         arrival = await afresh(live, media, clip, folder, record=record)
@@ -172,7 +172,7 @@ async def _placed_and_whole(
 
 async def _confirmed(live: OpenStudio, arrival: Arrival) -> Arrival:
     """A cached arrival is a memory: Frame.io is asked whether the file is still there."""
-    remote = await live.frameio.file(arrival.remote.account_id, arrival.remote.id)
+    remote = await live.frameio.files.show(arrival.remote.account_id, arrival.remote.id)
     return arrival.model_copy(update={"remote": remote, "adopted": True})
 
 

@@ -16,10 +16,10 @@ async def folder_at(
     """Found wherever people have moved it and whatever they call it now; made where it is gone."""
     paths = {"/".join(path[:depth]): path[:depth] for depth in range(1, len(path) + 1)}
     known = await ledger.folders_at(project.id, list(paths))
-    folder = await frameio.ensure_folder(
+    folder = await frameio.folders.ensure(
         project, path, {paths[label]: folder_id for label, folder_id in known.items()}
     )
-    met = {"/".join(at): folder_id for at, folder_id in frameio.folder_ids(project, path).items()}
+    met = {"/".join(at): folder_id for at, folder_id in frameio.folders.ids(project, path).items()}
     new = {label: folder_id for label, folder_id in met.items() if known.get(label) != folder_id}
     if new:
         await ledger.keep_folders(project.id, new)

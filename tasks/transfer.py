@@ -85,7 +85,7 @@ async def request_upload(
     `known` holds the ids that the folder had under this name before.
     """
     asking = asyncio.ensure_future(
-        live.frameio.remote_upload(
+        live.frameio.files.remote_upload(
             folder,
             media.name,
             exposure.url,
@@ -105,7 +105,7 @@ async def _take_back(live: OpenStudio, asking: asyncio.Future[RemoteFile], name:
     """A question that is on its way cannot be unasked: what comes of it is removed."""
     try:
         async with asyncio.timeout(SETTLING_LIMIT):
-            await live.frameio.delete_file(await asking)
+            await live.frameio.files.delete(await asking)
     except (PostFlowError, TimeoutError) as error:
         log.warning("An unfinished %s may stay in Frame.io for now: %s", name, error)
 
@@ -197,7 +197,7 @@ async def _withdrawn_unless_whole(
         raise
     except (Exception, asyncio.CancelledError):
         try:
-            await asyncio.wait_for(frameio.delete_file(remote), WITHDRAWAL_LIMIT)
+            await asyncio.wait_for(frameio.files.delete(remote), WITHDRAWAL_LIMIT)
         except (PostFlowError, TimeoutError) as error:
             log.warning("The unfinished %s stays in Frame.io for now: %s", remote.name, error)
         raise

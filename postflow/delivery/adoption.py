@@ -61,11 +61,11 @@ async def find_delivered(
     last written is taken for the same clip, unless we know better, whatever the times say. Raises
     Retry when one is on its way this moment.
     """
-    contents = await frameio.contents(folder)
+    contents = await frameio.folders.contents(folder)
     if media.name in contents.unread:
         raise unreadable_item(media.name)
     stack = await find_stack(frameio, group, folder, contents)
-    stacked = await frameio.stack_versions(stack, media.name) if stack else []
+    stacked = await frameio.stacks.versions(stack, media.name) if stack else []
     here = [*contents.files, *stacked]
     namesakes = [f for f in here if _nfc(f.name) == media.name or f.id in past.ours]
     known = {file.id for file in namesakes}
@@ -98,7 +98,7 @@ async def _judge(
     The file is asked for after its status: a listing is older than both, and proves nothing.
     """
     try:
-        status = await frameio.upload_status(listed)
+        status = await frameio.files.status(listed)
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise
@@ -109,7 +109,7 @@ async def _judge(
     if status.complete and (remote.size == media.size or _is_whole_by_us(remote, past)):
         return remote
     if _is_ours(remote, media, past):
-        await frameio.delete_file(remote)
+        await frameio.files.delete(remote)
         return "gone"
     if status.failed or (status.complete and remote.size is not None):
         return "other"
@@ -127,7 +127,7 @@ def _in_progress(media: MediaFile, folder: Folder) -> Retry:
 
 async def _shown(frameio: FrameioClient, account_id: str, file_id: str) -> RemoteFile | None:
     try:
-        return await frameio.file(account_id, file_id)
+        return await frameio.files.show(account_id, file_id)
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise

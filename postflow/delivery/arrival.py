@@ -62,13 +62,15 @@ async def _look(
 ) -> tuple[RemoteFile | None, Retry | None]:
     """The file once Frame.io calls it complete; or why it cannot be told whether it is."""
     try:
-        status = await frameio.upload_status(remote)
-        arrived = await frameio.file(remote.account_id, remote.id) if status.complete else None
+        status = await frameio.files.status(remote)
+        arrived = None
+        if status.complete:
+            arrived = await frameio.files.show(remote.account_id, remote.id)
     except Retry as error:
         log.info("How %s stands cannot be told: %s", remote.name, error.message)
         return None, error
     if status.failed:
-        raise await frameio.why_no_room(remote.account_id, size) or Retry(
+        raise await frameio.accounts.why_no_room(remote.account_id, size) or Retry(
             f"Frame.io could not fetch {remote.name}.",
             hint="It is asked again. If it keeps failing, run `postflow check`.",
             code="frameio.upload_failed",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from postflow.errors import Fatal, Skip
 from postflow.frameio import FrameioClient
-from postflow.frameio.files import Contents
+from postflow.frameio.folders import Contents
 from postflow.frameio.stacks import MOST, VersionStack
 from postflow.models import BYTES_ARE_IN, Folder, RemoteFile
 from postflow.naming import Naming
@@ -84,7 +84,7 @@ async def find_stack(
     if group.stack_id is None or (here and here.id == group.stack_id):
         return here
     try:
-        moved = await frameio.version_stack(folder.account_id, group.stack_id)
+        moved = await frameio.stacks.show(folder.account_id, group.stack_id)
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise
@@ -99,7 +99,7 @@ async def stack_versions(
 
     It looks first and moves only what is not in its place, so it may be repeated at any time.
     """
-    found = await frameio.contents(folder)
+    found = await frameio.folders.contents(folder)
     whole = [file for file in group.loose(found) if await _is_whole(frameio, file)]
     loose = group.in_order(whole)
     stack = await find_stack(frameio, group, folder, found)
@@ -107,14 +107,14 @@ async def stack_versions(
         if len(loose) < 2:
             return None
         first, loose = loose[:MOST], loose[MOST:]
-        stack = await frameio.create_version_stack(folder, tuple(file.id for file in first))
+        stack = await frameio.stacks.create(folder, tuple(file.id for file in first))
         log.info("%d versions are now one stack, %s.", len(first), stack.name)
         current = first
     else:
         # A run that died while it put them in order may have left nothing loose.
         current = await _oldest_first(frameio, stack)
     for file in loose:
-        await frameio.add_version(stack.id, file)
+        await frameio.files.move(file, stack.id)
     await _reorder(frameio, stack, folder, [*current, *loose], group)
     return stack
 
@@ -123,12 +123,12 @@ async def _is_whole(frameio: FrameioClient, file: RemoteFile) -> bool:
     """Are its bytes in? A placeholder may yet be withdrawn."""
     if file.status in BYTES_ARE_IN or file.status == "created":
         return file.status in BYTES_ARE_IN
-    return (await frameio.upload_status(file)).complete
+    return (await frameio.files.status(file)).complete
 
 
 async def _oldest_first(frameio: FrameioClient, stack: VersionStack) -> list[RemoteFile]:
     """Frame.io does not say in which order it lists versions; the head is the newest."""
-    versions = await frameio.stack_versions(stack)
+    versions = await frameio.stacks.versions(stack)
     if stack.head and versions and versions[0].id == stack.head.id:
         versions.reverse()
     return versions
@@ -146,6 +146,6 @@ async def _reorder(
     for place, file in enumerate(wanted):
         if current[place].id != file.id:
             for later in wanted[place:]:
-                await frameio.move_file(later, folder.id)
-                await frameio.add_version(stack.id, later)
+                await frameio.files.move(later, folder.id)
+                await frameio.files.move(later, stack.id)
             return

@@ -69,7 +69,7 @@ class OpenStudio:
     async def find_project(self, name_or_id: str) -> Project:
         """ScanReport up once; a failed look-up is not remembered."""
         if name_or_id not in self.projects:
-            looking = self.frameio.find_project(name_or_id, self.account, self.workspace)
+            looking = self.frameio.projects.find(name_or_id, self.account, self.workspace)
             self.projects[name_or_id] = asyncio.ensure_future(looking)
         try:
             return await asyncio.shield(self.projects[name_or_id])
@@ -263,7 +263,7 @@ def get_frameio_client(studio: Studio, sign_in: TokenSource | None = None) -> Fr
 async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool:
     """Has somebody deleted the file in Frame.io?"""
     try:
-        await frameio.file(account_id, file_id)
+        await frameio.files.show(account_id, file_id)
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise

@@ -10,18 +10,16 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
-from postflow.models import Folder, FrozenModel, RemoteFile
+from postflow.models import Folder, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
 from .create_once import create_once, never
 from .errors import check_name, check_size
-from .folders import children
-from .models import Nothing, One, UploadStatus, WireFile, WireStack
+from .models import Nothing, One, UploadStatus, WireFile
 from .paging import Listing, listing
-from .projects import with_room
+from .projects import Accounts
 from .shared import Shared, nfc
-from .stacks import VersionStack, as_stack
 
 # Frame.io's clock is known to the second, from its Date headers; the rest is the network's.
 _CLOCK_MARGIN = timedelta(seconds=60)
@@ -31,9 +29,10 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 class Files:
     """The files of an account."""
 
-    def __init__(self, api: Api, shared: Shared) -> None:
+    def __init__(self, api: Api, shared: Shared, accounts: Accounts) -> None:
         self._api = api
         self._shared = shared
+        self._accounts = accounts
 
     async def remote_upload(
         self,
@@ -45,7 +44,13 @@ class Files:
         size: int | None = None,
         took_effect: Callable[[], bool] = never,
     ) -> RemoteFile:
-        """Have Frame.io fetch `source_url`. See `FrameioClient.remote_upload`."""
+        """Have Frame.io fetch the file at `source_url`, which must stay good until it has.
+
+        `known` are the ids of that name from before. Where the answer is lost, a file of that name
+        which is not among them is taken for ours; only where there is none is it asked for again,
+        and never once `took_effect` says that the address has been visited. `size` in bytes is
+        checked against the 50 GB limit before asking.
+        """
         name = nfc(name)
         check_name(name)
         check_size(size or 0)
@@ -71,11 +76,12 @@ class Files:
                     self._api, call, One[WireFile], look, took_effect=took_effect
                 )
             except Fatal as refused:
-                raise await with_room(self._api, folder.account_id, refused) from refused
+                raise await self._accounts.with_room(folder.account_id, refused) from refused
             self._shared.uploads.add(made.id)
         return made.remote(folder.account_id)
 
     async def status(self, remote: RemoteFile) -> UploadStatus:
+        """How far the fetching is: 5 polls a second for all files together."""
         call = Call(endpoints.UPLOAD_STATUS, _ids(remote.account_id, remote.id))
         return (await self._api.ask(call, One[UploadStatus])).data
 
@@ -125,27 +131,3 @@ def _is_copy_name(given: str, wanted: str) -> bool:
 
 def _ids(account_id: str, file_id: str) -> dict[str, str]:
     return {"account_id": account_id, "file_id": file_id}
-
-
-class Contents(FrozenModel):
-    """Both oldest first. A file that is on a stack is not among `files`.
-
-    `unread` are the names of things that cannot be read: they may be files or stacks.
-    """
-
-    files: tuple[RemoteFile, ...]
-    stacks: tuple[VersionStack, ...]
-    unread: tuple[str, ...] = ()
-
-
-async def contents(api: Api, folder: Folder) -> Contents:
-    """All files and stacks directly in the folder."""
-    found = await children(api, folder.account_id, folder.id, ("file", "version_stack"))
-    found.items.sort(key=lambda child: (child.created_at, child.id))
-    files = (child for child in found.items if isinstance(child, WireFile))
-    stacks = (child for child in found.items if isinstance(child, WireStack))
-    return Contents(
-        files=tuple(file.remote(folder.account_id) for file in files),
-        stacks=tuple(as_stack(stack, folder.account_id, folder.id) for stack in stacks),
-        unread=tuple(nfc(thing.name) for thing in found.unread),
-    )

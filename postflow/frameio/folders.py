@@ -7,20 +7,31 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from postflow.errors import Fatal
-from postflow.models import Folder, Project
+from postflow.models import Folder, FrozenModel, Project, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
 from .create_once import Look, create_once
 from .errors import check_name
-from .models import Child, Nothing, One, WireFolder, read_child
+from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, read_child
 from .paging import Listing, listing
 from .shared import Shared, machine_lock, nfc
+from .stacks import VersionStack, as_stack
 
 logger = logging.getLogger(__name__)
 
-
 FolderIds = Mapping[tuple[str, ...], str]
+
+
+class Contents(FrozenModel):
+    """Both oldest first. A file that is on a stack is not among `files`.
+
+    `unread` are the names of things that cannot be read: they may be files or stacks.
+    """
+
+    files: tuple[RemoteFile, ...]
+    stacks: tuple[VersionStack, ...]
+    unread: tuple[str, ...] = ()
 
 
 class Folders:
@@ -32,11 +43,15 @@ class Folders:
         self._locks = shared.locks
         self._lock_dir = lock_dir
 
-    async def ensure(self, project: Project, path: tuple[str, ...], known: FolderIds) -> Folder:
-        """The folder at `path` below the project's root, as `known` from before or by its name.
+    async def ensure(
+        self, project: Project, path: tuple[str, ...], known: FolderIds | None = None
+    ) -> Folder:
+        """The folder at `path` below the project's root, created where it is missing.
 
-        Of several by one name, the oldest.
+        `known` are ids from before, by path: while they are good, they count, and not the names.
+        Of several folders by one name, it is the oldest.
         """
+        known = known or {}
         path = tuple(nfc(name) for name in path)
         for name in path:
             check_name(name)
@@ -51,19 +66,46 @@ class Folders:
         return await self._walk(project, path, known)
 
     def forget(self, folder: Folder) -> None:
+        """It is looked for anew the next time: something in it is gone."""
         self._cache.forget(folder.id)
 
     def ids(self, project: Project, path: tuple[str, ...]) -> FolderIds:
-        """See `FrameioClient.folder_ids`."""
+        """The ids of that folder and those above it, as far as they were met just now."""
         above = [path[:depth] for depth in range(1, len(path) + 1)]
         met = {here: self._cache.get(project.id, here) for here in above}
         return {here: folder_id for here, folder_id in met.items() if folder_id}
+
+    async def delete(self, folder: Folder) -> None:
+        """Delete a folder and what is in it. One already gone is no fault."""
+        try:
+            await self._api.ask(Call(endpoints.DELETE_FOLDER, _ids(folder)), Nothing)
+        except Fatal as error:
+            if error.code != "frameio.not_found":
+                raise
+        self.forget(folder)
+
+    async def contents(self, folder: Folder) -> Contents:
+        """Loose files and version stacks of a folder, in one call a page."""
+        found = await self.children(folder, "file", "version_stack")
+        found.items.sort(key=lambda child: (child.created_at, child.id))
+        files = (child for child in found.items if isinstance(child, WireFile))
+        stacks = (child for child in found.items if isinstance(child, WireStack))
+        return Contents(
+            files=tuple(file.remote(folder.account_id) for file in files),
+            stacks=tuple(as_stack(stack, folder.account_id, folder.id) for stack in stacks),
+            unread=tuple(nfc(thing.name) for thing in found.unread),
+        )
+
+    async def children(self, folder: Folder, *types: str) -> Listing[Child]:
+        """What lies directly in a folder; `types` of file, folder, version_stack."""
+        query = {"type": ",".join(types)} if types else {}
+        return await listing(self._api, Call(endpoints.CHILDREN, _ids(folder), query), read_child)
 
     async def _walk(self, project: Project, path: tuple[str, ...], known: FolderIds) -> Folder:
         start, folder_id = await self._deepest(project, path, known)
         for depth in range(start + 1, len(path) + 1):
             folder_id = await self._child(project, folder_id, path[:depth])
-        return Folder(id=folder_id, account_id=project.account_id, project_id=project.id, path=path)
+        return _as_folder(project, path, folder_id)
 
     async def _deepest(
         self, project: Project, path: tuple[str, ...], known: FolderIds
@@ -137,15 +179,15 @@ class Folders:
         if eldest.id == made.id:
             logger.info("Created the folder %s in Frame.io.", "/".join(path))
         else:
-            await self._withdraw(project.account_id, made)
+            await self._withdraw(_as_folder(project, path, made.id))
         return eldest
 
-    async def _withdraw(self, account_id: str, made: WireFolder) -> None:
+    async def _withdraw(self, made: Folder) -> None:
         """Another host created the same folder first: ours goes again, if it is still empty."""
-        inside = await children(self._api, account_id, made.id)
+        inside = await self.children(made)
         if not inside.items and not inside.unread:
-            await delete_folder(self._api, account_id, made.id)
-            logger.info("Another host created the folder %s first; using theirs.", made.name)
+            await self.delete(made)
+            logger.info("Another host created the folder %s first; using theirs.", made.path[-1])
 
     async def _post(
         self, account_id: str, parent_id: str, name: str, look: Look[WireFolder]
@@ -162,23 +204,12 @@ class Folders:
         return found
 
 
-async def children(
-    api: Api, account_id: str, folder_id: str, types: tuple[str, ...] = ()
-) -> Listing[Child]:
-    """What lies directly in a folder."""
-    query = {"type": ",".join(types)} if types else {}
-    ids = {"account_id": account_id, "folder_id": folder_id}
-    return await listing(api, Call(endpoints.CHILDREN, ids, query), read_child)
+def _as_folder(project: Project, path: tuple[str, ...], folder_id: str) -> Folder:
+    return Folder(id=folder_id, account_id=project.account_id, project_id=project.id, path=path)
 
 
-async def delete_folder(api: Api, account_id: str, folder_id: str) -> None:
-    """Delete a folder and what is in it. One already gone is no fault."""
-    ids = {"account_id": account_id, "folder_id": folder_id}
-    try:
-        await api.ask(Call(endpoints.DELETE_FOLDER, ids), Nothing)
-    except Fatal as error:
-        if error.code != "frameio.not_found":
-            raise
+def _ids(folder: Folder) -> dict[str, str]:
+    return {"account_id": folder.account_id, "folder_id": folder.id}
 
 
 def _as_read(name: str) -> str:

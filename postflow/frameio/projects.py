@@ -32,92 +32,94 @@ class Named(Protocol):
 N = TypeVar("N", bound=Named)
 
 
-async def me(api: Api) -> Profile:
-    return (await api.ask(Call(endpoints.ME), One[Profile])).data
+class Accounts:
+    """Who is signed in, and the accounts and workspaces they see."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def me(self) -> Profile:
+        return (await self._api.ask(Call(endpoints.ME), One[Profile])).data
+
+    async def all(self) -> list[Account]:
+        return await every_page(self._api, Call(endpoints.ACCOUNTS), Account.model_validate)
+
+    async def workspaces(self, account_id: str) -> list[Workspace]:
+        call = Call(endpoints.WORKSPACES, {"account_id": account_id})
+        return await every_page(self._api, call, Workspace.model_validate)
+
+    async def why_no_room(self, account_id: str, size: int) -> Fatal | None:
+        """Fatal `frameio.storage_full` where the account has no room for so many bytes."""
+        home = await self._home(account_id)
+        return None if home is None or home.has_room_for(size) else storage_full(_room_of(home))
+
+    async def with_room(self, account_id: str, refused: Fatal) -> Fatal:
+        """A full account's refusal, with its numbers where they can be had; others as they are."""
+        if refused.code != "frameio.storage_full":
+            return refused
+        home = await self._home(account_id)
+        if home is None:
+            return refused
+        return Fatal(f"{refused.message} {_room_of(home)}", hint=refused.hint, code=refused.code)
+
+    async def _home(self, account_id: str) -> Account | None:
+        with suppress(PostFlowError):
+            return next((each for each in await self.all() if each.id == account_id), None)
+        return None
 
 
-async def accounts(api: Api) -> list[Account]:
-    call = Call(endpoints.ACCOUNTS)
-    return await every_page(api, call, Account.model_validate)
+class Projects:
+    """The projects of all accounts."""
+
+    def __init__(self, api: Api, accounts: Accounts) -> None:
+        self._api = api
+        self._accounts = accounts
+
+    async def all(self, account_id: str, workspace_id: str | None = None) -> list[Project]:
+        return [wire.project(account_id) for wire in await self._all(account_id, workspace_id)]
+
+    async def show(self, account_id: str, project_id: str) -> Project:
+        call = Call(endpoints.PROJECT, {"account_id": account_id, "project_id": project_id})
+        return (await self._api.ask(call, One[WireProject])).data.project(account_id)
+
+    async def find(
+        self, name_or_id: str, account: str | None = None, workspace: str | None = None
+    ) -> Project:
+        """The one active project of that id or exact name; account and workspace likewise.
+
+        Raises `Fatal` with code frameio.{account,workspace,project}_{unknown,ambiguous}.
+        """
+        homes = await self._accounts.all()
+        if account is not None:
+            homes = [_the_one("account", account, homes)]
+        pairs = [(home.id, wire) for home in homes for wire in await self._in(home.id, workspace)]
+        chosen = _the_one("project", name_or_id, [wire for _, wire in pairs])
+        account_id = next(home for home, wire in pairs if wire is chosen)
+        if chosen.status == _INACTIVE:
+            raise Fatal(
+                f"The Frame.io project “{chosen.name}” is inactive.",
+                hint="Activate it in Frame.io, or choose another project.",
+                code="frameio.project_inactive",
+            )
+        return chosen.project(account_id)
+
+    async def _in(self, account_id: str, workspace: str | None) -> list[WireProject]:
+        if workspace is None:
+            return await self._all(account_id, None)
+        rooms = await self._accounts.workspaces(account_id)
+        return await self._all(account_id, _the_one("workspace", workspace, rooms).id)
+
+    async def _all(self, account_id: str, workspace_id: str | None) -> list[WireProject]:
+        if workspace_id is None:
+            call = Call(endpoints.PROJECTS, {"account_id": account_id})
+        else:
+            ids = {"account_id": account_id, "workspace_id": workspace_id}
+            call = Call(endpoints.WORKSPACE_PROJECTS, ids)
+        return await every_page(self._api, call, WireProject.model_validate)
 
 
-async def with_room(api: Api, account_id: str, refused: Fatal) -> Fatal:
-    """That an account is full, with its numbers where they can be had; others as they are."""
-    if refused.code != "frameio.storage_full":
-        return refused
-    home = await _home(api, account_id)
-    if home is None:
-        return refused
-    return Fatal(f"{refused.message} {_told(home)}", hint=refused.hint, code=refused.code)
-
-
-async def why_no_room(api: Api, account_id: str, size: int) -> Fatal | None:
-    """That the account has no room for so many bytes; None where it has, or does not tell."""
-    home = await _home(api, account_id)
-    return None if home is None or home.has_room_for(size) else storage_full(_told(home))
-
-
-async def _home(api: Api, account_id: str) -> Account | None:
-    with suppress(PostFlowError):
-        return next((each for each in await accounts(api) if each.id == account_id), None)
-    return None
-
-
-def _told(home: Account) -> str:
+def _room_of(home: Account) -> str:
     return f"“{home.name}”: {home.room}."
-
-
-async def workspaces(api: Api, account_id: str) -> list[Workspace]:
-    ids = {"account_id": account_id}
-    call = Call(endpoints.WORKSPACES, ids)
-    return await every_page(api, call, Workspace.model_validate)
-
-
-async def projects(api: Api, account_id: str, workspace_id: str | None) -> list[Project]:
-    found = await _wire_projects(api, account_id, workspace_id)
-    return [wire.project(account_id) for wire in found]
-
-
-async def project(api: Api, account_id: str, project_id: str) -> Project:
-    call = Call(endpoints.PROJECT, {"account_id": account_id, "project_id": project_id})
-    return (await api.ask(call, One[WireProject])).data.project(account_id)
-
-
-async def find_project(
-    api: Api, wanted: str, *, account: str | None, workspace: str | None
-) -> Project:
-    """The one active project of that id or exact name. `Fatal` names what is near otherwise."""
-    homes = await accounts(api)
-    if account is not None:
-        homes = [_the_one("account", account, homes)]
-    pairs = [
-        (home.id, wire) for home in homes for wire in await _projects_of(api, home.id, workspace)
-    ]
-    chosen = _the_one("project", wanted, [wire for _, wire in pairs])
-    account_id = next(home for home, wire in pairs if wire is chosen)
-    if chosen.status == _INACTIVE:
-        raise Fatal(
-            f"The Frame.io project “{chosen.name}” is inactive.",
-            hint="Activate it in Frame.io, or choose another project.",
-            code="frameio.project_inactive",
-        )
-    return chosen.project(account_id)
-
-
-async def _projects_of(api: Api, account_id: str, workspace: str | None) -> list[WireProject]:
-    if workspace is None:
-        return await _wire_projects(api, account_id, None)
-    rooms = await workspaces(api, account_id)
-    return await _wire_projects(api, account_id, _the_one("workspace", workspace, rooms).id)
-
-
-async def _wire_projects(api: Api, account_id: str, workspace_id: str | None) -> list[WireProject]:
-    if workspace_id is None:
-        call = Call(endpoints.PROJECTS, {"account_id": account_id})
-    else:
-        ids = {"account_id": account_id, "workspace_id": workspace_id}
-        call = Call(endpoints.WORKSPACE_PROJECTS, ids)
-    return await every_page(api, call, WireProject.model_validate)
 
 
 def _the_one(kind: str, wanted: str, candidates: Sequence[N]) -> N:

@@ -58,12 +58,16 @@ class Stacks:
         return as_stack(made, folder.account_id, folder.id)
 
     async def show(self, account_id: str, stack_id: str) -> VersionStack:
+        """A stack, wherever it lies."""
         call = Call(endpoints.STACK, {"account_id": account_id, "stack_id": stack_id})
         found = (await self._api.ask(call, One[WireStack])).data
         return as_stack(found, account_id, found.parent_id or "")
 
-    async def versions(self, stack: VersionStack, wanted: str) -> list[RemoteFile]:
-        """See `FrameioClient.stack_versions`."""
+    async def versions(self, stack: VersionStack, wanted: str = "") -> list[RemoteFile]:
+        """The files of a stack, in the order Frame.io gives them.
+
+        Raises Retry when one called `wanted` is among them that cannot be read.
+        """
         call = Call(
             endpoints.STACK_VERSIONS,
             {"account_id": stack.account_id, "stack_id": stack.id},

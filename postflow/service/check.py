@@ -169,11 +169,11 @@ class _Frameio:
         return f"an access token for credential {self._studio.adobe.client_id[:6]}…"
 
     async def _user(self) -> Say:
-        profile = await self._client.me()
+        profile = await self._client.accounts.me()
         return f"{profile.name} ({profile.email})"
 
     async def _account(self) -> Say:
-        self._accounts = await self._client.accounts()
+        self._accounts = await self._client.accounts.all()
         if not self._accounts:
             raise Fatal(
                 "The signed-in user belongs to no Frame.io account.",
@@ -183,12 +183,16 @@ class _Frameio:
         return ", ".join(account.name for account in self._accounts)
 
     async def _workspace(self) -> Say:
-        rooms = [room for home in self._accounts for room in await self._client.workspaces(home.id)]
+        rooms = [
+            room
+            for home in self._accounts
+            for room in await self._client.accounts.workspaces(home.id)
+        ]
         return ", ".join(room.name for room in rooms) or "none that the user can list"
 
     async def _find_project(self) -> Say:
         at = self._studio.frameio
-        self._project = await self._client.find_project(at.project, at.account, at.workspace)
+        self._project = await self._client.projects.find(at.project, at.account, at.workspace)
         return f"{self._project.name}, id {self._project.id}"
 
     async def _storage(self) -> Say:
@@ -208,7 +212,7 @@ class _Frameio:
     async def _write(self) -> Say:
         assert self._project
         name = f"postflow-check-{uuid4().hex[:8]}"
-        await self._client.delete_folder(await self._client.ensure_folder(self._project, (name,)))
+        await self._client.folders.delete(await self._client.folders.ensure(self._project, (name,)))
         return "a folder could be made, and was removed"
 
 

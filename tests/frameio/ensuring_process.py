@@ -32,7 +32,7 @@ async def ensure(given: dict[str, Any]) -> str:
     source = TokenSource(credential, MemoryTokenStore(tokens), AdobeIms(url), state_dir=lock_dir)
     async with FrameioClient(source, base_url=url, lock_dir=lock_dir) as client:
         project = Project.model_validate(given["project"])
-        return (await client.ensure_folder(project, tuple(given["path"]))).id
+        return (await client.folders.ensure(project, tuple(given["path"]))).id
 
 
 def main() -> None:

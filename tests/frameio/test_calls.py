@@ -55,7 +55,7 @@ async def test_a_lasting_refusal_has_a_class_a_code_and_a_remedy(
 ) -> None:
     world.fault("status", where="me", code=status, times=50)
     with pytest.raises(kind) as raised:
-        await client.me()
+        await client.accounts.me()
     assert raised.value.code == code
     assert raised.value.hint
     assert "who is signed in" in raised.value.message
@@ -67,7 +67,7 @@ async def test_the_words_of_frameio_and_its_pointer_are_passed_on() -> None:
     body = {"errors": [problem, {"detail": "Also https://secret.example/canary is bad"}]}
     async with answering(lambda _: httpx.Response(422, json=body)) as client:
         with pytest.raises(Fatal) as raised:
-            await client.me()
+            await client.accounts.me()
     assert "larger than maxLength: 255 (at /data/name)." in raised.value.message
     assert "Also [address] is bad." in raised.value.message
 
@@ -77,7 +77,7 @@ async def test_a_page_of_a_proxy_is_no_answer_of_frameio(status: int) -> None:
     page = "<html>Sign in to the hotel's network</html>"
     async with answering(lambda _: httpx.Response(status, html=page)) as client:
         with pytest.raises(Retry) as raised:
-            await client.accounts()
+            await client.accounts.all()
     assert "hotel" not in str(raised.value)
 
 
@@ -85,7 +85,7 @@ async def test_a_redirect_is_named() -> None:
     elsewhere = {"location": "https://elsewhere.example"}
     async with answering(lambda _: httpx.Response(301, headers=elsewhere)) as client:
         with pytest.raises(Fatal) as raised:
-            await client.me()
+            await client.accounts.me()
     assert raised.value.code == "frameio.redirected"
 
 
@@ -96,7 +96,7 @@ async def test_pages_that_lead_nowhere_end_in_an_error(address: str) -> None:
     page = {"data": [], "links": {"next": address}}
     async with answering(lambda _: httpx.Response(200, json=page)) as client:
         with pytest.raises(Retry) as raised:
-            await client.accounts()
+            await client.accounts.all()
     assert raised.value.code == "frameio.unreadable"
 
 
@@ -109,7 +109,7 @@ async def test_an_id_cannot_climb_out_of_its_place_in_the_path() -> None:
 
     async with answering(answer) as client:
         with pytest.raises(Fatal):
-            await client.project("../../me?x=", "adobe:1/2")
+            await client.projects.show("../../me?x=", "adobe:1/2")
     assert asked == ["/v4/accounts/..%2F..%2Fme%3Fx%3D/projects/adobe:1%2F2"]
 
 
@@ -118,7 +118,7 @@ async def test_nobody_there_can_be_retried(world: Sandbox, tmp_path: Path) -> No
     client = FrameioClient(source, base_url="http://127.0.0.1:9", patience=QUICK, shared=Shared())
     async with client:
         with pytest.raises(Retry) as raised:
-            await client.me()
+            await client.accounts.me()
     assert raised.value.code == "frameio.unreachable"
 
 
@@ -127,7 +127,7 @@ async def test_an_answer_that_never_ends_is_given_up(world: Sandbox, tmp_path: P
     hasty = QUICK.model_copy(update={"attempts": 2})
     async with connected(world, tmp_path, timeout=0.1, patience=hasty) as client:
         with pytest.raises(Retry) as raised:
-            await client.me()
+            await client.accounts.me()
     assert raised.value.code == "frameio.unreachable"
 
 
@@ -146,15 +146,15 @@ async def test_a_passing_fault_of_a_question_is_not_noticed(
     world: Sandbox, client: FrameioClient, fault: dict[str, object]
 ) -> None:
     world.fault(where="me", **fault)
-    assert (await client.me()).id
+    assert (await client.accounts.me()).id
 
 
 async def test_a_token_that_ages_on_the_way_is_renewed_once(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    await client.me()
+    await client.accounts.me()
     world.fault("token_expiry", where="folders.list")
-    await client.ensure_folder(project, ("SQ07", "UNDLM_00152"))
+    await client.folders.ensure(project, ("SQ07", "UNDLM_00152"))
     assert calls(world, "ims.token") == 1
 
 
@@ -162,7 +162,7 @@ async def test_twenty_calls_whose_token_ages_at_once_renew_it_once(
     world: Sandbox, client: FrameioClient
 ) -> None:
     world.fault("token_expiry", where="me")
-    await asyncio.gather(*(client.me() for _ in range(20)))
+    await asyncio.gather(*(client.accounts.me() for _ in range(20)))
     assert calls(world, "ims.token") == 1
 
 
@@ -170,7 +170,7 @@ async def test_a_missing_scope_is_named_as_the_usual_cause(world: Sandbox, tmp_p
     tokens = signed_in(world, scope="openid,email,profile,offline_access")
     async with connected(world, tmp_path, tokens) as client:
         with pytest.raises(Fatal) as raised:
-            await client.me()
+            await client.accounts.me()
     assert raised.value.code == "frameio.unauthorized"
     assert "additional_info.roles" in raised.value.hint
     assert "postflow check" in raised.value.hint
@@ -186,7 +186,7 @@ async def test_a_sign_in_that_was_revoked_says_to_sign_in_again(
     await revoke(world, tokens.access_token)
     async with connected(world, tmp_path, tokens) as client:
         with pytest.raises(Fatal) as raised:
-            await client.me()
+            await client.accounts.me()
     assert raised.value.code == "adobe.signed_out"
 
 
@@ -196,9 +196,9 @@ async def test_a_hundred_clips_at_once_stay_within_the_rate_limits(
     """Real proportions, ten times as fast: 5 calls in 100 ms, then one every 20 ms."""
     with Sandbox(rate_scale=10) as world:
         async with connected(world, tmp_path) as client:
-            root = await client.ensure_folder(await client.find_project(world.project_id), ())
-            remote = await client.remote_upload(root, "a.mov", source_url, known=frozenset())
-            await asyncio.gather(*(client.upload_status(remote) for _ in range(100)))
+            root = await client.folders.ensure(await client.projects.find(world.project_id), ())
+            remote = await client.files.remote_upload(root, "a.mov", source_url, known=frozenset())
+            await asyncio.gather(*(client.files.status(remote) for _ in range(100)))
         asked = [request for request in world.requests() if request["op"] == "files.status"]
         refused = [request for request in asked if request["status"] == 429]
         assert len(asked) - len(refused) == 100
@@ -213,10 +213,10 @@ async def test_two_clients_that_know_nothing_of_each_other_both_get_through(
 
         async def work(host: str) -> None:
             async with connected(world, tmp_path / host, shared=Shared()) as client:
-                project = await client.find_project(world.project_id)
-                root = await client.ensure_folder(project, ())
-                remote = await client.remote_upload(root, host, source_url, known=frozenset())
-                await asyncio.gather(*(client.upload_status(remote) for _ in range(30)))
+                project = await client.projects.find(world.project_id)
+                root = await client.folders.ensure(project, ())
+                remote = await client.files.remote_upload(root, host, source_url, known=frozenset())
+                await asyncio.gather(*(client.files.status(remote) for _ in range(30)))
 
         await asyncio.gather(work("one"), work("two"))
 
@@ -226,7 +226,7 @@ async def test_a_rate_limit_that_does_not_end_can_be_retried_later(
 ) -> None:
     world.fault("rate_limited", where="me", times=None)
     with pytest.raises(Retry) as raised:
-        await client.me()
+        await client.accounts.me()
     assert raised.value.code == "frameio.busy"
     assert raised.value.retry_after is not None
     assert calls(world, "me") == CallRetries().refusals
@@ -247,7 +247,7 @@ async def test_a_429_is_waited_out_even_when_its_headers_claim_room() -> None:
         return httpx.Response(200, json={"data": [], "links": {"next": None}})
 
     async with answering(answer) as client:
-        await client.accounts()
+        await client.accounts.all()
     assert all(later - earlier > 0.05 for earlier, later in pairwise(asked))
 
 
@@ -261,7 +261,7 @@ async def test_retry_after_is_obeyed() -> None:
         return httpx.Response(status, headers={"retry-after": "0.3"}, json=body)
 
     async with answering(answer) as client:
-        await client.accounts()
+        await client.accounts.all()
     assert len(asked) == 3
     assert all(later - earlier > 0.25 for earlier, later in pairwise(asked))
 
@@ -280,7 +280,7 @@ async def test_whoever_is_asked_to_come_back_much_later_does_not_wait_here(asked
     async with answering(answer) as client:
         for _ in range(2):
             with pytest.raises(Retry) as raised:
-                await client.me()
+                await client.accounts.me()
             assert 3500 < (raised.value.retry_after or 0) <= 3601
     assert calls == 1
 
@@ -290,10 +290,10 @@ async def test_clients_of_one_process_share_what_they_learnt(
 ) -> None:
     """Tasks open and close their own clients: folders stay known, rates stay learnt."""
     async with connected(world, tmp_path, shared=None) as first:
-        folder = await first.ensure_folder(project, ("SQ07",))
+        folder = await first.folders.ensure(project, ("SQ07",))
     before = len(world.requests())
     async with connected(world, tmp_path, shared=None) as second:
-        assert await second.ensure_folder(project, ("SQ07",)) == folder
+        assert await second.folders.ensure(project, ("SQ07",)) == folder
     assert len(world.requests()) == before
 
 
@@ -305,7 +305,7 @@ async def test_a_legacy_developer_token_is_sent_with_its_header() -> None:
         return httpx.Response(200, json={"data": profile})
 
     async with answering(answer) as client:
-        assert (await client.me()).name == "Ada"
+        assert (await client.accounts.me()).name == "Ada"
 
 
 async def test_logs_errors_and_representations_hold_no_secret(
@@ -315,11 +315,13 @@ async def test_logs_errors_and_representations_hold_no_secret(
     tokens, address = signed_in(world), "http://127.0.0.1:9/canary-5e1f/clip.mov"
     raised: list[BaseException | None] = []
     async with connected(world, tmp_path, tokens) as client:
-        folder = await client.ensure_folder(project, ("SQ07",))
+        folder = await client.folders.ensure(project, ("SQ07",))
         for fault in ("lost_answer", "reset", "token_expiry", "rate_limited"):
             world.fault(fault, where="files.remote_upload", times=3)
             try:
-                await client.remote_upload(folder, "a.mov", SecretStr(address), known=frozenset())
+                await client.files.remote_upload(
+                    folder, "a.mov", SecretStr(address), known=frozenset()
+                )
             except PostFlowError as error:
                 raised.extend([error, error.__cause__, error.__context__])
     shown = caplog.text + "".join(f"{error!r} {error}" for error in raised) + repr(client)

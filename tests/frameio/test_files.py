@@ -55,30 +55,31 @@ async def source() -> AsyncIterator[Source]:
 
 @pytest.fixture
 async def folder(client: FrameioClient, project: Project) -> Folder:
-    return await client.ensure_folder(project, ("SQ07",))
+    return await client.folders.ensure(project, ("SQ07",))
 
 
 async def upload(
     client: FrameioClient, folder: Folder, source: Source, **changes: object
 ) -> RemoteFile:
     given = {"known": frozenset[str](), **changes}
-    return await client.remote_upload(folder, NAME, source.url, **given)  # type: ignore[arg-type]
+    return await client.files.remote_upload(folder, NAME, source.url, **given)  # type: ignore[arg-type]
 
 
 async def arrived(client: FrameioClient, remote: RemoteFile) -> RemoteFile:
     for _ in range(500):
-        if (await client.upload_status(remote)).complete:
-            return await client.file(remote.account_id, remote.id)
+        if (await client.files.status(remote)).complete:
+            return await client.files.show(remote.account_id, remote.id)
         await asyncio.sleep(0.01)
     raise AssertionError("The upload did not complete.")
 
 
 async def ids_in(client: FrameioClient, folder: Folder) -> set[str]:
-    return {child.id for child in await client.children(folder, "file")}
+    found = await client.folders.children(folder, "file")
+    return {child.id for child in found.items}
 
 
 async def files_named(client: FrameioClient, folder: Folder, name: str) -> list[RemoteFile]:
-    found = await client.contents(folder)
+    found = await client.folders.contents(folder)
     return [file for file in found.files if file.name == normalize("NFC", name)]
 
 
@@ -97,7 +98,7 @@ async def test_a_clip_costs_three_calls_and_its_polls(
     world: Sandbox, client: FrameioClient, project: Project, folder: Folder, source: Source
 ) -> None:
     before = len(world.requests())
-    await client.ensure_folder(project, folder.path)
+    await client.folders.ensure(project, folder.path)
     known = frozenset(file.id for file in await files_named(client, folder, NAME))
     await arrived(client, await upload(client, folder, source, known=known))
     ops = [request["op"] for request in world.requests()[before:]]
@@ -114,7 +115,7 @@ async def test_a_failed_upload_is_told_by_its_status(
     world.fault("upload_failed", where=UPLOAD)
     remote = await upload(client, folder, source)
     for _ in range(500):
-        status = await client.upload_status(remote)
+        status = await client.files.status(remote)
         if status.failed:
             break
         await asyncio.sleep(0.01)
@@ -127,7 +128,9 @@ async def test_all_files_of_a_name_are_found_on_all_pages(
 ) -> None:
     ours = [await upload(client, folder, source) for _ in range(3)]
     for number in range(4):
-        await client.remote_upload(folder, f"other{number}.mov", source.url, known=frozenset())
+        await client.files.remote_upload(
+            folder, f"other{number}.mov", source.url, known=frozenset()
+        )
     async with connected(world, tmp_path, page_size=2) as another:
         found = await files_named(another, folder, NAME)
     assert [file.id for file in found] == [file.id for file in ours]
@@ -137,7 +140,7 @@ async def test_all_files_of_a_name_are_found_on_all_pages(
 async def test_a_name_in_another_unicode_form_is_the_same_name(
     client: FrameioClient, folder: Folder, source: Source
 ) -> None:
-    remote = await client.remote_upload(
+    remote = await client.files.remote_upload(
         folder, "e\u0301te\u0301.mov", source.url, known=frozenset()
     )
     assert remote.name == "\u00e9t\u00e9.mov"
@@ -235,8 +238,8 @@ async def test_a_file_made_long_before_our_request_is_not_taken_for_ours() -> No
     folder = Folder(id="f", account_id="a", project_id="p", path=("SQ07",))
     address = SecretStr("https://studio.example/clip.mov")
     async with answering(answer) as client:
-        await client.contents(folder)
-        remote = await client.remote_upload(folder, NAME, address, known=frozenset())
+        await client.folders.contents(folder)
+        remote = await client.files.remote_upload(folder, NAME, address, known=frozenset())
     assert remote.id == "new"
 
 
@@ -254,8 +257,8 @@ async def test_frameio_that_numbers_names_that_are_taken_is_understood(
 ) -> None:
     with Sandbox(duplicate_names="rename", rate_scale=100) as world:
         async with connected(world, tmp_path) as client:
-            project = await client.find_project(world.project_id)
-            folder = await client.ensure_folder(project, ())
+            project = await client.projects.find(world.project_id)
+            folder = await client.folders.ensure(project, ())
             first = await upload(client, folder, source)
             world.fault("lost_answer", where=UPLOAD)
             second = await upload(client, folder, source, known=frozenset({first.id}))
@@ -320,7 +323,7 @@ async def test_a_name_frameio_cannot_take_is_refused_before_asking(
     world: Sandbox, client: FrameioClient, folder: Folder, source: Source, name: str
 ) -> None:
     with pytest.raises(Fatal) as raised:
-        await client.remote_upload(folder, name, source.url, known=frozenset())
+        await client.files.remote_upload(folder, name, source.url, known=frozenset())
     assert raised.value.code == "frameio.bad_name"
     assert calls(world, UPLOAD) == 0
 
@@ -329,7 +332,7 @@ async def test_an_address_frameio_refuses_is_explained_but_not_shown(
     client: FrameioClient, folder: Folder
 ) -> None:
     with pytest.raises(Fatal) as raised:
-        await client.remote_upload(
+        await client.files.remote_upload(
             folder, NAME, SecretStr("ftp://canary-77/a.mov"), known=frozenset()
         )
     assert raised.value.code == "frameio.refused"
@@ -342,8 +345,8 @@ async def test_a_file_can_be_deleted_more_than_once(
 ) -> None:
     remote = await upload(client, folder, source)
     world.fault("lost_answer", where="files.delete")
-    await client.delete_file(remote)
-    await client.delete_file(remote)
+    await client.files.delete(remote)
+    await client.files.delete(remote)
     assert await ids_in(client, folder) == set()
 
 
@@ -351,8 +354,8 @@ async def test_a_file_that_is_gone_is_named_as_such(
     client: FrameioClient, folder: Folder, source: Source
 ) -> None:
     remote = await upload(client, folder, source)
-    await client.delete_file(remote)
-    for ask in (client.upload_status(remote), client.file(remote.account_id, remote.id)):
+    await client.files.delete(remote)
+    for ask in (client.files.status(remote), client.files.show(remote.account_id, remote.id)):
         with pytest.raises(Fatal) as raised:
             await ask
         assert raised.value.code == "frameio.not_found"
@@ -362,10 +365,10 @@ async def test_a_file_moves_to_another_folder_once(
     world: Sandbox, client: FrameioClient, project: Project, folder: Folder, source: Source
 ) -> None:
     remote = await upload(client, folder, source)
-    target = await client.ensure_folder(project, ("SQ08",))
+    target = await client.folders.ensure(project, ("SQ08",))
     world.fault("lost_answer", where="files.move")
     world.fault("status", where="files.move", code=422, skip=1)
-    moved = await client.move_file(remote, target.id)
+    moved = await client.files.move(remote, target.id)
     assert moved.folder_id == target.id
     assert await ids_in(client, target) == {remote.id}
     assert await raw(world, "GET", f"/v4/accounts/{folder.account_id}/files/{remote.id}")

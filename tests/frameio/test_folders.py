@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ async def remove(world: Sandbox, folder_id: str) -> None:
 async def test_a_path_is_created_below_the_root(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    folder = await client.ensure_folder(project, PATH)
+    folder = await client.folders.ensure(project, PATH)
     assert folder.path == PATH
     assert folder.project_id == project.id
     assert await folder_names(world) == {"2_FROM_ANIM", "SQ07", "UNDLM_00152"}
@@ -43,23 +44,23 @@ async def test_a_path_is_created_below_the_root(
 async def test_an_existing_path_is_found(
     world: Sandbox, tmp_path: Path, client: FrameioClient, project: Project
 ) -> None:
-    folder = await client.ensure_folder(project, PATH)
+    folder = await client.folders.ensure(project, PATH)
     async with connected(world, tmp_path) as another:
-        assert await another.ensure_folder(project, PATH) == folder
+        assert await another.folders.ensure(project, PATH) == folder
     assert calls(world, CREATE) == 3
 
 
 async def test_the_empty_path_is_the_root(client: FrameioClient, project: Project) -> None:
-    assert (await client.ensure_folder(project, ())).id == project.root_folder_id
+    assert (await client.folders.ensure(project, ())).id == project.root_folder_id
 
 
 async def test_a_known_path_costs_no_call(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    await client.ensure_folder(project, PATH)
+    await client.folders.ensure(project, PATH)
     before = len(world.requests())
-    await client.ensure_folder(project, PATH)
-    await client.ensure_folder(project, PATH[:2])
+    await client.folders.ensure(project, PATH)
+    await client.folders.ensure(project, PATH[:2])
     assert len(world.requests()) == before
 
 
@@ -70,26 +71,26 @@ async def test_a_folder_is_looked_for_again_after_a_while(
     forgetful = Shared()
     forgetful.folders = FolderCache(seconds=0)
     async with connected(world, tmp_path, shared=forgetful) as client:
-        folder = await client.ensure_folder(project, ("SQ07",))
+        folder = await client.folders.ensure(project, ("SQ07",))
         place = f"/v4/accounts/{world.account_id}/folders/{folder.id}"
         await raw(world, "PATCH", place, {"name": "OLD_SQ07"})
-        assert (await client.ensure_folder(project, ("SQ07",))).id != folder.id
+        assert (await client.folders.ensure(project, ("SQ07",))).id != folder.id
 
 
 async def test_siblings_seen_in_one_list_are_known(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
     ids = {name: await make(world, project.root_folder_id, name) for name in ("a", "b", "c")}
-    await client.ensure_folder(project, ("a",))
+    await client.folders.ensure(project, ("a",))
     before = len(world.requests())
-    assert (await client.ensure_folder(project, ("c",))).id == ids["c"]
+    assert (await client.folders.ensure(project, ("c",))).id == ids["c"]
     assert len(world.requests()) == before
 
 
 async def test_twenty_at_once_make_one_folder(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    folders = await asyncio.gather(*(client.ensure_folder(project, PATH) for _ in range(20)))
+    folders = await asyncio.gather(*(client.folders.ensure(project, PATH) for _ in range(20)))
     assert len({folder.id for folder in folders}) == 1
     assert calls(world, CREATE) == 3
 
@@ -99,7 +100,7 @@ async def test_twenty_clients_that_share_only_a_lock_make_one_folder(
 ) -> None:
     async def ensure() -> str:
         async with connected(world, tmp_path, shared=Shared()) as client:
-            return (await client.ensure_folder(project, PATH)).id
+            return (await client.folders.ensure(project, PATH)).id
 
     assert len(set(await asyncio.gather(*(ensure() for _ in range(20))))) == 1
     assert calls(world, CREATE) == 3
@@ -145,7 +146,7 @@ async def test_hosts_without_a_common_lock_end_in_the_oldest_folder(
 
     async def ensure(host: str) -> str:
         async with connected(world, tmp_path / host) as client:
-            return (await client.ensure_folder(project, ("SQ07",))).id
+            return (await client.folders.ensure(project, ("SQ07",))).id
 
     ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
     assert calls(world, CREATE) == 2
@@ -158,14 +159,14 @@ async def test_of_two_folders_by_one_name_the_oldest_wins(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
     oldest, _younger = [await make(world, project.root_folder_id, "SQ07") for _ in range(2)]
-    assert (await client.ensure_folder(project, ("SQ07",))).id == oldest
+    assert (await client.folders.ensure(project, ("SQ07",))).id == oldest
 
 
 async def test_names_are_compared_in_one_unicode_form(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
     decomposed = await make(world, project.root_folder_id, "E\u0301te\u0301")
-    assert (await client.ensure_folder(project, ("\u00c9t\u00e9",))).id == decomposed
+    assert (await client.folders.ensure(project, ("\u00c9t\u00e9",))).id == decomposed
 
 
 async def test_a_folder_on_a_later_page_is_found(
@@ -175,7 +176,7 @@ async def test_a_folder_on_a_later_page_is_found(
         await make(world, project.root_folder_id, f"SQ{number:02}")
     wanted = await make(world, project.root_folder_id, "SQ99")
     async with connected(world, tmp_path, page_size=2) as client:
-        assert (await client.ensure_folder(project, ("SQ99",))).id == wanted
+        assert (await client.folders.ensure(project, ("SQ99",))).id == wanted
     pages = [request["query"] for request in world.requests() if request["op"] == "folders.list"]
     assert len(pages) == 4
     assert all(page["page_size"] == "2" for page in pages)
@@ -192,7 +193,7 @@ async def test_a_fault_on_page_two_is_an_error_not_an_end(
     world.fault("status", where="folders.list", code=status, skip=1)
     async with connected(world, tmp_path, page_size=2) as client:
         with pytest.raises(Fatal):
-            await client.ensure_folder(project, ("SQ04",))
+            await client.folders.ensure(project, ("SQ04",))
     assert calls(world, CREATE) == before
 
 
@@ -205,7 +206,7 @@ async def test_a_passing_fault_on_page_two_is_overcome(
     wanted = await make(world, project.root_folder_id, "SQ04")
     world.fault("status", where="folders.list", code=status, skip=1)
     async with connected(world, tmp_path, page_size=2) as client:
-        assert (await client.ensure_folder(project, ("SQ04",))).id == wanted
+        assert (await client.folders.ensure(project, ("SQ04",))).id == wanted
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ async def test_whatever_happens_to_the_creation_there_is_one_folder_each(
     world: Sandbox, client: FrameioClient, project: Project, fault: dict[str, object]
 ) -> None:
     world.fault(where=CREATE, **fault)
-    folder = await client.ensure_folder(project, PATH)
+    folder = await client.folders.ensure(project, PATH)
     assert folder.path == PATH
     assert await folder_names(world) == set(PATH)
 
@@ -238,10 +239,10 @@ async def test_a_creation_that_never_answers_is_given_up_and_can_be_retried(
 ) -> None:
     world.fault("reset", where=CREATE, times=3)
     with pytest.raises(Retry) as raised:
-        await client.ensure_folder(project, ("SQ07",))
+        await client.folders.ensure(project, ("SQ07",))
     assert raised.value.code == "frameio.unsettled"
     assert calls(world, CREATE) == 3
-    assert (await client.ensure_folder(project, ("SQ07",))).path == ("SQ07",)
+    assert (await client.folders.ensure(project, ("SQ07",))).path == ("SQ07",)
 
 
 async def test_frameio_that_allows_each_name_once_is_understood(
@@ -254,7 +255,7 @@ async def test_frameio_that_allows_each_name_once_is_understood(
 
         async def ensure(host: str) -> str:
             async with connected(world, tmp_path / host) as client:
-                return (await client.ensure_folder(project, ("SQ07",))).id
+                return (await client.folders.ensure(project, ("SQ07",))).id
 
         ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
         assert len(set(ids)) == 1
@@ -269,7 +270,7 @@ async def test_frameio_that_numbers_names_that_are_taken_is_understood(
 
         async def ensure(host: str) -> str:
             async with connected(world, tmp_path / host) as client:
-                return (await client.ensure_folder(project, ("SQ07",))).id
+                return (await client.folders.ensure(project, ("SQ07",))).id
 
         ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
         assert len(set(ids)) == 1
@@ -287,31 +288,31 @@ def world_ids(world: Sandbox) -> dict[str, str]:
 async def test_a_folder_deleted_in_frameio_is_made_again(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    first = await client.ensure_folder(project, PATH)
+    first = await client.folders.ensure(project, PATH)
     [top] = await subfolders(world, project.root_folder_id)
     await remove(world, top["id"])
     with pytest.raises(Fatal) as raised:
-        await client.contents(first)
+        await client.folders.contents(first)
     assert raised.value.code == "frameio.not_found"
-    again = await client.ensure_folder(project, PATH)
+    again = await client.folders.ensure(project, PATH)
     assert again.id != first.id
-    assert (await client.contents(again)).files == ()
+    assert (await client.folders.contents(again)).files == ()
 
 
 async def test_a_parent_deleted_in_frameio_is_noticed_on_the_way(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    await client.ensure_folder(project, PATH[:2])
+    await client.folders.ensure(project, PATH[:2])
     [top] = await subfolders(world, project.root_folder_id)
     await remove(world, top["id"])
-    assert (await client.ensure_folder(project, PATH)).path == PATH
+    assert (await client.folders.ensure(project, PATH)).path == PATH
 
 
 async def test_a_project_that_is_gone_is_fatal(client: FrameioClient, project: Project) -> None:
     missing = "00000000-0000-4000-8000-000000000000"
     gone = project.model_copy(update={"root_folder_id": missing})
     with pytest.raises(Fatal) as raised:
-        await client.ensure_folder(gone, PATH)
+        await client.folders.ensure(gone, PATH)
     assert raised.value.code == "frameio.not_found"
 
 
@@ -320,7 +321,7 @@ async def test_a_name_frameio_cannot_take_is_refused_before_asking(
     world: Sandbox, client: FrameioClient, project: Project, name: str
 ) -> None:
     with pytest.raises(Fatal) as raised:
-        await client.ensure_folder(project, ("SQ07", name))
+        await client.folders.ensure(project, ("SQ07", name))
     assert raised.value.code == "frameio.bad_name"
     assert not world.requests()
 
@@ -328,23 +329,23 @@ async def test_a_name_frameio_cannot_take_is_refused_before_asking(
 async def test_folders_can_be_listed_and_deleted(
     world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    root = await client.ensure_folder(project, ())
+    root = await client.folders.ensure(project, ())
     ids = [await make(world, root.id, "check") for _ in range(2)]
     made = [root.model_copy(update={"id": folder_id}) for folder_id in ids]
-    assert [child.id for child in await client.children(root)] == ids
-    assert await client.children(root, "file", "version_stack") == []
+    assert [child.id for child in (await client.folders.children(root)).items] == ids
+    assert (await client.folders.children(root, "file", "version_stack")).items == []
     for folder in made:
-        await client.delete_folder(folder)
-    await client.delete_folder(made[0])
+        await client.folders.delete(folder)
+    await client.folders.delete(made[0])
     assert await subfolders(world, project.root_folder_id) == []
 
 
 async def test_a_deleted_folder_is_not_handed_out_again(
     client: FrameioClient, project: Project
 ) -> None:
-    folder = await client.ensure_folder(project, ("SQ07",))
-    await client.delete_folder(Folder(**folder.model_dump()))
-    assert (await client.ensure_folder(project, ("SQ07",))).id != folder.id
+    folder = await client.folders.ensure(project, ("SQ07",))
+    await client.folders.delete(Folder(**folder.model_dump()))
+    assert (await client.folders.ensure(project, ("SQ07",))).id != folder.id
 
 
 @pytest.mark.parametrize(
@@ -354,7 +355,7 @@ async def test_a_folder_in_other_case_or_with_other_blanks_is_used(
     theirs: str, world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
     made = await make(world, world.root_folder_id, theirs)
-    assert (await client.ensure_folder(project, ("2_FROM_ANIM",))).id == made
+    assert (await client.folders.ensure(project, ("2_FROM_ANIM",))).id == made
     assert calls(world, CREATE) == 1
 
 
@@ -363,22 +364,24 @@ async def test_of_twins_the_one_of_the_very_name_is_used(
 ) -> None:
     await make(world, world.root_folder_id, "sq07")
     exact = await make(world, world.root_folder_id, "SQ07")
-    assert (await client.ensure_folder(project, ("SQ07",))).id == exact
+    assert (await client.folders.ensure(project, ("SQ07",))).id == exact
 
 
 @pytest.mark.parametrize(("path", "which"), [(PATH, 1), (PATH, 3), (PATH[:2], 1), (PATH[:1], 1)])
 async def test_a_deleted_folder_is_made_again_whatever_call_met_it_first(
     path: tuple[str, ...], which: int, world: Sandbox, client: FrameioClient, project: Project
 ) -> None:
-    first = await client.ensure_folder(project, path)
-    above = await client.ensure_folder(project, path[:which])
+    first = await client.folders.ensure(project, path)
+    above = await client.folders.ensure(project, path[:which])
     await remove(world, above.id)
-    for look in (client.contents, client.children):
+    looks: tuple[Callable[[Folder], Awaitable[object]], ...]
+    looks = (client.folders.contents, client.folders.children)
+    for look in looks:
         with pytest.raises(Fatal) as raised:
             await look(first)
         assert raised.value.code == "frameio.not_found"
-        again = await client.ensure_folder(project, path)
+        again = await client.folders.ensure(project, path)
         assert again.id != first.id
-        await client.contents(again)
+        await client.folders.contents(again)
         await remove(world, again.id)
         first = again

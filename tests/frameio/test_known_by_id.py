@@ -46,13 +46,13 @@ async def media(tmp_path: Path) -> MediaFile:
 
 @pytest.fixture
 async def folder(client: FrameioClient, project: Project) -> Folder:
-    return await client.ensure_folder(project, PATH)
+    return await client.folders.ensure(project, PATH)
 
 
 async def whole(
     world: Sandbox, client: FrameioClient, folder: Folder, name: str, source_url: SecretStr
 ) -> RemoteFile:
-    remote = await client.remote_upload(folder, name, source_url, known=frozenset())
+    remote = await client.files.remote_upload(folder, name, source_url, known=frozenset())
     await wait_until(
         lambda: any(a["id"] == remote.id and a["status"] != "created" for a in world.assets())
     )
@@ -240,7 +240,7 @@ async def begun(
 ) -> RemoteFile:
     """A placeholder without bytes."""
     world.fault("delay", where="fetch", seconds=600)
-    return await client.remote_upload(folder, NAME, source_url, known=frozenset())
+    return await client.files.remote_upload(folder, NAME, source_url, known=frozenset())
 
 
 async def test_an_upload_of_a_person_is_not_removed_though_it_failed(
@@ -251,7 +251,7 @@ async def test_an_upload_of_a_person_is_not_removed_though_it_failed(
     source_url: SecretStr,
 ) -> None:
     world.fault("upload_failed", "files.remote_upload")
-    theirs = await client.remote_upload(folder, NAME, source_url, known=frozenset())
+    theirs = await client.files.remote_upload(folder, NAME, source_url, known=frozenset())
     await wait_until(lambda: world.assets()[0]["upload_failed"])
     assert (await find(client, folder, media)).known == {theirs.id}
     assert calls(world, "files.delete") == 0
@@ -320,7 +320,7 @@ async def test_a_version_joins_its_renamed_brother(
     await person.rename("files", second, "the chase.mov")
     stack = await stack_versions(client, VersionGroup(NAMING, STACK, ours=ours), folder)
     assert stack is not None
-    assert [file.id for file in await client.stack_versions(stack)] == [first, second]
+    assert [file.id for file in await client.stacks.versions(stack)] == [first, second]
 
 
 @pytest.mark.parametrize("what", ["head renamed", "stack moved", "both"])
@@ -334,7 +334,7 @@ async def test_a_version_joins_the_stack_wherever_people_have_put_it(
     source_url: SecretStr,
 ) -> None:
     ours = await delivered(world, client, folder, source_url, 1, 2)
-    stack = await client.create_version_stack(folder, tuple(ours))
+    stack = await client.stacks.create(folder, tuple(ours))
     if what != "stack moved":
         await person.rename("files", tuple(ours)[-1], "the chase.mov")
     if what != "head renamed":
@@ -344,7 +344,7 @@ async def test_a_version_joins_the_stack_wherever_people_have_put_it(
     again = await stack_versions(client, group, folder)
     assert again is not None
     assert again.id == stack.id
-    assert [file.id for file in await client.stack_versions(stack)] == list(ours)
+    assert [file.id for file in await client.stacks.versions(stack)] == list(ours)
 
 
 async def test_a_stack_that_is_gone_is_made_again(
@@ -355,7 +355,7 @@ async def test_a_stack_that_is_gone_is_made_again(
     group = VersionGroup(NAMING, STACK, ours=ours, stack_id=nowhere)
     stack = await stack_versions(client, group, folder)
     assert stack is not None
-    assert [file.id for file in await client.stack_versions(stack)] == list(ours)
+    assert [file.id for file in await client.stacks.versions(stack)] == list(ours)
 
 
 async def test_only_whole_files_are_stacked_also_where_nobody_knows_the_status(
@@ -367,9 +367,9 @@ async def test_only_whole_files_are_stacked_also_where_nobody_knows_the_status(
 ) -> None:
     ours = await delivered(world, client, folder, source_url, 1, 2)
     world.fault("delay", where="fetch", seconds=600)
-    await client.remote_upload(folder, f"{STACK}_v003.mov", source_url, known=frozenset())
+    await client.files.remote_upload(folder, f"{STACK}_v003.mov", source_url, known=frozenset())
     transport = Altered(changing("file", status="processing"))
     async with connected(world, tmp_path, transport=transport) as other:
         stack = await stack_versions(other, VersionGroup(NAMING, STACK), folder)
         assert stack is not None
-        assert [file.id for file in await other.stack_versions(stack)] == list(ours)
+        assert [file.id for file in await other.stacks.versions(stack)] == list(ours)

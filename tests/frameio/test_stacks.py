@@ -18,7 +18,7 @@ CREATE = "version_stacks.create"
 
 @pytest.fixture
 async def folder(client: FrameioClient, project: Project) -> Folder:
-    return await client.ensure_folder(project, ("SQ07",))
+    return await client.folders.ensure(project, ("SQ07",))
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ async def versions(
     client: FrameioClient, folder: Folder, source_url: SecretStr
 ) -> list[RemoteFile]:
     return [
-        await client.remote_upload(
+        await client.files.remote_upload(
             folder, f"SQ07_UNDLM_00152_v{number:03}.mov", source_url, known=frozenset()
         )
         for number in (1, 2, 3)
@@ -40,21 +40,21 @@ def ids_of(files: list[RemoteFile]) -> tuple[str, ...]:
 async def test_a_stack_is_made_of_files_from_oldest_to_newest(
     client: FrameioClient, folder: Folder, versions: list[RemoteFile]
 ) -> None:
-    stack = await client.create_version_stack(folder, ids_of(versions))
+    stack = await client.stacks.create(folder, ids_of(versions))
     assert stack.head is not None
     assert stack.head.id == versions[-1].id
     assert stack.folder_id == folder.id
-    assert ids_of(await client.stack_versions(stack)) == ids_of(versions)
-    assert [found.id for found in (await client.contents(folder)).stacks] == [stack.id]
+    assert ids_of(await client.stacks.versions(stack)) == ids_of(versions)
+    assert [found.id for found in (await client.folders.contents(folder)).stacks] == [stack.id]
 
 
 async def test_another_version_goes_on_top(
     client: FrameioClient, folder: Folder, versions: list[RemoteFile]
 ) -> None:
-    stack = await client.create_version_stack(folder, ids_of(versions[:2]))
-    moved = await client.add_version(stack.id, versions[2])
+    stack = await client.stacks.create(folder, ids_of(versions[:2]))
+    moved = await client.files.move(versions[2], stack.id)
     assert moved.folder_id == stack.id
-    [grown] = (await client.contents(folder)).stacks
+    [grown] = (await client.folders.contents(folder)).stacks
     assert grown.head is not None
     assert grown.head.id == versions[2].id
 
@@ -78,9 +78,9 @@ async def test_whatever_happens_to_the_creation_there_is_one_stack(
     fault: dict[str, object],
 ) -> None:
     world.fault(where=CREATE, **fault)
-    stack = await client.create_version_stack(folder, ids_of(versions))
-    assert [found.id for found in (await client.contents(folder)).stacks] == [stack.id]
-    assert ids_of(await client.stack_versions(stack)) == ids_of(versions)
+    stack = await client.stacks.create(folder, ids_of(versions))
+    assert [found.id for found in (await client.folders.contents(folder)).stacks] == [stack.id]
+    assert ids_of(await client.stacks.versions(stack)) == ids_of(versions)
 
 
 @pytest.mark.parametrize("what", ["lost_answer", "reset"])
@@ -91,10 +91,10 @@ async def test_a_version_is_added_once_whatever_happens_to_the_answer(
     versions: list[RemoteFile],
     what: str,
 ) -> None:
-    stack = await client.create_version_stack(folder, ids_of(versions[:2]))
+    stack = await client.stacks.create(folder, ids_of(versions[:2]))
     world.fault(what, where="files.move")
-    await client.add_version(stack.id, versions[2])
-    assert ids_of(await client.stack_versions(stack)) == ids_of(versions)
+    await client.files.move(versions[2], stack.id)
+    assert ids_of(await client.stacks.versions(stack)) == ids_of(versions)
 
 
 @pytest.mark.parametrize("count", [0, 1, 11])
@@ -102,22 +102,22 @@ async def test_a_number_of_files_that_makes_no_stack_is_refused_before_asking(
     world: Sandbox, client: FrameioClient, folder: Folder, count: int
 ) -> None:
     with pytest.raises(Fatal) as raised:
-        await client.create_version_stack(folder, tuple(str(number) for number in range(count)))
+        await client.stacks.create(folder, tuple(str(number) for number in range(count)))
     assert raised.value.code == "frameio.bad_stack"
     assert calls(world, CREATE) == 0
 
 
 async def test_one_file_twice_makes_no_stack(client: FrameioClient, folder: Folder) -> None:
     with pytest.raises(Fatal):
-        await client.create_version_stack(folder, ("a", "a"))
+        await client.stacks.create(folder, ("a", "a"))
 
 
 async def test_loose_files_and_stacks_come_in_one_call(
     world: Sandbox, client: FrameioClient, folder: Folder, versions: list[RemoteFile]
 ) -> None:
-    stack = await client.create_version_stack(folder, ids_of(versions[:2]))
+    stack = await client.stacks.create(folder, ids_of(versions[:2]))
     before = len(world.requests())
-    contents = await client.contents(folder)
+    contents = await client.folders.contents(folder)
     assert [file.id for file in contents.files] == [versions[2].id]
     assert [found.id for found in contents.stacks] == [stack.id]
     assert len(world.requests()) == before + 1
@@ -128,7 +128,7 @@ async def test_an_order_that_was_left_half_made_is_mended(
 ) -> None:
     """A run was stopped after it had put version 2 on top of 1 and 3."""
     one, two, three = versions
-    await client.create_version_stack(folder, ids_of([one, three, two]))
+    await client.stacks.create(folder, ids_of([one, three, two]))
     made = await stack_versions(client, VersionGroup(Naming.preset(), "SQ07_UNDLM_00152"), folder)
     assert made is not None
-    assert ids_of(await client.stack_versions(made)) == ids_of(versions)
+    assert ids_of(await client.stacks.versions(made)) == ids_of(versions)

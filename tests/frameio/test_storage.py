@@ -36,13 +36,13 @@ TWO_GB = 2 * 10**9
 async def refusal(client: FrameioClient, folder: Folder) -> Fatal:
     url = SecretStr("http://127.0.0.1:9/a.mov")
     with pytest.raises(Fatal) as raised:
-        await client.remote_upload(folder, "a.mov", url, known=frozenset())
+        await client.files.remote_upload(folder, "a.mov", url, known=frozenset())
     return raised.value
 
 
 @pytest.fixture
 async def folder(client: FrameioClient, project: Project) -> Folder:
-    return await client.ensure_folder(project, ())
+    return await client.folders.ensure(project, ())
 
 
 @pytest.mark.parametrize(("status", "body"), FULL)

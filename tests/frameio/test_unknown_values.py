@@ -25,7 +25,7 @@ NOWHERE = SecretStr("http://127.0.0.1:9/clip.mov")
 
 @pytest.fixture
 async def folder(client: FrameioClient, project: Project) -> Folder:
-    return await client.ensure_folder(project, ("SQ07",))
+    return await client.folders.ensure(project, ("SQ07",))
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ ODD_FILES = [
 async def test_a_file_is_read_whatever_is_new_about_it(
     odd: dict[str, object], world: Sandbox, client: FrameioClient, folder: Folder, tmp_path: Path
 ) -> None:
-    remote = await client.remote_upload(folder, NAME, NOWHERE, known=frozenset())
+    remote = await client.files.remote_upload(folder, NAME, NOWHERE, known=frozenset())
     async with connected(world, tmp_path, transport=Altered(changing("file", **odd))) as odd_one:
-        (listed,) = (await odd_one.contents(folder)).files
-        shown = await odd_one.file(folder.account_id, remote.id)
+        (listed,) = (await odd_one.folders.contents(folder)).files
+        shown = await odd_one.files.show(folder.account_id, remote.id)
         assert listed.id == shown.id == remote.id
         assert shown.view_url.endswith(remote.id)
         assert shown.created_at.tzinfo
@@ -91,10 +91,10 @@ async def test_an_odd_child_blocks_no_folder_but_is_not_taken_for_absent_either(
     naming = Naming.preset("undlm")
     group = VersionGroup(naming, naming.identify(NAME).stack)
     for name in ("note.mov", "note.mov"):
-        await client.remote_upload(folder, name, NOWHERE, known=frozenset())
+        await client.files.remote_upload(folder, name, NOWHERE, known=frozenset())
     async with connected(world, tmp_path, transport=Altered(named("note.mov", **odd))) as other:
         assert (await find_delivered(other, folder, media, group, Past())).remote is None
-    await client.remote_upload(folder, NAME, NOWHERE, known=frozenset())
+    await client.files.remote_upload(folder, NAME, NOWHERE, known=frozenset())
     async with connected(world, tmp_path, transport=Altered(named(NAME, **odd))) as other:
         with pytest.raises(Retry) as raised:
             await find_delivered(other, folder, media, group, Past())
@@ -105,11 +105,11 @@ async def test_an_odd_child_blocks_no_folder_but_is_not_taken_for_absent_either(
 async def test_a_folder_that_cannot_be_read_is_not_made_a_second_time(
     odd: dict[str, object], world: Sandbox, project: Project, client: FrameioClient, tmp_path: Path
 ) -> None:
-    await client.ensure_folder(project, ("SQ07",))
+    await client.folders.ensure(project, ("SQ07",))
     async with connected(world, tmp_path, transport=Altered(named("SQ07", **odd))) as other:
-        assert (await other.ensure_folder(project, ("SQ08",))).path == ("SQ08",)
+        assert (await other.folders.ensure(project, ("SQ08",))).path == ("SQ08",)
         with pytest.raises(Retry) as raised:
-            await other.ensure_folder(project, ("SQ07",))
+            await other.folders.ensure(project, ("SQ07",))
     assert raised.value.code == "frameio.unknown_item"
     assert await folder_names(world) == {"SQ07", "SQ08"}
 
@@ -121,7 +121,7 @@ async def test_a_lost_answer_and_a_list_that_cannot_be_read_make_no_second_file(
     alter = named(NAME, created_at=None)
     async with connected(world, tmp_path, transport=Altered(alter)) as other:
         with pytest.raises(Retry):
-            await other.remote_upload(folder, NAME, NOWHERE, known=frozenset())
+            await other.files.remote_upload(folder, NAME, NOWHERE, known=frozenset())
     assert calls(world, "files.remote_upload") == 1
 
 
@@ -160,9 +160,9 @@ async def test_accounts_and_projects_may_lack_what_is_not_needed(
         place.update({key: value for key, value in odd.items() if key in place})
 
     async with connected(world, tmp_path, transport=Altered(alter)) as client:
-        assert (await client.me()).id
-        assert [account.id for account in await client.accounts()] == [world.account_id]
-        project = await client.find_project(world.project_id)
+        assert (await client.accounts.me()).id
+        assert [account.id for account in await client.accounts.all()] == [world.account_id]
+        project = await client.projects.find(world.project_id)
         assert project.root_folder_id == world.root_folder_id
 
 
@@ -171,4 +171,4 @@ async def test_an_odd_project_hides_no_other(world: Sandbox, tmp_path: Path) -> 
     await raw(world, "POST", path, {"name": "ODD"})
     alter = named("ODD", root_folder_id=None)
     async with connected(world, tmp_path, transport=Altered(alter)) as client:
-        assert (await client.find_project(world.project_name)).id == world.project_id
+        assert (await client.projects.find(world.project_name)).id == world.project_id

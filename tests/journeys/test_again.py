@@ -85,7 +85,7 @@ async def test_the_same_clip_under_another_path_is_told_if_it_was_deleted_meanwh
     clip = make_clip()
     first = await deliver(clip, studio=loopback_studio)
     async with open_studio(loopback_studio) as live:
-        await live.frameio.delete_file(first.remote)
+        await live.frameio.files.delete(first.remote)
     again = await deliver(copy_of(clip, tmp_path / "other"), studio=loopback_studio)
     assert the_asset(world, clip)["id"] == again.file_id != first.file_id
     assert endings(world) == [READY, READY]
@@ -183,9 +183,9 @@ async def test_what_was_deleted_in_frameio_between_two_runs_is_delivered_again(
     first = await deliver(clip, studio=loopback_studio)
     async with open_studio(loopback_studio) as live:
         if gone == "folder":
-            await live.frameio.delete_folder(first.folder)
+            await live.frameio.folders.delete(first.folder)
         else:
-            await live.frameio.delete_file(first.remote)
+            await live.frameio.files.delete(first.remote)
     again = await deliver(clip, studio=loopback_studio)
     assert the_asset(world, clip)["id"] == again.file_id != first.file_id
     with Ledger.open() as ledger:

@@ -162,9 +162,9 @@ async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
     async def strike() -> None:
         async with open_studio(loopback_studio) as live:
             project = await live.find_project(live.project)
-            sequence = await live.frameio.ensure_folder(project, ("2_FROM_ANIM", "SQ07"))
-            shot = await live.frameio.ensure_folder(project, (*sequence.path, "UNDLM_00152"))
-            (placeholder,) = (await live.frameio.contents(shot)).files
+            sequence = await live.frameio.folders.ensure(project, ("2_FROM_ANIM", "SQ07"))
+            shot = await live.frameio.folders.ensure(project, (*sequence.path, "UNDLM_00152"))
+            (placeholder,) = (await live.frameio.folders.contents(shot)).files
         path = {
             "sequence": f"folders/{sequence.id}",
             "shot": f"folders/{shot.id}",

@@ -50,9 +50,9 @@ async def travelling(
     path.write_bytes(random.Random(5).randbytes(200_000))
     outlet = Outlet(LoopbackProvider())
     async with connected(world, folder, patience=HURRIED, **client) as frameio:
-        place = await frameio.ensure_folder(project_of(world), ("SQ07",))
+        place = await frameio.folders.ensure(project_of(world), ("SQ07",))
         async with outlet.expose(await probe_media(path)) as exposure:
-            remote = await frameio.remote_upload(place, NAME, exposure.url, known=frozenset())
+            remote = await frameio.files.remote_upload(place, NAME, exposure.url, known=frozenset())
             yield frameio, outlet, exposure, remote
 
 
