@@ -27,6 +27,7 @@ from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.service.server import own_prefect, ui_address
 from postflow.state import password
+from tests.support.prefect_home import migrated
 
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)
 
@@ -60,6 +61,7 @@ def prefect_api(
     port = free_port()
     api = f"{ui_address(port)}/api"
     log = tmp_path_factory.mktemp("prefect") / "server.log"
+    migrated(Path(os.environ["PREFECT_HOME"]))
     with own_prefect(port, log), pytest.MonkeyPatch.context() as environment:
         environment.delenv("PREFECT_API_URL")
         _let_prefect_leak(pytestconfig, port)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.prefect_home import migrated
 from tests.support.wait import wait_until_sync
 
 
@@ -50,7 +51,7 @@ class PrefectServer:
             return False
 
     def __enter__(self) -> PrefectServer:
-        self._home.mkdir(exist_ok=True)
+        migrated(self._home)
         self.start()
         return self
 

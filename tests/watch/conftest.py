@@ -19,6 +19,7 @@ from postflow.ledger import Clip, Ledger
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
+from tests.support.prefect_home import migrated
 from tests.support.signed_in import SignedIn
 from tests.support.wait import wait_until_sync
 
@@ -36,7 +37,7 @@ class Running:
         self.port = free_port()
         self.environment = clean_environment() | {
             "POSTFLOW_STATE_DIR": str(home / "state"),
-            "PREFECT_HOME": str(home / "prefect"),
+            "PREFECT_HOME": str(migrated(home / "prefect")),
         }
         (home / "state").mkdir(mode=0o700)
         self.process: psutil.Popen
