@@ -37,7 +37,7 @@ Ranges = list[tuple[int, int]]
 OURS = """
 import asyncio, sys
 from pathlib import Path
-from postflow.media import probe_media
+from postflow.media.probe import probe_media
 from postflow.outlet.server import MediaServer
 from postflow.outlet.files import Limits
 

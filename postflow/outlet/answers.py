@@ -22,8 +22,13 @@ from .connections import Connections
 from .files import Limits, Registry, ServedFile
 from .ranges import Selection, select
 
+log = logging.getLogger(__name__)
+
+METHODS = ("GET", "HEAD")
+ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 MOST_AT_ONCE = 4 << 20
 COPIED_AT_ONCE = 256 << 10
+LAST_PIECE = 64 << 10
 TICK = 1.0
 
 # What sendfile(2) says of file systems that cannot do it (ENOTSUP: SMB on macOS).
@@ -32,8 +37,8 @@ NO_SENDFILE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 Sent = Callable[[int, int], None]
 
 
-class EndedEarlyError(Exception):
-    """The file is shorter than it was."""
+class ChangedError(Exception):
+    """The file was written to, or is shorter than it was."""
 
 
 class StalledError(Exception):
@@ -41,7 +46,9 @@ class StalledError(Exception):
 
 
 class Sending:
-    """One stretch of a file on its way into one socket. `sent` hears of every piece."""
+    """Part of a file on its way into one socket. `sent` is called for every piece."""
+
+    # Not loop.sendfile: it takes 0.26 CPU s/GB against 0.12, and counts bytes that never left.
 
     def __init__(self, sock: socket.socket, descriptor: int, sent: Sent, *, copy: bool) -> None:
         self._socket = sock
@@ -53,7 +60,7 @@ class Sending:
     async def send(self, start: int, stop: int, *, idle: float, tick: Callable[[], None]) -> None:
         """Send `start` up to `stop`; `tick` is called about each second and may raise.
 
-        Raises EndedEarlyError, StalledError after `idle` seconds without progress, OSError.
+        Raises ChangedError, StalledError after `idle` seconds without progress, OSError.
         """
         self._position, self._stop = start, stop
         loop = asyncio.get_running_loop()
@@ -84,48 +91,39 @@ class Sending:
     def _push(self, done: asyncio.Future[None]) -> None:
         """The socket has room."""
         try:
-            count = self._send_some()
+            self._send_some()
         except (BlockingIOError, InterruptedError):
             return
-        except OSError as error:
-            self._stop_pushing(done, error)
-            return
+        except (OSError, ChangedError) as error:
+            if not done.done():
+                done.set_exception(error)
+        else:
+            if self._position == self._stop and not done.done():
+                done.set_result(None)
+        if done.done():
+            asyncio.get_running_loop().remove_writer(self._socket.fileno())
+
+    def _send_some(self) -> None:
+        count = self._send_copy() if self._copy else self._send_file()
+        if count == 0:
+            raise ChangedError
         self._sent(self._position, self._position + count)
         self._position += count
-        if count == 0:
-            self._stop_pushing(done, EndedEarlyError())
-        elif self._position == self._stop:
-            self._stop_pushing(done, None)
 
-    def _stop_pushing(self, done: asyncio.Future[None], error: Exception | None) -> None:
-        asyncio.get_running_loop().remove_writer(self._socket.fileno())
-        if done.done():
-            return
-        if error:
-            done.set_exception(error)
-        else:
-            done.set_result(None)
+    def _send_file(self) -> int:
+        count = min(self._stop - self._position, MOST_AT_ONCE)
+        try:
+            return os.sendfile(self._socket.fileno(), self._descriptor, self._position, count)
+        except OSError as error:
+            if error.errno not in NO_SENDFILE:
+                raise
+            self._copy = True
+            return self._send_copy()
 
-    def _send_some(self) -> int:
-        left = self._stop - self._position
-        if not self._copy:
-            try:
-                return os.sendfile(
-                    self._socket.fileno(), self._descriptor, self._position, min(left, MOST_AT_ONCE)
-                )
-            except OSError as error:
-                if error.errno not in NO_SENDFILE:
-                    raise
-                self._copy = True
-        data = os.pread(self._descriptor, min(left, COPIED_AT_ONCE), self._position)
+    def _send_copy(self) -> int:
+        count = min(self._stop - self._position, COPIED_AT_ONCE)
+        data = os.pread(self._descriptor, count, self._position)
         return self._socket.send(data) if data else 0
-
-
-log = logging.getLogger(__name__)
-
-METHODS = ("GET", "HEAD")
-ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-LAST_PIECE = 64 << 10
 
 
 class Request(web.BaseRequest):
@@ -133,10 +131,6 @@ class Request(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
-
-
-class _ChangedError(Exception):
-    """The file was written to."""
 
 
 class Answers:
@@ -200,7 +194,7 @@ class Answers:
             await self._send_head(request, transport, response)
             await self._send_body(transport, file, selection)
             return response
-        except (_ChangedError, EndedEarlyError):
+        except ChangedError:
             _close_changed(file, but=transport)
         except (StalledError, TimeoutError):
             log.info(
@@ -238,7 +232,7 @@ class Answers:
 
 
 def _last_piece_apart(selection: Selection) -> Iterator[tuple[int, int]]:
-    """A body becomes complete only after one more look at the file."""
+    """The file is checked once more before a body becomes complete."""
     last = max(selection.start, selection.stop - LAST_PIECE)
     if selection.start < last:
         yield selection.start, last
@@ -247,7 +241,7 @@ def _last_piece_apart(selection: Selection) -> Iterator[tuple[int, int]]:
 
 def _refuse_changed(file: ServedFile) -> None:
     if not file.pinned.is_as_opened():
-        raise _ChangedError
+        raise ChangedError
 
 
 def _close_changed(file: ServedFile, *, but: asyncio.Transport) -> None:

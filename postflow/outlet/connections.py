@@ -1,4 +1,4 @@
-"""Who is connected to the media server. Those who ask for nothing are let go.
+"""Who is connected to the media server. Those who ask for nothing are disconnected.
 
 A stranger who knows no file's address may open as many connections as he likes: each costs a
 descriptor of the process that also reads clips, the ledger and Prefect.
@@ -31,7 +31,7 @@ MOST_DESCRIPTORS = 65_536
 # Of the descriptors, one in so many may be a stranger's.
 SHARE = 4
 AT_ONCE = 128
-TELL_EVERY = 60.0
+WARN_EVERY = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +52,9 @@ class Connections:
         """It has to ask for something soon, and sooner where many wait: the oldest gives way."""
         self._open += 1
         loop = asyncio.get_running_loop()
-        self._silent[transport] = loop.call_later(self._silence, self._let_go, transport)
+        self._silent[transport] = loop.call_later(self._silence, self._drop, transport)
         if self._open > self.most and (oldest := next(iter(self._silent))) is not transport:
-            self._let_go(oldest)
+            self._drop(oldest)
 
     def closed(self, transport: asyncio.BaseTransport) -> None:
         self._open -= 1
@@ -70,7 +70,7 @@ class Connections:
             if not transport.is_closing():
                 self._silent[transport] = None
 
-    def _let_go(self, transport: asyncio.BaseTransport) -> None:
+    def _drop(self, transport: asyncio.BaseTransport) -> None:
         self._forget(transport)
         assert isinstance(transport, asyncio.Transport)
         transport.abort()
@@ -81,7 +81,7 @@ class Connections:
 
 
 class Server(web.Server):
-    """aiohttp's, which tells `connections` of each."""
+    """aiohttp's, which reports each connection to `connections`."""
 
     def __init__(self, handler: Any, *, connections: Connections, **settings: Any) -> None:
         super().__init__(handler, **settings)
@@ -107,23 +107,23 @@ def descriptors() -> int:
         return MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):  # macOS has a lower one that it does not tell
+    except (OSError, ValueError):  # macOS has a lower one that it does not state
         return soft
     return wanted
 
 
 class Shortage:
-    """The loop's handler of exceptions: asyncio tells a hundred times a second of this one."""
+    """The loop's handler of exceptions: asyncio reports this one a hundred times a second."""
 
     def __init__(self) -> None:
-        self._told = float("-inf")
+        self._warned_at = float("-inf")
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in {errno.EMFILE, errno.ENFILE}:
             loop.default_exception_handler(context)
-        elif time.monotonic() - self._told > TELL_EVERY:
-            self._told = time.monotonic()
+        elif time.monotonic() - self._warned_at > WARN_EVERY:
+            self._warned_at = time.monotonic()
             log.warning(
                 "The media server can take no connection just now (%s). Raise the limit of open "
                 "files (`ulimit -n`, systemd's LimitNOFILE) if this comes again.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import os
 import secrets
 import threading
@@ -24,6 +23,10 @@ from postflow.models import FrozenModel, MediaFile
 from .ranges import Coverage, Validators
 
 State = tuple[int, int, int, int]
+
+ADDRESS_VERSION = "v1"
+USER_AGENTS = 8
+USER_AGENT_LENGTH = 200
 
 
 class PinnedFile:
@@ -79,10 +82,6 @@ def _check_content(descriptor: int, media: MediaFile) -> None:
         )
 
 
-USER_AGENTS = 8
-USER_AGENT_LENGTH = 200
-
-
 class Served(FrozenModel):
     """What was fetched of one exposure. `bytes_covered` counts each byte of the file once,
     `bytes_sent` as often as it was sent; sent means handed to the kernel.
@@ -135,9 +134,6 @@ class Tally:
                 changed=changed,
                 user_agents=tuple(self._user_agents),
             )
-
-
-ADDRESS_VERSION = "v1"
 
 
 class Limits(BaseModel):
@@ -237,12 +233,10 @@ class Registry:
         parts = path.split("/")
         if len(parts) != 4 or parts[:2] != ["", ADDRESS_VERSION]:
             return None
-        digest = _digest(parts[2])
-        file = self._files.get(digest)
-        if file is None or not hmac.compare_digest(file.digest, digest):
+        file = self._files.get(_digest(parts[2]))
+        if file is None or unquote(parts[3], errors="surrogateescape") != file.name:
             return None
-        named = unquote(parts[3], errors="surrogateescape") == file.name
-        return file if named and file.available else None
+        return file if file.available else None
 
 
 def _digest(token: str) -> bytes:

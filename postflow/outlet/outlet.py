@@ -87,7 +87,7 @@ class _Live:
     """What is open while somebody uses the outlet."""
 
     server: MediaServer
-    line: TunnelSession
+    session: TunnelSession
     stack: AsyncExitStack
 
 
@@ -108,21 +108,21 @@ class Outlet:
         *,
         port: int = 0,
         limits: Limits | None = None,
-        patience: float = 20.0,
+        probe_timeout: float = 20.0,
     ) -> None:
-        """`port` of the media server on loopback, 0 for a free one; `patience` in seconds with a
-        public address that does not answer yet.
+        """`port` of the media server on loopback, 0 for a free one; `probe_timeout`: seconds for a
+        public address to answer.
         """
         self._provider = provider
         self._port = port
         self._limits = limits
-        self._patience = patience
+        self._probe_timeout = probe_timeout
         self._changing = asyncio.Lock()
         self._users = 0
         self._keepers = 0
         self._live: _Live | None = None
         self._exposed: dict[str, _Exposed] = {}
-        self._told: str | None = None
+        self._warned: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -161,10 +161,10 @@ class Outlet:
             live = self._opened_parts()
             file = await live.server.publish(media)
             try:
-                exposed = _Exposed(file, await live.line.tunnel())
+                exposed = _Exposed(file, await live.session.tunnel())
                 exposure = _exposure(exposed, media)
-                probed = await probe(exposure.url, media.size, patience=self._patience)
-                self._tell(probed.warning)
+                probed = await probe(exposure.url, media.size, timeout=self._probe_timeout)
+                self._warn(probed.warning)
                 file.forget_visits()
                 self._exposed[file.id] = exposed
                 yield exposure
@@ -176,17 +176,17 @@ class Outlet:
         """What was fetched so far. Raises KeyError once `exposure` is over."""
         return self._exposed[exposure.id].file.snapshot()
 
-    async def settled(self, exposure: Exposure, *, patience: float = 5.0) -> Served:
+    async def settled(self, exposure: Exposure, *, timeout: float = 5.0) -> Served:
         """The same, once the server's thread has counted the last piece: for the final proof.
 
         A fetcher may hold the last byte a moment before it is counted. Waits until every byte is
-        covered or nobody is fetching, at most `patience` seconds.
+        covered or nobody is fetching, at most `timeout` seconds.
         """
         file = self._exposed[exposure.id].file
         served = file.snapshot()
         if served.bytes_covered < served.total:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._opened_parts().server.quiet(file), patience)
+                await asyncio.wait_for(self._opened_parts().server.quiet(file), timeout)
         return file.snapshot()
 
     async def check(self, exposure: Exposure | None = None) -> None:
@@ -194,14 +194,14 @@ class Outlet:
 
         Raises Retry when not: expose again, which opens a new tunnel if need be.
         """
-        line = self._opened_parts().line
-        await line.check(self._exposed[exposure.id].tunnel if exposure else line.current)
+        session = self._opened_parts().session
+        await session.check(self._exposed[exposure.id].tunnel if exposure else session.current)
 
-    def _tell(self, warning: str | None) -> None:
+    def _warn(self, warning: str | None) -> None:
         """Once, not for every clip."""
-        if warning and warning != self._told:
+        if warning and warning != self._warned:
             log.warning("%s", warning)
-            self._told = warning
+            self._warned = warning
 
     def _opened_parts(self) -> _Live:
         if self._live is None:
@@ -211,8 +211,9 @@ class Outlet:
     async def _open(self) -> _Live:
         async with AsyncExitStack() as stack:
             server = stack.enter_context(MediaServer(port=self._port, limits=self._limits))
-            line = await stack.enter_async_context(TunnelSession(self._provider, server.url))
-            return _Live(server, line, stack.pop_all())
+            session = TunnelSession(self._provider, server.url)
+            await stack.enter_async_context(session)
+            return _Live(server, session, stack.pop_all())
 
     async def _leave(self) -> None:
         self._users -= 1

@@ -1,4 +1,4 @@
-"""A look at an exposed file from outside, before anybody is given its URL."""
+"""Probes an exposed file from outside, before anybody is given its URL."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class Probed(FrozenModel):
     warning: str | None = None
 
 
-async def probe(url: SecretStr, size: int, *, patience: float = 20.0) -> Probed:
+async def probe(url: SecretStr, size: int, *, timeout: float = 20.0) -> Probed:
     """Ask for the file's head through its public address until it is right: 200, `size` bytes.
 
-    A new address may take seconds to spread, so a wrong answer is accepted for `patience`
+    A new address may take seconds to spread, so a wrong answer is accepted for `timeout`
     seconds. Raises Retry `tunnel.unreachable`, `tunnel.status`, `tunnel.size`, and Retry or
     Fatal `tunnel.ngrok.<code>`.
     """
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(Retry),
         wait=wait_exponential(multiplier=0.1, max=2),
-        stop=stop_before_delay(patience),
+        stop=stop_before_delay(timeout),
         reraise=True,
     )
-    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as client:
-        await retrying(_look, client, url, size)
+    answer = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+    async with aiohttp.ClientSession(timeout=answer, trust_env=True) as client:
+        await retrying(_check, client, url, size)
         _, headers = await _head(client, url, BROWSER)
     if _edge_code(headers) == FREE_PLAN_PAGE:
         refusal = errors.REFUSALS[FREE_PLAN_PAGE]
@@ -54,7 +54,7 @@ async def probe(url: SecretStr, size: int, *, patience: float = 20.0) -> Probed:
     return Probed()
 
 
-async def _look(client: aiohttp.ClientSession, url: SecretStr, size: int) -> None:
+async def _check(client: aiohttp.ClientSession, url: SecretStr, size: int) -> None:
     status, headers = await _head(client, url, PLAIN)
     if (code := _edge_code(headers)) is not None:
         raise errors.refused(code)

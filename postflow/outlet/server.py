@@ -10,7 +10,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from functools import partial
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -24,12 +24,6 @@ from .answers import Answers, Request
 from .connections import Connections, Server, Shortage
 from .files import Limits, Registry, ServedFile
 from .loop_thread import LoopThread, finish
-
-if TYPE_CHECKING:
-    from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.http_parser import RawRequestMessage
-    from aiohttp.streams import StreamReader
-    from aiohttp.web_protocol import RequestHandler
 
 HOST = "127.0.0.1"
 KEEP_ALIVE = 75.0
@@ -101,22 +95,12 @@ class MediaServer:
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[str]:
         loop = asyncio.get_running_loop()
-
-        def request(
-            message: RawRequestMessage,
-            payload: StreamReader,
-            protocol: RequestHandler,
-            writer: AbstractStreamWriter,
-            task: asyncio.Task[None],
-        ) -> Request:
-            return Request(message, payload, protocol, writer, task, loop)
-
         loop.set_exception_handler(Shortage())
         connections = Connections(self._limits)
         server = Server(
             Answers(self._registry, self._limits, connections),
             connections=connections,
-            request_factory=request,
+            request_factory=partial(Request, loop=loop),
             handler_cancellation=True,
             access_log=None,
             logger=http_log,

@@ -31,7 +31,7 @@ from postflow.media.filesystem import file_system_of
 from postflow.media.probe import probe_media
 from postflow.models import FrozenModel, Project
 from postflow.outlet import Outlet
-from postflow.outlet.ngrok.provider import version
+from postflow.outlet.ngrok.binary import version
 from postflow.outlet.probe import probe
 
 from .exposure import Say, prefect_door, private_folders

@@ -123,7 +123,7 @@ async def test_who_fetches_a_file_stays_however_many_come(clip: Path) -> None:
 SERVING = """
 import asyncio, resource, sys
 from pathlib import Path
-from postflow.media import probe_media
+from postflow.media.probe import probe_media
 from postflow.outlet.connections import Shortage
 from postflow.outlet.server import MediaServer
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal
-from postflow.outlet.ngrok.binary import find
-from postflow.outlet.ngrok.provider import version
+from postflow.outlet.ngrok.binary import find, version
 from tests.support.agents import Agents
 
 

@@ -123,7 +123,7 @@ def plumber() -> Plumber:
 
 @pytest.fixture
 def outlet(plumber: Plumber) -> Outlet:
-    return Outlet(plumber, patience=0.5)
+    return Outlet(plumber, probe_timeout=0.5)
 
 
 async def fetch(exposure: Exposure, sink: Path) -> bytes:
@@ -184,7 +184,7 @@ async def test_settling_does_not_wait_for_ever(
         reader, writer = await asyncio.open_connection(address.host, address.port, limit=1)
         writer.write(f"GET {address.raw_path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await reader.readexactly(1)
-        served = await outlet.settled(exposure, patience=0.01)
+        served = await outlet.settled(exposure, timeout=0.01)
         writer.transport.abort()
     assert served.bytes_covered < served.total
 

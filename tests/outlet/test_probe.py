@@ -58,7 +58,7 @@ async def public() -> AsyncIterator[Public]:
 
 async def finding(public: Public) -> PostFlowError:
     with pytest.raises(PostFlowError) as found:
-        await probe(public.url, SIZE, patience=0.3)
+        await probe(public.url, SIZE, timeout=0.3)
     return found.value
 
 
@@ -116,7 +116,7 @@ async def test_edges_own_page_is_not_taken_for_the_file(public: Public) -> None:
 
 async def test_nobody_there_can_be_tried_again() -> None:
     with pytest.raises(Retry) as found:
-        await probe(NOBODYS, SIZE, patience=0.1)
+        await probe(NOBODYS, SIZE, timeout=0.1)
     assert found.value.code == "tunnel.unreachable"
 
 
@@ -128,7 +128,7 @@ async def test_url_is_in_no_log_and_no_error(
     public.answers = answers
     told = ""
     try:
-        await probe(public.url, SIZE, patience=0.1)
+        await probe(public.url, SIZE, timeout=0.1)
     except PostFlowError as error:
         told = "".join(traceback.format_exception(error))
     assert "secret-token" not in told + caplog.text
@@ -136,7 +136,7 @@ async def test_url_is_in_no_log_and_no_error(
 
 async def test_url_of_nobody_is_in_no_error() -> None:
     with pytest.raises(Retry) as found:
-        await probe(NOBODYS, SIZE, patience=0.1)
+        await probe(NOBODYS, SIZE, timeout=0.1)
     told = "".join(traceback.format_exception(found.value))
     assert "127.0.0.1" not in told
     assert "secret-token" not in told
@@ -169,5 +169,5 @@ async def test_used_up_quota_is_fatal_through_the_real_tunnel(
 async def test_local_server_that_is_down_is_seen_through_the_real_tunnel(agents: Agents) -> None:
     async with agents.provider().open("http://127.0.0.1:9") as tunnel:
         with pytest.raises(Retry) as found:
-            await probe(tunnel.public_url, SIZE, patience=0.3)
+            await probe(tunnel.public_url, SIZE, timeout=0.3)
     assert found.value.code == "tunnel.ngrok.8012"

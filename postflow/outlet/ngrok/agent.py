@@ -9,11 +9,10 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from pydantic import SecretStr
@@ -24,8 +23,9 @@ from pyngrok.exception import PyngrokError, PyngrokNgrokURLError
 from postflow.errors import PostFlowError
 from postflow.outlet.tunnel import free_port
 
-from . import errors, quirks
+from . import quirks
 from .binary import is_from_snap
+from .errors import refused
 from .folder import AgentFolder, end_child
 from .stderr import StderrTail
 
@@ -52,7 +52,7 @@ class Agent:
         folder.write_config(authtoken, free_port())
         folder.write_launcher(executable)
         self._folder = folder
-        self._words = StderrTail(
+        self._tail = StderrTail(
             authtoken, folder.complaints, folder.path, from_snap=is_from_snap(executable)
         )
         self._process: process.NgrokProcess | None = None
@@ -64,7 +64,7 @@ class Agent:
             ngrok_path=str(folder.launcher),
             config_path=str(folder.config),
             monitor_thread=True,
-            log_event_callback=self._words.note,
+            log_event_callback=self._tail.note,
             startup_timeout=math.ceil(startup_timeout),
             request_timeout=request_timeout,
             start_new_session=True,
@@ -90,17 +90,17 @@ class Agent:
         """Return while the endpoint is up under its first URL, or has been lost for less than
         `drop_grace` seconds; else raise Retry, or Fatal by ngrok's code."""
         if self._process is None or not process.is_process_running(self._config.ngrok_path):
-            raise self._words.reason(errors.dead())
+            raise self._tail.reason(refused("dead"))
         try:
             endpoint, status = self._listed(), self._api("/api/status").get("status")
         except CALL_FAILED:
-            raise self._words.reason(self._unanswered(self._process)) from None
+            raise self._tail.reason(self._unanswered(self._process)) from None
         if not quirks.is_heard(self._process):
-            raise self._words.reason(self._unanswered(self._process))
+            raise self._tail.reason(self._unanswered(self._process))
         if endpoint is None:
-            raise self._words.reason(errors.dead())
+            raise self._tail.reason(refused("dead"))
         if self._tunnel is None or endpoint.public_url != self._tunnel.public_url:
-            raise errors.moved()
+            raise refused("moved")
         self._check_session(str(status), drop_grace)
 
     def notice(self) -> None:
@@ -117,7 +117,7 @@ class Agent:
 
     def silence(self, seconds: float) -> PostFlowError:
         """Why `start` or `connect` was not done after `seconds`."""
-        return self._words.silence(seconds)
+        return self._tail.silence(seconds)
 
     def stop(self) -> None:
         """Close the endpoint, end the process, remove the traces of both."""
@@ -141,7 +141,7 @@ class Agent:
             yield
         except CALL_FAILED as error:
             # Not chained: pyngrok's texts hold addresses and, when it is refused, the authtoken.
-            raise self._words.refusal(error) from None
+            raise self._tail.refusal(error) from None
 
     def _connected(self, local_url: str, domain: str | None) -> ngrok.NgrokTunnel:
         options: dict[str, Any] = {"url": f"https://{domain}"} if domain else {}
@@ -166,18 +166,18 @@ class Agent:
         try:
             agent.proc.wait(1)
         except subprocess.TimeoutExpired:
-            return errors.unanswered()
-        return errors.dead()
+            return refused("unanswered")
+        return refused("dead")
 
     def _check_session(self, status: str, drop_grace: float) -> None:
         if status == "online":
             self._lost_since = None
-            self._words.forget()
+            self._tail.forget()
             return
         self._lost_since = self._lost_since or time.monotonic()
         seconds = time.monotonic() - self._lost_since
         if seconds >= drop_grace:
-            raise self._words.reason(errors.lost(seconds))
+            raise self._tail.reason(refused("lost", seconds=seconds))
 
     def _listed(self) -> ngrok.NgrokTunnel | None:
         # Not ngrok.get_tunnels: in the place of a dead agent it would start a new one.
@@ -203,38 +203,3 @@ class Agent:
     def _stop_at_exit(self, owner: int) -> None:
         if os.getpid() == owner:
             self.stop()
-
-
-class Worker:
-    """Runs calls one after the other in a thread that lives until `close`.
-
-    One thread, because an agent started with a parent-death signal dies with the thread that
-    started it; a daemon, because a call that hangs must not keep the interpreter from ending.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        threading.Thread(target=self._work, name=name, daemon=True).start()
-
-    def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        self._queue.put((future, call))
-        return future
-
-    def close(self) -> None:
-        """Let the thread end once its calls are done."""
-        self._queue.put(None)
-
-    def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
-            _run(*item)
-            del item
-
-
-def _run(future: Future[Any], call: Callable[[], Any]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(call())
-    except BaseException as error:  # to whoever waits for the call, as executors do
-        future.set_exception(error)

@@ -9,7 +9,7 @@ import shutil
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from pathlib import Path
 
-from postflow.errors import Fatal
+from .errors import refused
 
 PATH_VARIABLE = "POSTFLOW_NGROK_PATH"
 # Its local API has had /api/endpoints since; with an older one pyngrok 9 waits for ever.
@@ -26,13 +26,13 @@ def find(ngrok_path: Path | None = None) -> Path:
     if named:
         found = shutil.which(Path(named).expanduser())
         if found is None or _is_pyngrok(Path(found)):
-            raise _missing(f"The ngrok agent is not at {named}.")
+            raise refused("missing", place=f"at {named}")
         return Path(found).absolute()
     for folder in os.get_exec_path():
         found = shutil.which("ngrok", path=folder)
         if found is not None and not _is_pyngrok(Path(found)):
             return Path(found).absolute()
-    raise _missing("The ngrok agent is not installed.")
+    raise refused("missing", place="installed")
 
 
 async def version(ngrok_path: Path | None = None) -> str:
@@ -43,13 +43,9 @@ async def version(ngrok_path: Path | None = None) -> str:
     path = find(ngrok_path)
     match = re.search(r"version (\d+)\.(\d+)\S*", await _answer(path))
     if match is None:
-        raise _unusable(path)
+        raise refused("unusable", path=path)
     if (int(match[1]), int(match[2])) < OLDEST:
-        raise Fatal(
-            f"The ngrok agent is too old: {match[0]}.",
-            hint="Run `ngrok update`, or install 3.30 or later from https://ngrok.com/download.",
-            code="tunnel.ngrok.old",
-        )
+        raise refused("old", version=match[0])
     return match[0].removeprefix("version ")
 
 
@@ -59,12 +55,12 @@ async def _answer(path: Path) -> str:
             path, "--version", stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
         )
     except OSError as error:
-        raise _unusable(path) from error
+        raise refused("unusable", path=path) from error
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             output, _ = await process.communicate()
     except TimeoutError as error:
-        raise _unusable(path) from error
+        raise refused("unusable", path=path) from error
     finally:
         if process.returncode is None:
             process.kill()
@@ -82,20 +78,3 @@ def _is_pyngrok(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(1024)
     return head.startswith(b"#!") and b"from pyngrok" in head
-
-
-def _missing(message: str) -> Fatal:
-    return Fatal(
-        message,
-        hint="Install it from https://ngrok.com/download (3.30 or later) and put it in PATH, or"
-        f" name it in the set-up or in {PATH_VARIABLE}.",
-        code="tunnel.ngrok.missing",
-    )
-
-
-def _unusable(path: Path) -> Fatal:
-    return Fatal(
-        f"{path} does not answer as an ngrok agent does.",
-        hint="Run it with --version in a shell; if that fails, install ngrok again.",
-        code="tunnel.ngrok.unusable",
-    )

@@ -6,7 +6,6 @@ Codes and meanings: https://ngrok.com/docs/errors (as of August 2026).
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from postflow.errors import Fatal, PostFlowError, Retry
@@ -40,25 +39,33 @@ class Refusal(NamedTuple):
     wait: float | None = None
 
 
-REFUSALS = {
-    102: Refusal("The ngrok account is suspended.", _ACCOUNT),
-    103: Refusal("The ngrok account is suspended.", _ACCOUNT),
+_SUSPENDED = Refusal("The ngrok account is suspended.", _ACCOUNT)
+_TOO_OLD = Refusal("The ngrok agent is too old for the ngrok service.", _UPGRADE)
+_OTHER_DOMAIN = Refusal("The ngrok plan does not allow this domain.", _DOMAIN)
+_NOT_RESERVED = Refusal("The domain is not reserved for this ngrok account.", _DOMAIN)
+_TOO_MANY_AGENTS = Refusal(
+    "The ngrok account already runs as many agents as its plan allows.",
+    _SESSIONS,
+    passing=True,
+    wait=HEARTBEAT_SECONDS,
+)
+_RATE = Refusal("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0)
+
+# By ngrok's number, or our word for what has no number; `tunnel.ngrok.<key>` is the error's code.
+REFUSALS: dict[int | str, Refusal] = {
+    102: _SUSPENDED,
+    103: _SUSPENDED,
     105: Refusal("The ngrok authtoken is malformed.", _TOKEN),
     107: Refusal("The ngrok authtoken is not valid any more.", _TOKEN),
-    108: Refusal(
-        "The ngrok account already runs as many agents as its plan allows.",
-        _SESSIONS,
-        passing=True,
-        wait=HEARTBEAT_SECONDS,
-    ),
+    108: _TOO_MANY_AGENTS,
     116: Refusal("The ngrok authtoken may not be used here.", _TOKEN),
-    120: Refusal("The ngrok agent is too old for the ngrok service.", _UPGRADE),
-    121: Refusal("The ngrok agent is too old for the ngrok service.", _UPGRADE),
+    120: _TOO_OLD,
+    121: _TOO_OLD,
     123: Refusal("The ngrok account's e-mail address is not verified.", _ACCOUNT),
     127: Refusal("The ngrok account does not accept agents from this network.", _ACCOUNT),
     313: Refusal("The ngrok plan has no own domains.", _DOMAIN),
-    314: Refusal("The ngrok plan does not allow this domain.", _DOMAIN),
-    315: Refusal("The ngrok plan does not allow this domain.", _DOMAIN),
+    314: _OTHER_DOMAIN,
+    315: _OTHER_DOMAIN,
     324: Refusal("The ngrok agent has as many endpoints as the plan allows.", _SESSIONS),
     334: Refusal(
         "The ngrok address is still in use, probably by an agent that has just ended.",
@@ -66,21 +73,16 @@ REFUSALS = {
         passing=True,
         wait=HEARTBEAT_SECONDS,
     ),
-    348: Refusal(
-        "The ngrok account already runs as many agents as its plan allows.",
-        _SESSIONS,
-        passing=True,
-        wait=HEARTBEAT_SECONDS,
-    ),
-    702: Refusal("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0),
-    715: Refusal("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0),
+    348: _TOO_MANY_AGENTS,
+    702: _RATE,
+    715: _RATE,
     725: Refusal("The ngrok plan's bandwidth for this month is used up.", _QUOTA),
     726: Refusal("The ngrok plan's connections for this month are used up.", _QUOTA),
     727: Refusal("The ngrok plan's requests for this month are used up.", _QUOTA),
-    734: Refusal("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0),
+    734: _RATE,
     3004: Refusal("ngrok could not read our media server's answer.", _LOCAL, passing=True),
     3200: Refusal("The ngrok address leads nowhere: its agent is gone.", _LOCAL, passing=True),
-    3208: Refusal("The ngrok account is suspended.", _ACCOUNT),
+    3208: _SUSPENDED,
     4018: Refusal("ngrok wants an authtoken and got none.", _TOKEN),
     6024: Refusal(
         "ngrok's free plan puts a warning page in front of the file.",
@@ -92,8 +94,70 @@ REFUSALS = {
         "ngrok runs agents behind a proxy on paid plans only.",
         "Unset http_proxy for PostFlow, or choose a plan that allows it.",
     ),
-    15002: Refusal("The domain is not reserved for this ngrok account.", _DOMAIN),
-    15013: Refusal("The domain is not reserved for this ngrok account.", _DOMAIN),
+    15002: _NOT_RESERVED,
+    15013: _NOT_RESERVED,
+    "missing": Refusal(
+        "The ngrok agent is not {place}.",
+        "Install it from https://ngrok.com/download (3.30 or later) and put it in PATH, or"
+        " name it in the set-up or in POSTFLOW_NGROK_PATH.",
+    ),
+    "unusable": Refusal(
+        "{path} does not answer as an ngrok agent does.",
+        "Run it with --version in a shell; if that fails, install ngrok again.",
+    ),
+    "old": Refusal(
+        "The ngrok agent is too old: {version}.",
+        "Run `ngrok update`, or install 3.30 or later from https://ngrok.com/download.",
+    ),
+    "forbidden": Refusal(
+        "The ngrok agent may not be started.",
+        "Check that the ngrok agent is executable for this user, and that PostFlow's state"
+        " folder is not on a volume mounted noexec.",
+    ),
+    # AppArmor's of a snap, SELinux's, Flatpak's, a container's.
+    "confined": Refusal(
+        "The ngrok agent may not read PostFlow's state folder ({folder}).",
+        "An ngrok from a snap reads only below the home folder, and nothing hidden there."
+        " Install ngrok from https://ngrok.com/download and name it in POSTFLOW_NGROK_PATH or the"
+        " set-up, or let POSTFLOW_STATE_DIR name a folder that it may read, such as ~/postflow.",
+    ),
+    "port": Refusal(
+        "The port meant for the ngrok agent was taken by another program meanwhile.",
+        "Try again.",
+        passing=True,
+        wait=0.0,
+    ),
+    "network": Refusal(
+        "The ngrok agent cannot reach its service: {detail}.",
+        "Check the internet connection, and that the firewall or TLS inspection lets"
+        " connect.ngrok-agent.com:443 through; `ngrok diagnose` tells more.",
+        passing=True,
+        wait=2.0,
+    ),
+    "ended": Refusal(
+        "The ngrok agent ended at its start: {detail}.",
+        "Run `ngrok diagnose` on this machine to see what is wrong.",
+        passing=True,
+    ),
+    "silent": Refusal(
+        "The ngrok agent said nothing for {seconds:.0f} seconds and was stopped.",
+        "Check the internet connection and run `ngrok diagnose` on this machine.",
+        passing=True,
+    ),
+    "dead": Refusal(
+        "The ngrok agent has ended, and the public address with it.", _LOCAL, passing=True
+    ),
+    "lost": Refusal(
+        "The ngrok agent has had no connection to its service for {seconds:.0f} seconds.",
+        "Check the internet connection.",
+        passing=True,
+    ),
+    "moved": Refusal(
+        "The public address has changed, so links given out before lead nowhere.",
+        "PostFlow asks again with the new address; a reserved ngrok domain avoids this.",
+        passing=True,
+    ),
+    "unanswered": Refusal("The ngrok agent runs but does not answer.", _LOCAL, passing=True),
 }
 
 
@@ -103,28 +167,18 @@ def code_in(text: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def refused(number: int) -> PostFlowError:
-    """The error for ERR_NGROK_<number>, to be raised; its code is `tunnel.ngrok.<number>`."""
-    refusal = REFUSALS.get(number) or Refusal(
-        f"ngrok refused with its error {number}.",
-        f"See https://ngrok.com/docs/errors/err_ngrok_{number}.",
+def refused(key: int | str, **facts: object) -> PostFlowError:
+    """The error for ERR_NGROK_<key> or a word of ours, to be raised; `facts` fill its message."""
+    refusal = REFUSALS.get(key) or Refusal(
+        f"ngrok refused with its error {key}.",
+        f"See https://ngrok.com/docs/errors/err_ngrok_{key}.",
         passing=True,
     )
-    code = f"tunnel.ngrok.{number}"
+    message = refusal.meaning.format(**facts) if facts else refusal.meaning
+    code = f"tunnel.ngrok.{key}"
     if refusal.passing:
-        return Retry(refusal.meaning, hint=refusal.hint, code=code, retry_after=refusal.wait)
-    return Fatal(refusal.meaning, hint=refusal.hint, code=code)
-
-
-def confined(folder: Path) -> Fatal:
-    """It runs in a cage: AppArmor's of a snap, SELinux's, Flatpak's, a container's."""
-    return Fatal(
-        f"The ngrok agent may not read PostFlow's state folder ({folder}).",
-        hint="An ngrok from a snap reads only below the home folder, and nothing hidden there."
-        " Install ngrok from https://ngrok.com/download and name it in POSTFLOW_NGROK_PATH or the"
-        " set-up, or let POSTFLOW_STATE_DIR name a folder that it may read, such as ~/postflow.",
-        code="tunnel.ngrok.confined",
-    )
+        return Retry(message, hint=refusal.hint, code=code, retry_after=refusal.wait)
+    return Fatal(message, hint=refusal.hint, code=code)
 
 
 def no_proxy(detail: str) -> PostFlowError:
@@ -143,62 +197,9 @@ def no_proxy(detail: str) -> PostFlowError:
 def failed(detail: str) -> PostFlowError:
     """The error for what the agent said (free of secrets) when it gave no code."""
     if "address already in use" in detail:
-        return Retry(
-            "The port meant for the ngrok agent was taken by another program meanwhile.",
-            hint="Try again.",
-            code="tunnel.ngrok.port",
-            retry_after=0.0,
-        )
+        return refused("port")
     if "proxy" in detail.lower():
         return no_proxy(detail)
     if any(sign in detail for sign in ("dial tcp", "timeout", "x509", "no such host", "EOF")):
-        return Retry(
-            f"The ngrok agent cannot reach its service: {detail}.",
-            hint="Check the internet connection, and that the firewall or TLS inspection lets"
-            " connect.ngrok-agent.com:443 through; `ngrok diagnose` tells more.",
-            code="tunnel.ngrok.network",
-            retry_after=2.0,
-        )
-    return Retry(
-        f"The ngrok agent ended at its start: {detail or 'it gave no reason'}.",
-        hint="Run `ngrok diagnose` on this machine to see what is wrong.",
-        code="tunnel.ngrok.ended",
-    )
-
-
-def silent(seconds: float) -> Retry:
-    return Retry(
-        f"The ngrok agent said nothing for {seconds:.0f} seconds and was stopped.",
-        hint="Check the internet connection and run `ngrok diagnose` on this machine.",
-        code="tunnel.ngrok.silent",
-    )
-
-
-def dead() -> Retry:
-    return Retry(
-        "The ngrok agent has ended, and the public address with it.",
-        hint=_LOCAL,
-        code="tunnel.ngrok.dead",
-    )
-
-
-def lost(seconds: float) -> Retry:
-    return Retry(
-        f"The ngrok agent has had no connection to its service for {seconds:.0f} seconds.",
-        hint="Check the internet connection.",
-        code="tunnel.ngrok.lost",
-    )
-
-
-def moved() -> Retry:
-    return Retry(
-        "The public address has changed, so links given out before lead nowhere.",
-        hint="PostFlow asks again with the new address; a reserved ngrok domain avoids this.",
-        code="tunnel.ngrok.moved",
-    )
-
-
-def unanswered() -> Retry:
-    return Retry(
-        "The ngrok agent runs but does not answer.", hint=_LOCAL, code="tunnel.ngrok.unanswered"
-    )
+        return refused("network", detail=detail)
+    return refused("ended", detail=detail or "it gave no reason")

@@ -19,6 +19,10 @@ import psutil
 from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5.0
+
 
 class AgentFolder:
     """Whoever holds the folder's lock owns the agent; the kernel frees it when the owner dies.
@@ -109,9 +113,6 @@ def _write(path: Path, content: str, mode: int) -> None:
     path.write_text(content, encoding="utf-8")
 
 
-GRACE_SECONDS = 5.0
-
-
 def end_child(child: subprocess.Popen[str], grace: float = GRACE_SECONDS) -> None:
     """SIGTERM, so that ngrok frees the session and the address at once; SIGKILL after `grace`."""
     if child.poll() is not None:
@@ -150,9 +151,6 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
             os.killpg(pid, number)
         else:
             os.kill(pid, number)
-
-
-logger = logging.getLogger(__name__)
 
 
 def reap(state_dir: Path) -> int:

@@ -17,38 +17,14 @@ from pyngrok.installer import get_default_ngrok_dir
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 
 from postflow.errors import PostFlowError, Retry
+from postflow.media.volume import DaemonThread
 from postflow.models import FrozenModel
 from postflow.outlet.loop_thread import finish
 
-from . import binary, errors
-from .agent import Agent, Worker
-from .binary import version
+from . import binary
+from .agent import Agent
+from .errors import refused
 from .folder import AgentFolder, reap
-
-
-def find_authtoken(given: SecretStr | None) -> SecretStr:
-    """The given one, that of NGROK_AUTHTOKEN, or the one `ngrok config add-authtoken` has kept.
-
-    Raises Fatal `tunnel.ngrok.4018`.
-    """
-    if given is not None and given.get_secret_value():
-        return given
-    token = os.environ.get("NGROK_AUTHTOKEN") or _kept()
-    if not token:
-        raise errors.refused(4018)
-    return SecretStr(token)
-
-
-def _kept() -> str | None:
-    try:
-        config = (Path(get_default_ngrok_dir()) / "ngrok.yml").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    match = re.search(r"""^\s*authtoken:\s*["']?([^\s"'#]+)""", config, re.MULTILINE)
-    return match[1] if match else None
-
-
-__all__ = ["NgrokProvider", "NgrokTunnel", "version"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +32,12 @@ logger = logging.getLogger(__name__)
 class NgrokTunnel:
     """An agent that runs and leads `public_url` to us."""
 
-    def __init__(self, agent: Agent, worker: Worker, public_url: SecretStr, grace: float) -> None:
+    def __init__(
+        self, agent: Agent, thread: DaemonThread, public_url: SecretStr, grace: float
+    ) -> None:
         self.public_url = public_url
         self._agent = agent
-        self._worker = worker
+        self._thread = thread
         self._grace = grace
         self._closed = False
 
@@ -67,13 +45,13 @@ class NgrokTunnel:
         """Raises Retry `tunnel.ngrok.dead`, `.moved`, `.lost` or `.unanswered`; by ngrok's code
         also Fatal."""
         if self._closed:
-            raise errors.dead()
-        await asyncio.wrap_future(self._worker.submit(partial(self._agent.check, self._grace)))
+            raise refused("dead")
+        await asyncio.wrap_future(self._thread.submit(partial(self._agent.check, self._grace)))
 
     async def close(self) -> None:
         """Takes up to some ten seconds with an agent that does not obey; not to be interrupted."""
         self._closed = True
-        self._worker.close()
+        self._thread.close()
         await finish(asyncio.to_thread(self._agent.stop))
 
 
@@ -100,7 +78,7 @@ class NgrokProvider(FrozenModel):
     @asynccontextmanager
     async def open(self, local_url: str) -> AsyncIterator[NgrokTunnel]:
         """Start an agent of our own. Raises Retry or Fatal `tunnel.ngrok.…`."""
-        await version(self.ngrok_path)
+        await binary.version(self.ngrok_path)
         await asyncio.to_thread(reap, self.state_dir)
         tunnel = await self._opened(local_url)
         logger.info("The ngrok tunnel is open.")
@@ -115,24 +93,25 @@ class NgrokProvider(FrozenModel):
             retry=retry_if_exception(_passes),
             wait=self._pause,
             stop=stop_before_delay(self.open_timeout),
-            before_sleep=_tell,
+            before_sleep=_log_retry,
             reraise=True,
         )
         return await retrying(self._attempt, local_url)
 
     async def _attempt(self, local_url: str) -> NgrokTunnel:
         agent = self._agent()
-        worker = Worker("ngrok")
+        # An agent started with a parent-death signal dies with the thread that started it.
+        thread = DaemonThread("ngrok")
         try:
-            await _bounded(agent, worker, agent.start, self.startup_timeout)
+            await _bounded(agent, thread, agent.start, self.startup_timeout)
             connect = partial(agent.connect, local_url, self.domain)
             # pyngrok keeps its own limit for this call; ours is for when it does not.
-            url = await _bounded(agent, worker, connect, self.request_timeout * 2)
+            url = await _bounded(agent, thread, connect, self.request_timeout * 2)
         except BaseException:
-            worker.close()
+            thread.close()
             await finish(asyncio.to_thread(agent.stop))
             raise
-        return NgrokTunnel(agent, worker, url, self.drop_grace)
+        return NgrokTunnel(agent, thread, url, self.drop_grace)
 
     def _agent(self) -> Agent:
         return Agent(
@@ -148,19 +127,20 @@ class NgrokProvider(FrozenModel):
         return float(min(first * 2 ** (state.attempt_number - 1), self.longest_pause))
 
 
-async def _bounded(agent: Agent, worker: Worker, call: Callable[[], Any], seconds: float) -> Any:
-    """Run `call` in the worker's thread; when it takes too long, end the agent under it."""
-    job = worker.submit(call)
+async def _bounded(
+    agent: Agent, thread: DaemonThread, call: Callable[[], Any], seconds: float
+) -> Any:
+    """Run `call` in the thread; when it takes too long, end the agent under it."""
+    job = thread.submit(call)
     try:
         async with asyncio.timeout(seconds):
             while not job.done():
                 agent.notice()
                 await asyncio.sleep(0.02)
-    except TimeoutError:
+    except (TimeoutError, asyncio.CancelledError) as error:
         await finish(asyncio.to_thread(agent.abandon, job))
-        raise agent.silence(seconds) from None
-    except asyncio.CancelledError:
-        await finish(asyncio.to_thread(agent.abandon, job))
+        if isinstance(error, TimeoutError):
+            raise agent.silence(seconds) from None
         raise
     return job.result()
 
@@ -173,8 +153,30 @@ def _error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome is not None else None
 
 
-def _tell(state: RetryCallState) -> None:
+def _log_retry(state: RetryCallState) -> None:
     error = _error(state)
     reason = error.message if isinstance(error, PostFlowError) else error
     pause = state.next_action.sleep if state.next_action is not None else 0.0
     logger.warning("%s Trying again in %.0f seconds.", reason, pause)
+
+
+def find_authtoken(given: SecretStr | None) -> SecretStr:
+    """The given one, that of NGROK_AUTHTOKEN, or the one `ngrok config add-authtoken` has kept.
+
+    Raises Fatal `tunnel.ngrok.4018`.
+    """
+    if given is not None and given.get_secret_value():
+        return given
+    token = os.environ.get("NGROK_AUTHTOKEN") or _kept()
+    if not token:
+        raise refused(4018)
+    return SecretStr(token)
+
+
+def _kept() -> str | None:
+    try:
+        config = (Path(get_default_ngrok_dir()) / "ngrok.yml").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    match = re.search(r"""^\s*authtoken:\s*["']?([^\s"'#]+)""", config, re.MULTILINE)
+    return match[1] if match else None

@@ -1,4 +1,4 @@
-"""What an agent said, kept to explain why it failed, and cleaned of what nobody may read."""
+"""What an agent said: the reason why it failed, without authtoken, addresses and passwords."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pyngrok.exception import (
 )
 from pyngrok.log import NgrokLog
 
-from postflow.errors import Fatal, PostFlowError
+from postflow.errors import PostFlowError
 
-from . import errors
+from .errors import code_in, failed, refused
 
 _URL = re.compile(r"\w+://\S+")
 _USER = re.compile(r"[^\s/'\"]+:[^\s/'\"]*@")
-_CAGED = ("permission denied", "no such file", "operation not permitted")
+_CONFINED = ("permission denied", "no such file", "operation not permitted")
 _SHORTEST_SECRET = 4
 _BAD_LEVELS = ("WARNING", "ERROR", "CRITICAL")
 
@@ -31,7 +31,7 @@ _BAD_LEVELS = ("WARNING", "ERROR", "CRITICAL")
 class StderrTail:
     """`complaints` returns what the agent wrote to stderr; `folder` is the one that it has to read.
 
-    `from_snap`: it runs in a cage, which may keep even its complaints from us.
+    `from_snap`: it is confined, and may be kept from writing even its complaints.
     """
 
     def __init__(
@@ -46,42 +46,42 @@ class StderrTail:
         self._complaints = complaints
         self._folder = folder
         self._from_snap = from_snap
-        self._troubles: deque[str] = deque(maxlen=20)
+        self._errors: deque[str] = deque(maxlen=20)
 
     def note(self, line: NgrokLog) -> None:
         """pyngrok's callback: an exception in it would end the reading, and so stop the agent."""
         if line.lvl in _BAD_LEVELS and line.err:
-            self._troubles.append(str(line.err))
+            self._errors.append(str(line.err))
 
     def forget(self) -> None:
         """All is well: what was said until now explains no later failure."""
-        self._troubles.clear()
+        self._errors.clear()
 
     def reason(self, otherwise: PostFlowError) -> PostFlowError:
         """The error for the latest ngrok code that the agent named, if it named one."""
-        for words in (*reversed(self._troubles), self._complaints()):
-            if (code := errors.code_in(words)) is not None:
-                return errors.refused(code)
+        for words in (*reversed(self._errors), self._complaints()):
+            if (code := code_in(words)) is not None:
+                return refused(code)
         return otherwise
 
     def silence(self, seconds: float) -> PostFlowError:
         """The error for an agent that was not ready in time."""
-        if self._troubles:
-            return self.reason(errors.failed(self._clean(self._troubles[-1])))
-        return self.reason(errors.silent(seconds))
+        if self._errors:
+            return self.reason(failed(self._clean(self._errors[-1])))
+        return self.reason(refused("silent", seconds=seconds))
 
     def refusal(self, error: Exception) -> PostFlowError:
         """The error for a call to pyngrok that raised."""
         if isinstance(error, PermissionError):
-            return _not_allowed()
+            return refused("forbidden")
         if isinstance(error, PyngrokNgrokURLError):
-            return self.reason(errors.unanswered())
+            return self.reason(refused("unanswered"))
         said = self._said(error)
-        if (code := errors.code_in(said)) is not None:
-            return errors.refused(code)
+        if (code := code_in(said)) is not None:
+            return refused(code)
         if self._is_confined(said):
-            return errors.confined(self._folder.parent)
-        return self.reason(errors.failed(self._clean(said)))
+            return refused("confined", folder=self._folder.parent)
+        return self.reason(failed(self._clean(said)))
 
     def _said(self, error: Exception) -> str:
         # pyngrok leaves the code of a refused call in the body; its own attribute is empty.
@@ -95,7 +95,7 @@ class StderrTail:
         all_said = f"{said}\n{self._complaints()}"
         if not all_said.strip():
             return self._from_snap
-        return str(self._folder) in all_said and any(sign in all_said.lower() for sign in _CAGED)
+        return str(self._folder) in all_said and any(sign in all_said.lower() for sign in _CONFINED)
 
     def _clean(self, words: str) -> str:
         """The first line, without addresses, authtoken and proxy passwords, which ngrok repeats."""
@@ -115,12 +115,3 @@ def _proxy_secrets() -> Iterator[str]:
         for secret in (proxy, user, password, unquote(password)):
             if len(secret) >= _SHORTEST_SECRET:
                 yield secret
-
-
-def _not_allowed() -> Fatal:
-    return Fatal(
-        "The ngrok agent may not be started.",
-        hint="Check that the ngrok agent is executable for this user, and that PostFlow's state"
-        " folder is not on a volume mounted noexec.",
-        code="tunnel.ngrok.forbidden",
-    )
