@@ -46,7 +46,7 @@ async def stack_again(live: OpenStudio, claim: Claimed) -> None:
 async def _join(live: OpenStudio, folder: Folder, name: str, record: DeliveryRecord) -> str | None:
     if record.stack_id:
         return record.stack_id
-    async with one_at_a_time("stack", folder, name, timeout=BUSY_LIMIT):
+    async with one_at_a_time("stack", folder.id, clip=name, timeout=BUSY_LIMIT):
         await record.stacking()
         group = await record.group(live.naming, folder, name)
         made = await stack_versions(live.frameio, group, folder)

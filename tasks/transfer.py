@@ -125,7 +125,7 @@ async def transfer(
 
     A file that changed meanwhile is another revision: Retry `file.changed`, at once.
     """
-    async with one_at_a_time("clip", folder, media.name, timeout=live.patience.total):
+    async with one_at_a_time("clip", folder.id, clip=media.name, timeout=live.patience.total):
         arrival = await _attempted(live, media, clip, folder, record)
         # Who waits for the lock has to find it in the ledger.
         await record.arrived(folder, clip, arrival.remote)

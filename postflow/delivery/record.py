@@ -429,7 +429,7 @@ async def _arrived(
         return False
     folder = claim.destination
     try:
-        async with one_at_a_time("clip", folder, claim.name, timeout=LOCK_LIMIT):
+        async with one_at_a_time("clip", folder.id, clip=claim.name, timeout=LOCK_LIMIT):
             group = await record.group(naming, folder, str(claim.stack))
             past = await record.past(folder, str(claim.stack), claim.media)
             found = await find_delivered(frameio, folder, claim.media, group, past)

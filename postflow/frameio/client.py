@@ -26,7 +26,7 @@ class FrameioClient:
 
     Every method raises `Fatal` where Frame.io refuses and `Retry` where it is busy or out of reach,
     after trying again itself where that is safe. Nothing is ever created twice by trying again.
-    Give `lock_dir` so that several processes of one machine do not create the same folder at once.
+    Clients that share `lock_dir`, PostFlow's own if none is given, do not create the same at once.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FrameioClient:
         self.accounts = Accounts(api)
         self.projects = Projects(api, self.accounts)
         self.folders = Folders(api, shared, lock_dir)
-        self.files = Files(api, shared, self.accounts)
+        self.files = Files(api, shared, lock_dir, self.accounts)
         self.stacks = Stacks(api)
 
     async def __aenter__(self) -> Self:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
+from postflow.locks import one_at_a_time
 from postflow.models import Folder, RemoteFile
 
 from . import endpoints
@@ -29,9 +30,10 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 class Files:
     """The files of an account."""
 
-    def __init__(self, api: Api, shared: Shared, accounts: Accounts) -> None:
+    def __init__(self, api: Api, shared: Shared, lock_dir: Path | None, accounts: Accounts) -> None:
         self._api = api
         self._shared = shared
+        self._lock_dir = lock_dir
         self._accounts = accounts
 
     async def remote_upload(
@@ -70,7 +72,7 @@ class Files:
         data = {"name": name, "source_url": source_url.get_secret_value()}
         call = Call(endpoints.REMOTE_UPLOAD, ids, body={"data": data})
         # Two uploads of one name must not adopt each other's file.
-        async with self._shared.locks.hold("upload", folder.id, name):
+        async with one_at_a_time("upload", folder.id, name, folder=self._lock_dir):
             try:
                 made = await create_once(
                     self._api, call, One[WireFile], look, took_effect=took_effect

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from postflow.errors import Fatal
+from postflow.locks import one_at_a_time
 from postflow.models import Folder, FrozenModel, Project, RemoteFile
 
 from . import endpoints
@@ -15,7 +16,7 @@ from .create_once import Look, create_once
 from .errors import check_name
 from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, read_child
 from .paging import Listing, listing
-from .shared import Shared, machine_lock, nfc
+from .shared import Shared, nfc
 from .stacks import VersionStack, as_stack
 
 logger = logging.getLogger(__name__)
@@ -35,12 +36,11 @@ class Contents(FrozenModel):
 
 
 class Folders:
-    """Finds or creates; one at a time per parent, in this process and among those of `lock_dir`."""
+    """Found or created, one at a time per parent among all that share `lock_dir`."""
 
     def __init__(self, api: Api, shared: Shared, lock_dir: Path | None) -> None:
         self._api = api
         self._cache = shared.folders
-        self._locks = shared.locks
         self._lock_dir = lock_dir
 
     async def ensure(
@@ -132,8 +132,7 @@ class Folders:
         return found.project_id in ("", project.id)
 
     async def _child(self, project: Project, parent_id: str, path: tuple[str, ...]) -> str:
-        alone = self._locks.hold("folder", parent_id)
-        async with alone, machine_lock(self._lock_dir, "folder", parent_id):
+        async with one_at_a_time("folder", parent_id, folder=self._lock_dir):
             known = self._cache.get(project.id, path)
             if known is not None:
                 return known

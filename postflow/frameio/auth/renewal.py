@@ -14,7 +14,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio.shared import machine_lock
+from postflow.locks import one_at_a_time
 
 from .ims import AdobeIms, Credential, ServiceCredential
 from .tokens import Journal, Tokens, TokenStore
@@ -146,7 +146,7 @@ class TokenSource:
             return tokens
 
     def _alone(self) -> AbstractAsyncContextManager[None]:
-        return machine_lock(self._state_dir, "adobe-tokens", self._name)
+        return one_at_a_time("adobe-tokens", self._name, folder=self._state_dir)
 
     async def _renew(self, tokens: Tokens | None, stored: Tokens | None) -> Tokens:
         try:
