@@ -26,7 +26,7 @@ from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from tests.support.signed_in import SignedIn
 
-WATCHING = {"quiet": 0.5, "interval": 0.5, "linger": 0.0}
+WATCHING = {"quiet": 0.5, "interval": 0.5, "idle_timeout": 0.0}
 MOMENTS = ("run created", "run started", "clip delivered")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from postflow.errors import Fatal, engine_trouble
 from postflow.naming import Naming
-from postflow.settings import RetryPolicy, Watching
+from postflow.settings import RetryPolicy, Watching, refuse_old_names
 
 from .adobe import AdobeTokens
 from .discord import DiscordWebhook
@@ -66,9 +66,12 @@ class Studio(SchemaOnce, Block):
         "that a service outside can tell when the machine is down.",
         examples=["https://hc-ping.com/…"],
     )
-    patience: RetryPolicy = Field(
+    retry_policy: RetryPolicy = Field(
         default_factory=RetryPolicy, description="How often and how long a transfer is tried."
     )
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    _current_names = model_validator(mode="before")(refuse_old_names)
 
     @property
     def document_name(self) -> str:

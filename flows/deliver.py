@@ -77,14 +77,14 @@ async def _attempts(
 ) -> Delivery:
     """Again if the file was changed meanwhile; of a watched one the look-out judges that anew."""
     once = path in live.claims
-    for _ in range(1, live.patience.attempts):
+    for _ in range(1, live.retry_policy.attempts):
         try:
             return await _travel(live, path, project, scene, shot)
         except Retry as error:
             if once or error.code != "file.changed":
                 raise
             log.warning("%s", error)
-            await asyncio.sleep(live.patience.poll)
+            await asyncio.sleep(live.retry_policy.poll)
     return await _travel(live, path, project, scene, shot)
 
 

@@ -47,10 +47,12 @@ Deliver = Callable[..., Awaitable[Delivery]]
 class Drain:
     """One ingest run's work. `deliver` is the flow that a clip travels by."""
 
-    def __init__(self, live: OpenStudio, deliver: Deliver, *, linger: float | None = None) -> None:
+    def __init__(
+        self, live: OpenStudio, deliver: Deliver, *, idle_timeout: float | None = None
+    ) -> None:
         self._live = live
         self._deliver = deliver
-        self._linger = live.watching.linger if linger is None else linger
+        self._idle_timeout = live.watching.idle_timeout if idle_timeout is None else idle_timeout
         self._looking = Looking(
             folder_watchers(live.ledger, live.name, live.watching),
             Notices(live.ledger, live.channel if live.discord else None, live.run_id),
@@ -63,7 +65,7 @@ class Drain:
         self._busy_at = self._went_well_at = time.monotonic()
 
     async def run(self) -> Drained:
-        """Until nothing has been ready, settling or on its way for the time to linger."""
+        """Until nothing has been ready, settling or on its way for the idle timeout."""
         async with AsyncExitStack() as outlet, self._looking.going_on():
             try:
                 while await self._round(outlet):
@@ -95,7 +97,7 @@ class Drain:
         if travelling or self._looking.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
-        return time.monotonic() - self._busy_at < self._linger
+        return time.monotonic() - self._busy_at < self._idle_timeout
 
     async def _waiting(self) -> int:
         return await self._live.ledger.ready(self._live.name, folders=self._looking.folders)

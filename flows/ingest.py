@@ -25,17 +25,17 @@ def _run_name() -> str:
 
 
 @flow(name="ingest", flow_run_name=_run_name)
-async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
+async def ingest(studio: str = "main", idle_timeout: float | None = None) -> Drained:
     """Scan the watch folders, deliver every clip that is ready, wait for late-comers, close.
 
     Args:
         studio: The Studio block with the set-up.
-        linger: Seconds to wait for late-comers; the studio's own when empty.
+        idle_timeout: Seconds to wait for late-comers; the studio's own when empty.
     """
     show_in_ui()
     await tag_run()
     with cancelled_by_sigterm():
-        drained = await _drain(studio, linger)
+        drained = await _drain(studio, idle_timeout)
     await leave_tally(studio, drained)
     delivered, failed = counted(len(drained.delivered), "clip"), len(drained.failed)
     log.info("%s delivered, %d failed.", delivered, failed)
@@ -45,11 +45,11 @@ async def ingest(studio: str = "main", linger: float | None = None) -> Drained:
     return drained
 
 
-async def _drain(studio: str, linger: float | None) -> Drained:
+async def _drain(studio: str, idle_timeout: float | None) -> Drained:
     from .deliver import deliver
 
     async with open_studio(studio) as live:
         await tag_run(live.run_id)
         await clean_up(live)
-        drained = await Drain(live, deliver, linger=linger).run()
+        drained = await Drain(live, deliver, idle_timeout=idle_timeout).run()
     return drained.model_copy(update={"not_told": live.not_told})

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+
+# Old name, new name.
+RENAMED = {"late": "scan_timeout", "linger": "idle_timeout", "patience": "retry_policy"}
+
+
+def refuse_old_names(given: Any) -> Any:
+    """For a validator before all others: a setting by its old name is refused with the new one."""
+    if isinstance(given, dict):
+        for old in RENAMED.keys() & given.keys():
+            raise ValueError(f"{old} is called {RENAMED[old]} now")
+    return given
 
 
 class Watching(BaseModel):
     """A studio's watch folders. Times in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _current_names = model_validator(mode="before")(refuse_old_names)
 
     folders: tuple[Path, ...] = Field(
         default=(), description="Folders whose finished clips are delivered, with all below them."
@@ -68,10 +80,10 @@ class Watching(BaseModel):
         "stream, once they stand still six times as long. A killed encoder leaves the same.",
     )
     interval: float = Field(default=10.0, gt=0, description="Longest pause between two scans.")
-    late: float = Field(
+    scan_timeout: float = Field(
         default=120.0, gt=0, description="After how long a scan that has not come back is an alarm."
     )
-    linger: float = Field(
+    idle_timeout: float = Field(
         default=20.0, ge=0, description="How long an ingest run waits for late-comers."
     )
     at_once: int = Field(default=4, ge=1, le=8, description="Clips on their way at once.")

@@ -46,7 +46,7 @@ async def await_arrival(
         media,
         exposure,
         remote,
-        patience=live.patience,
+        patience=live.retry_policy,
         progress=Progress(media, also=live.progress),
         late=lambda why: _tell_late(live, media, why),
     )
@@ -125,7 +125,7 @@ async def transfer(
 
     A file that changed meanwhile is another revision: Retry `file.changed`, at once.
     """
-    async with one_at_a_time("clip", folder.id, clip=media.name, timeout=live.patience.total):
+    async with one_at_a_time("clip", folder.id, clip=media.name, timeout=live.retry_policy.total):
         arrival = await _attempted(live, media, clip, folder, record)
         # Who waits for the lock has to find it in the ledger.
         await record.arrived(folder, clip, arrival.remote)
@@ -135,7 +135,7 @@ async def transfer(
 async def _attempted(
     live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, record: DeliveryRecord
 ) -> Arrival:
-    async for attempt in _attempts(live.patience):
+    async for attempt in _attempts(live.retry_policy):
         with attempt:
             return await _attempt(live, media, clip, folder, record)
     raise AssertionError("tenacity returns or raises")

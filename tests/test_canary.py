@@ -132,7 +132,7 @@ async def _save(world: Sandbox) -> None:
         "expires_at": datetime.now(UTC) + timedelta(seconds=tokens["expires_in"]),
     }
     file = StudioFile.model_validate(tables)
-    section = file.studio.model_copy(update={"patience": RetryPolicy(**QUICK)})
+    section = file.studio.model_copy(update={"retry_policy": RetryPolicy(**QUICK)})
     await save_studio(file.model_copy(update={"studio": section}))
 
 

@@ -89,7 +89,7 @@ def _studio_file(world: dict[str, Any], home: Path, watching: dict[str, float]) 
 EARLIER, OTHER = "SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00153_v001.mov"
 # With it the clip is another take, not only metadata that was added.
 MEDIA_ATOM = b"\0\0\0\x09mdatx"
-WATCHING = {"quiet": 1.0, "interval": 1.0, "linger": 5.0}
+WATCHING = {"quiet": 1.0, "interval": 1.0, "idle_timeout": 5.0}
 
 
 @app.command()

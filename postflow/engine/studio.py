@@ -52,7 +52,7 @@ class OpenStudio:
     account: str | None
     workspace: str | None
     naming: Naming
-    patience: RetryPolicy
+    retry_policy: RetryPolicy
     watching: Watching
     frameio: FrameioClient
     sign_in: TokenSource
@@ -237,7 +237,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         account=studio.frameio.account,
         workspace=studio.frameio.workspace,
         naming=studio.get_naming(),
-        patience=studio.patience,
+        retry_policy=studio.retry_policy,
         watching=studio.watching,
         ledger=ledger,
         frameio=frameio,

@@ -40,7 +40,7 @@ from .unreadable import Stuck
 
 log = logging.getLogger(__name__)
 
-LATE = volume.PATIENCE
+SCAN_TIMEOUT = volume.PATIENCE
 LEAVING = 3.0
 
 Trouble = Literal["offline", "vanished", "late", "ledger", "fault", "taken", "not enrolled"]
@@ -93,7 +93,7 @@ class FolderWatcher:
         *,
         quiet: float | None = None,
         open_ended: bool = False,
-        late: float = LATE,
+        scan_timeout: float = SCAN_TIMEOUT,
         signs: bool = False,
         ignoring: Ignoring = SHIPPED_ONLY,
     ) -> None:
@@ -107,7 +107,7 @@ class FolderWatcher:
 
         `open_ended`: take files too whose container never states an end.
 
-        `late`: seconds after which a scan that has not come back is an alarm.
+        `scan_timeout`: seconds after which a scan that has not come back is an alarm.
 
         `signs`: other ledgers shall see at the marker that the folder is watched.
         """
@@ -119,7 +119,7 @@ class FolderWatcher:
         self._studio = studio
         self._quiet = quiet
         self._open_ended = open_ended
-        self._late = late
+        self._scan_timeout = scan_timeout
         self._signs = signs
         self._signed_at = float("-inf")
         self._ignoring = ignoring
@@ -179,7 +179,7 @@ class FolderWatcher:
         """None while the scan is late; the next looks ask for the same one, and wait no more."""
         if self._scanning is None:
             self._scanning = asyncio.create_task(self._scan())
-        patience = 0.0 if self._is_late else self._late
+        patience = 0.0 if self._is_late else self._scan_timeout
         done, _ = await asyncio.wait([self._scanning], timeout=patience)
         self._is_late = not done
         if not done:
@@ -259,7 +259,7 @@ class FolderWatcher:
         if result.full or no_clips or result.gone or problems:
             await self._count_others(watch)
         asking = volume.ask(lambda: _ask(watch.room, clips))
-        answers = await volume.in_time(asking, self.folder, patience=self._late)
+        answers = await volume.in_time(asking, self.folder, patience=self._scan_timeout)
         ready = [each.sighting for each in answers if isinstance(each, Ready)]
         waiting = self._stuck.among(each for each in answers if isinstance(each, Waiting))
         waiting = await self._still(watch, waiting)
@@ -348,7 +348,7 @@ def folder_watchers(
             folder,
             quiet=watching.quiet,
             open_ended=watching.open_ended,
-            late=watching.late,
+            scan_timeout=watching.scan_timeout,
             signs=signs,
             ignoring=watching.ignoring(folder),
         )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import PrefectClient, get_client
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from postflow.blocks.adobe import AdobeTokens
 from postflow.blocks.discord import DiscordWebhook
@@ -17,7 +17,7 @@ from postflow.blocks.secrets import problems
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import NgrokTunnel
 from postflow.errors import Fatal
-from postflow.settings import RetryPolicy, Watching
+from postflow.settings import RetryPolicy, Watching, refuse_old_names
 
 B = TypeVar("B", bound=Block)
 
@@ -26,6 +26,7 @@ class StudioSection(BaseModel):
     """`[studio]` of the file."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    _current_names = model_validator(mode="before")(refuse_old_names)
 
     name: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]*$")
     naming: str = "undlm"
@@ -33,7 +34,7 @@ class StudioSection(BaseModel):
     watching: Watching = Field(default_factory=Watching)
     ledger: SecretStr | None = None
     ping: SecretStr | None = None
-    patience: RetryPolicy = Field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
 
 
 class StudioFile(BaseModel):
@@ -86,7 +87,7 @@ def _studio(file: StudioFile) -> Studio:
         watching=section.watching,
         ledger=section.ledger,
         ping=section.ping,
-        patience=section.patience,
+        retry_policy=section.retry_policy,
     )
 
 

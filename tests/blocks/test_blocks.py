@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -102,25 +103,32 @@ async def test_a_studio_loads_whole_and_shows_no_secret(prefect_api: str) -> Non
 
 
 @pytest.mark.prefect
+@pytest.mark.parametrize(
+    ("slug", "changed", "says"),
+    [
+        ("tunnel", {"provider": "static", "base_url": "ftp://CanaryHost"}, "base_url"),
+        ("studio", {"patience": {"poll": 1}}, "patience is called retry_policy now"),
+    ],
+)
 async def test_a_block_broken_in_the_ui_is_told_by_its_field_and_not_its_value(
-    prefect_api: str,
+    prefect_api: str, slug: str, changed: dict[str, Any], says: str
 ) -> None:
     await save_studio(canary_studio("broken"))
     async with httpx.AsyncClient(base_url=prefect_api, auth=SignedIn(password())) as api:
         documents = (await api.post("/block_documents/filter", json={"limit": 200})).json()
-        (tunnel,) = [
+        (block,) = [
             each
             for each in documents
-            if each["name"] == "broken" and each["block_type"]["slug"] == "postflow-tunnel"
+            if each["name"] == "broken" and each["block_type"]["slug"] == f"postflow-{slug}"
         ]
-        changed = {"data": {"provider": "static", "base_url": "ftp://CanaryHost"}}
-        (await api.patch(f"/block_documents/{tunnel['id']}", json=changed)).raise_for_status()
+        path = f"/block_documents/{block['id']}"
+        (await api.patch(path, json={"data": changed})).raise_for_status()
 
     with pytest.raises(Fatal) as caught:
         await load_studio("broken")
 
     assert caught.value.code == "studio.invalid"
-    assert "base_url" in caught.value.message
+    assert says in caught.value.message
     assert "Canary" not in str(caught.value)
 
 

@@ -19,8 +19,20 @@ MISTAKES = {
     "unknown studio field": (GOOD.replace("naming =", "names ="), "studio.names"),
     "table missing": (GOOD.replace("[frameio]", "[studio.frameio]"), "frameio: Field required"),
     "no such kind": (GOOD.replace('"web"', '"p8e-TopSecret"'), "[adobe]: kind"),
+    "a section's old name": (
+        GOOD.replace("retry_policy]", "patience]"),
+        "studio: patience is called retry_policy now",
+    ),
+    "a setting's old name": (
+        GOOD + "\n[studio.watching]\nlinger = 5.0\n",
+        "studio.watching: linger is called idle_timeout now",
+    ),
+    "another setting's old name": (
+        GOOD + "\n[studio.watching]\nlate = 5.0\n",
+        "studio.watching: late is called scan_timeout now",
+    ),
     "a number for a secret": (GOOD.replace('"2ngrokTopSecret"', "42"), "[tunnel]: authtoken"),
-    "a number too small": (GOOD.replace("attempts = 5", "attempts = 0"), "studio.patience"),
+    "a number too small": (GOOD.replace("attempts = 5", "attempts = 0"), "studio.retry_policy"),
     "a name for no URL": (GOOD.replace('"north"', '"North Wing"'), "studio.name"),
     "static without address": (
         GOOD.replace("[tunnel]", '[tunnel]\nprovider = "static"'),

@@ -47,7 +47,7 @@ SWITCHES = (
 )
 
 WINDOW = 1280, 1200  # Prefect's lists have no rows outside of the window
-QUICK_WATCH = {"quiet": 0.2, "linger": 0.2, "interval": 0.2}
+QUICK_WATCH = {"quiet": 0.2, "idle_timeout": 0.2, "interval": 0.2}
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def studio(nothing_cached: None, world: Sandbox, watched: Path) -> str:
     tables = sandbox_studio(world.describe())
     tables["studio"] |= {
         "watching": QUICK_WATCH | {"folders": [watched]},
-        "patience": QUICK,
+        "retry_policy": QUICK,
     }
     tables["tunnel"] = {"provider": "loopback"}
     await save_studio(StudioFile.model_validate(tables))

@@ -77,7 +77,7 @@ def save_studio(world: Sandbox, keeper: StudioKeeper) -> SaveStudio:
 
     def save(**changes: dict[str, Any] | None) -> None:
         tables: dict[str, Any] = sandbox_studio(world.describe(), name=STUDIO)
-        tables["studio"]["patience"] = QUICK
+        tables["studio"]["retry_policy"] = QUICK
         for table, values in changes.items():
             tables[table] = None if values is None else {**tables[table], **values}
         asyncio.run(keeper.save(tables))

@@ -39,7 +39,7 @@ def test_a_file_makes_a_studio_and_the_next_steps_are_told(
     assert studio.adobe.client_secret.get_secret_value() == "p8e-TopSecret"
     assert studio.tunnel.domain == "north.ngrok.app"
     assert studio.discord is not None
-    assert studio.patience.attempts == 5
+    assert studio.retry_policy.attempts == 5
     assert studio.get_naming().identify("SQ07_UNDLM_00152_v003.mov").folder[0] == "WIP_BYSHOT"
 
 

@@ -20,7 +20,7 @@ from tests.support.enrolled import enrolled
 
 Tunnel = Literal["loopback", "ngrok"]
 
-QUICK_WATCH = {"quiet": 0.2, "linger": 0.2, "interval": 0.2}
+QUICK_WATCH = {"quiet": 0.2, "idle_timeout": 0.2, "interval": 0.2}
 QUICK = {"poll": 0.05, "stall": 20.0, "total": 60.0}
 MEDIA_ATOM = b"\0\0\0\x09mdatx"
 
@@ -60,7 +60,7 @@ class Ground:
             file.write(MEDIA_ATOM * atoms)
         return new.rename(path)
 
-    def start(self, death: Death | None = None, *, linger: float | None = None) -> Life:
+    def start(self, death: Death | None = None, *, idle_timeout: float | None = None) -> Life:
         self._lives += 1
         (self.folder / f"life-{self._lives}.commits").touch()
         return self._nursery.start(
@@ -70,17 +70,21 @@ class Ground:
                 log=self.folder / f"life-{self._lives}.log",
                 witness=self.folder / f"life-{self._lives}.commits",
                 death=death or Death(),
-                linger=linger,
+                idle_timeout=idle_timeout,
                 api=self.api,
                 haste=self.haste,
             )
         )
 
     def live(
-        self, death: Death | None = None, *, linger: float | None = None, timeout: float = 60.0
+        self,
+        death: Death | None = None,
+        *,
+        idle_timeout: float | None = None,
+        timeout: float = 60.0,
     ) -> bool:
         """True if the run came to its end."""
-        return self.start(death, linger=linger).ends(timeout=timeout)
+        return self.start(death, idle_timeout=idle_timeout).ends(timeout=timeout)
 
     def log(self, life: int) -> str:
         return (self.folder / f"life-{life}.log").read_text()
@@ -110,7 +114,7 @@ async def prepare(
         ground.watched.mkdir()
         tables = sandbox_studio(world.describe(), name=ground.studio)
         watch = QUICK_WATCH | {"folders": [ground.watched]} | (watching or {})
-        tables["studio"] |= {"watching": watch, "patience": QUICK}
+        tables["studio"] |= {"watching": watch, "retry_policy": QUICK}
         if ledger:
             ground.ledger = tables["studio"]["ledger"] = ledger
         enrolled(ground.watched, studio=ground.studio, ledger=ground.ledger)

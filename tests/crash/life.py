@@ -28,7 +28,7 @@ class Order(BaseModel):
     log: Path
     witness: Path
     death: Death = Death()
-    linger: float | None = None
+    idle_timeout: float | None = None
     api: str | None = None
     haste: float = 1.0
 
@@ -44,7 +44,7 @@ def live(order: Order) -> None:
     server = {PREFECT_API_URL: order.api} if order.api else {}
     try:
         with temporary_settings(server):
-            asyncio.run(ingest(order.studio, linger=order.linger))
+            asyncio.run(ingest(order.studio, idle_timeout=order.idle_timeout))
     except BaseException:
         traceback.print_exc()
         raise

@@ -48,7 +48,7 @@ async def test_a_dead_runs_placeholder_of_an_older_export_is_removed(
     clip = ground.drop(NAME, atoms=100)
     if seen:
         await look_out(ground)
-    assert ground.live(linger=3.0)
+    assert ground.live(idle_timeout=3.0)
     check_delivered_once(ground, {NAME: clip})
     with ground.open_ledger() as ledger:
         assert {row.state for row in ledger.rows()} == {State.DONE, State.SUPERSEDED}
@@ -80,7 +80,7 @@ async def test_what_arrived_unheard_is_a_delivery_whatever_became_of_its_file(
         clip.unlink()
     else:
         sums.add(sha256(ground.drop(NAME, atoms=100)))
-    assert ground.live(linger=3.0)
+    assert ground.live(idle_timeout=3.0)
     assets = ground.world.assets()
     assert {asset["sha256"] for asset in assets} == sums
     assert len(assets) == len(sums)

@@ -30,7 +30,7 @@ async def test_a_volume_that_hangs_holds_up_neither_other_folders_nor_the_end_of
     good = tmp_path / "good"
     good.mkdir()
     os.mkfifo(tmp_path / MARKER)
-    async with make_ground(watching={"folders": [tmp_path, good], "late": 3.0}) as ground:
+    async with make_ground(watching={"folders": [tmp_path, good], "scan_timeout": 3.0}) as ground:
         enrolled(good, studio=ground.studio, ledger=ground.ledger)
         clip = ground.drop(FIRST).rename(good / FIRST)
         run = ground.start()
@@ -50,7 +50,9 @@ async def test_a_volume_that_hangs_does_not_keep_the_look_out_from_other_folders
     good = tmp_path / "good"
     good.mkdir()
     os.mkfifo(tmp_path / MARKER)
-    async with make_ground(watching={"folders": [tmp_path, good], "late": 3600.0}) as ground:
+    async with make_ground(
+        watching={"folders": [tmp_path, good], "scan_timeout": 3600.0}
+    ) as ground:
         monkeypatch.setenv("POSTFLOW_STATE_DIR", str(ground.state))
         enrolled(good, studio=ground.studio, ledger=ground.ledger)
         watching = asyncio.create_task(watch(ground.studio))
@@ -92,7 +94,7 @@ async def test_a_clip_whose_volume_is_lost_in_mid_transfer_waits_and_goes_on_by_
                 (row,) = ledger.rows()
             assert (row.code, row.phase) == ("folder.away", "waiting")
             assert not ground.world.assets(), "nothing unfinished is left in Frame.io"
-        assert ground.live(linger=5.0)
+        assert ground.live(idle_timeout=5.0)
         check_delivered_once(ground, {FIRST: clip})
         (message,) = ground.world.messages()
         assert message["embeds"][0]["title"].endswith("is ready for review")

@@ -29,6 +29,8 @@ async def save(
     if watching:
         tables["studio"]["watching"] = watching
     file = StudioFile.model_validate(tables)
-    section = file.studio.model_copy(update={"patience": RetryPolicy(**QUICK | (patience or {}))})
+    section = file.studio.model_copy(
+        update={"retry_policy": RetryPolicy(**QUICK | (patience or {}))}
+    )
     await save_studio(file.model_copy(update={"studio": section}))
     return name

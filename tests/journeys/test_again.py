@@ -112,7 +112,7 @@ async def test_the_same_clip_in_two_watch_folders_at_once_is_one_asset_and_no_me
     clip = make_clip()
     folders = [clip.parent, copy_of(clip, tmp_path / "other").parent]
     enrolled(*folders, studio="two-folders")
-    watching = {"folders": [str(each) for each in folders], "quiet": 0.2, "linger": 2.0}
+    watching = {"folders": [str(each) for each in folders], "quiet": 0.2, "idle_timeout": 2.0}
     studio = await save(world, name="two-folders", provider="loopback", watching=watching)
     world.fault("delay", "fetch", seconds=3, times=1)
     await ingest(studio=studio)

@@ -28,5 +28,5 @@ async def test_locks_of_long_ago_are_swept_and_what_cannot_be_ends_no_run(
         if not blocked:
             odd.rmdir()
         (state_dir() / "swept").unlink(missing_ok=True)
-        assert (await ingest(loopback_studio, linger=0.0)).failed == {}
+        assert (await ingest(loopback_studio, idle_timeout=0.0)).failed == {}
     assert [lock.exists() for lock in (old, ups, new)] == [False, True, True]

@@ -64,7 +64,7 @@ def tried() -> int:
 async def test_a_clip_is_delivered_all_the_same(world: Sandbox, clip: Path) -> None:
     from postflow.flows.ingest import ingest
 
-    drained = await ingest(STUDIO, linger=0.0)
+    drained = await ingest(STUDIO, idle_timeout=0.0)
     assert drained.delivered == {clip.name: the_asset(world, clip)["view_url"]}
     assert tried() <= FEW
     assert drained.not_told

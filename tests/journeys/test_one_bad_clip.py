@@ -29,7 +29,7 @@ async def watching_studio(nothing_cached: None, world: Sandbox, make_clip: MakeC
     """Its watch folder is where the clips are made."""
     folder = make_clip(BAD).parent
     enrolled(folder, studio="watching")
-    watching = {"folders": [str(folder)], "quiet": 0.2, "interval": 0.2, "linger": 0.5}
+    watching = {"folders": [str(folder)], "quiet": 0.2, "interval": 0.2, "idle_timeout": 0.5}
     return await save(world, name="watching", provider="loopback", watching=watching)
 
 

@@ -62,12 +62,12 @@ async def test_runs_by_the_clock_renew_it_where_no_look_out_does(
     source = adobe.get_token_source()
     await source.adopt(signed_in(world, lasts=0))
     for _ in range(2):
-        await ingest(STUDIO, linger=0.0)
+        await ingest(STUDIO, idle_timeout=0.0)
     assert calls(world, "ims.token") == 1
     assert titles(world) == []
     short = {"refresh_token": None}
     await source.adopt(signed_in(world, lasts=2 * 86400).model_copy(update=short))
     for _ in range(2):
-        await ingest(STUDIO, linger=0.0)
+        await ingest(STUDIO, idle_timeout=0.0)
     assert len(titles(world)) == 1
     assert ENDS in words(world)

@@ -94,7 +94,7 @@ async def watched_studio(nothing_cached: None, world: Sandbox, tmp_path: Path) -
     folder = tmp_path / "watch"
     folder.mkdir()
     enrolled(folder, studio="watched")
-    watching = {"folders": [folder], "quiet": 0.2, "linger": 0.2, "at_once": 1}
+    watching = {"folders": [folder], "quiet": 0.2, "idle_timeout": 0.2, "at_once": 1}
     return await save(world, name="watched", watching=watching, provider="loopback")
 
 

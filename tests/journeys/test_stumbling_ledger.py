@@ -36,7 +36,7 @@ def tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def watching(nothing_cached: None, world: Sandbox, make_clip: MakeClip) -> str:
     folder = make_clip(V1).parent
     enrolled(folder, studio="stumbling")
-    watched = {"folders": [folder], "quiet": 0.1, "interval": 0.1, "linger": 3.0}
+    watched = {"folders": [folder], "quiet": 0.1, "interval": 0.1, "idle_timeout": 3.0}
     return await save(world, name="stumbling", provider="loopback", watching=watched)
 
 

@@ -40,7 +40,7 @@ async def drain(world: Sandbox, folder: Path, deliver: Deliver, *, batch: int = 
     tables["studio"]["watching"] = {"folders": [folder], "quiet": 0.1, "batch": batch}
     await save_studio(StudioFile.model_validate(tables))
     async with open_studio("told") as live:
-        return await Drain(live, deliver, linger=0.0).run()
+        return await Drain(live, deliver, idle_timeout=0.0).run()
 
 
 async def test_a_clip_that_does_not_get_as_far_as_its_own_run_is_told_of(

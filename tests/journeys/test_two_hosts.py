@@ -26,7 +26,7 @@ async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewher
 
     first = make_clip("SQ07_UNDLM_00001_v001.mov")
     enrolled(first.parent, studio="two-hosts")
-    watching = {"folders": [str(first.parent)], "quiet": 0.2, "interval": 0.2, "linger": 2.0}
+    watching = {"folders": [str(first.parent)], "quiet": 0.2, "interval": 0.2, "idle_timeout": 2.0}
     studio = await save(world, name="two-hosts", provider="loopback", watching=watching)
     world.fault("delay", "fetch", seconds=2, times=1)
     async with open_studio(studio) as live:

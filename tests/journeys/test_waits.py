@@ -23,7 +23,7 @@ async def test_clips_wait_for_rights_that_somebody_has_to_give(
 
     clips = [make_clip(f"SQ07_UNDLM_0000{n}_v001.mov", extra=8 * n) for n in range(1, 4)]
     enrolled(clips[0].parent, studio="waits")
-    watching = {"folders": [clips[0].parent], "quiet": 0.1, "at_once": 1, "linger": 1.0}
+    watching = {"folders": [clips[0].parent], "quiet": 0.1, "at_once": 1, "idle_timeout": 1.0}
     studio = await save(world, name="waits", provider="loopback", watching=watching)
     world.fault("status", "accounts.list", code=403, times=1000)
     drained = await ingest(studio)

@@ -43,7 +43,7 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
     folder = tmp_path / "watch"
     folder.mkdir()
     enrol(ledger.ledger, "main", folder)
-    watcher = FolderWatcher(ledger, "main", folder, late=0.2)
+    watcher = FolderWatcher(ledger, "main", folder, scan_timeout=0.2)
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
     assert (await watcher.look()).alarm is None
     assert watcher.next_look is not None
@@ -77,7 +77,7 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
     (tmp_path / "watch").mkdir()
     marker = tmp_path / "watch" / MARKER
     os.mkfifo(marker)
-    watcher = FolderWatcher(ledger, "main", marker.parent, late=0.2)
+    watcher = FolderWatcher(ledger, "main", marker.parent, scan_timeout=0.2)
     assert [(await watcher.look()).trouble for _ in range(2)] == ["late", "late"]
 
     def let_it_read() -> None:

@@ -6,7 +6,7 @@ GOOD = """
 name = "north"
 naming = "wip_byshot"
 
-[studio.patience]
+[studio.retry_policy]
 attempts = 5
 
 [frameio]

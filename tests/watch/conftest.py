@@ -68,9 +68,9 @@ class Running:
             "folders": [str(folder)],
             "quiet": 0.2,
             "interval": 0.2,
-            "linger": 8.0,
+            "idle_timeout": 8.0,
         }
-        tables["studio.patience"] = {"poll": 0.2}
+        tables["studio.retry_policy"] = {"poll": 0.2}
         path = self.home / f"{studio}.toml"
         path.write_text(as_toml(tables), encoding="utf-8")
         return path

@@ -107,7 +107,7 @@ def test_the_question_at_a_terminal_names_the_backlog_and_is_asked_until_it_is_a
 ENROLS = """
 import sys
 from pathlib import Path
-from tests.watch.test_backfill import StudioOf, enrol
+from tests.watch.test_backfill import StudioOf, enrol_folders
 enrol_folders(StudioOf(Path(sys.argv[1]), ledger=Path(sys.argv[2])), "main", None)
 """
 

@@ -79,7 +79,7 @@ class Author:
             seconds=max(2.0, clips * self._size.pace),
             manned=True,
             tunnel="loopback" if agents is None else "ngrok",
-            linger=self._luck.choice((0.2, 0.5, 2.0)),
+            idle_timeout=self._luck.choice((0.2, 0.5, 2.0)),
             events=tuple(sorted(events, key=lambda event: event.at)),
         )
 
@@ -88,7 +88,11 @@ class Author:
         events = [self._again(self._luck.random()) for _ in range(self._luck.randint(0, 2))]
         ordered = tuple(sorted((e for e in events if e), key=lambda event: event.at))
         return Hour(
-            name=f"day {day + 1}, night", seconds=0.5, manned=False, linger=0.2, events=ordered
+            name=f"day {day + 1}, night",
+            seconds=0.5,
+            manned=False,
+            idle_timeout=0.2,
+            events=ordered,
         )
 
     def _clips(self, clips: int) -> list[Event]:

@@ -76,7 +76,7 @@ class Director:
             while to_end and to_end[0].until <= share:
                 self._end(to_end.pop(0))
             self.volume.encode(share)
-            self.shift.look(manned=hour.manned, linger=hour.linger)
+            self.shift.look(manned=hour.manned, idle_timeout=hour.idle_timeout)
             await asyncio.sleep(TICK)
 
     async def _use_tunnel(self, hour: Hour) -> None:
@@ -149,7 +149,7 @@ class Director:
                 if not (left := self._what_is_left()) and self.shift.counts["runs"] > before:
                     break
                 assert time.monotonic() < deadline, left
-            self.shift.look(manned=True, linger=0.5)
+            self.shift.look(manned=True, idle_timeout=0.5)
             await asyncio.sleep(TICK)
         await self._last_run()
         self._take_stock("the end")
@@ -157,9 +157,9 @@ class Director:
     async def _last_run(self) -> None:
         """One that died with nothing left to do has left its duty to another."""
         self.shift.spare()
-        self.shift.begin(linger=0.2)
+        self.shift.begin(idle_timeout=0.2)
         while not self.shift.is_empty:
-            self.shift.look(manned=False, linger=0)
+            self.shift.look(manned=False, idle_timeout=0)
             await asyncio.sleep(TICK)
 
     def _what_is_left(self) -> list[str]:

@@ -145,7 +145,7 @@ class Hour(FrozenModel):
     seconds: float
     manned: bool
     tunnel: Literal["loopback", "ngrok"] = "loopback"
-    linger: float
+    idle_timeout: float
     events: tuple[Event, ...]
 
 

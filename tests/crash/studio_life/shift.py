@@ -41,12 +41,12 @@ class Shift:
         """One of the next lives ends so."""
         self._dooms.append(death)
 
-    def look(self, *, manned: bool, linger: float) -> None:
+    def look(self, *, manned: bool, idle_timeout: float) -> None:
         """Take note of lives that ended, start the next one, do what is due."""
         self._lives = [life for life in self._lives if not self._is_over(life)]
         if manned and not self._lives and time.monotonic() >= self._next:
-            self.begin(linger)
-        self._due = [kind for kind in self._due if not self._strike(kind, linger)]
+            self.begin(idle_timeout)
+        self._due = [kind for kind in self._due if not self._strike(kind, idle_timeout)]
 
     def spare(self) -> None:
         """Nothing happens any more to those who are not dead yet."""
@@ -61,16 +61,16 @@ class Shift:
         deadline = time.monotonic() + LONGEST_END
         while self._lives:
             assert time.monotonic() < deadline, self._lives[0].order.log.read_text()
-            self.look(manned=False, linger=0)
+            self.look(manned=False, idle_timeout=0)
             await asyncio.sleep(0.02)
 
     @property
     def is_empty(self) -> bool:
         return not self._lives
 
-    def begin(self, linger: float) -> None:
+    def begin(self, idle_timeout: float) -> None:
         death = self._dooms.pop(0) if self._dooms else None
-        self._lives.append(self._ground.start(death, linger=linger))
+        self._lives.append(self._ground.start(death, idle_timeout=idle_timeout))
         self.counts["runs"] += 1
 
     def _is_over(self, life: Life) -> bool:
@@ -87,9 +87,9 @@ class Shift:
             self.failed.append(life.order.log.read_text())
         return True
 
-    def _strike(self, kind: str, linger: float) -> bool:
+    def _strike(self, kind: str, idle_timeout: float) -> bool:
         if kind == "second run":
-            self.begin(linger)
+            self.begin(idle_timeout)
         elif kind == "kill agents":
             return self._kill_agents()
         elif not self._lives:
