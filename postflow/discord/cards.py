@@ -18,6 +18,27 @@ from postflow.errors import PostFlowError
 from postflow.ledger.models import Namesake
 from postflow.models import Delivery, FrozenModel, MediaFile, Project, Shot
 
+ON_ITS_WAY = 0xFFA500
+READY = 0x00FF00
+FAILED = 0xFF0000
+
+MAX_TITLE = 256
+MAX_DESCRIPTION = 4096
+MAX_FIELDS = 25
+MAX_FIELD_NAME = 256
+MAX_VALUE = 1024
+MAX_TOTAL = 6000
+
+LONGEST_LINK = 512
+
+_LONGEST_REASON = 1500
+_LONGEST_VALUE = 300
+
+Line = tuple[
+    Annotated[str, Field(min_length=1, max_length=MAX_FIELD_NAME)],
+    Annotated[str, Field(min_length=1, max_length=MAX_VALUE)],
+]
+
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<:@-])")
 _UNITS = ("KB", "MB", "GB", "TB")
 
@@ -62,28 +83,6 @@ def human_duration(duration: timedelta) -> str:
     if minutes < 60:
         return f"{minutes} min {seconds:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-ON_ITS_WAY = 0xFFA500
-READY = 0x00FF00
-FAILED = 0xFF0000
-
-MAX_TITLE = 256
-MAX_DESCRIPTION = 4096
-MAX_FIELDS = 25
-MAX_FIELD_NAME = 256
-MAX_VALUE = 1024
-MAX_TOTAL = 6000
-
-LONGEST_LINK = 512
-
-_LONGEST_REASON = 1500
-_LONGEST_VALUE = 300
-
-Line = tuple[
-    Annotated[str, Field(min_length=1, max_length=MAX_FIELD_NAME)],
-    Annotated[str, Field(min_length=1, max_length=MAX_VALUE)],
-]
 
 
 class Card(FrozenModel):
@@ -132,25 +131,15 @@ class Card(FrozenModel):
 
 def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> Card:
     """Orange: the clip travels. Every run that takes the clip up says the same."""
-    return Card(
-        title=_title(shot, "is on its way"),
-        colour=ON_ITS_WAY,
-        lines=(*_what(shot), *_file(media), *_place(shot, project)),
-        about=_about(shot, project),
-    )
+    return _clip_card(shot, media, project, "is on its way", ON_ITS_WAY)
 
 
 def waiting_card(
     media: MediaFile, shot: Shot, error: PostFlowError, *, project: Project | str
 ) -> Card:
     """Orange: the clip was on its way, and waits; why. It goes by itself."""
-    return Card(
-        title=_title(shot, "is waiting"),
-        colour=ON_ITS_WAY,
-        description=plain(f"{error} The clip is tried again by itself.", _LONGEST_REASON),
-        lines=(*_what(shot), *_file(media), *_place(shot, project)),
-        about=_about(shot, project),
-    )
+    why = plain(f"{error} The clip is tried again by itself.", _LONGEST_REASON)
+    return _clip_card(shot, media, project, "is waiting", ON_ITS_WAY, description=why)
 
 
 def ready_card(
@@ -162,25 +151,41 @@ def ready_card(
     """
     link = web_link(delivery.view_url)
     took = human_duration(delivery.finished - delivery.started)
-    return Card(
-        title=_title(delivery.shot, "is ready for review"),
-        colour=READY,
-        description=told_of_namesake(namesake) if namesake else None,
-        lines=(
-            *_what(delivery.shot),
-            *_file(delivery.media),
-            *_place(delivery.shot, project),
-            ("Delivered in", took),
-            *_doubt(delivery.media),
-            *([("Link", f"[Open in Frame.io]({link})")] if link else []),
-        ),
+    doubt = delivery.media.doubt
+    return _clip_card(
+        delivery.shot,
+        delivery.media,
+        project,
+        "is ready for review",
+        READY,
+        ("Delivered in", took),
+        *([("Please check", plain(f"The file {doubt}.", MAX_VALUE))] if doubt else []),
+        *([("Link", f"[Open in Frame.io]({link})")] if link else []),
+        description=namesake_text(namesake) if namesake else None,
         url=link,
         at=delivery.finished,
-        about=_about(delivery.shot, project),
     )
 
 
-def told_of_namesake(namesake: Namesake) -> str:
+def _clip_card(
+    shot: Shot,
+    media: MediaFile,
+    project: Project | str,
+    state: str,
+    colour: int,
+    *lines: Line,
+    **more: Any,
+) -> Card:
+    return Card(
+        title=_title(shot, state),
+        colour=colour,
+        lines=(*_shot_lines(shot), *_file_lines(media), *_place_lines(shot, project), *lines),
+        about=_about(shot, project),
+        **more,
+    )
+
+
+def namesake_text(namesake: Namesake) -> str:
     """That the file was exported again, or that there are two of its name; as Discord shows it."""
     at = namesake.finished_at
     when = f" on {at.astimezone():%Y-%m-%d at %H:%M}" if at else " just now"
@@ -204,13 +209,13 @@ def failed_card(
 ) -> Card:
     """Red: what happened, and what a person can do."""
     remedy = [("What to do", plain(error.hint, MAX_VALUE))] if error.hint else []
-    known = (*_what(shot), *_place(shot, project)) if shot else ()
+    known = (*_shot_lines(shot), *_place_lines(shot, project)) if shot else ()
     title = _title(shot, "has failed") if shot else f"{plain(media.name, 200)} has failed"
     return Card(
         title=title,
         colour=FAILED,
         description=plain(error.message, _LONGEST_REASON),
-        lines=(*remedy, *known, *_file(media), ("Code", plain(error.code, 100))),
+        lines=(*remedy, *known, *_file_lines(media), ("Code", plain(error.code, 100))),
         at=at or datetime.now(UTC),
         about=_about(shot, project) if shot else {"file": media.name},
     )
@@ -256,23 +261,19 @@ def _about(shot: Shot, project: Project | str | None) -> dict[str, str]:
     return {name: value for name, value in named.items() if value}
 
 
-def _what(shot: Shot) -> list[Line]:
+def _shot_lines(shot: Shot) -> list[Line]:
     named = (("Sequence", shot.sequence), ("Shot", _shot_name(shot)), ("Version", shot.version))
     return [(name, plain(value, _LONGEST_VALUE)) for name, value in named if value]
 
 
-def _file(media: MediaFile) -> list[Line]:
+def _file_lines(media: MediaFile) -> list[Line]:
     return [("File", plain(media.name, 600)), ("Size", human_size(media.size))]
 
 
-def _doubt(media: MediaFile) -> list[Line]:
-    return [("Please check", plain(f"The file {media.doubt}.", MAX_VALUE))] if media.doubt else []
-
-
-def _place(shot: Shot, project: Project | str | None) -> list[Line]:
+def _place_lines(shot: Shot, project: Project | str | None) -> list[Line]:
     folder: list[Line] = [("Folder", plain("/".join(shot.folder), _LONGEST_VALUE))]
-    return [*folder, ("Project", project_told(project))] if project else folder
+    return [*folder, ("Project", project_text(project))] if project else folder
 
 
-def project_told(project: Project | str) -> str:
+def project_text(project: Project | str) -> str:
     return plain(project if isinstance(project, str) else project.name, _LONGEST_VALUE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -42,8 +41,8 @@ _backoff = wait_random_exponential(multiplier=0.5, max=10)
 
 
 class DiscordClient:
-    """One webhook, open while the `async with` lasts. `patience` is the longest time in seconds
-    that one call goes on trying.
+    """One webhook, open while the `async with` lasts. One call is tried again for `timeout`
+    seconds at most.
 
     Raises Fatal `discord.webhook_invalid` for a URL that is none of a webhook.
     """
@@ -54,26 +53,21 @@ class DiscordClient:
         *,
         thread: Thread | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        patience: float = 10.0,
+        timeout: float = 10.0,
     ) -> None:
         self._http = httpx.AsyncClient(
             transport=HiddenWebhook(webhook_url, transport), timeout=TIMEOUT
         )
         self._webhook_url = webhook_url
-        self._patience = patience
+        self._timeout = timeout
         self._thread = thread or Thread()
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        await self._http.__aexit__(kind, error, trace)
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
 
     def leads_to(self, webhook_url: SecretStr) -> bool:
         """Whether its messages go where that webhook's go."""
@@ -99,7 +93,7 @@ class DiscordClient:
             )
         query = {"thread_id": thread} if thread else self._thread.query()
         try:
-            await self._patiently("PATCH", f"/messages/{number}", card.payload(), query)
+            await self._request("PATCH", f"/messages/{number}", card.payload(), query)
         except RefusedError as refused:
             if not refused.is_gone:
                 raise refused.error from None
@@ -116,9 +110,9 @@ class DiscordClient:
         Discord always refuses it. Raises Fatal or Retry as `post` does.
         """
         try:
-            answer = await self._patiently("GET", "", None)
+            answer = await self._request("GET", "", None)
             await self._check_thread()
-            await self._patiently("POST", "", self._new_thread({}), self._thread.query())
+            await self._request("POST", "", self._new_thread({}), self._thread.query())
         except RefusedError as refused:
             if refused.number != EMPTY_MESSAGE:
                 raise refused.error from None
@@ -133,14 +127,14 @@ class DiscordClient:
         if self._thread.id is None:
             return
         try:
-            await self._patiently("GET", f"/messages/{self._thread.id}", None, self._thread.query())
+            await self._request("GET", f"/messages/{self._thread.id}", None, self._thread.query())
         except RefusedError as refused:
             if refused.number == UNKNOWN_CHANNEL:
                 raise
 
     async def _post(self, payload: dict[str, Any], query: dict[str, str]) -> str:
         try:
-            answer = await self._patiently("POST", "", payload, {"wait": "true", **query})
+            answer = await self._request("POST", "", payload, {"wait": "true", **query})
         except RefusedError as refused:
             raise refused.error from None
         if not answer.get("id"):
@@ -148,7 +142,7 @@ class DiscordClient:
         own_thread = answer.get("channel_id") if self._thread.name else None
         return f"{own_thread}/{answer['id']}" if own_thread else str(answer["id"])
 
-    async def _patiently(
+    async def _request(
         self,
         method: str,
         path: str,
@@ -158,15 +152,15 @@ class DiscordClient:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(_worth_repeating),
             wait=_wait,
-            stop=stop_before_delay(self._patience),
-            before_sleep=_say,
+            stop=stop_before_delay(self._timeout),
+            before_sleep=_log_retry,
             reraise=True,
         ):
             with attempt:
-                return await self._send(method, path, payload, params)
+                return await self._attempt(method, path, payload, params)
         raise AssertionError("tenacity ends with an answer or an error")
 
-    async def _send(
+    async def _attempt(
         self,
         method: str,
         path: str,
@@ -200,7 +194,7 @@ def _wait(state: RetryCallState) -> float:
     return _backoff(state) if asked is None else asked
 
 
-def _say(state: RetryCallState) -> None:
+def _log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     message = error.message if isinstance(error, Retry) else "Discord did not answer."
     logger.info("%s Trying again in %.1f s.", message, state.upcoming_sleep)

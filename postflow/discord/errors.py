@@ -34,83 +34,69 @@ _PASSING = {20016, 20028, 20029, 30046, 40004, 40006, 40062, 110001, 130000}
 _AGAIN = "Then start `postflow up` anew, if it runs, and `postflow retry --messages`."
 _SETTINGS = "under [discord] of the studio file, and apply it with `postflow setup`."
 
-
-# Code, message and hint.
+# Code, message and hint; `_AGAIN` follows each hint.
 _Meaning = tuple[str, str, str]
 
-
-_WEBHOOK_GONE = (
+_WEBHOOK_GONE: _Meaning = (
     "discord.webhook_gone",
     "Discord does not know the webhook any more",
     (
         "Make a new webhook in Discord (channel settings, Integrations, Webhooks) and put its "
-        f"address into PostFlow with `postflow setup`. {_AGAIN}"
+        "address into PostFlow with `postflow setup`."
     ),
 )
-_THREAD_CLOSED = (
-    "discord.thread_closed",
-    "The Discord thread is locked, so nothing can be posted there",
-    f"Unlock it in Discord (the thread's menu), or name another `thread_id` {_SETTINGS} {_AGAIN}",
-)
-_BLOCKED_TEXT = (
-    "discord.moderated",
-    "The server's moderation in Discord has blocked the message",
-    "Let a moderator allow PostFlow's messages (server settings, Safety Setup, AutoMod). " + _AGAIN,
-)
-_FORBIDDEN = (
+_FORBIDDEN: _Meaning = (
     "discord.forbidden",
     "Discord does not let the webhook post there",
-    f"Let an administrator look at the permissions of the channel and its thread. {_AGAIN}",
+    "Let an administrator look at the permissions of the channel and its thread.",
 )
-
-_MEANINGS: dict[int, _Meaning] = {
-    10015: _WEBHOOK_GONE,
-    50027: _WEBHOOK_GONE,
-    UNKNOWN_CHANNEL: (
+_MEANINGS: dict[tuple[int, ...], _Meaning] = {
+    (10015, 50027): _WEBHOOK_GONE,
+    (50001, 50013): _FORBIDDEN,
+    (UNKNOWN_CHANNEL,): (
         "discord.thread_gone",
         "The thread or channel that messages go to does not exist in Discord any more",
-        f"Name another `thread_id` {_SETTINGS} If the channel is gone, make a webhook in another. "
-        + _AGAIN,
+        f"Name another `thread_id` {_SETTINGS} If the channel is gone, make a webhook in another.",
     ),
-    ARCHIVED: _THREAD_CLOSED,
-    160005: _THREAD_CLOSED,
-    160006: (
+    (ARCHIVED, 160005): (
+        "discord.thread_closed",
+        "The Discord thread is locked, so nothing can be posted there",
+        f"Unlock it in Discord (the thread's menu), or name another `thread_id` {_SETTINGS}",
+    ),
+    (160006,): (
         "discord.too_many_threads",
         "The Discord server has as many open threads as it may have",
-        f"Close some of them in Discord. {_AGAIN}",
+        "Close some of them in Discord.",
     ),
-    220001: (
+    (220001,): (
         "discord.forum",
         "The webhook leads to a forum, where a message needs a thread to go to",
-        (
-            "Set `thread_name` (a post of its own for each message) or `thread_id` (all in one) "
-            f"{_SETTINGS} {_AGAIN}"
-        ),
+        "Set `thread_name` (a post of its own for each message) or `thread_id` (all in one) "
+        + _SETTINGS,
     ),
-    220002: (
+    (220002,): (
         "discord.two_threads",
         "The webhook's address names a thread, and `thread_name` asks for new ones",
-        f"Leave out one of the two {_SETTINGS} {_AGAIN}",
+        f"Leave out one of the two {_SETTINGS}",
     ),
-    220003: (
+    (220003,): (
         "discord.no_forum",
         "The webhook's channel is no forum, so messages cannot open threads there",
-        f"Leave `thread_name` out {_SETTINGS} {_AGAIN}",
+        f"Leave `thread_name` out {_SETTINGS}",
     ),
-    40067: (
+    (40067,): (
         "discord.tag_required",
         "The Discord forum wants a tag on each post, which PostFlow cannot choose",
-        (
-            "Switch off “Require people to select tags” in the forum, or set `thread_id` "
-            f"{_SETTINGS} {_AGAIN}"
-        ),
+        "Switch off “Require people to select tags” in the forum, or set `thread_id` " + _SETTINGS,
     ),
-    200000: _BLOCKED_TEXT,
-    200001: _BLOCKED_TEXT,
-    240000: _BLOCKED_TEXT,
-    50001: _FORBIDDEN,
-    50013: _FORBIDDEN,
+    (200000, 200001, 240000): (
+        "discord.moderated",
+        "The server's moderation in Discord has blocked the message",
+        "Let a moderator allow PostFlow's messages (server settings, Safety Setup, AutoMod).",
+    ),
 }
+_BY_NUMBER = {number: meaning for numbers, meaning in _MEANINGS.items() for number in numbers}
+_BY_STATUS = {401: _WEBHOOK_GONE, 404: _WEBHOOK_GONE, 403: _FORBIDDEN}
 
 
 class RefusedError(Exception):
@@ -138,7 +124,7 @@ def check_answer(response: httpx.Response) -> dict[str, Any]:
     if response.status_code >= 500:
         raise unavailable(f"Discord answered {response.status_code}")
     if not body and response.status_code in {401, 403, 404, 407}:
-        raise _stranger(response.status_code)
+        raise _blocked(response.status_code)
     raise RefusedError(number, _refusal(response.status_code, number, body))
 
 
@@ -161,7 +147,7 @@ def outcome_unknown(what: str) -> Retry:
     )
 
 
-def _stranger(status: int) -> Retry:
+def _blocked(status: int) -> Retry:
     """No JSON, so it was not Discord's API that spoke."""
     return Retry(
         f"Something between here and Discord answered {status} in its place.",
@@ -201,14 +187,10 @@ def _number(value: object) -> float | None:
 
 
 def _refusal(status: int, number: int, body: dict[str, Any]) -> Fatal:
-    meaning = _MEANINGS.get(number)
-    if meaning is None and status in {401, 404}:
-        meaning = _WEBHOOK_GONE
-    if meaning is None and status == 403:
-        meaning = _FORBIDDEN
-    if meaning:
+    if meaning := _BY_NUMBER.get(number) or _BY_STATUS.get(status):
         code, message, hint = meaning
-        return Fatal(f"{message} (it answered {status}, code {number}).", hint=hint, code=code)
+        message = f"{message} (it answered {status}, code {number})."
+        return Fatal(message, hint=f"{hint} {_AGAIN}", code=code)
     said = shortened(str(body.get("errors") or body.get("message") or "no reason given"), 300)
     return Fatal(
         f"Discord refused the message ({status}): {said}.",

@@ -15,7 +15,7 @@ from .cards import (
     counted,
     human_size,
     plain,
-    project_told,
+    project_text,
     shortened,
     web_link,
 )
@@ -39,9 +39,9 @@ def batch_card(batch: Batch) -> Card:
     delivered = [clip for clip in batch.clips if clip.delivered]
     waiting = len(batch.clips) - len(failed) - len(skipped) - len(delivered)
     put_off = [clip for clip in batch.clips if clip.finished_at is None and clip.reason]
-    told = [f"❌ {_why_told(clip)}" for clip in [*failed, *skipped]]
-    told += [f"⏳ {_why_told(clip)}" for clip in put_off]
-    told += [_told_ready(clip) for clip in sorted(delivered, key=_is_doubtful, reverse=True)]
+    lines = [f"❌ {_reason_line(clip)}" for clip in [*failed, *skipped]]
+    lines += [f"⏳ {_reason_line(clip)}" for clip in put_off]
+    lines += [_ready_line(clip) for clip in sorted(delivered, key=_is_doubtful, reverse=True)]
     size = human_size(sum(clip.size for clip in delivered))
     counts = [("Delivered", f"{len(delivered)} ({size})" if delivered else "0")]
     counts += [("Failed", str(len(failed)))] if failed else []
@@ -50,8 +50,8 @@ def batch_card(batch: Batch) -> Card:
     return Card(
         title=_batch_title(len(batch.clips), len(delivered), waiting),
         colour=BATCH,
-        description=_listed(told),
-        lines=(*counts, ("Project", project_told(batch.project))),
+        description=_listed(lines),
+        lines=(*counts, ("Project", project_text(batch.project))),
         at=max((clip.finished_at for clip in batch.clips if clip.finished_at), default=None),
     )
 
@@ -60,11 +60,11 @@ def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = 
     """Red: names that nobody understood, each with what would be right."""
     some = len(skipped) > 1
     title = f"{counted(len(skipped), 'clip')} {'have names' if some else 'has a name'}"
-    told = [f"❌ {_told(name, f'{why.message} {why.hint}')}" for name, why in skipped.items()]
+    lines = [f"❌ {_line(name, f'{why.message} {why.hint}')}" for name, why in skipped.items()]
     return Card(
         title=f"{title} PostFlow does not know",
         colour=FAILED,
-        description=_listed(told),
+        description=_listed(lines),
         at=at or datetime.now(UTC),
     )
 
@@ -84,11 +84,11 @@ def _batch_title(clips: int, delivered: int, waiting: int) -> str:
     return f"{delivered} of {subject} {'is' if delivered == 1 else 'are'} ready for review"
 
 
-def _why_told(clip: BatchClip) -> str:
-    return _told(clip.name, f"{clip.reason or ''} {clip.hint or ''}")
+def _reason_line(clip: BatchClip) -> str:
+    return _line(clip.name, f"{clip.reason or ''} {clip.hint or ''}")
 
 
-def _told(name: str, why: str) -> str:
+def _line(name: str, why: str) -> str:
     return f"{plain(name, _LONGEST_NAME)}: {plain(why, _LONGEST_WHY)}"
 
 
@@ -96,27 +96,27 @@ def _is_doubtful(clip: BatchClip) -> bool:
     return clip.namesake is not None and not clip.namesake.is_same_path
 
 
-def _told_ready(clip: BatchClip) -> str:
-    """Two files of one name and version are told of first, and as shortly as may be."""
+def _ready_line(clip: BatchClip) -> str:
+    """Two files of one name and version come first, in few words."""
     if clip.namesake is None:
-        return f"✅ {_link_told(clip)}"
+        return f"✅ {_link(clip)}"
     if clip.namesake.is_same_path:
-        return f"✅ {_link_told(clip)}: exported again"
+        return f"✅ {_link(clip)}: exported again"
     where = plain(clip.namesake.relpath, _LONGEST_NAME)
-    return f"⚠️ {_link_told(clip)}: other content of this name and version came from {where}"
+    return f"⚠️ {_link(clip)}: other content of this name and version came from {where}"
 
 
-def _link_told(clip: BatchClip) -> str:
+def _link(clip: BatchClip) -> str:
     name, link = plain(clip.name, _LONGEST_NAME), web_link(clip.view_url or "")
-    told = f"[{name}]({link})" if link and len(link) < _LONGEST_LINK else name
+    named = f"[{name}]({link})" if link and len(link) < _LONGEST_LINK else name
     doubt = plain(f"Please check: the file {clip.doubt}.", _LONGEST_WHY) if clip.doubt else ""
-    return f"{told} {doubt}".rstrip()
+    return f"{named} {doubt}".rstrip()
 
 
-def _listed(told: list[str]) -> str | None:
-    shown = told[:_LISTED]
+def _listed(lines: list[str]) -> str | None:
+    shown = lines[:_LISTED]
     while len("\n".join(shown)) > _ROOM:
         shown.pop()
-    more = len(told) - len(shown)
-    lines = [*shown, f"… and {more} more"] if more else shown
-    return shortened("\n".join(lines), MAX_DESCRIPTION) or None
+    more = len(lines) - len(shown)
+    shown += [f"… and {more} more"] if more else []
+    return shortened("\n".join(shown), MAX_DESCRIPTION) or None

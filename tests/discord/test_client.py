@@ -141,7 +141,7 @@ async def test_discord_out_of_reach_is_a_retry_and_ends(channel: Channel) -> Non
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}{channel.world.webhook_path}"
-        async with DiscordClient(SecretStr(nobody), patience=0.3) as discord:
+        async with DiscordClient(SecretStr(nobody), timeout=0.3) as discord:
             with pytest.raises(Retry) as refusal:
                 await discord.post(CARD)
 
@@ -216,7 +216,7 @@ async def test_the_webhooks_token_is_in_no_log_error_or_repr(
         channel.faults.arm(fault, "discord.*", times=None, code=500, retry_after=9)
 
     told = ""
-    async with DiscordClient(SecretStr(url), patience=0.1) as discord:
+    async with DiscordClient(SecretStr(url), timeout=0.1) as discord:
         for call in (discord.post(CARD), discord.edit("1", READY), discord.check()):
             try:
                 await call

@@ -122,7 +122,7 @@ async def test_a_discord_that_is_away_is_tried_with_one_message_at_a_time(
     """At the start, and at the end where the first round was over by then; the others stay due."""
     await enqueue(ledger, MANY)
     async with (
-        DiscordClient(out.url, patience=0.1) as discord,
+        DiscordClient(out.url, timeout=0.1) as discord,
         await office(ledger, discord, rest=AN_HOUR) as open_office,
     ):
         await wait_until(lambda: tried(ledger))
@@ -138,7 +138,7 @@ async def test_when_discord_is_back_all_are_sent_in_order_though_nobody_rings(
 ) -> None:
     await enqueue(ledger, MANY)
     async with (
-        DiscordClient(out.url, patience=0.1) as discord,
+        DiscordClient(out.url, timeout=0.1) as discord,
         await office(ledger, discord, pulse=0.05),
     ):
         await wait_until(lambda: tried(ledger) == MANY)

@@ -50,7 +50,7 @@ class Studio:
         return claims
 
     async def send(self, run_id: str) -> None:
-        async with DiscordClient(self.channel.url, patience=0.1) as discord:
+        async with DiscordClient(self.channel.url, timeout=0.1) as discord:
             await send_due(self.ledger, discord, run_id, channel=CHANNEL)
 
     async def end(self, run_id: str) -> None:

@@ -27,7 +27,7 @@ async def forum() -> AsyncIterator[Channel]:
 
 
 def client(channel: Channel, thread: Thread | None = None) -> DiscordClient:
-    return DiscordClient(channel.url, thread=thread, patience=0.1)
+    return DiscordClient(channel.url, thread=thread, timeout=0.1)
 
 
 def shown(channel: Channel) -> list[tuple[str, str]]:
