@@ -10,8 +10,7 @@ from postflow.errors import Skip
 
 from .filename import shown
 from .matcher import Matcher, forms
-from .patterns import Values
-from .rules import NameRule, fields_of, pieces_of
+from .rules import NameRule, Values, fields_of, pieces_of
 
 OPTIONS = {"sequence": "--scene", "shot": "--shot"}
 
@@ -30,8 +29,8 @@ class Placing:
         return self.matcher.rule
 
     @property
-    def amiss(self) -> tuple[bool, bool, int]:
-        """The less the better."""
+    def flaws(self) -> tuple[bool, bool, int]:
+        """The rule with the fewest is taken."""
         if self.wrong:
             return True, False, 0
         return False, not {*self.missing} <= OPTIONS.keys(), len(self.missing)
@@ -48,8 +47,8 @@ def place(
     first = sorted(matchers, key=lambda matcher: matcher.rule is not found)
     placings = [_placing(m, matchers, known, given) for m in first if _uses(m.rule, given)]
     if not placings:
-        raise _refused(given, "no rule's folder is named after it", matchers)
-    best = min(placings, key=lambda placing: placing.amiss)
+        raise _unused(given, matchers)
+    best = min(placings, key=lambda placing: placing.flaws)
     if best.wrong:
         raise _wrong(best, given, matchers)
     if best.missing and not _is_a_whole_sequence(best, given):
@@ -152,11 +151,11 @@ def _missing(placing: Placing, matchers: Sequence[Matcher]) -> Skip:
     )
 
 
-def _refused(given: Values, why: str, matchers: Sequence[Matcher]) -> Skip:
+def _unused(given: Values, matchers: Sequence[Matcher]) -> Skip:
     what = " and ".join(f"{OPTIONS[field]} {shown(text)}" for field, text in given.items())
     example = matchers[0].rule.examples[0]
     return Skip(
-        f"{what} cannot be given: {why}.",
+        f"{what} cannot be given: no rule's folder is named after it.",
         hint=f"Name the file as the rules have it, such as {shown(example)}.",
         code="name.folder",
     )

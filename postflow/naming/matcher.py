@@ -1,4 +1,4 @@
-"""One compiled rule: what a name means by it, or where the name parts from it."""
+"""One compiled rule: what a name means by it, or where the name stops to fit it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from functools import cached_property
 from postflow.errors import Skip
 
 from .filename import shown
-from .patterns import Pattern, Values, field_pattern, unsafe
-from .rules import NameRule, Piece, broken, pieces_of
+from .rules import NameRule, Pattern, Piece, Values, broken, field_pattern, pieces_of, unsafe
 
 DEFAULT_FIELDS = {"ext": "(?i:mov|mp4|mxf|avi|mkv)"}
 _REST = "rest"
 _WORDS = {"ext": "extension"}
 _WORD_END = re.compile(r"[ ._-]")
+_NUMBERED = re.compile(r"([A-Za-z]{0,8})([0-9]{1,9})")
+_NUMBER = re.compile(r"[A-Za-z]{0,3}[0-9]+")
+
+# Of the search for the name that was meant.
+MAX_LENGTH = 80
+MAX_WORDS = 12
+LIKENESS = 0.6
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Where a name parts from a rule: the field, the reason, and how many characters were right."""
+    """Where a name stops to fit: the field, the reason, and how many characters were right."""
 
     field: str | None
     reason: str
@@ -60,7 +66,7 @@ class Matcher:
         return self.match(self.rule.examples[0]) or {}
 
     def why_not(self, name: str) -> Mismatch:
-        """Where a name that does not match parts from the rule."""
+        """Where a name that does not match stops to fit the rule."""
         foreign = next((char for char in name if not char.isascii()), None)
         if foreign:
             return Mismatch(None, f"names are written without {shown(foreign)}", 0)
@@ -79,7 +85,7 @@ class Matcher:
                 break
             matched, values = matched + 1, found
         rest = values.pop(_REST, name)
-        return _Parting(self, name, values, rest, matched).mismatch()
+        return _PartialMatch(self, name, values, rest, matched).mismatch()
 
     @cached_property
     def _prefixes(self) -> tuple[Pattern, ...]:
@@ -103,7 +109,7 @@ class Matcher:
 
 
 @dataclass(frozen=True)
-class _Parting:
+class _PartialMatch:
     """A name that followed a rule for `matched` pieces and has `rest` left."""
 
     matcher: Matcher
@@ -185,16 +191,6 @@ def _of_regex(expression: str, rule: NameRule) -> Pattern:
 
 def _word(text: str) -> str:
     return _WORD_END.split(text, maxsplit=1)[0]
-
-
-MAX_LENGTH = 80
-MAX_WORDS = 12
-LIKENESS = 0.6
-
-_NUMBERED = re.compile(r"([A-Za-z]{0,8})([0-9]{1,9})")
-
-
-_NUMBER = re.compile(r"[A-Za-z]{0,3}[0-9]+")
 
 
 def nearest_name(name: str, matchers: Sequence[Matcher]) -> str | None:

@@ -12,10 +12,13 @@ from .by_hand import place
 from .checks import check_rules
 from .filename import clean_name, safe_part, shown, split_version
 from .matcher import Matcher, nearest_name
-from .patterns import Values
 from .presets import PRESETS
-from .rules import NameRule, folder_of, read_rules, stack_of
+from .rules import NameRule, Values, folder_of, read_rules, stack_of
 from .version import Order, date_of, version_number, version_order
+
+_OPTIONS = {"sequence": "--scene SQ07", "shot": "--shot 00152"}
+# Of a name that cannot be read at all, no rule says anything.
+_WITHOUT_ANSWERS = {"name.unsafe", "name.folder", "name.slow"}
 
 
 class RuleAnswer(FrozenModel):
@@ -100,17 +103,13 @@ class Naming:
         try:
             known = self.identify(name, scene=scene, shot=shot)
         except Skip as error:
-            answers = (
-                ()
-                if error.code in {"name.unsafe", "name.folder", "name.slow"}
-                else self._answers(clean_name(name))
-            )
+            answers = () if error.code in _WITHOUT_ANSWERS else self._answers(clean_name(name))
             return Explanation(
                 name=shown(name)[1:-1],
                 code=error.code,
                 problem=error.message,
                 hint=error.hint,
-                nearest=self._nearest(name) if answers else None,
+                nearest=nearest_name(name, self._matchers) if answers else None,
                 answers=answers,
             )
         return Explanation(name=known.file_name, shot=known, answers=self._answers(known.file_name))
@@ -133,36 +132,27 @@ class Naming:
     def _answers(self, name: str) -> tuple[RuleAnswer, ...]:
         return tuple(_answer(matcher, name) for matcher in self._matchers)
 
-    def _nearest(self, name: str) -> str | None:
-        return nearest_name(name, self._matchers)
-
     def _unknown(self, name: str) -> Skip:
-        partings = [(matcher, matcher.why_not(name)) for matcher in self._matchers]
-        matcher, parting = max(partings, key=lambda pair: pair[1].reached)
+        mismatches = [(matcher, matcher.why_not(name)) for matcher in self._matchers]
+        matcher, mismatch = max(mismatches, key=lambda pair: pair[1].reached)
         example = matcher.rule.examples[0]
-        nearest = self._nearest(name)
+        nearest = nearest_name(name, self._matchers)
         meant = f"Was {shown(nearest)} meant? " if nearest and nearest != name else ""
         return Skip(
-            f"{shown(name)} is no name PostFlow knows: {parting.reason}.",
+            f"{shown(name)} is no name PostFlow knows: {mismatch.reason}.",
             hint=f"{meant}A right name looks like {shown(example)}; or give --scene and --shot.",
             code="name.unknown",
         )
 
 
 def _answer(matcher: Matcher, name: str) -> RuleAnswer:
-    rule = matcher.rule
+    rule, example = matcher.rule, matcher.rule.examples[0]
     if matcher.match(name) is not None:
         asks = f"; the {' and the '.join(rule.asks)} must be given by hand" if rule.asks else ""
-        return RuleAnswer(
-            rule=rule.name, matched=True, reason=f"it fits{asks}", example=rule.examples[0]
-        )
-    parting = matcher.why_not(name)
+        return RuleAnswer(rule=rule.name, matched=True, reason=f"it fits{asks}", example=example)
+    no = matcher.why_not(name)
     return RuleAnswer(
-        rule=rule.name,
-        matched=False,
-        field=parting.field,
-        reason=parting.reason,
-        example=rule.examples[0],
+        rule=rule.name, matched=False, field=no.field, reason=no.reason, example=example
     )
 
 
@@ -215,6 +205,3 @@ def _in_one_case(rule: NameRule, values: Values) -> Values:
     if rule.case_sensitive:
         return values
     return {k: v if k in {"version", "ext"} else v.upper() for k, v in values.items()}
-
-
-_OPTIONS = {"sequence": "--scene SQ07", "shot": "--shot 00152"}

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .rules import NameRule
 
 _FINAL_OR_NUMBERED = r"v(?!000)\d{3}|vDEF"
-_SHOT_NUMBER = r"(?!00000)\d{5}"
+_PROJECT_AND_VERSION = {"project": "UNDLM", "version": _FINAL_OR_NUMBERED}
+_SHOT_AND_VERSION = {**_PROJECT_AND_VERSION, "shot": r"(?!00000)\d{5}"}
+_BY_SEQUENCE_AND_SHOT: dict[str, Any] = {
+    "folder": "2_FROM_ANIM/{sequence}/{project}_{shot}",
+    "stack": "{sequence}_{project}_{shot}",
+}
 
 UNDLM_RULES = (
     NameRule(
         name="shot",
         template="{sequence}_{project}_{shot}_{version}.{ext}",
-        fields={
-            "sequence": r"SQ(?!00)\d{2}",
-            "project": "UNDLM",
-            "shot": _SHOT_NUMBER,
-            "version": _FINAL_OR_NUMBERED,
-        },
-        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
-        stack="{sequence}_{project}_{shot}",
+        fields={**_SHOT_AND_VERSION, "sequence": r"SQ(?!00)\d{2}"},
         examples=("SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00152_vDEF.MOV"),
+        **_BY_SEQUENCE_AND_SHOT,
     ),
     NameRule(
         name="whole sequence",
         template="{sequence}_{project}_{version}.{ext}",
-        fields={
-            "sequence": r"SQ(?!00)\d{2}",
-            "project": "UNDLM",
-            "version": _FINAL_OR_NUMBERED,
-        },
+        fields={**_PROJECT_AND_VERSION, "sequence": r"SQ(?!00)\d{2}"},
         folder="2_FROM_ANIM/{sequence}/_ALL",
         stack="{sequence}_{project}_ALL",
         examples=("SQ02_UNDLM_v001.mov", "SQ02_UNDLM_vDEF.mov"),
@@ -37,50 +34,39 @@ UNDLM_RULES = (
         name="scene and shot",
         template="{sequence}_{project}_{shot}_{version}.{ext}",
         fields={
+            **_SHOT_AND_VERSION,
             "sequence": r"SC(?!00)\d{2}",
-            "project": "UNDLM",
-            "shot": _SHOT_NUMBER,
             "version": r"[vV](?!000)\d{3}|[vV]DEF",
         },
-        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
-        stack="{sequence}_{project}_{shot}",
         examples=("SC01_UNDLM_00412_V002.mov", "SC01_UNDLM_00001_v001.mov"),
+        **_BY_SEQUENCE_AND_SHOT,
     ),
     NameRule(
         name="project first",
         template="{project}_{sequence}_{shot}_{version}.{ext}",
-        fields={
-            "project": "UNDLM",
-            "sequence": r"SEQ(?!00)\d{2}|INTRO|ACTION|OUTRO",
-            "shot": _SHOT_NUMBER,
-            "version": _FINAL_OR_NUMBERED,
-        },
-        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
-        stack="{sequence}_{project}_{shot}",
+        fields={**_SHOT_AND_VERSION, "sequence": r"SEQ(?!00)\d{2}|INTRO|ACTION|OUTRO"},
         examples=("UNDLM_SEQ01_00042_v002.mp4", "UNDLM_INTRO_00001_v001.mov"),
+        **_BY_SEQUENCE_AND_SHOT,
     ),
     NameRule(
         name="shot without sequence",
         template="{project}_{shot}_{version}.{ext}",
-        fields={"project": "UNDLM", "shot": _SHOT_NUMBER, "version": _FINAL_OR_NUMBERED},
-        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
-        stack="{sequence}_{project}_{shot}",
+        fields=_SHOT_AND_VERSION,
         asks=("sequence",),
         examples=("UNDLM_00001_v001.mov",),
+        **_BY_SEQUENCE_AND_SHOT,
     ),
     NameRule(
         name="long form",
         template="{project}_{shot}_{sequence}_SEQ_{cut}_{version}.{ext}",
         fields={
-            "project": "UNDLM",
-            "shot": _SHOT_NUMBER,
+            **_SHOT_AND_VERSION,
             "sequence": r"SC(?!00)\d{2}",
             "cut": r"\d{3}",
             "version": r"v(?=\d{0,2}[1-9])\d{1,3}|vDEF",
         },
-        folder="2_FROM_ANIM/{sequence}/{project}_{shot}",
-        stack="{sequence}_{project}_{shot}",
         examples=("UNDLM_12345_SC01_SEQ_001_v1.mp4",),
+        **_BY_SEQUENCE_AND_SHOT,
     ),
 )
 """The feature film UNDLM: the families of names on its volume."""
