@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.tls import one_certificate
+
 os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS="0.1",
     DO_NOT_TRACK="1",
+    SSL_CERT_FILE=one_certificate(),
     # Not that of a developer whose `postflow up` runs.
     POSTFLOW_STATE_DIR=tempfile.mkdtemp(prefix="state-"),
 )

@@ -101,10 +101,11 @@ def _listening(port: int) -> socket.socket:
 
 def _wait_until_healthy(server: psutil.Popen, url: str, log_path: Path) -> None:
     deadline = time.monotonic() + START_LIMIT
-    while server.poll() is None and time.monotonic() < deadline:
-        if is_healthy(url):
-            return
-        time.sleep(0.1)
+    with httpx.Client(timeout=2.0) as client:
+        while server.poll() is None and time.monotonic() < deadline:
+            if _is_healthy(client, url):
+                return
+            time.sleep(0.1)
     raise Fatal(
         "Prefect's server did not start.",
         hint=f"Its log says why: {log_path}",
@@ -112,9 +113,9 @@ def _wait_until_healthy(server: psutil.Popen, url: str, log_path: Path) -> None:
     )
 
 
-def is_healthy(url: str) -> bool:
+def _is_healthy(client: httpx.Client, url: str) -> bool:
     """Does a server answer there? `url` is the address of its health check."""
     try:
-        return httpx.get(url, timeout=2.0).is_success
+        return client.get(url).is_success
     except httpx.TransportError:
         return False

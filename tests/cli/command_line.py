@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-WARM = Path(__file__).with_name("warm.py")
+PROJECT = Path(__file__).parents[2]
 AS_ROOT_WITHOUT_ITS_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 
@@ -112,11 +112,12 @@ class WarmProcess:
         # Root reads everything; the tests are about people who may not.
         prefix = AS_ROOT_WITHOUT_ITS_RIGHTS if os.geteuid() == 0 else ()
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-P", str(WARM)],
+            [*prefix, sys.executable, "-m", "tests.cli.warm"],
             env=os.environ | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=PROJECT,
             start_new_session=True,  # no terminal, so no prompt goes to the developer's
         )
 

@@ -18,16 +18,13 @@ def main() -> None:
     from postflow.service.engine import prepare_prefect
 
     prepare_prefect()
-    import prefect.flow_engine  # these three: what Prefect imports at a process's first run
-    import prefect.task_engine
-    import prefect.utilities.visualization  # noqa: F401
-
     import postflow.cli
     import postflow.flows.deliver
     import postflow.service.serve
     import postflow.service.setup
     from postflow.blocks import tunnel
     from postflow.outlet.ngrok.provider import NgrokProvider
+    from tests.support import run_imports  # noqa: F401 - imported for the forks
 
     # A refusal that may pass is waited out for 90 s in earnest.
     tunnel.NgrokProvider = partial(NgrokProvider, open_timeout=0)  # type: ignore[assignment, misc]

@@ -12,11 +12,7 @@ import signal
 import sys
 from typing import Any
 
-# What Prefect imports at the first run of a process, which each fork would do anew.
-import prefect.flow_engine
-import prefect.task_engine
-import prefect.utilities.visualization  # noqa: F401
-
+import tests.support.run_imports  # noqa: F401 - imported for the forks
 from tests.crash.life import Order, live
 
 

@@ -22,6 +22,7 @@ class PrefectServer:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
+        self._client = httpx.Client()
 
     @property
     def api(self) -> str:
@@ -46,7 +47,7 @@ class PrefectServer:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.api}/health").is_success
+            return self._client.get(f"{self.api}/health").is_success
         except httpx.HTTPError:
             return False
 
@@ -58,3 +59,4 @@ class PrefectServer:
     def __exit__(self, *_: object) -> None:
         if self._process:
             self.kill()
+        self._client.close()
