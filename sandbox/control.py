@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from . import report
+from postflow.sandbox.frameio import shapes
+
 from .faults import Faults
 
 if TYPE_CHECKING:
@@ -103,10 +104,10 @@ class Control:
         return web.json_response(self._world.describe())
 
     async def assets(self, _request: web.Request) -> web.Response:
-        return web.json_response(report.assets(self._world))
+        return web.json_response(shapes.file_rows(self._world))
 
     async def folders(self, _request: web.Request) -> web.Response:
-        return web.json_response(report.folders(self._world))
+        return web.json_response(shapes.folder_rows(self._world))
 
     async def messages(self, _request: web.Request) -> web.Response:
         return web.json_response(self._world.messages())

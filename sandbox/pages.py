@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import colorsys
+import re
+import struct
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup, escape
 
-from postflow.sandbox.discord.shown import linked, shown
+from postflow.sandbox.frameio import shapes
 from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
 from postflow.sandbox.frameio.studio import Project
-
-from . import report
-from .thumbnails import thumbnail
 
 if TYPE_CHECKING:
     from .world import World
@@ -27,6 +29,9 @@ PAGE_POLICY = (
 )
 MEDIA_HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_LINK = re.compile(r"(?<!\\)\[((?:\\.|[^\[\]\\])+)\]\((https?://[^\s()]+)\)")
+WIDTH, HEIGHT = 320, 180
 
 
 class Pages:
@@ -63,7 +68,7 @@ class Pages:
         return self._page(
             "front.html",
             addresses=_harmless(self._world.describe()),
-            assets=report.assets(self._world),
+            assets=shapes.file_rows(self._world),
             messages=self._world.messages(),
             projects=list(self._world.studio.projects.values()),
         )
@@ -172,3 +177,44 @@ def readable_size(size: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def shown(text: str | None) -> Markup:
+    """HTML of one text of a message; names of clips are hostile."""
+    parts: list[Markup] = []
+    end = 0
+    for link in _LINK.finditer(text or ""):
+        parts.append(_plain((text or "")[end : link.start()]))
+        parts.append(linked(link[1], link[2]))
+        end = link.end()
+    return Markup("").join([*parts, _plain((text or "")[end:])])
+
+
+def linked(text: str | None, url: str | None) -> Markup:
+    """An embed's title leads to its URL, where it has one."""
+    if not url or not url.startswith(("http://", "https://")):
+        return shown(text)
+    return Markup('<a href="{}">{}</a>').format(url, _plain(text or ""))
+
+
+def _plain(text: str) -> Markup:
+    return escape(_ESCAPED.sub(r"\1", text))
+
+
+def thumbnail(asset_id: str) -> bytes:
+    """The same picture each time."""
+    hue = zlib.crc32(asset_id.encode()) % 360 / 360
+    rows = b"".join(_row(hue, 0.55 - 0.4 * line / HEIGHT) for line in range(HEIGHT))
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _row(hue: float, light: float) -> bytes:
+    red, green, blue = colorsys.hls_to_rgb(hue, light, 0.45)
+    return b"\0" + bytes(round(part * 255) for part in (red, green, blue)) * WIDTH
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)

@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import tempfile
+import threading
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
+from postflow.sandbox.frameio import shapes
 from postflow.sandbox.frameio.contract import ContractBroken
 from postflow.sandbox.ims.credentials import USER_SCOPES, read_scopes
-from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
+from postflow.sandbox.ngrok_agent.settings import write_wrapper
 
-from . import report
 from .control import FaultOrder, arm
-from .loop_thread import LoopThread
 from .server import application
 from .switches import Switches
 from .world import World
 
+T = TypeVar("T")
 HOST = "127.0.0.1"
+
+
+class LoopThread:
+    """`with LoopThread("name") as loop:`; at the end the thread is gone."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._turn, name=self._name, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the loop and wait for what it returns."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Call `question` on the loop, so that nothing changes meanwhile."""
+
+        async def answer() -> T:
+            return question()
+
+        return self.run(answer())
+
+    def _turn(self) -> None:
+        """Turn until stopped, then end what still runs and close."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.get_loop().run_forever()
 
 
 class Sandbox:
@@ -88,10 +130,10 @@ class Sandbox:
         return self._there.describe()
 
     def assets(self) -> list[dict[str, Any]]:
-        return self._loop.ask(lambda: report.assets(self._there))
+        return self._loop.ask(lambda: shapes.file_rows(self._there))
 
     def folders(self) -> list[dict[str, Any]]:
-        return self._loop.ask(lambda: report.folders(self._there))
+        return self._loop.ask(lambda: shapes.folder_rows(self._there))
 
     def messages(self) -> list[dict[str, Any]]:
         return self._loop.ask(self._there.messages)

@@ -15,10 +15,10 @@ from typing import Any
 from aiohttp import web
 
 from postflow.sandbox.faults import Fault, Faults
+from postflow.sandbox.rates import Window
 
 from .forms import EMPTY_MESSAGE, Json, MessageForm, Refusal, read_form
 from .threads import Channel, Threads
-from .windows import Window
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+from pydantic import Field
+
+from postflow.sandbox.refusals import Refusal
+
+if TYPE_CHECKING:
+    from postflow.sandbox.world import World
 
 Kind = Literal["file", "folder", "version_stack"]
 Status = Literal["created", "uploaded", "transcoded"]
+Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 def now() -> datetime:
@@ -171,3 +180,26 @@ class Tree:
     def _forget(self, asset: Asset) -> None:
         del self._assets[asset.id]
         self._children.pop(asset.id, None)
+
+
+def settled_name(world: World, parent: Asset, name: str) -> str:
+    """The name a new child gets, by the switch `duplicate_names`. Raises Refusal 409."""
+    if world.switches.duplicate_names == "allow":
+        return name
+    taken = {child.name for child in world.tree.children(parent)}
+    if name not in taken:
+        return name
+    if world.switches.duplicate_names == "refuse":
+        raise Refusal(409)
+    return copy_name(taken, name)
+
+
+def copy_name(taken: Iterable[str], name: str) -> str:
+    """`a.mov`, `a (1).mov`, `a (2).mov` …"""
+    used = set(taken)
+    stem, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix
+    number, candidate = 0, name
+    while candidate in used:
+        number += 1
+        candidate = f"{stem} ({number}){suffix}"
+    return candidate

@@ -15,7 +15,7 @@ from . import shapes
 from .assets import new_id, now
 from .endpoints import Body, Call, Table
 from .files import FILE
-from .paging import page
+from .queries import page
 
 comments = Table()
 

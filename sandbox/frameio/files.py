@@ -7,10 +7,9 @@ from dataclasses import replace
 from postflow.sandbox.refusals import Json, invalid, not_found
 
 from . import shapes
-from .assets import Asset, File, Folder, VersionStack, new_id, now
+from .assets import Asset, File, Folder, Name, VersionStack, copy_name, new_id, now, settled_name
 from .endpoints import Body, Call, Table
 from .folders import NewParent
-from .naming import Name, copy_name, settled_name
 from .places import ACCOUNT
 
 files = Table()

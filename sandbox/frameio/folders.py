@@ -5,11 +5,10 @@ from __future__ import annotations
 from postflow.sandbox.refusals import Json, Refusal, invalid
 
 from . import shapes
-from .assets import Asset, File, Folder, VersionStack
+from .assets import Asset, File, Folder, Name, VersionStack, settled_name
 from .endpoints import AssetId, Body, Call, Table
-from .naming import Name, settled_name
-from .paging import page
 from .places import ACCOUNT
+from .queries import page
 
 folders = Table()
 

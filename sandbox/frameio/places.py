@@ -10,7 +10,7 @@ from postflow.sandbox.refusals import Json
 
 from . import shapes
 from .endpoints import Body, Call, Table
-from .paging import page
+from .queries import page
 from .studio import Project
 
 places = Table()

@@ -14,8 +14,8 @@ from postflow.sandbox.refusals import Json, invalid, not_found
 from . import shapes
 from .assets import Asset, new_id, now
 from .endpoints import AssetId, Body, Call, Table
-from .paging import page
 from .places import ACCOUNT, PROJECT
+from .queries import page
 
 shares = Table()
 

@@ -12,10 +12,9 @@ from pydantic import Field
 from postflow.sandbox.refusals import Complaint, Json, Refusal, invalid
 
 from . import shapes
-from .assets import File, Folder
+from .assets import File, Folder, Name, settled_name
 from .endpoints import Body, Call, Table
 from .folders import FOLDER
-from .naming import Name, settled_name
 
 uploads = Table()
 

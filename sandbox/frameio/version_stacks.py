@@ -12,8 +12,8 @@ from . import shapes
 from .assets import File, Folder, VersionStack
 from .endpoints import AssetId, Body, Call, Table
 from .folders import FOLDER, NewParent
-from .paging import page
 from .places import ACCOUNT
+from .queries import page
 
 version_stacks = Table()
 

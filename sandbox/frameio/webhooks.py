@@ -14,8 +14,8 @@ from postflow.sandbox.refusals import Json, not_found
 from . import shapes
 from .assets import new_id, now
 from .endpoints import Body, Call, Table
-from .paging import page
 from .places import ACCOUNT, WORKSPACE
+from .queries import page
 
 webhooks = Table()
 

@@ -8,22 +8,23 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 
-from . import control, logfmt
+from . import logfmt
 from .api import Api
 from .configuration import Configuration, listen
 from .endpoints import Endpoints
-from .refusals import AT_CONNECT, AT_EDGE, TEXTS, verdict, wording
-from .session import UNREACHABLE, Session
+from .session import AT_CONNECT, AT_EDGE, TEXTS, UNREACHABLE, Session, verdict, wording
 from .settings import Settings
 
 Fault = Mapping[str, Any]
 
 AT_START = frozenset(TEXTS) - AT_CONNECT - AT_EDGE
+POLL_SECONDS = 0.2
 
 
 class Agent:
@@ -56,7 +57,7 @@ class Agent:
 
     async def _arm_from_control(self) -> None:
         if self._settings.control_url:
-            for fault in await control.pending(self._settings.control_url, running=False):
+            for fault in await pending(self._settings.control_url, running=False):
                 self._session.arm(fault)
 
     @contextlib.asynccontextmanager
@@ -95,9 +96,9 @@ class Agent:
     async def _obey_control(self) -> None:
         """What is armed already holds from the first request on."""
         if self._settings.control_url:
-            for fault in await control.pending(self._settings.control_url, running=True):
+            for fault in await pending(self._settings.control_url, running=True):
                 await self.strike(fault)
-            self._chore(control.follow(self._settings.control_url, self.strike))
+            self._chore(follow(self._settings.control_url, self.strike))
 
     async def strike(self, fault: Fault) -> None:
         """Let a fault happen now, or arm it for the next request it concerns."""
@@ -190,3 +191,25 @@ def _complaint(text: str) -> int:
     for line in text.strip().splitlines():
         sys.stderr.write(f"ERROR:  {line}\n")
     return 1
+
+
+async def pending(control_url: str, *, running: bool) -> list[Fault]:
+    """Take what is armed for the start, or for a running agent; nothing if the sandbox is gone."""
+    query = {"running": "1"} if running else {}
+    limit = aiohttp.ClientTimeout(total=5)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=limit) as client,
+            client.get(f"{control_url}/sandbox/agent/faults", params=query) as answer,
+        ):
+            return list(await answer.json()) if answer.status == 200 else []
+    except (aiohttp.ClientError, TimeoutError):
+        return []
+
+
+async def follow(control_url: str, strike: Callable[[Fault], Awaitable[None]]) -> None:
+    """Strike with each fault as it is armed, for ever."""
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        for fault in await pending(control_url, running=True):
+            await strike(fault)

@@ -1,10 +1,12 @@
-"""What the wrapper script tells the agent through its environment."""
+"""The executable that a program takes for ngrok, and what it tells the agent."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,3 +46,32 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         domains=Path(domains) if domains else None,
         version=environment.get(VERSION, RECENT_VERSION),
     )
+
+
+def write_wrapper(
+    path: Path,
+    *,
+    authtoken: str | None,
+    control_url: str | None = None,
+    faults: Iterable[Mapping[str, Any]] = (),
+    version: str = RECENT_VERSION,
+) -> Path:
+    """Write an executable `path` that runs the stand-in, and return it.
+
+    `authtoken`: the only one it accepts (None: any). `control_url`: a sandbox whose armed faults
+    it asks for. `faults`: armed from the start, as `{"what": "agent_refuse", "code": 105}`.
+    Agents of wrappers in one directory share their reserved domains, as those of one account.
+    """
+    values = {
+        AUTHTOKEN: authtoken,
+        CONTROL_URL: control_url,
+        FAULTS: json.dumps([dict(fault) for fault in faults]),
+        DOMAINS: str(path.parent / "domains"),
+        VERSION: version,
+    }
+    exports = [f"export {k}={shlex.quote(v)}" for k, v in values.items() if v is not None]
+    command = f'exec {shlex.quote(sys.executable)} -P -m postflow.sandbox.ngrok_agent "$@"'
+    path.touch(mode=0o700)
+    path.write_text("\n".join(["#!/bin/sh", *exports, command, ""]), encoding="utf-8")
+    path.chmod(0o700)
+    return path

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from postflow.sandbox import Sandbox
-from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
+from postflow.sandbox.ngrok_agent.settings import write_wrapper
 from postflow.service.console import Exit
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import STUDIO, SaveStudio

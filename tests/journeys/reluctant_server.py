@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import aiohttp
 from aiohttp import web
 
-from postflow.sandbox.loop_thread import LoopThread
+from postflow.sandbox.running import LoopThread
 
 HOP_BY_HOP = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding"})
 Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse

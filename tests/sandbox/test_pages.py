@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from postflow.sandbox import Sandbox
-from postflow.sandbox.discord.shown import shown
+from postflow.sandbox.pages import shown
 from tests.sandbox.caller import Caller, Source, wait_for_status
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'{{7*7}}.mov"

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from postflow.sandbox import Sandbox
 from postflow.sandbox.frameio.assets import Folder
-from postflow.sandbox.frameio.paging import page
-from postflow.sandbox.frameio.queries import Asked
+from postflow.sandbox.frameio.queries import Asked, page
 from tests.sandbox.caller import Caller
 
 

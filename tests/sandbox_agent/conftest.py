@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
+from postflow.sandbox.ngrok_agent.settings import write_wrapper
 
 TOKEN = "2standInToken_0123456789abcdef"
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from postflow.outlet.ngrok.folder import has_ended
 from postflow.outlet.ngrok.provider import NgrokProvider
-from postflow.sandbox.ngrok_agent.wrapper import write_wrapper
+from postflow.sandbox.ngrok_agent.settings import write_wrapper
 
 TOKEN = "2standInToken_0123456789abcdef"
 
