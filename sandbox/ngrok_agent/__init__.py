@@ -11,7 +11,7 @@ agent, not how ngrok's service behaves. Where it differs:
 Guesses, since nobody outside ngrok could look: `/api/status` while reconnecting, the HTTP status
 of the quota and interstitial pages, the order of lines on a refusal, the status of a refused POST.
 
-Faults, from the environment (`settings`), from a sandbox (`control_url`) or by `POST /standin/faults`
+Faults, from the environment (`settings`), from a sandbox or by `POST /standin/faults`
 on the local API, each `{"what": …, "requests": N, …}`, N times (1 if not said, -1 always):
 
 - at the start: `agent_hang`, `agent_silent_exit`, `agent_slow` (seconds), `agent_offline`,
