@@ -22,7 +22,7 @@ from postflow.folder.notices import Notices, Outage
 from postflow.folder.wakeup import Wakeup, wakeup
 from postflow.folder.watcher import FolderWatcher, folder_watchers, within_reach
 from postflow.folder.watching_all import Looks
-from postflow.frameio.auth.sign_in import kept
+from postflow.frameio.auth.sign_in import keep_signed_in
 
 log = logging.getLogger("postflow.watch")
 
@@ -46,7 +46,7 @@ async def watch(studio: str = "main") -> None:
             wakeup(*live.watching.folders) as bell,
             _signed(watched),
             looks.going_on(),
-            kept(live.sign_in, notices.tell),
+            keep_signed_in(live.sign_in, notices.tell),
             heartbeat.telling(live.webhook),
         ):
             while True:

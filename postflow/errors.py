@@ -11,10 +11,16 @@ from __future__ import annotations
 import errno
 import os
 import traceback
+from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 import httpx
 
+E = TypeVar("E", bound="PostFlowError", covariant=True)
+
+# Of an HTTP call that never left this machine, and may be repeated whatever it asks for.
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
@@ -49,34 +55,56 @@ class Retry(PostFlowError):
         self.retry_after = retry_after
 
 
+class Fatal(PostFlowError):
+    """Trying again changes nothing until somebody mends the set-up."""
+
+
+@dataclass(frozen=True)
+class Refusal(Generic[E]):
+    """One row of a table of errors. Called with the facts its texts name, it makes the error."""
+
+    error: type[E]
+    code: str
+    message: str
+    hint: str
+
+    def __call__(self, **facts: object) -> E:
+        message, hint = self.message.format(**facts).strip(), self.hint.format(**facts)
+        return self.error(message, hint=hint, code=self.code)
+
+
+DISK_FULL = Refusal(
+    Retry,
+    "postflow.disk_full",
+    "PostFlow cannot write {what}: {reason}.",
+    "Free some space there; it goes on where it stopped.",
+)
+FAULT = Refusal(
+    Retry,
+    "postflow.fault",
+    "PostFlow met a fault of its own ({kind}).",
+    "It is tried again. Please report it, with the traceback in the log of the run.",
+)
+FAULT_AT_NAME = Refusal(
+    Fatal,
+    "name.fault",
+    "PostFlow met a fault of its own at the name {name} ({kind}).",
+    "Rename the clip to deliver it, and please report the name.",
+)
+
+
 def as_ours(error: Exception) -> PostFlowError:
     """The error itself, or what a person should know of one that nobody has foreseen."""
     if isinstance(error, PostFlowError):
         return error
     if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return Retry(
-            f"PostFlow cannot write {error.filename or 'what it has to'}: {error.strerror}.",
-            hint="Free some space there; it goes on where it stopped.",
-            code="postflow.disk_full",
-        )
-    return Retry(
-        f"PostFlow met a fault of its own ({type(error).__name__}).",
-        hint="It is tried again. Please report it, with the traceback in the log of the run.",
-        code="postflow.fault",
-    )
-
-
-class Fatal(PostFlowError):
-    """Trying again changes nothing until somebody mends the set-up."""
+        return DISK_FULL(what=error.filename or "what it has to", reason=error.strerror)
+    return FAULT(kind=type(error).__name__)
 
 
 def our_fault_at_name(name: str, error: Exception) -> Fatal:
     """One name that our own code trips over; trying again would trip over it again."""
-    return Fatal(
-        f"PostFlow met a fault of its own at the name {name} ({type(error).__name__}).",
-        hint="Rename the clip to deliver it, and please report the name.",
-        code="name.fault",
-    )
+    return FAULT_AT_NAME(name=name, kind=type(error).__name__)
 
 
 # What lies outside of any clip: sign-in, account, tunnel, ledger, Prefect, this machine.
@@ -107,7 +135,56 @@ def lies_outside(error: PostFlowError) -> bool:
     return error.code.startswith(OUTSIDE)
 
 
-BUSY = {408, 429}
+PREFECT_REFUSED = Refusal(
+    Fatal,
+    "prefect.refused",
+    "Prefect's server does not take what PostFlow asks: it answered {status}.",
+    "Ask it under a name that it knows, and let its version be the one of the Prefect that is "
+    "installed here (`prefect version`).",
+)
+PREFECT_BUSY = Refusal(
+    Retry,
+    "prefect.unreachable",
+    "Prefect's server does not do its part: it answered {status}.",
+    "Its log says why; nothing that was begun is lost. Then try again.",
+)
+NO_PREFECT = Refusal(
+    Fatal,
+    "prefect.address",
+    "What answers at PREFECT_API_URL is not the API of a Prefect server.",
+    "Correct the address: it looks like http://127.0.0.1:4200/api, with the /api.",
+)
+LOCKED_OUT = Refusal(
+    Fatal,
+    "prefect.password",
+    "Prefect's server {does} (401).",
+    "Set PREFECT_API_AUTH_STRING to what PREFECT_SERVER_API_AUTH_STRING is on the server "
+    "(PREFECT_API_KEY for Prefect Cloud). The server of `postflow up` on this machine needs none "
+    "of these, nor PREFECT_API_URL.",
+)
+BY_STATUS = {
+    403: Refusal(
+        Fatal,
+        "prefect.refused",
+        "Prefect's server, or what stands before it, refuses this machine (403).",
+        "See the rules of the proxy or VPN before it, and that "
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED is not switched off here.",
+    ),
+    404: NO_PREFECT,
+    408: PREFECT_BUSY,
+    429: PREFECT_BUSY,
+}
+OUT_OF_REACH = Refusal(
+    Retry, "prefect.unreachable", "Prefect's server cannot be reached ({kind}).", "{remedy}"
+)
+SLOW_START = Refusal(
+    Retry,
+    "prefect.server",
+    "Prefect did not start in time on this machine.",
+    "Start `postflow up`, or `prefect server start`, and leave it running: then nothing has to "
+    "wait for a start. A busy machine takes longer.",
+)
+
 ITS_CLIENT = ("prefect.client.orchestration", "prefect.client.base")
 # What comes of an answer that is HTML, or JSON of another kind.
 NONSENSE = (httpx.InvalidURL, ValueError, AttributeError, LookupError, TypeError)
@@ -121,78 +198,31 @@ def engine_trouble(error: BaseException) -> PostFlowError | None:
     if isinstance(error, BaseExceptionGroup):  # of Prefect's runner
         return next(filter(None, map(engine_trouble, error.exceptions)), None)
     if isinstance(error, httpx.HTTPStatusError):
-        return _refusal(error.response.status_code)
+        return _refused(error.response.status_code)
     if isinstance(error, httpx.TransportError):
-        return _out_of_reach(error)
+        return OUT_OF_REACH(kind=type(error).__name__, remedy=_way_to_reach(error))
     if isinstance(error, NONSENSE):
-        return _no_prefect() if _is_of_its_client(error) else None
+        return NO_PREFECT() if _is_of_its_client(error) else None
     if isinstance(error, RuntimeError) and "ephemeral Prefect API server" in str(error):
-        return Retry(
-            "Prefect did not start in time on this machine.",
-            hint="Start `postflow up`, or `prefect server start`, and leave it running: then "
-            "nothing has to wait for a start. A busy machine takes longer.",
-            code="prefect.server",
-        )
+        return SLOW_START()
     return None
 
 
-def _refusal(status: int) -> PostFlowError:
+def _refused(status: int) -> PostFlowError:
     if status == 401:
-        return _locked_out()
-    if status == 403:
-        return Fatal(
-            "Prefect's server, or what stands before it, refuses this machine (403).",
-            hint="See the rules of the proxy or VPN before it, and that "
-            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED is not switched off here.",
-            code="prefect.refused",
-        )
-    if status >= 500 or status in BUSY:
-        return Retry(
-            f"Prefect's server does not do its part: it answered {status}.",
-            hint="Its log says why; nothing that was begun is lost. Then try again.",
-            code="prefect.unreachable",
-        )
-    if status == 404 or status < 400:
-        return _no_prefect()
-    return Fatal(
-        f"Prefect's server does not take what PostFlow asks: it answered {status}.",
-        hint="Ask it under a name that it knows, and let its version be the one of the Prefect "
-        "that is installed here (`prefect version`).",
-        code="prefect.refused",
-    )
+        given = os.environ.get("PREFECT_API_AUTH_STRING")
+        return LOCKED_OUT(does="does not accept the password" if given else "asks for a password")
+    if status < 400:
+        return NO_PREFECT()
+    return BY_STATUS.get(status, PREFECT_BUSY if status >= 500 else PREFECT_REFUSED)(status=status)
 
 
-def _locked_out() -> Fatal:
-    given = os.environ.get("PREFECT_API_AUTH_STRING")
-    told = "does not accept the password" if given else "asks for a password"
-    return Fatal(
-        f"Prefect's server {told} (401).",
-        hint="Set PREFECT_API_AUTH_STRING to what PREFECT_SERVER_API_AUTH_STRING is on the server "
-        "(PREFECT_API_KEY for Prefect Cloud). The server of `postflow up` on this machine needs "
-        "none of these, nor PREFECT_API_URL.",
-        code="prefect.password",
-    )
-
-
-def _no_prefect() -> Fatal:
-    return Fatal(
-        "What answers at PREFECT_API_URL is not the API of a Prefect server.",
-        hint="Correct the address: it looks like http://127.0.0.1:4200/api, with the /api.",
-        code="prefect.address",
-    )
-
-
-def _out_of_reach(error: httpx.TransportError) -> Retry:
-    hint = "Start it with `prefect server start`, or correct PREFECT_API_URL."
+def _way_to_reach(error: httpx.TransportError) -> str:
     if isinstance(error, httpx.ProxyError):
-        hint = "A proxy stands in the way: name the server's host in NO_PROXY."
-    elif "CERTIFICATE_VERIFY_FAILED" in str(error):
-        hint = "Its certificate is not trusted here: PREFECT_API_SSL_CERT_FILE names who signed it."
-    return Retry(
-        f"Prefect's server cannot be reached ({type(error).__name__}).",
-        hint=hint,
-        code="prefect.unreachable",
-    )
+        return "A proxy stands in the way: name the server's host in NO_PROXY."
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "Its certificate is not trusted here: PREFECT_API_SSL_CERT_FILE names who signed it."
+    return "Start it with `prefect server start`, or correct PREFECT_API_URL."
 
 
 def _is_of_its_client(error: BaseException) -> bool:

@@ -54,6 +54,8 @@ def raised() -> Iterator[tuple[str, ast.expr]]:
     for tree in trees():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id == "Refusal" and isinstance(node.args[0], ast.Name):
+                    yield node.args[0].id, node.args[1]
                 for keyword in node.keywords:
                     if keyword.arg == "code":
                         yield node.func.id, keyword.value

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postflow.errors import Fatal
-from postflow.frameio.auth.callback import wait_for_browser
 from postflow.frameio.auth.ims import AdobeIms, ServiceCredential
-from postflow.frameio.auth.login import LoginAttempt, begin_login
+from postflow.frameio.auth.login import LoginAttempt, begin_login, wait_for_browser
 from postflow.frameio.auth.tokens import Tokens
 from postflow.service.console import err, tell_if_open
 from postflow.service.engine import prepare_prefect

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
-from postflow.frameio.errors import unreadable_item
+from postflow.frameio.errors import UNKNOWN_ITEM
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile
 
 from .stacking import VersionGroup, find_stack
@@ -63,7 +63,7 @@ async def find_delivered(
     """
     contents = await frameio.folders.contents(folder)
     if media.name in contents.unread:
-        raise unreadable_item(media.name)
+        raise UNKNOWN_ITEM(name=media.name)
     stack = await find_stack(frameio, group, folder, contents)
     stacked = await frameio.stacks.versions(stack, media.name) if stack else []
     here = [*contents.files, *stacked]
@@ -113,7 +113,7 @@ async def _judge(
         return "gone"
     if status.failed or (status.complete and remote.size is not None):
         return "other"
-    raise unreadable_item(media.name) if remote.size is None else _in_progress(media, folder)
+    raise UNKNOWN_ITEM(name=media.name) if remote.size is None else _in_progress(media, folder)
 
 
 def _in_progress(media: MediaFile, folder: Folder) -> Retry:

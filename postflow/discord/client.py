@@ -16,7 +16,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from postflow.errors import Fatal, Retry
+from postflow.errors import NEVER_SENT, Fatal, Retry
 
 from .cards import Card
 from .errors import (
@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT = httpx.Timeout(15.0, connect=10.0)
 LONGEST_ATTEMPT = 30.0
-NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 REPEATED = frozenset({"discord.rate_limited", "discord.unavailable"})
 
 _backoff = wait_random_exponential(multiplier=0.5, max=10)
@@ -173,7 +172,7 @@ class DiscordClient:
                 response = await self._http.request(
                     method, STAND_IN + path, params=params, json=payload
                 )
-        except NEVER_LEFT as error:
+        except NEVER_SENT as error:
             raise unavailable(f"Discord cannot be reached ({type(error).__name__})") from error
         except (httpx.HTTPError, TimeoutError) as error:
             what = f"Discord's answer was lost ({type(error).__name__})"

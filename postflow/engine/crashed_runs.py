@@ -200,13 +200,13 @@ async def clean_up(live: OpenStudio) -> None:
 
 async def _keep_signed_in(live: OpenStudio) -> None:
     """As the look-out does, which need not run. That it fails, the clips that wait for it tell."""
-    why = await sign_in.look(live.sign_in)
+    why = await sign_in.renew_if_due(live.sign_in)
     if why is None:
         return
     log.warning("%s", why)
     if why.code == "adobe.sign_in_ends":
         notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
-        notices.tell(*sign_in.told(why))
+        notices.tell(*sign_in.notice_of(why))
         await notices.hand_over()
 
 

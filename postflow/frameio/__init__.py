@@ -10,7 +10,7 @@ from postflow.frameio.auth.ims import (
     WebCredential,
 )
 from postflow.frameio.auth.renewal import LegacyToken, TokenSource, TokenSupply
-from postflow.frameio.auth.tokens import FileTokenStore, MemoryTokenStore, Tokens, TokenStore
+from postflow.frameio.auth.tokens import Tokens, TokenStore
 
 from .calls import CallRetries
 from .client import FRAMEIO_URL, FrameioClient
@@ -24,10 +24,8 @@ __all__ = [
     "AdobeIms",
     "CallRetries",
     "Credential",
-    "FileTokenStore",
     "FrameioClient",
     "LegacyToken",
-    "MemoryTokenStore",
     "NativeCredential",
     "Profile",
     "ServiceCredential",

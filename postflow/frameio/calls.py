@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,12 +23,16 @@ from tenacity import (
 )
 from tenacity.wait import wait_random_exponential
 
+from postflow.errors import NEVER_SENT, Retry
 from postflow.frameio.auth.renewal import TokenSupply
 from postflow.models import FrozenModel
 
 from .endpoints import Endpoint
-from .errors import busy, refusal, unreachable, unreadable
+from .errors import BUSY, UNREACHABLE, UNREADABLE, UNSETTLED, refusal
+from .models import One, Wire
 from .pacing import Bucket, Pacing
+
+logger = logging.getLogger(__name__)
 
 
 class CallRetries(FrozenModel):
@@ -51,9 +56,9 @@ CALL_RETRIES = CallRetries()
 
 
 _TRANSIENT = {408, 425}
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 M = TypeVar("M", bound=BaseModel)
+W = TypeVar("W", bound=Wire)
 Json = Mapping[str, Any]
 
 
@@ -67,6 +72,11 @@ class AnswerLost(Exception):
     def __init__(self, status: int | None = None) -> None:
         super().__init__(status)
         self.status = status
+
+    def failure(self, endpoint: Endpoint) -> Retry:
+        if self.status is None:
+            return UNREACHABLE(doing=endpoint.doing)
+        return (UNREADABLE if self.status < 300 else BUSY)(doing=endpoint.doing)
 
 
 class Throttled(Exception):
@@ -127,9 +137,9 @@ class Api:
                 with attempt:
                     return _read(await self._unthrottled(call), answer)
         except NotSent as error:
-            raise unreachable(call.endpoint) from error
+            raise UNREACHABLE(doing=call.endpoint.doing) from error
         except AnswerLost as error:
-            raise _lost(call.endpoint, error) from error
+            raise error.failure(call.endpoint) from error
         raise AssertionError("tenacity ends with a result or an error")
 
     async def post_once(self, call: Call, answer: type[M]) -> M:
@@ -139,8 +149,36 @@ class Api:
                 with attempt:
                     return _read(await self._unthrottled(call), answer)
         except NotSent as error:
-            raise unreachable(call.endpoint) from error
+            raise UNREACHABLE(doing=call.endpoint.doing) from error
         raise AssertionError("tenacity ends with a result or an error")
+
+    async def create_once(
+        self,
+        call: Call,
+        answer: type[One[W]],
+        look: Callable[[], Awaitable[W | None]],
+        *,
+        took_effect: Callable[[], bool] = lambda: False,
+    ) -> W:
+        """POST, and where the answer is lost, `look` whether it was done before sending it again.
+
+        `took_effect` may know it from elsewhere: once true, we look but never send again. Raises
+        `Retry` with code frameio.unsettled where nothing can be found and no tries are left.
+        """
+        doing = call.endpoint.doing
+        for attempt in range(1, self.patience.posts + 1):
+            try:
+                return (await self.post_once(call, answer)).data
+            except AnswerLost:
+                logger.info("Frame.io gave no answer when asked to %s; looking.", doing)
+            for pause in self.patience.looks:
+                await asyncio.sleep(pause)
+                if (found := await look()) is not None:
+                    return found
+            if took_effect():
+                break
+            logger.info("Frame.io did not %s (attempt %d).", doing, attempt)
+        raise UNSETTLED(doing=doing)
 
     def _attempts(self, *again: type[Exception]) -> AsyncRetrying:
         patience = self.patience
@@ -168,8 +206,9 @@ class Api:
                 with attempt:
                     return await self._signed_in(call, bucket)
         except Throttled as error:
-            wait = max(bucket.interval, bucket.closed_for)
-            raise busy(call.endpoint, retry_after=wait) from error
+            busy = BUSY(doing=call.endpoint.doing)
+            busy.retry_after = max(bucket.interval, bucket.closed_for)
+            raise busy from error
         raise AssertionError("tenacity ends with a result or an error")
 
     async def _signed_in(self, call: Call, bucket: Bucket) -> httpx.Response:
@@ -182,7 +221,7 @@ class Api:
         if response.status_code == httpx.codes.NOT_FOUND and "folder_id" in call.ids:
             self._gone(call.ids["folder_id"])
         if not response.is_success:
-            raise refusal(response, call.endpoint)
+            raise refusal(response, call.endpoint.doing)
         return response
 
     async def _paced(self, call: Call, bucket: Bucket, token: str) -> httpx.Response:
@@ -216,7 +255,7 @@ class Api:
                     json=call.body,
                     headers=headers,
                 )
-        except _NOT_SENT as error:
+        except NEVER_SENT as error:
             raise NotSent from error
         except (httpx.RequestError, TimeoutError) as error:
             raise AnswerLost from error
@@ -228,14 +267,6 @@ def _read(response: httpx.Response, answer: type[M]) -> M:
         return answer.model_validate_json(response.content or b"{}")
     except ValidationError as error:
         raise AnswerLost(response.status_code) from error
-
-
-def _lost(endpoint: Endpoint, error: AnswerLost) -> Exception:
-    if error.status is None:
-        return unreachable(endpoint)
-    if error.status < 300:
-        return unreadable(endpoint)
-    return busy(endpoint)
 
 
 def _quoted(value: str) -> str:

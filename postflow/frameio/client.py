@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,13 +13,27 @@ from postflow.frameio.auth.renewal import TokenSupply
 
 from .calls import CALL_RETRIES, Api, CallRetries
 from .files import Files
-from .folders import Folders
+from .folders import FolderCache, Folders
+from .pacing import Pacing
 from .projects import Accounts, Projects
-from .shared import Shared, shared_for
 from .stacks import Stacks
 
 FRAMEIO_URL = "https://api.frame.io"
 _CONNECTIONS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
+
+
+class Shared:
+    """Survives the single client: tasks open and close theirs all the time."""
+
+    def __init__(self) -> None:
+        self.pacing = Pacing()
+        self.folders = FolderCache()
+        self.uploads: set[str] = set()
+
+
+@functools.cache
+def shared_for(base_url: str) -> Shared:
+    return Shared()
 
 
 class FrameioClient:
@@ -61,8 +76,8 @@ class FrameioClient:
         )
         self.accounts = Accounts(api)
         self.projects = Projects(api, self.accounts)
-        self.folders = Folders(api, shared, lock_dir)
-        self.files = Files(api, shared, lock_dir, self.accounts)
+        self.folders = Folders(api, shared.folders, lock_dir)
+        self.files = Files(api, self.accounts, shared.uploads, lock_dir)
         self.stacks = Stacks(api)
 
     async def __aenter__(self) -> Self:

@@ -15,12 +15,10 @@ from postflow.models import Folder, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
-from .create_once import create_once, never
 from .errors import check_name, check_size
-from .models import Nothing, One, UploadStatus, WireFile
+from .models import Nothing, One, UploadStatus, WireFile, nfc
 from .paging import Listing, listing
 from .projects import Accounts
-from .shared import Shared, nfc
 
 # Frame.io's clock is known to the second, from its Date headers; the rest is the network's.
 _CLOCK_MARGIN = timedelta(seconds=60)
@@ -30,9 +28,11 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 class Files:
     """The files of an account."""
 
-    def __init__(self, api: Api, shared: Shared, lock_dir: Path | None, accounts: Accounts) -> None:
+    def __init__(
+        self, api: Api, accounts: Accounts, uploads: set[str], lock_dir: Path | None
+    ) -> None:
         self._api = api
-        self._shared = shared
+        self._uploads = uploads
         self._lock_dir = lock_dir
         self._accounts = accounts
 
@@ -44,7 +44,7 @@ class Files:
         *,
         known: frozenset[str],
         size: int | None = None,
-        took_effect: Callable[[], bool] = never,
+        took_effect: Callable[[], bool] = lambda: False,
     ) -> RemoteFile:
         """Have Frame.io fetch the file at `source_url`, which must stay good until it has.
 
@@ -60,7 +60,7 @@ class Files:
         since = now - _CLOCK_MARGIN if now else _EVER
 
         async def look() -> WireFile | None:
-            theirs = known | self._shared.uploads
+            theirs = known | self._uploads
             found = await self._list(folder)
             found.refuse_unread(lambda unread: unread == name or _is_copy_name(unread, name))
             ours = [f for f in found.items if f.id not in theirs and f.created_at >= since]
@@ -74,12 +74,12 @@ class Files:
         # Two uploads of one name must not adopt each other's file.
         async with one_at_a_time("upload", folder.id, name, folder=self._lock_dir):
             try:
-                made = await create_once(
-                    self._api, call, One[WireFile], look, took_effect=took_effect
+                made = await self._api.create_once(
+                    call, One[WireFile], look, took_effect=took_effect
                 )
             except Fatal as refused:
                 raise await self._accounts.with_room(folder.account_id, refused) from refused
-            self._shared.uploads.add(made.id)
+            self._uploads.add(made.id)
         return made.remote(folder.account_id)
 
     async def status(self, remote: RemoteFile) -> UploadStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,16 +13,15 @@ from postflow.models import Folder, FrozenModel, Project, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
-from .create_once import Look, create_once
 from .errors import check_name
-from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, read_child
+from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, nfc, read_child
 from .paging import Listing, listing
-from .shared import Shared, nfc
 from .stacks import VersionStack, as_stack
 
 logger = logging.getLogger(__name__)
 
 FolderIds = Mapping[tuple[str, ...], str]
+FOLDER_SECONDS = 600.0
 
 
 class Contents(FrozenModel):
@@ -35,12 +35,44 @@ class Contents(FrozenModel):
     unread: tuple[str, ...] = ()
 
 
+class FolderCache:
+    """Folder ids by project and path. An id is trusted for ten minutes, or until a 404."""
+
+    def __init__(self, seconds: float = FOLDER_SECONDS) -> None:
+        self._seconds = seconds
+        self._ids: dict[tuple[str, tuple[str, ...]], tuple[str, float]] = {}
+
+    def get(self, project_id: str, path: tuple[str, ...]) -> str | None:
+        folder_id, until = self._ids.get((project_id, path), ("", 0.0))
+        return folder_id if time.monotonic() < until else None
+
+    def put(self, project_id: str, path: tuple[str, ...], folder_id: str) -> None:
+        self._ids[project_id, path] = (folder_id, time.monotonic() + self._seconds)
+
+    def forget(self, folder_id: str) -> None:
+        """Drop a folder and all below it."""
+        gone = [key for key, (known, _) in self._ids.items() if known == folder_id]
+        for project_id, path in gone:
+            self.forget_path(project_id, path)
+
+    def forget_path(self, project_id: str, path: tuple[str, ...]) -> bool:
+        """Drop a path and all below it; whether anything was known there."""
+        gone = [
+            (project, known)
+            for project, known in self._ids
+            if project == project_id and known[: len(path)] == path
+        ]
+        for key in gone:
+            del self._ids[key]
+        return bool(gone)
+
+
 class Folders:
     """Found or created, one at a time per parent among all that share `lock_dir`."""
 
-    def __init__(self, api: Api, shared: Shared, lock_dir: Path | None) -> None:
+    def __init__(self, api: Api, cache: FolderCache, lock_dir: Path | None) -> None:
         self._api = api
-        self._cache = shared.folders
+        self._cache = cache
         self._lock_dir = lock_dir
 
     async def ensure(
@@ -167,8 +199,10 @@ class Folders:
         async def look() -> WireFolder | None:
             return await self._oldest(project, parent_id, path)
 
+        ids = {"account_id": project.account_id, "folder_id": parent_id}
+        call = Call(endpoints.CREATE_FOLDER, ids, body={"data": {"name": path[-1]}})
         try:
-            made = await self._post(project.account_id, parent_id, path[-1], look)
+            made = await self._api.create_once(call, One[WireFolder], look)
         except Fatal as refused:
             found = await look() if refused.code == "frameio.conflict" else None
             if found is None:
@@ -187,13 +221,6 @@ class Folders:
         if not inside.items and not inside.unread:
             await self.delete(made)
             logger.info("Another host created the folder %s first; using theirs.", made.path[-1])
-
-    async def _post(
-        self, account_id: str, parent_id: str, name: str, look: Look[WireFolder]
-    ) -> WireFolder:
-        ids = {"account_id": account_id, "folder_id": parent_id}
-        call = Call(endpoints.CREATE_FOLDER, ids, body={"data": {"name": name}})
-        return await create_once(self._api, call, One[WireFolder], look)
 
     async def _list(self, account_id: str, parent_id: str) -> Listing[WireFolder]:
         """Oldest first."""

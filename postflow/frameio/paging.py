@@ -12,9 +12,8 @@ import httpx
 from pydantic import ValidationError
 
 from .calls import Api, Call
-from .errors import unreadable, unreadable_item
-from .models import Links, Named, Page
-from .shared import nfc
+from .errors import UNKNOWN_ITEM, UNREADABLE
+from .models import Links, Named, Page, nfc
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ class Listing(Generic[W]):
         """Raises Retry where what cannot be read may be what is looked for: it is not absent."""
         for thing in self.unread:
             if fits(nfc(thing.name)):
-                raise unreadable_item(thing.name)
+                raise UNKNOWN_ITEM(name=thing.name)
 
 
 async def listing(api: Api, call: Call, read: Callable[[Any], W]) -> Listing[W]:
@@ -48,7 +47,7 @@ async def listing(api: Api, call: Call, read: Callable[[Any], W]) -> Listing[W]:
         _sort(page, call, read, found)
         after = _cursor(page.links)
         if after in seen or after == "":
-            raise unreadable(call.endpoint)
+            raise UNREADABLE(doing=call.endpoint.doing)
         seen.add(after or "")
     return found
 

@@ -12,10 +12,9 @@ from postflow.models import Project
 
 from . import endpoints
 from .calls import Api, Call
-from .errors import storage_full
-from .models import Account, One, Profile, WireProject, Workspace
+from .errors import INACTIVE, STORAGE_FULL
+from .models import Account, One, Profile, WireProject, Workspace, nfc
 from .paging import every_page
-from .shared import nfc
 
 _NEAR = 3
 _INACTIVE = "inactive"
@@ -51,7 +50,11 @@ class Accounts:
     async def why_no_room(self, account_id: str, size: int) -> Fatal | None:
         """Fatal `frameio.storage_full` where the account has no room for so many bytes."""
         home = await self._home(account_id)
-        return None if home is None or home.has_room_for(size) else storage_full(_room_of(home))
+        return (
+            None
+            if home is None or home.has_room_for(size)
+            else STORAGE_FULL(details=_room_of(home))
+        )
 
     async def with_room(self, account_id: str, refused: Fatal) -> Fatal:
         """A full account's refusal, with its numbers where they can be had; others as they are."""
@@ -96,11 +99,7 @@ class Projects:
         chosen = _the_one("project", name_or_id, [wire for _, wire in pairs])
         account_id = next(home for home, wire in pairs if wire is chosen)
         if chosen.status == _INACTIVE:
-            raise Fatal(
-                f"The Frame.io project “{chosen.name}” is inactive.",
-                hint="Activate it in Frame.io, or choose another project.",
-                code="frameio.project_inactive",
-            )
+            raise INACTIVE(name=chosen.name)
         return chosen.project(account_id)
 
     async def _in(self, account_id: str, workspace: str | None) -> list[WireProject]:

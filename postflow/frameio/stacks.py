@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from postflow.errors import Fatal
 from postflow.models import Folder, FrozenModel, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
-from .create_once import create_once
+from .errors import BAD_STACK
 from .models import One, WireFile, WireStack
 from .paging import every_page, listing
 
@@ -38,11 +37,7 @@ class Stacks:
     async def create(self, folder: Folder, file_ids: tuple[str, ...]) -> VersionStack:
         """Stack 2 to 10 files of the folder, given from oldest to newest."""
         if not FEWEST <= len(file_ids) <= MOST or len(set(file_ids)) < len(file_ids):
-            raise Fatal(
-                f"A version stack cannot be created from {len(file_ids)} files.",
-                hint=f"Frame.io takes {FEWEST} to {MOST} different files; move further ones on.",
-                code="frameio.bad_stack",
-            )
+            raise BAD_STACK(count=len(file_ids), fewest=FEWEST, most=MOST)
 
         async def look() -> WireStack | None:
             stacks = await self._list(folder)
@@ -54,7 +49,7 @@ class Stacks:
             {"account_id": folder.account_id, "folder_id": folder.id},
             body={"data": {"file_ids": list(file_ids)}},
         )
-        made = await create_once(self._api, call, One[WireStack], look)
+        made = await self._api.create_once(call, One[WireStack], look)
         return as_stack(made, folder.account_id, folder.id)
 
     async def show(self, account_id: str, stack_id: str) -> VersionStack:

@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from postflow.frameio import (
     AdobeIms,
     CallRetries,
-    FileTokenStore,
     FrameioClient,
     LegacyToken,
     NativeCredential,
@@ -23,9 +22,10 @@ from postflow.frameio import (
     TokenSource,
     WebCredential,
 )
-from postflow.frameio.shared import Shared
+from postflow.frameio.client import Shared
 from postflow.models import Project
 from postflow.sandbox import Sandbox
+from tests.support.token_stores import FileTokenStore
 
 QUICK = CallRetries(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
 

@@ -14,12 +14,12 @@ from pydantic import SecretStr
 from postflow.frameio import (
     AdobeIms,
     FrameioClient,
-    MemoryTokenStore,
     NativeCredential,
     Tokens,
     TokenSource,
 )
 from postflow.models import Project
+from tests.support.token_stores import MemoryTokenStore
 
 
 async def ensure(given: dict[str, Any]) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from postflow.frameio import AdobeIms, FileTokenStore, TokenSource, WebCredential
+from postflow.frameio import AdobeIms, TokenSource, WebCredential
+from tests.support.token_stores import FileTokenStore
 
 
 def source_from(given: dict[str, Any]) -> TokenSource:

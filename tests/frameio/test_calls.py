@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import CallRetries, FrameioClient
-from postflow.frameio.shared import Shared
+from postflow.frameio.client import Shared
 from postflow.models import Project
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import (

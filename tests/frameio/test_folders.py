@@ -13,7 +13,8 @@ import pytest
 
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
-from postflow.frameio.shared import FolderCache, Shared
+from postflow.frameio.client import Shared
+from postflow.frameio.folders import FolderCache
 from postflow.models import Folder, Project
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, connected, folder_names, raw, subfolders

@@ -13,7 +13,7 @@ from postflow.delivery.adoption import Found, Past, find_delivered
 from postflow.delivery.stacking import VersionGroup, stack_versions
 from postflow.errors import Retry
 from postflow.frameio import FrameioClient
-from postflow.frameio.shared import Shared
+from postflow.frameio.client import Shared
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.media.probe import probe_media
 from postflow.models import Folder, MediaFile, Project, RemoteFile

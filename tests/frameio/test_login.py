@@ -13,9 +13,8 @@ import pytest
 
 from postflow.errors import Fatal, Retry
 from postflow.frameio import AdobeIms, NativeCredential, Tokens, UserCredential
-from postflow.frameio.auth.callback import callback_page, wait_for_browser
 from postflow.frameio.auth.ims import challenge
-from postflow.frameio.auth.login import LoginAttempt, begin_login
+from postflow.frameio.auth.login import LoginAttempt, begin_login, callback_page, wait_for_browser
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import native, web
 from tests.support.wait import wait_until

@@ -16,15 +16,14 @@ from pydantic import SecretStr
 from postflow.errors import Fatal, Retry
 from postflow.frameio import (
     AdobeIms,
-    FileTokenStore,
     LegacyToken,
-    MemoryTokenStore,
     Tokens,
     TokenSource,
 )
 from postflow.frameio.auth.tokens import Journal
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, native, revoke, service, signed_in, source_of, web
+from tests.support.token_stores import FileTokenStore, MemoryTokenStore
 from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[2]

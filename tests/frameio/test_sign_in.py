@@ -11,13 +11,20 @@ import httpx
 import pytest
 
 from postflow.errors import Retry
-from postflow.frameio import AdobeIms, FileTokenStore, TokenSource
+from postflow.frameio import AdobeIms, TokenSource
 from postflow.frameio.auth import ims, sign_in, tokens
 from postflow.frameio.auth.ims import Grant
-from postflow.frameio.auth.sign_in import ENDS, ending, kept, look, why_to_sign_in
+from postflow.frameio.auth.sign_in import (
+    ENDS_SOON,
+    ending,
+    keep_signed_in,
+    renew_if_due,
+    why_to_sign_in,
+)
 from postflow.sandbox import Sandbox
 from postflow.sandbox.ims import tokens as adobe
 from tests.frameio.connecting import calls, service, signed_in, source_of, web
+from tests.support.token_stores import FileTokenStore
 from tests.support.wait import wait_until
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -56,7 +63,7 @@ async def test_an_idle_studio_stays_signed_in_for_as_long_as_postflow_runs(
 ) -> None:
     for _ in range(60 * 4):
         clock.now += 6 * HOUR
-        assert await look(source) is None
+        assert await renew_if_due(source) is None
     headers = {"Authorization": f"Bearer {await source.token()}"}
     async with httpx.AsyncClient(base_url=world.url, headers=headers) as http:
         assert (await http.get("/v4/me")).is_success
@@ -71,7 +78,7 @@ async def test_one_that_was_off_for_ten_days_is_renewed_at_once(
     assert told is not None
     assert told.code == "adobe.sign_in_ends"
     assert f"{(clock.now + 4 * DAY - HOUR).astimezone():%Y-%m-%d %H:%M}" in told.message
-    assert await look(source) is None
+    assert await renew_if_due(source) is None
     assert await why_to_sign_in(source) is None
 
 
@@ -79,7 +86,7 @@ async def test_one_that_was_off_for_longer_is_told_that_it_is_over(
     source: TokenSource, clock: Clock
 ) -> None:
     clock.now += 15 * DAY
-    for told in (await why_to_sign_in(source), await look(source)):
+    for told in (await why_to_sign_in(source), await renew_if_due(source)):
         assert told is not None
         assert (told.code, told.hint) == ("adobe.signed_out", "Run `postflow login`.")
 
@@ -89,9 +96,9 @@ async def test_a_renewal_that_does_not_come_about_is_told_days_before_the_end(
 ) -> None:
     world.fault("status", "ims.token", times=None, code=503)
     clock.now += 9 * DAY
-    assert await look(source) is None
+    assert await renew_if_due(source) is None
     clock.now += 2 * DAY
-    told = await look(source)
+    told = await renew_if_due(source)
     assert told is not None
     assert told.code == "adobe.sign_in_ends"
 
@@ -101,7 +108,7 @@ async def test_without_a_token_to_renew_it_with_the_sign_in_ends_soon(
 ) -> None:
     with Sandbox(offline_access=False) as world:
         granted = Grant.model_validate(world.tokens()).tokens()
-        told = await look(await source_of(world, tmp_path, granted))
+        told = await renew_if_due(await source_of(world, tmp_path, granted))
     assert told is not None
     assert (told.code, "offline_access" in told.hint) == ("adobe.sign_in_ends", True)
 
@@ -125,13 +132,13 @@ async def test_a_refresh_token_that_adobe_leaves_as_it_is_grows_no_younger(
 async def test_a_service_account_and_a_pair_of_unknown_age_end_for_nobody(
     world: Sandbox, tmp_path: Path
 ) -> None:
-    assert await look(await source_of(world, tmp_path, credential=service(world))) is None
+    assert await renew_if_due(await source_of(world, tmp_path, credential=service(world))) is None
     assert calls(world, "ims.token") == 0
     assert ending(signed_in(world)) is None
 
 
 async def test_nobody_has_signed_in(world: Sandbox, tmp_path: Path) -> None:
-    told = await look(await source_of(world, tmp_path))
+    told = await renew_if_due(await source_of(world, tmp_path))
     assert told is not None
     assert told.code == "adobe.not_signed_in"
 
@@ -151,8 +158,8 @@ async def test_each_trouble_is_told_once_while_it_lasts_and_a_fault_of_ours_ends
             raise step
         return step
 
-    monkeypatch.setattr(sign_in, "look", looked)
+    monkeypatch.setattr(sign_in, "renew_if_due", looked)
     source = await source_of(world, tmp_path)
-    async with kept(source, lambda *said: told.append(said), every=0.001):
+    async with keep_signed_in(source, lambda *said: told.append(said), every=0.001):
         await wait_until(lambda: len(told) >= 3, description="the second trouble")
-    assert told == [(ENDS, "A Do it."), (ENDS, "A Do it."), (ENDS, "B Do it.")]
+    assert told == [(ENDS_SOON, "A Do it."), (ENDS_SOON, "A Do it."), (ENDS_SOON, "B Do it.")]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from postflow.errors import Fatal
-from postflow.frameio.auth.tokens import FileTokenStore, MemoryTokenStore, Tokens, write_privately
+from postflow.frameio.auth.tokens import Tokens
+from postflow.state import write_private
 
 CANARY = "canary-9f3a"
 
@@ -28,49 +28,27 @@ def inside(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-async def test_a_file_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
-    store = FileTokenStore(tmp_path / "deep" / "tokens.json")
-    assert await store.load() is None
-    for tokens in (pair(), pair("second", None)):
-        await store.save(tokens)
-        assert await store.load() == tokens
+@pytest.mark.parametrize("tokens", [pair(), pair("second", None)])
+def test_a_pair_can_be_read_back_from_what_it_reveals(tokens: Tokens) -> None:
+    assert Tokens.model_validate(tokens.reveal()) == tokens
 
 
-async def test_a_memory_store_gives_back_what_it_was_given() -> None:
-    store, tokens = MemoryTokenStore(), pair()
-    await store.save(tokens)
-    assert await store.load() == tokens
-
-
-async def test_only_the_owner_can_read_the_file_and_no_draft_stays_behind(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_file_and_no_draft_stays_behind(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
     path.write_text("old")
     path.chmod(0o644)
-    await FileTokenStore(path).save(pair())
+    write_private(path, "new")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert inside(tmp_path) == [path]
 
 
 def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
-    write_privately(path, "old")
+    write_private(path, "old")
     with pytest.raises(UnicodeEncodeError):
-        write_privately(path, "half \ud800")
+        write_private(path, "half \ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"access_token": "canary-9f3a"}'])
-async def test_a_damaged_file_says_what_to_do_without_its_content(
-    tmp_path: Path, text: str
-) -> None:
-    path = tmp_path / "tokens.json"
-    path.write_text(text)
-    with pytest.raises(Fatal) as raised:
-        await FileTokenStore(path).load()
-    assert raised.value.code == "adobe.tokens_unreadable"
-    assert "postflow login" in raised.value.hint
-    assert CANARY not in f"{raised.value} {raised.value.__cause__}"
 
 
 def test_no_representation_shows_a_token() -> None:

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from postflow.discord import DiscordClient
 from postflow.frameio import FrameioClient
 from postflow.frameio.calls import CallRetries
-from postflow.frameio.shared import shared_for
+from postflow.frameio.client import shared_for
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path

@@ -9,7 +9,7 @@ import pytest
 
 from postflow.blocks.adobe import AdobeTokens
 from postflow.cli.sandbox import sandbox_studio
-from postflow.frameio.auth.sign_in import ENDS, FAILS
+from postflow.frameio.auth.sign_in import ENDS_SOON, FAILS
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import signed_in
 from tests.journeys.proof import calls, titles, words
@@ -70,4 +70,4 @@ async def test_runs_by_the_clock_renew_it_where_no_look_out_does(
     for _ in range(2):
         await ingest(STUDIO, idle_timeout=0.0)
     assert len(titles(world)) == 1
-    assert ENDS in words(world)
+    assert ENDS_SOON in words(world)

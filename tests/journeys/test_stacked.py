@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.frameio.shared import shared_for
+from postflow.frameio.client import shared_for
 from postflow.ledger import Ledger, Phase, State
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import raw

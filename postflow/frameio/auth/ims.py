@@ -21,7 +21,7 @@ from tenacity.wait import wait_random_exponential
 from postflow.errors import Retry
 from postflow.models import FrozenModel
 
-from .errors import ims_refusal, ims_unreachable, ims_unreadable
+from .errors import UNREACHABLE, UNREADABLE, refusal
 from .tokens import REFRESH_LIFE, Tokens, now
 
 # Without additional_info.roles every Frame.io call answers 401, token valid or not.
@@ -137,7 +137,7 @@ class AdobeIms:
         try:
             return Grant.model_validate(_json(answer)).tokens()
         except ValidationError as error:
-            raise ims_unreadable() from error
+            raise UNREADABLE() from error
 
     async def _post(self, form: Mapping[str, str]) -> httpx.Response:
         attempts = AsyncRetrying(
@@ -152,9 +152,9 @@ class AdobeIms:
                     try:
                         answer = await http.post(f"{self.url}/ims/token/v3", data=form)
                     except httpx.RequestError as error:
-                        raise ims_unreachable(self.url) from error
+                        raise UNREACHABLE(url=self.url) from error
                     if not answer.is_success:
-                        raise ims_refusal(answer)
+                        raise refusal(answer)
         return answer
 
 
@@ -198,7 +198,7 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
         body = answer.json()
     except ValueError as error:
-        raise ims_unreadable() from error
+        raise UNREADABLE() from error
     if not isinstance(body, dict):
-        raise ims_unreadable()
+        raise UNREADABLE()
     return body

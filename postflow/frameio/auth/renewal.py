@@ -13,9 +13,16 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.errors import Fatal, PostFlowError
 from postflow.locks import one_at_a_time
 
+from .errors import (
+    DEVELOPER_TOKEN_REFUSED,
+    NOT_RENEWABLE,
+    NOT_SIGNED_IN,
+    TOKENS_NOT_SAVED,
+    TOKENS_UNAVAILABLE,
+)
 from .ims import AdobeIms, Credential, ServiceCredential
 from .tokens import Journal, Tokens, TokenStore
 
@@ -47,11 +54,7 @@ class LegacyToken:
     async def token(self, rejected: str | None = None) -> str:
         """Raises `Fatal` once Frame.io has rejected it: it cannot be renewed."""
         if rejected is not None:
-            raise Fatal(
-                "Frame.io does not accept this developer token.",
-                hint="Create a new one, or sign in with Adobe: `postflow login`.",
-                code="frameio.unauthorized",
-            )
+            raise DEVELOPER_TOKEN_REFUSED()
         return self._token.get_secret_value()
 
     async def aclose(self) -> None:
@@ -166,7 +169,7 @@ class TokenSource:
         if isinstance(self.credential, ServiceCredential):
             return await self.ims.client_credentials(self.credential)
         if tokens is None or tokens.refresh_token is None:
-            raise signed_out(never=tokens is None)
+            raise NOT_SIGNED_IN() if tokens is None else NOT_RENEWABLE()
         fresh = await self.ims.refresh(self.credential, tokens.refresh_token.get_secret_value())
         kept: dict[str, object] = {"scopes": fresh.scopes or tokens.scopes}
         if fresh.refresh_token is None:
@@ -192,11 +195,7 @@ class TokenSource:
         except PostFlowError:
             raise
         except Exception as error:
-            raise Retry(
-                f"The stored Adobe tokens cannot be read ({type(error).__name__}).",
-                hint="Check that the Prefect server, or the token file, can be reached.",
-                code="adobe.tokens_unavailable",
-            ) from error
+            raise TOKENS_UNAVAILABLE(kind=type(error).__name__) from error
 
     async def _save(self, tokens: Tokens) -> None:
         try:
@@ -204,7 +203,7 @@ class TokenSource:
         except Exception as error:  # whatever a store raises, the pair must not be lost
             self._save_again_at = time.monotonic() + _SAVE_AGAIN_SECONDS
             if not self._journal.on_disk:
-                raise _not_saved(error) from error
+                raise TOKENS_NOT_SAVED(kind=type(error).__name__) from error
             logger.warning(
                 "The renewed Adobe tokens could not be stored (%s). "
                 "They are safe on this machine, and storing is tried again.",
@@ -219,25 +218,3 @@ def _retrieve(renewal: asyncio.Task[Tokens]) -> None:
     """Keeps asyncio quiet where every caller has gone away meanwhile."""
     if not renewal.cancelled():
         renewal.exception()
-
-
-def signed_out(*, never: bool) -> Fatal:
-    if never:
-        return Fatal(
-            "Nobody has signed in with Adobe yet.",
-            hint="Run `postflow login`.",
-            code="adobe.not_signed_in",
-        )
-    return Fatal(
-        "The Adobe sign-in has ended, and Adobe gave no token to renew it with.",
-        hint="Run `postflow login`. To stay signed in, the credential needs offline_access.",
-        code="adobe.signed_out",
-    )
-
-
-def _not_saved(error: Exception) -> Retry:
-    return Retry(
-        f"The renewed Adobe tokens could not be stored ({type(error).__name__}).",
-        hint="Make room on the disk, and check that the Prefect server can be reached.",
-        code="adobe.tokens_not_saved",
-    )

@@ -1,4 +1,4 @@
-"""A person's sign-in with Adobe: kept while PostFlow runs, and told of before it would end."""
+"""A person's sign-in with Adobe: renewed while PostFlow runs; people hear before it ends."""
 
 from __future__ import annotations
 
@@ -8,52 +8,37 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.errors import PostFlowError, Retry
 
+from .errors import ENDED, ENDS, ENDS_FOR_GOOD, NOT_SIGNED_IN
 from .ims import ServiceCredential
-from .renewal import TokenSource, signed_out
+from .renewal import TokenSource
 from .tokens import Tokens, now
 
 log = logging.getLogger(__name__)
 
 SOON = timedelta(days=4)
 HOUR = 3600.0
-ENDS, FAILS = "The Adobe sign-in ends soon", "The Adobe sign-in fails"
+ENDS_SOON, FAILS = "The Adobe sign-in ends soon", "The Adobe sign-in fails"
 
-Tell = Callable[[str, str], None]
+Notify = Callable[[str, str], None]
 
 
 def ending(tokens: Tokens | None) -> PostFlowError | None:
     """Why a person has to sign in, now or within days; None while nobody has to."""
     if tokens is None:
-        return signed_out(never=True)
+        return NOT_SIGNED_IN()
     ends = tokens.ends_at
     if ends is None or ends > now() + SOON:
         return None
     when = f"{ends.astimezone():%Y-%m-%d %H:%M}"
     if ends <= now():
-        return Fatal(
-            f"The Adobe sign-in ended on {when}.",
-            hint="Run `postflow login`.",
-            code="adobe.signed_out",
-        )
-    if tokens.refresh_token is None:
-        return Retry(
-            f"The Adobe sign-in ends on {when}: Adobe gave no token to renew it with.",
-            hint="Run `postflow login` before then. To stay signed in, the credential needs "
-            "offline_access; see docs/adobe.md.",
-            code="adobe.sign_in_ends",
-        )
-    return Retry(
-        f"The Adobe sign-in ends on {when}.",
-        hint="Run `postflow login` before then. While PostFlow runs it renews the sign-in each "
-        "day, if Adobe can be reached.",
-        code="adobe.sign_in_ends",
-    )
+        return ENDED(when=when)
+    return ENDS_FOR_GOOD(when=when) if tokens.refresh_token is None else ENDS(when=when)
 
 
-async def look(source: TokenSource) -> PostFlowError | None:
-    """Renew the sign-in if its access token has aged; what a person should know of it.
+async def renew_if_due(source: TokenSource) -> PostFlowError | None:
+    """Renew the sign-in if its access token has aged; why a person has to sign in, if so.
 
     Adobe's refresh tokens die when they are not used for two weeks, access tokens after a day: an
     idle studio that asks for one now and then never loses its sign-in.
@@ -81,18 +66,20 @@ async def why_to_sign_in(source: TokenSource) -> PostFlowError | None:
         return unreadable
 
 
-def told(why: PostFlowError) -> tuple[str, str]:
+def notice_of(why: PostFlowError) -> tuple[str, str]:
     """A title and a text. That it ends is the same each time, that it fails is so of a day."""
     text = f"{why.message} {why.hint}"
-    if why.code == "adobe.sign_in_ends":
-        return ENDS, text
+    if why.code == ENDS.code:
+        return ENDS_SOON, text
     return FAILS, f"{now().astimezone():%Y-%m-%d}: {text}"
 
 
 @asynccontextmanager
-async def kept(source: TokenSource, tell: Tell, *, every: float = HOUR) -> AsyncIterator[None]:
-    """Look now and then, in the background; `tell` a title and a text, each once."""
-    keeping = asyncio.create_task(_keep(source, tell, every), name="adobe-sign-in")
+async def keep_signed_in(
+    source: TokenSource, notify: Notify, *, every: float = HOUR
+) -> AsyncIterator[None]:
+    """Renew it now and then, in the background; `notify` of a title and a text, each once."""
+    keeping = asyncio.create_task(_keep(source, notify, every), name="adobe-sign-in")
     try:
         yield
     finally:
@@ -101,16 +88,16 @@ async def kept(source: TokenSource, tell: Tell, *, every: float = HOUR) -> Async
             await keeping
 
 
-async def _keep(source: TokenSource, tell: Tell, every: float) -> None:
+async def _keep(source: TokenSource, notify: Notify, every: float) -> None:
     known = ""
     while True:
         try:
-            why = await look(source)
+            why = await renew_if_due(source)
         except Exception:
             log.exception("A fault of our own, at the look at the Adobe sign-in:")
         else:
             if why and str(why) != known:
                 log.warning("%s", why)
-                tell(*told(why))
+                notify(*notice_of(why))
             known = str(why or "")
         await asyncio.sleep(every)

@@ -1,13 +1,10 @@
-"""An Adobe token pair, and where it is kept."""
+"""An Adobe token pair, where it is kept, and the journal of a pair not stored yet."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
-import os
-import tempfile
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,8 +12,10 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 
-from postflow.errors import Fatal
 from postflow.models import FrozenModel
+from postflow.state import write_private
+
+logger = logging.getLogger(__name__)
 
 
 def _one_word(secret: SecretStr) -> SecretStr:
@@ -82,72 +81,6 @@ class TokenStore(Protocol):
     async def save(self, tokens: Tokens) -> None: ...
 
 
-class MemoryTokenStore:
-    """Forgets with the process."""
-
-    def __init__(self, tokens: Tokens | None = None) -> None:
-        self._tokens = tokens
-
-    async def load(self) -> Tokens | None:
-        return self._tokens
-
-    async def save(self, tokens: Tokens) -> None:
-        self._tokens = tokens
-
-
-class FileTokenStore:
-    """A JSON file that only its owner can read, replaced as a whole."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    async def load(self) -> Tokens | None:
-        """Raises `Fatal` where the file cannot be read or understood."""
-        return await asyncio.to_thread(self._load)
-
-    async def save(self, tokens: Tokens) -> None:
-        await asyncio.to_thread(write_privately, self.path, json.dumps(tokens.reveal()))
-
-    def _load(self) -> Tokens | None:
-        try:
-            return Tokens.model_validate_json(self.path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise Fatal(
-                f"The token file {self.path} cannot be read.",
-                hint="Delete it and run `postflow login`.",
-                code="adobe.tokens_unreadable",
-            ) from error
-
-
-def write_privately(path: Path, text: str) -> None:
-    """Put `text` at `path`, whole or not at all, readable by the owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-logger = logging.getLogger(__name__)
-
-
 class _Entry(BaseModel):
     """`replaces` names the refresh token the store held: a later sign-in is never undone."""
 
@@ -170,7 +103,7 @@ class Journal:
         self._entry = _Entry(replaces=_name_of(stored), tokens=tokens)
         text = json.dumps({"replaces": self._entry.replaces, "tokens": tokens.reveal()})
         try:
-            write_privately(self._path, text)
+            write_private(self._path, text)
         except OSError as error:
             self.on_disk = False
             logger.warning(
