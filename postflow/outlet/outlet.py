@@ -163,8 +163,7 @@ class Outlet:
             try:
                 exposed = _Exposed(file, await live.session.tunnel())
                 exposure = _exposure(exposed, media)
-                probed = await probe(exposure.url, media.size, timeout=self._probe_timeout)
-                self._warn(probed.warning)
+                self._warn(await probe(exposure.url, media.size, timeout=self._probe_timeout))
                 file.forget_visits()
                 self._exposed[file.id] = exposed
                 yield exposure

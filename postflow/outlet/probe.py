@@ -13,9 +13,8 @@ from tenacity import (
 )
 
 from postflow.errors import Retry
-from postflow.models import FrozenModel
 
-from .ngrok import errors
+from .ngrok.errors import REFUSALS, code_in, refused
 
 # Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
 EDGE_HEADER = "ngrok-error-code"
@@ -25,18 +24,13 @@ PLAIN = "PostFlow-probe"
 ANSWER_SECONDS = 10.0
 
 
-class Probed(FrozenModel):
-    """`warning`: what a person should know although the file can be fetched."""
-
-    warning: str | None = None
-
-
-async def probe(url: SecretStr, size: int, *, timeout: float = 20.0) -> Probed:
+async def probe(url: SecretStr, size: int, *, timeout: float = 20.0) -> str | None:
     """Ask for the file's head through its public address until it is right: 200, `size` bytes.
 
     A new address may take seconds to spread, so a wrong answer is accepted for `timeout`
-    seconds. Raises Retry `tunnel.unreachable`, `tunnel.status`, `tunnel.size`, and Retry or
-    Fatal `tunnel.ngrok.<code>`.
+    seconds. Returns what a person should know although the file can be fetched, if anything.
+    Raises Retry `tunnel.unreachable`, `tunnel.status`, `tunnel.size`, and Retry or Fatal
+    `tunnel.ngrok.<code>`.
     """
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(Retry),
@@ -49,15 +43,15 @@ async def probe(url: SecretStr, size: int, *, timeout: float = 20.0) -> Probed:
         await retrying(_check, client, url, size)
         _, headers = await _head(client, url, BROWSER)
     if _edge_code(headers) == FREE_PLAN_PAGE:
-        refusal = errors.REFUSALS[FREE_PLAN_PAGE]
-        return Probed(warning=f"{refusal.meaning} It does so for browsers only. {refusal.hint}")
-    return Probed()
+        refusal = REFUSALS[FREE_PLAN_PAGE]
+        return f"{refusal.meaning} It does so for browsers only. {refusal.hint}"
+    return None
 
 
 async def _check(client: aiohttp.ClientSession, url: SecretStr, size: int) -> None:
     status, headers = await _head(client, url, PLAIN)
     if (code := _edge_code(headers)) is not None:
-        raise errors.refused(code)
+        raise refused(code)
     if status != 200:
         raise Retry(
             f"The public address answers with status {status} where the file should be.",
@@ -97,4 +91,4 @@ async def _head(
 
 
 def _edge_code(headers: CIMultiDictProxy[str]) -> int | None:
-    return errors.code_in(headers.get(EDGE_HEADER, ""))
+    return code_in(headers.get(EDGE_HEADER, ""))

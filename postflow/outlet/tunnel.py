@@ -27,10 +27,6 @@ class Tunnel(Protocol):
         Fatal when a person has to act first."""
         ...
 
-    async def close(self) -> None:
-        """Give the address up. The second call does nothing."""
-        ...
-
 
 class TunnelProvider(Protocol):
     """The settings of one kind of tunnel."""
@@ -48,9 +44,6 @@ class FixedTunnel:
 
     async def check(self) -> None:
         """Nothing of ours can fail here; the probe and the transfer itself tell."""
-
-    async def close(self) -> None:
-        """Nothing of ours is open."""
 
 
 class LoopbackProvider(FrozenModel):

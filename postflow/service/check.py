@@ -261,9 +261,9 @@ async def _reachable(outlet: Outlet) -> Say:
         file.flush()
         media = await probe_media(Path(file.name))
         async with outlet.expose(media) as exposure:
-            probed = await probe(exposure.url, media.size)
-    if probed.warning:
-        return (probed.warning, "Any paid plan of ngrok ends it.")
+            warning = await probe(exposure.url, media.size)
+    if warning:
+        return (warning, "Any paid plan of ngrok ends it.")
     return "a test file could be fetched, also by a browser"
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.outlet.probe import Probed, probe
+from postflow.outlet.probe import probe
 from tests.support.agents import Agents
 
 SIZE = 1234
@@ -63,7 +63,7 @@ async def finding(public: Public) -> PostFlowError:
 
 
 async def test_right_answer_passes_without_a_warning(public: Public) -> None:
-    assert await probe(public.url, SIZE) == Probed(warning=None)
+    assert await probe(public.url, SIZE) is None
 
 
 async def test_asks_as_a_program_and_as_a_browser(public: Public) -> None:
@@ -149,9 +149,9 @@ async def test_free_plan_is_a_warning_through_the_real_tunnel(
     (agents.folder / "files" / "clip.mov").write_bytes(bytes(SIZE))
     async with agents.provider({"what": "free_plan", "requests": -1}).open(files_url) as tunnel:
         url = SecretStr(f"{tunnel.public_url.get_secret_value()}/clip.mov")
-        probed = await probe(url, SIZE)
-    assert probed.warning is not None
-    assert "free plan" in probed.warning
+        warning = await probe(url, SIZE)
+    assert warning is not None
+    assert "free plan" in warning
 
 
 async def test_used_up_quota_is_fatal_through_the_real_tunnel(
@@ -163,7 +163,7 @@ async def test_used_up_quota_is_fatal_through_the_real_tunnel(
         with pytest.raises(Fatal) as found:
             await probe(url, SIZE)
         assert found.value.code == "tunnel.ngrok.725"
-        assert await probe(url, SIZE) == Probed()
+        assert await probe(url, SIZE) is None
 
 
 async def test_local_server_that_is_down_is_seen_through_the_real_tunnel(agents: Agents) -> None:

@@ -17,7 +17,6 @@ async def test_loopback_leads_to_the_server_itself() -> None:
     async with LoopbackProvider().open(LOCAL + "/") as tunnel:
         assert tunnel.public_url.get_secret_value() == LOCAL
         await tunnel.check()
-        await tunnel.close()
 
 
 async def test_static_address_is_the_one_given() -> None:
