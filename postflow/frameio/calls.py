@@ -110,14 +110,14 @@ class Api:
         http: httpx.AsyncClient,
         tokens: TokenSupply,
         pacing: Pacing,
-        patience: CallRetries,
+        retries: CallRetries,
         *,
         timeout: float,
         page_size: int,
         gone: Callable[[str], None],
     ) -> None:
         """`gone` hears the id of each folder that Frame.io does not find."""
-        self.patience = patience
+        self.retries = retries
         self.page_size = page_size
         self._http = http
         self._tokens = tokens
@@ -166,12 +166,12 @@ class Api:
         `Retry` with code frameio.unsettled where nothing can be found and no tries are left.
         """
         doing = call.endpoint.doing
-        for attempt in range(1, self.patience.posts + 1):
+        for attempt in range(1, self.retries.posts + 1):
             try:
                 return (await self.post_once(call, answer)).data
             except AnswerLost:
                 logger.info("Frame.io gave no answer when asked to %s; looking.", doing)
-            for pause in self.patience.looks:
+            for pause in self.retries.looks:
                 await asyncio.sleep(pause)
                 if (found := await look()) is not None:
                     return found
@@ -181,23 +181,23 @@ class Api:
         raise UNSETTLED(doing=doing)
 
     def _attempts(self, *again: type[Exception]) -> AsyncRetrying:
-        patience = self.patience
+        retries = self.retries
         return AsyncRetrying(
-            stop=stop_after_attempt(patience.attempts) | stop_after_delay(patience.total),
+            stop=stop_after_attempt(retries.attempts) | stop_after_delay(retries.total),
             retry=retry_if_exception_type(again),
-            wait=wait_random_exponential(patience.backoff, max=patience.longest_backoff),
+            wait=wait_random_exponential(retries.backoff, max=retries.longest_backoff),
             reraise=True,
         )
 
     async def _unthrottled(self, call: Call) -> httpx.Response:
         bucket = self._pacing.bucket(call.endpoint, call.account_id)
-        patience = self.patience
+        retries = self.retries
 
         def is_over_soon(error: BaseException) -> bool:
-            return isinstance(error, Throttled) and bucket.closed_for <= patience.total
+            return isinstance(error, Throttled) and bucket.closed_for <= retries.total
 
         attempts = AsyncRetrying(
-            stop=stop_after_attempt(patience.refusals) | stop_after_delay(patience.total),
+            stop=stop_after_attempt(retries.refusals) | stop_after_delay(retries.total),
             retry=retry_if_exception(is_over_soon),
             reraise=True,
         )
@@ -225,7 +225,7 @@ class Api:
         return response
 
     async def _paced(self, call: Call, bucket: Bucket, token: str) -> httpx.Response:
-        if bucket.closed_for > self.patience.total:
+        if bucket.closed_for > self.retries.total:
             raise Throttled
         await bucket.slot()
         response = await self._send(call, token)

@@ -71,7 +71,7 @@ async def connected(
 ) -> AsyncIterator[FrameioClient]:
     """A signed-in client that shares nothing with other tests."""
     source = await source_of(world, folder, tokens or signed_in(world))
-    given = {"patience": QUICK, "shared": Shared(), "lock_dir": folder / "locks", **changes}
+    given = {"retries": QUICK, "shared": Shared(), "lock_dir": folder / "locks", **changes}
     async with FrameioClient(source, base_url=world.url, **given) as client:
         yield client
 
@@ -82,7 +82,7 @@ def answering(answer: Callable[[httpx.Request], httpx.Response]) -> FrameioClien
         LegacyToken(SecretStr("canary-token")),
         base_url="https://api.example",
         transport=httpx.MockTransport(answer),
-        patience=QUICK,
+        retries=QUICK,
         shared=Shared(),
     )
 

@@ -115,7 +115,7 @@ async def test_an_id_cannot_climb_out_of_its_place_in_the_path() -> None:
 
 async def test_nobody_there_can_be_retried(world: Sandbox, tmp_path: Path) -> None:
     source = await source_of(world, tmp_path, signed_in(world))
-    client = FrameioClient(source, base_url="http://127.0.0.1:9", patience=QUICK, shared=Shared())
+    client = FrameioClient(source, base_url="http://127.0.0.1:9", retries=QUICK, shared=Shared())
     async with client:
         with pytest.raises(Retry) as raised:
             await client.accounts.me()
@@ -125,7 +125,7 @@ async def test_nobody_there_can_be_retried(world: Sandbox, tmp_path: Path) -> No
 async def test_an_answer_that_never_ends_is_given_up(world: Sandbox, tmp_path: Path) -> None:
     world.fault("delay", where="me", seconds=1, times=2)
     hasty = QUICK.model_copy(update={"attempts": 2})
-    async with connected(world, tmp_path, timeout=0.1, patience=hasty) as client:
+    async with connected(world, tmp_path, timeout=0.1, retries=hasty) as client:
         with pytest.raises(Retry) as raised:
             await client.accounts.me()
     assert raised.value.code == "frameio.unreachable"

@@ -30,8 +30,9 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many attempts as in earnest, less time between them, and nothing known from before."""
     from postflow.blocks import tunnel
 
-    for client, patience in ((FrameioClient, SHORT_PAUSES), (DiscordClient, 2.0)):
-        monkeypatch.setattr(client, "__init__", partialmethod(client.__init__, patience=patience))
+    hasty = {FrameioClient: {"retries": SHORT_PAUSES}, DiscordClient: {"timeout": 2.0}}
+    for client, given in hasty.items():
+        monkeypatch.setattr(client, "__init__", partialmethod(client.__init__, **given))  # type: ignore[misc]
     ngrok = partial(NgrokProvider, startup_timeout=6, longest_pause=0.1, drop_grace=10)
     monkeypatch.setattr(tunnel, "NgrokProvider", ngrok)
     shared_for.cache_clear()

@@ -49,7 +49,7 @@ async def travelling(
     path = folder / NAME
     path.write_bytes(random.Random(5).randbytes(200_000))
     outlet = Outlet(LoopbackProvider())
-    async with connected(world, folder, patience=HURRIED, **client) as frameio:
+    async with connected(world, folder, retries=HURRIED, **client) as frameio:
         place = await frameio.folders.ensure(project_of(world), ("SQ07",))
         async with outlet.expose(await probe_media(path)) as exposure:
             remote = await frameio.files.remote_upload(place, NAME, exposure.url, known=frozenset())
