@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow
-from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from pydantic import SecretStr
 
@@ -16,7 +15,7 @@ from postflow.delivery.record import DeliveryRecord
 from postflow.engine.allowed_paths import as_meant
 from postflow.engine.artifacts import leave_slip
 from postflow.engine.logs import show_in_ui
-from postflow.engine.stopping import cancelled_by_sigterm
+from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours, engine_trouble
 from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot, UploadResult
@@ -52,24 +51,20 @@ async def deliver(
         shot: Shot, likewise.
     """
     show_in_ui()
-    with cancelled_by_sigterm():
-        async with open_studio(studio) as live:
-            if _is_of_a_deployment():
-                path = await live.allowed(path)
-            delivery = await _attempts(live, path, project or live.project, scene, shot)
+    return await until_stopped(lambda: _deliver(path, studio, project, scene, shot))
+
+
+async def _deliver(
+    path: Path, studio: str, project: str | None, scene: str | None, shot: str | None
+) -> Delivery:
+    async with open_studio(studio) as live:
+        if is_of_a_deployment():
+            path = await live.allowed(path)
+        delivery = await _attempts(live, path, project or live.project, scene, shot)
     await leave_slip(delivery)
     seconds = (delivery.finished - delivery.started).total_seconds()
     log.info("%s is delivered, after %.0f s: %s", path.name, seconds, delivery.view_url)
     return delivery
-
-
-def _is_of_a_deployment() -> bool:
-    """Was the run asked for through Prefect's server, by whoever may ask there?
-
-    The runs within an `ingest` run are not; `prefect.runtime` would say that they are.
-    """
-    context = FlowRunContext.get()
-    return bool(context and context.flow_run and context.flow_run.deployment_id)
 
 
 async def _attempts(

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import httpx
-from prefect.exceptions import PrefectException
+from prefect.exceptions import CancelledRun, PrefectException
 
 from postflow.delivery.record import DeliveryRecord
 from postflow.engine.studio import OpenStudio
@@ -173,6 +173,8 @@ class Drain:
         except PostFlowError as error:
             await self._give_back(claim, error)
             self._batch.not_delivered(claim.name, error)
+        except CancelledRun:  # this run is stopped, and the clip's with it
+            raise asyncio.CancelledError from None
         except (httpx.HTTPError, PrefectException) as error:
             log.warning(
                 "The run of %s was not taken. %s", claim.name, engine_trouble(error) or error

@@ -11,7 +11,7 @@ from postflow.discord.cards import counted
 from postflow.engine.artifacts import leave_tally
 from postflow.engine.crashed_runs import clean_up, tag_run
 from postflow.engine.logs import show_in_ui
-from postflow.engine.stopping import cancelled_by_sigterm
+from postflow.engine.stopping import until_stopped
 from postflow.engine.studio import open_studio
 from postflow.models import Drained
 
@@ -33,9 +33,12 @@ async def ingest(studio: str = "main", idle_timeout: float | None = None) -> Dra
         idle_timeout: Seconds to wait for late-comers; the studio's own when empty.
     """
     show_in_ui()
+    return await until_stopped(lambda: _ingest(studio, idle_timeout))
+
+
+async def _ingest(studio: str, idle_timeout: float | None) -> Drained:
     await tag_run()
-    with cancelled_by_sigterm():
-        drained = await _drain(studio, idle_timeout)
+    drained = await _drain(studio, idle_timeout)
     await leave_tally(studio, drained)
     delivered, failed = counted(len(drained.delivered), "clip"), len(drained.failed)
     log.info("%s delivered, %d failed.", delivered, failed)

@@ -45,6 +45,19 @@ def state_dir() -> Path:
     return path
 
 
+def leave_working_directory() -> None:
+    """Prefect imports a run's flow from there first, where somebody may keep a module of any name.
+
+    What the environment names relative to it stays where it is.
+    """
+    home = state_dir()
+    for name in ("POSTFLOW_STATE_DIR", "PREFECT_HOME"):
+        given = os.environ.get(name)
+        if given and not given.startswith("~"):
+            os.environ[name] = str(Path(given).absolute())
+    os.chdir(home)
+
+
 def demand_own(path: Path, hint: str = TO_OWN) -> None:
     """What is another user's, he may change behind our back. Raises Fatal `postflow.state_dir`."""
     if path.stat().st_uid != os.geteuid():

@@ -94,6 +94,41 @@ def test_what_does_the_work_is_plain_python(room: str) -> None:
         assert "prefect" not in {name.split(".")[0] for name in imported(path)}, path
 
 
+def from_prefect(path: Path) -> Iterator[tuple[str, str]]:
+    """What a file imports of Prefect: whence, and its name in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found = [(alias.name, alias.asname or alias.name.split(".")[0]) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found = [
+                (f"{node.module}.{each.name}", each.asname or each.name) for each in node.names
+            ]
+        else:
+            continue
+        yield from ((whence, name) for whence, name in found if whence.split(".")[0] == "prefect")
+
+
+def exchanged(path: Path) -> Iterator[str]:
+    """Names to whose attributes or items a file assigns."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        for target in targets:
+            base: ast.expr = target
+            while isinstance(base, ast.Attribute | ast.Subscript):
+                base = base.value
+            if base is not target and isinstance(base, ast.Name):
+                yield base.id
+
+
+@pytest.mark.parametrize("room", sorted(set(RANK) - WITHOUT_PREFECT))
+def test_prefect_is_used_as_it_is(room: str) -> None:
+    """Nothing private is imported, and nothing of it is exchanged for something of ours."""
+    for path in modules(room):
+        imports = dict(from_prefect(path))
+        assert not [whence for whence in imports if "._" in whence], path
+        assert not set(imports.values()) & set(exchanged(path)), path
+
+
 def test_flows_define_no_types() -> None:
     for path in (ROOT / "flows" / f"{name}.py" for name in ("deliver", "ingest", "watch")):
         tree = ast.parse(path.read_text(encoding="utf-8"))

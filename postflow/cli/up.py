@@ -19,7 +19,7 @@ from postflow.ledger import Ledger
 from postflow.service.console import err, out, tell_if_open, tell_warning
 from postflow.service.engine import demand_server, prepare_prefect
 from postflow.service.server import own_prefect, ui_address
-from postflow.service.supervisor import Part, end_leftovers
+from postflow.service.supervisor import Part, be_a_part, end_leftovers
 from postflow.state import address_told, lock_dir, state_dir
 
 from .app import app
@@ -81,6 +81,7 @@ def watch(
     ] = True,
 ) -> None:
     """Scan the studio's watch folders, and call `ingest` when clips are ready. Until Ctrl-C."""
+    be_a_part()
     prepare_prefect(verbose=True, alone=False)
     demand_server()
     from postflow.blocks.studio import load_studio
@@ -96,6 +97,7 @@ def watch(
 @app.command()
 def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     """Run the deployments `ingest` and `deliver`: by event, by the clock, by hand. Until Ctrl-C."""
+    be_a_part()
     prepare_prefect(verbose=True, alone=False)
     demand_server()
     from postflow.service.serve import serve as serve_deployments

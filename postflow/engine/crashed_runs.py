@@ -36,6 +36,7 @@ from postflow.ledger.process import ProcessMark, is_dead_here, is_here, this_pro
 from postflow.outlet.ngrok.folder import reap
 from postflow.state import is_due, lock_dir, state_dir, sweep
 
+from .artifacts import best_effort
 from .stage import KEEP, RESULTS
 from .studio import OpenStudio
 
@@ -127,26 +128,37 @@ def _seems_dead(run: FlowRun, living: set[str] | None) -> bool:
 async def _unfinished(client: PrefectClient, studio: str) -> list[FlowRun]:
     runs = await client.read_flow_runs(
         flow_filter=filters.FlowFilter(name=INGEST),
-        flow_run_filter=filters.FlowRunFilter(state=_unfinished_state()),
+        flow_run_filter=filters.FlowRunFilter(state=_in_state(UNFINISHED)),
         sort=NEWEST,
         limit=MOST,
     )
     return [run for run in runs if run.parameters.get("studio", studio) == studio]
 
 
-def _unfinished_state() -> filters.FlowRunFilterState:
-    return filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=UNFINISHED))
+def _in_state(types: list[StateType]) -> filters.FlowRunFilterState:
+    return filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=types))
 
 
 async def _bury(client: PrefectClient, run: FlowRun) -> None:
     log.warning("The run %r had died; what it had begun is finished by the next one.", run.name)
     message = "Its process died; what it had begun is finished by the next run."
     state: State[None] = Crashed(message=message)
-    parent = filters.FlowRunFilterParentFlowRunId(any_=[run.id])
-    mine = filters.FlowRunFilter(parent_flow_run_id=parent, state=_unfinished_state())
-    children = await client.read_flow_runs(flow_run_filter=mine, sort=NEWEST, limit=MOST)
-    for each in [run, *children]:
+    for each in [run, *await _children(client, run.id, UNFINISHED)]:
         await client.set_flow_run_state(each.id, state, force=True)
+
+
+async def end_children(state: State[None]) -> None:
+    """Of this run, that is stopped: those that were only starting have not said so themselves."""
+    stopped = UUID(str(flow_run.id))
+    async with best_effort("the end of clips' runs"), get_client() as client:
+        for each in await _children(client, stopped, [*UNFINISHED, StateType.CRASHED]):
+            await client.set_flow_run_state(each.id, state, force=True)
+
+
+async def _children(client: PrefectClient, run: UUID, types: list[StateType]) -> list[FlowRun]:
+    parent = filters.FlowRunFilterParentFlowRunId(any_=[run])
+    mine = filters.FlowRunFilter(parent_flow_run_id=parent, state=_in_state(types))
+    return await client.read_flow_runs(flow_run_filter=mine, sort=NEWEST, limit=MOST)
 
 
 async def _overfull(

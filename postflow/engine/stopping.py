@@ -1,66 +1,105 @@
-"""A run whose process is told to stop is cancelled, and cleans up.
+"""A run whose process is told to stop (SIGTERM) cleans up, and ends as Cancelled.
 
-Prefect's own handler of SIGTERM raises in whatever runs at that moment. Where that is another task
-than the flow's, or a transport of asyncio's, the flow never hears of it, and goes on until it is
-killed (seen with Prefect 3.8.8). Ours takes its place under its name, since Prefect tells a run
-that it is cancelled only while it finds its own handler there.
+Prefect's own handler raises in whatever the main thread runs at that moment, and each subflow that
+begins there puts it in place again. So the work of a run lives in a thread of its own, in which
+Prefect installs none, and our handler cancels it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+from typing import Any, TypeVar, cast
 
-from prefect._internal import control_listener
-from prefect.exceptions import TerminationSignal
-from prefect.utilities import engine
+from prefect.context import FlowRunContext
+from prefect.states import Cancelled
 
-# What Prefect's runner sets to "false" for its runs, because it tells the server of their end.
-OWN_END = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
+from .crashed_runs import end_children
+from .parent import end_with_parent
 
-_cancel: list[Callable[[], object]] = []
+T = TypeVar("T")
+Work = Callable[[], Coroutine[Any, Any, T]]
+
+STOPPED = "PostFlow was stopped; the next run takes its clips up again."
 
 
-@contextmanager
-def cancelled_by_sigterm() -> Iterator[None]:
-    """SIGTERM cancels the task that is in the block, once; a second one disturbs no clean-up.
+def is_of_a_deployment() -> bool:
+    """Was the run asked for through Prefect's server, by whoever may ask there?
 
-    Of nested blocks, as a subflow's in its parent's, the outermost is meant.
+    The runs within an `ingest` run are not; `prefect.runtime` would say that they are.
     """
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    if task is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked: list[bool] = []
+    context = FlowRunContext.get()
+    return bool(context and context.flow_run and context.flow_run.deployment_id)
 
-    def cancel() -> None:
-        if not asked:
-            _tell_of_our_end()
-            asked.append(task.cancel())
 
-    call = partial(loop.call_soon_threadsafe, cancel)
-    _cancel.append(call)
+async def until_stopped(work: Work[T]) -> T:
+    """A flow's whole work. Where SIGTERM cancels it, the state Cancelled for the flow to return.
+
+    A second one disturbs no clean-up. A run that is no deployment's leaves signals alone.
+    """
+    if not is_of_a_deployment() or threading.current_thread() is not threading.main_thread():
+        return await _stoppable(work)
+    stop = _Stop()
+    before = signal.signal(signal.SIGTERM, stop)
+    end_with_parent()
     try:
-        yield
+        outcome = await _in_a_thread(stop, work)
+        if stop.asked:
+            await end_children(Cancelled(message=STOPPED))
+        return outcome
     finally:
-        _cancel.remove(call)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN if stop.asked else before)
 
 
-def _tell_of_our_end() -> None:
-    """A runner announces its signal; one that did not will not say either that we are cancelled."""
-    if os.environ.get(OWN_END) == "false" and control_listener.get_intent() is None:
-        os.environ[OWN_END] = "true"
-        control_listener._set_intent("cancel")  # noqa: SLF001 - or Prefect would call it a crash
+async def _in_a_thread(stop: _Stop, work: Work[T]) -> T:
+    with ThreadPoolExecutor(1, "run") as pool:
+        job = asyncio.get_running_loop().run_in_executor(
+            pool, copy_context().run, asyncio.run, stop.guard(work)
+        )
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:  # somebody else's, as of a flow's time-out
+            stop()
+            await asyncio.wait([job])
+            raise
 
 
-def _handle(number: int, *_: object) -> None:
-    if not _cancel:
-        raise TerminationSignal(signal=number)
-    _cancel[0]()
+async def _stoppable(work: Work[T]) -> T:
+    try:
+        return await work()
+    except asyncio.CancelledError:
+        if not (stop := _stop.get()) or not stop.asked:
+            raise
+    return cast("T", Cancelled(message=STOPPED))
 
 
-engine._prefect_sigterm_handler = _handle  # type: ignore[assignment]  # noqa: SLF001 - see above
+class _Stop:
+    """A signal handler that cancels the coroutine it guards, once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._cancel: Callable[[], object] | None = None
+
+    async def guard(self, work: Work[T]) -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        _stop.set(self)
+        if self.asked:
+            task.cancel()
+        try:
+            return await _stoppable(work)
+        finally:
+            self._cancel = None
+
+    def __call__(self, *_: object) -> None:
+        first, self.asked = not self.asked, True
+        if first and self._cancel is not None:
+            self._cancel()
+
+
+_stop: ContextVar[_Stop | None] = ContextVar("stop", default=None)

@@ -28,6 +28,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from postflow.state import PROOF, proof
 
+from .supervisor import be_a_part
+
 DEFERRED = "BEGIN DEFERRED"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -91,6 +93,7 @@ def main() -> None:
     arguments.add_argument("--brief", action="store_true", help="no UI, and no background services")
     given = arguments.parse_args()
     fd: int | None = given.fd
+    be_a_part(last=True)
     url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
     if url.startswith("sqlite"):
         event.listen(Engine, "before_cursor_execute", begin_immediate, retval=True)

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from datetime import timedelta
 
+import psutil
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.events import DeploymentEventTrigger
+from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from postflow.blocks.studio import load_studio
 from postflow.engine.crashed_runs import keep_burying
+from postflow.engine.parent import GROUP
 from postflow.flows.deliver import deliver
 from postflow.flows.ingest import ingest
 from postflow.flows.watch import READY
-
-from .runner import StoppableRunner
+from postflow.state import leave_working_directory
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
 )
+# Seconds between two looks for runs that are due; Prefect's own 10 are a long wait.
+POLL = 2.0
+SHORT = 0.05
+ENGINE = "prefect.engine"
 
 
 async def serve(studio: str = "main", *, every: float = 300.0) -> None:
     """Until cancelled. `every` is the interval of the scheduled ingest, in seconds."""
+    leave_working_directory()
+    os.environ.setdefault(GROUP, "none")  # our runs end when we do
+    runner = Runner(query_seconds=POLL)
     called = DeploymentEventTrigger(
         expect={READY}, match={"prefect.resource.id": f"postflow.studio.{studio}"}
     )
@@ -44,11 +55,43 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         parameters={"studio": studio},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    runner = StoppableRunner()
     for deployment in (ingesting, delivering):
         await runner.aadd_deployment(deployment)
     burying = asyncio.create_task(keep_burying(studio, (await load_studio(studio)).ledger))
     try:
-        await runner.run_until_cancelled()
+        await run_until_cancelled(runner)
     finally:
         burying.cancel()
+
+
+async def run_until_cancelled(runner: Runner) -> None:
+    """Cancelled itself, it stops its runs and waits for them: each cleans up and says its end."""
+    serving = asyncio.create_task(runner.start())
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        # One that is only starting cannot be stopped yet.
+        while not (runner.started or serving.done()):  # noqa: ASYNC110 - Prefect tells nobody
+            await asyncio.sleep(SHORT)
+        if runner.started:
+            await _end_runs()
+            await runner.astop()
+        await asyncio.gather(serving, return_exceptions=True)
+        raise
+
+
+async def _end_runs() -> None:
+    """Before Prefect cancels them, which waits for its server."""
+    told: set[psutil.Process] = set()
+    while left := {each for each in psutil.Process().children() if _is_run(each)}:
+        for run in left - told:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                run.terminate()
+        told |= left
+        await asyncio.sleep(SHORT)
+
+
+def _is_run(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return ENGINE in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+    return False

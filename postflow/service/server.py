@@ -62,7 +62,6 @@ def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
                 *(SERVER, "--fd", str(listener.fileno()), *options),
                 log_path=log_path,
                 environment=KEPT_FOR_A_MONTH | os.environ | QUIET | _server_settings(url, port),
-                last=True,
                 pass_fds=[listener.fileno()],
             )
             with server.running():

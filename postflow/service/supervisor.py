@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,12 +15,15 @@ from typing import IO, Self
 
 import psutil
 
+from postflow.engine import parent
 from postflow.errors import Fatal
 from postflow.outlet.ngrok.folder import end_orphan
 
-from . import leash
 from .console import Exit, err
 
+# Never from the working directory, where somebody may keep a `tasks.py` of their own.
+PYTHON = (sys.executable, "-P", "-m")
+LOG = "POSTFLOW_LOG"
 STOP_LIMIT = 15.0
 # Seconds before each new start of a part that does not last.
 PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0)
@@ -29,13 +33,40 @@ STEADY = 300.0
 AGAIN = 3
 # Bytes; what was logged before is kept once.
 LONGEST_LOG = 20_000_000
+# Seconds between two looks for the log.
+LOOK = 1.0
+
+
+def be_a_part(*, last: bool = False) -> None:
+    """For the process that a Part starts: it ends with its parent, and minds its log."""
+    parent.end_with_parent(last=last)
+    if log := os.environ.pop(LOG, None):
+        threading.Thread(target=_keep_log, args=(Path(log),), name="log", daemon=True).start()
+
+
+def _keep_log(path: Path) -> None:
+    """The file that stdout is: should somebody remove or rename it, it is made anew."""
+    while True:
+        time.sleep(LOOK)
+        with suppress(OSError):  # tried again at the next look
+            if not _is_stdout(path):
+                with _opened(path, "ab") as log:
+                    for stream in (1, 2):
+                        os.dup2(log.fileno(), stream)
+
+
+def _is_stdout(path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(1))
+    except FileNotFoundError:
+        return False
 
 
 class Part:
     """A process that runs until it is stopped; `command` is a module and its arguments.
 
-    Whatever ends us ends it too, one that is `last` after the others. Its family, by which
-    leftovers are known, is the folder of its log.
+    Whatever ends us ends it too, if it is one that calls `be_a_part`. Its group, by which leftovers
+    are known, is the folder of its log.
     """
 
     def __init__(
@@ -44,7 +75,6 @@ class Part:
         *command: str,
         log_path: Path,
         environment: Mapping[str, str] | None = None,
-        last: bool = False,
         limit: float = STOP_LIMIT,
         pauses: Sequence[float] = PAUSES,
         longest_log: int = LONGEST_LOG,
@@ -58,7 +88,6 @@ class Part:
         self._old_log = log_path.with_name(f"{log_path.name}.1")
         self._longest_log = longest_log
         self._environment = environment
-        self._last = [leash.LAST] if last else []
         self._limit = limit
         self._pass_fds = pass_fds
         self._pauses = pauses
@@ -111,19 +140,13 @@ class Part:
             self._due = time.monotonic() + self._pauses[-1]
 
     def _turn_log(self) -> None:
-        """The process appends to the file it has, so the same file is emptied.
-
-        One that is gone it makes anew. What there is no room for is not kept.
-        """
+        """Kept under another name, or emptied where it cannot be; the process makes a new one."""
         with suppress(OSError):
             if self._log_path.stat().st_size > self._longest_log:
-                with (
-                    suppress(OSError),
-                    self._log_path.open("rb") as log,
-                    _opened(self._old_log, "wb") as old,
-                ):
-                    shutil.copyfileobj(log, old)
-                os.truncate(self._log_path, 0)
+                try:
+                    self._log_path.replace(self._old_log)
+                except OSError:
+                    os.truncate(self._log_path, 0)
 
     def _next_pause(self, code: int) -> float:
         if time.monotonic() - self._started > STEADY:
@@ -153,12 +176,11 @@ class Part:
         return told[-1] if told else ""
 
     def _start(self) -> None:
-        options = [*self._last, f"{leash.LOG}{self._log_path}"]
-        family = str(self._log_path.parent)
+        ours = {parent.GROUP: str(self._log_path.parent), LOG: str(self._log_path)}
         with _opened(self._log_path, "ab") as log:
             self.process = psutil.Popen(
-                [*leash.PYTHON, leash.NAME, *options, family, *self._command],
-                env=self._environment,
+                [*PYTHON, *self._command],
+                env={**(self._environment or os.environ), **ours},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -214,13 +236,13 @@ def _leads(leader: int, pid: int) -> bool:
         return False
 
 
-def end_leftovers(family: Path) -> None:
+def end_leftovers(group: Path) -> None:
     """Wait for the parts of an `up` that was killed to end, and end those that do not."""
-    if not leash.kin(str(family)):
+    if not parent.processes_of(str(group)):
         return
     err.print("An earlier `postflow up` was killed; waiting for what it has left to end …")
-    deadline = time.monotonic() + leash.GRACE
-    while (left := leash.kin(str(family))) and time.monotonic() < deadline:
+    deadline = time.monotonic() + parent.GRACE
+    while (left := parent.processes_of(str(group))) and time.monotonic() < deadline:
         time.sleep(0.1)
     for orphan in left:
         end_orphan(orphan)

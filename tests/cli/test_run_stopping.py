@@ -5,52 +5,89 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any
+from uuid import UUID
 
 import pytest
+from prefect import Flow, State, flow, get_client
+from prefect.client.schemas import filters
 from prefect.exceptions import TerminationSignal
-from prefect.utilities.engine import capture_sigterm, is_prefect_sigterm_handler_installed
+from prefect.flow_engine import run_flow_async
+from prefect.runner import Runner
+from prefect.utilities.engine import capture_sigterm
 
-from postflow.engine.stopping import cancelled_by_sigterm
-from postflow.service.runner import StoppableRunner
+from postflow.engine.stopping import STOPPED, until_stopped
+from postflow.service.serve import run_until_cancelled
 
+pytestmark = pytest.mark.prefect
 
-async def until_stopped(ended: list[str]) -> None:
-    with cancelled_by_sigterm(), capture_sigterm():  # as a subflow would
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.sleep(60)
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.sleep(0.05)
-            ended.append("cleaned up")
+ended: list[str] = []
 
 
-async def test_sigterm_cancels_and_a_second_one_disturbs_no_clean_up() -> None:
-    before, ended = signal.getsignal(signal.SIGTERM), list[str]()
-    with capture_sigterm():
-        assert is_prefect_sigterm_handler_installed(), "else Prefect tells no run of its cancelling"
-        with pytest.raises(asyncio.CancelledError):
-            await asyncio.create_task(until_stopped(ended))
+async def stop_and_clean_up() -> str:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)
+        ended.append("cleaned up")
+    return "never"
+
+
+@flow
+async def stops() -> str:
+    return await until_stopped(stop_and_clean_up)
+
+
+async def two_below() -> None:
+    await asyncio.gather(stops(), stops(), return_exceptions=True)
+    await asyncio.sleep(60)
+
+
+@flow
+async def has_two_below() -> None:
+    return await until_stopped(two_below)
+
+
+async def run_of_a_deployment(of: Flow[..., Any]) -> tuple[State[Any], list[State[Any]]]:
+    """The states of its run, and of those below it, in the end."""
+    async with get_client() as client:
+        deployment = await client.create_deployment(await client.create_flow(of), name="stops")
+        run = await client.create_flow_run_from_deployment(deployment)
+        state = await run_flow_async(of, flow_run=run, return_type="state")
+        assert isinstance(state, State)
+        return state, await _below(run.id)
+
+
+async def _below(run_id: UUID) -> list[State[Any]]:
+    parent = filters.FlowRunFilterParentFlowRunId(any_=[run_id])
+    below = filters.FlowRunFilter(parent_flow_run_id=parent)
+    async with get_client() as client:
+        runs = await client.read_flow_runs(flow_run_filter=below)
+    return [run.state for run in runs if run.state]
+
+
+async def test_sigterm_cancels_and_a_second_one_disturbs_no_clean_up(prefect_api: str) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    ended.clear()
+    state, _ = await run_of_a_deployment(stops)
+    assert state.is_cancelled()
+    assert state.message == STOPPED
     assert ended == ["cleaned up"]
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-async def wait_for_an_inner_one() -> None:
-    with cancelled_by_sigterm(), capture_sigterm():
-        inner = asyncio.create_task(until_stopped([]))
-        try:
-            await asyncio.wait([inner])
-        finally:
-            inner.cancel()
-
-
-async def test_of_nested_blocks_the_outermost_is_cancelled() -> None:
-    with capture_sigterm(), pytest.raises(asyncio.CancelledError):
-        await asyncio.create_task(wait_for_an_inner_one())
+async def test_those_below_a_run_are_cancelled_with_it_wherever_they_are(prefect_api: str) -> None:
+    """The first of both stops the process while the second may only be starting."""
+    state, below = await run_of_a_deployment(has_two_below)
+    assert state.is_cancelled()
+    assert below
+    assert all(each.is_cancelled() for each in below), below
 
 
 async def test_a_runner_that_is_only_starting_ends_when_it_is_cancelled(prefect_api: str) -> None:
-    serving = asyncio.create_task(StoppableRunner().run_until_cancelled())
+    serving = asyncio.create_task(run_until_cancelled(Runner()))
     await asyncio.sleep(0)
     serving.cancel()
     async with asyncio.timeout(60):

@@ -85,7 +85,7 @@ class AgentFolder:
         """
         lines = [
             "#!/bin/sh",
-            "unset NGROK_AUTHTOKEN NGROK_API_KEY",
+            "unset NGROK_AUTHTOKEN NGROK_API_KEY POSTFLOW_GROUP",
             f'exec {shlex.quote(str(ngrok))} "$@" 2>>{shlex.quote(str(self._complaints))}',
             "",
         ]

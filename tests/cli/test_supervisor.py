@@ -17,27 +17,31 @@ from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
 from postflow.cli.people import People
+from postflow.engine import parent
 from postflow.errors import Fatal
 from postflow.sandbox import Sandbox
-from postflow.service import leash
+from postflow.service import supervisor
 from postflow.service.console import Exit
-from postflow.service.runner import FLOWS
-from postflow.service.supervisor import AGAIN, Part, end_leftovers
+from postflow.service.supervisor import AGAIN, PYTHON, Part, end_leftovers
 from tests.support.wait import wait_until_sync
 
 STAYS = """
 import signal, sys, time
+from postflow.engine.parent import end_with_parent
 def end(*_):
     time.sleep(float(sys.argv[2]))
     print(sys.argv[1], file=open("ends", "a"))
     sys.exit()
 signal.signal(signal.SIGTERM, end)
+end_with_parent(last=sys.argv[1] == "server")
 print(sys.argv[1], file=open("starts", "a"))
 while True:
     signal.pause()
 """
 TALKS = """
 import itertools, time
+from postflow.service.supervisor import be_a_part
+be_a_part()
 for number in itertools.count():
     print("line", number, flush=True)
     time.sleep(0.0001)
@@ -51,7 +55,7 @@ PARENT = """
 import pathlib, time
 from postflow.service.supervisor import Part
 log = pathlib.Path("log").absolute()
-server = Part("server", "stays", "server", "0", log_path=log, last=True, pauses=[0])
+server = Part("server", "stays", "server", "0", log_path=log, pauses=[0])
 with server.running(), Part("part", "stays", "part", "0.3", log_path=log).running():
     while True:
         server.look()
@@ -185,7 +189,7 @@ def test_a_log_that_grows_long_begins_anew_and_the_part_writes_on(modules: Path)
         wait_until_sync(lambda: log.stat().st_size > 10_000, description="a long log")
         part.look()
         kept = (modules / "log.1").read_text()
-        wait_until_sync(lambda: log.stat().st_size > 0, description="the next line")
+        wait_until_sync(lambda: log.exists() and log.stat().st_size, description="the next line")
     assert kept.startswith("line 0\nline 1\n")
     assert log.read_text(errors="strict").count("\0") == 0
     assert int(log.read_text().splitlines()[-1].split()[1]) > kept.count("\n")
@@ -231,7 +235,7 @@ def test_a_part_that_cannot_be_started_again_is_tried_later(
     with part.running():
         wait_until_sync(lambda: told(modules / "starts") == ["it"], description="its start")
         with monkeypatch.context() as short:
-            short.setattr(leash, "PYTHON", (str(modules / "no python"),))
+            short.setattr(supervisor, "PYTHON", (str(modules / "no python"),))
             part.process.kill()
             part.process.wait()
             look_until(part, lambda: "cannot be started" in capsys.readouterr().err)
@@ -239,6 +243,8 @@ def test_a_part_that_cannot_be_started_again_is_tried_later(
 
 
 LOADS = """
+from postflow.state import leave_working_directory
+leave_working_directory()
 from prefect.flows import load_flow_from_entrypoint
 for flow in "postflow.flows.ingest.ingest", "postflow.flows.deliver.deliver":
     load_flow_from_entrypoint(flow)
@@ -267,14 +273,11 @@ def test_a_run_takes_its_flow_from_here(strangers: Path) -> None:
     module = strangers / "modules" / "loads.py"
     module.parent.mkdir()
     module.write_text(LOADS)
-    command = leash.command("loads", *(f"{leash.FIRST}{each}" for each in FLOWS))
-    path = os.environ | {"PYTHONPATH": str(module.parent)}
-    log = strangers / "log"
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(command, env=path, stdin=subprocess.PIPE, stdout=out, stderr=out) as run,
-    ):
-        assert run.wait() == 0, log.read_text()
+    ours = {"PYTHONPATH": str(module.parent), "POSTFLOW_STATE_DIR": "modules"}
+    ran = subprocess.run(
+        [*PYTHON, "loads"], env=os.environ | ours, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_the_command_imports_nothing_of_the_working_directory(strangers: Path) -> None:
@@ -311,9 +314,11 @@ def test_a_server_that_was_started_again_ends_last_too(modules: Path) -> None:
 
 @pytest.fixture
 def left_over(modules: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A part of the family `here`, that does not notice its parent's end."""
-    command = [*leash.PYTHON, leash.NAME, str(modules / "here"), "stays", "it", "0"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as child:
+    """A part of the group `here`, that does not notice its parent's end."""
+    command, group = [*PYTHON, "stays", "it", "0"], {parent.GROUP: str(modules / "here")}
+    with subprocess.Popen(
+        command, env=os.environ | group, stdin=subprocess.PIPE, start_new_session=True
+    ) as child:
         wait_until_sync(lambda: told(modules / "starts"), description="its start")
         yield child
         child.kill()
@@ -322,7 +327,7 @@ def left_over(modules: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_what_an_earlier_up_has_left_is_ended_and_nobody_elses(
     modules: Path, left_over: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leash, "GRACE", 0.1)
+    monkeypatch.setattr(parent, "GRACE", 0.1)
     end_leftovers(modules / "elsewhere")
     assert left_over.poll() is None
     end_leftovers(modules / "here")
