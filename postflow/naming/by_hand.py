@@ -45,25 +45,30 @@ def place(
     Raises Skip `name.folder` for a value that no rule knows, `name.incomplete` for one that lacks.
     """
     first = sorted(matchers, key=lambda matcher: matcher.rule is not found)
-    placings = [_placing(m, matchers, known, given) for m in first if _uses(m.rule, given)]
+    placings = [
+        _placing(matcher, matchers, known, given)
+        for matcher in first
+        if given.keys() <= fields_of(matcher.rule.folder, matcher.rule.name)
+    ]
     if not placings:
         raise _unused(given, matchers)
     best = min(placings, key=lambda placing: placing.flaws)
     if best.wrong:
         raise _wrong(best, given, matchers)
-    if best.missing and not _is_a_whole_sequence(best, given):
+    # A clip of a scene as a whole goes to the scene's own folder.
+    is_whole_sequence = given.keys() == {"sequence"} and best.missing == ("shot",)
+    if best.missing and not is_whole_sequence:
         raise _missing(best, matchers)
     return best
-
-
-def _uses(rule: NameRule, given: Values) -> bool:
-    return given.keys() <= fields_of(rule.folder, rule.name)
 
 
 def _placing(
     matcher: Matcher, matchers: Sequence[Matcher], known: Values, given: Values
 ) -> Placing:
-    values = {**_constants(matcher), **_fitting(matcher, known)}
+    # Fields that can hold one text only, such as the project of a studio with one, then what the
+    # name says, as far as it says the same by this rule.
+    values = {field: text for field, text in matcher.patterns.items() if text.isalnum()}
+    values |= {f: v for f, v in known.items() if f not in matcher.patterns or matcher.fits(f, v)}
     wrong = None
     for field, text in given.items():
         read = _read(matcher, matchers, field, text, values.get("project"))
@@ -75,40 +80,23 @@ def _placing(
     return Placing(matcher, values, tuple(sorted(needed - values.keys() - {wrong})), wrong)
 
 
-def _constants(matcher: Matcher) -> Values:
-    """Fields that can hold one text only, such as the project of a studio with one."""
-    return {field: text for field, text in matcher.patterns.items() if text.isalnum()}
-
-
-def _fitting(matcher: Matcher, known: Values) -> Values:
-    """What the name says, as far as it says the same by this rule."""
-    return {
-        field: text
-        for field, text in known.items()
-        if field not in matcher.patterns or matcher.fits(field, text)
-    }
-
-
 def _read(
     matcher: Matcher, matchers: Sequence[Matcher], field: str, text: str, project: str | None
 ) -> Values | None:
     """As a value of the field, or as the folder that is named after it (UNDLM_00152)."""
-    knowing = [matcher] if field in matcher.patterns else _others(matchers, field)
-    if not knowing:  # a regular expression, or nobody but the person knows
+    readers = [matcher] if field in matcher.patterns else matchers
+    readers = [each for each in readers if field in each.patterns]
+    if not readers:  # a regular expression, or nobody but the person knows
         return {field: text}
     titles = {title: sequence for sequence, title in matcher.rule.titles.items()}
     if field == "sequence" and text in titles:
         return {field: titles[text]}
     plain = text.removeprefix(f"{project}_") or text
-    for each in knowing:
+    for each in readers:
         for form in forms(plain, each.example.get(field, "")):
             if each.fits(field, form):
                 return {field: form}
     return _read_as_folder(matcher, field, text)
-
-
-def _others(matchers: Sequence[Matcher], field: str) -> list[Matcher]:
-    return [each for each in matchers if field in each.patterns]
 
 
 def _read_as_folder(matcher: Matcher, field: str, text: str) -> Values | None:
@@ -121,11 +109,6 @@ def _read_as_folder(matcher: Matcher, field: str, text: str) -> Values | None:
         if values is not None:
             return values
     return None
-
-
-def _is_a_whole_sequence(placing: Placing, given: Values) -> bool:
-    """A clip of a scene as a whole goes to the scene's own folder."""
-    return given.keys() == {"sequence"} and placing.missing == ("shot",)
 
 
 def _wrong(placing: Placing, given: Values, matchers: Sequence[Matcher]) -> Skip:
