@@ -133,24 +133,18 @@ class Api:
     async def ask(self, call: Call, answer: type[M]) -> M:
         """A call that may be repeated (GET, PATCH, DELETE)."""
         try:
-            async for attempt in self._attempts(NotSent, AnswerLost):
-                with attempt:
-                    return _read(await self._unthrottled(call), answer)
+            return await self._attempts(NotSent, AnswerLost)(self._answer, call, answer)
         except NotSent as error:
             raise UNREACHABLE(doing=call.endpoint.doing) from error
         except AnswerLost as error:
             raise error.failure(call.endpoint) from error
-        raise AssertionError("tenacity ends with a result or an error")
 
     async def post_once(self, call: Call, answer: type[M]) -> M:
         """A call not to be repeated blindly. Raises `AnswerLost` where it may have been done."""
         try:
-            async for attempt in self._attempts(NotSent):
-                with attempt:
-                    return _read(await self._unthrottled(call), answer)
+            return await self._attempts(NotSent)(self._answer, call, answer)
         except NotSent as error:
             raise UNREACHABLE(doing=call.endpoint.doing) from error
-        raise AssertionError("tenacity ends with a result or an error")
 
     async def create_once(
         self,
@@ -189,6 +183,13 @@ class Api:
             reraise=True,
         )
 
+    async def _answer(self, call: Call, answer: type[M]) -> M:
+        response = await self._unthrottled(call)
+        try:
+            return answer.model_validate_json(response.content or b"{}")
+        except ValidationError as error:  # a success we cannot read: it may be done or not
+            raise AnswerLost(response.status_code) from error
+
     async def _unthrottled(self, call: Call) -> httpx.Response:
         bucket = self._pacing.bucket(call.endpoint, call.account_id)
         retries = self.retries
@@ -202,14 +203,11 @@ class Api:
             reraise=True,
         )
         try:
-            async for attempt in attempts:
-                with attempt:
-                    return await self._signed_in(call, bucket)
+            return await attempts(self._signed_in, call, bucket)
         except Throttled as error:
             busy = BUSY(doing=call.endpoint.doing)
             busy.retry_after = max(bucket.interval, bucket.closed_for)
             raise busy from error
-        raise AssertionError("tenacity ends with a result or an error")
 
     async def _signed_in(self, call: Call, bucket: Bucket) -> httpx.Response:
         """A 401 may only mean that the token has aged: one new token, one more try."""
@@ -259,14 +257,6 @@ class Api:
             raise NotSent from error
         except (httpx.RequestError, TimeoutError) as error:
             raise AnswerLost from error
-
-
-def _read(response: httpx.Response, answer: type[M]) -> M:
-    """A success we cannot read is no answer: the call may have been done or not."""
-    try:
-        return answer.model_validate_json(response.content or b"{}")
-    except ValidationError as error:
-        raise AnswerLost(response.status_code) from error
 
 
 def _quoted(value: str) -> str:

@@ -55,16 +55,11 @@ class FolderCache:
         for project_id, path in gone:
             self.forget_path(project_id, path)
 
-    def forget_path(self, project_id: str, path: tuple[str, ...]) -> bool:
-        """Drop a path and all below it; whether anything was known there."""
-        gone = [
-            (project, known)
-            for project, known in self._ids
-            if project == project_id and known[: len(path)] == path
-        ]
-        for key in gone:
-            del self._ids[key]
-        return bool(gone)
+    def forget_path(self, project_id: str, path: tuple[str, ...]) -> None:
+        """Drop a path and all below it."""
+        for project, known in list(self._ids):
+            if project == project_id and known[: len(path)] == path:
+                del self._ids[project, known]
 
 
 class Folders:

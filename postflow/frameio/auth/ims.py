@@ -147,14 +147,15 @@ class AdobeIms:
             reraise=True,
         )
         async with httpx.AsyncClient(transport=self._transport, timeout=_ANSWER_SECONDS) as http:
-            async for attempt in attempts:
-                with attempt:
-                    try:
-                        answer = await http.post(f"{self.url}/ims/token/v3", data=form)
-                    except httpx.RequestError as error:
-                        raise UNREACHABLE(url=self.url) from error
-                    if not answer.is_success:
-                        raise refusal(answer)
+            return await attempts(self._answer, http, form)
+
+    async def _answer(self, http: httpx.AsyncClient, form: Mapping[str, str]) -> httpx.Response:
+        try:
+            answer = await http.post(f"{self.url}/ims/token/v3", data=form)
+        except httpx.RequestError as error:
+            raise UNREACHABLE(url=self.url) from error
+        if not answer.is_success:
+            raise refusal(answer)
         return answer
 
 
