@@ -20,7 +20,12 @@ from rich.console import Console
 from rich.table import Table
 
 from postflow.cli.demo import cleared, sandbox_up, wait_for
-from postflow.ledger import Clip, Ledger, Phase
+from postflow.ledger import (
+    Clip,
+    Ledger,
+    Phase,
+    queries,
+)
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
@@ -38,7 +43,7 @@ def drop(folder: Path, name: str) -> None:
 
 def delivered(home: Path, name: str) -> Clip | None:
     with Ledger.open(home / "state" / "ledger.db") as ledger:
-        return next(iter(ledger.rows(name=name, phase=Phase.DELIVERED)), None)
+        return next(iter(queries.rows(ledger, name=name, phase=Phase.DELIVERED)), None)
 
 
 def last_ingest(home: Path, port: int) -> dict[str, str]:

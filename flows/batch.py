@@ -6,7 +6,11 @@ from postflow.discord import MOST_NAMES, skipped_card
 from postflow.discord.relay import draft
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
-from postflow.ledger import Claimed, Draft
+from postflow.ledger import (
+    Claimed,
+    Draft,
+    batches,
+)
 from postflow.models import Delivery, Drained
 
 
@@ -25,7 +29,9 @@ class Batch:
         """So many clips wait or travel; of many, those without a message of their own share one."""
         live = self._live
         if live.discord and waiting > live.watching.batch:
-            await live.ledger.gather(studio=live.name, channel=live.channel, project=live.project)
+            await live.ledger.run(
+                batches.gather, studio=live.name, channel=live.channel, project=live.project
+            )
 
     def delivered(self, delivery: Delivery) -> None:
         self._delivered.append(delivery)

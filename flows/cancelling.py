@@ -22,8 +22,12 @@ from postflow.delivery.record import DeliveryRecord
 from postflow.engine.artifacts import best_effort
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, engine_trouble
-from postflow.ledger import Claimed, State
-from postflow.ledger.store import retry_while_busy
+from postflow.ledger import (
+    Claimed,
+    State,
+    queries,
+)
+from postflow.ledger.errors import retry_while_busy
 from postflow.tasks.announce import announce_failure
 
 from .batch import Batch
@@ -80,7 +84,7 @@ class Cancelling:
 
     async def _end(self, claim: Claimed, why: Fatal) -> None:
         """Fail the clip as far as it had come; one that is whole in Frame.io stays delivered."""
-        rows = await self._live.ledger.rows(studio=self._live.name, name=claim.relpath)
+        rows = await self._live.ledger.run(queries.rows, studio=self._live.name, name=claim.relpath)
         state = next(row.state for row in rows if row.id == claim.clip_id)
         if state in OVER:
             return

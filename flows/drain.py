@@ -26,7 +26,12 @@ from postflow.errors import (
 from postflow.folder.notices import Notices
 from postflow.folder.watcher import folder_watchers
 from postflow.folder.watching_all import Looking
-from postflow.ledger import Claimed, Draft, StaleClaim
+from postflow.ledger import (
+    Claimed,
+    Draft,
+    StaleClaim,
+    claims,
+)
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
 from postflow.tasks.announce import told_of_failure
@@ -100,15 +105,21 @@ class Drain:
         return time.monotonic() - self._busy_at < self._idle_timeout
 
     async def _waiting(self) -> int:
-        return await self._live.ledger.ready(self._live.name, folders=self._looking.folders)
+        return await self._live.ledger.run(
+            claims.ready, self._live.name, folders=self._looking.folders
+        )
 
     async def _start_some(self, outlet: AsyncExitStack) -> None:
         room = self._live.watching.at_once - len(self._on_their_way) - len(self._claimed)
         if room > 0:
             waiting = await self._waiting() + self._looking.finding
             await self._batch.expect(waiting + len(self._on_their_way))
-            self._claimed += await self._live.ledger.claim(
-                self._live.run_id, limit=room, studio=self._live.name, folders=self._looking.folders
+            self._claimed += await self._live.ledger.run(
+                claims.claim,
+                self._live.run_id,
+                limit=room,
+                studio=self._live.name,
+                folders=self._looking.folders,
             )
         # One that could not be started just now is this run's all the same.
         while self._claimed:
@@ -137,7 +148,7 @@ class Drain:
         """
         while self._over:
             with suppress(StaleClaim):
-                await self._live.ledger.release(self._over[0])
+                await self._live.ledger.run(claims.release, self._over[0])
             del self._over[0]
 
     def _misnamed(self, claim: Claimed) -> Skip | Fatal | None:

@@ -23,6 +23,7 @@ from postflow.folder.wakeup import Wakeup, wakeup
 from postflow.folder.watcher import FolderWatcher, folder_watchers, within_reach
 from postflow.folder.watching_all import Looks
 from postflow.frameio.auth.sign_in import keep_signed_in
+from postflow.ledger import claims
 
 log = logging.getLogger("postflow.watch")
 
@@ -86,7 +87,7 @@ async def _look(looks: Looks, notices: Notices, bell: Wakeup, heartbeat: Heartbe
 
 async def _call(live: OpenStudio, called_at: float, folders: Mapping[int, Path]) -> float:
     """Call `ingest` if clips wait that no run takes up; when a call was last made and not heard."""
-    waiting = await live.ledger.ready(live.name, folders=folders)
+    waiting = await live.ledger.run(claims.ready, live.name, folders=folders)
     if not waiting or await _is_taken(live.name):
         return NEVER
     if time.monotonic() - called_at < CALL_AGAIN:

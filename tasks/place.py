@@ -6,7 +6,10 @@ from postflow.engine.stage import stage
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
-from postflow.ledger import AsyncLedger
+from postflow.ledger import (
+    AsyncLedger,
+    known_ids,
+)
 from postflow.models import Folder, Project, Shot
 
 
@@ -15,14 +18,14 @@ async def folder_at(
 ) -> Folder:
     """Found wherever people have moved it and whatever they call it now; made where it is gone."""
     paths = {"/".join(path[:depth]): path[:depth] for depth in range(1, len(path) + 1)}
-    known = await ledger.folders_at(project.id, list(paths))
+    known = await ledger.run(known_ids.folders_at, project.id, list(paths))
     folder = await frameio.folders.ensure(
         project, path, {paths[label]: folder_id for label, folder_id in known.items()}
     )
     met = {"/".join(at): folder_id for at, folder_id in frameio.folders.ids(project, path).items()}
     new = {label: folder_id for label, folder_id in met.items() if known.get(label) != folder_id}
     if new:
-        await ledger.keep_folders(project.id, new)
+        await ledger.run(known_ids.keep_folders, project.id, new)
     return folder
 
 

@@ -27,7 +27,10 @@ from postflow.engine.stage import stage
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio import FrameioClient
-from postflow.ledger import StaleClaim
+from postflow.ledger import (
+    StaleClaim,
+    outbox,
+)
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.settings import RetryPolicy
@@ -62,7 +65,9 @@ async def _tell_late(live: OpenStudio, media: MediaFile, why: Retry | None) -> N
     text += "They are looked for all the while; see https://status.frame.io."
     key = f"{live.channel}/late-{live.run_id}-{why.code if why else 'unfinished'}"
     try:
-        await live.ledger.enqueue(draft(key, live.channel, notice_card("Clips arrive late", text)))
+        await live.ledger.run(
+            outbox.enqueue, draft(key, live.channel, notice_card("Clips arrive late", text))
+        )
     except PostFlowError as error:
         log.warning("%s", error)
     live.notify()

@@ -11,14 +11,23 @@ from rich.markup import escape
 
 from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
-from postflow.ledger import Clip, Ledger, MessageState, Phase, Untold
+from postflow.ledger import (
+    Clip,
+    Ledger,
+    MessageState,
+    Phase,
+    Unannounced,
+    outages,
+    outbox,
+    queries,
+)
 from postflow.service.console import err, out
 
 NAMED = 5
 AGAIN = "`postflow retry --messages`"
 
 
-def tell_untold(messages: Iterable[Untold], *, studio: str) -> None:
+def tell_untold(messages: Iterable[Unannounced], *, studio: str) -> None:
     """A warning for each reason, with what to do and whom it is about."""
     alike: defaultdict[tuple[MessageState, str, str], list[str]] = defaultdict(list)
     for each in messages:
@@ -29,7 +38,7 @@ def tell_untold(messages: Iterable[Untold], *, studio: str) -> None:
         out.print(f"    {_named(names)}", markup=False)
 
 
-def untold_as_json(messages: Sequence[Untold], *, studio: str) -> dict[str, Any]:
+def untold_as_json(messages: Sequence[Unannounced], *, studio: str) -> dict[str, Any]:
     counts = Counter(each.state for each in messages)
     return {
         "failed": counts[MessageState.FAILED],
@@ -41,13 +50,13 @@ def untold_as_json(messages: Sequence[Untold], *, studio: str) -> dict[str, Any]
     }
 
 
-def remedy(message: Untold, studio: str) -> str:
+def remedy(message: Unannounced, studio: str) -> str:
     """With the command as it has to be typed for this studio."""
     told = _remedy(message, studio)
     return told if studio == "main" else told.replace(AGAIN, f"{AGAIN[:-1]} --studio {studio}`")
 
 
-def _remedy(message: Untold, studio: str) -> str:
+def _remedy(message: Unannounced, studio: str) -> str:
     elsewhere = message.channel != studio
     if message.state is MessageState.UNKNOWN:
         return (
@@ -100,9 +109,9 @@ class News:
         """Print what is new. A ledger that is away for a while is said once."""
         try:
             self._ledger = self._ledger or Ledger.open(self._where)
-            self._last, clips = self._ledger.endings(self._studio, after=self._last)
-            untold = self._ledger.untold(self._studio)
-            in_the_way = self._ledger.in_the_way(self._studio)
+            self._last, clips = queries.endings(self._ledger, self._studio, after=self._last)
+            untold = outbox.unannounced(self._ledger, self._studio)
+            in_the_way = outages.current(self._ledger, self._studio)
         except PostFlowError as error:
             if error.code == "ledger.replaced":
                 self._last = None
@@ -120,7 +129,7 @@ class News:
                 err.print(f"[yellow]![/yellow] {escape(told)}")
         self._in_the_way = set(in_the_way)
 
-    def _new(self, untold: list[Untold]) -> list[Untold]:
+    def _new(self, untold: list[Unannounced]) -> list[Unannounced]:
         """Each once, for as long as it is so."""
         told, self._untold = self._untold, {(each.key, each.state, each.code) for each in untold}
         return [each for each in untold if (each.key, each.state, each.code) not in told]

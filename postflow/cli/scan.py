@@ -16,7 +16,11 @@ import typer
 from postflow.errors import Retry, Skip, our_fault_at_name
 from postflow.folder.enrolment import accept_vanished, restore, vanished, watched
 from postflow.folder.scanner import EMPTY, Scanner, glance, glance_aside
-from postflow.ledger import Ledger, ObservationState
+from postflow.ledger import (
+    Ledger,
+    ObservationState,
+    observations,
+)
 from postflow.media.containers.reading import NotWhole, our_fault
 from postflow.media.containers.whole import verdict
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
@@ -162,7 +166,7 @@ def look(
             return _before_enrolment(folder, naming, root, ignoring)
         err.print(f"{root.message}\n  → {root.hint}", markup=False)
         return []
-    known = ledger.known(root)
+    known = observations.known(ledger, root)
     scanner = Scanner(folder, known=known, ignoring=ignoring)
     result = scanner.scan()
     if not isinstance(result, Scanned):

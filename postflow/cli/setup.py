@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
-from postflow.ledger import Ledger
+from postflow.ledger import (
+    Ledger,
+    outages,
+)
 from postflow.service.console import out
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 def resume(block: Studio, studio: str) -> None:
     """A ledger that is away costs no more than that they wait some minutes longer."""
     with suppress(PostFlowError), Ledger.open(block.ledger) as ledger:
-        if many := ledger.mended(studio):
+        if many := outages.clear(ledger, studio):
             out.print(f"  {counted(many, 'clip')} that waited for this: tried again now.")
 
 

@@ -14,7 +14,18 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError, Retry
 from postflow.folder.enrolment import why_not_watched
-from postflow.ledger import Clip, Ledger, NamedClip, Phase, State
+from postflow.ledger import (
+    Clip,
+    Ledger,
+    NamedClip,
+    Phase,
+    State,
+    observations,
+    outages,
+    outbox,
+    queries,
+    retrying,
+)
 from postflow.media import volume
 from postflow.media.kinds import UNREAD
 from postflow.service.console import Exit, err, out, print_json, tell_doubt, tell_warning
@@ -72,11 +83,13 @@ def tell_status(
     json: bool = False,
 ) -> None:
     """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
-    counts = ledger.counts(studio)
-    untold = ledger.untold(studio)
-    in_the_way = ledger.in_the_way(studio)
-    settling = ledger.not_yet_whole(studio=studio, limit=limit)
-    clips = [c for each in SHOWN for c in ledger.rows(studio=studio, phase=each, limit=limit)]
+    counts = queries.counts(ledger, studio)
+    untold = outbox.unannounced(ledger, studio)
+    in_the_way = outages.current(ledger, studio)
+    settling = queries.unsettled(ledger, studio=studio, limit=limit)
+    clips = [
+        c for each in SHOWN for c in queries.rows(ledger, studio=studio, phase=each, limit=limit)
+    ]
     if json:
         print_json(
             {
@@ -85,7 +98,7 @@ def tell_status(
                 "in_the_way": in_the_way,
                 "counts": counts,
                 "untold": untold_as_json(untold, studio=studio),
-                "others": ledger.others(studio),
+                "others": observations.others(ledger, studio),
                 "settling": [each.model_dump(mode="json") for each in settling],
                 "clips": [each.model_dump(mode="json") for each in clips],
             }
@@ -98,7 +111,7 @@ def tell_status(
     told = [f"{counts[phase]} {phase}" for phase in Phase if counts[phase]]
     out.print(", ".join(told) or "No clip has been seen yet.")
     tell_untold(untold, studio=studio)
-    others = ledger.others(studio)
+    others = observations.others(ledger, studio)
     if unread := others.pop(UNREAD, 0):
         what = "Files and folders that cannot be read, or whose names cannot travel"
         tell_doubt(f"{what}: {unread}.", f"postflow scan --studio {studio} names them.", out)
@@ -123,7 +136,7 @@ def history(
 
 def tell_history(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = False) -> None:
     """Deliveries, the last one first."""
-    clips = ledger.rows(studio=studio, phase=Phase.DELIVERED, limit=limit)
+    clips = queries.rows(ledger, studio=studio, phase=Phase.DELIVERED, limit=limit)
     if json:
         print_json([each.model_dump(mode="json") for each in clips])
         return
@@ -156,7 +169,7 @@ def retry(
     block = _studio(studio)
     with Ledger.open(block.ledger) as ledger:
         if told:
-            out.print(f"Messages taken for told: {ledger.take_for_told(studio=studio)}.")
+            out.print(f"Messages taken for told: {outbox.mark_sent(ledger, studio=studio)}.")
             if not (name or failed or messages):
                 return
         found = try_again(
@@ -195,10 +208,10 @@ def try_again(
 
     `is_gone`: has somebody deleted the delivered clip in Frame.io?
     """
-    again = ledger.retry(studio=studio) if failed else []
+    again = retrying.retry(ledger, studio=studio) if failed else []
     if name:
         again += _by_name(ledger, studio, name, _named(ledger, studio, name, folders), is_gone)
-    resent = ledger.resend(studio=studio) if messages else 0
+    resent = outbox.resend(ledger, studio=studio) if messages else 0
     for path in again:
         out.print(f"{path} will be tried again.", markup=False)
     if resent:
@@ -223,9 +236,9 @@ def _by_name(
             err.print(f"  {each.path} ({each.state})", markup=False)
         return []
     for clip in meant:
-        if again := ledger.retry(clip_id=clip.id):
+        if again := retrying.retry(ledger, clip_id=clip.id):
             return again
-        if clip.delivered and is_gone(clip) and ledger.redo(clip.id, str(clip.file_id)):
+        if clip.delivered and is_gone(clip) and retrying.redo(ledger, clip.id, str(clip.file_id)):
             return [clip.relpath]
     err.print(_why_not(ledger, studio, meant[0] if meant else None, name), markup=False)
     return []
@@ -233,8 +246,8 @@ def _by_name(
 
 def _named(ledger: Ledger, studio: str, name: str, folders: Sequence[Path]) -> list[NamedClip]:
     """By a name, a path on this machine, or a path within a watch folder wherever it is mounted."""
-    on_disk = ledger.named(str(Path(name).expanduser().absolute()), studio=studio)
-    return on_disk or ledger.named(in_its_folder(name, folders), studio=studio)
+    on_disk = retrying.named(ledger, str(Path(name).expanduser().absolute()), studio=studio)
+    return on_disk or retrying.named(ledger, in_its_folder(name, folders), studio=studio)
 
 
 async def _is_gone(block: Studio, clip: NamedClip) -> bool:
@@ -248,7 +261,7 @@ async def _is_gone(block: Studio, clip: NamedClip) -> bool:
 
 def _why_not(ledger: Ledger, studio: str, meant: NamedClip | None, name: str) -> str:
     """Why there is nothing to try again under a name."""
-    found = ledger.rows(studio=studio, name=meant.relpath) if meant else []
+    found = queries.rows(ledger, studio=studio, name=meant.relpath) if meant else []
     clips = [each for each in found if meant and each.id == meant.id]
     if not clips:
         return f"No clip called {name} is known. `postflow scan` shows what is in the folders."
@@ -312,5 +325,5 @@ def _took(clip: Clip) -> str:
 def export(studio: StudioOption = "main") -> None:
     """Print the whole ledger as JSON lines: clips with their steps and attempts, messages."""
     with _ledger(studio) as ledger:
-        for line in ledger.export():
+        for line in queries.export(ledger):
             print(line)  # noqa: T201 - the command's output

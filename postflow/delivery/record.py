@@ -22,6 +22,13 @@ from postflow.ledger import (
     StaleClaim,
     State,
     Target,
+    claims,
+    known_ids,
+    observations,
+    registry,
+    retrying,
+    roots,
+    transitions,
 )
 from postflow.locks import one_at_a_time
 from postflow.media import volume
@@ -77,16 +84,19 @@ class DeliveryRecord:
 
     async def is_told_elsewhere(self) -> bool:
         """Is the same content told of under another path, so that there is nothing new to tell?"""
-        return self._claim is not None and await self._ledger.is_told_elsewhere(self._claim)
+        return self._claim is not None and await self._ledger.run(
+            registry.is_announced_elsewhere, self._claim
+        )
 
     async def namesake(self) -> Namesake | None:
         """Other content of this name and version that is in Frame.io already."""
-        return await self._ledger.namesake(self._claim) if self._claim else None
+        return await self._ledger.run(registry.namesake, self._claim) if self._claim else None
 
     async def asking(self, folder: Folder, shot: Shot, exposure: Exposure | None) -> None:
         """About to ask Frame.io to fetch the clip."""
         if self._claim:
-            self._claim = await self._ledger.intend_request(
+            self._claim = await self._ledger.run(
+                transitions.intend_request,
                 self._claim,
                 _target(folder, shot),
                 way="tunnel",
@@ -96,8 +106,12 @@ class DeliveryRecord:
     async def asked(self, remote: RemoteFile, *, adopted: bool = False) -> None:
         """Frame.io has a file for the clip."""
         if self._claim:
-            self._claim = await self._ledger.requested(
-                self._claim, remote.id, view_url=remote.view_url, adopted=adopted
+            self._claim = await self._ledger.run(
+                transitions.requested,
+                self._claim,
+                remote.id,
+                view_url=remote.view_url,
+                adopted=adopted,
             )
 
     async def arrived(self, folder: Folder, shot: Shot, remote: RemoteFile) -> None:
@@ -107,11 +121,13 @@ class DeliveryRecord:
         if self._claim.state is not State.REQUESTED or self._claim.file_id != remote.id:
             await self.asking(folder, shot, None)
             await self.asked(remote, adopted=True)
-        self._claim = await self._ledger.arrived(self._claim, view_url=remote.view_url)
+        self._claim = await self._ledger.run(
+            transitions.arrived, self._claim, view_url=remote.view_url
+        )
 
     async def has_mates(self, folder: Folder, shot: Shot) -> bool:
         """Are other versions of the clip there, or on their way?"""
-        mates = await self._ledger.stack_mates(folder.id, shot.stack)
+        mates = await self._ledger.run(known_ids.siblings, folder.id, shot.stack)
         mine = self._claim.clip_id if self._claim else None
         return any(mate.clip_id != mine for mate in mates)
 
@@ -120,7 +136,11 @@ class DeliveryRecord:
 
         What a dead run asked without hearing the answer is known by when it asked.
         """
-        mates = [mate for mate in await self._ledger.stack_mates(folder.id, stack) if mate.file_id]
+        mates = [
+            mate
+            for mate in await self._ledger.run(known_ids.siblings, folder.id, stack)
+            if mate.file_id
+        ]
         same = {str(mate.file_id): mate for mate in mates if mate.revision == media.revision}
         asked = self._claim.attempts if self._claim and self._begun else ()
         unheard = [attempt for attempt in asked[-1:] if attempt.file_id is None]
@@ -137,13 +157,13 @@ class DeliveryRecord:
 
     async def group(self, naming: Naming, folder: Folder, stack: str) -> VersionGroup:
         """What belongs on that stack of that folder, by the ids that we know."""
-        mates = await self._ledger.stack_mates(folder.id, stack)
+        mates = await self._ledger.run(known_ids.siblings, folder.id, stack)
         ours = {mate.file_id: mate.name for mate in mates if mate.state in DELIVERED}
         return VersionGroup(
             naming,
             stack,
             ours={file_id: name for file_id, name in ours.items() if file_id},
-            stack_id=await self._ledger.stack_of(folder.id, stack),
+            stack_id=await self._ledger.run(known_ids.stack_of, folder.id, stack),
         )
 
     @property
@@ -155,11 +175,11 @@ class DeliveryRecord:
     async def stacking(self) -> None:
         """About to touch the version stack. Raises Retry while another host does."""
         if self._claim:
-            self._claim = await self._ledger.intend_stack(self._claim)
+            self._claim = await self._ledger.run(known_ids.intend_stack, self._claim)
 
     async def stacked(self, stack_id: str) -> None:
         if self._claim:
-            self._claim = await self._ledger.stacked(self._claim, stack_id)
+            self._claim = await self._ledger.run(known_ids.stacked, self._claim, stack_id)
 
     def not_stacked(self, why: PostFlowError) -> bool:
         """Could not be stacked. Is that left to a later `ingest` run?"""
@@ -169,7 +189,7 @@ class DeliveryRecord:
     async def announce(self, draft: Draft) -> None:
         """What the clip's own message says while it travels."""
         if self._claim:
-            await self._ledger.announce(self._claim, draft)
+            await self._ledger.run(transitions.announce, self._claim, draft)
             self._announced = True
 
     async def done(self, announce: Draft | None = None) -> None:
@@ -179,9 +199,9 @@ class DeliveryRecord:
         """
         why = self._unstacked
         if self._claim and why and self._stack_may_wait:
-            await self._ledger.leave_stack(self._claim, why, announce=announce)
+            await self._ledger.run(transitions.postpone_stack, self._claim, why, announce=announce)
         elif self._claim:
-            await self._ledger.done(self._claim, note=why, announce=announce)
+            await self._ledger.run(transitions.done, self._claim, note=why, announce=announce)
         self._claim = None
 
     async def end(
@@ -198,31 +218,33 @@ class DeliveryRecord:
         if self._is_delivered:
             await self._end_delivered(self._claim, why)
         elif why.code == "file.changed":
-            await self._ledger.supersede(self._claim, why, announce=announce)
+            await self._ledger.run(transitions.supersede, self._claim, why, announce=announce)
         elif isinstance(why, Skip):
             told = announce if self._announced or not self._by_hand else None
-            await self._ledger.skip(self._claim, why, announce=told)
+            await self._ledger.run(transitions.skip, self._claim, why, announce=told)
         elif self.waits_for(why):
-            await self._ledger.postpone(self._claim, why, announce=announce, waiting=waiting)
+            await self._ledger.run(
+                transitions.postpone, self._claim, why, announce=announce, waiting=waiting
+            )
         elif isinstance(why, Retry) and self.may_be_put_off:
-            await self._ledger.postpone(self._claim, why, waiting=waiting)
+            await self._ledger.run(transitions.postpone, self._claim, why, waiting=waiting)
         else:
-            await self._ledger.fail(self._claim, why, announce=announce)
+            await self._ledger.run(transitions.fail, self._claim, why, announce=announce)
         self._claim = None
 
     async def _end_delivered(self, claim: Claimed, why: PostFlowError) -> None:
         """Nothing more is to be had of it now, whatever the reason: its last steps come later."""
         if self._by_hand:
-            await self._ledger.release(claim)
+            await self._ledger.run(claims.release, claim)
         elif self.may_be_put_off or self.waits_for(why):
-            await self._ledger.postpone(claim, why)
+            await self._ledger.run(transitions.postpone, claim, why)
         else:
-            await self._ledger.done(claim, note=why)
+            await self._ledger.run(transitions.done, claim, note=why)
 
     async def skip(self, why: Skip, announce: Draft | None) -> None:
         """The clip does not travel; its announcement is in the outbox with the same stroke."""
         if self._claim:
-            await self._ledger.skip(self._claim, why, announce=announce)
+            await self._ledger.run(transitions.skip, self._claim, why, announce=announce)
             self._claim = None
 
     async def arrived_unheard(self, remote: RemoteFile) -> None:
@@ -232,11 +254,14 @@ class DeliveryRecord:
             return
         if claim.state is not State.REQUESTED or claim.file_id != remote.id:
             target = Target.model_validate({name: getattr(claim, name) for name in TARGET})
-            claim = await self._ledger.intend_request(claim, target, way="tunnel")
-            claim = await self._ledger.requested(
-                claim, remote.id, view_url=remote.view_url, adopted=True
+            claim = await self._ledger.run(transitions.intend_request, claim, target, way="tunnel")
+            claim = await self._ledger.run(
+                transitions.requested, claim, remote.id, view_url=remote.view_url, adopted=True
             )
-        await self._ledger.release(await self._ledger.arrived(claim, view_url=remote.view_url))
+        await self._ledger.run(
+            claims.release,
+            await self._ledger.run(transitions.arrived, claim, view_url=remote.view_url),
+        )
         self._claim = None
 
     async def give_back(self) -> None:
@@ -244,7 +269,7 @@ class DeliveryRecord:
         if self._claim is None:
             return
         try:
-            await self._ledger.release(self._claim)
+            await self._ledger.run(claims.release, self._claim)
         except PostFlowError as error:
             log.warning("%s is still held by this run: %s", self._claim.name, error)
         else:
@@ -284,7 +309,7 @@ async def open_by_hand(
     studio: str,
     media: MediaFile,
     *,
-    roots: Sequence[Path],
+    folders: Sequence[Path],
     run_id: str,
     is_gone: IsGone,
 ) -> DeliveryRecord:
@@ -294,44 +319,46 @@ async def open_by_hand(
     while another run has it, Skip `file.no_media` for what is no media container.
     """
     await demand_media(media.path)
-    root, watched = await _root_by_hand(ledger, studio, media, roots)
-    await ledger.observe(root, [_sighting(root.path, media)])
-    entry = await ledger.register(root, media)
+    root, watched = await _root_by_hand(ledger, studio, media, folders)
+    await ledger.run(observations.observe, root, [_sighting(root.path, media)])
+    entry = await ledger.run(registry.register, root, media)
     if entry is None:
         raise _busy(media)
     if entry.delivered:
         if not await _is_to_be_redone(ledger, entry, is_gone):
             return DeliveryRecord(ledger, None, by_hand=True, clip_id=entry.clip_id)
-        await ledger.register(root, media)  # it goes as it is now, not as it went then
+        await ledger.run(
+            registry.register, root, media
+        )  # it goes as it is now, not as it went then
     if entry.state in {State.FAILED, State.SKIPPED}:
-        await ledger.retry(clip_id=entry.clip_id)
-    claim = await ledger.claim_clip(run_id, entry.clip_id, folders={root.id: root.path})
+        await ledger.run(retrying.retry, clip_id=entry.clip_id)
+    claim = await ledger.run(claims.claim_clip, run_id, entry.clip_id, folders={root.id: root.path})
     if claim is None:
         raise _busy(media)
     return DeliveryRecord(ledger, claim, by_hand=True, watched=watched)
 
 
 async def _root_by_hand(
-    ledger: AsyncLedger, studio: str, media: MediaFile, roots: Sequence[Path]
+    ledger: AsyncLedger, studio: str, media: MediaFile, folders: Sequence[Path]
 ) -> tuple[Root, bool]:
     """The folder of the clip, and whether later `ingest` runs look after it.
 
     That is the watch folder where it is enrolled. Elsewhere one clip says nothing of the others.
     """
-    folder = next((each for each in roots if media.path.is_relative_to(each)), None)
+    folder = next((each for each in folders if media.path.is_relative_to(each)), None)
     if folder is None:
-        return await ledger.root(studio, media.path.parent), False
+        return await ledger.run(roots.add, studio, media.path.parent), False
     here = folder
     mark = await volume.ask(lambda: _mark(here))
     try:
         if mark:
             found = mark
-            return await ledger.run(lambda: enrolled(ledger.ledger, studio, here, found)), True
+            return await ledger.run(enrolled, studio, here, found), True
     except Retry as why:
         if why.code not in NOT_OURS:
             raise
         log.warning("%s is sent by hand. %s", media.name, why)
-    return await ledger.root(studio, folder), False
+    return await ledger.run(roots.add, studio, folder), False
 
 
 async def _is_to_be_redone(ledger: AsyncLedger, entry: Registered, is_gone: IsGone) -> bool:
@@ -339,7 +366,7 @@ async def _is_to_be_redone(ledger: AsyncLedger, entry: Registered, is_gone: IsGo
         return False
     if not await is_gone(entry.account_id, entry.file_id):
         return False
-    return await ledger.redo(entry.clip_id, entry.file_id)
+    return await ledger.run(retrying.redo, entry.clip_id, entry.file_id)
 
 
 def changed(media: MediaFile) -> Retry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
@@ -13,8 +13,16 @@ from typing import Self, TypeVar
 from pydantic import ValidationError
 
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
-from postflow.ledger import AsyncLedger, Draft, Message, StaleClaim
-from postflow.ledger.store import retry_while_busy
+from postflow.ledger import (
+    AsyncLedger,
+    Draft,
+    Ledger,
+    Message,
+    StaleClaim,
+    batches,
+    outbox,
+)
+from postflow.ledger.errors import retry_while_busy
 from postflow.media.probe import printable
 
 from . import Card, DiscordClient, batch_card
@@ -149,7 +157,7 @@ async def send_due(
     The message of a batch is brought up to date first, no more often than every `pause` seconds.
     """
     await tell_batches(ledger, channel, pause=pause)
-    for message in await ledger.due(channel=channel):
+    for message in await ledger.run(outbox.due, channel=channel):
         if is_over():
             return None
         away = await _send(ledger, discord, message, run_id, {} if untold is None else untold)
@@ -160,13 +168,15 @@ async def send_due(
 
 async def tell_batches(ledger: AsyncLedger, channel: str, *, pause: float) -> None:
     """Have the outbox hold what has become of the channel's batches, whichever run began them."""
-    for batch in await ledger.untold_batches(channel, pause=pause):
+    for batch in await ledger.run(batches.outdated, channel, pause=pause):
         try:
             card = batch_card(batch)
         except Exception:
             log.exception("A fault of our own, at the message of a batch; the others are sent:")
             continue
-        await ledger.tell_batch(batch, draft(f"{channel}/batch-{batch.id}", channel, card))
+        await ledger.run(
+            batches.publish, batch, draft(f"{channel}/batch-{batch.id}", channel, card)
+        )
 
 
 async def _send(
@@ -178,7 +188,7 @@ async def _send(
 ) -> Retry | None:
     """A sign that Discord is away, if there was one."""
     try:
-        offered = await ledger.sending(message, run_id)
+        offered = await ledger.run(outbox.sending, message, run_id)
     except StaleClaim:
         return None
     about = _about(offered)
@@ -188,32 +198,34 @@ async def _send(
         log.warning("Discord was not told of %s: %s", about, error)
         untold[about] = str(error)
         lost = error.code == "discord.unknown_outcome"
-        await _noted(ledger.unknown if lost else ledger.not_sent, offered, error)
+        await _noted(ledger, outbox.unknown if lost else outbox.not_sent, offered, error)
         return error
     except Fatal as error:
         log.warning("Discord was not told of %s: %s", about, error)
         untold[about] = str(error)
-        await _noted(ledger.refused, offered, error)
+        await _noted(ledger, outbox.refused, offered, error)
         return None
     except Exception as error:
         # Whether it is there nobody knows; left as it is, it would be "sending" for ever.
         log.exception("A fault of our own, at the message %s:", offered.key)
         untold[about] = str(as_ours(error))
-        await _noted(ledger.unknown, offered, as_ours(error))
+        await _noted(ledger, outbox.unknown, offered, as_ours(error))
         return None
     untold.pop(about, None)
-    await _noted(ledger.sent, offered, message_id)
+    await _noted(ledger, outbox.sent, offered, message_id)
     return None
 
 
 async def _noted(
-    write: Callable[[Message, T], Awaitable[object]], offered: Message, what: T
+    ledger: AsyncLedger, note: Callable[[Ledger, Message, T], object], offered: Message, what: T
 ) -> None:
     """What became of a message is known here only, so a ledger that is busy is asked again.
 
     Given up, it would count as being sent for as long as this process lasts.
     """
-    await retry_while_busy(lambda: write(offered, what), "A message's outcome is to be noted")
+    await retry_while_busy(
+        lambda: ledger.run(note, offered, what), "A message's outcome is to be noted"
+    )
 
 
 def _about(message: Message) -> str:

@@ -31,7 +31,10 @@ from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
-from postflow.ledger import open_ledger
+from postflow.ledger import (
+    leases,
+    open_ledger,
+)
 from postflow.ledger.process import ProcessMark, is_dead_here, is_here, this_process
 from postflow.outlet.ngrok.folder import reap
 from postflow.state import is_due, lock_dir, state_dir, sweep
@@ -104,7 +107,7 @@ class Burial:
         """The leases that last; None while the ledger cannot tell."""
         try:
             async with open_ledger(self._where) as ledger:
-                return await ledger.living()
+                return await ledger.run(leases.living)
         except PostFlowError as error:
             log.warning("%s", error)
             return None
@@ -197,7 +200,7 @@ async def clean_up(live: OpenStudio) -> None:
     """Take up the clips of runs that died, renew the sign-in, end the ngrok agents that were left
     behind, and once a day remove what has outlived its use.
     """
-    recovered = await live.ledger.recover()
+    recovered = await live.ledger.run(leases.recover)
     if recovered.clip_ids:
         many = len(recovered.clip_ids)
         verb = "is" if many == 1 else "are"

@@ -8,7 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from postflow.errors import PostFlowError
-from postflow.ledger import AsyncLedger, StaleClaim
+from postflow.ledger import (
+    AsyncLedger,
+    StaleClaim,
+    leases,
+)
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +25,7 @@ async def hold_lease(
     ledger: AsyncLedger, run_id: str, *, lease_seconds: float = LEASE
 ) -> AsyncIterator[None]:
     """Hold the run's lease; what it still holds at the end is free for others at once."""
-    await ledger.enter(run_id, lease_seconds=lease_seconds)
+    await ledger.run(leases.start, run_id, lease_seconds=lease_seconds)
     renewing = asyncio.create_task(_keep(ledger, run_id, lease_seconds), name="lease")
     try:
         yield
@@ -35,7 +39,7 @@ async def hold_lease(
 async def _leave(ledger: AsyncLedger, run_id: str) -> None:
     """A ledger that is away undoes nothing of what was done: the lease then ends by itself."""
     try:
-        await ledger.leave(run_id)
+        await ledger.run(leases.end, run_id)
     except PostFlowError as error:
         log.warning("The run's lease could not be given back: %s", error)
 
@@ -54,8 +58,8 @@ async def _keep(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
 
 async def _renew(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
     try:
-        await ledger.renew(run_id, lease_seconds=lease_seconds)
+        await ledger.run(leases.renew, run_id, lease_seconds=lease_seconds)
     except StaleClaim as error:
         # As after a long sleep of the machine. What it held is another's; it may take up more.
         log.warning("%s", error)
-        await ledger.enter(run_id, lease_seconds=lease_seconds)
+        await ledger.run(leases.start, run_id, lease_seconds=lease_seconds)

@@ -121,7 +121,7 @@ class OpenStudio:
             self.ledger,
             self.name,
             media,
-            roots=self.watching.folders,
+            folders=self.watching.folders,
             run_id=self.run_id,
             is_gone=partial(is_gone, self.frameio),
         )

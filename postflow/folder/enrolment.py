@@ -8,7 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from postflow.errors import Retry
-from postflow.ledger import Ledger, Root
+from postflow.ledger import (
+    Ledger,
+    Root,
+    observations,
+    roots,
+)
 from postflow.ledger.process import this_machine
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import is_candidate
@@ -57,8 +62,8 @@ def enrol(
     with marking(folder, owner(ledger, studio)) as mark:
         clips = _clips(folder, ignoring)
         choice = decide(clips)
-        return ledger.enrol(
-            studio, folder, mark.id, clips, deliver=choice.deliver, since=choice.since
+        return roots.enrol(
+            ledger, studio, folder, mark.id, clips, deliver=choice.deliver, since=choice.since
         )
 
 
@@ -73,7 +78,7 @@ def _clips(folder: Path, ignoring: Ignoring) -> list[Sighting]:
 def owner(ledger: Ledger, studio: str) -> Owner:
     """What the marker of a folder says that is enrolled now."""
     return Owner(
-        ledger=ledger.ledger_id(),
+        ledger=roots.ledger_id(ledger),
         place=ledger.place,
         machine=this_machine(),
         studio=studio,
@@ -87,16 +92,16 @@ def enrolled(ledger: Ledger, studio: str, folder: Path, mark: RootMark) -> Root:
     Raises Retry `folder.away` for another volume, `folder.taken` where another ledger watches it,
     `folder.not_enrolled` where nobody has said yet what becomes of what is in it.
     """
-    root = ledger.find_root(studio, mark.id)
-    if root is None and ledger.marks_at(studio, folder):
+    root = roots.find_root(ledger, studio, mark.id)
+    if root is None and roots.marks_at(ledger, studio, folder):
         raise _away(studio, folder, STRANGER)
-    if mark.owner and mark.owner.ledger != ledger.ledger_id():
+    if mark.owner and mark.owner.ledger != roots.ledger_id(ledger):
         raise (
             _lost(studio, folder)
             if _is_lost(ledger, mark.owner)
             else _taken(studio, folder, mark.owner)
         )
-    found = ledger.mounted(studio, folder, mark.id)
+    found = roots.mounted(ledger, studio, folder, mark.id)
     if found is None:
         raise not_enrolled(studio, folder)
     return found
@@ -120,7 +125,7 @@ def why_not_watched(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
 
 def absent_root(ledger: Ledger, studio: str, folder: Path, why: AbsentError) -> Retry:
     """A folder that was watched before and has lost its marker has lost its volume."""
-    was_watched = ledger.marks_at(studio, folder)
+    was_watched = roots.marks_at(ledger, studio, folder)
     return _away(studio, folder, str(why)) if was_watched else not_enrolled(studio, folder)
 
 
@@ -129,7 +134,7 @@ def restore(ledger: Ledger, studio: str, folder: Path) -> None:
 
     Raises Fatal `scan.root_missing` for one that was never watched, and as `restore_mark` does.
     """
-    known = ledger.marks_at(studio, folder)
+    known = roots.marks_at(ledger, studio, folder)
     if not known:
         raise missing(f"{folder} was never watched for studio {studio!r}.")
     restore_mark(folder, known[0], owner(ledger, studio))
@@ -204,7 +209,7 @@ def accept_vanished(
     except AbsentError as error:
         raise missing(f"{folder}: {error}.") from error
     root = enrolled(ledger, studio, folder, mark)
-    scanner = Scanner(folder, mark=mark, known=ledger.known(root), ignoring=ignoring)
+    scanner = Scanner(folder, mark=mark, known=observations.known(ledger, root), ignoring=ignoring)
     result = scanner.scan(believe=True)
     if not isinstance(result, Scanned):
         raise missing(result.reason)
@@ -215,5 +220,5 @@ def accept_vanished(
             hint="Mend its access rights or its mount, then say it again.",
             code="scan.unread",
         )
-    ledger.observe(root, (), gone=result.gone)
+    observations.observe(ledger, root, (), gone=result.gone)
     return result.gone

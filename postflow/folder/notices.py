@@ -15,7 +15,11 @@ from postflow.discord import DiscordClient
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import draft
 from postflow.errors import PostFlowError
-from postflow.ledger import AsyncLedger, Draft
+from postflow.ledger import (
+    AsyncLedger,
+    Draft,
+    outbox,
+)
 from postflow.media.sighting import Problem
 
 from .pending import Waiting
@@ -110,7 +114,7 @@ class Notices:
         A notice keeps its key, so that one whose commit was not answered is there once.
         """
         while self._waiting:
-            await self._ledger.enqueue(self._waiting[0])
+            await self._ledger.run(outbox.enqueue, self._waiting[0])
             self._waiting.popleft()
 
     def _keep_alarm(self, trouble: Trouble, alarm: str) -> None:

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 from postflow.errors import PostFlowError, Retry, as_ours
-from postflow.ledger import AsyncLedger, ObservationState, Root
+from postflow.ledger import (
+    AsyncLedger,
+    ObservationState,
+    Root,
+    observations,
+    registry,
+    roots,
+)
 from postflow.media import volume
 from postflow.media.containers.reading import Verdict, Whole
 from postflow.media.containers.whole import verdict
@@ -205,7 +212,7 @@ class FolderWatcher:
         """Say at the marker that nobody watches the folder any more; quickly, or not at all."""
         if not self.within_reach:
             return
-        ledger = await self._ledger.ledger_id()
+        ledger = await self._ledger.run(roots.ledger_id)
         leaving = volume.ask(lambda: sign_off(self.folder, ledger))
         with contextlib.suppress(Retry):
             await volume.in_time(leaving, self.folder, patience=LEAVING)
@@ -225,9 +232,9 @@ class FolderWatcher:
         """Raises Retry as `enrolment.enrolled` does: a look-out enrols nothing."""
         mark, root = await self._enrolled()
         self.root, self.within_reach = root, True
-        known = await self._ledger.known(root)
+        known = await self._ledger.run(observations.known, root)
         if over := [e.relpath for e in known if self._ignoring.passes_over(e.relpath)]:
-            await self._ledger.observe(root, (), gone=over)
+            await self._ledger.run(observations.observe, root, (), gone=over)
         scanner = await volume.ask(
             lambda: Scanner(self.folder, mark=mark, known=known, ignoring=self._ignoring)
         )
@@ -242,8 +249,8 @@ class FolderWatcher:
             mark = await volume.ask(lambda: read_mark(self.folder))
         except AbsentError as error:
             absent = error
-            raise await ledger.run(lambda: absent_root(ledger.ledger, *where, absent)) from error
-        return mark, await ledger.run(lambda: enrolled(ledger.ledger, *where, mark))
+            raise await ledger.run(absent_root, *where, absent) from error
+        return mark, await ledger.run(enrolled, *where, mark)
 
     async def _conclude(self, watch: _Watch, result: Scanned) -> ScanReport:
         problems = self._problems_of(result)
@@ -255,7 +262,7 @@ class FolderWatcher:
         watch.scanner.rest(no_clips)
         seen = [e for e in (*result.new, *result.changed) if e.relpath not in no_clips]
         if seen or result.gone:
-            await self._ledger.observe(watch.root, seen, gone=result.gone)
+            await self._ledger.run(observations.observe, watch.root, seen, gone=result.gone)
         if result.full or no_clips or result.gone or problems:
             await self._count_others(watch)
         asking = volume.ask(lambda: _ask(watch.room, clips))
@@ -279,7 +286,7 @@ class FolderWatcher:
         if unread := sum(each.what != OTHER_ROOT for each in self._problems.lasting):
             found[UNREAD] = unread
         if found != watch.others:
-            await self._ledger.count_others(watch.root, found)
+            await self._ledger.run(observations.count_others, watch.root, found)
             watch.others = found
 
     def _problems_of(self, result: Scanned) -> tuple[Problem, ...]:
@@ -295,7 +302,7 @@ class FolderWatcher:
         """Those that are still waited for. A person may deliver by hand what is refused here."""
         if not any(each.refused for each in waiting):
             return waiting
-        settling = await self._ledger.known(watch.root, ObservationState.SETTLING)
+        settling = await self._ledger.run(observations.known, watch.root, ObservationState.SETTLING)
         open_ = {each.relpath for each in settling}
         over = {each.relpath for each in waiting if each.refused and each.relpath not in open_}
         watch.scanner.rest(over)
@@ -308,7 +315,7 @@ class FolderWatcher:
         notes = {each.relpath: each.reason for each in waiting}
         news = {path: why for path, why in notes.items() if watch.noted.get(path) != why}
         refused = {each.relpath for each in waiting if each.refused}
-        await self._ledger.not_yet(watch.root, news, refused=refused)
+        await self._ledger.run(observations.set_notes, watch.root, news, refused=refused)
         watch.noted = notes
 
     async def _enter_all(self, watch: _Watch, ready: list[Sighting]) -> list[str]:
@@ -326,7 +333,7 @@ class FolderWatcher:
         """Is it new? What changed again, or could not be entered, is left to the next look."""
         try:
             media = await probe_media(sighting.path, any_kind=True)
-            entry = await self._ledger.register(watch.root, media)
+            entry = await self._ledger.run(registry.register, watch.root, media)
         except Exception as error:
             self._stuck.on(sighting.relpath, error)
             return False

@@ -16,10 +16,10 @@ from .models import (
     Recovered,
     Registered,
     Root,
-    StackMate,
+    Sibling,
     Step,
     Target,
-    Untold,
+    Unannounced,
 )
 from .opening import default_path
 from .states import (
@@ -56,12 +56,12 @@ __all__ = [
     "Recovered",
     "Registered",
     "Root",
-    "StackMate",
+    "Sibling",
     "StaleClaim",
     "State",
     "Step",
     "Target",
-    "Untold",
+    "Unannounced",
     "default_path",
     "open_ledger",
 ]

@@ -23,21 +23,21 @@ from sqlalchemy import (
 )
 
 from .clips import batch_changed
+from .ledger import Ledger
 from .models import Batch, BatchClip, Draft, columns_of
 from .outbox import put
 from .registry import namesakes
 from .schema import batches, clips, outbox
 from .states import OPEN, State
-from .store import Store
 
 
-def gather(store: Store, *, studio: str, channel: str, project: str) -> None:
+def gather(ledger: Ledger, *, studio: str, channel: str, project: str) -> None:
     """The studio's clips that wait, and of which nobody was told yet, become of one batch.
 
     It is the channel's batch that is under way, if there is one, no matter which run began it.
     """
-    with store.writing() as connection:
-        now = store.now()
+    with ledger.writing() as connection:
+        now = ledger.now()
         untold = _untold(studio, now)
         if connection.scalar(select(clips.c.id).where(*untold).limit(1)) is None:
             return
@@ -47,12 +47,12 @@ def gather(store: Store, *, studio: str, channel: str, project: str) -> None:
         batch_changed(connection, batch_id)
 
 
-def untold_batches(store: Store, channel: str, *, pause: float) -> list[Batch]:
+def outdated(ledger: Ledger, channel: str, *, pause: float) -> list[Batch]:
     """Those whose message is outdated, and was not changed in the last `pause` seconds.
 
     There is no pause before the last word: when none of the clips waits any more.
     """
-    rested = batches.c.told_at <= store.now() - timedelta(seconds=pause)
+    rested = batches.c.told_at <= ledger.now() - timedelta(seconds=pause)
     is_over = ~_has(_is_under_way())
     query = select(batches).where(
         batches.c.channel == channel,
@@ -60,16 +60,16 @@ def untold_batches(store: Store, channel: str, *, pause: float) -> list[Batch]:
         or_(batches.c.told_at.is_(None), rested, is_over),
         _has(clips.c.state != State.SUPERSEDED),
     )
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         rows = connection.execute(query.order_by(batches.c.id)).mappings().all()
         return [_batch(connection, row) for row in rows]
 
 
-def tell_batch(store: Store, batch: Batch, draft: Draft) -> None:
+def publish(ledger: Ledger, batch: Batch, draft: Draft) -> None:
     """Have the channel show the batch as it was read, unless something newer was told already."""
     newer = batches.c.id == batch.id, batches.c.told < batch.changes
-    with store.writing() as connection:
-        now = store.now()
+    with ledger.writing() as connection:
+        now = ledger.now()
         telling = update(batches).where(*newer).values(told=batch.changes, told_at=now)
         if connection.execute(telling).rowcount:
             put(connection, draft, now)

@@ -21,18 +21,18 @@ from sqlalchemy import (
 )
 
 from .clips import change, claimed, held
-from .leases import LEASE_SECONDS, end_dead_runs, enlist
+from .leases import LEASE_SECONDS, end_dead_runs, start_lease
+from .ledger import Ledger
 from .models import Claimed
 from .schema import clips, leases, roots
 from .states import DELIVERED, OPEN, State
-from .store import Store
 
 Folders = Mapping[int, Path]
 """Watch folders whose files can be read: the root's id, and where this process finds it."""
 
 
 def claim(
-    store: Store,
+    ledger: Ledger,
     run_id: str,
     *,
     limit: int,
@@ -45,9 +45,9 @@ def claim(
     The run's lease starts or is renewed. Two runs never get the same clip. What is not delivered
     yet of other watch folders than `folders` waits; None: all, where they were last opened.
     """
-    with store.writing() as connection:
-        now = store.now()
-        enlist(connection, run_id, now, lease_seconds)
+    with ledger.writing() as connection:
+        now = ledger.now()
+        start_lease(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
         query = _due(_unclaimed(studio), now).where(_within_reach(folders))
         query = query.order_by(*_most_urgent()).limit(limit)
@@ -56,7 +56,7 @@ def claim(
 
 
 def claim_clip(
-    store: Store,
+    ledger: Ledger,
     run_id: str,
     clip_id: int,
     *,
@@ -68,9 +68,9 @@ def claim_clip(
     It leaves its batch: what a person takes in hand has a message of its own. One that was told of
     as delivered, and only waits for its stack, is left to `claim`.
     """
-    with store.writing() as connection:
-        now = store.now()
-        enlist(connection, run_id, now, lease_seconds)
+    with ledger.writing() as connection:
+        now = ledger.now()
+        start_lease(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
         query = _unclaimed(None).where(clips.c.id == clip_id, clips.c.finished_at.is_(None))
         row = connection.execute(query).mappings().one_or_none()
@@ -79,21 +79,21 @@ def claim_clip(
         return _take(connection, row, run_id, now, folders, batch_id=None)
 
 
-def release(store: Store, claim: Claimed) -> None:
+def release(ledger: Ledger, claim: Claimed) -> None:
     """Give one clip back as it stands; the next run goes on from its state."""
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         row = held(connection, claim)
-        change(connection, row, store.now(), event="released", run_id=None)
+        change(connection, row, ledger.now(), event="released", run_id=None)
 
 
-def ready(store: Store, studio: str | None = None, *, folders: Folders | None = None) -> int:
+def ready(ledger: Ledger, studio: str | None = None, *, folders: Folders | None = None) -> int:
     """How many clips `claim` would take now, those of runs whose lease ran out among them."""
-    now = store.now()
+    now = ledger.now()
     alive = select(leases.c.run_id).where(leases.c.expires_at > now)
     free = or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive))
     query = _due(_open(studio), now).where(free, _within_reach(folders))
     query = query.with_only_columns(func.count())
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return connection.scalar(query) or 0
 
 

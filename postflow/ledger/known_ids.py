@@ -10,10 +10,10 @@ from sqlalchemy import Connection, RowMapping, Select, Update, select, update
 from postflow.errors import Retry
 
 from .clips import claimed, held, move
-from .models import Claimed, StackMate, as_entries, columns_of
-from .schema import clips, folders, stacks
+from .ledger import Ledger
+from .models import Claimed, Sibling, as_entries, columns_of
+from .schema import clips, folders, insert_into, stacks
 from .states import State, check_move
-from .store import Store, insert_into
 
 BUSY_WAIT = 5.0
 
@@ -27,42 +27,42 @@ BELONGING = (
 )
 
 
-def stack_mates(store: Store, folder_id: str, stack: str) -> list[StackMate]:
+def siblings(ledger: Ledger, folder_id: str, stack: str) -> list[Sibling]:
     """Every clip bound for that stack of that folder, lowest version first, then as found."""
-    columns = [clips.c.id.label("clip_id"), *columns_of(StackMate, clips)]
+    columns = [clips.c.id.label("clip_id"), *columns_of(Sibling, clips)]
     query = select(*columns).where(
         clips.c.folder_id == folder_id, clips.c.stack == stack, clips.c.state.in_(BELONGING)
     )
     order = clips.c.version_number.asc().nulls_first(), clips.c.found_at, clips.c.id
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         rows = connection.execute(query.order_by(*order)).mappings().all()
-    return as_entries(StackMate, rows)
+    return as_entries(Sibling, rows)
 
 
-def stack_of(store: Store, folder_id: str, stack: str) -> str | None:
+def stack_of(ledger: Ledger, folder_id: str, stack: str) -> str | None:
     """Frame.io's id of the stack, when one was made."""
     query = select(stacks.c.stack_id)
     query = query.where(stacks.c.folder_id == folder_id, stacks.c.name == stack)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return connection.scalar(query)
 
 
-def intend_stack(store: Store, claim: Claimed, file_ids: Sequence[str] = ()) -> Claimed:
+def intend_stack(ledger: Ledger, claim: Claimed, file_ids: Sequence[str] = ()) -> Claimed:
     """About to make or extend the clip's stack; Retry (ledger.stack_busy) while others do."""
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         row = held(connection, claim)
         check_move(State(row["state"]), State.STACKING)
         _take_stack(connection, row)
         detail = {"stack": row["stack"], "file_ids": list(file_ids)}
-        move(connection, row, State.STACKING, store.now(), detail=detail)
+        move(connection, row, State.STACKING, ledger.now(), detail=detail)
         return claimed(connection, claim.clip_id, claim.root)
 
 
-def stacked(store: Store, claim: Claimed, stack_id: str) -> Claimed:
+def stacked(ledger: Ledger, claim: Claimed, stack_id: str) -> Claimed:
     """The clip is on that stack of Frame.io's."""
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         row = held(connection, claim)
-        now = store.now()
+        now = ledger.now()
         connection.execute(_at(row).values(stack_id=stack_id, clip_id=None))
         move(connection, row, State.STACKED, now, detail={"stack_id": stack_id}, stack_id=stack_id)
         return claimed(connection, claim.clip_id, claim.root)
@@ -99,18 +99,18 @@ def _at(row: RowMapping) -> Update:
     return update(stacks).where(*here)
 
 
-def folders_at(store: Store, project_id: str, paths: Collection[str]) -> dict[str, str]:
+def folders_at(ledger: Ledger, project_id: str, paths: Collection[str]) -> dict[str, str]:
     """The id of each of these paths below the project's root that was met before."""
     query = select(folders.c.path, folders.c.folder_id).where(
         folders.c.project_id == project_id, folders.c.path.in_(paths)
     )
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return {row.path: row.folder_id for row in connection.execute(query)}
 
 
-def keep_folders(store: Store, project_id: str, ids: Mapping[str, str]) -> None:
+def keep_folders(ledger: Ledger, project_id: str, ids: Mapping[str, str]) -> None:
     """From now on these paths are those folders."""
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         for path, folder_id in ids.items():
             adding = insert_into(connection, folders).values(
                 project_id=project_id, path=path, folder_id=folder_id

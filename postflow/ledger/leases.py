@@ -8,12 +8,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select, update
 
 from .clips import change
+from .ledger import Ledger
 from .models import Lease, Recovered, as_entries, columns_of
 from .outbox import orphan_messages
 from .process import is_dead_here, this_process
-from .schema import clips, leases
+from .schema import clips, insert_into, leases
 from .states import StaleClaim
-from .store import Store, insert_into
 
 LEASE_SECONDS = 60.0
 
@@ -24,16 +24,16 @@ class Ended(NamedTuple):
     unknown_messages: int
 
 
-def enter(store: Store, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+def start(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
     """Start a run's lease without claiming anything, as sending messages needs too."""
-    with store.writing() as connection:
-        enlist(connection, run_id, store.now(), lease_seconds)
+    with ledger.writing() as connection:
+        start_lease(connection, run_id, ledger.now(), lease_seconds)
 
 
-def renew(store: Store, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+def renew(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
     """Say that the run is alive. Raises StaleClaim when it was already taken for dead."""
-    with store.writing() as connection:
-        expires = store.now() + timedelta(seconds=lease_seconds)
+    with ledger.writing() as connection:
+        expires = ledger.now() + timedelta(seconds=lease_seconds)
         changing = update(leases).where(leases.c.run_id == run_id).values(expires_at=expires)
         if connection.execute(changing).rowcount == 0:
             raise StaleClaim(
@@ -43,27 +43,27 @@ def renew(store: Store, run_id: str, *, lease_seconds: float = LEASE_SECONDS) ->
             )
 
 
-def leave(store: Store, run_id: str) -> None:
+def end(ledger: Ledger, run_id: str) -> None:
     """End a run in good order: what it still holds is free at once."""
-    with store.writing() as connection:
-        _end(connection, run_id, store.now(), "released")
+    with ledger.writing() as connection:
+        _end(connection, run_id, ledger.now(), "released")
 
 
-def living(store: Store) -> set[str]:
+def living(ledger: Ledger) -> set[str]:
     """The runs whose lease has not run out."""
-    alive = select(leases.c.run_id).where(leases.c.expires_at > store.now())
-    with store.reading() as connection:
+    alive = select(leases.c.run_id).where(leases.c.expires_at > ledger.now())
+    with ledger.reading() as connection:
         return set(connection.scalars(alive))
 
 
-def recover(store: Store, run_id: str | None = None) -> Recovered:
+def recover(ledger: Ledger, run_id: str | None = None) -> Recovered:
     """End the runs that died, by their lease or by their process being gone from this machine.
 
     `run_id` is the caller's own, which lives even if it was silent for too long. `claim` hands out
     first what dead runs left, and whoever gets such a clip asks the world.
     """
-    with store.writing() as connection:
-        ended = end_dead_runs(connection, store.now(), but=run_id)
+    with ledger.writing() as connection:
+        ended = end_dead_runs(connection, ledger.now(), but=run_id)
     return Recovered(
         runs=tuple(each.run_id for each in ended),
         clip_ids=tuple(clip_id for each in ended for clip_id in each.clip_ids),
@@ -71,7 +71,7 @@ def recover(store: Store, run_id: str | None = None) -> Recovered:
     )
 
 
-def enlist(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:
+def start_lease(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:
     """Start the run's lease, or renew it."""
     here = this_process().model_dump()
     expires = now + timedelta(seconds=lease_seconds)

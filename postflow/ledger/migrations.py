@@ -9,8 +9,17 @@ from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from postflow.errors import Fatal
 
-from .schema import SCHEMA_VERSION, batches, clips, folders, hindrances, meta, metadata, outbox
-from .store import insert_into
+from .schema import (
+    SCHEMA_VERSION,
+    batches,
+    clips,
+    folders,
+    hindrances,
+    insert_into,
+    meta,
+    metadata,
+    outbox,
+)
 
 Migration = Callable[[Connection], None]
 

@@ -219,7 +219,7 @@ class Step(FrozenModel):
     detail: dict[str, Any] | None
 
 
-class StackMate(FrozenModel):
+class Sibling(FrozenModel):
     """A version of the same stack in the same folder, on its way or there."""
 
     clip_id: int
@@ -261,7 +261,7 @@ class Message(FrozenModel):
     code: str | None
 
 
-class Untold(FrozenModel):
+class Unannounced(FrozenModel):
     """A message that is not in its channel, or may not be. `about`: a clip's path, or its title."""
 
     key: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -22,44 +21,25 @@ from sqlalchemy import (
 from postflow.media.filesystem import within
 from postflow.media.sighting import Sighting
 
+from .ledger import Ledger
 from .models import Observation, Observed, Root, as_entries, columns_of
 from .schema import clips, observations, roots
 from .states import ObservationState
-from .store import Store, insert_into
 
 AT_ONCE = 1000
 
 Row = dict[str, Any]
 
 
-def root(store: Store, studio: str, path: Path, mark: str | None = None) -> Root:
-    """The studio's folder, entered if it is new. Of a person's clips, without a `mark`; a watched
-    one has that of its marker file, and is entered by `enrol` only.
-    """
-    with store.writing() as connection:
-        return open_root(connection, studio, path, mark or str(path), store.now())
-
-
-def open_root(connection: Connection, studio: str, path: Path, mark: str, now: datetime) -> Root:
-    """The folder of that mark, wherever it is mounted."""
-    values = {"studio": studio, "mark": mark, "path": str(path)}
-    adding = insert_into(connection, roots).values(opened_at=now, **values)
-    adding = adding.on_conflict_do_update(
-        index_elements=["studio", "mark"], set_={"path": str(path)}
-    )
-    found = connection.execute(adding.returning(*columns_of(Root, roots)))
-    return Root.model_validate(dict(found.mappings().one()))
-
-
 def observe(
-    store: Store, root: Root, seen: Iterable[Sighting], *, gone: Iterable[str] = ()
+    ledger: Ledger, root: Root, seen: Iterable[Sighting], *, gone: Iterable[str] = ()
 ) -> Observed:
     """Enter one scan, all of it or nothing. `gone`: relpaths that a complete scan did not find.
 
     A file that is as it was costs a look-up and no write.
     """
-    with store.writing() as connection:
-        now = store.now()
+    with ledger.writing() as connection:
+        now = ledger.now()
         counts = enter_all(connection, root, seen, now)
         vanished = _mark_gone(connection, root, list(gone), now)
     return Observed(**counts, gone=vanished)
@@ -75,40 +55,40 @@ def enter_all(
     return counts
 
 
-def known(store: Store, root: Root, state: ObservationState | None = None) -> list[Observation]:
+def known(ledger: Ledger, root: Root, state: ObservationState | None = None) -> list[Observation]:
     """All files of the root that are there as far as is known, or those in one state."""
     query = select(*columns_of(Observation, observations)).where(
         observations.c.root_id == root.id, observations.c.gone_at.is_(None)
     )
     if state is not None:
         query = query.where(observations.c.state == state)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         rows = connection.execute(query.order_by(observations.c.relpath)).mappings().all()
     return as_entries(Observation, rows)
 
 
-def not_yet(
-    store: Store, root: Root, notes: Mapping[str, str], *, refused: Container[str] = ()
+def set_notes(
+    ledger: Ledger, root: Root, notes: Mapping[str, str], *, refused: Container[str] = ()
 ) -> None:
     """Note by relpath, in a person's words, why files are still waited for, or are `refused`."""
     rows = [{"path": p, "text": text, "no": p in refused} for p, text in notes.items()]
     if not rows:
         return
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         values: Row = {"note": bindparam("text"), "refused": bindparam("no")}
         connection.execute(_at_path(root).values(values), rows)
 
 
-def count_others(store: Store, root: Root, found: Mapping[str, int]) -> None:
+def count_others(ledger: Ledger, root: Root, found: Mapping[str, int]) -> None:
     """Note how many files of each other kind the root holds."""
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         connection.execute(update(roots).where(roots.c.id == root.id).values(others=dict(found)))
 
 
-def others(store: Store, studio: str) -> dict[str, int]:
+def others(ledger: Ledger, studio: str) -> dict[str, int]:
     """The files of a studio's watch folders that are no clips, counted by kind."""
     query = select(roots.c.others).where(roots.c.studio == studio, roots.c.others.is_not(None))
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return dict(sum((Counter(each) for each in connection.scalars(query)), Counter()))
 
 

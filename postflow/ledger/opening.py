@@ -19,8 +19,8 @@ from postflow.errors import Fatal
 from postflow.media.filesystem import FileSystem
 from postflow.state import state_dir
 
+from .errors import disk_full, plain_faults
 from .migrations import prepare
-from .store import disk_full, plain_faults
 
 FindFileSystem = Callable[[Path], FileSystem]
 

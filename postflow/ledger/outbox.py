@@ -6,20 +6,21 @@ webhook cannot be asked what it holds. New content goes out as a new post. An ed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, or_, select, update
 
 from postflow.errors import PostFlowError, Retry
 
 from .clips import wait_after
-from .models import Draft, Message, as_entries, columns_of
-from .schema import leases, outbox
+from .ledger import Ledger
+from .models import Draft, Message, Unannounced, as_entries, columns_of
+from .schema import clips, insert_into, leases, outbox
 from .states import MessageState, StaleClaim, check_message_move
-from .store import Store, insert_into
 
 NO_ANSWER = Retry(
     "The announcement was sent, and no answer came.",
@@ -27,43 +28,49 @@ NO_ANSWER = Retry(
     code="ledger.message_unknown",
 )
 
+# A message that waits so long, or was tried so often, waits for somebody.
+LONG = timedelta(minutes=10)
+OFTEN = 3
 
-def enqueue(store: Store, draft: Draft) -> None:
+UNDECIDED = (MessageState.UNKNOWN, MessageState.FAILED)
+
+
+def enqueue(ledger: Ledger, draft: Draft) -> None:
     """Have the channel show this under this key. The same content again changes nothing."""
-    with store.writing() as connection:
-        put(connection, draft, store.now())
+    with ledger.writing() as connection:
+        put(connection, draft, ledger.now())
 
 
-def due(store: Store, *, channel: str | None = None, limit: int = 50) -> list[Message]:
+def due(ledger: Ledger, *, channel: str | None = None, limit: int = 50) -> list[Message]:
     """What can be sent now, oldest first; to one channel if named."""
-    now = store.now()
+    now = ledger.now()
     query = select(*columns_of(Message, outbox)).where(
         outbox.c.state == MessageState.PENDING,
         or_(outbox.c.not_before.is_(None), outbox.c.not_before <= now),
     )
     if channel is not None:
         query = query.where(outbox.c.channel == channel)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).mappings().all()
     return as_entries(Message, rows)
 
 
-def sending(store: Store, message: Message, run_id: str) -> Message:
+def sending(ledger: Ledger, message: Message, run_id: str) -> Message:
     """About to post or edit it: returns what to send. Raises StaleClaim if another run is at it."""
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         lease = select(leases.c.run_id).where(leases.c.run_id == run_id)
         alive = connection.scalar(lease)
         row = _row(connection, message.key)
         if row["state"] != MessageState.PENDING or alive is None:
             raise _taken(message)
         values = {"run_id": run_id, "token": row["token"] + 1, "offered": row["wanted"]}
-        move(connection, row, MessageState.SENDING, store.now(), **values)
+        move(connection, row, MessageState.SENDING, ledger.now(), **values)
         return _message(connection, message.key)
 
 
-def sent(store: Store, message: Message, message_id: str) -> None:
+def sent(ledger: Ledger, message: Message, message_id: str) -> None:
     """The channel shows it. Content that was enqueued meanwhile becomes due."""
-    with _answered(store, message) as (connection, row, now):
+    with _answered(ledger, message) as (connection, row, now):
         values = {"message_id": message_id, "shown": row["offered"], "tries": 0, "not_before": None}
         move(connection, row, MessageState.SENT, now, run_id=None, **values)
         if row["wanted"] > row["offered"]:
@@ -71,33 +78,33 @@ def sent(store: Store, message: Message, message_id: str) -> None:
             move(connection, row, MessageState.PENDING, now)
 
 
-def not_sent(store: Store, message: Message, why: Retry) -> datetime:
+def not_sent(ledger: Ledger, message: Message, why: Retry) -> datetime:
     """It certainly did not reach the channel: due again at the returned time."""
-    with _answered(store, message) as (connection, row, now):
+    with _answered(ledger, message) as (connection, row, now):
         until = now + timedelta(seconds=wait_after(why, row["tries"]))
         values = {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
         move(connection, row, MessageState.PENDING, now, why, **values)
         return until
 
 
-def unknown(store: Store, message: Message, why: PostFlowError = NO_ANSWER) -> MessageState:
+def unknown(ledger: Ledger, message: Message, why: PostFlowError = NO_ANSWER) -> MessageState:
     """It may or may not have reached the channel: an edit is due again, a post is not."""
-    with _answered(store, message) as (connection, row, now):
+    with _answered(ledger, message) as (connection, row, now):
         return _unanswered(connection, row, now, why)
 
 
-def refused(store: Store, message: Message, why: PostFlowError) -> None:
-    """The channel does not take it until somebody mends something; then `untold.resend`."""
-    with _answered(store, message) as (connection, row, now):
+def refused(ledger: Ledger, message: Message, why: PostFlowError) -> None:
+    """The channel does not take it until somebody mends something; then `resend`."""
+    with _answered(ledger, message) as (connection, row, now):
         move(connection, row, MessageState.FAILED, now, why, run_id=None)
 
 
-def messages(store: Store, *states: MessageState) -> list[Message]:
+def messages(ledger: Ledger, *states: MessageState) -> list[Message]:
     """All messages, or those in some states, oldest first."""
     query = select(*columns_of(Message, outbox)).order_by(outbox.c.id)
     if states:
         query = query.where(outbox.c.state.in_(states))
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return as_entries(Message, connection.execute(query).mappings().all())
 
 
@@ -160,12 +167,14 @@ def _unanswered(
 
 
 @contextmanager
-def _answered(store: Store, message: Message) -> Iterator[tuple[Connection, RowMapping, datetime]]:
-    with store.writing() as connection:
+def _answered(
+    ledger: Ledger, message: Message
+) -> Iterator[tuple[Connection, RowMapping, datetime]]:
+    with ledger.writing() as connection:
         row = _row(connection, message.key)
         if row["token"] != message.token or row["state"] != MessageState.SENDING:
             raise _taken(message)
-        yield connection, row, store.now()
+        yield connection, row, ledger.now()
 
 
 def move(
@@ -209,3 +218,67 @@ def _taken(message: Message) -> StaleClaim:
         hint="Nothing to do: that run sends it.",
         code="ledger.stale_message",
     )
+
+
+def unannounced(ledger: Ledger, studio: str, *, limit: int = 1000) -> list[Unannounced]:
+    """A studio's messages that were refused, got no answer, or have waited for long; oldest first.
+
+    Those of another webhook than the studio's own are in channels below the studio's.
+    """
+    waits_long = and_(
+        outbox.c.state == MessageState.PENDING,
+        or_(outbox.c.since <= ledger.now() - LONG, outbox.c.tries >= OFTEN),
+    )
+    query = select(outbox, clips.c.relpath).outerjoin(clips, clips.c.id == outbox.c.clip_id)
+    query = query.where(_of(studio), or_(outbox.c.state.in_(UNDECIDED), waits_long))
+    with ledger.reading() as connection:
+        rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).mappings().all()
+    return [
+        Unannounced(
+            about=row["relpath"] or _about(row["payload"]),
+            **{name: row[name] for name in Unannounced.model_fields if name != "about"},
+        )
+        for row in rows
+    ]
+
+
+def resend(ledger: Ledger, key: str | None = None, *, studio: str | None = None) -> int:
+    """A person's word that what is unknown, refused or put off is to be sent: this one, or all."""
+    put_off = and_(outbox.c.state == MessageState.PENDING, outbox.c.not_before.is_not(None))
+    wanted = or_(outbox.c.state.in_(UNDECIDED), put_off)
+    return _decide(ledger, wanted, key, studio, MessageState.PENDING)
+
+
+def mark_sent(ledger: Ledger, key: str | None = None, *, studio: str | None = None) -> int:
+    """A person's word that they are in the channel, or that nobody misses them."""
+    return _decide(ledger, outbox.c.state.in_(UNDECIDED), key, studio, MessageState.SENT)
+
+
+def _decide(
+    ledger: Ledger,
+    which: ColumnElement[bool],
+    key: str | None,
+    studio: str | None,
+    to: MessageState,
+) -> int:
+    query = select(outbox).where(which).order_by(outbox.c.id)
+    if key is not None:
+        query = query.where(outbox.c.key == key)
+    if studio is not None:
+        query = query.where(_of(studio))
+    with ledger.writing() as connection:
+        rows = connection.execute(query).mappings().all()
+        for row in rows:
+            move(connection, row, to, ledger.now(), tries=0, not_before=None)
+        return len(rows)
+
+
+def _of(studio: str) -> ColumnElement[bool]:
+    below = outbox.c.channel.startswith(f"{studio}/", autoescape=True)
+    return or_(outbox.c.channel == studio, below)
+
+
+def _about(payload: dict[str, Any]) -> str:
+    """Of a message that is about no clip: its title, without Discord's escapes."""
+    title = re.sub(r"\\(.)", r"\1", str(payload.get("title") or ""))
+    return title or "another message"

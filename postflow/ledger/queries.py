@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, or_, select
 
 from .clips import normal
+from .ledger import Ledger
 from .models import Clip, Observation, Step, as_entries, columns_of
 from .observations import at_path_of_clip
 from .schema import (
@@ -25,7 +26,6 @@ from .schema import (
     roots,
 )
 from .states import NEEDS_FILE, ObservationState, Phase, State
-from .store import Store
 
 FINAL_PHASES = {
     State.DONE: Phase.DELIVERED,
@@ -43,13 +43,13 @@ PHASES_BEFORE = {
 REFUSED = "refused"
 
 
-def counts(store: Store, studio: str | None = None) -> dict[Phase, int]:
+def counts(ledger: Ledger, studio: str | None = None) -> dict[Phase, int]:
     """How many files stand in each phase; every phase has an entry."""
-    phase = _phase(store.now())
+    phase = _phase(ledger.now())
     of_clips = _clips(studio).with_only_columns(phase, func.count()).group_by(phase)
     waited = case((observations.c.refused, REFUSED), else_=observations.c.state)
     of_paths = _observations(studio).with_only_columns(waited, func.count()).group_by(waited)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         found = {row[0]: row[1] for row in connection.execute(of_clips)}
         looked = {row[0]: row[1] for row in connection.execute(of_paths)}
     for name, state in (PHASES_BEFORE | {Phase.REFUSED: REFUSED}).items():
@@ -58,7 +58,7 @@ def counts(store: Store, studio: str | None = None) -> dict[Phase, int]:
 
 
 def rows(
-    store: Store,
+    ledger: Ledger,
     *,
     studio: str | None = None,
     phase: Phase | None = None,
@@ -70,7 +70,7 @@ def rows(
 
     `since`: only what changed its state at or after that time.
     """
-    phase_now = _phase(store.now())
+    phase_now = _phase(ledger.now())
     told = (*columns_of(Clip, clips), roots.c.path.label("root"), phase_now.label("phase"))
     of_root = roots.c.id == clips.c.root_id
     query = _clips(studio).join(roots, of_root).with_only_columns(*told)
@@ -81,30 +81,30 @@ def rows(
     if since is not None:
         query = query.where(clips.c.since >= since)
     query = query.order_by(clips.c.since.desc(), clips.c.id.desc()).limit(limit)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return as_entries(Clip, connection.execute(query).mappings().all())
 
 
-def not_yet_whole(
-    store: Store, *, studio: str | None = None, phase: Phase = Phase.SETTLING, limit: int = 1000
+def unsettled(
+    ledger: Ledger, *, studio: str | None = None, phase: Phase = Phase.SETTLING, limit: int = 1000
 ) -> list[Observation]:
     """Files that are waited for or refused (or were set aside), the first that was seen first."""
     query = _observations(studio).with_only_columns(*columns_of(Observation, observations))
     query = query.where(observations.c.state == PHASES_BEFORE[phase])
     query = query.order_by(observations.c.waiting_since, observations.c.relpath).limit(limit)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return as_entries(Observation, connection.execute(query).mappings().all())
 
 
-def steps(store: Store, clip_id: int) -> list[Step]:
+def steps(ledger: Ledger, clip_id: int) -> list[Step]:
     """Everything that ever happened to a clip, in order."""
     query = select(*columns_of(Step, history)).where(history.c.clip_id == clip_id)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         found = connection.execute(query.order_by(history.c.id)).mappings().all()
     return as_entries(Step, found)
 
 
-def endings(store: Store, studio: str, *, after: int | None = None) -> tuple[int, list[Clip]]:
+def endings(ledger: Ledger, studio: str, *, after: int | None = None) -> tuple[int, list[Clip]]:
     """Clips of a studio whose journey has ended since the step `after`, and the last step there is.
 
     None: the last step only.
@@ -112,9 +112,9 @@ def endings(store: Store, studio: str, *, after: int | None = None) -> tuple[int
     ended = history.c.now.in_([State.DONE, State.SKIPPED, State.FAILED])
     moved = ended & history.c.was.is_distinct_from(history.c.now)
     query = _clips(studio).with_only_columns(
-        *columns_of(Clip, clips), _phase(store.now()).label("phase")
+        *columns_of(Clip, clips), _phase(ledger.now()).label("phase")
     )
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         last = connection.scalar(select(func.max(history.c.id))) or 0
         since = last if after is None else after
         steps = select(history.c.clip_id).where(history.c.id > since, history.c.id <= last, moved)
@@ -150,10 +150,10 @@ def _observations(studio: str | None) -> Select[Any]:
 AT_ONCE = 500
 
 
-def export(store: Store) -> Iterator[str]:
+def export(ledger: Ledger) -> Iterator[str]:
     """Lines without ends: `ledger`, then every root, batch, clip (with its story) and message."""
-    with store.reading() as connection:
-        now = store.now()
+    with ledger.reading() as connection:
+        now = ledger.now()
         yield _line("ledger", {"schema": SCHEMA_VERSION, "exported_at": now})
         for row in _rows(connection, roots):
             yield _line("root", row)

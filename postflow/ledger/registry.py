@@ -22,24 +22,24 @@ from sqlalchemy import (
 from postflow.models import MediaFile
 
 from .clips import AFRESH, move, normal
+from .ledger import Ledger
 from .models import Claimed, Namesake, Registered, Root
 from .outbox import hand_on
 from .schema import clips, history, observations, outbox, roots
 from .states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
-from .store import Store
 
 
-def register(store: Store, root: Root, media: MediaFile) -> Registered | None:
+def register(ledger: Ledger, root: Root, media: MediaFile) -> Registered | None:
     """Enter a file whose content is known to be whole. None when a scan saw it change meanwhile.
 
     A revision the ledger knows is not delivered again. Other revisions of the path that have not
     begun to travel are superseded.
     """
     disk_path = media.path.relative_to(root.path).as_posix()
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         if not _settle(connection, root, normal(disk_path), media):
             return None
-        now = store.now()
+        now = ledger.now()
         found = _row_of(connection, root, normal(disk_path), media.revision)
         if found is None:
             result = _enter(connection, root, disk_path, media, now)
@@ -133,19 +133,19 @@ def _supersede_others(
             hand_on(connection, row["id"], clip_id)
 
 
-def is_told_elsewhere(store: Store, claim: Claimed) -> bool:
+def is_announced_elsewhere(ledger: Ledger, claim: Claimed) -> bool:
     """Is the clip told of under another path, and has no message of its own yet?
 
     Once it is delivered, its very file must be the one that is told of.
     """
     told = select(outbox.c.id).where(outbox.c.clip_id == claim.clip_id)
-    with store.reading() as connection:
-        return bool(connection.scalar(select(exists(_twin(claim)) & ~exists(told))))
+    with ledger.reading() as connection:
+        return bool(connection.scalar(select(exists(_duplicate(claim)) & ~exists(told))))
 
 
-def namesake(store: Store, claim: Claimed) -> Namesake | None:
+def namesake(ledger: Ledger, claim: Claimed) -> Namesake | None:
     """The latest of the clip's name and version that was there before it with other content."""
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return namesakes(connection, clips.c.id == claim.clip_id).get(claim.clip_id)
 
 
@@ -185,7 +185,7 @@ def namesakes(connection: Connection, which: ColumnElement[bool]) -> dict[int, N
     }
 
 
-def _twin(claim: Claimed) -> Select[Any]:
+def _duplicate(claim: Claimed) -> Select[Any]:
     query = select(clips.c.id).where(
         clips.c.studio == claim.studio,
         clips.c.name == claim.name,

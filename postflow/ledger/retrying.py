@@ -9,16 +9,16 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, or_, select
 
 from .clips import AFRESH, NO_REASON, change, move, normal
+from .ledger import Ledger
 from .models import NamedClip, as_entries, columns_of
 from .observations import at_path_of_clip
 from .schema import clips, observations, roots
 from .states import DELIVERED, NEEDS_FILE, OPEN, State
-from .store import Store
 
 ANEW: dict[str, Any] = AFRESH | {"file_id": None, "view_url": None, "stack_id": None}
 
 
-def named(store: Store, name: str, *, studio: str | None = None) -> list[NamedClip]:
+def named(ledger: Ledger, name: str, *, studio: str | None = None) -> list[NamedClip]:
     """What goes by a file name, a path below its root or a path on disk: the last of each path."""
     is_path = Path(name).is_absolute()
     by_name = clips.c.name == normal(Path(name).name if is_path else name)
@@ -30,14 +30,14 @@ def named(store: Store, name: str, *, studio: str | None = None) -> list[NamedCl
     )
     if studio is not None:
         query = query.where(clips.c.studio == studio)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         found = as_entries(NamedClip, connection.execute(query).mappings().all())
     last = {each.path: each for each in found}.values()
     return [each for each in last if not is_path or normal(str(each.path)) == normal(name)]
 
 
 def retry(
-    store: Store,
+    ledger: Ledger,
     name: str | None = None,
     *,
     studio: str | None = None,
@@ -60,14 +60,14 @@ def retry(
         query = query.where(or_(clips.c.name == normal(name), clips.c.relpath == normal(name)))
     by_word = clip_id is not None or name is not None
     states = [*OPEN, State.FAILED, State.SKIPPED] if by_word else [State.FAILED]
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         rows = connection.execute(query.where(clips.c.state.in_(states))).mappings().all()
         for row in rows:
-            _again(connection, row, store.now())
+            _again(connection, row, ledger.now())
         return [row["relpath"] for row in rows]
 
 
-def redo(store: Store, clip_id: int, file_id: str) -> bool:
+def redo(ledger: Ledger, clip_id: int, file_id: str) -> bool:
     """A delivered clip's file is gone from Frame.io: it travels once more. False if it does by now.
 
     The one way out of a delivery, and none that a failure takes: somebody looked, and it is gone.
@@ -78,10 +78,10 @@ def redo(store: Store, clip_id: int, file_id: str) -> bool:
         clips.c.state.in_(DELIVERED),
         clips.c.run_id.is_(None),
     )
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         row = connection.execute(query).mappings().one_or_none()
         if row is not None:
-            now, lost = store.now(), {"file_id": file_id}
+            now, lost = ledger.now(), {"file_id": file_id}
             values = ANEW | {"since": now}
             change(connection, row, now, event="redone", to=State.READY, detail=lost, **values)
         return row is not None

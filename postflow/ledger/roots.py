@@ -6,24 +6,24 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from postflow.media.sighting import Sighting
 
+from .ledger import Ledger
 from .models import Root, as_entries, columns_of
-from .observations import enter_all, leave_alone, look_after, open_root
-from .schema import meta, roots
-from .store import Store
+from .observations import enter_all, leave_alone, look_after
+from .schema import insert_into, meta, roots
 
 
-def ledger_id(store: Store) -> str:
+def ledger_id(ledger: Ledger) -> str:
     """Tells this ledger from every other one, also from one that replaces it."""
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return str(connection.scalar(select(meta.c.value).where(meta.c.key == "ledger")))
 
 
 def enrol(
-    store: Store,
+    ledger: Ledger,
     studio: str,
     path: Path,
     mark: str,
@@ -36,37 +36,56 @@ def enrol(
     that are `seen` in it and not dealt with: they are delivered, or left alone until they change,
     but for those written `since` then. Returns how many are left alone.
     """
-    with store.writing() as connection:
-        now = store.now()
-        root = open_root(connection, studio, path, mark, now)
+    with ledger.writing() as connection:
+        now = ledger.now()
+        root = _open_root(connection, studio, path, mark, now)
         enter_all(connection, root, seen, now)
         look_after(connection, root, now)  # an earlier choice counts no more
         return 0 if deliver else leave_alone(connection, root, since)
 
 
-def find_root(store: Store, studio: str, mark: str) -> Root | None:
+def find_root(ledger: Ledger, studio: str, mark: str) -> Root | None:
     """The studio's watch folder of that mark, if it was ever enrolled."""
     query = select(*columns_of(Root, roots)).where(
         roots.c.studio == studio, roots.c.mark == mark, roots.c.mark != roots.c.path
     )
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         found = as_entries(Root, connection.execute(query).mappings().all())
     return found[0] if found else None
 
 
-def mounted(store: Store, studio: str, path: Path, mark: str) -> Root | None:
+def mounted(ledger: Ledger, studio: str, path: Path, mark: str) -> Root | None:
     """The same, known from now on to be mounted there."""
-    root = find_root(store, studio, mark)
+    root = find_root(ledger, studio, mark)
     if root is None or root.path == path:
         return root
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         connection.execute(update(roots).where(roots.c.id == root.id).values(path=str(path)))
     return root.model_copy(update={"path": path})
 
 
-def marks_at(store: Store, studio: str, path: Path) -> tuple[str, ...]:
+def marks_at(ledger: Ledger, studio: str, path: Path) -> tuple[str, ...]:
     """The marks of the folders that the studio has watched in a place, the last one first."""
     here = roots.c.studio == studio, roots.c.path == str(path)
     query = select(roots.c.mark).where(*here, roots.c.mark != roots.c.path)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return tuple(connection.scalars(query.order_by(roots.c.id.desc())))
+
+
+def add(ledger: Ledger, studio: str, path: Path, mark: str | None = None) -> Root:
+    """The studio's folder, entered if it is new. Of a person's clips, without a `mark`; a watched
+    one has that of its marker file, and is entered by `enrol` only.
+    """
+    with ledger.writing() as connection:
+        return _open_root(connection, studio, path, mark or str(path), ledger.now())
+
+
+def _open_root(connection: Connection, studio: str, path: Path, mark: str, now: datetime) -> Root:
+    """The folder of that mark, wherever it is mounted."""
+    values = {"studio": studio, "mark": mark, "path": str(path)}
+    adding = insert_into(connection, roots).values(opened_at=now, **values)
+    adding = adding.on_conflict_do_update(
+        index_elements=["studio", "mark"], set_={"path": str(path)}
+    )
+    found = connection.execute(adding.returning(*columns_of(Root, roots)))
+    return Root.model_validate(dict(found.mappings().one()))

@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert
 from postflow.errors import PostFlowError, lies_outside
 
 from .clips import NO_REASON, change, claimed, held, longer_each_time, move, wait_after
-from .hindrances import hinder, over
+from .ledger import Ledger
 from .models import Claimed, Draft, Target
 from .observations import look_again
+from .outages import hold_back, over
 from .outbox import put, put_over
 from .schema import attempts
 from .states import FILE_GONE, AttemptOutcome, State, check_move
-from .store import Store
 
 Way = Literal["tunnel", "direct"]
 
@@ -29,14 +29,14 @@ _LED_TO_NOTHING = case(
 
 
 def intend_request(
-    store: Store, claim: Claimed, target: Target, *, way: Way, exposure: str | None = None
+    ledger: Ledger, claim: Claimed, target: Target, *, way: Way, exposure: str | None = None
 ) -> Claimed:
     """About to ask Frame.io for an upload. `exposure` is a fingerprint of the URL, never the URL.
 
     From `requesting` or `requested` it opens a new attempt: the caller has looked, and the last
     one led to nothing.
     """
-    with _step(store, claim) as (connection, row, now):
+    with _step(ledger, claim) as (connection, row, now):
         _close_attempt(connection, row, _LED_TO_NOTHING, now)
         number = _last_attempt(connection, row) + 1
         connection.execute(
@@ -56,7 +56,7 @@ def intend_request(
 
 
 def requested(
-    store: Store,
+    ledger: Ledger,
     claim: Claimed,
     file_id: str,
     *,
@@ -64,7 +64,7 @@ def requested(
     adopted: bool = False,
 ) -> Claimed:
     """Frame.io has a file for the clip. `adopted`: it was found there, not answered to us."""
-    with _step(store, claim) as (connection, row, now):
+    with _step(ledger, claim) as (connection, row, now):
         _mark_attempt(connection, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
         detail = {"file_id": file_id, "adopted": adopted}
         values = {"file_id": file_id, "view_url": view_url}
@@ -73,14 +73,14 @@ def requested(
 
 
 def arrived(
-    store: Store,
+    ledger: Ledger,
     claim: Claimed,
     *,
     view_url: str | None = None,
     detail: dict[str, Any] | None = None,
 ) -> Claimed:
     """The proof of arrival is complete. From here on the clip counts as delivered."""
-    with _step(store, claim) as (connection, row, now):
+    with _step(ledger, claim) as (connection, row, now):
         _close_attempt(connection, row, AttemptOutcome.ARRIVED, now, detail)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
         move(connection, row, State.ARRIVED, now, detail=detail, **values)
@@ -88,33 +88,33 @@ def arrived(
         return claimed(connection, claim.clip_id, claim.root)
 
 
-def announce(store: Store, claim: Claimed, draft: Draft) -> None:
+def announce(ledger: Ledger, claim: Claimed, draft: Draft) -> None:
     """The clip has a message of its own from here on, and this is what it says."""
-    with _step(store, claim) as (connection, row, now):
+    with _step(ledger, claim) as (connection, row, now):
         _announce(connection, row, draft, now)
 
 
 def done(
-    store: Store,
+    ledger: Ledger,
     claim: Claimed,
     *,
     note: PostFlowError | None = None,
     announce: Draft | None = None,
 ) -> None:
     """The journey is over. `note` says what was left undone, such as the stack."""
-    with _step(store, claim) as (connection, row, now):
+    with _step(ledger, claim) as (connection, row, now):
         move(connection, row, State.DONE, now, finished_at=_finished(row, now), **_why(note))
         _announce(connection, row, announce, now)
 
 
-def leave_stack(
-    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+def postpone_stack(
+    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
 ) -> datetime:
     """The clip is delivered; only its stack is tried again, not before the returned time.
 
     Legal where `done` is. What is announced is final: nobody is told when the stack follows.
     """
-    with _step(store, claim) as (connection, row, now):
+    with _step(ledger, claim) as (connection, row, now):
         check_move(State(row["state"]), State.DONE)
         finished = _finished(row, now)
         if lies_outside(why):
@@ -126,28 +126,28 @@ def leave_stack(
 
 
 def skip(
-    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
 ) -> None:
     """The clip does not travel; a person or a new content can take that back."""
-    _give_up(store, claim, State.SKIPPED, why, announce)
+    _give_up(ledger, claim, State.SKIPPED, why, announce)
 
 
 def fail(
-    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
 ) -> None:
     """A person has to do something first, then `retry`. Illegal once the clip arrived."""
-    _give_up(store, claim, State.FAILED, why, announce)
+    _give_up(ledger, claim, State.FAILED, why, announce)
 
 
 def supersede(
-    store: Store, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
 ) -> None:
     """The file on disk is no longer this revision, and nothing of it is left at Frame.io."""
-    _give_up(store, claim, State.SUPERSEDED, why, announce)
+    _give_up(ledger, claim, State.SUPERSEDED, why, announce)
 
 
 def postpone(
-    store: Store,
+    ledger: Ledger,
     claim: Claimed,
     why: PostFlowError,
     *,
@@ -159,7 +159,7 @@ def postpone(
     Where the reason `lies_outside` of it, `announce` tells of that, and is told once for all.
     `waiting` takes the place of what its own message says, if it has one.
     """
-    with _step(store, claim) as (connection, row, now):
+    with _step(ledger, claim) as (connection, row, now):
         if waiting:
             put_over(connection, waiting, now)
         if lies_outside(why):
@@ -178,7 +178,7 @@ def _hold(
     **values: Any,
 ) -> datetime:
     """Put off without using up a try."""
-    until = hinder(connection, row, why, now, notice)
+    until = hold_back(connection, row, why, now, notice)
     values |= _why(why) | {"not_before": until, "run_id": None}
     change(connection, row, now, event="put off", detail={"code": why.code}, **values)
     return until
@@ -202,14 +202,14 @@ def _put_off(
 
 
 def _finished(row: RowMapping, now: datetime) -> datetime:
-    """When the clip was delivered in people's eyes: at the first `leave_stack`, or now."""
+    """When the clip was delivered in people's eyes: at the first `postpone_stack`, or now."""
     return row["finished_at"] or now
 
 
 def _give_up(
-    store: Store, claim: Claimed, to: State, why: PostFlowError, announce: Draft | None
+    ledger: Ledger, claim: Claimed, to: State, why: PostFlowError, announce: Draft | None
 ) -> None:
-    with _step(store, claim) as (connection, row, now):
+    with _step(ledger, claim) as (connection, row, now):
         detail = {"code": why.code, "reason": why.message}
         move(connection, row, to, now, detail=detail, **_why(why))
         if to is State.SUPERSEDED or why.code == FILE_GONE:
@@ -218,9 +218,9 @@ def _give_up(
 
 
 @contextmanager
-def _step(store: Store, claim: Claimed) -> Iterator[tuple[Connection, RowMapping, datetime]]:
-    with store.writing() as connection:
-        yield connection, held(connection, claim), store.now()
+def _step(ledger: Ledger, claim: Claimed) -> Iterator[tuple[Connection, RowMapping, datetime]]:
+    with ledger.writing() as connection:
+        yield connection, held(connection, claim), ledger.now()
 
 
 def _why(error: PostFlowError | None) -> dict[str, Any]:

@@ -109,7 +109,7 @@ async def _folder(studio: Studio, at: Path) -> Say:
     try:
         async with open_ledger(studio.ledger) as ledger:
             name = studio.document_name
-            why = await ledger.run(lambda: why_not_watched(ledger.ledger, name, at))
+            why = await ledger.run(why_not_watched, name, at)
     except PostFlowError:
         return said  # the ledger has a line of its own
     if why is None or (why.code == "folder.not_enrolled" and not isinstance(said, str)):

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import postflow.flows.deliver  # noqa: F401 - imported once in the nursery, not in every life
 from postflow.flows.ingest import ingest
-from postflow.ledger import clips, hindrances
+from postflow.ledger import clips, outages
 from tests.crash.killing import Death, Reaper
 
 
@@ -39,8 +39,8 @@ def live(order: Order) -> None:
     Reaper(order.death, order.witness)
     clips.FIRST /= order.haste
     clips.LONGEST /= order.haste
-    hindrances.PAUSE /= order.haste
-    hindrances.BRIEF /= order.haste
+    outages.PAUSE /= order.haste
+    outages.BRIEF /= order.haste
     server = {PREFECT_API_URL: order.api} if order.api else {}
     try:
         with temporary_settings(server):

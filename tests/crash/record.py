@@ -8,7 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from postflow.ledger import MessageState, State
+from postflow.ledger import (
+    MessageState,
+    State,
+    claims,
+    outbox,
+    queries,
+)
 from postflow.sandbox import Sandbox
 from tests.crash.ground import Ground
 from tests.ledger.consistency import check_consistent
@@ -31,7 +37,7 @@ def check_nothing_false(ground: Ground, clips: Mapping[str, Path]) -> None:
     assets = {asset["id"]: asset for asset in ground.world.assets()}
     with ground.open_ledger() as ledger:
         check_consistent(ledger)
-        for clip in ledger.rows():
+        for clip in queries.rows(ledger):
             if clip.state in DELIVERED:
                 asset = assets[str(clip.file_id)]
                 assert is_complete(asset), clip
@@ -51,9 +57,9 @@ def check_delivered_once(ground: Ground, clips: Mapping[str, Path]) -> None:
         assert asset["sha256"] == sha256(clips[asset["name"]])
     check_nothing_false(ground, clips)
     with ground.open_ledger() as ledger:
-        done = {row.name: row.file_id for row in ledger.rows() if row.state is State.DONE}
+        done = {row.name: row.file_id for row in queries.rows(ledger) if row.state is State.DONE}
         assert done == {asset["name"]: asset["id"] for asset in assets}
-        assert ledger.ready() == 0
+        assert claims.ready(ledger) == 0
 
 
 def check_one_stack(ground: Ground, names: list[str]) -> None:
@@ -71,7 +77,7 @@ def subject(title: str) -> str:
 def in_flight(ground: Ground) -> list[str]:
     """Titles whose post was begun by a run that is now dead, and whose answer nobody read."""
     with ground.open_ledger() as ledger:
-        sending = ledger.messages(MessageState.SENDING)
+        sending = outbox.messages(ledger, MessageState.SENDING)
     return [each.payload["title"] for each in sending if each.message_id is None]
 
 
@@ -92,7 +98,7 @@ def check_messages(ground: Ground, ready: int, lost_sight_of: Sequence[str]) -> 
     for each, times in told.items():
         assert times <= 1 + (each in departed), (each, titles, lost_sight_of)
     with ground.open_ledger() as ledger:
-        for message in ledger.messages():
+        for message in outbox.messages(ledger):
             about = subject(message.payload["title"])
             assert message.state is MessageState.SENT or about in lost, message
             assert told[about] or about in lost, message

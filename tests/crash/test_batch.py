@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from postflow.ledger import queries
 from tests.crash.conftest import MakeGround
 from tests.crash.killing import Death
 
@@ -23,7 +24,7 @@ async def test_the_run_after_goes_on_with_the_message_of_the_one_that_was_killed
         assert ground.live()
         (message,) = ground.world.messages()
         with ground.open_ledger() as ledger:
-            links = {row.name: row.view_url for row in ledger.rows()}
+            links = {row.name: row.view_url for row in queries.rows(ledger)}
     (embed,) = message["embeds"]
     assert embed["title"] == "4 of 5 clips are ready for review"
     assert embed["description"].startswith("❌ badname.mov: ")

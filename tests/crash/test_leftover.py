@@ -8,7 +8,11 @@ from typing import get_args
 import pytest
 
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import State, open_ledger
+from postflow.ledger import (
+    State,
+    open_ledger,
+    queries,
+)
 from tests.crash.ground import Ground
 from tests.crash.killing import Death, Moment
 from tests.crash.record import check_delivered_once, is_complete, sha256
@@ -51,7 +55,7 @@ async def test_a_dead_runs_placeholder_of_an_older_export_is_removed(
     assert ground.live(idle_timeout=3.0)
     check_delivered_once(ground, {NAME: clip})
     with ground.open_ledger() as ledger:
-        assert {row.state for row in ledger.rows()} == {State.DONE, State.SUPERSEDED}
+        assert {row.state for row in queries.rows(ledger)} == {State.DONE, State.SUPERSEDED}
 
 
 @pytest.mark.parametrize("moment", get_args(Moment))
@@ -63,7 +67,7 @@ async def test_a_dead_runs_placeholder_of_a_file_that_is_gone_is_removed(
     assert ground.live()
     assert ground.world.assets() == []
     with ground.open_ledger() as ledger:
-        (row,) = ledger.rows()
+        (row,) = queries.rows(ledger)
     assert (row.state, row.code) == (State.SKIPPED, "file.missing")
 
 
@@ -85,8 +89,8 @@ async def test_what_arrived_unheard_is_a_delivery_whatever_became_of_its_file(
     assert {asset["sha256"] for asset in assets} == sums
     assert len(assets) == len(sums)
     with ground.open_ledger() as ledger:
-        assert {row.file_id for row in ledger.rows()} == {asset["id"] for asset in assets}
-        assert {row.state for row in ledger.rows()} == {State.DONE}
+        assert {row.file_id for row in queries.rows(ledger)} == {asset["id"] for asset in assets}
+        assert {row.state for row in queries.rows(ledger)} == {State.DONE}
     shown = [message["embeds"][0]["title"] for message in ground.world.messages()]
     assert len(shown) == len(sums)
     assert all(title.endswith("is ready for review") for title in shown)

@@ -13,7 +13,15 @@ import pytest
 
 from postflow.folder.root import read_mark
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import AsyncLedger, Ledger, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    Ledger,
+    claims,
+    observations,
+    open_ledger,
+    queries,
+    roots,
+)
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from tests.crash.conftest import MakeGround
@@ -79,7 +87,7 @@ async def watched(folder: Path) -> AsyncIterator[tuple[AsyncLedger, FolderWatche
 def story(path: Path) -> list[str]:
     """All that the ledger says of clips; its first line is the time of asking."""
     with Ledger.open(path) as ledger:
-        return list(ledger.export())[1:]
+        return list(queries.export(ledger))[1:]
 
 
 async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: Path) -> None:
@@ -94,10 +102,10 @@ async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: 
             assert [look.alarm for look in back] == [None] * 3
             assert not any(look.ready or look.waiting for look in (*lost, *back))
         assert story(quick_folder / "ledger.db") == before
-        assert await ledger.ready() == CLIPS
-        found = await ledger.find_root("main", read_mark(root).id)
+        assert await ledger.run(claims.ready) == CLIPS
+        found = await ledger.run(roots.find_root, "main", read_mark(root).id)
         assert found is not None
-        known = await ledger.known(found)
+        known = await ledger.run(observations.known, found)
         assert len(known) == CLIPS
 
 
@@ -140,4 +148,4 @@ def lost(world: Sandbox) -> int:
 
 def known(ground: Ground) -> int:
     with ground.open_ledger() as ledger:
-        return len(ledger.rows())
+        return len(queries.rows(ledger))

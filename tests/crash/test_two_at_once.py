@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from postflow.ledger import queries
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.record import check_delivered_once, check_one_stack, sent
@@ -50,7 +51,7 @@ def runs_that_delivered(ground: Ground) -> set[str]:
     with ground.open_ledger() as ledger:
         return {
             str(step.run_id)
-            for row in ledger.rows()
-            for step in ledger.steps(row.id)
+            for row in queries.rows(ledger)
+            for step in queries.steps(ledger, row.id)
             if step.event == "arrived"
         }

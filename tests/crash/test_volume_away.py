@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from postflow.folder.root import MARKER
-from postflow.ledger import State
+from postflow.ledger import (
+    State,
+    queries,
+)
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.killing import Death
@@ -91,7 +94,7 @@ async def test_a_clip_whose_volume_is_lost_in_mid_transfer_waits_and_goes_on_by_
         with unmounted(ground.watched):
             assert run.ends()
             with ground.open_ledger() as ledger:
-                (row,) = ledger.rows()
+                (row,) = queries.rows(ledger)
             assert (row.code, row.phase) == ("folder.away", "waiting")
             assert not ground.world.assets(), "nothing unfinished is left in Frame.io"
         assert ground.live(idle_timeout=5.0)
@@ -103,4 +106,4 @@ async def test_a_clip_whose_volume_is_lost_in_mid_transfer_waits_and_goes_on_by_
 def state(ground: Ground, name: str) -> State | None:
     """None before the clip is known."""
     with ground.open_ledger() as ledger:
-        return next((row.state for row in ledger.rows(name=name)), None)
+        return next((row.state for row in queries.rows(ledger, name=name)), None)

@@ -14,7 +14,14 @@ from pydantic import SecretStr
 from postflow.discord import Card, DiscordClient
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import OutboxRelay, draft
-from postflow.ledger import AsyncLedger, MessageState, open_ledger, opening
+from postflow.ledger import (
+    AsyncLedger,
+    MessageState,
+    leases,
+    open_ledger,
+    opening,
+    outbox,
+)
 from postflow.sandbox.discord import DiscordWorld
 from tests.discord.conftest import Channel
 from tests.ledger.ground import Clock
@@ -73,7 +80,7 @@ async def out(bound: socket.socket) -> AsyncIterator[Out]:
 
 async def enqueue(ledger: AsyncLedger, titles: list[str]) -> None:
     for title in titles:
-        await ledger.enqueue(draft(title, CHANNEL, notice_card(title, "It is so.")))
+        await ledger.run(outbox.enqueue, draft(title, CHANNEL, notice_card(title, "It is so.")))
 
 
 async def office(
@@ -85,7 +92,7 @@ async def office(
     rest: float = 0.05,
 ) -> OutboxRelay:
     """Only a ring wakes it, unless it is told otherwise."""
-    await ledger.enter(run_id)
+    await ledger.run(leases.start, run_id)
     return OutboxRelay(ledger, discord, run_id, channel=CHANNEL, pulse=pulse, rest=rest)
 
 
@@ -94,7 +101,7 @@ def shown(world: DiscordWorld) -> list[str]:
 
 
 def tried(ledger: AsyncLedger) -> list[str]:
-    return [message.key for message in ledger.ledger.messages() if message.code]
+    return [message.key for message in outbox.messages(ledger.ledger) if message.code]
 
 
 async def test_what_waits_is_sent_in_order_when_it_is_rung_for(
@@ -113,7 +120,7 @@ async def test_at_its_end_it_sends_what_nobody_rang_for(
     async with DiscordClient(channel.url) as discord, await office(ledger, discord):
         await enqueue(ledger, MANY)
     assert shown(channel.world) == MANY
-    assert {message.state for message in await ledger.messages()} == {MessageState.SENT}
+    assert {message.state for message in await ledger.run(outbox.messages)} == {MessageState.SENT}
 
 
 async def test_a_discord_that_is_away_is_tried_with_one_message_at_a_time(
@@ -130,7 +137,7 @@ async def test_a_discord_that_is_away_is_tried_with_one_message_at_a_time(
     times = len(tried(ledger))
     assert times in {1, 2}
     assert tried(ledger) == MANY[:times]
-    assert [message.key for message in await ledger.due()] == MANY[times:]
+    assert [message.key for message in await ledger.run(outbox.due)] == MANY[times:]
 
 
 async def test_when_discord_is_back_all_are_sent_in_order_though_nobody_rings(
@@ -156,7 +163,7 @@ async def test_a_post_without_an_answer_costs_no_other_message_its_answer(
     await enqueue(ledger, MANY)
     async with DiscordClient(channel.url) as discord, await office(ledger, discord):
         pass
-    states = [message.state for message in await ledger.messages()]
+    states = [message.state for message in await ledger.run(outbox.messages)]
     assert states[0] is MessageState.UNKNOWN
     assert set(states[2:]) == {MessageState.PENDING}
 
@@ -205,7 +212,7 @@ async def test_a_ledger_that_is_busy_is_asked_again(
     assert shown(channel.world) == MANY
 
 
-@pytest.mark.parametrize("call", ["untold_batches", "due", "sending"])
+@pytest.mark.parametrize("call", ["outdated", "due", "sending"])
 async def test_a_fault_of_our_own_is_logged_and_what_waits_is_sent_all_the_same(
     channel: Channel, ledger: AsyncLedger, call: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -235,7 +242,7 @@ async def test_a_fault_of_our_own_at_one_message_costs_no_other_its_place(
     async with DiscordClient(channel.url) as discord, await office(ledger, discord):
         pass
     assert shown(channel.world) == MANY[1:]
-    unknown = [each.key for each in await ledger.messages(MessageState.UNKNOWN)]
+    unknown = [each.key for each in await ledger.run(outbox.messages, MessageState.UNKNOWN)]
     assert unknown == MANY[:1]
 
 
@@ -252,10 +259,10 @@ async def test_what_became_of_a_message_is_noted_although_the_ledger_was_busy(
         await enqueue(ledger, MANY[:1])
         somebody = sqlite3.connect(tmp_path / "ledger.db")
         async with await office(ledger, discord):
-            await wait_until(lambda: ledger.ledger.messages(MessageState.SENDING))
+            await wait_until(lambda: outbox.messages(ledger.ledger, MessageState.SENDING))
             somebody.execute("BEGIN IMMEDIATE")
             await wait_until(lambda: "outcome is to be noted" in caplog.text)
             somebody.rollback()
         somebody.close()
-        (message,) = await ledger.messages()
+        (message,) = await ledger.run(outbox.messages)
     assert (message.state, shown(channel.world)) == (MessageState.SENT, MANY[:1])

@@ -16,7 +16,12 @@ from postflow.folder.enrolment import enrol
 from postflow.folder.notices import Notices, Outage
 from postflow.folder.pending import OVERDUE, PendingFiles
 from postflow.folder.watcher import FolderWatcher, ScanReport, Trouble
-from postflow.ledger import AsyncLedger, open_ledger, opening
+from postflow.ledger import (
+    AsyncLedger,
+    open_ledger,
+    opening,
+    outbox,
+)
 from postflow.media.containers.reading import NotWhole
 from postflow.media.sighting import Sighting
 from tests.discord.conftest import Channel
@@ -50,7 +55,7 @@ def trouble(kind: Trouble, folder: Path) -> ScanReport:
 
 
 def told(ledger: AsyncLedger) -> list[str]:
-    return [message.payload["title"] for message in ledger.ledger.messages()]
+    return [message.payload["title"] for message in outbox.messages(ledger.ledger)]
 
 
 async def test_a_busy_ledger_costs_no_folder_its_notice(
@@ -113,7 +118,7 @@ async def test_a_file_whose_name_keeps_it_from_travelling_is_told_once_also_afte
         for _ in range(2):
             notices.take(await watcher.look())
         await notices.hand_over()
-    (message,) = ledger.ledger.messages()
+    (message,) = outbox.messages(ledger.ledger)
     assert message.payload["title"] == "Something in a watched folder cannot be delivered"
     assert "SQ07" in message.payload["description"]
     assert "nested" not in message.payload["description"], "that is as it was set up"

@@ -11,7 +11,20 @@ import pytest
 
 from postflow.discord import DiscordClient, on_its_way_card, ready_card
 from postflow.discord.relay import draft, send_due, tell_batches
-from postflow.ledger import AsyncLedger, Claimed, MessageState, Root, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    Claimed,
+    MessageState,
+    Root,
+    batches,
+    claims,
+    leases,
+    open_ledger,
+    outbox,
+    queries,
+    roots,
+    transitions,
+)
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
 from tests.discord.conftest import Channel
@@ -44,10 +57,10 @@ class Studio:
 
     async def start(self, run_id: str) -> list[Claimed]:
         """A run that takes what waits, and tells of it."""
-        await self.ledger.gather(studio="main", channel=CHANNEL, project="UNDLM")
-        claims = await self.ledger.claim(run_id, limit=100)
+        await self.ledger.run(batches.gather, studio="main", channel=CHANNEL, project="UNDLM")
+        taken = await self.ledger.run(claims.claim, run_id, limit=100)
         await self.send(run_id)
-        return claims
+        return taken
 
     async def send(self, run_id: str) -> None:
         async with DiscordClient(self.channel.url, timeout=0.1) as discord:
@@ -56,11 +69,11 @@ class Studio:
     async def end(self, run_id: str) -> None:
         await tell_batches(self.ledger, CHANNEL, pause=0)
         await self.send(run_id)
-        await self.ledger.leave(run_id)
+        await self.ledger.run(leases.end, run_id)
 
     async def deliver(self, claim: Claimed) -> None:
         arrived = bring_to_arrived(self.ledger.ledger, claim, f"file-{claim.clip_id}")
-        await self.ledger.done(arrived)
+        await self.ledger.run(transitions.done, arrived)
 
     def die(self) -> None:
         """Whoever works is silent until others take over."""
@@ -69,7 +82,7 @@ class Studio:
     def delivered(self) -> list[int]:
         """How often the channel links to each clip."""
         texts = [embed.get("description", "") for embed in self.embeds]
-        rows = self.ledger.ledger.rows()
+        rows = queries.rows(self.ledger.ledger)
         links = [f"(https://next.frame.io/file-{row.id})" for row in sorted(rows, key=_id)]
         return [sum(text.count(link) for text in texts) for link in links]
 
@@ -82,7 +95,9 @@ def _id(row: Any) -> int:
 async def studio(channel: Channel, tmp_path: Path) -> AsyncIterator[Studio]:
     clock = Clock()
     async with open_ledger(tmp_path / "ledger.db", clock=clock) as ledger:
-        yield Studio(ledger, await ledger.root("main", tmp_path, "mark-1"), clock, channel)
+        yield Studio(
+            ledger, await ledger.run(roots.add, "main", tmp_path, "mark-1"), clock, channel
+        )
 
 
 async def test_a_batch_is_one_message_that_names_each_clip_once(studio: Studio) -> None:
@@ -107,7 +122,7 @@ async def test_outcomes_that_a_killed_run_did_not_tell_are_told_by_the_next(
         studio.clock.forward(30)
         await studio.send("run-1")
     await studio.deliver(second)
-    await studio.ledger.fail(third, BROKEN)
+    await studio.ledger.run(transitions.fail, third, BROKEN)
     studio.die()
     for claim in await studio.start("run-2"):
         await studio.deliver(claim)
@@ -136,7 +151,7 @@ async def test_a_clip_that_was_put_off_is_told_of_in_the_message_it_began_in(
     studio.drop(2)
     first, second = await studio.start("run-1")
     await studio.deliver(first)
-    until: datetime = await studio.ledger.postpone(second, BUSY)
+    until: datetime = await studio.ledger.run(transitions.postpone, second, BUSY)
     await studio.end("run-1")
     assert studio.embeds[0]["title"] == "2 clips are on the way"
     assert "⏳" in studio.embeds[0]["description"]
@@ -149,8 +164,10 @@ async def test_a_clip_that_was_put_off_is_told_of_in_the_message_it_began_in(
 
 async def test_two_runs_tell_of_one_batch_in_one_message(studio: Studio) -> None:
     studio.drop(12)
-    await studio.ledger.gather(studio="main", channel=CHANNEL, project="UNDLM")
-    mine, yours = [await studio.ledger.claim(run, limit=6) for run in ("run-1", "run-2")]
+    await studio.ledger.run(batches.gather, studio="main", channel=CHANNEL, project="UNDLM")
+    mine, yours = [
+        await studio.ledger.run(claims.claim, run, limit=6) for run in ("run-1", "run-2")
+    ]
     for one, other in zip(mine, yours, strict=True):
         await studio.deliver(one)
         await studio.deliver(other)
@@ -174,21 +191,21 @@ async def test_a_departure_whose_answer_was_lost_is_not_announced_again(
     """However often its runs die: twice in the channel at most, and the last word once."""
     studio.drop(1)
     for life in range(3):
-        (claim,) = await studio.ledger.claim(f"run-{life}", limit=1)
+        (claim,) = await studio.ledger.run(claims.claim, f"run-{life}", limit=1)
         studio.channel.faults.arm("lost_answer", "discord.post")
         key = f"{CHANNEL}/clip-{claim.clip_id}"
         departure = draft(key, CHANNEL, on_its_way_card(media, shot, project="UNDLM"))
-        await studio.ledger.announce(claim, departure)
+        await studio.ledger.run(transitions.announce, claim, departure)
         await studio.send(f"run-{life}")
         studio.die()
-    (message,) = await studio.ledger.messages()
+    (message,) = await studio.ledger.run(outbox.messages)
     assert message.state is MessageState.UNKNOWN
     assert [embed["title"].rpartition(" is ")[2] for embed in studio.embeds] == ["on its way"]
-    (claim,) = await studio.ledger.claim("last", limit=1)
+    (claim,) = await studio.ledger.run(claims.claim, "last", limit=1)
     arrived = bring_to_arrived(studio.ledger.ledger, claim)
     studio.channel.faults.clear()
     ready = draft(key, CHANNEL, ready_card(delivery, project="UNDLM"))
-    await studio.ledger.done(arrived, announce=ready)
+    await studio.ledger.run(transitions.done, arrived, announce=ready)
     await studio.send("last")
     endings = [embed["title"].rpartition(" is ")[2] for embed in studio.embeds]
     assert endings == ["on its way", "ready for review"]

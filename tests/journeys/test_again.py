@@ -12,7 +12,11 @@ import pytest
 
 from postflow.delivery.record import DeliveryRecord
 from postflow.errors import PostFlowError, Retry
-from postflow.ledger import Ledger, Phase
+from postflow.ledger import (
+    Ledger,
+    Phase,
+    queries,
+)
 from postflow.models import Delivery
 from postflow.sandbox import Sandbox
 from tests.journeys.commands import answer, postflow
@@ -189,7 +193,7 @@ async def test_what_was_deleted_in_frameio_between_two_runs_is_delivered_again(
     again = await deliver(clip, studio=loopback_studio)
     assert the_asset(world, clip)["id"] == again.file_id != first.file_id
     with Ledger.open() as ledger:
-        (row,) = ledger.rows(phase=Phase.DELIVERED)
+        (row,) = queries.rows(ledger, phase=Phase.DELIVERED)
     assert (row.file_id, row.view_url) == (again.file_id, again.view_url)
     assert endings(world) == [READY]
     (message,) = world.messages()

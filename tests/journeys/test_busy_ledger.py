@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from postflow.ledger import Ledger, opening
+from postflow.ledger import (
+    Ledger,
+    opening,
+    queries,
+)
 from postflow.sandbox import Sandbox
 from postflow.state import state_dir
 from tests.journeys.conftest import MakeClip
@@ -98,4 +102,4 @@ async def test_each_lost_folder_is_told_once_and_the_ledgers_silence_at_once(
 
 def is_known(clip: Path) -> bool:
     with Ledger.open() as ledger:
-        return any(row.name == clip.name for row in ledger.rows())
+        return any(row.name == clip.name for row in queries.rows(ledger))

@@ -14,7 +14,10 @@ from prefect.states import Pending, Running
 from prefect.types.entrypoint import EntrypointType
 
 from postflow.engine.crashed_runs import LEASE, SIGNATURE, Burial, tag_run
-from postflow.ledger import Ledger
+from postflow.ledger import (
+    Ledger,
+    leases,
+)
 from postflow.ledger.process import ProcessMark, this_process
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
@@ -105,7 +108,7 @@ async def test_a_run_of_another_host_is_dead_when_its_lease_in_the_ledger_is_ove
         await client.update_flow_run_labels(run.id, {SIGNATURE: elsewhere, LEASE: "run-1"})
         with Ledger.open() as ledger:
             if lasts:
-                ledger.enter("run-1")
+                leases.start(ledger, "run-1")
             await burial.round()
             assert await taken(deployment) == 1, "it may have ended in order just now"
             await burial.round()

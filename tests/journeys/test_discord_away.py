@@ -12,7 +12,12 @@ import pytest
 from postflow.cli.sandbox import sandbox_studio
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import draft
-from postflow.ledger import Ledger, MessageState
+from postflow.ledger import (
+    Ledger,
+    MessageState,
+    outbox,
+    queries,
+)
 from postflow.sandbox import Sandbox
 from postflow.service.setup import StudioFile, save_studio
 from tests.journeys.conftest import MakeClip
@@ -49,14 +54,14 @@ async def clip(nothing_cached: None, world: Sandbox, no_discord: int, make_clip:
     with Ledger.open() as ledger:
         for number in range(PILED_UP):
             card = notice_card(f"Message {number}", "It is so.")
-            ledger.enqueue(draft(f"{STUDIO}/{number}", STUDIO, card))
+            outbox.enqueue(ledger, draft(f"{STUDIO}/{number}", STUDIO, card))
     return made
 
 
 def tried() -> int:
     """So many messages Discord was called for; the others are as they were."""
     with Ledger.open() as ledger:
-        waiting = ledger.messages(MessageState.PENDING, MessageState.SENDING)
+        waiting = outbox.messages(ledger, MessageState.PENDING, MessageState.SENDING)
     assert len(waiting) >= PILED_UP, "none is lost"
     return sum(message.state is MessageState.SENDING or bool(message.code) for message in waiting)
 
@@ -85,4 +90,4 @@ async def test_the_look_out_goes_on_looking(world: Sandbox, clip: Path) -> None:
 
 def is_known(clip: Path) -> bool:
     with Ledger.open() as ledger:
-        return any(row.name == clip.name for row in ledger.rows())
+        return any(row.name == clip.name for row in queries.rows(ledger))

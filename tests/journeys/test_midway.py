@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal, Retry, Skip
-from postflow.ledger import StaleClaim
+from postflow.ledger import (
+    StaleClaim,
+    claims,
+    leases,
+)
 from postflow.models import Delivery, MediaFile
 from postflow.outlet import Served
 from postflow.sandbox import Sandbox
@@ -192,8 +196,8 @@ async def test_a_run_that_was_overtaken_leaves_the_file_to_the_other_run(
     async with open_studio(loopback_studio) as live:
         run = asyncio.create_task(deliver(clip, studio=loopback_studio))
         await wait_until(lambda: namesakes(world, clip), description="the request")
-        await live.ledger.leave(live.run_id)
-        assert await live.ledger.claim("the other", limit=1)
+        await live.ledger.run(leases.end, live.run_id)
+        assert await live.ledger.run(claims.claim, "the other", limit=1)
         with pytest.raises(StaleClaim):
             await run
     the_asset(world, clip)

@@ -9,7 +9,12 @@ from typing import Any, cast
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import AsyncLedger, Ledger
+from postflow.ledger import (
+    AsyncLedger,
+    Ledger,
+    outbox,
+    queries,
+)
 from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
 from postflow.sandbox import Sandbox
@@ -55,7 +60,7 @@ async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
     for clip in good:
         the_asset(world, clip)
     with Ledger.open(state_dir() / "ledger.db") as ledger:
-        (row,) = ledger.rows(name=BAD)
+        (row,) = queries.rows(ledger, name=BAD)
     assert (row.code, row.tries, row.run_id) == ("postflow.fault", 1, None)
 
 
@@ -68,14 +73,15 @@ class AwayOnce:
         self._is_time = time
         self.was_away = False
 
-    def __getattr__(self, name: str) -> Any:
-        if name == self._call and not self.was_away and self._is_time():
-            self.was_away = True
-            return self._busy
-        return getattr(self._ledger, name)
+    @property
+    def ledger(self) -> Ledger:
+        return self._ledger.ledger
 
-    async def _busy(self, *_: Any, **__: Any) -> None:
-        raise Retry("Busy.", hint="Wait.", code="ledger.unreachable")
+    async def run(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        if call.__name__ == self._call and not self.was_away and self._is_time():
+            self.was_away = True
+            raise Retry("Busy.", hint="Wait.", code="ledger.unreachable")
+        return await self._ledger.run(call, *args, **kwargs)
 
 
 async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
@@ -130,8 +136,8 @@ async def test_a_name_that_our_code_trips_over_is_one_clips_alone(
     assert list(drained.failed) == [BAD]
     assert list((await ingest(studio=watching_studio)).failed) == []
     with Ledger.open(state_dir() / "ledger.db") as ledger:
-        (row,) = ledger.rows(name=BAD)
-        told = [each for each in ledger.messages() if each.clip_id == row.id]
+        (row,) = queries.rows(ledger, name=BAD)
+        told = [each for each in outbox.messages(ledger) if each.clip_id == row.id]
     assert (row.code, row.state) == ("name.fault", "failed")
     assert [each for each in told if "RuntimeError" in str(each.payload)] == told
     assert len(told) == 1
@@ -150,8 +156,8 @@ async def test_what_is_nearly_a_clip_is_told_in_one_message_and_never_sent(
     assert sorted(drained.delivered) == sorted([BAD, GOOD[0]])
     assert sorted(drained.skipped) == sorted(odd)
     with Ledger.open(state_dir() / "ledger.db") as ledger:
-        rows = {row.name: row for row in ledger.rows() if row.name in odd}
-        told = [each for each in ledger.messages() if "/skipped-" in each.key]
+        rows = {row.name: row for row in queries.rows(ledger) if row.name in odd}
+        told = [each for each in outbox.messages(ledger) if "/skipped-" in each.key]
     assert {row.code for row in rows.values()} == {"file.extension"}
     assert len(told) == 1
     assert "Rename it to" in str(told[0].payload)

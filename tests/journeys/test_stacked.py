@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postflow.frameio.client import shared_for
-from postflow.ledger import Ledger, Phase, State
+from postflow.ledger import Ledger, Phase, State, queries, retrying
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import raw
 from tests.journeys.conftest import MakeClip
@@ -111,12 +111,12 @@ async def test_what_could_not_be_stacked_for_a_while_is_stacked_by_a_later_inges
     assert stacked(world) == {"001": None, "002": None}
     assert endings(world) == [READY] * 2
     with Ledger.open() as ledger:
-        delivered = ledger.rows(phase=Phase.DELIVERED)
+        delivered = queries.rows(ledger, phase=Phase.DELIVERED)
         assert State.STACKING in {clip.state for clip in delivered}
         assert len(delivered) == 2
         for clip in clips:
             clip.unlink()
-            ledger.retry(clip.name)
+            retrying.retry(ledger, clip.name)
     told = world.messages()
 
     world.mend()
@@ -125,4 +125,4 @@ async def test_what_could_not_be_stacked_for_a_while_is_stacked_by_a_later_inges
     assert calls(world, "files.remote_upload") == 2
     assert world.messages() == told
     with Ledger.open() as ledger:
-        assert {clip.state for clip in ledger.rows()} == {State.DONE}
+        assert {clip.state for clip in queries.rows(ledger)} == {State.DONE}

@@ -7,7 +7,12 @@ from datetime import timedelta
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import Ledger, clips, hindrances
+from postflow.ledger import (
+    Ledger,
+    clips,
+    outages,
+    queries,
+)
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, the_asset
@@ -19,17 +24,17 @@ pytestmark = pytest.mark.prefect
 
 V1, V2 = (f"SQ07_UNDLM_00152_v00{number}.mov" for number in (1, 2))
 # Before there is a clip to be claimed.
-LOOK = {"run", "known", "observe", "not_yet", "register"}
+LOOK = {"enrolled", "known", "observe", "set_notes", "register"}
 # Of a folder that no clip went to before.
 PLACE = {"folders_at", "keep_folders"}
-NOT_OF_A_CLIP = {"run", "recover"} | LOOK
+NOT_OF_A_CLIP = {"recover"} | LOOK
 
 
 @pytest.fixture(autouse=True)
 def tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "FIRST", 0.05)
     for pause in ("PAUSE", "BRIEF"):
-        monkeypatch.setattr(hindrances, pause, timedelta(seconds=0.05))
+        monkeypatch.setattr(outages, pause, timedelta(seconds=0.05))
 
 
 @pytest.fixture
@@ -112,4 +117,4 @@ async def test_by_hand_too_nothing_is_held_and_the_next_attempt_delivers(
 
 def assert_nobody_holds_any() -> None:
     with Ledger.open() as ledger:
-        assert {row.run_id for row in ledger.rows()} == {None}
+        assert {row.run_id for row in queries.rows(ledger)} == {None}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from postflow.folder.root import read_mark
+from postflow.ledger import roots
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, namesakes, the_asset
@@ -33,7 +34,7 @@ async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewher
         run = asyncio.create_task(ingest(studio=studio))
         await wait_until(lambda: namesakes(world, first), description="the first clip's request")
         mark = read_mark(first.parent)
-        await live.ledger.mounted(studio, Path("/Volumes/renders"), mark.id)
+        await live.ledger.run(roots.mounted, studio, Path("/Volumes/renders"), mark.id)
         second = make_clip("SQ07_UNDLM_00002_v001.mov", extra=80)
         drained = await run
     assert set(drained.delivered) == {first.name, second.name}

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from postflow.errors import Fatal
-from postflow.ledger import Ledger, Phase
+from postflow.ledger import (
+    Ledger,
+    Phase,
+    outages,
+    queries,
+    retrying,
+)
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset, titles, words
@@ -33,14 +39,16 @@ async def test_clips_wait_for_rights_that_somebody_has_to_give(
     assert sum(title.endswith("v001 is waiting") for title in titles(world)) == 2
     assert "editing rights" in words(world)
     with Ledger.open() as ledger:
-        assert {row.phase for row in ledger.rows()} == {Phase.WAITING}
-        assert "editing rights" in str(ledger.in_the_way(studio))
+        assert {row.phase for row in queries.rows(ledger)} == {Phase.WAITING}
+        assert "editing rights" in str(outages.current(ledger, studio))
         with pytest.raises(Fatal):
             await deliver(clips[2], studio=studio)
-        assert ledger.rows(name=clips[2].name)[0].phase is Phase.FAILED, "a person was there"
-        ledger.retry(clips[2].name)
+        assert queries.rows(ledger, name=clips[2].name)[0].phase is Phase.FAILED, (
+            "a person was there"
+        )
+        retrying.retry(ledger, clips[2].name)
         world.mend("accounts.list")
-        ledger.mended(studio)
+        outages.clear(ledger, studio)
     assert len((await ingest(studio)).delivered) == 3
     for clip in clips:
         the_asset(world, clip)

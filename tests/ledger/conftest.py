@@ -11,7 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from postflow.ledger import Ledger, Root
+from postflow.ledger import (
+    Ledger,
+    Root,
+    roots,
+)
 from postflow.ledger.schema import metadata
 from tests.ledger.ground import Clock
 from tests.ledger.postgres_server import find_server, running_server
@@ -102,4 +106,4 @@ def ledger(where: str, clock: Clock) -> Iterator[Ledger]:
 
 @pytest.fixture
 def root(ledger: Ledger) -> Root:
-    return ledger.root("main", Path("/mnt/show"), "mark-1")
+    return roots.add(ledger, "main", Path("/mnt/show"), "mark-1")

@@ -7,7 +7,24 @@ from contextlib import suppress
 from pathlib import Path
 
 from postflow.errors import Retry
-from postflow.ledger import Claimed, Draft, IllegalMove, Ledger, Root, StaleClaim
+from postflow.ledger import (
+    Claimed,
+    Draft,
+    IllegalMove,
+    Ledger,
+    Root,
+    StaleClaim,
+    claims,
+    known_ids,
+    leases,
+    observations,
+    outbox,
+    queries,
+    registry,
+    retrying,
+    roots,
+    transitions,
+)
 from tests.ledger.ground import BROKEN, CHANGED, GONE, media, sighting, target
 
 PATHS = [f"shot{number}.mov" for number in range(6)]
@@ -19,7 +36,7 @@ def jostle(where: str, seed: int) -> None:
     """Fails if the database ever says that two writers stood in each other's way."""
     luck = random.Random(seed)
     with Ledger.open(where) as ledger:
-        root = ledger.root("main", Path("/mnt/show"))
+        root = roots.add(ledger, "main", Path("/mnt/show"))
         for _ in range(STEPS):
             act = luck.choice((_scan, _work, _work, _tidy, _announce))
             with suppress(StaleClaim, IllegalMove):
@@ -28,14 +45,14 @@ def jostle(where: str, seed: int) -> None:
 
 def _scan(ledger: Ledger, root: Root, luck: random.Random, _run: str) -> None:
     paths = luck.sample(PATHS, 4)
-    ledger.observe(root, [sighting(root, path) for path in paths], gone=PATHS[:1])
-    ledger.not_yet(root, dict.fromkeys(paths, "Its end is missing."))
+    observations.observe(ledger, root, [sighting(root, path) for path in paths], gone=PATHS[:1])
+    observations.set_notes(ledger, root, dict.fromkeys(paths, "Its end is missing."))
     for path in paths:
-        ledger.register(root, media(root, path, content=luck.choice("abc")))
+        registry.register(ledger, root, media(root, path, content=luck.choice("abc")))
 
 
 def _work(ledger: Ledger, _root: Root, luck: random.Random, run: str) -> None:
-    for claim in ledger.claim(run, limit=3, lease_seconds=luck.choice([TINY_LEASE, 5])):
+    for claim in claims.claim(ledger, run, limit=3, lease_seconds=luck.choice([TINY_LEASE, 5])):
         with suppress(StaleClaim):
             _end(ledger, claim, luck)
 
@@ -45,51 +62,53 @@ def _end(ledger: Ledger, claim: Claimed, luck: random.Random) -> None:
     end = luck.randrange(5)
     if end == 0:
         with suppress(IllegalMove):
-            ledger.supersede(claim, CHANGED)
+            transitions.supersede(ledger, claim, CHANGED)
     elif end == 1:
         with suppress(IllegalMove):
-            ledger.skip(claim, GONE, announce=draft)
+            transitions.skip(ledger, claim, GONE, announce=draft)
     elif end == 2:
         wait = Retry("Later.", hint="Wait.", code="x", retry_after=0.0)
-        ledger.postpone(claim, wait, announce=draft)
+        transitions.postpone(ledger, claim, wait, announce=draft)
     elif end == 3:
         with suppress(IllegalMove):
-            ledger.fail(claim, BROKEN, announce=draft)
+            transitions.fail(ledger, claim, BROKEN, announce=draft)
     else:
         _deliver(ledger, claim, draft)
 
 
 def _deliver(ledger: Ledger, claim: Claimed, draft: Draft) -> None:
     with suppress(IllegalMove):
-        claim = ledger.requested(ledger.intend_request(claim, target(), way="tunnel"), "file")
-        claim = ledger.arrived(claim)
+        claim = transitions.requested(
+            ledger, transitions.intend_request(ledger, claim, target(), way="tunnel"), "file"
+        )
+        claim = transitions.arrived(ledger, claim)
     try:
-        claim = ledger.stacked(ledger.intend_stack(claim), "stack")
+        claim = known_ids.stacked(ledger, known_ids.intend_stack(ledger, claim), "stack")
     except Retry as busy:
         if busy.code != "ledger.stack_busy":
             raise
-    ledger.done(claim, announce=draft)
+    transitions.done(ledger, claim, announce=draft)
 
 
 def _tidy(ledger: Ledger, _root: Root, luck: random.Random, run: str) -> None:
     luck.choice(
         (
-            lambda: ledger.recover(run),
-            lambda: ledger.recover(),
-            lambda: ledger.leave(run),
-            lambda: ledger.renew(run),
-            lambda: ledger.retry(),
-            lambda: ledger.retry(luck.choice(PATHS)),
-            lambda: ledger.resend(),
-            lambda: list(ledger.export()),
+            lambda: leases.recover(ledger, run),
+            lambda: leases.recover(ledger),
+            lambda: leases.end(ledger, run),
+            lambda: leases.renew(ledger, run),
+            lambda: retrying.retry(ledger),
+            lambda: retrying.retry(ledger, luck.choice(PATHS)),
+            lambda: outbox.resend(ledger),
+            lambda: list(queries.export(ledger)),
         )
     )()
 
 
 def _announce(ledger: Ledger, _root: Root, luck: random.Random, run: str) -> None:
-    ledger.enter(run, lease_seconds=luck.choice([TINY_LEASE, 5]))
-    for message in ledger.due(limit=3):
+    leases.start(ledger, run, lease_seconds=luck.choice([TINY_LEASE, 5]))
+    for message in outbox.due(ledger, limit=3):
         with suppress(StaleClaim):
-            sending = ledger.sending(message, run)
+            sending = outbox.sending(ledger, message, run)
             if luck.random() < 0.5:
-                ledger.sent(sending, "m")
+                outbox.sent(ledger, sending, "m")

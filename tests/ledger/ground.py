@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from postflow.errors import Fatal, Retry, Skip
-from postflow.ledger import Claimed, Ledger, Root, Target
+from postflow.ledger import (
+    Claimed,
+    Ledger,
+    Root,
+    Target,
+    claims,
+    observations,
+    registry,
+    transitions,
+)
 from postflow.ledger.observations import leave_alone
 from postflow.media.sighting import Sighting
 from postflow.models import MediaFile
@@ -54,8 +63,8 @@ def media(
 
 def add(ledger: Ledger, root: Root, relpath: str, *, content: str = "a", size: int = 1000) -> int:
     """See a file and find it whole; returns its clip's id."""
-    ledger.observe(root, [sighting(root, relpath, size=size)])
-    registered = ledger.register(root, media(root, relpath, content=content, size=size))
+    observations.observe(ledger, root, [sighting(root, relpath, size=size)])
+    registered = registry.register(ledger, root, media(root, relpath, content=content, size=size))
     assert registered is not None
     return registered.clip_id
 
@@ -71,14 +80,16 @@ def add_many(ledger: Ledger, root: Root, count: int) -> list[int]:
 
 
 def claim_one(ledger: Ledger, run_id: str = "run-1", *, lease_seconds: float = 60) -> Claimed:
-    (claim,) = ledger.claim(run_id, limit=1, lease_seconds=lease_seconds)
+    (claim,) = claims.claim(ledger, run_id, limit=1, lease_seconds=lease_seconds)
     return claim
 
 
 def bring_to_requested(ledger: Ledger, claim: Claimed, file_id: str = "file-1") -> Claimed:
-    claim = ledger.intend_request(claim, target(), way="tunnel", exposure="e1")
-    return ledger.requested(claim, file_id, view_url=f"https://next.frame.io/{file_id}")
+    claim = transitions.intend_request(ledger, claim, target(), way="tunnel", exposure="e1")
+    return transitions.requested(
+        ledger, claim, file_id, view_url=f"https://next.frame.io/{file_id}"
+    )
 
 
 def bring_to_arrived(ledger: Ledger, claim: Claimed, file_id: str = "file-1") -> Claimed:
-    return ledger.arrived(bring_to_requested(ledger, claim, file_id))
+    return transitions.arrived(ledger, bring_to_requested(ledger, claim, file_id))

@@ -9,7 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from postflow.ledger import Ledger, MessageState, State
+from postflow.ledger import (
+    Ledger,
+    MessageState,
+    State,
+    outbox,
+    queries,
+    roots,
+)
 from tests.ledger import small_studio
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import add
@@ -22,7 +29,7 @@ processes.set_forkserver_preload(["tests.ledger.small_studio", "tests.ledger.cro
 def prepare(where: str, clips: int) -> None:
     """Clips in pairs that belong on one stack."""
     with Ledger.open(where) as ledger:
-        root = ledger.root("main", Path("/mnt/show"))
+        root = roots.add(ledger, "main", Path("/mnt/show"))
         for number in range(clips):
             add(ledger, root, f"shot{number // 2:02}_v{number % 2}.mov")
 
@@ -69,7 +76,7 @@ def check_end(where: str, world: Path, clips: int) -> int:
     posts = Counter(line["key"] for line in lines if line["kind"] == "message")
     with Ledger.open(where) as ledger:
         check_consistent(ledger)
-        rows, messages = ledger.rows(), ledger.messages()
+        rows, messages = queries.rows(ledger), outbox.messages(ledger)
     assert {row.state for row in rows} == {State.DONE}
     assert set(files.values()) == set(stacked.values()) == {1}
     assert len(files) == len(stacked) == len(rows) == len(messages) == clips

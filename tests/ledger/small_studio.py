@@ -18,7 +18,19 @@ from typing import Any
 from sqlalchemy import Connection
 
 from postflow.errors import Retry
-from postflow.ledger import Claimed, Draft, Ledger, StaleClaim, State, Target
+from postflow.ledger import (
+    Claimed,
+    Draft,
+    Ledger,
+    StaleClaim,
+    State,
+    Target,
+    claims,
+    known_ids,
+    leases,
+    outbox,
+    transitions,
+)
 
 Line = dict[str, Any]
 
@@ -77,23 +89,23 @@ def work(where: str, world_path: Path, run_id: str, die_at: int | None = None) -
     with Mortal.open(where) as ledger:
         ledger.die_at = die_at
         world = World(world_path, ledger)
-        ledger.enter(run_id)
-        ledger.recover(run_id)
-        while claims := ledger.claim(run_id, limit=BATCH):
-            for claim in claims:
+        leases.start(ledger, run_id)
+        leases.recover(ledger, run_id)
+        while taken := claims.claim(ledger, run_id, limit=BATCH):
+            for claim in taken:
                 travel(ledger, world, claim)
             announce(ledger, world, run_id)
         announce(ledger, world, run_id)
-        ledger.leave(run_id)
+        leases.end(ledger, run_id)
 
 
 def only_claim(where: str, run_id: str, meeting: Barrier) -> None:
     """Take clips, a few at a time, until there are none; stay alive until the others have too."""
     with Ledger.open(where) as ledger:
         meeting.wait(timeout=90)
-        ledger.claim(run_id, limit=3, lease_seconds=3600)
+        claims.claim(ledger, run_id, limit=3, lease_seconds=3600)
         meeting.wait(timeout=90)
-        while ledger.claim(run_id, limit=3, lease_seconds=3600):
+        while claims.claim(ledger, run_id, limit=3, lease_seconds=3600):
             pass
         meeting.wait(timeout=90)
 
@@ -104,25 +116,27 @@ def travel(ledger: Mortal, world: World, claim: Claimed) -> None:
     if claim.state in (State.READY, State.REQUESTING):
         claim = request(ledger, world, claim, stack)
     if claim.state is State.REQUESTED:
-        claim = ledger.arrived(claim)
+        claim = transitions.arrived(ledger, claim)
     if claim.state in (State.ARRIVED, State.STACKING):
         claim = put_on_stack(ledger, world, claim, stack)
     assert claim.file_id is not None
     text = {"content": f"{claim.name}: {claim.file_id}"}
-    ledger.done(claim, announce=Draft(key=f"clip:{claim.clip_id}", channel="c", payload=text))
+    transitions.done(
+        ledger, claim, announce=Draft(key=f"clip:{claim.clip_id}", channel="c", payload=text)
+    )
 
 
 def request(ledger: Mortal, world: World, claim: Claimed, stack: str) -> Claimed:
     there = world.find(kind="file", name=claim.name) if claim.state is State.REQUESTING else None
     if there is not None:
-        return ledger.requested(claim, there["id"], adopted=True)
+        return transitions.requested(ledger, claim, there["id"], adopted=True)
     target = Target(
         account_id="a", project_id="p", folder_id="f", folder="F", stack=stack, version_number=1
     )
-    claim = ledger.intend_request(claim, target, way="tunnel")
+    claim = transitions.intend_request(ledger, claim, target, way="tunnel")
     file_id = f"{claim.name}#{os.urandom(4).hex()}"
     world.add(kind="file", name=claim.name, id=file_id)
-    return ledger.requested(claim, file_id)
+    return transitions.requested(ledger, claim, file_id)
 
 
 def put_on_stack(ledger: Mortal, world: World, claim: Claimed, stack: str) -> Claimed:
@@ -135,22 +149,22 @@ def put_on_stack(ledger: Mortal, world: World, claim: Claimed, stack: str) -> Cl
         stack_id = made["id"] if made else f"{stack}#{os.urandom(4).hex()}"
         there = {"id": stack_id}
         world.add(kind="stacked", name=stack, id=stack_id, file=claim.file_id)
-    return ledger.stacked(claim, there["id"])
+    return known_ids.stacked(ledger, claim, there["id"])
 
 
 def intend_stack(ledger: Mortal, claim: Claimed) -> Claimed:
     while True:
         try:
-            return ledger.intend_stack(claim)
+            return known_ids.intend_stack(ledger, claim)
         except Retry:
             time.sleep(0.002)
 
 
 def announce(ledger: Mortal, world: World, run_id: str) -> None:
-    for message in ledger.due():
+    for message in outbox.due(ledger):
         try:
-            sending = ledger.sending(message, run_id)
+            sending = outbox.sending(ledger, message, run_id)
         except StaleClaim:
             continue
         world.add(kind="message", key=sending.key, payload=sending.payload)
-        ledger.sent(sending, f"message of {sending.key}")
+        outbox.sent(ledger, sending, f"message of {sending.key}")

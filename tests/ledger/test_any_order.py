@@ -14,7 +14,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from postflow.errors import Retry
-from postflow.ledger import Claimed, Draft, IllegalMove, Ledger, Phase, StaleClaim, State
+from postflow.ledger import (
+    Claimed,
+    Draft,
+    IllegalMove,
+    Ledger,
+    Phase,
+    StaleClaim,
+    State,
+    batches,
+    claims,
+    known_ids,
+    leases,
+    queries,
+    retrying,
+    roots,
+    transitions,
+)
 from postflow.ledger.states import CLOSED, MOVES, OPEN, REPLACEABLE
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import BROKEN, BUSY, CHANGED, MISNAMED, Clock, add, target
@@ -29,16 +45,22 @@ Moves = dict[str, tuple[State, Callable[[Ledger, Claimed], object]]]
 MOVE_BY_NAME: Moves = {
     "intend_request": (
         State.REQUESTING,
-        lambda ledger, claim: ledger.intend_request(claim, target(), way="tunnel"),
+        lambda ledger, claim: transitions.intend_request(ledger, claim, target(), way="tunnel"),
     ),
-    "requested": (State.REQUESTED, lambda ledger, claim: ledger.requested(claim, "file")),
-    "arrived": (State.ARRIVED, lambda ledger, claim: ledger.arrived(claim)),
-    "intend_stack": (State.STACKING, lambda ledger, claim: ledger.intend_stack(claim)),
-    "stacked": (State.STACKED, lambda ledger, claim: ledger.stacked(claim, "stack")),
-    "done": (State.DONE, lambda ledger, claim: ledger.done(claim)),
-    "skip": (State.SKIPPED, lambda ledger, claim: ledger.skip(claim, MISNAMED)),
-    "fail": (State.FAILED, lambda ledger, claim: ledger.fail(claim, BROKEN)),
-    "supersede": (State.SUPERSEDED, lambda ledger, claim: ledger.supersede(claim, CHANGED)),
+    "requested": (
+        State.REQUESTED,
+        lambda ledger, claim: transitions.requested(ledger, claim, "file"),
+    ),
+    "arrived": (State.ARRIVED, lambda ledger, claim: transitions.arrived(ledger, claim)),
+    "intend_stack": (State.STACKING, lambda ledger, claim: known_ids.intend_stack(ledger, claim)),
+    "stacked": (State.STACKED, lambda ledger, claim: known_ids.stacked(ledger, claim, "stack")),
+    "done": (State.DONE, lambda ledger, claim: transitions.done(ledger, claim)),
+    "skip": (State.SKIPPED, lambda ledger, claim: transitions.skip(ledger, claim, MISNAMED)),
+    "fail": (State.FAILED, lambda ledger, claim: transitions.fail(ledger, claim, BROKEN)),
+    "supersede": (
+        State.SUPERSEDED,
+        lambda ledger, claim: transitions.supersede(ledger, claim, CHANGED),
+    ),
 }
 
 NAME_BY_STATE = {to: name for name, (to, _) in MOVE_BY_NAME.items()}
@@ -70,7 +92,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory(dir=memory)
         self.clock = Clock()
         self.ledger = Ledger.open(Path(self.folder.name) / "ledger.db", clock=self.clock)
-        self.root = self.ledger.root("main", Path("/mnt/show"))
+        self.root = roots.add(self.ledger, "main", Path("/mnt/show"))
         self.clips: dict[int, Model] = {}
         self.claims: list[Claimed] = []
         self.expiry: dict[str, float] = {}
@@ -98,15 +120,15 @@ class AnyOrder(RuleBasedStateMachine):
         self.expiry[run] = self.time + LEASE
         self._end_dead_runs()
         free = {number for number, clip in self.clips.items() if self._is_claimable(clip)}
-        claims = self.ledger.claim(run, limit=limit, lease_seconds=LEASE)
-        assert {claim.clip_id for claim in claims} <= free
-        assert len(claims) == min(limit, len(free))
-        for claim in claims:
+        taken = claims.claim(self.ledger, run, limit=limit, lease_seconds=LEASE)
+        assert {claim.clip_id for claim in taken} <= free
+        assert len(taken) == min(limit, len(free))
+        for claim in taken:
             clip = self.clips[claim.clip_id]
             clip.token += 1
             clip.holder = run
             assert (claim.token, claim.state) == (clip.token, clip.state)
-        self.claims += claims
+        self.claims += taken
 
     @precondition(lambda self: self.claims)
     @rule(name=st.sampled_from(sorted(MOVE_BY_NAME)), data=st.data())
@@ -146,8 +168,8 @@ class AnyOrder(RuleBasedStateMachine):
     def somebody_gives_back(self, later: bool, data: st.DataObject) -> None:
         claim = data.draw(st.sampled_from(self.claims))
         clip = self.clips[claim.clip_id]
-        give = self.ledger.postpone if later else self.ledger.release
-        arguments = (claim, BUSY) if later else (claim,)
+        give = transitions.postpone if later else claims.release
+        arguments = (self.ledger, claim, BUSY) if later else (self.ledger, claim)
         if (claim.token, claim.run_id) != (clip.token, clip.holder):
             with pytest.raises(StaleClaim):
                 give(*arguments)
@@ -164,35 +186,35 @@ class AnyOrder(RuleBasedStateMachine):
         clip = self.clips[claim.clip_id]
         if State.DONE not in MOVES[clip.state]:
             with pytest.raises(IllegalMove):
-                self.ledger.leave_stack(claim, BUSY)
+                transitions.postpone_stack(self.ledger, claim, BUSY)
             return
-        until = self.ledger.leave_stack(claim, BUSY)
+        until = transitions.postpone_stack(self.ledger, claim, BUSY)
         clip.holder, clip.told = None, True
         clip.not_before = self.time + (until - self.clock()).total_seconds()
 
     @rule(run=st.sampled_from(RUNS))
     def a_run_renews(self, run: str) -> None:
         if run in self.expiry:
-            self.ledger.renew(run, lease_seconds=LEASE)
+            leases.renew(self.ledger, run, lease_seconds=LEASE)
             self.expiry[run] = self.time + LEASE
         else:
             with pytest.raises(StaleClaim):
-                self.ledger.renew(run, lease_seconds=LEASE)
+                leases.renew(self.ledger, run, lease_seconds=LEASE)
 
     @rule(run=st.sampled_from(RUNS))
     def a_run_leaves(self, run: str) -> None:
-        self.ledger.leave(run)
+        leases.end(self.ledger, run)
         self._end(run)
 
     @rule()
     def somebody_recovers(self) -> None:
         dead = {run for run, expiry in self.expiry.items() if expiry <= self.time}
-        assert set(self.ledger.recover().runs) == dead
+        assert set(leases.recover(self.ledger).runs) == dead
         self._end_dead_runs()
 
     @rule(path=st.sampled_from((*PATHS, None)))
     def a_person_retries(self, path: str | None) -> None:
-        self.ledger.retry(path)
+        retrying.retry(self.ledger, path)
         for clip in self.clips.values():
             if clip.holder is not None:
                 continue
@@ -204,12 +226,12 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def somebody_tells_of_many(self) -> None:
         """It changes nothing of any clip's way."""
-        self.ledger.gather(studio="main", channel="dailies", project="UNDLM")
-        for batch in self.ledger.untold_batches("dailies", pause=0):
+        batches.gather(self.ledger, studio="main", channel="dailies", project="UNDLM")
+        for batch in batches.outdated(self.ledger, "dailies", pause=0):
             states = [clip.state for clip in batch.clips]
             draft = Draft(key=f"batch-{batch.id}", channel="dailies", payload={"states": states})
-            self.ledger.tell_batch(batch, draft)
-        assert self.ledger.untold_batches("dailies", pause=0) == []
+            batches.publish(self.ledger, batch, draft)
+        assert batches.outdated(self.ledger, "dailies", pause=0) == []
 
     @rule(seconds=st.sampled_from([1.0, 40.0, 61.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
@@ -218,15 +240,15 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_is_as_the_model(self) -> None:
-        rows = {row.id: (row.state, row.run_id) for row in self.ledger.rows()}
+        rows = {row.id: (row.state, row.run_id) for row in queries.rows(self.ledger)}
         assert rows == {number: (clip.state, clip.holder) for number, clip in self.clips.items()}
-        delivered = {row.id for row in self.ledger.rows(phase=Phase.DELIVERED)}
+        delivered = {row.id for row in queries.rows(self.ledger, phase=Phase.DELIVERED)}
         assert delivered == {
             number for number, c in self.clips.items() if c.told or c.state is State.DONE
         }
         dead = {run for run, expiry in self.expiry.items() if expiry <= self.time}
         free = [clip for clip in self.clips.values() if self._is_claimable(clip, dead)]
-        assert self.ledger.ready() == len(free)
+        assert claims.ready(self.ledger) == len(free)
 
     def _good_claims(self) -> list[Claimed]:
         return [

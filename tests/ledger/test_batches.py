@@ -7,7 +7,20 @@ from collections.abc import Callable
 import pytest
 
 from postflow.discord import batch_card
-from postflow.ledger import Batch, Claimed, Draft, Ledger, Root, State
+from postflow.ledger import (
+    Batch,
+    Claimed,
+    Draft,
+    Ledger,
+    Root,
+    State,
+    batches,
+    claims,
+    outbox,
+    queries,
+    retrying,
+    transitions,
+)
 from tests.ledger.ground import (
     BROKEN,
     BUSY,
@@ -24,20 +37,20 @@ PAUSE = 10.0
 
 
 def gather(ledger: Ledger, *, project: str = "UNDLM") -> None:
-    ledger.gather(studio="main", channel="dailies", project=project)
+    batches.gather(ledger, studio="main", channel="dailies", project=project)
 
 
 def untold(ledger: Ledger, pause: float = 0.0) -> list[Batch]:
-    return ledger.untold_batches("dailies", pause=pause)
+    return batches.outdated(ledger, "dailies", pause=pause)
 
 
 def tell(ledger: Ledger, text: str = "so far", pause: float = 0.0) -> list[Batch]:
     """Tell what there is to tell; returns it."""
-    batches = untold(ledger, pause)
-    for batch in batches:
+    found = untold(ledger, pause)
+    for batch in found:
         draft = Draft(key=f"batch-{batch.id}", channel="dailies", payload={"content": text})
-        ledger.tell_batch(batch, draft)
-    return batches
+        batches.publish(ledger, batch, draft)
+    return found
 
 
 def states(batch: Batch) -> list[State]:
@@ -56,9 +69,9 @@ def test_clips_that_wait_become_a_batch_of_which_nothing_is_lost(
     (batch,) = tell(ledger)
     assert (batch.project, states(batch)) == ("UNDLM", [State.READY] * 3)
     assert untold(ledger) == []
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
-    ledger.fail(claim_one(ledger), BROKEN)
-    ledger.skip(claim_one(ledger), MISNAMED)
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)))
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
+    transitions.skip(ledger, claim_one(ledger), MISNAMED)
     (batch,) = untold(ledger)
     assert states(batch) == [State.DONE, State.FAILED, State.SKIPPED]
     assert batch.clips[0].view_url == "https://next.frame.io/file-1"
@@ -76,13 +89,13 @@ def test_what_a_dead_run_did_not_tell_the_next_one_tells_in_the_same_batch(
     add_many(ledger, root, 3)
     gather(ledger)
     (told,) = tell(ledger)
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger, "run-1")))
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger, "run-1")))
     claim_one(ledger, "run-1")
     clock.forward(61)
     add(ledger, root, "found after the crash.mov")
     gather(ledger)
-    claims = ledger.claim("run-2", limit=10)
-    assert {claim.batch_id for claim in claims} == {told.id}
+    taken = claims.claim(ledger, "run-2", limit=10)
+    assert {claim.batch_id for claim in taken} == {told.id}
     (batch,) = tell(ledger)
     assert (batch.id, states(batch)) == (told.id, [State.DONE] + [State.READY] * 3)
 
@@ -93,22 +106,22 @@ def test_two_runs_share_one_batch(ledger: Ledger, root: Root) -> None:
     first = claim_one(ledger, "run-1")
     add(ledger, root, "late.mov")
     gather(ledger)
-    others = ledger.claim("run-2", limit=5)
+    others = claims.claim(ledger, "run-2", limit=5)
     assert {claim.batch_id for claim in others} == {first.batch_id}
 
 
 def test_a_clip_with_a_message_of_its_own_keeps_it(ledger: Ledger, root: Root) -> None:
     """The batch begins when more clips are found than were told of one by one so far."""
     add_many(ledger, root, 2)
-    travelling, put_off = ledger.claim("run-1", limit=2)
+    travelling, put_off = claims.claim(ledger, "run-1", limit=2)
     for claim in (travelling, put_off):
-        ledger.announce(claim, own_draft(claim))
-    ledger.release(put_off)
+        transitions.announce(ledger, claim, own_draft(claim))
+    claims.release(ledger, put_off)
     add(ledger, root, "new.mov")
     gather(ledger)
-    claims = {claim.name: claim.batch_id for claim in ledger.claim("run-1", limit=5)}
-    assert claims[put_off.name] is None
-    assert claims["new.mov"] is not None
+    taken = {claim.name: claim.batch_id for claim in claims.claim(ledger, "run-1", limit=5)}
+    assert taken[put_off.name] is None
+    assert taken["new.mov"] is not None
     (batch,) = untold(ledger)
     assert [clip.name for clip in batch.clips] == ["new.mov"]
 
@@ -118,11 +131,11 @@ def test_a_clip_that_was_put_off_ends_in_the_batch_it_began_in(
 ) -> None:
     add_many(ledger, root, 2)
     gather(ledger)
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
-    clock.time = ledger.postpone(claim_one(ledger), BUSY)
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)))
+    clock.time = transitions.postpone(ledger, claim_one(ledger), BUSY)
     (before,) = tell(ledger)
     assert before.clips[1].reason == BUSY.message
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger, "run-2"), "file-2"))
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger, "run-2"), "file-2"))
     (after,) = untold(ledger)
     assert (after.id, states(after)) == (before.id, [State.DONE] * 2)
 
@@ -133,16 +146,16 @@ def test_a_clip_that_only_lacks_its_stack_is_delivered_in_its_batch(
     """Its batch is over, and has nothing to tell when the stack follows."""
     add(ledger, root, "a.mov")
     gather(ledger)
-    until = ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    until = transitions.postpone_stack(ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY)
     (batch,) = tell(ledger, pause=PAUSE)
     assert [clip.delivered for clip in batch.clips] == [True]
     card = batch_card(batch)
 
     add(ledger, root, "b.mov")
     gather(ledger)
-    assert ledger.retry("a.mov")
+    assert retrying.retry(ledger, "a.mov")
     clock.time = until
-    ledger.done(claim_one(ledger))
+    transitions.done(ledger, claim_one(ledger))
     old, new = untold(ledger)
     assert (old.id, batch_card(old)) == (batch.id, card)
     assert [clip.name for clip in new.clips] == ["b.mov"]
@@ -152,7 +165,9 @@ def test_a_batch_takes_no_clip_that_is_delivered_but_for_its_stack(
     ledger: Ledger, root: Root, clock: Clock
 ) -> None:
     add(ledger, root, "a.mov")
-    clock.time = ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    clock.time = transitions.postpone_stack(
+        ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY
+    )
     gather(ledger)
     assert untold(ledger) == []
 
@@ -162,7 +177,7 @@ def test_a_batch_that_only_waits_for_clips_put_off_takes_no_new_ones(
 ) -> None:
     add(ledger, root, "old.mov")
     gather(ledger)
-    ledger.postpone(claim_one(ledger), BUSY)
+    transitions.postpone(ledger, claim_one(ledger), BUSY)
     add(ledger, root, "new.mov")
     gather(ledger)
     old, new = untold(ledger)
@@ -175,23 +190,23 @@ def test_batches_of_others_are_others(ledger: Ledger, root: Root, other: str) ->
     gather(ledger)
     add(ledger, root, "b.mov")
     call = {"studio": "main", "channel": "dailies", "project": "UNDLM"} | {other: "another"}
-    ledger.gather(**call)
+    batches.gather(ledger, **call)
     assert [clip.name for clip in untold(ledger)[0].clips] == ["a.mov"]
     assert len(untold(ledger)) == (2 if other == "project" else 1)
 
 
 def by_hand(ledger: Ledger, clip_id: int) -> None:
-    assert ledger.claim_clip("hand", clip_id)
+    assert claims.claim_clip(ledger, "hand", clip_id)
 
 
 def by_retry(ledger: Ledger, clip_id: int) -> None:
-    ledger.fail(claim_one(ledger), BROKEN)
-    ledger.retry()
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
+    retrying.retry(ledger)
 
 
 def by_retry_of_what_was_put_off(ledger: Ledger, clip_id: int) -> None:
-    ledger.postpone(claim_one(ledger), BUSY)
-    ledger.retry("SQ07_000_v001.mov")
+    transitions.postpone(ledger, claim_one(ledger), BUSY)
+    retrying.retry(ledger, "SQ07_000_v001.mov")
 
 
 @pytest.mark.parametrize("take", [by_hand, by_retry, by_retry_of_what_was_put_off])
@@ -210,10 +225,10 @@ def test_what_a_person_takes_in_hand_leaves_the_batch(
 def test_of_a_clip_that_was_replaced_its_successor_tells(ledger: Ledger, root: Root) -> None:
     add_many(ledger, root, 2)
     gather(ledger)
-    ledger.supersede(claim_one(ledger), CHANGED)
+    transitions.supersede(ledger, claim_one(ledger), CHANGED)
     (batch,) = tell(ledger)
     assert [clip.name for clip in batch.clips] == ["SQ07_001_v001.mov"]
-    ledger.supersede(claim_one(ledger), CHANGED)
+    transitions.supersede(ledger, claim_one(ledger), CHANGED)
     assert untold(ledger) == []
 
 
@@ -223,13 +238,13 @@ def test_a_batch_is_told_now_and_then_and_at_its_end(
     add_many(ledger, root, 3)
     gather(ledger)
     assert tell(ledger, pause=PAUSE)
-    ledger.fail(claim_one(ledger), BROKEN)
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
     assert tell(ledger, pause=PAUSE) == []
     clock.forward(PAUSE)
     assert tell(ledger, pause=PAUSE)
-    ledger.fail(claim_one(ledger), BROKEN)
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
     assert tell(ledger, pause=PAUSE) == []
-    ledger.fail(claim_one(ledger), BROKEN)
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
     assert tell(ledger, pause=PAUSE)
 
 
@@ -240,10 +255,12 @@ def test_what_was_read_earlier_does_not_replace_what_was_told_since(
     add_many(ledger, root, 2)
     gather(ledger)
     (slow,) = untold(ledger)
-    ledger.fail(claim_one(ledger), BROKEN)
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
     tell(ledger, "newer")
-    ledger.tell_batch(slow, Draft(key=f"batch-{slow.id}", channel="dailies", payload={"c": 1}))
-    assert [message.payload for message in ledger.messages()] == [{"content": "newer"}]
+    batches.publish(
+        ledger, slow, Draft(key=f"batch-{slow.id}", channel="dailies", payload={"c": 1})
+    )
+    assert [message.payload for message in outbox.messages(ledger)] == [{"content": "newer"}]
     assert untold(ledger) == []
 
 
@@ -251,12 +268,12 @@ def test_a_batch_that_changed_since_it_was_read_stays_untold(ledger: Ledger, roo
     add_many(ledger, root, 2)
     gather(ledger)
     (read,) = untold(ledger)
-    ledger.fail(claim_one(ledger), BROKEN)
-    ledger.tell_batch(read, Draft(key="batch", channel="dailies", payload={}))
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
+    batches.publish(ledger, read, Draft(key="batch", channel="dailies", payload={}))
     assert states(untold(ledger)[0])[0] is State.FAILED
 
 
 def test_the_export_names_batches(ledger: Ledger, root: Root) -> None:
     add(ledger, root, "a.mov")
     gather(ledger)
-    assert sum('"kind": "batch"' in line for line in ledger.export()) == 1
+    assert sum('"kind": "batch"' in line for line in queries.export(ledger)) == 1

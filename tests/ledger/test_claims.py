@@ -10,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from postflow.ledger import Ledger, Phase, Root, StaleClaim, State
+from postflow.ledger import (
+    Ledger,
+    Phase,
+    Root,
+    StaleClaim,
+    State,
+    claims,
+    known_ids,
+    leases,
+    queries,
+    roots,
+    transitions,
+)
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import (
     BROKEN,
@@ -29,9 +41,9 @@ from tests.ledger.ground import (
 HOLD = """
 import os, sys
 from pathlib import Path
-from postflow.ledger import Ledger
+from postflow.ledger import Ledger, claims
 with Ledger.open(sys.argv[1]) as ledger:
-    ledger.claim("run-of-another-process", limit=1, lease_seconds=3600)
+    claims.claim(ledger, "run-of-another-process", limit=1, lease_seconds=3600)
     print("claimed", flush=True)
     sys.stdin.read()
 """
@@ -39,11 +51,11 @@ with Ledger.open(sys.argv[1]) as ledger:
 
 def test_what_is_claimed_is_nobody_elses(ledger: Ledger, root: Root) -> None:
     ids = add_many(ledger, root, 5)
-    first = ledger.claim("run-1", limit=3)
-    second = ledger.claim("run-2", limit=3)
+    first = claims.claim(ledger, "run-1", limit=3)
+    second = claims.claim(ledger, "run-2", limit=3)
     assert [claim.clip_id for claim in (*first, *second)] == ids
-    assert ledger.claim("run-3", limit=3) == []
-    assert ledger.ready() == 0
+    assert claims.claim(ledger, "run-3", limit=3) == []
+    assert claims.ready(ledger) == 0
 
 
 def test_a_claim_holds_all_that_a_run_needs(ledger: Ledger, root: Root) -> None:
@@ -57,22 +69,22 @@ def test_a_claim_holds_all_that_a_run_needs(ledger: Ledger, root: Root) -> None:
 def test_a_claim_says_where_the_clip_is_for_its_claimer(ledger: Ledger, root: Root) -> None:
     """Two hosts have one volume at different places, and either may have opened it last."""
     add_many(ledger, root, 2)
-    there = ledger.root("main", Path("/Volumes/show"), root.mark)
+    there = roots.add(ledger, "main", Path("/Volumes/show"), root.mark)
     assert there.id == root.id
-    (claim,) = ledger.claim("run-1", limit=1, folders={root.id: root.path})
-    (theirs,) = ledger.claim("run-2", limit=1, folders={there.id: there.path})
+    (claim,) = claims.claim(ledger, "run-1", limit=1, folders={root.id: root.path})
+    (theirs,) = claims.claim(ledger, "run-2", limit=1, folders={there.id: there.path})
     assert (claim.path.parent, theirs.path.parent) == (root.path, there.path)
-    claim = ledger.intend_request(claim, target(), way="tunnel")
-    claim = ledger.intend_request(claim, target(), way="tunnel")
-    claim = ledger.arrived(ledger.requested(claim, "file-1"))
-    claim = ledger.stacked(ledger.intend_stack(claim), "stack-1")
+    claim = transitions.intend_request(ledger, claim, target(), way="tunnel")
+    claim = transitions.intend_request(ledger, claim, target(), way="tunnel")
+    claim = transitions.arrived(ledger, transitions.requested(ledger, claim, "file-1"))
+    claim = known_ids.stacked(ledger, known_ids.intend_stack(ledger, claim), "stack-1")
     assert claim.path.parent == root.path
 
 
 def test_a_clip_taken_by_hand_is_where_the_person_says(ledger: Ledger, root: Root) -> None:
     clip_id = add(ledger, root, "a.mov")
-    ledger.root("main", Path("/Volumes/show"), root.mark)
-    claim = ledger.claim_clip("run-1", clip_id, folders={root.id: root.path})
+    roots.add(ledger, "main", Path("/Volumes/show"), root.mark)
+    claim = claims.claim_clip(ledger, "run-1", clip_id, folders={root.id: root.path})
     assert claim is not None
     assert claim.path == root.path / "a.mov"
 
@@ -81,41 +93,43 @@ def test_what_its_claimer_cannot_read_waits_unless_it_is_delivered(
     ledger: Ledger, root: Root
 ) -> None:
     add_many(ledger, root, 3)
-    one, two, _ = ledger.claim("run-1", limit=3)
+    one, two, _ = claims.claim(ledger, "run-1", limit=3)
     bring_to_requested(ledger, one)
     bring_to_arrived(ledger, two, "file-2")
-    ledger.leave("run-1")
-    elsewhere = ledger.root("main", Path("/mnt/other"), "mark-2")
+    leases.end(ledger, "run-1")
+    elsewhere = roots.add(ledger, "main", Path("/mnt/other"), "mark-2")
     folders = {elsewhere.id: elsewhere.path}
-    assert (ledger.ready(folders=folders), ledger.ready()) == (1, 3)
-    assert [each.clip_id for each in ledger.claim("run-2", limit=9, folders=folders)] == [
+    assert (claims.ready(ledger, folders=folders), claims.ready(ledger)) == (1, 3)
+    assert [each.clip_id for each in claims.claim(ledger, "run-2", limit=9, folders=folders)] == [
         two.clip_id
     ]
-    assert len(ledger.claim("run-2", limit=9, folders=folders | {root.id: root.path})) == 2
+    assert len(claims.claim(ledger, "run-2", limit=9, folders=folders | {root.id: root.path})) == 2
 
 
 def test_what_a_person_handed_over_is_in_no_watch_folder(ledger: Ledger) -> None:
     """Nothing marks its folder; what a dead run left of it is finished all the same."""
-    desk = ledger.root("main", Path("/home/ada"))
+    desk = roots.add(ledger, "main", Path("/home/ada"))
     add(ledger, desk, "a.mov")
-    assert ledger.ready(folders={}) == 1
-    (claim,) = ledger.claim("run-1", limit=9, folders={})
+    assert claims.ready(ledger, folders={}) == 1
+    (claim,) = claims.claim(ledger, "run-1", limit=9, folders={})
     assert claim.path == Path("/home/ada/a.mov")
 
 
 def test_a_run_takes_only_its_studios_clips(ledger: Ledger, root: Root) -> None:
-    other = ledger.root("other", Path("/mnt/other"))
+    other = roots.add(ledger, "other", Path("/mnt/other"))
     add(ledger, root, "a.mov")
     mine = add(ledger, other, "a.mov")
-    assert [claim.clip_id for claim in ledger.claim("run-1", limit=9, studio="other")] == [mine]
+    assert [claim.clip_id for claim in claims.claim(ledger, "run-1", limit=9, studio="other")] == [
+        mine
+    ]
 
 
 def test_what_a_dead_run_began_comes_first(ledger: Ledger, root: Root, clock: Clock) -> None:
     ids = add_many(ledger, root, 3)
-    claims = ledger.claim("run-1", limit=3)
-    bring_to_requested(ledger, claims[2])
+    taken = claims.claim(ledger, "run-1", limit=3)
+    bring_to_requested(ledger, taken[2])
     clock.forward(61)
-    again = ledger.claim("run-2", limit=3)
+    again = claims.claim(ledger, "run-2", limit=3)
     assert [claim.clip_id for claim in again] == [ids[2], ids[0], ids[1]]
     assert again[0].state is State.REQUESTED
     assert again[0].file_id == "file-1"
@@ -127,39 +141,39 @@ def test_a_run_that_was_overtaken_can_write_nothing(
 ) -> None:
     """A stopped process wakes up after another took its clip over: every write is refused."""
     add(ledger, root, "a.mov")
-    slow = ledger.intend_request(claim_one(ledger, "slow"), target(), way="tunnel")
+    slow = transitions.intend_request(ledger, claim_one(ledger, "slow"), target(), way="tunnel")
     clock.forward(61)
     quick = claim_one(ledger, "quick")
     assert quick.token > slow.token
     writes = [
-        lambda: ledger.intend_request(slow, target(), way="tunnel"),
-        lambda: ledger.requested(slow, "file-of-slow"),
-        lambda: ledger.arrived(slow),
-        lambda: ledger.intend_stack(slow),
-        lambda: ledger.stacked(slow, "stack"),
-        lambda: ledger.done(slow),
-        lambda: ledger.skip(slow, MISNAMED),
-        lambda: ledger.fail(slow, BROKEN),
-        lambda: ledger.supersede(slow, MISNAMED),
-        lambda: ledger.postpone(slow, BUSY),
-        lambda: ledger.release(slow),
-        lambda: ledger.renew("slow"),
+        lambda: transitions.intend_request(ledger, slow, target(), way="tunnel"),
+        lambda: transitions.requested(ledger, slow, "file-of-slow"),
+        lambda: transitions.arrived(ledger, slow),
+        lambda: known_ids.intend_stack(ledger, slow),
+        lambda: known_ids.stacked(ledger, slow, "stack"),
+        lambda: transitions.done(ledger, slow),
+        lambda: transitions.skip(ledger, slow, MISNAMED),
+        lambda: transitions.fail(ledger, slow, BROKEN),
+        lambda: transitions.supersede(ledger, slow, MISNAMED),
+        lambda: transitions.postpone(ledger, slow, BUSY),
+        lambda: claims.release(ledger, slow),
+        lambda: leases.renew(ledger, "slow"),
     ]
     for write in writes:
         with pytest.raises(StaleClaim):
             write()
-    ledger.requested(quick, "file-of-quick")
-    assert ledger.rows()[0].file_id == "file-of-quick"
+    transitions.requested(ledger, quick, "file-of-quick")
+    assert queries.rows(ledger)[0].file_id == "file-of-quick"
     check_consistent(ledger)
 
 
 def test_the_same_run_claiming_again_outdates_its_first_claim(ledger: Ledger, root: Root) -> None:
     add(ledger, root, "a.mov")
     first = claim_one(ledger)
-    ledger.release(first)
+    claims.release(ledger, first)
     second = claim_one(ledger)
     with pytest.raises(StaleClaim):
-        ledger.done(first)
+        transitions.done(ledger, first)
     bring_to_arrived(ledger, second)
 
 
@@ -170,9 +184,9 @@ def test_a_lease_that_ran_out_unnoticed_is_still_good(
     add(ledger, root, "a.mov")
     claim = claim_one(ledger)
     clock.forward(3600)
-    ledger.renew("run-1")
+    leases.renew(ledger, "run-1")
     bring_to_requested(ledger, claim)
-    assert ledger.claim("run-2", limit=1) == []
+    assert claims.claim(ledger, "run-2", limit=1) == []
 
 
 def test_a_run_that_overslept_does_not_rob_itself(ledger: Ledger, root: Root, clock: Clock) -> None:
@@ -180,9 +194,9 @@ def test_a_run_that_overslept_does_not_rob_itself(ledger: Ledger, root: Root, cl
     first, second = add_many(ledger, root, 2)
     claim = claim_one(ledger)
     clock.forward(3600)
-    assert ledger.recover("run-1").runs == ()
-    assert ledger.claim_clip("run-1", first) is None
-    assert [each.clip_id for each in ledger.claim("run-1", limit=5)] == [second]
+    assert leases.recover(ledger, "run-1").runs == ()
+    assert claims.claim_clip(ledger, "run-1", first) is None
+    assert [each.clip_id for each in claims.claim(ledger, "run-1", limit=5)] == [second]
     bring_to_arrived(ledger, claim)
 
 
@@ -191,21 +205,21 @@ def test_a_renewed_lease_keeps_the_clips(ledger: Ledger, root: Root, clock: Cloc
     claim_one(ledger, lease_seconds=60)
     for _ in range(5):
         clock.forward(50)
-        ledger.renew("run-1", lease_seconds=60)
-        assert ledger.claim("run-2", limit=1) == []
+        leases.renew(ledger, "run-1", lease_seconds=60)
+        assert claims.claim(ledger, "run-2", limit=1) == []
     clock.forward(60)
-    assert len(ledger.claim("run-2", limit=1)) == 1
+    assert len(claims.claim(ledger, "run-2", limit=1)) == 1
 
 
 def test_leaving_frees_the_clips_at_once(ledger: Ledger, root: Root) -> None:
     add_many(ledger, root, 2)
-    one, two = ledger.claim("run-1", limit=2)
-    ledger.intend_request(one, target(), way="tunnel")
-    ledger.leave("run-1")
-    assert ledger.counts()[Phase.WAITING] == 2
+    one, two = claims.claim(ledger, "run-1", limit=2)
+    transitions.intend_request(ledger, one, target(), way="tunnel")
+    leases.end(ledger, "run-1")
+    assert queries.counts(ledger)[Phase.WAITING] == 2
     with pytest.raises(StaleClaim):
-        ledger.skip(two, MISNAMED)
-    assert [claim.state for claim in ledger.claim("run-2", limit=2)] == [
+        transitions.skip(ledger, two, MISNAMED)
+    assert [claim.state for claim in claims.claim(ledger, "run-2", limit=2)] == [
         State.REQUESTING,
         State.READY,
     ]
@@ -213,14 +227,14 @@ def test_leaving_frees_the_clips_at_once(ledger: Ledger, root: Root) -> None:
 
 def test_recovering_tells_what_died(ledger: Ledger, root: Root, clock: Clock) -> None:
     ids = add_many(ledger, root, 3)
-    ledger.claim("dead", limit=2, lease_seconds=10)
-    ledger.claim("alive", limit=1, lease_seconds=100)
+    claims.claim(ledger, "dead", limit=2, lease_seconds=10)
+    claims.claim(ledger, "alive", limit=1, lease_seconds=100)
     clock.forward(11)
-    recovered = ledger.recover()
+    recovered = leases.recover(ledger)
     assert recovered.runs == ("dead",)
     assert sorted(recovered.clip_ids) == ids[:2]
-    assert ledger.recover().runs == ()
-    assert ledger.ready() == 2
+    assert leases.recover(ledger).runs == ()
+    assert claims.ready(ledger) == 2
 
 
 def test_a_killed_process_is_known_to_be_dead_before_its_lease_ends(
@@ -233,13 +247,13 @@ def test_a_killed_process_is_known_to_be_dead_before_its_lease_ends(
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "claimed\n"
-        assert ledger.recover().runs == ()
-        assert ledger.claim("run-2", limit=1) == []
+        assert leases.recover(ledger).runs == ()
+        assert claims.claim(ledger, "run-2", limit=1) == []
         os.kill(process.pid, signal.SIGKILL)
         # a zombie until it is waited for, and just as dead
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert ledger.recover().clip_ids == (clip_id,)
-    assert len(ledger.claim("run-2", limit=1)) == 1
+        assert leases.recover(ledger).clip_ids == (clip_id,)
+    assert len(claims.claim(ledger, "run-2", limit=1)) == 1
 
 
 def test_a_run_begun_again_in_another_process_holds_nothing(
@@ -253,10 +267,10 @@ def test_a_run_begun_again_in_another_process_holds_nothing(
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "claimed\n"
-        claims = ledger.claim("run-of-another-process", limit=5)
+        taken = claims.claim(ledger, "run-of-another-process", limit=5)
         process.kill()
-    assert len(claims) == 2
-    assert sorted(claim.token for claim in claims) == [1, 2]
+    assert len(taken) == 2
+    assert sorted(claim.token for claim in taken) == [1, 2]
 
 
 def test_what_was_begun_of_a_path_is_settled_before_newer_content_travels(
@@ -265,15 +279,15 @@ def test_what_was_begun_of_a_path_is_settled_before_newer_content_travels(
     old = add(ledger, root, "a.mov")
     claim = bring_to_requested(ledger, claim_one(ledger))
     new = add(ledger, root, "a.mov", content="b", size=2000)
-    assert (ledger.ready(), ledger.claim("run-2", limit=9)) == (0, [])
-    ledger.leave("run-1")
+    assert (claims.ready(ledger), claims.claim(ledger, "run-2", limit=9)) == (0, [])
+    leases.end(ledger, "run-1")
     claim = claim_one(ledger)
-    assert (claim.clip_id, ledger.ready()) == (old, 0)
-    until = ledger.postpone(claim, BUSY)
+    assert (claim.clip_id, claims.ready(ledger)) == (old, 0)
+    until = transitions.postpone(ledger, claim, BUSY)
     assert claim_one(ledger).clip_id == new, "it need not wait for what is put off"
-    ledger.leave("run-1")
+    leases.end(ledger, "run-1")
     clock.time = until
-    ledger.supersede(claim_one(ledger), CHANGED)
+    transitions.supersede(ledger, claim_one(ledger), CHANGED)
     assert claim_one(ledger).clip_id == new
 
 
@@ -281,10 +295,10 @@ def test_a_clip_that_is_put_off_is_left_alone_until_its_time(
     ledger: Ledger, root: Root, clock: Clock
 ) -> None:
     add(ledger, root, "a.mov")
-    until = ledger.postpone(claim_one(ledger), BUSY)
-    assert ledger.claim("run-1", limit=1) == []
+    until = transitions.postpone(ledger, claim_one(ledger), BUSY)
+    assert claims.claim(ledger, "run-1", limit=1) == []
     clock.time = until
-    assert ledger.ready() == 1
+    assert claims.ready(ledger) == 1
     assert claim_one(ledger).tries == 1
 
 
@@ -292,29 +306,29 @@ def test_what_a_dead_run_held_counts_as_ready(ledger: Ledger, root: Root, clock:
     """Or nobody would ever come to claim it."""
     add(ledger, root, "a.mov")
     claim_one(ledger)
-    assert ledger.ready() == 0
+    assert claims.ready(ledger) == 0
     clock.forward(61)
-    assert ledger.ready() == 1
+    assert claims.ready(ledger) == 1
 
 
 def test_a_person_can_have_one_clip_claimed_even_before_its_time(
     ledger: Ledger, root: Root
 ) -> None:
     one, two = add_many(ledger, root, 2)
-    ledger.postpone(claim_one(ledger), BUSY)
-    claim = ledger.claim_clip("run-2", one)
+    transitions.postpone(ledger, claim_one(ledger), BUSY)
+    claim = claims.claim_clip(ledger, "run-2", one)
     assert claim is not None
     assert (claim.clip_id, claim.tries) == (one, 1)
-    assert ledger.claim_clip("run-3", one) is None
-    assert [other.clip_id for other in ledger.claim("run-3", limit=5)] == [two]
-    ledger.done(bring_to_arrived(ledger, claim))
-    assert ledger.claim_clip("run-3", one) is None
+    assert claims.claim_clip(ledger, "run-3", one) is None
+    assert [other.clip_id for other in claims.claim(ledger, "run-3", limit=5)] == [two]
+    transitions.done(ledger, bring_to_arrived(ledger, claim))
+    assert claims.claim_clip(ledger, "run-3", one) is None
 
 
 def test_who_holds_a_clip_shows(ledger: Ledger, root: Root, clock: Clock) -> None:
     add(ledger, root, "a.mov")
     claim_one(ledger)
-    (clip,) = ledger.rows()
+    (clip,) = queries.rows(ledger)
     assert (clip.phase, clip.run_id) == (Phase.ON_ITS_WAY, "run-1")
     clock.forward(61)
-    assert ledger.rows()[0].phase is Phase.WAITING
+    assert queries.rows(ledger)[0].phase is Phase.WAITING

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.ledger import Draft, Ledger, Root, State
-from postflow.ledger.hindrances import BLINK, PAUSE
+from postflow.ledger import (
+    Draft,
+    Ledger,
+    Root,
+    State,
+    claims,
+    outages,
+    outbox,
+    queries,
+    transitions,
+)
+from postflow.ledger.outages import BLINK, PAUSE
 from tests.ledger.ground import Clock, add_many, bring_to_arrived, claim_one
 
 SIGNED_OUT = Fatal("Nobody has signed in.", hint="Sign in.", code="adobe.not_signed_in")
@@ -16,11 +26,11 @@ def notice(number: int) -> Draft:
 
 
 def meets(ledger: Ledger, why: PostFlowError, number: int = 1) -> None:
-    ledger.postpone(claim_one(ledger), why, announce=notice(number))
+    transitions.postpone(ledger, claim_one(ledger), why, announce=notice(number))
 
 
 def told(ledger: Ledger) -> list[str]:
-    return [message.key for message in ledger.messages()]
+    return [message.key for message in outbox.messages(ledger)]
 
 
 def test_it_uses_up_no_try_however_often(ledger: Ledger, root: Root, clock: Clock) -> None:
@@ -28,7 +38,7 @@ def test_it_uses_up_no_try_however_often(ledger: Ledger, root: Root, clock: Cloc
     for number in range(20):
         meets(ledger, SIGNED_OUT, number)
         clock.forward(PAUSE.total_seconds())
-    (row,) = ledger.rows()
+    (row,) = queries.rows(ledger)
     assert (row.state, row.tries, row.code) == (State.READY, 0, SIGNED_OUT.code)
     assert told(ledger) == ["waits-0"]
 
@@ -40,10 +50,10 @@ def test_the_others_need_not_find_out_for_themselves(
     meets(ledger, SIGNED_OUT)
     clock.forward(1)
     meets(ledger, SIGNED_OUT)
-    assert ledger.ready() == 0
-    assert {row.reason for row in ledger.rows()} == {SIGNED_OUT.message}
+    assert claims.ready(ledger) == 0
+    assert {row.reason for row in queries.rows(ledger)} == {SIGNED_OUT.message}
     clock.forward(PAUSE.total_seconds())
-    assert ledger.ready() == 10
+    assert claims.ready(ledger) == 10
 
 
 def test_what_keeps_one_clip_only_holds_up_no_other_and_is_told_once(
@@ -54,7 +64,7 @@ def test_what_keeps_one_clip_only_holds_up_no_other_and_is_told_once(
     for number in range(3):
         meets(ledger, SIGNED_OUT, number)
         bring_to_arrived(ledger, claim_one(ledger), f"file-{number}")
-        assert ledger.in_the_way("main") == {}
+        assert outages.current(ledger, "main") == {}
         clock.forward(PAUSE.total_seconds())
     assert told(ledger) == ["waits-0"]
 
@@ -66,12 +76,12 @@ def test_the_first_that_arrives_ends_it_for_those_that_have_not_been_tried(
     for _ in range(2):
         meets(ledger, SIGNED_OUT)
         clock.forward(1)
-    assert ledger.in_the_way("main") == {SIGNED_OUT.code: str(SIGNED_OUT)}
-    by_hand = ledger.claim_clip("run-2", first)
+    assert outages.current(ledger, "main") == {SIGNED_OUT.code: str(SIGNED_OUT)}
+    by_hand = claims.claim_clip(ledger, "run-2", first)
     assert by_hand is not None
     bring_to_arrived(ledger, by_hand)
-    assert ledger.in_the_way("main") == {}
-    assert ledger.ready() == 2
+    assert outages.current(ledger, "main") == {}
+    assert claims.ready(ledger) == 2
     meets(ledger, SIGNED_OUT, 2)
     meets(ledger, SIGNED_OUT, 3)
     assert told(ledger) == ["waits-1", "waits-2"], "another time is told anew"
@@ -82,10 +92,10 @@ def test_what_a_person_has_mended_goes_at_once(ledger: Ledger, root: Root, clock
     for _ in range(2):
         meets(ledger, SIGNED_OUT)
         clock.forward(1)
-    assert ledger.ready() == 0
-    assert ledger.mended("another") == 0
-    assert ledger.mended("main") == 3
-    assert ledger.ready() == 3
+    assert claims.ready(ledger) == 0
+    assert outages.clear(ledger, "another") == 0
+    assert outages.clear(ledger, "main") == 3
+    assert claims.ready(ledger) == 3
 
 
 def test_what_may_pass_by_itself_is_told_when_it_lasts(

@@ -7,7 +7,20 @@ from datetime import timedelta
 import pytest
 
 from postflow.errors import Fatal, Retry
-from postflow.ledger import AttemptOutcome, IllegalMove, Ledger, Phase, Root, State
+from postflow.ledger import (
+    AttemptOutcome,
+    IllegalMove,
+    Ledger,
+    Phase,
+    Root,
+    State,
+    claims,
+    known_ids,
+    queries,
+    registry,
+    retrying,
+    transitions,
+)
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import (
     BROKEN,
@@ -31,7 +44,7 @@ def stays_consistent(ledger: Ledger, root: Root) -> object:
 
 
 def outcomes(ledger: Ledger) -> list[AttemptOutcome]:
-    (claim,) = ledger.claim("reader", limit=1)
+    (claim,) = claims.claim(ledger, "reader", limit=1)
     return [attempt.outcome for attempt in claim.attempts]
 
 
@@ -39,91 +52,93 @@ def test_the_whole_journey_is_in_the_history(ledger: Ledger, clock: Clock) -> No
     began = clock()
     claim = claim_one(ledger)
     clock.forward(1)
-    claim = ledger.intend_request(claim, target(), way="tunnel", exposure="e1")
-    claim = ledger.requested(claim, "file-1", view_url="https://next.frame.io/1")
-    claim = ledger.arrived(claim, detail={"bytes_served": 1000, "seconds": 3.5})
-    claim = ledger.intend_stack(claim, ["file-0", "file-1"])
-    claim = ledger.stacked(claim, "stack-1")
-    ledger.done(claim)
-    steps = ledger.steps(claim.clip_id)
+    claim = transitions.intend_request(ledger, claim, target(), way="tunnel", exposure="e1")
+    claim = transitions.requested(ledger, claim, "file-1", view_url="https://next.frame.io/1")
+    claim = transitions.arrived(ledger, claim, detail={"bytes_served": 1000, "seconds": 3.5})
+    claim = known_ids.intend_stack(ledger, claim, ["file-0", "file-1"])
+    claim = known_ids.stacked(ledger, claim, "stack-1")
+    transitions.done(ledger, claim)
+    steps = queries.steps(ledger, claim.clip_id)
     assert [step.event for step in steps] == [
         *("found", "claimed", "requesting", "requested", "arrived", "stacking", "stacked", "done")
     ]
     assert {step.run_id for step in steps[1:]} == {"run-1"}
     assert steps[4].detail == {"bytes_served": 1000, "seconds": 3.5}
-    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    (clip,) = queries.rows(ledger, phase=Phase.DELIVERED)
     assert (clip.started_at, clip.finished_at) == (began, began + timedelta(seconds=1))
     assert (clip.view_url, clip.folder) == ("https://next.frame.io/1", "2_FROM_ANIM/SQ07")
     assert clip.run_id is None
 
 
 def test_a_lost_answer_that_led_to_nothing_leads_to_a_second_attempt(ledger: Ledger) -> None:
-    claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel", exposure="e1")
-    claim = ledger.intend_request(claim, target(), way="direct", exposure="e2")
+    claim = transitions.intend_request(
+        ledger, claim_one(ledger), target(), way="tunnel", exposure="e1"
+    )
+    claim = transitions.intend_request(ledger, claim, target(), way="direct", exposure="e2")
     assert [(each.number, each.way, each.exposure) for each in claim.attempts] == [
         (1, "tunnel", "e1"),
         (2, "direct", "e2"),
     ]
-    ledger.release(claim)
+    claims.release(ledger, claim)
     assert outcomes(ledger) == [AttemptOutcome.NOTHING, AttemptOutcome.OPEN]
 
 
 def test_a_lost_answer_that_led_to_a_file_is_adopted(ledger: Ledger) -> None:
-    claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel")
-    claim = ledger.requested(claim, "file-9", adopted=True)
-    assert ledger.steps(claim.clip_id)[-1].detail == {"adopted": True, "file_id": "file-9"}
-    ledger.done(ledger.arrived(claim))
-    assert ledger.rows()[0].file_id == "file-9"
+    claim = transitions.intend_request(ledger, claim_one(ledger), target(), way="tunnel")
+    claim = transitions.requested(ledger, claim, "file-9", adopted=True)
+    assert queries.steps(ledger, claim.clip_id)[-1].detail == {"adopted": True, "file_id": "file-9"}
+    transitions.done(ledger, transitions.arrived(ledger, claim))
+    assert queries.rows(ledger)[0].file_id == "file-9"
 
 
 def test_an_upload_that_failed_leads_to_a_new_attempt(ledger: Ledger) -> None:
     claim = bring_to_requested(ledger, claim_one(ledger))
-    claim = ledger.intend_request(claim, target(), way="tunnel", exposure="e2")
+    claim = transitions.intend_request(ledger, claim, target(), way="tunnel", exposure="e2")
     assert claim.file_id is None
-    claim = ledger.arrived(ledger.requested(claim, "file-2"))
+    claim = transitions.arrived(ledger, transitions.requested(ledger, claim, "file-2"))
     assert [attempt.file_id for attempt in claim.attempts] == ["file-1", "file-2"]
-    ledger.release(claim)
+    claims.release(ledger, claim)
     assert outcomes(ledger) == [AttemptOutcome.FAILED, AttemptOutcome.ARRIVED]
 
 
 def test_a_delivered_clip_cannot_fail(ledger: Ledger) -> None:
     claim = bring_to_arrived(ledger, claim_one(ledger))
-    for undo in (ledger.fail, ledger.skip, ledger.supersede):
+    for undo in (transitions.fail, transitions.skip, transitions.supersede):
         with pytest.raises(IllegalMove):
-            undo(claim, BROKEN)
+            undo(ledger, claim, BROKEN)
     with pytest.raises(IllegalMove):
-        ledger.intend_request(claim, target(), way="tunnel")
-    assert ledger.rows()[0].state is State.ARRIVED
+        transitions.intend_request(ledger, claim, target(), way="tunnel")
+    assert queries.rows(ledger)[0].state is State.ARRIVED
 
 
 def test_no_stage_can_be_left_out(ledger: Ledger) -> None:
     claim = claim_one(ledger)
     for leap in (
-        lambda: ledger.requested(claim, "file-1"),
-        lambda: ledger.arrived(claim),
-        lambda: ledger.intend_stack(claim),
-        lambda: ledger.stacked(claim, "stack-1"),
-        lambda: ledger.done(claim),
+        lambda: transitions.requested(ledger, claim, "file-1"),
+        lambda: transitions.arrived(ledger, claim),
+        lambda: known_ids.intend_stack(ledger, claim),
+        lambda: known_ids.stacked(ledger, claim, "stack-1"),
+        lambda: transitions.done(ledger, claim),
     ):
         with pytest.raises(IllegalMove):
             leap()
 
 
 def test_a_failure_keeps_its_remedy_until_a_person_retries(ledger: Ledger) -> None:
-    ledger.fail(claim_one(ledger), BROKEN)
-    (clip,) = ledger.rows(phase=Phase.FAILED)
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
+    (clip,) = queries.rows(ledger, phase=Phase.FAILED)
     assert (clip.reason, clip.hint, clip.code) == (BROKEN.message, BROKEN.hint, BROKEN.code)
-    assert ledger.claim("run-2", limit=1) == []
-    assert ledger.retry() == ["a.mov"]
-    (clip,) = ledger.rows(phase=Phase.WAITING)
+    assert claims.claim(ledger, "run-2", limit=1) == []
+    assert retrying.retry(ledger) == ["a.mov"]
+    (clip,) = queries.rows(ledger, phase=Phase.WAITING)
     assert (clip.reason, clip.tries, clip.finished_at) == (None, 0, None)
-    assert ledger.steps(clip.id)[-1].event == "retry"
+    assert queries.steps(ledger, clip.id)[-1].event == "retry"
 
 
 def test_a_clip_that_failed_on_the_way_is_retried_with_its_past(ledger: Ledger) -> None:
     """What was asked for then may have arrived since: the next run must be able to look."""
-    ledger.fail(bring_to_requested(ledger, claim_one(ledger)), BROKEN)
-    ledger.retry("a.mov")
+    transitions.fail(ledger, bring_to_requested(ledger, claim_one(ledger)), BROKEN)
+    retrying.retry(ledger, "a.mov")
     claim = claim_one(ledger)
     assert [(each.file_id, each.outcome) for each in claim.attempts] == [
         ("file-1", AttemptOutcome.ACCEPTED)
@@ -135,7 +150,7 @@ def test_what_is_put_off_waits_longer_each_time(ledger: Ledger, clock: Clock) ->
     waits = []
     for _ in range(10):
         claim = claim_one(ledger)
-        until = ledger.postpone(claim, BUSY)
+        until = transitions.postpone(ledger, claim, BUSY)
         waits.append((until - clock()).total_seconds())
         clock.time = until
     assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
@@ -147,15 +162,15 @@ def test_what_is_put_off_waits_as_long_as_the_world_asked_and_never_a_moment_onl
 ) -> None:
     """A world that asks for a second each time would use up all tries in a minute."""
     why = Retry("Slow down.", hint="Wait.", code="frameio.rate_limited", retry_after=asked)
-    until = ledger.postpone(claim_one(ledger), why)
+    until = transitions.postpone(ledger, claim_one(ledger), why)
     assert until - clock() == timedelta(seconds=waits)
-    (clip,) = ledger.rows()
+    (clip,) = queries.rows(ledger)
     assert (clip.state, clip.code, clip.tries) == (State.READY, "frameio.rate_limited", 1)
 
 
 def test_putting_off_keeps_what_was_reached(ledger: Ledger, clock: Clock) -> None:
     claim = bring_to_arrived(ledger, claim_one(ledger))
-    clock.time = ledger.postpone(ledger.intend_stack(claim), BUSY)
+    clock.time = transitions.postpone(ledger, known_ids.intend_stack(ledger, claim), BUSY)
     assert claim_one(ledger).state is State.STACKING
 
 
@@ -165,22 +180,22 @@ def test_what_only_lacks_its_stack_is_delivered_and_taken_up_again(
 ) -> None:
     claim = bring_to_arrived(ledger, claim_one(ledger))
     if state is not State.ARRIVED:
-        claim = ledger.intend_stack(claim)
+        claim = known_ids.intend_stack(ledger, claim)
     if state is State.STACKED:
-        claim = ledger.stacked(claim, "stack-1")
+        claim = known_ids.stacked(ledger, claim, "stack-1")
     began = clock()
-    until = ledger.leave_stack(claim, BUSY)
+    until = transitions.postpone_stack(ledger, claim, BUSY)
     assert until - clock() == timedelta(seconds=30)
-    assert ledger.claim("run-2", limit=1) == []
-    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    assert claims.claim(ledger, "run-2", limit=1) == []
+    (clip,) = queries.rows(ledger, phase=Phase.DELIVERED)
     assert (clip.state, clip.code, clip.finished_at) == (state, BUSY.code, began)
 
     clock.time = until
     claim = claim_one(ledger, "run-2")
     assert (claim.state, claim.finished_at) == (state, began)
-    assert ledger.counts()[Phase.DELIVERED] == 1
-    ledger.done(claim)
-    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    assert queries.counts(ledger)[Phase.DELIVERED] == 1
+    transitions.done(ledger, claim)
+    (clip,) = queries.rows(ledger, phase=Phase.DELIVERED)
     assert (clip.state, clip.code, clip.finished_at) == (State.DONE, None, began)
 
 
@@ -189,7 +204,7 @@ def test_the_stack_is_waited_for_longer_each_time(ledger: Ledger, clock: Clock) 
     clock.forward(61)
     waits = []
     for _ in range(3):
-        until = ledger.leave_stack(claim_one(ledger, "run-2"), BUSY)
+        until = transitions.postpone_stack(ledger, claim_one(ledger, "run-2"), BUSY)
         waits.append((until - clock()).total_seconds())
         clock.time = until
     assert waits == [30, 60, 120]
@@ -197,15 +212,17 @@ def test_the_stack_is_waited_for_longer_each_time(ledger: Ledger, clock: Clock) 
 
 def test_what_has_not_arrived_cannot_wait_for_its_stack_alone(ledger: Ledger) -> None:
     with pytest.raises(IllegalMove):
-        ledger.leave_stack(bring_to_requested(ledger, claim_one(ledger)), BUSY)
-    assert ledger.counts()[Phase.DELIVERED] == 0
+        transitions.postpone_stack(ledger, bring_to_requested(ledger, claim_one(ledger)), BUSY)
+    assert queries.counts(ledger)[Phase.DELIVERED] == 0
 
 
 def test_a_run_that_dies_at_the_stack_of_a_delivered_clip_leaves_it_delivered(
     ledger: Ledger, clock: Clock
 ) -> None:
-    clock.time = ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
-    finished = ledger.intend_stack(claim_one(ledger)).finished_at
+    clock.time = transitions.postpone_stack(
+        ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY
+    )
+    finished = known_ids.intend_stack(ledger, claim_one(ledger)).finished_at
     clock.forward(61)
     claim = claim_one(ledger, "run-2")
     assert (claim.state, claim.finished_at) == (State.STACKING, finished)
@@ -213,50 +230,50 @@ def test_a_run_that_dies_at_the_stack_of_a_delivered_clip_leaves_it_delivered(
 
 
 def test_a_person_can_end_the_waiting_for_the_stack(ledger: Ledger) -> None:
-    ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
-    assert ledger.retry("a.mov") == ["a.mov"]
+    transitions.postpone_stack(ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    assert retrying.retry(ledger, "a.mov") == ["a.mov"]
     assert claim_one(ledger).finished_at is not None
 
 
 def test_what_only_lacks_its_stack_is_not_for_a_persons_hands(ledger: Ledger, root: Root) -> None:
     claim = bring_to_arrived(ledger, claim_one(ledger))
-    ledger.leave_stack(claim, BUSY)
-    assert ledger.claim_clip("hand", claim.clip_id) is None
-    registered = ledger.register(root, media(root, "a.mov"))
+    transitions.postpone_stack(ledger, claim, BUSY)
+    assert claims.claim_clip(ledger, "hand", claim.clip_id) is None
+    registered = registry.register(ledger, root, media(root, "a.mov"))
     assert registered is not None
     assert (registered.delivered, registered.new) == (True, False)
 
 
 def test_a_person_can_end_the_waiting(ledger: Ledger) -> None:
-    ledger.postpone(claim_one(ledger), BUSY)
-    assert ledger.retry("other.mov") == []
-    assert ledger.retry("a.mov", studio="other") == []
-    assert ledger.retry("a.mov", studio="main") == ["a.mov"]
+    transitions.postpone(ledger, claim_one(ledger), BUSY)
+    assert retrying.retry(ledger, "other.mov") == []
+    assert retrying.retry(ledger, "a.mov", studio="other") == []
+    assert retrying.retry(ledger, "a.mov", studio="main") == ["a.mov"]
     assert claim_one(ledger).tries == 0
 
 
 def test_a_person_can_take_back_a_skip_by_name_only(ledger: Ledger) -> None:
-    ledger.skip(claim_one(ledger), MISNAMED)
-    assert ledger.retry() == []
-    assert ledger.retry("a.mov") == ["a.mov"]
+    transitions.skip(ledger, claim_one(ledger), MISNAMED)
+    assert retrying.retry(ledger) == []
+    assert retrying.retry(ledger, "a.mov") == ["a.mov"]
 
 
 def test_nobody_retries_what_a_run_works_on_or_what_was_delivered(ledger: Ledger) -> None:
     claim = bring_to_arrived(ledger, claim_one(ledger))
-    assert ledger.retry("a.mov") == []
-    ledger.done(claim)
-    assert ledger.retry("a.mov") == []
+    assert retrying.retry(ledger, "a.mov") == []
+    transitions.done(ledger, claim)
+    assert retrying.retry(ledger, "a.mov") == []
 
 
 def test_done_can_note_what_was_left_undone(ledger: Ledger) -> None:
     claim = bring_to_arrived(ledger, claim_one(ledger))
     note = Fatal("The stack is full.", hint="Split it.", code="frameio.stack_full")
-    ledger.done(claim, note=note)
-    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    transitions.done(ledger, claim, note=note)
+    (clip,) = queries.rows(ledger, phase=Phase.DELIVERED)
     assert clip.code == "frameio.stack_full"
 
 
 def test_text_no_database_can_hold_does_not_stop_a_failure(ledger: Ledger) -> None:
     odd = Fatal("It said \0 and \ud800.", hint="Ask.", code="frameio.odd")
-    ledger.fail(claim_one(ledger), odd)
-    assert ledger.rows()[0].reason == "It said ? and ?."
+    transitions.fail(ledger, claim_one(ledger), odd)
+    assert queries.rows(ledger)[0].reason == "It said ? and ?."

@@ -8,17 +8,27 @@ import pytest
 
 from postflow.delivery.record import LONGEST_TRIES, DeliveryRecord
 from postflow.errors import PostFlowError
-from postflow.ledger import AsyncLedger, Claimed, Phase, State, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    Claimed,
+    Ledger,
+    Phase,
+    State,
+    claims,
+    open_ledger,
+    queries,
+    roots,
+)
 from tests.ledger.ground import BROKEN, BUSY, add, bring_to_arrived, claim_one
 
 FOR_LATER, FOR_GOOD = State.ARRIVED, State.DONE
 
 
 async def arrived(ledger: AsyncLedger) -> Claimed:
-    def bring() -> Claimed:
-        root = ledger.ledger.root("main", Path("/mnt/show"))
-        add(ledger.ledger, root, "a.mov")
-        return bring_to_arrived(ledger.ledger, claim_one(ledger.ledger))
+    def bring(ledger: Ledger) -> Claimed:
+        root = roots.add(ledger, "main", Path("/mnt/show"))
+        add(ledger, root, "a.mov")
+        return bring_to_arrived(ledger, claim_one(ledger))
 
     return await ledger.run(bring)
 
@@ -43,7 +53,7 @@ async def test_what_becomes_of_a_delivery_without_its_stack(
         journey = DeliveryRecord(ledger, claim, by_hand=by_hand, watched=watched)
         assert journey.not_stacked(why) is (left is FOR_LATER)
         await journey.done()
-        (clip,) = await ledger.rows(phase=Phase.DELIVERED)
+        (clip,) = await ledger.run(queries.rows, phase=Phase.DELIVERED)
     assert (clip.state, clip.code, clip.run_id) == (left, why.code, None)
 
 
@@ -54,6 +64,6 @@ async def test_a_delivery_whose_last_steps_fail_is_not_taken_up_at_once_and_not_
     async with open_ledger(tmp_path / "ledger.db") as ledger:
         claim = (await arrived(ledger)).model_copy(update={"tries": tries})
         await DeliveryRecord(ledger, claim, by_hand=False).end(BROKEN)
-        assert await ledger.claim("run-2", limit=1) == []
-        (clip,) = await ledger.rows()
+        assert await ledger.run(claims.claim, "run-2", limit=1) == []
+        (clip,) = await ledger.run(queries.rows)
     assert (clip.state, clip.code) == (state, BROKEN.code)

@@ -5,22 +5,32 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from postflow.ledger import Ledger, Observation, ObservationState, Root
+from postflow.ledger import (
+    Ledger,
+    Observation,
+    ObservationState,
+    Root,
+    claims,
+    observations,
+    queries,
+    registry,
+    roots,
+)
 from postflow.ledger.observations import look_after
 from tests.ledger.ground import Clock, add, media, set_aside, sighting
 
 
 def only(ledger: Ledger, root: Root) -> Observation:
-    (found,) = ledger.known(root)
+    (found,) = observations.known(ledger, root)
     return found
 
 
 def test_a_scan_is_entered_as_new_changed_and_same(ledger: Ledger, root: Root) -> None:
-    ledger.observe(root, [sighting(root, "a.mov"), sighting(root, "b.mov")])
+    observations.observe(ledger, root, [sighting(root, "a.mov"), sighting(root, "b.mov")])
     second = [sighting(root, "a.mov"), sighting(root, "b.mov", size=5), sighting(root, "c.mov")]
-    observed = ledger.observe(root, second)
+    observed = observations.observe(ledger, root, second)
     assert (observed.new, observed.changed, observed.same, observed.gone) == (1, 1, 1, 0)
-    assert [(each.relpath, each.size) for each in ledger.known(root)] == [
+    assert [(each.relpath, each.size) for each in observations.known(ledger, root)] == [
         ("a.mov", 1000),
         ("b.mov", 5),
         ("c.mov", 1000),
@@ -29,9 +39,9 @@ def test_a_scan_is_entered_as_new_changed_and_same(ledger: Ledger, root: Root) -
 
 def test_more_files_than_one_statement_holds(ledger: Ledger, root: Root) -> None:
     seen = [sighting(root, f"{number}.mov") for number in range(2500)]
-    assert ledger.observe(root, seen).new == 2500
-    assert ledger.observe(root, seen, gone=["7.mov"]).same == 2500
-    assert len(ledger.known(root)) == 2499
+    assert observations.observe(ledger, root, seen).new == 2500
+    assert observations.observe(ledger, root, seen, gone=["7.mov"]).same == 2500
+    assert len(observations.known(ledger, root)) == 2499
 
 
 def test_a_growing_file_is_waited_for_from_the_first_look_on(
@@ -39,7 +49,7 @@ def test_a_growing_file_is_waited_for_from_the_first_look_on(
 ) -> None:
     began = clock()
     for size in (1, 2, 3):
-        ledger.observe(root, [sighting(root, "a.mov", size=size)])
+        observations.observe(ledger, root, [sighting(root, "a.mov", size=size)])
         clock.forward(60)
     found = only(ledger, root)
     assert found.waiting_since == began
@@ -51,38 +61,38 @@ def test_a_settled_file_that_changes_is_waited_for_anew(
 ) -> None:
     add(ledger, root, "a.mov")
     clock.forward(3600)
-    ledger.observe(root, [sighting(root, "a.mov", size=2000)])
+    observations.observe(ledger, root, [sighting(root, "a.mov", size=2000)])
     found = only(ledger, root)
     assert (found.state, found.waiting_since) == (ObservationState.SETTLING, clock())
 
 
 def test_the_reason_for_waiting_is_kept_until_the_file_changes(ledger: Ledger, root: Root) -> None:
-    ledger.observe(root, [sighting(root, "a.mov")])
-    ledger.not_yet(root, {"a.mov": "The movie's index is missing."})
-    ledger.not_yet(root, {})
-    assert ledger.not_yet_whole()[0].note == "The movie's index is missing."
-    ledger.observe(root, [sighting(root, "a.mov", size=2000)])
+    observations.observe(ledger, root, [sighting(root, "a.mov")])
+    observations.set_notes(ledger, root, {"a.mov": "The movie's index is missing."})
+    observations.set_notes(ledger, root, {})
+    assert queries.unsettled(ledger)[0].note == "The movie's index is missing."
+    observations.observe(ledger, root, [sighting(root, "a.mov", size=2000)])
     assert only(ledger, root).note is None
 
 
 def test_files_that_vanish_and_come_back_are_as_they_were(ledger: Ledger, root: Root) -> None:
     """A lost mount must not lead to anything being looked at again."""
     add(ledger, root, "a.mov")
-    assert ledger.observe(root, [], gone=["a.mov"]).gone == 1
-    assert ledger.observe(root, [], gone=["a.mov"]).gone == 0
-    assert ledger.known(root) == []
-    observed = ledger.observe(root, [sighting(root, "a.mov")])
+    assert observations.observe(ledger, root, [], gone=["a.mov"]).gone == 1
+    assert observations.observe(ledger, root, [], gone=["a.mov"]).gone == 0
+    assert observations.known(ledger, root) == []
+    observed = observations.observe(ledger, root, [sighting(root, "a.mov")])
     assert (observed.new, observed.changed) == (0, 0)
     assert only(ledger, root).state is ObservationState.SETTLED
 
 
 def test_a_root_is_the_same_wherever_it_is_mounted(ledger: Ledger, root: Root) -> None:
     add(ledger, root, "a.mov")
-    moved = ledger.root("main", Path("/Volumes/show"), root.mark)
+    moved = roots.add(ledger, "main", Path("/Volumes/show"), root.mark)
     assert moved.id == root.id
     assert moved.path == Path("/Volumes/show")
     assert only(ledger, moved).relpath == "a.mov"
-    assert ledger.root("other", root.path, root.mark).id != root.id
+    assert roots.add(ledger, "other", root.path, root.mark).id != root.id
 
 
 def test_a_backlog_can_be_set_aside_by_date_and_taken_back(ledger: Ledger, root: Root) -> None:
@@ -92,10 +102,12 @@ def test_a_backlog_can_be_set_aside_by_date_and_taken_back(ledger: Ledger, root:
         sighting(root, "old.mov", mtime_ns=stamp - 1),
         sighting(root, "new.mov", mtime_ns=stamp),
     )
-    ledger.observe(root, [old, new])
+    observations.observe(ledger, root, [old, new])
     assert set_aside(ledger, root, before=limit) == 1
-    ledger.observe(root, [old, new])
-    assert [each.relpath for each in ledger.known(root, ObservationState.ASIDE)] == ["old.mov"]
+    observations.observe(ledger, root, [old, new])
+    assert [each.relpath for each in observations.known(ledger, root, ObservationState.ASIDE)] == [
+        "old.mov"
+    ]
     with ledger.writing() as connection:
         assert look_after(connection, root, ledger.now()) == 1
     assert set_aside(ledger, root) == 2
@@ -104,9 +116,9 @@ def test_a_backlog_can_be_set_aside_by_date_and_taken_back(ledger: Ledger, root:
 def test_a_file_that_was_set_aside_and_then_changes_is_waited_for(
     ledger: Ledger, root: Root
 ) -> None:
-    ledger.observe(root, [sighting(root, "a.mov")])
+    observations.observe(ledger, root, [sighting(root, "a.mov")])
     set_aside(ledger, root)
-    ledger.observe(root, [sighting(root, "a.mov", mtime_ns=5)])
+    observations.observe(ledger, root, [sighting(root, "a.mov", mtime_ns=5)])
     assert only(ledger, root).state is ObservationState.SETTLING
 
 
@@ -119,19 +131,19 @@ def test_hostile_file_names_come_back_as_they_were(ledger: Ledger, root: Root) -
     ]
     for name in names:
         clip_id = add(ledger, root, name)
-        assert ledger.rows(name=name)[0].id == clip_id
-    claims = ledger.claim("run-1", limit=10)
-    assert {claim.path for claim in claims} == {root.path / name for name in names}
-    assert len(list(ledger.export())) == len(names) + 2
+        assert queries.rows(ledger, name=name)[0].id == clip_id
+    taken = claims.claim(ledger, "run-1", limit=10)
+    assert {claim.path for claim in taken} == {root.path / name for name in names}
+    assert len(list(queries.export(ledger))) == len(names) + 2
 
 
 def test_the_spelling_on_disk_is_kept_beside_the_key(ledger: Ledger, root: Root) -> None:
     """Some disks give names in NFD; what opens the file there is not what names it here."""
     nfc, nfd = "pl\u00e9n_v001.mov", "ple\u0301n_v001.mov"
     seen = sighting(root, nfc).model_copy(update={"path": root.path / nfd})
-    ledger.observe(root, [seen])
-    assert ledger.register(root, media(root, nfd)) is not None
-    (claim,) = ledger.claim("run-1", limit=1)
+    observations.observe(ledger, root, [seen])
+    assert registry.register(ledger, root, media(root, nfd)) is not None
+    (claim,) = claims.claim(ledger, "run-1", limit=1)
     assert (claim.relpath, claim.name) == (nfc, nfc)
     assert claim.path == root.path / nfd
-    assert ledger.rows(name=nfd)[0].id == claim.clip_id
+    assert queries.rows(ledger, name=nfd)[0].id == claim.clip_id

@@ -15,7 +15,14 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from postflow.errors import Fatal, Retry
-from postflow.ledger import Ledger, default_path
+from postflow.ledger import (
+    Ledger,
+    batches,
+    claims,
+    default_path,
+    queries,
+    roots,
+)
 from postflow.ledger.migrations import prepare
 from postflow.ledger.opening import open_engine
 from postflow.ledger.schema import SCHEMA_VERSION, metadata
@@ -41,7 +48,7 @@ def on_network(path: Path) -> FileSystem:
 
 def test_by_default_it_lies_in_postflows_own_folder(private_state: Path) -> None:
     with Ledger.open() as ledger:
-        ledger.root("main", Path("/mnt/show"))
+        roots.add(ledger, "main", Path("/mnt/show"))
     assert default_path() == private_state / "ledger.db"
     assert default_path().exists()
 
@@ -49,7 +56,7 @@ def test_by_default_it_lies_in_postflows_own_folder(private_state: Path) -> None
 def test_it_is_there_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.db"
     with Ledger.open(path) as ledger:
-        ledger.root("main", Path("/mnt/show"))
+        roots.add(ledger, "main", Path("/mnt/show"))
         found = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert {"ledger.db", "ledger.db-wal", "ledger.db-shm"} <= set(found)
@@ -87,9 +94,9 @@ def test_postgresql_does_not_care_for_disks(postgres_url: str) -> None:
 
 def test_opening_again_finds_what_was_written(where: str) -> None:
     with Ledger.open(where) as ledger:
-        add(ledger, ledger.root("main", Path("/mnt/show")), "a.mov")
+        add(ledger, roots.add(ledger, "main", Path("/mnt/show")), "a.mov")
     with Ledger.open(where) as ledger:
-        assert ledger.ready() == 1
+        assert claims.ready(ledger) == 1
 
 
 def test_the_schema_version_is_written_down(where: str) -> None:
@@ -153,10 +160,10 @@ def test_the_first_ledgers_become_like_new_ones_and_keep_what_they_hold(where: s
         root = "INSERT INTO roots VALUES (1, 'main', 'mark-1', '/mnt/show', 0)"
         connection.exec_driver_sql(root)
     with Ledger.open(where) as ledger:
-        add(ledger, ledger.root("main", Path("/mnt/show"), "mark-1"), "a.mov")
-        ledger.gather(studio="main", channel="dailies", project="UNDLM")
-        assert [claim.batch_id for claim in ledger.claim("run-1", limit=1)] == [1]
-        assert len([line for line in ledger.export() if '"kind": "root"' in line]) == 1
+        add(ledger, roots.add(ledger, "main", Path("/mnt/show"), "mark-1"), "a.mov")
+        batches.gather(ledger, studio="main", channel="dailies", project="UNDLM")
+        assert [claim.batch_id for claim in claims.claim(ledger, "run-1", limit=1)] == [1]
+        assert len([line for line in queries.export(ledger) if '"kind": "root"' in line]) == 1
     assert shape(engine) == new
     engine.dispose()
 
@@ -233,13 +240,13 @@ def test_a_database_that_was_restarted_is_reached_again(
 ) -> None:
     """Cut off between two calls one notices nothing; in the middle of one it can be tried again."""
     with Ledger.open(postgres_url) as ledger:
-        root = ledger.root("main", Path("/mnt/show"))
+        root = roots.add(ledger, "main", Path("/mnt/show"))
         _cut_off_all(postgres_server)
         add(ledger, root, "a.mov")
         with pytest.raises(Retry) as cut:
             _write_while_cut_off(ledger, postgres_server)
         assert cut.value.code == "ledger.unreachable"
-        assert ledger.ready() == 1
+        assert claims.ready(ledger) == 1
 
 
 @pytest.mark.parametrize(
@@ -271,14 +278,14 @@ def test_what_postgresql_does_not_do_just_now_can_be_tried_again(
 
     with Ledger.open(postgres_url) as ledger:
         assert refused(ledger) == "ledger.unreachable"
-        assert ledger.ready() == 0, "it goes on"
+        assert claims.ready(ledger) == 0, "it goes on"
 
 
 def test_a_user_without_rights_is_named_as_such(postgres_url: str) -> None:
     with Ledger.open(postgres_url) as ledger:
         with pytest.raises(Fatal) as refused:
             _write_as_a_reader(ledger)
-        assert ledger.ready() == 0, "nothing of that lasts"
+        assert claims.ready(ledger) == 0, "nothing of that lasts"
     assert refused.value.code == "ledger.refused"
 
 
@@ -292,12 +299,12 @@ def _write_as_a_reader(ledger: Ledger) -> None:
 def test_a_file_that_is_damaged_under_way_is_named_as_such(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with Ledger.open(path) as ledger:
-        add_many(ledger, ledger.root("main", Path("/mnt/show")), 200)
+        add_many(ledger, roots.add(ledger, "main", Path("/mnt/show")), 200)
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xa5" * (len(content) - 4096)
     path.write_bytes(content)
     with pytest.raises(Fatal) as refused, Ledger.open(path) as ledger:
-        ledger.ready()
+        claims.ready(ledger)
     assert refused.value.code == "ledger.damaged"
 
 
@@ -328,7 +335,7 @@ def test_a_database_that_lets_nobody_in_is_named_as_such(postgres_server: str, w
 def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:
     """SQLite is told that it may have no more pages, which is what a full disk comes to."""
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        root = ledger.root("main", Path("/mnt/show"))
+        root = roots.add(ledger, "main", Path("/mnt/show"))
         with ledger.writing() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count=1")
         with pytest.raises(Retry) as refused:
@@ -341,14 +348,14 @@ def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:
 def test_a_writer_that_waits_too_long_may_try_again(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with Ledger.open(path) as ledger:
-        root = ledger.root("main", Path("/mnt/show"))
+        root = roots.add(ledger, "main", Path("/mnt/show"))
         with ledger.writing() as connection:
             connection.exec_driver_sql("PRAGMA busy_timeout=1")
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Retry) as refused:
             add(ledger, root, "a.mov")
-        assert ledger.ready() == 0
+        assert claims.ready(ledger) == 0
         other.close()
         add(ledger, root, "a.mov")
     assert refused.value.code == "ledger.unreachable"
@@ -357,15 +364,15 @@ def test_a_writer_that_waits_too_long_may_try_again(tmp_path: Path) -> None:
 def test_a_backup_taken_while_it_runs_is_a_whole_ledger(tmp_path: Path) -> None:
     """As docs/ledger.md says: with SQLite's own backup, not by copying files."""
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        root = ledger.root("main", Path("/mnt/show"))
+        root = roots.add(ledger, "main", Path("/mnt/show"))
         add(ledger, root, "a.mov")
         with sqlite3.connect(tmp_path / "ledger.db") as source:
             source.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
         source.close()
-        before = [json.loads(line) for line in ledger.export()][1:]
+        before = [json.loads(line) for line in queries.export(ledger)][1:]
     (tmp_path / "copy.db").replace(tmp_path / "ledger.db")
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        assert [json.loads(line) for line in ledger.export()][1:] == before
+        assert [json.loads(line) for line in queries.export(ledger)][1:] == before
 
 
 def test_nothing_is_left_open_when_opening_fails(tmp_path: Path) -> None:

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from postflow.errors import Fatal, Retry
-from postflow.ledger import Draft, Ledger, Message, MessageState, Root, StaleClaim
+from postflow.ledger import (
+    Draft,
+    Ledger,
+    Message,
+    MessageState,
+    Root,
+    StaleClaim,
+    leases,
+    outbox,
+    transitions,
+)
 from tests.ledger.ground import MISNAMED, Clock, add, bring_to_arrived, claim_one
 
 AWAY = Retry("Discord is away.", hint="It is tried again.", code="discord.away")
@@ -20,155 +30,155 @@ def draft(text: str = "ready", key: str = "clip:1") -> Draft:
 
 
 def begin(ledger: Ledger, run_id: str = "run-1") -> Message:
-    (message,) = ledger.due()
-    return ledger.sending(message, run_id)
+    (message,) = outbox.due(ledger)
+    return outbox.sending(ledger, message, run_id)
 
 
 def states(ledger: Ledger) -> dict[str, MessageState]:
-    return {message.key: message.state for message in ledger.messages()}
+    return {message.key: message.state for message in outbox.messages(ledger)}
 
 
 @pytest.fixture(autouse=True)
 def run(ledger: Ledger) -> str:
-    ledger.enter("run-1")
+    leases.start(ledger, "run-1")
     return "run-1"
 
 
 def test_a_message_is_sent_once(ledger: Ledger) -> None:
-    ledger.enqueue(draft())
-    ledger.sent(begin(ledger), "m1")
-    assert ledger.due() == []
-    ledger.enqueue(draft())
-    assert ledger.due() == []
+    outbox.enqueue(ledger, draft())
+    outbox.sent(ledger, begin(ledger), "m1")
+    assert outbox.due(ledger) == []
+    outbox.enqueue(ledger, draft())
+    assert outbox.due(ledger) == []
     assert states(ledger) == {"clip:1": MessageState.SENT}
 
 
 def test_a_channel_that_is_away_does_not_stand_in_anothers_way(ledger: Ledger) -> None:
     for number in range(60):
-        ledger.enqueue(draft(key=f"clip:{number}"))
-    ledger.enqueue(Draft(key="other", channel="supervisors", payload={}))
-    assert [message.key for message in ledger.due(channel="supervisors")] == ["other"]
-    assert len(ledger.due(channel="dailies", limit=100)) == 60
+        outbox.enqueue(ledger, draft(key=f"clip:{number}"))
+    outbox.enqueue(ledger, Draft(key="other", channel="supervisors", payload={}))
+    assert [message.key for message in outbox.due(ledger, channel="supervisors")] == ["other"]
+    assert len(outbox.due(ledger, channel="dailies", limit=100)) == 60
 
 
 def test_new_content_edits_the_same_message(ledger: Ledger) -> None:
-    ledger.enqueue(draft("on its way"))
-    ledger.sent(begin(ledger), "m1")
-    ledger.enqueue(draft("ready"))
+    outbox.enqueue(ledger, draft("on its way"))
+    outbox.sent(ledger, begin(ledger), "m1")
+    outbox.enqueue(ledger, draft("ready"))
     edit = begin(ledger)
     assert (edit.message_id, edit.payload) == ("m1", {"content": "ready"})
-    ledger.sent(edit, "m1")
-    assert ledger.due() == []
+    outbox.sent(ledger, edit, "m1")
+    assert outbox.due(ledger) == []
 
 
 def test_only_the_newest_content_is_sent(ledger: Ledger) -> None:
     for text in ("on its way", "half", "ready"):
-        ledger.enqueue(draft(text))
+        outbox.enqueue(ledger, draft(text))
     assert begin(ledger).payload == {"content": "ready"}
 
 
 def test_content_that_changes_while_it_is_sent_is_sent_next(ledger: Ledger) -> None:
-    ledger.enqueue(draft("on its way"))
+    outbox.enqueue(ledger, draft("on its way"))
     message = begin(ledger)
-    ledger.enqueue(draft("ready"))
-    assert ledger.due() == []
-    ledger.sent(message, "m1")
+    outbox.enqueue(ledger, draft("ready"))
+    assert outbox.due(ledger) == []
+    outbox.sent(ledger, message, "m1")
     edit = begin(ledger)
     assert (edit.message_id, edit.payload) == ("m1", {"content": "ready"})
 
 
 def test_what_could_not_be_sent_is_due_later(ledger: Ledger, clock: Clock) -> None:
-    ledger.enqueue(draft())
+    outbox.enqueue(ledger, draft())
     for wait in (30, 60, 120):
-        until = ledger.not_sent(begin(ledger), AWAY)
+        until = outbox.not_sent(ledger, begin(ledger), AWAY)
         assert until - clock() == timedelta(seconds=wait)
-        assert ledger.due() == []
-        assert ledger.messages()[0].code == "discord.away"
+        assert outbox.due(ledger) == []
+        assert outbox.messages(ledger)[0].code == "discord.away"
         clock.time = until
-    ledger.sent(begin(ledger), "m1")
-    assert ledger.messages()[0].code is None
+    outbox.sent(ledger, begin(ledger), "m1")
+    assert outbox.messages(ledger)[0].code is None
 
 
 def test_a_post_without_an_answer_is_not_posted_again(ledger: Ledger, clock: Clock) -> None:
-    ledger.enqueue(draft())
-    assert ledger.unknown(begin(ledger)) is MessageState.UNKNOWN
+    outbox.enqueue(ledger, draft())
+    assert outbox.unknown(ledger, begin(ledger)) is MessageState.UNKNOWN
     clock.forward(10**6)
-    ledger.enqueue(draft())
-    assert ledger.due() == []
-    (message,) = ledger.messages(MessageState.UNKNOWN)
+    outbox.enqueue(ledger, draft())
+    assert outbox.due(ledger) == []
+    (message,) = outbox.messages(ledger, MessageState.UNKNOWN)
     assert message.code == "ledger.message_unknown"
 
 
 def test_after_a_post_without_an_answer_new_content_is_posted(ledger: Ledger) -> None:
     """Nobody must miss the link because the first message got no answer."""
-    ledger.enqueue(draft("on its way"))
-    ledger.unknown(begin(ledger))
-    ledger.enqueue(draft("ready"))
+    outbox.enqueue(ledger, draft("on its way"))
+    outbox.unknown(ledger, begin(ledger))
+    outbox.enqueue(ledger, draft("ready"))
     post = begin(ledger)
     assert (post.message_id, post.payload) == (None, {"content": "ready"})
 
 
 def test_new_content_during_a_post_without_an_answer_is_posted(ledger: Ledger) -> None:
-    ledger.enqueue(draft("on its way"))
+    outbox.enqueue(ledger, draft("on its way"))
     message = begin(ledger)
-    ledger.enqueue(draft("ready"))
-    assert ledger.unknown(message) is MessageState.PENDING
+    outbox.enqueue(ledger, draft("ready"))
+    assert outbox.unknown(ledger, message) is MessageState.PENDING
 
 
 def test_an_edit_without_an_answer_is_repeated(ledger: Ledger) -> None:
-    ledger.enqueue(draft("on its way"))
-    ledger.sent(begin(ledger), "m1")
-    ledger.enqueue(draft("ready"))
-    assert ledger.unknown(begin(ledger)) is MessageState.PENDING
+    outbox.enqueue(ledger, draft("on its way"))
+    outbox.sent(ledger, begin(ledger), "m1")
+    outbox.enqueue(ledger, draft("ready"))
+    assert outbox.unknown(ledger, begin(ledger)) is MessageState.PENDING
     assert begin(ledger).message_id == "m1"
 
 
 def test_a_person_can_have_unknown_and_refused_messages_sent_again(ledger: Ledger) -> None:
-    ledger.enqueue(draft(key="clip:1"))
-    ledger.unknown(begin(ledger))
-    ledger.enqueue(draft(key="clip:2"))
-    ledger.refused(begin(ledger), DELETED)
+    outbox.enqueue(ledger, draft(key="clip:1"))
+    outbox.unknown(ledger, begin(ledger))
+    outbox.enqueue(ledger, draft(key="clip:2"))
+    outbox.refused(ledger, begin(ledger), DELETED)
     assert states(ledger) == {"clip:1": MessageState.UNKNOWN, "clip:2": MessageState.FAILED}
-    assert ledger.resend("clip:2") == 1
-    assert [message.key for message in ledger.due()] == ["clip:2"]
-    assert ledger.resend() == 1
-    assert ledger.resend() == 0
-    assert len(ledger.due()) == 2
+    assert outbox.resend(ledger, "clip:2") == 1
+    assert [message.key for message in outbox.due(ledger)] == ["clip:2"]
+    assert outbox.resend(ledger) == 1
+    assert outbox.resend(ledger) == 0
+    assert len(outbox.due(ledger)) == 2
 
 
 def test_two_runs_do_not_send_the_same_message(ledger: Ledger) -> None:
-    ledger.enter("run-2")
-    ledger.enqueue(draft())
-    (message,) = ledger.due()
-    ledger.sending(message, "run-1")
+    leases.start(ledger, "run-2")
+    outbox.enqueue(ledger, draft())
+    (message,) = outbox.due(ledger)
+    outbox.sending(ledger, message, "run-1")
     with pytest.raises(StaleClaim):
-        ledger.sending(message, "run-2")
+        outbox.sending(ledger, message, "run-2")
 
 
 def test_a_run_without_a_lease_sends_nothing(ledger: Ledger) -> None:
-    ledger.enqueue(draft())
+    outbox.enqueue(ledger, draft())
     with pytest.raises(StaleClaim):
         begin(ledger, "nobody")
 
 
 @pytest.mark.parametrize("edit", [False, True])
 def test_what_a_dead_run_was_sending_is_settled(ledger: Ledger, clock: Clock, edit: bool) -> None:
-    ledger.enqueue(draft("on its way"))
+    outbox.enqueue(ledger, draft("on its way"))
     if edit:
-        ledger.sent(begin(ledger), "m1")
-        ledger.enqueue(draft("ready"))
+        outbox.sent(ledger, begin(ledger), "m1")
+        outbox.enqueue(ledger, draft("ready"))
     message = begin(ledger)
     clock.forward(61)
-    assert ledger.recover().unknown_messages == int(not edit)
+    assert leases.recover(ledger).unknown_messages == int(not edit)
     assert states(ledger) == {"clip:1": MessageState.PENDING if edit else MessageState.UNKNOWN}
     with pytest.raises(StaleClaim):
-        ledger.sent(message, "m2")
+        outbox.sent(ledger, message, "m2")
 
 
 def test_what_a_run_was_sending_when_it_left_is_unknown(ledger: Ledger) -> None:
-    ledger.enqueue(draft())
+    outbox.enqueue(ledger, draft())
     begin(ledger)
-    ledger.leave("run-1")
+    leases.end(ledger, "run-1")
     assert states(ledger) == {"clip:1": MessageState.UNKNOWN}
 
 
@@ -177,10 +187,12 @@ def test_the_announcement_is_written_with_the_fact(ledger: Ledger, root: Root, e
     clip_id = add(ledger, root, "a.mov")
     claim = claim_one(ledger)
     if end == "done":
-        ledger.done(bring_to_arrived(ledger, claim), announce=draft())
+        transitions.done(ledger, bring_to_arrived(ledger, claim), announce=draft())
     else:
-        getattr(ledger, end)(claim, AWAY if end == "postpone" else MISNAMED, announce=draft())
-    (message,) = ledger.due()
+        getattr(transitions, end)(
+            ledger, claim, AWAY if end == "postpone" else MISNAMED, announce=draft()
+        )
+    (message,) = outbox.due(ledger)
     assert (message.key, message.clip_id) == ("clip:1", clip_id)
 
 
@@ -189,31 +201,31 @@ def test_what_a_clip_says_on_its_way_is_its_own_and_only_its_holder_says_it(
 ) -> None:
     clip_id = add(ledger, root, "a.mov")
     claim = claim_one(ledger)
-    ledger.announce(claim, draft("on its way"))
-    (message,) = ledger.due()
+    transitions.announce(ledger, claim, draft("on its way"))
+    (message,) = outbox.due(ledger)
     assert (message.clip_id, message.payload) == (clip_id, {"content": "on its way"})
     clock.forward(61)
     claim_one(ledger, "run-2")
     with pytest.raises(StaleClaim):
-        ledger.announce(claim, draft("ready"))
+        transitions.announce(ledger, claim, draft("ready"))
 
 
 def test_that_a_clip_waits_is_said_in_its_message_and_makes_none(
     ledger: Ledger, root: Root, clock: Clock
 ) -> None:
     add(ledger, root, "a.mov")
-    ledger.postpone(claim_one(ledger), AWAY, waiting=draft("is waiting"))
-    assert ledger.messages() == []
+    transitions.postpone(ledger, claim_one(ledger), AWAY, waiting=draft("is waiting"))
+    assert outbox.messages(ledger) == []
     clock.forward(60)
     claim = claim_one(ledger)
-    ledger.announce(claim, draft("on its way"))
-    ledger.unknown(begin(ledger), AWAY)
-    ledger.postpone(claim, AWAY, waiting=draft("is waiting"))
-    assert ledger.due() == [], "whether it has a message, nobody knows"
-    ledger.resend()
-    ledger.sent(begin(ledger), "m1")
+    transitions.announce(ledger, claim, draft("on its way"))
+    outbox.unknown(ledger, begin(ledger), AWAY)
+    transitions.postpone(ledger, claim, AWAY, waiting=draft("is waiting"))
+    assert outbox.due(ledger) == [], "whether it has a message, nobody knows"
+    outbox.resend(ledger)
+    outbox.sent(ledger, begin(ledger), "m1")
     clock.forward(60)
-    ledger.postpone(claim_one(ledger), AWAY, waiting=draft("is waiting"))
+    transitions.postpone(ledger, claim_one(ledger), AWAY, waiting=draft("is waiting"))
     edit = begin(ledger)
     assert (edit.message_id, edit.payload) == ("m1", {"content": "is waiting"})
 
@@ -222,13 +234,13 @@ def test_a_fact_that_is_refused_announces_nothing(ledger: Ledger, root: Root) ->
     add(ledger, root, "a.mov")
     claim = claim_one(ledger)
     with pytest.raises(Fatal):
-        ledger.done(claim, announce=draft())
-    assert ledger.messages() == []
+        transitions.done(ledger, claim, announce=draft())
+    assert outbox.messages(ledger) == []
 
 
 @pytest.mark.parametrize(
     "payload", [{}, {"embeds": [{"title": "é\0\ud800", "n": 1.5}], "deep": {"a": [None, True]}}]
 )
 def test_any_content_comes_back_as_it_was(ledger: Ledger, payload: dict[str, Any]) -> None:
-    ledger.enqueue(Draft(key="k", channel="c", payload=payload))
+    outbox.enqueue(ledger, Draft(key="k", channel="c", payload=payload))
     assert begin(ledger).payload == payload

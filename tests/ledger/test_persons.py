@@ -11,7 +11,20 @@ import pytest
 from postflow.delivery.record import DeliveryRecord, open_by_hand
 from postflow.engine.lease import hold_lease
 from postflow.errors import Skip
-from postflow.ledger import AsyncLedger, Clip, Ledger, Phase, Root, State, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    Clip,
+    Ledger,
+    Phase,
+    Root,
+    State,
+    leases,
+    open_ledger,
+    queries,
+    retrying,
+    roots,
+    transitions,
+)
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.ledger.ground import add, bring_to_arrived, claim_one
@@ -36,17 +49,17 @@ class Hands:
         self._runs += 1
         run = f"run-{self._runs}"
         media = await probe_media(clip)
-        await self.ledger.enter(run)
+        await self.ledger.run(leases.start, run)
         return await open_by_hand(
-            self.ledger, "main", media, roots=[self.watched], run_id=run, is_gone=is_gone
+            self.ledger, "main", media, folders=[self.watched], run_id=run, is_gone=is_gone
         )
 
     async def give_in_vain(self, clip: Path) -> None:
         await (await self.give(clip)).skip(NO_NAME, None)
 
     async def rows(self) -> dict[Path, Clip]:
-        clips = await self.ledger.rows()
-        known = {each.id: each.path for each in await self.ledger.named(NAME)}
+        clips = await self.ledger.run(queries.rows)
+        known = {each.id: each.path for each in await self.ledger.run(retrying.named, NAME)}
         return {known[clip.id]: clip for clip in clips}
 
 
@@ -72,8 +85,12 @@ async def test_another_file_of_the_same_name_is_never_touched(hands: Hands, tmp_
     await hands.give_in_vain(other)
     after = await hands.rows()
     assert after[watched] == before[watched]
-    assert [step.event for step in await hands.ledger.steps(after[watched].id)].count("retry") == 0
-    assert [step.event for step in await hands.ledger.steps(after[other].id)].count("retry") == 1
+    assert [step.event for step in await hands.ledger.run(queries.steps, after[watched].id)].count(
+        "retry"
+    ) == 0
+    assert [step.event for step in await hands.ledger.run(queries.steps, after[other].id)].count(
+        "retry"
+    ) == 1
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
@@ -83,14 +100,14 @@ async def test_a_delivered_clip_travels_again_only_if_it_is_gone_from_frameio(
     clip = clip_in(hands.watched, atoms=0)
     await hands.give(clip)
     own = hands.ledger.ledger
-    (row,) = own.rows()
+    (row,) = queries.rows(own)
     assert row.run_id
-    await hands.ledger.leave(row.run_id)
-    own.done(bring_to_arrived(own, claim_one(own)))
-    (row,) = own.rows()
+    await hands.ledger.run(leases.end, row.run_id)
+    transitions.done(own, bring_to_arrived(own, claim_one(own)))
+    (row,) = queries.rows(own)
     hands.gone = {str(row.file_id)} if is_gone else set()
     again = await hands.give(clip)
-    (row,) = own.rows()
+    (row,) = queries.rows(own)
     assert (again.key is not None) == is_gone, "it has a claim, and a message"
     assert again.clip_id == row.id
     assert (row.state, row.view_url is None) == (
@@ -99,25 +116,25 @@ async def test_a_delivered_clip_travels_again_only_if_it_is_gone_from_frameio(
 
 
 def test_what_goes_by_a_name_is_told_by_its_paths(ledger: Ledger, root: Root) -> None:
-    other = ledger.root("main", Path("/mnt/extra"))
+    other = roots.add(ledger, "main", Path("/mnt/extra"))
     for folder, path in ((root, NAME), (root, f"SQ07/{NAME}"), (other, NAME)):
         add(ledger, folder, path)
     paths = [root.path / NAME, root.path / "SQ07" / NAME, other.path / NAME]
-    assert [each.path for each in ledger.named(NAME)] == paths
-    assert [each.path for each in ledger.named(f"SQ07/{NAME}")] == paths[1:2]
+    assert [each.path for each in retrying.named(ledger, NAME)] == paths
+    assert [each.path for each in retrying.named(ledger, f"SQ07/{NAME}")] == paths[1:2]
     for path in paths:
-        assert [each.path for each in ledger.named(str(path))] == [path]
-    assert ledger.named(NAME, studio="other") == []
+        assert [each.path for each in retrying.named(ledger, str(path))] == [path]
+    assert retrying.named(ledger, NAME, studio="other") == []
 
 
 def test_a_clip_is_redone_once_and_never_while_a_run_has_it(ledger: Ledger, root: Root) -> None:
     add(ledger, root, NAME)
     claim = bring_to_arrived(ledger, claim_one(ledger))
-    assert not ledger.redo(claim.clip_id, str(claim.file_id))
-    ledger.done(claim)
-    assert not ledger.redo(claim.clip_id, "another file")
-    assert ledger.redo(claim.clip_id, str(claim.file_id))
-    assert not ledger.redo(claim.clip_id, str(claim.file_id))
-    assert ledger.counts()[Phase.WAITING] == 1
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
-    assert ledger.counts()[Phase.DELIVERED] == 1
+    assert not retrying.redo(ledger, claim.clip_id, str(claim.file_id))
+    transitions.done(ledger, claim)
+    assert not retrying.redo(ledger, claim.clip_id, "another file")
+    assert retrying.redo(ledger, claim.clip_id, str(claim.file_id))
+    assert not retrying.redo(ledger, claim.clip_id, str(claim.file_id))
+    assert queries.counts(ledger)[Phase.WAITING] == 1
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)))
+    assert queries.counts(ledger)[Phase.DELIVERED] == 1

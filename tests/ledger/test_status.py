@@ -7,7 +7,17 @@ from collections.abc import Callable
 
 import pytest
 
-from postflow.ledger import Draft, Ledger, Phase, Root
+from postflow.ledger import (
+    Draft,
+    Ledger,
+    Phase,
+    Root,
+    observations,
+    outbox,
+    queries,
+    retrying,
+    transitions,
+)
 from postflow.ledger.schema import SCHEMA_VERSION
 from tests.ledger.ground import (
     BROKEN,
@@ -26,19 +36,19 @@ from tests.ledger.ground import (
 
 def fill(ledger: Ledger, root: Root) -> None:
     """One clip in every phase but `waiting`, which has two, and `refused`."""
-    ledger.observe(root, [sighting(root, "aside.mov")])
+    observations.observe(ledger, root, [sighting(root, "aside.mov")])
     set_aside(ledger, root)
-    ledger.observe(root, [sighting(root, "growing.mov"), sighting(root, "gone.mov")])
-    ledger.observe(root, [], gone=["gone.mov"])
+    observations.observe(ledger, root, [sighting(root, "growing.mov"), sighting(root, "gone.mov")])
+    observations.observe(ledger, root, [], gone=["gone.mov"])
     add(ledger, root, "done.mov")
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)))
     add(ledger, root, "failed.mov")
-    ledger.fail(claim_one(ledger), BROKEN)
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
     add(ledger, root, "skipped.mov")
-    ledger.skip(claim_one(ledger), MISNAMED)
+    transitions.skip(ledger, claim_one(ledger), MISNAMED)
     add(ledger, root, "renamed.mov")
-    ledger.skip(claim_one(ledger), MISNAMED)
-    ledger.observe(root, [], gone=["renamed.mov"])
+    transitions.skip(ledger, claim_one(ledger), MISNAMED)
+    observations.observe(ledger, root, [], gone=["renamed.mov"])
     add(ledger, root, "way.mov")
     bring_to_requested(ledger, claim_one(ledger))
     add(ledger, root, "twice.mov", content="a")
@@ -47,53 +57,53 @@ def fill(ledger: Ledger, root: Root) -> None:
 
 
 def test_every_file_is_counted_in_one_phase(ledger: Ledger, root: Root) -> None:
-    assert set(ledger.counts().values()) == {0}
+    assert set(queries.counts(ledger).values()) == {0}
     fill(ledger, root)
-    assert ledger.counts() == dict.fromkeys(Phase, 1) | {Phase.WAITING: 2, Phase.REFUSED: 0}
-    assert ledger.counts("main") == ledger.counts()
-    assert set(ledger.counts("other").values()) == {0}
+    assert queries.counts(ledger) == dict.fromkeys(Phase, 1) | {Phase.WAITING: 2, Phase.REFUSED: 0}
+    assert queries.counts(ledger, "main") == queries.counts(ledger)
+    assert set(queries.counts(ledger, "other").values()) == {0}
 
 
 def test_rows_can_be_asked_for_by_phase_and_name(ledger: Ledger, root: Root, clock: Clock) -> None:
     fill(ledger, root)
-    assert len(ledger.rows()) == 8
-    assert len(ledger.rows(limit=2)) == 2
-    assert ledger.rows(studio="other") == []
-    for phase, number in ledger.counts().items():
+    assert len(queries.rows(ledger)) == 8
+    assert len(queries.rows(ledger, limit=2)) == 2
+    assert queries.rows(ledger, studio="other") == []
+    for phase, number in queries.counts(ledger).items():
         if phase not in (Phase.SETTLING, Phase.REFUSED, Phase.SET_ASIDE):
-            assert len(ledger.rows(phase=phase)) == number
-    (failed,) = ledger.rows(name="failed.mov")
+            assert len(queries.rows(ledger, phase=phase)) == number
+    (failed,) = queries.rows(ledger, name="failed.mov")
     assert (failed.phase, failed.hint) == (Phase.FAILED, BROKEN.hint)
     clock.forward(10)
     add(ledger, root, "late.mov")
-    assert [clip.name for clip in ledger.rows(since=clock())] == ["late.mov"]
+    assert [clip.name for clip in queries.rows(ledger, since=clock())] == ["late.mov"]
 
 
-@pytest.mark.parametrize("give_up", [Ledger.skip, Ledger.fail])
+@pytest.mark.parametrize("give_up", [transitions.skip, transitions.fail])
 def test_what_was_given_up_is_left_alone_while_its_file_is_gone(
     ledger: Ledger, root: Root, give_up: Callable[..., None]
 ) -> None:
     add(ledger, root, "a.mov")
     give_up(ledger, claim_one(ledger), BROKEN)
-    (before,) = ledger.rows()
+    (before,) = queries.rows(ledger)
 
-    ledger.observe(root, [], gone=["a.mov"])
-    assert [clip.phase for clip in ledger.rows()] == [Phase.GONE]
-    assert ledger.retry("a.mov") == ledger.retry() == []
+    observations.observe(ledger, root, [], gone=["a.mov"])
+    assert [clip.phase for clip in queries.rows(ledger)] == [Phase.GONE]
+    assert retrying.retry(ledger, "a.mov") == retrying.retry(ledger) == []
 
-    ledger.observe(root, [sighting(root, "a.mov")])
-    assert ledger.rows() == [before]
-    assert ledger.retry("a.mov") == ["a.mov"]
+    observations.observe(ledger, root, [sighting(root, "a.mov")])
+    assert queries.rows(ledger) == [before]
+    assert retrying.retry(ledger, "a.mov") == ["a.mov"]
 
 
 def test_what_only_lacks_its_stack_is_tried_again_without_its_file(
     ledger: Ledger, root: Root
 ) -> None:
     add(ledger, root, "a.mov")
-    ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
-    ledger.observe(root, [], gone=["a.mov"])
-    assert [clip.phase for clip in ledger.rows()] == [Phase.DELIVERED]
-    assert ledger.retry("a.mov") == ["a.mov"]
+    transitions.postpone_stack(ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    observations.observe(ledger, root, [], gone=["a.mov"])
+    assert [clip.phase for clip in queries.rows(ledger)] == [Phase.DELIVERED]
+    assert retrying.retry(ledger, "a.mov") == ["a.mov"]
 
 
 def test_what_is_waited_for_is_listed_with_its_age(
@@ -102,30 +112,32 @@ def test_what_is_waited_for_is_listed_with_its_age(
     fill(ledger, root)
     began = clock()
     clock.forward(4000)
-    (waiting,) = ledger.not_yet_whole()
+    (waiting,) = queries.unsettled(ledger)
     assert (waiting.relpath, waiting.waiting_since) == ("growing.mov", began)
-    (aside,) = ledger.not_yet_whole(phase=Phase.SET_ASIDE)
+    (aside,) = queries.unsettled(ledger, phase=Phase.SET_ASIDE)
     assert aside.relpath == "aside.mov"
-    assert ledger.not_yet_whole(studio="other") == []
+    assert queries.unsettled(ledger, studio="other") == []
 
 
 def test_what_time_does_not_help_is_refused_until_it_changes(ledger: Ledger, root: Root) -> None:
-    ledger.observe(root, [sighting(root, "cut.mov"), sighting(root, "new.mov")])
-    ledger.not_yet(root, {"cut.mov": "is cut", "new.mov": "is new"}, refused={"cut.mov"})
-    counts = ledger.counts()
+    observations.observe(ledger, root, [sighting(root, "cut.mov"), sighting(root, "new.mov")])
+    observations.set_notes(
+        ledger, root, {"cut.mov": "is cut", "new.mov": "is new"}, refused={"cut.mov"}
+    )
+    counts = queries.counts(ledger)
     assert (counts[Phase.REFUSED], counts[Phase.SETTLING]) == (1, 1)
-    assert {each.relpath: each.refused for each in ledger.not_yet_whole()} == {
+    assert {each.relpath: each.refused for each in queries.unsettled(ledger)} == {
         "cut.mov": True,
         "new.mov": False,
     }
-    ledger.observe(root, [sighting(root, "cut.mov", size=7)])
-    assert ledger.counts()[Phase.SETTLING] == 2
+    observations.observe(ledger, root, [sighting(root, "cut.mov", size=7)])
+    assert queries.counts(ledger)[Phase.SETTLING] == 2
 
 
 def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -> None:
     fill(ledger, root)
-    ledger.enqueue(Draft(key="k", channel="c", payload={"content": "é"}))
-    lines = list(ledger.export())
+    outbox.enqueue(ledger, Draft(key="k", channel="c", payload={"content": "é"}))
+    lines = list(queries.export(ledger))
     assert not any("\n" in line for line in lines)
     records = [json.loads(line) for line in lines]
     assert [record["kind"] for record in records] == ["ledger", "root", *["clip"] * 8, "message"]
@@ -139,22 +151,22 @@ def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -
 def test_the_export_is_of_one_moment(where: str, ledger: Ledger, root: Root) -> None:
     """What is written while it runs, by the same or another process, is not half in it."""
     add_many(ledger, root, 5)
-    lines = ledger.export()
+    lines = queries.export(ledger)
     begun = [next(lines) for _ in range(3)]
     with Ledger.open(where) as other:
         add(other, root, "later.mov")
     assert len([*begun, *lines]) == 2 + 5
-    assert len(list(ledger.export())) == 2 + 6
+    assert len(list(queries.export(ledger))) == 2 + 6
 
 
 def test_endings_are_told_once_and_those_of_before_not_at_all(ledger: Ledger, root: Root) -> None:
     fill(ledger, root)
-    last, before = ledger.endings("main")
+    last, before = queries.endings(ledger, "main")
     assert before == []
     add(ledger, root, "new.mov")
-    ledger.fail(claim_one(ledger), BROKEN)
-    ledger.retry("failed.mov")
-    last, ended = ledger.endings("main", after=last)
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
+    retrying.retry(ledger, "failed.mov")
+    last, ended = queries.endings(ledger, "main", after=last)
     assert [clip.relpath for clip in ended] == ["twice.mov"], "the oldest was claimed"
-    assert ledger.endings("main", after=last) == (last, [])
-    assert ledger.endings("other", after=0)[1] == []
+    assert queries.endings(ledger, "main", after=last) == (last, [])
+    assert queries.endings(ledger, "other", after=0)[1] == []

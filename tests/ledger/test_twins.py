@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from postflow.ledger import Claimed, Draft, Ledger, Root
+from postflow.ledger import (
+    Claimed,
+    Draft,
+    Ledger,
+    Root,
+    batches,
+    claims,
+    registry,
+    transitions,
+)
 from tests.ledger.ground import Clock, add, bring_to_arrived, claim_one, target
 
 FIRST, SECOND = "a/SQ07_001_v001.mov", "b/SQ07_001_v001.mov"
@@ -13,36 +22,40 @@ FIRST, SECOND = "a/SQ07_001_v001.mov", "b/SQ07_001_v001.mov"
 def test_a_copy_of_what_was_told_of_has_nothing_to_tell(ledger: Ledger, root: Root) -> None:
     add(ledger, root, FIRST)
     add(ledger, root, SECOND)
-    first, second = ledger.claim("run-1", limit=2)
-    assert not ledger.is_told_elsewhere(second), "neither is delivered"
+    first, second = claims.claim(ledger, "run-1", limit=2)
+    assert not registry.is_announced_elsewhere(ledger, second), "neither is delivered"
     first = bring_to_arrived(ledger, first)
-    assert not ledger.is_told_elsewhere(second), "it is not told of yet"
-    ledger.done(first)
-    assert ledger.is_told_elsewhere(second)
-    assert ledger.is_told_elsewhere(bring_to_arrived(ledger, second))
+    assert not registry.is_announced_elsewhere(ledger, second), "it is not told of yet"
+    transitions.done(ledger, first)
+    assert registry.is_announced_elsewhere(ledger, second)
+    assert registry.is_announced_elsewhere(ledger, bring_to_arrived(ledger, second))
 
 
 def test_a_copy_that_became_another_file_is_told_of(ledger: Ledger, root: Root) -> None:
     add(ledger, root, FIRST)
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)))
     add(ledger, root, SECOND)
-    assert not ledger.is_told_elsewhere(bring_to_arrived(ledger, claim_one(ledger), "file-2"))
+    assert not registry.is_announced_elsewhere(
+        ledger, bring_to_arrived(ledger, claim_one(ledger), "file-2")
+    )
 
 
 def test_a_copy_whose_message_was_begun_is_told_to_its_end(ledger: Ledger, root: Root) -> None:
     add(ledger, root, FIRST)
     add(ledger, root, SECOND)
-    first, second = ledger.claim("run-1", limit=2)
-    ledger.announce(second, Draft(key="k", channel="main", payload={"title": "on its way"}))
-    ledger.done(bring_to_arrived(ledger, first))
-    assert not ledger.is_told_elsewhere(second)
+    first, second = claims.claim(ledger, "run-1", limit=2)
+    transitions.announce(
+        ledger, second, Draft(key="k", channel="main", payload={"title": "on its way"})
+    )
+    transitions.done(ledger, bring_to_arrived(ledger, first))
+    assert not registry.is_announced_elsewhere(ledger, second)
 
 
 def test_another_content_of_that_name_is_no_copy(ledger: Ledger, root: Root) -> None:
     add(ledger, root, FIRST)
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)))
     add(ledger, root, SECOND, content="b")
-    assert not ledger.is_told_elsewhere(claim_one(ledger))
+    assert not registry.is_announced_elsewhere(ledger, claim_one(ledger))
 
 
 def arrived(ledger: Ledger, root: Root, relpath: str, content: str, file_id: str) -> Claimed:
@@ -55,11 +68,11 @@ def test_other_content_of_a_name_and_version_knows_what_was_there_before(
     ledger: Ledger, root: Root, clock: Clock, relpath: str, is_same_path: bool
 ) -> None:
     first = arrived(ledger, root, FIRST, "a", "file-1")
-    assert ledger.namesake(first) is None
+    assert registry.namesake(ledger, first) is None
     delivered = clock.time
-    ledger.done(first)
+    transitions.done(ledger, first)
     clock.forward(60)
-    again = ledger.namesake(arrived(ledger, root, relpath, "b", "file-2"))
+    again = registry.namesake(ledger, arrived(ledger, root, relpath, "b", "file-2"))
     assert again is not None
     assert (again.relpath, again.is_same_path) == (FIRST, is_same_path)
     assert (again.root, again.finished_at) == (str(root.path), delivered)
@@ -69,37 +82,55 @@ def test_two_at_once_know_of_each_other(ledger: Ledger, root: Root) -> None:
     first = arrived(ledger, root, FIRST, "a", "file-1")
     second = arrived(ledger, root, SECOND, "b", "file-2")
     for mine, other in ((first, SECOND), (second, FIRST)):
-        found = ledger.namesake(mine)
+        found = registry.namesake(ledger, mine)
         assert found is not None
         assert (found.relpath, found.finished_at) == (other, None)
 
 
 def test_a_copy_or_another_version_is_no_namesake(ledger: Ledger, root: Root) -> None:
-    ledger.done(arrived(ledger, root, FIRST, "a", "file-1"))
-    assert ledger.namesake(arrived(ledger, root, SECOND, "a", "file-1")) is None
+    transitions.done(ledger, arrived(ledger, root, FIRST, "a", "file-1"))
+    assert registry.namesake(ledger, arrived(ledger, root, SECOND, "a", "file-1")) is None
     add(ledger, root, "a/SQ07_001_v002.mov", content="b")
-    later = ledger.intend_request(claim_one(ledger), target(version=2), way="tunnel", exposure="e")
-    assert ledger.namesake(ledger.arrived(ledger.requested(later, "file-3", view_url="u"))) is None
+    later = transitions.intend_request(
+        ledger, claim_one(ledger), target(version=2), way="tunnel", exposure="e"
+    )
+    assert (
+        registry.namesake(
+            ledger,
+            transitions.arrived(
+                ledger, transitions.requested(ledger, later, "file-3", view_url="u")
+            ),
+        )
+        is None
+    )
 
 
 def test_versions_that_share_their_number_are_no_namesakes(ledger: Ledger, root: Root) -> None:
     """As v003a and v003b, two takes, or two exports of one day."""
-    ledger.done(arrived(ledger, root, FIRST, "a", "file-1"))
+    transitions.done(ledger, arrived(ledger, root, FIRST, "a", "file-1"))
     add(ledger, root, "a/SQ07_001_v001b.mov", content="b")
     other = target().model_copy(update={"version_key": "2/1/.2"})
-    later = ledger.intend_request(claim_one(ledger), other, way="tunnel", exposure="e")
-    assert ledger.namesake(ledger.arrived(ledger.requested(later, "file-3", view_url="u"))) is None
+    later = transitions.intend_request(ledger, claim_one(ledger), other, way="tunnel", exposure="e")
+    assert (
+        registry.namesake(
+            ledger,
+            transitions.arrived(
+                ledger, transitions.requested(ledger, later, "file-3", view_url="u")
+            ),
+        )
+        is None
+    )
 
 
 def test_a_batch_knows_the_namesakes_of_its_clips(ledger: Ledger, root: Root, clock: Clock) -> None:
-    ledger.done(arrived(ledger, root, FIRST, "a", "file-1"))
+    transitions.done(ledger, arrived(ledger, root, FIRST, "a", "file-1"))
     add(ledger, root, FIRST, content="b")
     add(ledger, root, SECOND, content="c")
-    ledger.gather(studio="main", channel="main", project="UNDLM")
-    for number, claim in enumerate(ledger.claim("run-1", limit=2)):
+    batches.gather(ledger, studio="main", channel="main", project="UNDLM")
+    for number, claim in enumerate(claims.claim(ledger, "run-1", limit=2)):
         clock.forward(60)
-        ledger.done(bring_to_arrived(ledger, claim, f"file-{number + 2}"))
-    (batch,) = ledger.untold_batches("main", pause=0)
+        transitions.done(ledger, bring_to_arrived(ledger, claim, f"file-{number + 2}"))
+    (batch,) = batches.outdated(ledger, "main", pause=0)
     known = [clip.namesake for clip in batch.clips]
     assert [each and (each.relpath, each.is_same_path) for each in known] == [
         (FIRST, True),

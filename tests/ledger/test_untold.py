@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from postflow.errors import Fatal, Retry
-from postflow.ledger import Draft, Ledger, Message, MessageState, Root, Untold
+from postflow.ledger import (
+    Draft,
+    Ledger,
+    Message,
+    MessageState,
+    Root,
+    Unannounced,
+    leases,
+    outbox,
+    transitions,
+)
 from tests.ledger.ground import Clock, add, claim_one
 
 DELETED = Fatal("The webhook was deleted.", hint="Make a new one.", code="discord.webhook_gone")
@@ -14,79 +24,86 @@ AWAY = Retry("Discord is away.", hint="It is tried again.", code="discord.unavai
 
 @pytest.fixture(autouse=True)
 def run(ledger: Ledger) -> None:
-    ledger.enter("run-1")
+    leases.start(ledger, "run-1")
 
 
 def begun(ledger: Ledger, key: str = "main/a", channel: str = "main") -> Message:
-    ledger.enqueue(Draft(key=key, channel=channel, payload={"title": "2 clips\\_are ready"}))
-    (message,) = (each for each in ledger.due() if each.key == key)
-    return ledger.sending(message, "run-1")
+    outbox.enqueue(
+        ledger, Draft(key=key, channel=channel, payload={"title": "2 clips\\_are ready"})
+    )
+    (message,) = (each for each in outbox.due(ledger) if each.key == key)
+    return outbox.sending(ledger, message, "run-1")
 
 
 def found(ledger: Ledger, studio: str = "main") -> list[tuple[str, MessageState, str | None]]:
-    return [(each.key, each.state, each.code) for each in ledger.untold(studio)]
+    return [(each.key, each.state, each.code) for each in outbox.unannounced(ledger, studio)]
 
 
 def test_what_was_told_or_will_be_is_no_trouble(ledger: Ledger) -> None:
-    ledger.sent(begun(ledger, "main/sent"), "m1")
-    ledger.not_sent(begun(ledger, "main/put off"), AWAY)
-    ledger.enqueue(Draft(key="main/new", channel="main", payload={}))
+    outbox.sent(ledger, begun(ledger, "main/sent"), "m1")
+    outbox.not_sent(ledger, begun(ledger, "main/put off"), AWAY)
+    outbox.enqueue(ledger, Draft(key="main/new", channel="main", payload={}))
     assert found(ledger) == []
 
 
 def test_refused_and_unanswered_ones_are_named_until_a_person_decides(ledger: Ledger) -> None:
-    ledger.refused(begun(ledger, "main/a"), DELETED)
-    ledger.unknown(begun(ledger, "main/b"))
+    outbox.refused(ledger, begun(ledger, "main/a"), DELETED)
+    outbox.unknown(ledger, begun(ledger, "main/b"))
     named = [
         ("main/a", MessageState.FAILED, "discord.webhook_gone"),
         ("main/b", MessageState.UNKNOWN, "ledger.message_unknown"),
     ]
     assert found(ledger) == named
-    assert ledger.take_for_told("main/b", studio="main") == 1
+    assert outbox.mark_sent(ledger, "main/b", studio="main") == 1
     assert found(ledger) == named[:1]
-    assert ledger.resend(studio="main") == 1
+    assert outbox.resend(ledger, studio="main") == 1
     assert found(ledger) == []
-    assert ledger.take_for_told(studio="main") == 0, "what is to be sent is not told yet"
+    assert outbox.mark_sent(ledger, studio="main") == 0, "what is to be sent is not told yet"
 
 
 def test_new_content_of_one_taken_for_told_goes_out(ledger: Ledger) -> None:
-    ledger.unknown(begun(ledger))
-    ledger.take_for_told()
-    ledger.enqueue(Draft(key="main/a", channel="main", payload={"title": "ready"}))
-    assert [message.message_id for message in ledger.due()] == [None]
+    outbox.unknown(ledger, begun(ledger))
+    outbox.mark_sent(ledger)
+    outbox.enqueue(ledger, Draft(key="main/a", channel="main", payload={"title": "ready"}))
+    assert [message.message_id for message in outbox.due(ledger)] == [None]
 
 
 @pytest.mark.parametrize(("minutes", "tries", "late"), [(11, 0, True), (0, 3, True), (9, 2, False)])
 def test_one_that_waits_for_long_waits_for_somebody(
     ledger: Ledger, clock: Clock, minutes: int, tries: int, late: bool
 ) -> None:
-    ledger.enqueue(Draft(key="main/a", channel="main", payload={}))
+    outbox.enqueue(ledger, Draft(key="main/a", channel="main", payload={}))
     for _ in range(tries):
-        (message,) = ledger.messages(MessageState.PENDING)
-        ledger.not_sent(ledger.sending(message, "run-1"), AWAY)
+        (message,) = outbox.messages(ledger, MessageState.PENDING)
+        outbox.not_sent(ledger, outbox.sending(ledger, message, "run-1"), AWAY)
     clock.forward(minutes * 60)
     assert bool(found(ledger)) is late
-    assert ledger.resend(studio="main") == (tries > 0), "at once, whatever it waited for"
-    assert len(ledger.due()) == 1
+    assert outbox.resend(ledger, studio="main") == (tries > 0), "at once, whatever it waited for"
+    assert len(outbox.due(ledger)) == 1
 
 
 def test_each_studio_has_its_own_and_those_of_its_other_webhooks(ledger: Ledger) -> None:
     for channel in ("main", "main/0a1b", "main-2", "mainx/0a1b", "second"):
-        ledger.refused(begun(ledger, f"{channel}/x", channel), DELETED)
+        outbox.refused(ledger, begun(ledger, f"{channel}/x", channel), DELETED)
     assert [key for key, *_ in found(ledger)] == ["main/x", "main/0a1b/x"]
-    assert ledger.resend(studio="second") == 1
+    assert outbox.resend(ledger, studio="second") == 1
     assert len(found(ledger)) == 2
 
 
 def test_it_is_told_of_a_clip_by_its_path_else_by_what_it_says(ledger: Ledger, root: Root) -> None:
     add(ledger, root, "SQ07/a.mov")
     claim = claim_one(ledger)
-    ledger.announce(claim, Draft(key="main/clip", channel="main", payload={"title": "on its way"}))
-    (message,) = ledger.due()
-    ledger.refused(ledger.sending(message, "run-1"), DELETED)
-    ledger.refused(begun(ledger), DELETED)
+    transitions.announce(
+        ledger, claim, Draft(key="main/clip", channel="main", payload={"title": "on its way"})
+    )
+    (message,) = outbox.due(ledger)
+    outbox.refused(ledger, outbox.sending(ledger, message, "run-1"), DELETED)
+    outbox.refused(ledger, begun(ledger), DELETED)
 
-    def about(message: Untold) -> str:
+    def about(message: Unannounced) -> str:
         return message.about
 
-    assert list(map(about, ledger.untold("main"))) == ["SQ07/a.mov", "2 clips_are ready"]
+    assert list(map(about, outbox.unannounced(ledger, "main"))) == [
+        "SQ07/a.mov",
+        "2 clips_are ready",
+    ]

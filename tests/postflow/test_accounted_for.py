@@ -13,7 +13,12 @@ from postflow.cli.scan import look, tell_prospects
 from postflow.cli.status import tell_status
 from postflow.folder.enrolment import NONE, enrol
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import AsyncLedger, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    observations,
+    open_ledger,
+    queries,
+)
 from postflow.media.ignore import Ignoring
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
@@ -60,7 +65,7 @@ async def test_what_is_nearly_a_clip_is_entered_to_be_told_of_and_the_rest_is_co
     watcher = FolderWatcher(ledger, "main", folder, quiet=0.02)
     assert await ready(watcher) == {CLIP, *NEARLY}
     counted = {".wav": 2, ".pdf": 1, "without ending": 1, "empty": 1}
-    assert ledger.ledger.others("main") == counted
+    assert observations.others(ledger.ledger, "main") == counted
     tell_status(ledger.ledger, "main")
     said = capsys.readouterr().out
     assert "no clips    2 .wav" in said.replace("1 .pdf, ", "")
@@ -68,7 +73,7 @@ async def test_what_is_nearly_a_clip_is_entered_to_be_told_of_and_the_rest_is_co
     (folder / "a.wav").unlink()
     (folder / "e.exr").write_bytes(b"x")
     await ready(watcher)
-    assert ledger.ledger.others("main") == counted | {".wav": 1, ".exr": 1}
+    assert observations.others(ledger.ledger, "main") == counted | {".wav": 1, ".exr": 1}
 
 
 async def test_what_cannot_be_read_or_travel_is_counted_while_it_lasts(
@@ -87,7 +92,7 @@ async def test_what_cannot_be_read_or_travel_is_counted_while_it_lasts(
     odd.unlink()
     again = FolderWatcher(ledger, "main", folder)
     await again.look()
-    assert "unreadable" not in ledger.ledger.others("main")
+    assert "unreadable" not in observations.others(ledger.ledger, "main")
 
 
 async def test_scan_names_them_all(
@@ -131,7 +136,7 @@ async def test_files_that_a_new_rule_passes_over_have_not_vanished(
     looked = await after.look()
     assert looked.alarm is None
     assert looked.waiting == 1 + len(NEARLY)
-    waiting = await ledger.not_yet_whole(studio="main")
+    waiting = await ledger.run(queries.unsettled, studio="main")
     assert not [each for each in waiting if each.relpath.startswith("OLD/")]
 
 

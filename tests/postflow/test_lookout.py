@@ -18,7 +18,14 @@ from postflow.folder.enrolment import accept_vanished, enrol, watched
 from postflow.folder.inspection import MOST
 from postflow.folder.root import MARKER, read_mark
 from postflow.folder.watcher import FolderWatcher, within_reach
-from postflow.ledger import AsyncLedger, Root, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    Root,
+    claims,
+    observations,
+    open_ledger,
+    roots,
+)
 from postflow.media.filesystem import FileSystem
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
@@ -114,10 +121,12 @@ async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
 
     root = watched(ledger.ledger, "main", folder)
     assert isinstance(root, Root)
-    assert [each.relpath for each in await ledger.known(root)] == ["SQ07_UNDLM_00152_v003.mov"]
+    assert [each.relpath for each in await ledger.run(observations.known, root)] == [
+        "SQ07_UNDLM_00152_v003.mov"
+    ]
 
 
-@pytest.mark.parametrize("call", ["run", "known", "observe", "not_yet", "register"])
+@pytest.mark.parametrize("call", ["enrolled", "known", "observe", "set_notes", "register"])
 async def test_a_ledger_that_is_busy_at_any_step_of_a_look_costs_no_clip(
     folder: Path, ledger: AsyncLedger, call: str
 ) -> None:
@@ -240,15 +249,15 @@ async def test_each_of_two_hosts_finds_the_clips_where_it_has_the_volume(
     await ready(one)
     await ready(two)
     for watcher, path, run in ((one, folder, "run-1"), (two, mount, "run-2")):
-        (claim,) = await ledger.claim(run, limit=1, folders=within_reach([watcher]))
+        (claim,) = await ledger.run(claims.claim, run, limit=1, folders=within_reach([watcher]))
         assert claim.path.parent == path
         assert (await probe_media(claim.path)).revision == claim.revision
 
     mount.unlink()
     assert (await two.look()).trouble == "offline"
-    assert await ledger.claim("run-2", limit=9, folders=within_reach([two])) == []
-    claims = await ledger.claim("run-1", limit=9, folders=within_reach([one, two]))
-    assert [claim.path for claim in claims] == clips[2:]
+    assert await ledger.run(claims.claim, "run-2", limit=9, folders=within_reach([two])) == []
+    taken = await ledger.run(claims.claim, "run-1", limit=9, folders=within_reach([one, two]))
+    assert [claim.path for claim in taken] == clips[2:]
 
 
 async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_away(
@@ -266,9 +275,9 @@ async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_awa
     with pytest.raises(Fatal) as away:
         accept_vanished(ledger.ledger, "main", folder)
     assert away.value.code == "scan.root_missing"
-    root = await ledger.find_root("main", mark)
+    root = await ledger.run(roots.find_root, "main", mark)
     assert root is not None
-    (known,) = await ledger.known(root)
+    (known,) = await ledger.run(observations.known, root)
     assert known.relpath == clip.name
 
 
@@ -304,7 +313,7 @@ async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_mor
     media = await probe_media(clip)
     async with hold_lease(ledger, "run-1"):
         await open_by_hand(
-            ledger, "main", media, roots=[folder], run_id="run-1", is_gone=never_gone
+            ledger, "main", media, folders=[folder], run_id="run-1", is_gone=never_gone
         )
     assert (await watcher.look()).waiting == 0
     assert watcher.next_look is None
@@ -354,4 +363,4 @@ async def test_another_volume_in_its_place_is_left_alone_until_the_right_one_is_
     for watcher in (before, late):
         assert (await watcher.look()).trouble is None
         assert await ready(watcher) == []
-    assert await ledger.ready() == 1
+    assert await ledger.run(claims.ready) == 1

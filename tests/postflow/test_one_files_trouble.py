@@ -15,7 +15,12 @@ from postflow.cli.scan import look
 from postflow.errors import Retry
 from postflow.folder import watcher as watching_module
 from postflow.folder.watcher import FolderWatcher, ScanReport
-from postflow.ledger import AsyncLedger, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    open_ledger,
+    queries,
+    registry,
+)
 from postflow.media.containers.whole import verdict
 from postflow.models import Shot
 from postflow.naming import Naming
@@ -59,13 +64,10 @@ class Tripping:
         self._ledger = ledger
         self._error = error
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-    async def register(self, root: Any, media: Any) -> Any:
-        if media.name == BAD:
+    async def run(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        if call is registry.register and args[1].name == BAD:
             raise self._error
-        return await self._ledger.register(root, media)
+        return await self._ledger.run(call, *args, **kwargs)
 
 
 async def looks(watcher: FolderWatcher, times: int = 12) -> list[ScanReport]:
@@ -118,7 +120,7 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
     told = [problem for each in found for problem in each.problems]
     assert [problem.where for problem in told] == [str(folder / BAD)]
     assert says in told[0].what
-    (waiting,) = await ledger.not_yet_whole(studio="main")
+    (waiting,) = await ledger.run(queries.unsettled, studio="main")
     assert waiting.relpath == BAD
     assert says in (waiting.note or "")
     if error is FAULT:

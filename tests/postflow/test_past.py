@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from postflow.delivery.record import DeliveryRecord
-from postflow.ledger import AsyncLedger, Ledger, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    Ledger,
+    claims,
+    open_ledger,
+    roots,
+    transitions,
+)
 from postflow.models import Folder
 from tests.ledger.ground import add, bring_to_arrived, bring_to_requested, claim_one, target
 
@@ -31,7 +38,7 @@ def ledger(opened: AsyncLedger) -> Ledger:
 def two_paths(ledger: Ledger) -> None:
     """The same clip at both."""
     for folder in ("one", "two"):
-        add(ledger, ledger.root("main", Path("/mnt") / folder), NAME)
+        add(ledger, roots.add(ledger, "main", Path("/mnt") / folder), NAME)
 
 
 async def test_the_same_clip_on_its_way_from_another_path_is_known(
@@ -43,7 +50,7 @@ async def test_the_same_clip_on_its_way_from_another_path_is_known(
     journey = DeliveryRecord(opened, second, by_hand=False)
     past = await journey.past(FOLDER, STACK, second.media)
     assert (past.travelling, past.same) == ({"file-1"}, {})
-    ledger.arrived(first)
+    transitions.arrived(ledger, first)
     past = await journey.past(FOLDER, STACK, second.media)
     assert (past.travelling, past.same) == (frozenset(), {"file-1": second.size})
 
@@ -53,10 +60,10 @@ async def test_what_a_dead_run_asked_is_known_by_its_time_only_while_its_id_is_n
     heard: bool, opened: AsyncLedger, ledger: Ledger
 ) -> None:
     two_paths(ledger)
-    claim = ledger.intend_request(claim_one(ledger), target(), way="tunnel")
+    claim = transitions.intend_request(ledger, claim_one(ledger), target(), way="tunnel")
     if heard:
-        claim = ledger.requested(claim, "file-1")
-    ledger.release(claim)
+        claim = transitions.requested(ledger, claim, "file-1")
+    claims.release(ledger, claim)
     again = claim_one(ledger, "run-2")
     past = await DeliveryRecord(opened, again, by_hand=False).past(FOLDER, STACK, again.media)
     assert (past.file_id, past.begun_at is None) == (("file-1", True) if heard else (None, False))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 from postflow.errors import Retry
-from postflow.ledger import AsyncLedger
+from postflow.ledger import AsyncLedger, Ledger
 
 BUSY = Retry("Busy.", hint="Wait.", code="ledger.unreachable")
 
@@ -23,20 +23,16 @@ class StumblingLedger:
         }
         self._ledger = ledger
 
-    def __getattr__(self, name: str) -> Any:
-        called = getattr(self._ledger, name)
-        return self._counted(name, called) if callable(called) else called
+    @property
+    def ledger(self) -> Ledger:
+        return self._ledger.ledger
 
-    def _counted(
-        self, name: str, call: Callable[..., Awaitable[Any]]
-    ) -> Callable[..., Awaitable[Any]]:
-        async def counted(*args: Any, **kwargs: Any) -> Any:
-            self.calls[name] += 1
-            if self.faults.get(name):
-                raise self.faults[name].pop(0)
-            return await call(*args, **kwargs)
-
-        return counted
+    async def run(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        name = call.__name__
+        self.calls[name] += 1
+        if self.faults.get(name):
+            raise self.faults[name].pop(0)
+        return await self._ledger.run(call, *args, **kwargs)
 
     @property
     def yet_to_come(self) -> set[str]:

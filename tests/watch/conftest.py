@@ -15,7 +15,11 @@ import psutil
 import pytest
 
 from postflow.cli.sandbox import as_toml, sandbox_studio
-from postflow.ledger import Clip, Ledger
+from postflow.ledger import (
+    Clip,
+    Ledger,
+    queries,
+)
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
@@ -97,7 +101,7 @@ class Running:
     def clip(self, name: str) -> Clip | None:
         """The newest revision under this name, as the ledger has it."""
         with Ledger.open(self.home / "state" / "ledger.db") as ledger:
-            return next(iter(ledger.rows(name=name)), None)
+            return next(iter(queries.rows(ledger, name=name)), None)
 
     def ingest_runs(self, studio: str = MAIN) -> list[dict[str, Any]]:
         """Those that were due, the last one first."""

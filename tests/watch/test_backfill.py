@@ -18,7 +18,15 @@ from postflow.cli.backfill import enrol_folders
 from postflow.errors import Fatal
 from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner
-from postflow.ledger import Ledger, ObservationState, Phase, Root
+from postflow.ledger import (
+    Ledger,
+    ObservationState,
+    Phase,
+    Root,
+    observations,
+    queries,
+    roots,
+)
 from postflow.media.sighting import Offline, Scanned
 from postflow.settings import Watching
 from tests.support.marked import mark_root
@@ -55,8 +63,8 @@ def to_come(studio: StudioOf) -> set[str]:
     """The clips that are looked after, and not set aside."""
     (folder,) = studio.watching.folders
     with Ledger.open(studio.ledger) as ledger:
-        root = ledger.root("main", folder, (mark_root(folder)).id)
-        known = ledger.known(root)
+        root = roots.add(ledger, "main", folder, (mark_root(folder)).id)
+        known = observations.known(ledger, root)
     return {each.relpath for each in known if each.state is not ObservationState.ASIDE}
 
 
@@ -135,13 +143,13 @@ def test_nobody_sees_the_folder_before_the_answer_is_in_the_ledger(
 ) -> None:
     """An `ingest` run that is under way looks all the time."""
     scanner = Scanner(folder)
-    real = Ledger.enrol
+    real = roots.enrol
 
     def enters(*asked: Any, **more: Any) -> int:
         assert isinstance(scanner.scan(), Offline)
         return real(*asked, **more)
 
-    monkeypatch.setattr(Ledger, "enrol", enters)
+    monkeypatch.setattr(roots, "enrol", enters)
     enrol_folders(studio, "main", "none")
     assert isinstance(scanner.scan(), Scanned)
 
@@ -172,14 +180,14 @@ def test_a_second_studio_is_asked_for_itself(studio: StudioOf, folder: Path) -> 
         enrol_folders(studio, "second", None)
     enrol_folders(studio, "second", "since:2026-03-10")
     with Ledger.open(studio.ledger) as ledger:
-        assert ledger.counts("main")[Phase.SET_ASIDE] == 2
-        assert ledger.counts("second")[Phase.SET_ASIDE] == 1
+        assert queries.counts(ledger, "main")[Phase.SET_ASIDE] == 2
+        assert queries.counts(ledger, "second")[Phase.SET_ASIDE] == 1
         assert len({root.mark for root in roots_of(ledger, folder)}) == 1
 
 
 def roots_of(ledger: Ledger, folder: Path) -> list[Root]:
     mark = mark_root(folder).id
-    found = [ledger.find_root(name, mark) for name in ("main", "second")]
+    found = [roots.find_root(ledger, name, mark) for name in ("main", "second")]
     return [root for root in found if root]
 
 

@@ -20,7 +20,16 @@ from postflow.folder.notices import Notices
 from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
 from postflow.folder.watcher import FolderWatcher, ScanReport, within_reach
 from postflow.folder.watching_all import Looking
-from postflow.ledger import AsyncLedger, Ledger, State, open_ledger
+from postflow.ledger import (
+    AsyncLedger,
+    Ledger,
+    State,
+    claims,
+    open_ledger,
+    outbox,
+    retrying,
+    roots,
+)
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.support.marked import mark_root
@@ -79,7 +88,7 @@ async def stays(_account: str, _file: str) -> bool:
 async def by_hand(ledger: AsyncLedger, clip: Path, folder: Path) -> DeliveryRecord:
     async with hold_lease(ledger, "hand"):
         return await open_by_hand(
-            ledger, "main", await probe_media(clip), roots=[folder], run_id="hand", is_gone=stays
+            ledger, "main", await probe_media(clip), folders=[folder], run_id="hand", is_gone=stays
         )
 
 
@@ -163,9 +172,9 @@ async def test_a_clip_by_hand_belongs_to_the_watch_folder_that_is_enrolled(
 ) -> None:
     enrol_folders(studio, "main", "none")
     await by_hand(ledger, folder / NAMES[0], folder)
-    root = await ledger.find_root("main", read_mark(folder).id)
+    root = await ledger.run(roots.find_root, "main", read_mark(folder).id)
     assert root is not None
-    (clip,) = await ledger.named(str(folder / NAMES[0]))
+    (clip,) = await ledger.run(retrying.named, str(folder / NAMES[0]))
     assert (clip.root, clip.state) == (folder, State.READY)
 
 
@@ -225,12 +234,12 @@ async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_
     for file in studio.ledger.parent.glob("ledger.db*"):
         file.unlink()
     with pytest.raises(Retry, match="was deleted or replaced") as gone:
-        await ledger.ready()
+        await ledger.run(claims.ready)
     assert gone.value.code == "ledger.replaced"
     for watcher in folder_watchers * 2:
         last = await watcher.look()
         assert (last.trouble, last.ready) == ("not enrolled", ())
-    assert await ledger.ready() == 0
+    assert await ledger.run(claims.ready) == 0
     enrol_folders(studio, "main", "none")
     for watcher in folder_watchers:
         ready, last = await looked(watcher)
@@ -243,14 +252,14 @@ async def test_that_a_folder_is_not_enrolled_is_told_once_whoever_meets_it(
     """`ingest` tells it too, since it may run without a look-out."""
     looking = Looking([FolderWatcher(ledger, "main", folder)], Notices(ledger, "dailies", "ingest"))
     async with looking.going_on():
-        await wait_until(lambda: ledger.ledger.messages())
+        await wait_until(lambda: outbox.messages(ledger.ledger))
     for run in ("run-1", "run-2"):
         notices = Notices(ledger, "dailies", run)
         watcher = FolderWatcher(ledger, "main", folder)
         for _ in range(2):
             notices.take(await watcher.look())
         await notices.hand_over()
-    (message,) = await ledger.messages()
+    (message,) = await ledger.run(outbox.messages)
     assert message.payload["title"] == "A watch folder is not enrolled yet"
     assert "postflow enrol" in message.payload["description"]
 
@@ -276,7 +285,7 @@ async def test_what_is_wrong_with_a_file_is_told_by_ingest_where_no_look_out_doe
         watcher = Counting(ledger, "main", folder)
         async with Looking([watcher], Notices(ledger, "dailies", run)).going_on():
             await wait_until(lambda watcher=watcher: watcher.looks > 1)
-    told = [str(each.payload["description"]) for each in await ledger.messages()]
+    told = [str(each.payload["description"]) for each in await ledger.run(outbox.messages)]
     assert len(told) == (2 if how == "nobody watches" else 0)
     assert all("is not valid UTF" in each for each in told)
 

@@ -17,7 +17,13 @@ from postflow.errors import Fatal
 from postflow.folder.enrolment import restore
 from postflow.folder.root import MARKER, read_mark
 from postflow.folder.scanner import glance
-from postflow.ledger import Ledger, Phase
+from postflow.ledger import (
+    Ledger,
+    Phase,
+    observations,
+    queries,
+    roots,
+)
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
 from tests.ledger.ground import set_aside
@@ -41,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 def ledger(tmp_path: Path, folder: Path) -> Iterator[Ledger]:
     """The folder is enrolled for the studio `main`."""
     with Ledger.open(tmp_path / "ledger.db") as opened:
-        opened.root("main", folder, read_mark(folder).id)
+        roots.add(opened, "main", folder, read_mark(folder).id)
         yield opened
 
 
@@ -49,7 +55,7 @@ def test_each_file_is_told_what_would_become_of_it(
     ledger: Ledger, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell_prospects(look(ledger, "main", folder, Naming.preset("undlm")))
-    assert sum(ledger.counts().values()) == ledger.counts()[Phase.DELIVERED] == 0
+    assert sum(queries.counts(ledger).values()) == queries.counts(ledger)[Phase.DELIVERED] == 0
     told = capsys.readouterr().out
     assert f"deliver   {GOOD}  to 2_FROM_ANIM/SQ07/UNDLM_00152" in told
     assert f"skip      {BAD}  " in told
@@ -96,10 +102,10 @@ def test_before_the_first_start_the_clips_are_shown_and_that_a_person_will_be_as
 def test_a_folder_that_another_studio_has_enrolled_is_asked_about_and_nothing_is_written_down(
     ledger: Ledger, folder: Path
 ) -> None:
-    before = list(ledger.export())[1:]
+    before = list(queries.export(ledger))[1:]
     found = look(ledger, "second", folder, Naming.preset("undlm"))
     assert {each.what for each in found} == {"asked", "skip", "no clip"}
-    assert list(ledger.export())[1:] == before
+    assert list(queries.export(ledger))[1:] == before
 
 
 @pytest.mark.parametrize("mark", [None, '{"id": "another"}'])
@@ -135,8 +141,8 @@ def test_what_is_known_is_told_as_known_and_what_changed_as_to_be_delivered(
     tmp_path: Path, folder: Path
 ) -> None:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        root = ledger.root("main", folder, read_mark(folder).id)
-        ledger.observe(root, glance(folder))
+        root = roots.add(ledger, "main", folder, read_mark(folder).id)
+        observations.observe(ledger, root, glance(folder))
         set_aside(ledger, root)
         told = [look(ledger, "main", folder, Naming.preset("undlm"))]
         with (folder / GOOD).open("ab") as clip:
@@ -163,8 +169,8 @@ def test_many_files_that_vanished_are_told_with_the_command_that_says_they_are_g
     for clip in clips:
         clip.write_bytes(b"x")
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        root = ledger.root("second", folder, read_mark(folder).id)
-        ledger.observe(root, glance(folder))
+        root = roots.add(ledger, "second", folder, read_mark(folder).id)
+        observations.observe(ledger, root, glance(folder))
         for clip in clips:
             clip.unlink()
         assert look(ledger, "second", folder, Naming.preset("undlm")) == []

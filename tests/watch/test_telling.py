@@ -13,7 +13,19 @@ from pydantic import SecretStr
 from postflow.cli.news import News
 from postflow.cli.status import in_its_folder, tell_history, tell_status, try_again
 from postflow.errors import Fatal, Retry
-from postflow.ledger import Draft, Ledger, Phase
+from postflow.ledger import (
+    Draft,
+    Ledger,
+    Phase,
+    claims,
+    leases,
+    observations,
+    outbox,
+    queries,
+    retrying,
+    roots,
+    transitions,
+)
 from tests.ledger.ground import (
     BROKEN,
     BUSY,
@@ -35,18 +47,18 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def full(ledger: Ledger) -> Ledger:
     """A clip in every phase."""
-    root = ledger.root("main", Path("/mnt/show"), "mark-1")
+    root = roots.add(ledger, "main", Path("/mnt/show"), "mark-1")
     add(ledger, root, "SQ07/done.mov")
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)))
     add(ledger, root, "failed.mov")
-    ledger.fail(claim_one(ledger), BROKEN)
+    transitions.fail(ledger, claim_one(ledger), BROKEN)
     add(ledger, root, "skipped.mov")
-    ledger.skip(claim_one(ledger), MISNAMED)
+    transitions.skip(ledger, claim_one(ledger), MISNAMED)
     add(ledger, root, "put off.mov")
-    ledger.postpone(claim_one(ledger), BUSY)
+    transitions.postpone(ledger, claim_one(ledger), BUSY)
     add(ledger, root, "travels.mov")
     claim_one(ledger)
-    ledger.observe(root, [sighting(root, "grows.mov")])
+    observations.observe(ledger, root, [sighting(root, "grows.mov")])
     return ledger
 
 
@@ -86,11 +98,11 @@ def test_status_says_of_each_clip_where_it_stands(
 def test_status_says_of_a_delivery_what_was_left_undone(
     ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = ledger.root("main", Path("/mnt/show"), "mark-1")
+    root = roots.add(ledger, "main", Path("/mnt/show"), "mark-1")
     add(ledger, root, "loose.mov")
-    ledger.leave_stack(bring_to_arrived(ledger, claim_one(ledger)), BUSY)
+    transitions.postpone_stack(ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY)
     add(ledger, root, "left loose.mov")
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)), note=BROKEN)
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)), note=BROKEN)
     tell_status(ledger, "main")
     status = told(capsys)
     assert status.startswith("2 delivered")
@@ -101,9 +113,9 @@ def test_status_says_of_a_delivery_what_was_left_undone(
 def test_a_failure_does_not_drown_in_deliveries(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_many(full, full.root("main", Path("/mnt/show"), "mark-1"), 5)
-    for claim in full.claim("run-2", limit=5):
-        full.done(bring_to_arrived(full, claim))
+    add_many(full, roots.add(full, "main", Path("/mnt/show"), "mark-1"), 5)
+    for claim in claims.claim(full, "run-2", limit=5):
+        transitions.done(full, bring_to_arrived(full, claim))
     tell_status(full, "main", limit=2)
     assert "failed.mov" in told(capsys)
 
@@ -139,7 +151,7 @@ def test_status_says_that_a_person_has_to_sign_in(
 def test_history_has_when_how_long_and_the_link(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (clip,) = full.rows(phase=Phase.DELIVERED)
+    (clip,) = queries.rows(full, phase=Phase.DELIVERED)
     assert clip.finished_at is not None
     tell_history(full, "main")
     line = next(line for line in capsys.readouterr().out.splitlines() if "done.mov" in line)
@@ -151,9 +163,9 @@ def test_history_has_when_how_long_and_the_link(
 def test_a_link_is_never_cut_short(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     """However narrow the terminal: it is there to be opened."""
     name = f"{'SQ07/' * 30}long.mov"
-    add(ledger, ledger.root("main", Path("/mnt/show"), "mark-1"), name)
-    ledger.done(bring_to_arrived(ledger, claim_one(ledger)))
-    (clip,) = ledger.rows(phase=Phase.DELIVERED)
+    add(ledger, roots.add(ledger, "main", Path("/mnt/show"), "mark-1"), name)
+    transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)))
+    (clip,) = queries.rows(ledger, phase=Phase.DELIVERED)
     tell_history(ledger, "main")
     assert f"{name}  {clip.view_url}\n" in capsys.readouterr().out
 
@@ -163,44 +175,48 @@ def test_a_clip_is_tried_again_by_its_name(
 ) -> None:
     assert try_again(full, "main", name="failed.mov") == 1
     assert told(capsys) == "failed.mov will be tried again."
-    assert full.counts()[Phase.FAILED] == 0
+    assert queries.counts(full)[Phase.FAILED] == 0
 
 
 def test_of_several_clips_of_one_name_a_person_says_which(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    elsewhere = full.root("main", Path("/mnt/extra"))
+    elsewhere = roots.add(full, "main", Path("/mnt/extra"))
     add(full, elsewhere, "failed.mov")
-    full.fail(next(c for c in full.claim("run-9", limit=9) if c.root == elsewhere.path), BROKEN)
+    transitions.fail(
+        full,
+        next(c for c in claims.claim(full, "run-9", limit=9) if c.root == elsewhere.path),
+        BROKEN,
+    )
     assert try_again(full, "main", name="failed.mov") == 0
     said = capsys.readouterr().err
     assert "Several clips are called failed.mov." in said
     assert "  /mnt/show/failed.mov (failed)\n  /mnt/extra/failed.mov (failed)\n" in said
-    assert full.counts()[Phase.FAILED] == 2
+    assert queries.counts(full)[Phase.FAILED] == 2
     assert try_again(full, "main", name="/mnt/extra/failed.mov") == 1
-    (left,) = full.rows(phase=Phase.FAILED)
-    assert [each.id for each in full.named("/mnt/show/failed.mov")] == [left.id]
+    (left,) = queries.rows(full, phase=Phase.FAILED)
+    assert [each.id for each in retrying.named(full, "/mnt/show/failed.mov")] == [left.id]
 
 
 def test_a_delivered_clip_is_had_again_only_if_it_was_deleted_in_frameio(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (done,) = full.rows(phase=Phase.DELIVERED)
+    (done,) = queries.rows(full, phase=Phase.DELIVERED)
     assert try_again(full, "main", name="done.mov") == 0
     assert f"done.mov is delivered. {done.view_url}" in capsys.readouterr().err
     assert try_again(full, "main", name="done.mov", is_gone=lambda clip: clip.id == done.id) == 1
-    (again,) = full.rows(name="done.mov")
+    (again,) = queries.rows(full, name="done.mov")
     assert (again.phase, again.view_url) == (Phase.WAITING, None)
 
 
 def test_of_two_delivered_ones_of_a_name_each_has_its_own_link(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    elsewhere = full.root("main", Path("/mnt/extra"))
+    elsewhere = roots.add(full, "main", Path("/mnt/extra"))
     add(full, elsewhere, "SQ07/done.mov", content="z")
-    mine = next(c for c in full.claim("run-9", limit=9) if c.root == elsewhere.path)
-    full.done(bring_to_arrived(full, mine, "file-of-extra"))
-    links = {each.root: each.view_url for each in full.rows(name="done.mov")}
+    mine = next(c for c in claims.claim(full, "run-9", limit=9) if c.root == elsewhere.path)
+    transitions.done(full, bring_to_arrived(full, mine, "file-of-extra"))
+    links = {each.root: each.view_url for each in queries.rows(full, name="done.mov")}
     assert len(set(links.values())) == 2
     for root, link in links.items():
         assert try_again(full, "main", name=f"{root}/SQ07/done.mov") == 0
@@ -209,7 +225,7 @@ def test_of_two_delivered_ones_of_a_name_each_has_its_own_link(
 
 def test_all_failures_are_tried_again_and_nothing_else(full: Ledger) -> None:
     assert try_again(full, "main", name=None, failed=True) == 1
-    assert full.counts()[Phase.SKIPPED] == 1
+    assert queries.counts(full)[Phase.SKIPPED] == 1
 
 
 def test_a_name_that_nothing_happened_to_is_told(
@@ -237,9 +253,9 @@ def test_a_path_into_a_watch_folder_is_as_good_as_a_name(
 def test_messages_that_discord_refused_are_sent_again(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    full.enqueue(Draft(key="a", channel="main", payload={}))
-    (message,) = full.due()
-    full.refused(full.sending(message, "run-1"), BROKEN)
+    outbox.enqueue(full, Draft(key="a", channel="main", payload={}))
+    (message,) = outbox.due(full)
+    outbox.refused(full, outbox.sending(full, message, "run-1"), BROKEN)
     assert try_again(full, "main", name=None, messages=True) == 1
     assert told(capsys) == "Messages to be sent again: 1."
 
@@ -248,13 +264,15 @@ def test_messages_that_discord_refused_are_sent_again(
 def unheard(full: Ledger) -> Ledger:
     """Two messages refused for one reason, one without an answer, one of another webhook."""
     for number, channel in enumerate(["main", "main", "main/0a1b", "main"]):
-        full.enqueue(Draft(key=f"{number}", channel=channel, payload={"title": f"No. {number}"}))
-        (message,) = full.due()
-        sending = full.sending(message, "run-1")
+        outbox.enqueue(
+            full, Draft(key=f"{number}", channel=channel, payload={"title": f"No. {number}"})
+        )
+        (message,) = outbox.due(full)
+        sending = outbox.sending(full, message, "run-1")
         if number == 3:
-            full.unknown(sending)
+            outbox.unknown(full, sending)
         else:
-            full.refused(sending, WEBHOOK_GONE)
+            outbox.refused(full, sending, WEBHOOK_GONE)
     return full
 
 
@@ -293,10 +311,10 @@ def test_status_tells_what_discord_did_not_get(
 def test_the_command_is_told_as_it_has_to_be_typed(
     ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger.enter("run-1")
-    ledger.enqueue(Draft(key="a", channel="north", payload={}))
-    (message,) = ledger.due()
-    ledger.refused(ledger.sending(message, "run-1"), WEBHOOK_GONE)
+    leases.start(ledger, "run-1")
+    outbox.enqueue(ledger, Draft(key="a", channel="north", payload={}))
+    (message,) = outbox.due(ledger)
+    outbox.refused(ledger, outbox.sending(ledger, message, "run-1"), WEBHOOK_GONE)
     tell_status(ledger, "north")
     assert "`postflow retry --messages --studio north`" in told(capsys)
 
@@ -309,10 +327,10 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
         assert told(capsys) == REFUSED + UNANSWERED
         news.tell()
         assert told(capsys) == ""
-        unheard.resend("0")
+        outbox.resend(unheard, "0")
         news.tell()
-        (message,) = unheard.due()
-        unheard.refused(unheard.sending(message, "run-1"), WEBHOOK_GONE)
+        (message,) = outbox.due(unheard)
+        outbox.refused(unheard, outbox.sending(unheard, message, "run-1"), WEBHOOK_GONE)
         news.tell()
         assert "Discord has refused 1 message:" in told(capsys)
 
@@ -320,9 +338,9 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
 def test_files_of_one_name_in_two_folders_are_told_with_them(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = full.root("main", Path("/mnt/other"), "mark-2")
+    other = roots.add(full, "main", Path("/mnt/other"), "mark-2")
     add(full, other, "SQ07/done.mov", content="b")
-    full.done(bring_to_arrived(full, claim_one(full)))
+    transitions.done(full, bring_to_arrived(full, claim_one(full)))
     for tell in (tell_status, tell_history):
         tell(full, "main")
         lines = capsys.readouterr().out

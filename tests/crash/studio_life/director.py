@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import assert_never
 
 from postflow.cli.status import try_again
-from postflow.ledger import MessageState, Phase, State
+from postflow.ledger import (
+    MessageState,
+    Phase,
+    State,
+    outbox,
+    queries,
+)
 from postflow.ledger.states import OPEN
 from tests.crash.ground import Ground
 from tests.crash.studio_life.invariants import nothing_is_called_delivered_that_is_not_there
@@ -124,14 +130,14 @@ class Director:
         self.silences.note_posts(self._ground.world)
         nothing_is_called_delivered_that_is_not_there(self._ground, self.volume)
         with self._ground.open_ledger() as ledger:
-            counts = ledger.counts()
+            counts = queries.counts(ledger)
         told = ", ".join(f"{counts[phase]} {phase}" for phase in Phase if counts[phase])
         exports, seconds = len(self.volume.revisions), time.monotonic() - self._began
         self._say(f"{seconds:5.0f} s, {when}: {exports} exports so far; {told or 'nothing yet'}")
 
     def _a_person_looks_after_failures(self) -> None:
         with self._ground.open_ledger() as ledger:
-            failed = ledger.rows(phase=Phase.FAILED)
+            failed = queries.rows(ledger, phase=Phase.FAILED)
             self.failures.update(str(row.code) for row in failed)
             if failed:
                 try_again(ledger, self._ground.studio, name=None, failed=True)
@@ -164,8 +170,8 @@ class Director:
 
     def _what_is_left(self) -> list[str]:
         with self._ground.open_ledger() as ledger:
-            rows = ledger.rows(limit=MOST)
-            waiting = ledger.messages(MessageState.PENDING, MessageState.SENDING)
+            rows = queries.rows(ledger, limit=MOST)
+            waiting = outbox.messages(ledger, MessageState.PENDING, MessageState.SENDING)
         open_ones = [row for row in rows if row.state in {*OPEN, State.FAILED}]
         done = {(row.relpath, row.size) for row in rows if row.state is State.DONE}
         standing = {(each.relpath, each.size) for each in self.volume.standing.values()}

@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from postflow.ledger import Message, MessageState, State
+from postflow.ledger import (
+    Message,
+    MessageState,
+    State,
+    outbox,
+    queries,
+)
 from postflow.ledger.outbox import NO_ANSWER
 from postflow.settings import Watching
 from tests.crash.ground import Ground
@@ -29,8 +35,8 @@ def each_delivery_is_told_once(ground: Ground, silences: Silences) -> int:
     """
     shown = {message["id"]: message for message in ground.world.messages()}
     with ground.open_ledger() as ledger:
-        records = [json.loads(line) for line in ledger.export()]
-        messages = {message.key: message for message in ledger.messages()}
+        records = [json.loads(line) for line in queries.export(ledger)]
+        messages = {message.key: message for message in outbox.messages(ledger)}
     done = [record for record in records if record.get("state") == State.DONE]
     own = [messages[f"{ground.studio}/clip-{clip['id']}"] for clip in done if not clip["batch_id"]]
     for message in own:
@@ -67,7 +73,7 @@ def _delivered(shown: Shown, message: Message) -> int:
 
 def each_message_is_sent_or_known_to_be_in_doubt(ground: Ground, silences: Silences) -> None:
     with ground.open_ledger() as ledger:
-        left = [each for each in ledger.messages() if each.state is not MessageState.SENT]
+        left = [each for each in outbox.messages(ledger) if each.state is not MessageState.SENT]
     assert {message.state for message in left} <= {MessageState.UNKNOWN}
     codes = Counter(message.code for message in left)
     assert codes.keys() <= {NO_ANSWER.code, UNKNOWN_OUTCOME}
@@ -77,7 +83,9 @@ def each_message_is_sent_or_known_to_be_in_doubt(ground: Ground, silences: Silen
 
 def each_misnamed_file_is_told_once(ground: Ground, volume: Volume, silences: Silences) -> None:
     with ground.open_ledger() as ledger:
-        in_doubt = _texts(message.payload for message in ledger.messages(MessageState.UNKNOWN))
+        in_doubt = _texts(
+            message.payload for message in outbox.messages(ledger, MessageState.UNKNOWN)
+        )
     messages = ground.world.messages()
     surely = _texts(m["embeds"][0] for m in messages if not silences.explain(m))
     perhaps = in_doubt + _texts(m["embeds"][0] for m in messages if silences.explain(m))

@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, or_, selec
 from postflow.errors import Fatal, PostFlowError, Retry
 
 from .clips import NO_REASON
+from .ledger import Ledger
 from .models import Draft
 from .outbox import put
-from .schema import clips, hindrances
+from .schema import clips, hindrances, insert_into
 from .states import OPEN, State
-from .store import Store, insert_into
 
 PAUSE = timedelta(seconds=120)
 # What may pass by itself is first tried again so soon.
@@ -26,7 +26,7 @@ BRIEF = timedelta(seconds=30)
 BLINK = timedelta(minutes=10)
 
 
-def hinder(
+def hold_back(
     connection: Connection,
     row: RowMapping,
     why: PostFlowError,
@@ -64,9 +64,9 @@ def over(connection: Connection, studio: str) -> None:
     connection.execute(delete(hindrances).where(_of(studio)))
 
 
-def mended(store: Store, studio: str) -> int:
+def clear(ledger: Ledger, studio: str) -> int:
     """A person has done something about it: what was held up is tried at once. How many clips."""
-    with store.writing() as connection:
+    with ledger.writing() as connection:
         codes = select(hindrances.c.code).where(_of(studio))
         held = (clips.c.studio == studio) & clips.c.code.in_(codes) & clips.c.state.in_(OPEN)
         freeing = update(clips).where(held, clips.c.run_id.is_(None)).values(not_before=None)
@@ -75,11 +75,11 @@ def mended(store: Store, studio: str) -> int:
         return many
 
 
-def in_the_way(store: Store, studio: str) -> dict[str, str]:
+def current(ledger: Ledger, studio: str) -> dict[str, str]:
     """What keeps the studio's clips for longer than a moment: by code, in a person's words."""
     known = select(hindrances.c.code, hindrances.c.reason)
     known = known.where(_of(studio), hindrances.c.told == 1)
-    with store.reading() as connection:
+    with ledger.reading() as connection:
         return {row.code: row.reason for row in connection.execute(known)}
 
 
