@@ -1,11 +1,12 @@
-"""The `postflow` command."""
+"""The `postflow` command, and options that several of its commands share."""
 
 from __future__ import annotations
 
 import errno
 import sys
 from io import TextIOWrapper
-from typing import NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -13,6 +14,20 @@ from postflow.errors import PostFlowError, Retry, engine_trouble
 from postflow.service.console import exit_code, tell_error
 
 from .running import stoppable
+
+StudioOption = Annotated[
+    str, typer.Option("--studio", envvar="POSTFLOW_STUDIO", help="The Studio block to use.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show the flow's logs as they come.")
+]
+SceneOption = Annotated[
+    str | None, typer.Option(help="Sequence or scene, where the name does not say it right.")
+]
+ShotOption = Annotated[str | None, typer.Option(help="Shot, where the name does not say it right.")]
+# click's own check of readability would forestall ours, which has a remedy.
+Files = Annotated[list[Path], typer.Argument(help="The clips.", metavar="FILE", readable=False)]
 
 app = typer.Typer(
     name="postflow",

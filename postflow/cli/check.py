@@ -10,8 +10,7 @@ from rich.markup import escape
 from postflow.service.console import Exit, out, print_json
 from postflow.service.engine import prepare_prefect
 
-from .app import app
-from .options import JsonOption, StudioOption
+from .app import JsonOption, StudioOption, app
 from .running import run
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from postflow.naming import Explanation, Naming
 from postflow.service.console import Exit, out, print_json
 from postflow.service.engine import prepare_prefect
 
-from .app import app
-from .options import JsonOption, SceneOption, ShotOption, StudioOption
+from .app import JsonOption, SceneOption, ShotOption, StudioOption, app
 
 Names = Annotated[list[str], typer.Argument(help="Names or paths; no file needs to exist.")]
 

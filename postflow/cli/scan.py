@@ -32,8 +32,7 @@ from postflow.naming import Naming
 from postflow.service.console import err, out, print_json
 from postflow.service.engine import prepare_prefect
 
-from .app import app
-from .options import JsonOption, StudioOption
+from .app import JsonOption, StudioOption, app
 from .running import run
 
 NO_CLIP = "no clip"

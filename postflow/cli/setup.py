@@ -30,8 +30,7 @@ from postflow.frameio.auth.tokens import Tokens
 from postflow.service.console import err, tell_if_open
 from postflow.service.engine import prepare_prefect
 
-from .app import app
-from .options import StudioOption
+from .app import StudioOption, app
 from .running import run
 
 if TYPE_CHECKING:

@@ -31,9 +31,8 @@ from postflow.media.kinds import UNREAD
 from postflow.service.console import Exit, err, out, print_json, tell_doubt, tell_warning
 from postflow.service.engine import prepare_prefect
 
-from .app import app
+from .app import JsonOption, StudioOption, app
 from .news import tell_untold, untold_as_json
-from .options import JsonOption, StudioOption
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio

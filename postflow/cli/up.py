@@ -22,10 +22,9 @@ from postflow.service.server import own_prefect, ui_address
 from postflow.service.supervisor import Part, be_a_part, end_leftovers
 from postflow.state import address_told, lock_dir, state_dir
 
-from .app import app
+from .app import StudioOption, app
 from .backfill import enrol_folders
 from .news import News
-from .options import StudioOption
 from .people import People
 from .running import run, stoppable
 from .setup import resume

@@ -28,8 +28,7 @@ from postflow.outlet import Served
 from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error
 from postflow.service.engine import prepare_prefect
 
-from .app import app
-from .options import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption
+from .app import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption, app
 from .running import run
 
 Plan = Shot | PostFlowError
