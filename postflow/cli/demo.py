@@ -11,19 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import psutil
 import typer
 
 from postflow.errors import Fatal
-from postflow.outlet.tunnel import free_port
 from postflow.service.console import err, out
-from postflow.service.supervisor import Part
 
 from .app import app
 from .running import stoppable
 from .sandbox import as_toml, sandbox_studio
 
 if TYPE_CHECKING:
+    import psutil
+
     from postflow.sandbox import Sandbox
 
 
@@ -47,6 +46,8 @@ def sandbox_up(
 
     `world`: what the sandbox says of itself.
     """
+    from postflow.service.supervisor import Part
+
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     environment |= {
         "POSTFLOW_STATE_DIR": str(home / "state"),
@@ -100,6 +101,7 @@ def demo(
     home: Annotated[Path, typer.Option(help="Where the demo keeps its things.")] = Path(".demo"),
 ) -> None:
     """Drop three clips into a watched folder, and see them arrive in the sandbox."""
+    from postflow.outlet.tunnel import free_port
     from postflow.sandbox import Sandbox
 
     started = time.monotonic()

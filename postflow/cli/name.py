@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import PurePath
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from postflow.naming import Explanation, Naming
 from postflow.service.console import Exit, out, print_json
 from postflow.service.engine import prepare_prefect
 
 from .app import JsonOption, SceneOption, ShotOption, StudioOption, app
+
+if TYPE_CHECKING:
+    from postflow.naming import Explanation, Naming
 
 Names = Annotated[list[str], typer.Argument(help="Names or paths; no file needs to exist.")]
 
@@ -47,6 +49,8 @@ def name(
 
 
 def _naming(preset: str | None, studio: str) -> Naming:
+    from postflow.naming import Naming
+
     if preset or not os.environ.get("PREFECT_API_URL"):
         return Naming.preset(preset or "undlm")
     prepare_prefect()

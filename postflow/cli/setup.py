@@ -1,33 +1,18 @@
-"""`postflow setup`: a studio's blocks, from a file."""
+"""`postflow setup` and `login`: a studio's blocks, from a file, and its sign-in with Adobe."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING
-
-from postflow.discord.cards import counted
-from postflow.errors import PostFlowError
-from postflow.ledger import (
-    Ledger,
-    outages,
-)
-from postflow.service.console import out
-
-if TYPE_CHECKING:
-    from postflow.blocks.studio import Studio
 import asyncio
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postflow.errors import Fatal
-from postflow.frameio.auth.ims import AdobeIms, ServiceCredential
-from postflow.frameio.auth.login import LoginAttempt, begin_login, wait_for_browser
-from postflow.frameio.auth.tokens import Tokens
-from postflow.service.console import err, tell_if_open
+from postflow.errors import Fatal, PostFlowError
+from postflow.service.console import err, out, tell_if_open
 from postflow.service.engine import prepare_prefect
 
 from .app import StudioOption, app
@@ -36,10 +21,16 @@ from .running import run
 if TYPE_CHECKING:
     from postflow.blocks.adobe import AdobeTokens
     from postflow.blocks.studio import Studio
+    from postflow.frameio import Tokens
+    from postflow.frameio.auth.ims import AdobeIms
+    from postflow.frameio.auth.login import LoginAttempt
 
 
 def resume(block: Studio, studio: str) -> None:
     """A ledger that is away costs no more than that they wait some minutes longer."""
+    from postflow.discord.cards import counted
+    from postflow.ledger import Ledger, outages
+
     with suppress(PostFlowError), Ledger.open(block.ledger) as ledger:
         if many := outages.clear(ledger, studio):
             out.print(f"  {counted(many, 'clip')} that waited for this: tried again now.")
@@ -96,6 +87,8 @@ async def _block_of(studio: str) -> Studio:
 
 
 async def _in_browser(studio: str) -> Tokens:
+    from postflow.frameio.auth.login import wait_for_browser
+
     block, ims, attempt = await _begin(studio)
     tokens = await wait_for_browser(attempt, ims, show=_show)
     await block.get_token_source().adopt(tokens)
@@ -118,6 +111,9 @@ def _by_hand(studio: str) -> Tokens:
 
 
 async def _begin(studio: str) -> tuple[AdobeTokens, AdobeIms, LoginAttempt]:
+    from postflow.frameio.auth.ims import AdobeIms, ServiceCredential
+    from postflow.frameio.auth.login import begin_login
+
     block = (await _block_of(studio)).adobe
     credential = block.get_credential()
     if isinstance(credential, ServiceCredential):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict, Unpack
 
 import typer
 from pydantic import SecretStr
@@ -21,33 +21,41 @@ from rich.progress import (
 )
 
 from postflow.errors import PostFlowError, engine_trouble
-from postflow.media.probe import demand_media, probe_media
-from postflow.models import Delivery, MediaFile, Shot
-from postflow.naming import Naming
-from postflow.outlet import Served
 from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error
 from postflow.service.engine import prepare_prefect
 
 from .app import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption, app
 from .running import run
 
-Plan = Shot | PostFlowError
+if TYPE_CHECKING:
+    from postflow.models import Delivery, MediaFile, Shot
+    from postflow.naming import Naming
+    from postflow.outlet import Served
+
+    Plan = Shot | PostFlowError
+    Outcome = Delivery | PostFlowError
+
+AT_ONCE = 4
+
+
+class Asked(TypedDict):
+    """As the flow `deliver` takes them."""
+
+    studio: str
+    project: NotRequired[str | None]
+    scene: NotRequired[str | None]
+    shot: NotRequired[str | None]
 
 
 async def plan_uploads(
-    files: list[Path],
-    *,
-    studio: str,
-    project: str | None,
-    scene: str | None,
-    shot: str | None,
-    json: bool,
+    files: list[Path], *, json: bool, **asked: Unpack[Asked]
 ) -> dict[Path, Plan]:
     """Look at the files and their names only. Raises Fatal when the studio is missing."""
     from postflow.blocks.studio import load_studio
 
-    block = await load_studio(studio)
-    naming, project = block.get_naming(), project or block.frameio.project
+    block = await load_studio(asked["studio"])
+    naming, project = block.get_naming(), asked.get("project") or block.frameio.project
+    scene, shot = asked.get("scene"), asked.get("shot")
     plans = {path: await _plan(path, naming, scene, shot) for path in files}
     if json:
         print_json([_plan_as_json(path, plan, project) for path, plan in plans.items()])
@@ -58,6 +66,8 @@ async def plan_uploads(
 
 
 async def _plan(path: Path, naming: Naming, scene: str | None, shot: str | None) -> Plan:
+    from postflow.media.probe import demand_media, probe_media
+
     try:
         media = await probe_media(path)
         await demand_media(path)
@@ -75,7 +85,6 @@ def _tell(path: Path, plan: Plan, project: str) -> None:
 
 
 def _plan_as_json(path: Path, plan: Plan, project: str) -> dict[str, object]:
-
     if isinstance(plan, PostFlowError):
         return {"file": str(path), **error_as_json(plan)}
     return {"file": str(path), "project": project, **plan.model_dump(mode="json")}
@@ -108,11 +117,6 @@ class ClipBars:
         self._bars.update(self._of[media.name], completed=served.bytes_covered, total=served.total)
 
 
-AT_ONCE = 4
-
-Outcome = Delivery | PostFlowError
-
-
 @app.command()
 def upload(
     files: Files,
@@ -142,22 +146,14 @@ def upload(
     """
     prepare_prefect(verbose=verbose, patient=True)
     files = list(dict.fromkeys(path.absolute() for path in files))
+    asked: Asked = {"studio": studio, "project": project, "scene": scene, "shot": shot}
     if dry_run:
-        outcomes: dict[Path, Any] = run(
-            plan_uploads(files, studio=studio, project=project, scene=scene, shot=shot, json=json)
-        )
+        outcomes: dict[Path, Any] = run(plan_uploads(files, json=json, **asked))
     else:
-        outcomes, not_told = run(
-            deliver_all(
-                files,
-                studio=studio,
-                project=project,
-                scene=scene,
-                shot=shot,
-                discord_webhook=SecretStr(discord_webhook) if discord_webhook else None,
-                bars=None if json else ClipBars(),
-            )
-        )
+        webhook = SecretStr(discord_webhook) if discord_webhook else None
+        bars = None if json else ClipBars()
+        work = deliver_all(files, discord_webhook=webhook, bars=bars, **asked)
+        outcomes, not_told = run(work)
         _report(outcomes, not_told, json=json)
     codes = [exit_code(o if isinstance(o, PostFlowError) else None) for o in outcomes.values()]
     raise typer.Exit(max(codes))
@@ -166,12 +162,9 @@ def upload(
 async def deliver_all(
     files: list[Path],
     *,
-    studio: str,
-    project: str | None = None,
-    scene: str | None = None,
-    shot: str | None = None,
     discord_webhook: SecretStr | None = None,
     bars: ClipBars | None = None,
+    **asked: Unpack[Asked],
 ) -> tuple[dict[Path, Outcome], dict[str, str]]:
     """Deliver through one shared outlet, some at once; each file has its own outcome.
 
@@ -185,7 +178,7 @@ async def deliver_all(
     async def one(path: Path) -> Outcome:
         async with room:
             try:
-                return await deliver(path, studio=studio, project=project, scene=scene, shot=shot)
+                return await deliver(path, **asked)
             except PostFlowError as error:
                 return error
             except Exception as error:
@@ -194,7 +187,7 @@ async def deliver_all(
                 return trouble
 
     async with (
-        open_studio(studio, discord_webhook=discord_webhook, progress=bars) as live,
+        open_studio(asked["studio"], discord_webhook=discord_webhook, progress=bars) as live,
         live.outlet.kept_open(),
     ):
         with bars or nullcontext():
