@@ -67,10 +67,14 @@ class Refusal(Generic[E]):
     code: str
     message: str
     hint: str
+    retry_after: float | None = None
 
     def __call__(self, **facts: object) -> E:
         message, hint = self.message.format(**facts).strip(), self.hint.format(**facts)
-        return self.error(message, hint=hint, code=self.code)
+        error = self.error(message, hint=hint, code=self.code)
+        if isinstance(error, Retry):
+            error.retry_after = self.retry_after
+        return error
 
 
 DISK_FULL = Refusal(

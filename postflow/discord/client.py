@@ -22,11 +22,11 @@ from .cards import Card
 from .errors import (
     ARCHIVED,
     EMPTY_MESSAGE,
+    UNAVAILABLE,
     UNKNOWN_CHANNEL,
+    UNKNOWN_OUTCOME,
     RefusedError,
     check_answer,
-    outcome_unknown,
-    unavailable,
 )
 from .webhook import STAND_IN, HiddenWebhook, Thread
 
@@ -137,7 +137,7 @@ class DiscordClient:
         except RefusedError as refused:
             raise refused.error from None
         if not answer.get("id"):
-            raise outcome_unknown("Discord gave no message id")
+            raise UNKNOWN_OUTCOME(what="Discord gave no message id")
         own_thread = answer.get("channel_id") if self._thread.name else None
         return f"{own_thread}/{answer['id']}" if own_thread else str(answer["id"])
 
@@ -173,12 +173,12 @@ class DiscordClient:
                     method, STAND_IN + path, params=params, json=payload
                 )
         except NEVER_SENT as error:
-            raise unavailable(f"Discord cannot be reached ({type(error).__name__})") from error
+            raise UNAVAILABLE(what=f"Discord cannot be reached ({type(error).__name__})") from error
         except (httpx.HTTPError, TimeoutError) as error:
             what = f"Discord's answer was lost ({type(error).__name__})"
-            raise outcome_unknown(what) if posting else unavailable(what) from error
+            raise UNKNOWN_OUTCOME(what=what) if posting else UNAVAILABLE(what=what) from error
         if posting and response.status_code >= 500:
-            raise outcome_unknown(f"Discord answered {response.status_code}")
+            raise UNKNOWN_OUTCOME(what=f"Discord answered {response.status_code}")
         return check_answer(response)
 
 

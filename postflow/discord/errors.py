@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.errors import Fatal, PostFlowError, Refusal, Retry
 
 from .cards import shortened
 
@@ -99,6 +99,43 @@ _BY_NUMBER = {number: meaning for numbers, meaning in _MEANINGS.items() for numb
 _BY_STATUS = {401: _WEBHOOK_GONE, 404: _WEBHOOK_GONE, 403: _FORBIDDEN}
 
 
+UNAVAILABLE = Refusal(
+    Retry,
+    "discord.unavailable",
+    "{what}.",
+    "Messages wait and are sent by themselves; no clip is affected. If it lasts, check "
+    "the internet connection.",
+)
+# A message may be in the channel or not, and a webhook cannot look.
+UNKNOWN_OUTCOME = Refusal(
+    Retry,
+    "discord.unknown_outcome",
+    "{what} while a message was being posted, which may have appeared or not.",
+    "Look into the Discord channel; where it is missing, `postflow retry --messages` "
+    "sends it again. The clip itself is not affected.",
+)
+# No JSON, so it was not Discord's API that spoke.
+BLOCKED = Refusal(
+    Retry,
+    "discord.blocked",
+    "Something between here and Discord answered {status} in its place.",
+    "Messages wait and are sent by themselves. If it lasts, let the proxy or firewall "
+    "pass discord.com; a proxy that wants a password has it in HTTPS_PROXY.",
+)
+RATE_LIMITED = Refusal(
+    Retry,
+    "discord.rate_limited",
+    "Discord asks to wait {seconds:.1f} s before the next message.",
+    "Nothing to do: the message follows.",
+)
+REFUSED = Refusal(
+    Fatal,
+    "discord.refused",
+    "Discord refused the message ({status}): {said}.",
+    "This is a fault of PostFlow's message, not of the clip: please report it.",
+)
+
+
 class RefusedError(Exception):
     """Discord's answer was no. `number` is Discord's own code, 0 where it gave none."""
 
@@ -122,49 +159,16 @@ def check_answer(response: httpx.Response) -> dict[str, Any]:
     if response.status_code == 429 or number in _PASSING:
         raise _rate_limited(response, body)
     if response.status_code >= 500:
-        raise unavailable(f"Discord answered {response.status_code}")
+        raise UNAVAILABLE(what=f"Discord answered {response.status_code}")
     if not body and response.status_code in {401, 403, 404, 407}:
-        raise _blocked(response.status_code)
+        raise BLOCKED(status=response.status_code)
     raise RefusedError(number, _refusal(response.status_code, number, body))
 
 
-def unavailable(what: str) -> Retry:
-    return Retry(
-        f"{what}.",
-        hint="Messages wait and are sent by themselves; no clip is affected. If it lasts, check "
-        "the internet connection.",
-        code="discord.unavailable",
-    )
-
-
-def outcome_unknown(what: str) -> Retry:
-    """A message may be in the channel or not, and a webhook cannot look."""
-    return Retry(
-        f"{what} while a message was being posted, which may have appeared or not.",
-        hint="Look into the Discord channel; where it is missing, `postflow retry --messages` "
-        "sends it again. The clip itself is not affected.",
-        code="discord.unknown_outcome",
-    )
-
-
-def _blocked(status: int) -> Retry:
-    """No JSON, so it was not Discord's API that spoke."""
-    return Retry(
-        f"Something between here and Discord answered {status} in its place.",
-        hint="Messages wait and are sent by themselves. If it lasts, let the proxy or firewall "
-        "pass discord.com; a proxy that wants a password has it in HTTPS_PROXY.",
-        code="discord.blocked",
-    )
-
-
 def _rate_limited(response: httpx.Response, body: dict[str, Any]) -> Retry:
-    wait = _wait(response, body)
-    return Retry(
-        f"Discord asks to wait {wait:.1f} s before the next message.",
-        hint="Nothing to do: the message follows.",
-        code="discord.rate_limited",
-        retry_after=wait,
-    )
+    error = RATE_LIMITED(seconds=(wait := _wait(response, body)))
+    error.retry_after = wait
+    return error
 
 
 def _wait(response: httpx.Response, body: dict[str, Any]) -> float:
@@ -192,11 +196,7 @@ def _refusal(status: int, number: int, body: dict[str, Any]) -> Fatal:
         message = f"{message} (it answered {status}, code {number})."
         return Fatal(message, hint=f"{hint} {_AGAIN}", code=code)
     said = shortened(str(body.get("errors") or body.get("message") or "no reason given"), 300)
-    return Fatal(
-        f"Discord refused the message ({status}): {said}.",
-        hint="This is a fault of PostFlow's message, not of the clip: please report it.",
-        code="discord.refused",
-    )
+    return REFUSED(status=status, said=said)
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:

@@ -44,7 +44,7 @@ async def probe(url: SecretStr, size: int, *, timeout: float = 20.0) -> str | No
         _, headers = await _head(client, url, BROWSER)
     if _edge_code(headers) == FREE_PLAN_PAGE:
         refusal = REFUSALS[FREE_PLAN_PAGE]
-        return f"{refusal.meaning} It does so for browsers only. {refusal.hint}"
+        return f"{refusal.message} It does so for browsers only. {refusal.hint}"
     return None
 
 

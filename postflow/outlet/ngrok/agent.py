@@ -25,7 +25,7 @@ from postflow.outlet.tunnel import free_port
 
 from . import quirks
 from .binary import is_from_snap
-from .errors import refused
+from .errors import DEAD, LOST, MOVED, UNANSWERED
 from .folder import AgentFolder, end_child
 from .stderr import StderrTail
 
@@ -90,7 +90,7 @@ class Agent:
         """Return while the endpoint is up under its first URL, or has been lost for less than
         `drop_grace` seconds; else raise Retry, or Fatal by ngrok's code."""
         if self._process is None or not process.is_process_running(self._config.ngrok_path):
-            raise self._tail.reason(refused("dead"))
+            raise self._tail.reason(DEAD())
         try:
             endpoint, status = self._listed(), self._api("/api/status").get("status")
         except CALL_FAILED:
@@ -98,9 +98,9 @@ class Agent:
         if not quirks.is_heard(self._process):
             raise self._tail.reason(self._unanswered(self._process))
         if endpoint is None:
-            raise self._tail.reason(refused("dead"))
+            raise self._tail.reason(DEAD())
         if self._tunnel is None or endpoint.public_url != self._tunnel.public_url:
-            raise refused("moved")
+            raise MOVED()
         self._check_session(str(status), drop_grace)
 
     def notice(self) -> None:
@@ -166,8 +166,8 @@ class Agent:
         try:
             agent.proc.wait(1)
         except subprocess.TimeoutExpired:
-            return refused("unanswered")
-        return refused("dead")
+            return UNANSWERED()
+        return DEAD()
 
     def _check_session(self, status: str, drop_grace: float) -> None:
         if status == "online":
@@ -177,7 +177,7 @@ class Agent:
         self._lost_since = self._lost_since or time.monotonic()
         seconds = time.monotonic() - self._lost_since
         if seconds >= drop_grace:
-            raise self._tail.reason(refused("lost", seconds=seconds))
+            raise self._tail.reason(LOST(seconds=seconds))
 
     def _listed(self) -> ngrok.NgrokTunnel | None:
         # Not ngrok.get_tunnels: in the place of a dead agent it would start a new one.

@@ -9,7 +9,7 @@ import shutil
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from pathlib import Path
 
-from .errors import refused
+from .errors import MISSING, OLD, UNUSABLE
 
 PATH_VARIABLE = "POSTFLOW_NGROK_PATH"
 # Its local API has had /api/endpoints since; with an older one pyngrok 9 waits for ever.
@@ -26,13 +26,13 @@ def find(ngrok_path: Path | None = None) -> Path:
     if named:
         found = shutil.which(Path(named).expanduser())
         if found is None or _is_pyngrok(Path(found)):
-            raise refused("missing", place=f"at {named}")
+            raise MISSING(place=f"at {named}")
         return Path(found).absolute()
     for folder in os.get_exec_path():
         found = shutil.which("ngrok", path=folder)
         if found is not None and not _is_pyngrok(Path(found)):
             return Path(found).absolute()
-    raise refused("missing", place="installed")
+    raise MISSING(place="installed")
 
 
 async def version(ngrok_path: Path | None = None) -> str:
@@ -43,9 +43,9 @@ async def version(ngrok_path: Path | None = None) -> str:
     path = find(ngrok_path)
     match = re.search(r"version (\d+)\.(\d+)\S*", await _answer(path))
     if match is None:
-        raise refused("unusable", path=path)
+        raise UNUSABLE(path=path)
     if (int(match[1]), int(match[2])) < OLDEST:
-        raise refused("old", version=match[0])
+        raise OLD(version=match[0])
     return match[0].removeprefix("version ")
 
 
@@ -55,12 +55,12 @@ async def _answer(path: Path) -> str:
             path, "--version", stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
         )
     except OSError as error:
-        raise refused("unusable", path=path) from error
+        raise UNUSABLE(path=path) from error
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             output, _ = await process.communicate()
     except TimeoutError as error:
-        raise refused("unusable", path=path) from error
+        raise UNUSABLE(path=path) from error
     finally:
         if process.returncode is None:
             process.kill()

@@ -23,7 +23,7 @@ from postflow.outlet.loop_thread import finish
 
 from . import binary
 from .agent import Agent
-from .errors import refused
+from .errors import DEAD, refused
 from .folder import AgentFolder, reap
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class NgrokTunnel:
         """Raises Retry `tunnel.ngrok.dead`, `.moved`, `.lost` or `.unanswered`; by ngrok's code
         also Fatal."""
         if self._closed:
-            raise refused("dead")
+            raise DEAD()
         await asyncio.wrap_future(self._thread.submit(partial(self._agent.check, self._grace)))
 
     async def close(self) -> None:

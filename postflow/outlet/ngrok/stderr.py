@@ -19,7 +19,7 @@ from pyngrok.log import NgrokLog
 
 from postflow.errors import PostFlowError
 
-from .errors import code_in, failed, refused
+from .errors import CONFINED, FORBIDDEN, SILENT, UNANSWERED, code_in, failed, refused
 
 _URL = re.compile(r"\w+://\S+")
 _USER = re.compile(r"[^\s/'\"]+:[^\s/'\"]*@")
@@ -68,19 +68,19 @@ class StderrTail:
         """The error for an agent that was not ready in time."""
         if self._errors:
             return self.reason(failed(self._clean(self._errors[-1])))
-        return self.reason(refused("silent", seconds=seconds))
+        return self.reason(SILENT(seconds=seconds))
 
     def refusal(self, error: Exception) -> PostFlowError:
         """The error for a call to pyngrok that raised."""
         if isinstance(error, PermissionError):
-            return refused("forbidden")
+            return FORBIDDEN()
         if isinstance(error, PyngrokNgrokURLError):
-            return self.reason(refused("unanswered"))
+            return self.reason(UNANSWERED())
         said = self._said(error)
         if (code := code_in(said)) is not None:
             return refused(code)
         if self._is_confined(said):
-            return refused("confined", folder=self._folder.parent)
+            return CONFINED(folder=self._folder.parent)
         return self.reason(failed(self._clean(said)))
 
     def _said(self, error: Exception) -> str:
