@@ -1,10 +1,19 @@
-"""What Prefect's UI edits. Whoever imports it talks to the server of `up` while that runs."""
+"""What Prefect's UI edits: `prefect block register -m postflow.blocks`.
 
-from contextlib import suppress
+Prefect's servers and workers import it too, so importing it changes nothing of theirs.
+"""
 
-from postflow.errors import Fatal
+from postflow.blocks.adobe import AdobeTokens
+from postflow.blocks.discord import DiscordWebhook
+from postflow.blocks.frameio import FrameioAccount
+from postflow.blocks.studio import Studio, load_studio
+from postflow.blocks.tunnel import Tunnel
 
-from .server import find_prefect
-
-with suppress(Fatal):  # the studio that cannot be opened tells of it
-    find_prefect()
+__all__ = [
+    "AdobeTokens",
+    "DiscordWebhook",
+    "FrameioAccount",
+    "Studio",
+    "Tunnel",
+    "load_studio",
+]

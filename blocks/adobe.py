@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, HttpUrl, SecretStr
 
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio.auth.ims import (
@@ -22,21 +22,31 @@ from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.auth.tokens import Tokens
 from postflow.state import state_dir
 
-from .schema import SchemaOnce
-from .secrets import secret_from_environment
+from .base import StudioPart, icon, secret_from_environment
 
 
-class AdobeTokens(SchemaOnce, Block):
+class AdobeTokens(StudioPart, CredentialsBlock):
     """The Adobe credential of a studio and its current tokens, which renew themselves.
 
     Example:
         ```python
-        tokens = await AdobeTokens.aload("main")
+        import asyncio
+
+        from postflow.blocks import AdobeTokens
+
+        async def main() -> None:
+            block = await AdobeTokens.aload("main-adobe")
+            access_token = await block.get_client().token()
+            print(len(access_token))
+
+        asyncio.run(main())
         ```
     """
 
     _block_type_name: ClassVar[str] = "PostFlow Adobe Tokens"
     _block_type_slug: ClassVar[str] = "postflow-adobe-tokens"
+    _logo_url: ClassVar[HttpUrl] = icon("adobe")
+    _documentation_url: ClassVar[HttpUrl] = HttpUrl("https://developer.adobe.com/console")
     _description: ClassVar[str] = (
         "The Adobe credential and tokens with which PostFlow signs in to Frame.io. "
         "Filled by `postflow login`; do not edit the tokens by hand."
@@ -96,36 +106,35 @@ class AdobeTokens(SchemaOnce, Block):
         """The pair as last saved; None before the first sign-in."""
         if self.access_token is None or self.expires_at is None:
             return None
-        return Tokens(
-            access_token=self.access_token,
-            refresh_token=self.refresh_token,
-            expires_at=self.expires_at,
-            renewable_until=self.renewable_until,
-            scopes=tuple(self.scopes),
-        )
+        return Tokens(**{name: getattr(self, name) for name in Tokens.model_fields})
 
-    def get_token_source(self) -> TokenSource:
+    def keep(self, tokens: Tokens) -> None:
+        """In the place of the pair it has; it is not saved yet."""
+        for name in Tokens.model_fields:
+            setattr(self, name, getattr(tokens, name))
+        self.scopes = list(tokens.scopes)
+
+    def get_client(self) -> TokenSource:
         """Access tokens that renew themselves and are saved in this block."""
-        name = self.document_name
         return TokenSource(
             self.get_credential(),
-            BlockTokenStore(name),
+            BlockTokenStore(self.document_name),
             AdobeIms(self.ims_url),
             state_dir=state_dir(),
-            name=f"adobe-{name}",
+            name=self.document_name,
         )
 
     async def why_to_sign_in(self) -> PostFlowError | None:
         """Why a person has to sign in, now or within days; None while nobody has to."""
         try:
-            return await why_to_sign_in(self.get_token_source())
+            return await why_to_sign_in(self.get_client())
         except PostFlowError as error:
             return error
 
     @property
     def document_name(self) -> str:
         """The name it is saved under."""
-        return self._block_document_name or "main"
+        return self._block_document_name or "main-adobe"
 
 
 class BlockTokenStore:
@@ -140,9 +149,5 @@ class BlockTokenStore:
 
     async def save(self, tokens: Tokens) -> None:
         block: AdobeTokens = await AdobeTokens.aload(self._name)
-        block.access_token = tokens.access_token
-        block.refresh_token = tokens.refresh_token
-        block.expires_at = tokens.expires_at
-        block.renewable_until = tokens.renewable_until
-        block.scopes = list(tokens.scopes)
+        block.keep(tokens)
         await block.asave(self._name, overwrite=True)

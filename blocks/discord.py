@@ -4,29 +4,39 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from postflow.discord import DiscordClient
 from postflow.discord.webhook import Thread
 
-from .schema import SchemaOnce
-from .secrets import problems, secret_from_environment
+from .base import StudioPart, icon, problems, secret_from_environment
 
 
-class DiscordWebhook(SchemaOnce, Block):
+class DiscordWebhook(StudioPart, CredentialsBlock):
     """A Discord channel's webhook.
 
     Example:
         ```python
-        webhook = await DiscordWebhook.aload("main")
-        async with webhook.get_client() as discord:
-            await discord.check()
+        import asyncio
+
+        from postflow.blocks import DiscordWebhook
+
+        async def main() -> None:
+            block = await DiscordWebhook.aload("main-discord")
+            async with block.get_client() as discord:
+                print(await discord.check())
+
+        asyncio.run(main())
         ```
     """
 
     _block_type_name: ClassVar[str] = "PostFlow Discord Webhook"
     _block_type_slug: ClassVar[str] = "postflow-discord-webhook"
+    _logo_url: ClassVar[HttpUrl] = icon("discord")
+    _documentation_url: ClassVar[HttpUrl] = HttpUrl(
+        "https://support.discord.com/hc/en-us/articles/228383668-Intro-to-Webhooks"
+    )
     _description: ClassVar[str] = "The Discord channel in which PostFlow announces clips."
 
     url: SecretStr = Field(

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from prefect.blocks.core import Block
-from pydantic import Field
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, HttpUrl
 
-from .schema import SchemaOnce
+from postflow.frameio import FrameioClient, TokenSource
+from postflow.state import lock_dir
+
+from .adobe import AdobeTokens
+from .base import StudioPart, icon
 
 
-class FrameioAccount(SchemaOnce, Block):
-    """A Frame.io account and the project that clips go to.
+class FrameioAccount(StudioPart, CredentialsBlock):
+    """A Frame.io account, who signs in to it, and the project that clips go to.
 
     Example:
         ```python
-        account = await FrameioAccount.aload("main")
+        import asyncio
+
+        from postflow.blocks import FrameioAccount
+
+        async def main() -> None:
+            block = await FrameioAccount.aload("main-frameio")
+            async with block.get_client() as frameio:
+                project = await frameio.find_project(block.project, block.account, block.workspace)
+                print(project.name, project.id)
+
+        asyncio.run(main())
         ```
     """
 
     _block_type_name: ClassVar[str] = "PostFlow Frame.io Account"
     _block_type_slug: ClassVar[str] = "postflow-frameio-account"
+    _logo_url: ClassVar[HttpUrl] = icon("adobecreativecloud")
+    _documentation_url: ClassVar[HttpUrl] = HttpUrl("https://developer.adobe.com/frameio/")
     _description: ClassVar[str] = "The Frame.io V4 account and project that PostFlow delivers to."
 
+    adobe: AdobeTokens = Field(title="Adobe", description="Who signs in.")
     project: str = Field(description="Name or id of the Frame.io project.", examples=["UNDERLAMES"])
     account: str | None = Field(
         default=None, description="Name or id of the account; needed when you are in several."
@@ -36,3 +53,8 @@ class FrameioAccount(SchemaOnce, Block):
         title="API address",
         description="Only the sandbox uses another one.",
     )
+
+    def get_client(self, sign_in: TokenSource | None = None) -> FrameioClient:
+        """The account's client; open it with `async with`."""
+        tokens = sign_in or self.adobe.get_client()
+        return FrameioClient(tokens, base_url=self.base_url, lock_dir=lock_dir())

@@ -5,39 +5,50 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, model_validator
 
 from postflow.errors import Fatal, engine_trouble
 from postflow.naming import Naming
 from postflow.settings import RetryPolicy, Watching, refuse_old_names
 
 from .adobe import AdobeTokens
+from .base import StudioPart, icon, problems, secret_from_environment
 from .discord import DiscordWebhook
 from .frameio import FrameioAccount
-from .schema import SchemaOnce
-from .secrets import problems, secret_from_environment
-from .tunnel import NgrokTunnel
+from .tunnel import Tunnel
 
 
-class Studio(SchemaOnce, Block):
-    """All that PostFlow knows of a studio. Flows take its name.
+class Studio(StudioPart, Block):
+    """All that PostFlow knows of a studio. Flows take its name: as a parameter of a flow, a block
+    is stored masked.
 
     Example:
         ```python
-        studio = await load_studio("main")
+        import asyncio
+
+        from postflow import open_studio
+
+        async def main() -> None:
+            async with open_studio("main") as studio:
+                print((await studio.find_project(studio.project)).name)
+
+        asyncio.run(main())
         ```
     """
 
     _block_type_name: ClassVar[str] = "PostFlow Studio"
     _block_type_slug: ClassVar[str] = "postflow-studio"
+    _logo_url: ClassVar[HttpUrl] = icon("prefect")
+    _documentation_url: ClassVar[HttpUrl] = HttpUrl("https://docs.prefect.io/v3/concepts/blocks")
     _description: ClassVar[str] = (
         "A studio's whole set-up: Frame.io, Adobe, tunnel, Discord, names and folders. "
         "Made by `postflow setup`, verified by `postflow check`."
     )
 
-    frameio: FrameioAccount = Field(title="Frame.io", description="Where clips go.")
-    adobe: AdobeTokens = Field(title="Adobe", description="Who signs in.")
-    tunnel: NgrokTunnel = Field(description="How Frame.io reaches the clips.")
+    frameio: FrameioAccount = Field(
+        title="Frame.io", description="Where clips go, and who signs in."
+    )
+    tunnel: Tunnel = Field(description="How Frame.io reaches the clips.")
     discord: DiscordWebhook | None = Field(
         default=None, title="Discord", description="Where clips are announced; may be empty."
     )
@@ -77,6 +88,10 @@ class Studio(SchemaOnce, Block):
     def document_name(self) -> str:
         """The name it is saved under."""
         return self._block_document_name or "main"
+
+    @property
+    def adobe(self) -> AdobeTokens:
+        return self.frameio.adobe
 
     def get_naming(self) -> Naming:
         """The compiled rules. Raises Fatal `naming.rules` when they are unsafe or ambiguous."""

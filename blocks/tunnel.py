@@ -5,30 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, model_validator
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.outlet.tunnel import LoopbackProvider, PublicUrl, StaticProvider, TunnelProvider
 from postflow.state import state_dir
 
-from .schema import SchemaOnce
-from .secrets import secret_from_environment
+from .base import StudioPart, icon, secret_from_environment
 
 
-class NgrokTunnel(SchemaOnce, Block):
+class Tunnel(StudioPart, CredentialsBlock):
     """The public address of the media server: ngrok, or an address of the studio's own.
 
     Example:
         ```python
-        tunnel = await NgrokTunnel.aload("main")
-        async with tunnel.get_provider().open("http://127.0.0.1:8000") as public:
-            await public.check()
+        import asyncio
+
+        from postflow.blocks import Tunnel
+
+        async def main() -> None:
+            block = await Tunnel.aload("main-tunnel")
+            async with block.get_client().open("http://127.0.0.1:8000") as tunnel:
+                print(tunnel.public_url)
+
+        asyncio.run(main())
         ```
     """
 
     _block_type_name: ClassVar[str] = "PostFlow Tunnel"
     _block_type_slug: ClassVar[str] = "postflow-tunnel"
+    _logo_url: ClassVar[HttpUrl] = icon("ngrok")
+    _documentation_url: ClassVar[HttpUrl] = HttpUrl("https://ngrok.com/docs")
     _description: ClassVar[str] = (
         "How Frame.io reaches the clips on this machine: through ngrok, or through a public "
         "address that already leads here."
@@ -68,12 +76,12 @@ class NgrokTunnel(SchemaOnce, Block):
     )
 
     @model_validator(mode="after")
-    def _static_needs_an_address(self) -> NgrokTunnel:
+    def _static_needs_an_address(self) -> Tunnel:
         if self.provider == "static" and not (self.base_url and self.port):
             raise ValueError("a static tunnel needs base_url and port")
         return self
 
-    def get_provider(self) -> TunnelProvider:
+    def get_client(self) -> TunnelProvider:
         """The provider that opens the tunnel; nothing is opened yet."""
         if self.provider == "loopback":
             return LoopbackProvider()

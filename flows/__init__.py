@@ -1,0 +1,9 @@
+"""The flows, on the server of `postflow up` while that runs."""
+
+from contextlib import suppress
+
+from postflow.blocks.server import find_prefect
+from postflow.errors import Fatal
+
+with suppress(Fatal):  # the studio that cannot be opened tells of it
+    find_prefect()

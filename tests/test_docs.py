@@ -249,7 +249,7 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
     from postflow.blocks.adobe import AdobeTokens
     from postflow.blocks.discord import DiscordWebhook
     from postflow.blocks.frameio import FrameioAccount
-    from postflow.blocks.tunnel import NgrokTunnel
+    from postflow.blocks.tunnel import Tunnel
     from postflow.service.setup import read_studio_file
 
     _, example, *_ = re.split(
@@ -262,11 +262,12 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
     file = read_studio_file(path)
     assert (file.studio.ledger is not None) is everything
     tables: tuple[tuple[type[BaseModel], dict[str, Any]], ...] = (
-        (FrameioAccount, file.frameio),
         (AdobeTokens, file.adobe),
-        (NgrokTunnel, file.tunnel),
+        (FrameioAccount, file.frameio),
+        (Tunnel, file.tunnel),
         (DiscordWebhook, file.discord or {}),
     )
     for block, table in tables:
-        assert table.keys() <= block.model_fields.keys()
-        block(**table)
+        assert table.keys() <= block.model_fields.keys() - {"adobe"}
+        sign_in = {"adobe": AdobeTokens(**file.adobe)} if block is FrameioAccount else {}
+        block(**table, **sign_in)

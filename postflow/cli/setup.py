@@ -91,7 +91,7 @@ async def _in_browser(studio: str) -> Tokens:
 
     block, ims, attempt = await _begin(studio)
     tokens = await wait_for_browser(attempt, ims, show=_show)
-    await block.get_token_source().adopt(tokens)
+    await block.get_client().adopt(tokens)
     return tokens
 
 
@@ -104,7 +104,7 @@ def _by_hand(studio: str) -> Tokens:
 
     async def finish() -> Tokens:
         tokens = await attempt.finish(ims, attempt.code_from(pasted))
-        await block.get_token_source().adopt(tokens)
+        await block.get_client().adopt(tokens)
         return tokens
 
     return run(finish())

@@ -250,11 +250,11 @@ def _named(ledger: Ledger, studio: str, name: str, folders: Sequence[Path]) -> l
 
 
 async def _is_gone(block: Studio, clip: NamedClip) -> bool:
-    from postflow.engine.studio import get_frameio_client, is_gone
+    from postflow.engine.studio import is_gone
 
     if clip.account_id is None or clip.file_id is None:
         return False
-    async with get_frameio_client(block) as frameio:
+    async with block.frameio.get_client() as frameio:
         return await is_gone(frameio, clip.account_id, clip.file_id)
 
 

@@ -233,4 +233,5 @@ def _sweep() -> None:
         # Taking a lock dates it anew; `up` takes its own once.
         locks = (each for each in lock_dir().glob("*.lock") if each.name != "up.lock")
         removed += sweep(locks, older=MARGIN)
-        log.info("Results and locks of long ago that were removed: %d.", removed)
+        if removed:
+            log.info("Results and locks of long ago that were removed: %d.", removed)

@@ -29,7 +29,6 @@ from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
 from postflow.settings import RetryPolicy, Watching
-from postflow.state import lock_dir
 
 from .allowed_paths import allowed, as_meant
 from .lease import hold_lease
@@ -226,8 +225,8 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     discord = None
     if studio.discord:
         discord = await stack.enter_async_context(studio.discord.get_client())
-    sign_in = studio.adobe.get_token_source()
-    frameio = await stack.enter_async_context(get_frameio_client(studio, sign_in))
+    sign_in = studio.adobe.get_client()
+    frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
     return OpenStudio(
         name=name,
         scope=_scope(studio),
@@ -251,15 +250,6 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     )
 
 
-def get_frameio_client(studio: Studio, sign_in: TokenSource | None = None) -> FrameioClient:
-    """The client of the studio's account; open it with `async with`."""
-    return FrameioClient(
-        sign_in or studio.adobe.get_token_source(),
-        base_url=studio.frameio.base_url,
-        lock_dir=lock_dir(),
-    )
-
-
 async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool:
     """Has somebody deleted the file in Frame.io?"""
     try:
@@ -273,7 +263,7 @@ async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool
 
 def get_outlet(studio: Studio) -> Outlet:
     """The studio's outlet, not open yet."""
-    return Outlet(studio.tunnel.get_provider(), port=studio.tunnel.port)
+    return Outlet(studio.tunnel.get_client(), port=studio.tunnel.port)
 
 
 async def _open_post_office(

@@ -16,8 +16,8 @@ from sqlalchemy.engine import make_url
 
 from postflow.blocks.adobe import BlockTokenStore
 from postflow.blocks.studio import Studio
-from postflow.blocks.tunnel import NgrokTunnel
-from postflow.engine.studio import get_frameio_client, get_outlet
+from postflow.blocks.tunnel import Tunnel
+from postflow.engine.studio import get_outlet
 from postflow.errors import Fatal, PostFlowError
 from postflow.folder.enrolment import why_not_watched
 from postflow.folder.inspection import inspect
@@ -159,11 +159,10 @@ class _Frameio:
         }
 
     async def _sign_in(self) -> Say:
-        source = self._studio.adobe.get_token_source()
+        source = self._studio.adobe.get_client()
         await source.token()
-        self._client = await self._stack.enter_async_context(
-            get_frameio_client(self._studio, source)
-        )
+        client = self._studio.frameio.get_client(source)
+        self._client = await self._stack.enter_async_context(client)
         if soon := await why_to_sign_in(source):
             return (soon.message, soon.hint)
         return f"an access token for credential {self._studio.adobe.client_id[:6]}…"
@@ -250,7 +249,7 @@ async def _tunnel(outlet: Outlet, stack: AsyncExitStack) -> Say:
     return "the authtoken is accepted, and a tunnel could be opened"
 
 
-async def _agent(tunnel: NgrokTunnel) -> Say:
+async def _agent(tunnel: Tunnel) -> Say:
     return f"version {await version(tunnel.ngrok_path)}"
 
 

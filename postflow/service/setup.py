@@ -11,11 +11,11 @@ from prefect.client.orchestration import PrefectClient, get_client
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from postflow.blocks.adobe import AdobeTokens
+from postflow.blocks.base import part_name, problems
 from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.frameio import FrameioAccount
-from postflow.blocks.secrets import problems
 from postflow.blocks.studio import Studio
-from postflow.blocks.tunnel import NgrokTunnel
+from postflow.blocks.tunnel import Tunnel
 from postflow.errors import Fatal
 from postflow.settings import RetryPolicy, Watching, refuse_old_names
 
@@ -67,20 +67,20 @@ async def save_studio(file: StudioFile) -> Studio:
     name, studio = file.studio.name, _studio(file)
     studio.get_naming()
     async with get_client() as client:
-        await _keep_sign_in(studio.adobe, name, client)
-        for part in (studio.frameio, studio.adobe, studio.tunnel, studio.discord):
-            if part is not None:
-                await part.asave(name, overwrite=True, client=client)
+        await _keep_sign_in(studio.adobe, part_name(name, "adobe"), client)
+        for part in ("adobe", "frameio", "tunnel", "discord"):
+            if block := getattr(studio, part):
+                await block.asave(part_name(name, part), overwrite=True, client=client)
         await studio.asave(name, overwrite=True, client=client)
     return studio
 
 
 def _studio(file: StudioFile) -> Studio:
     section = file.studio
+    adobe = _block(AdobeTokens, file.adobe, "adobe")
     return Studio(
-        frameio=_block(FrameioAccount, file.frameio, "frameio"),
-        adobe=_block(AdobeTokens, file.adobe, "adobe"),
-        tunnel=_block(NgrokTunnel, file.tunnel, "tunnel"),
+        frameio=_block(FrameioAccount, file.frameio, "frameio", adobe=adobe),
+        tunnel=_block(Tunnel, file.tunnel, "tunnel"),
         discord=_block(DiscordWebhook, file.discord, "discord") if file.discord else None,
         naming=section.naming,
         rules=section.rules,
@@ -91,12 +91,12 @@ def _studio(file: StudioFile) -> Studio:
     )
 
 
-def _block(kind: type[B], table: dict[str, Any], section: str) -> B:
-    unknown = set(table) - set(kind.model_fields)
+def _block(kind: type[B], table: dict[str, Any], section: str, **parts: Block) -> B:
+    unknown = set(table) - (set(kind.model_fields) - set(parts))
     if unknown:
         raise _unreadable(f"[{section}]", f"unknown: {', '.join(sorted(unknown))}")
     try:
-        return kind(**table)
+        return kind(**table, **parts)
     except ValidationError as error:
         raise _unreadable(f"[{section}]", problems(error)) from None
 
@@ -106,12 +106,9 @@ async def _keep_sign_in(adobe: AdobeTokens, name: str, client: PrefectClient) ->
         saved: AdobeTokens = await AdobeTokens.aload(name, client=client)
     except ValueError:
         return
-    if saved.client_id == adobe.client_id and adobe.access_token is None:
-        adobe.access_token = saved.access_token
-        adobe.refresh_token = saved.refresh_token
-        adobe.expires_at = saved.expires_at
-        adobe.renewable_until = saved.renewable_until
-        adobe.scopes = saved.scopes
+    tokens = saved.get_tokens()
+    if tokens and saved.client_id == adobe.client_id and adobe.access_token is None:
+        adobe.keep(tokens)
 
 
 def _unreadable(where: str, why: str) -> Fatal:

@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from postflow.blocks.adobe import AdobeTokens
-from postflow.blocks.discord import DiscordWebhook
-from postflow.blocks.frameio import FrameioAccount
-from postflow.blocks.studio import Studio, load_studio
-from postflow.blocks.tunnel import NgrokTunnel
+from postflow.blocks import (
+    AdobeTokens,
+    DiscordWebhook,
+    FrameioAccount,
+    Studio,
+    Tunnel,
+    load_studio,
+)
 from postflow.errors import Fatal
 from postflow.settings import RetryPolicy, Watching
 
-BLOCKS = (Studio, FrameioAccount, AdobeTokens, NgrokTunnel, DiscordWebhook)
+BLOCKS = (Studio, FrameioAccount, AdobeTokens, Tunnel, DiscordWebhook)
 
 
 def test_no_integration_in_prefects_catalogue_has_our_names() -> None:

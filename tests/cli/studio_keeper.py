@@ -33,7 +33,10 @@ class StudioKeeper:
         parts = await Studio.aload(self._name)
         for table, values in tables.items():
             if table != "studio" and values != self._saved[table]:
-                await type(getattr(parts, table))(**values).asave(self._name, overwrite=True)
+                part = type(getattr(parts, table))(
+                    **values, **({"adobe": parts.adobe} if table == "frameio" else {})
+                )
+                await part.asave(f"{self._name}-{table}", overwrite=True)
 
     @staticmethod
     def _shape(tables: Tables) -> Tables:

@@ -40,7 +40,7 @@ def redirect_uri() -> str:
 def stored() -> Any:
     from postflow.blocks.adobe import BlockTokenStore
 
-    return asyncio.run(BlockTokenStore(STUDIO).load())
+    return asyncio.run(BlockTokenStore(f"{STUDIO}-adobe").load())
 
 
 @pytest.mark.parametrize("kind", ["web", "native"])

@@ -59,7 +59,7 @@ async def test_runs_by_the_clock_renew_it_where_no_look_out_does(
 ) -> None:
     from postflow.flows.ingest import ingest
 
-    source = adobe.get_token_source()
+    source = adobe.get_client()
     await source.adopt(signed_in(world, lasts=0))
     for _ in range(2):
         await ingest(STUDIO, idle_timeout=0.0)

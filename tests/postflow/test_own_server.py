@@ -156,7 +156,7 @@ def test_a_password_that_another_user_laid_there_is_refused(
 
 PYTHON = """
 import os, {first}
-from postflow import blocks
+from postflow import deliver
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, get_current_settings
 server = get_current_settings().server
 print(PREFECT_API_URL.value(), PREFECT_API_AUTH_STRING.value(), server.api.auth_string is not None,
