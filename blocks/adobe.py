@@ -36,8 +36,10 @@ class AdobeTokens(StudioPart, CredentialsBlock):
 
         async def main() -> None:
             block = await AdobeTokens.aload("main-adobe")
-            access_token = await block.get_client().token()
-            print(len(access_token))
+            sign_in = block.get_client()
+            access_token = await sign_in.token()
+            await sign_in.aclose()
+            print("An access token of", len(access_token), "characters.")
 
         asyncio.run(main())
         ```

@@ -26,7 +26,7 @@ class FrameioAccount(StudioPart, CredentialsBlock):
         async def main() -> None:
             block = await FrameioAccount.aload("main-frameio")
             async with block.get_client() as frameio:
-                project = await frameio.find_project(block.project, block.account, block.workspace)
+                project = await frameio.projects.find(block.project, block.account, block.workspace)
                 print(project.name, project.id)
 
         asyncio.run(main())
