@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from postflow.discord.cards import counted
 from postflow.engine.artifacts import leave_tally
@@ -20,11 +19,7 @@ from .drain import Drain
 log = logging.getLogger("postflow.ingest")
 
 
-def _run_name() -> str:
-    return f"ingest {flow_run.parameters.get('studio', 'main')}"
-
-
-@flow(name="ingest", flow_run_name=_run_name)
+@flow(name="ingest", flow_run_name="ingest {studio}")
 async def ingest(studio: str = "main", idle_timeout: float | None = None) -> Drained:
     """Scan the watch folders, deliver every clip that is ready, wait for late-comers, close.
 

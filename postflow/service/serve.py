@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from datetime import timedelta
+from typing import NoReturn
+from uuid import UUID
 
 import psutil
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect import get_client
+from prefect.client.schemas import filters, sorting
+from prefect.client.schemas.objects import (
+    ConcurrencyLimitConfig,
+    ConcurrencyLimitStrategy,
+    StateType,
+)
 from prefect.events import DeploymentEventTrigger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from postflow.blocks.studio import load_studio
+from postflow.engine.artifacts import best_effort
 from postflow.engine.crashed_runs import keep_burying
 from postflow.engine.parent import GROUP
 from postflow.flows.deliver import deliver
@@ -28,6 +38,9 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(
 POLL = 2.0
 SHORT = 0.05
 ENGINE = "prefect.engine"
+NOT_BEGUN = [StateType.SCHEDULED, StateType.CANCELLED]
+PAUSE = 20.0
+MOST = 50
 
 
 async def serve(studio: str = "main", *, every: float = 300.0) -> None:
@@ -36,10 +49,13 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
     os.environ.setdefault(GROUP, "none")  # our runs end when we do
     runner = Runner(query_seconds=POLL)
     called = DeploymentEventTrigger(
-        expect={READY}, match={"prefect.resource.id": f"postflow.studio.{studio}"}
+        name=f"PostFlow: clips of {studio} are ready",
+        description="Runs ingest when the watcher finds clips that are ready.",
+        expect={READY},
+        match={"prefect.resource.id": f"postflow.studio.{studio}"},
     )
     ingesting = await ingest.ato_deployment(
-        name=studio,
+        name=deployment_name("ingest", studio),
         description="Delivers all clips that are ready in the studio's watch folders.",
         tags=["postflow"],
         parameters={"studio": studio},
@@ -49,19 +65,51 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     delivering = await deliver.ato_deployment(
-        name=studio,
+        name=deployment_name("deliver", studio),
         description="Delivers one clip by hand: give it the path of a finished file.",
         tags=["postflow", "clip"],
         parameters={"studio": studio},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    for deployment in (ingesting, delivering):
-        await runner.aadd_deployment(deployment)
-    burying = asyncio.create_task(keep_burying(studio, (await load_studio(studio)).ledger))
+    await runner.aadd_deployment(delivering)
+    deployment = await runner.aadd_deployment(ingesting)
+    ledger = (await load_studio(studio)).ledger
+    in_background = [
+        asyncio.create_task(keep_burying(studio, ledger)),
+        asyncio.create_task(_keep_naming(deployment, f"ingest {studio}")),
+    ]
     try:
         await run_until_cancelled(runner)
     finally:
-        burying.cancel()
+        for each in in_background:
+            each.cancel()
+
+
+def deployment_name(flow: str, studio: str) -> str:
+    """For the studio `main` as in prefect.yaml, so that both ways are one deployment."""
+    return flow if studio == "main" else f"{flow}-{studio}"
+
+
+async def _keep_naming(deployment: UUID, name: str) -> NoReturn:
+    """Runs get their names when they begin; until then, and if they never do, Prefect calls each
+    by two words that it draws.
+    """
+    while True:
+        async with best_effort("the names of runs to come", level=logging.DEBUG):
+            await _name_runs(deployment, name)
+        await asyncio.sleep(PAUSE)
+
+
+async def _name_runs(deployment: UUID, name: str) -> None:
+    mine = filters.FlowRunFilter(
+        deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
+        state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=NOT_BEGUN)),
+    )
+    async with get_client() as client:
+        newest = sorting.FlowRunSort.EXPECTED_START_TIME_DESC
+        for run in await client.read_flow_runs(flow_run_filter=mine, sort=newest, limit=MOST):
+            if run.name != name:
+                await client.update_flow_run(run.id, name=name)
 
 
 async def run_until_cancelled(runner: Runner) -> None:

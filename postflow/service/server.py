@@ -35,6 +35,11 @@ FEW_WRITES = {
     }.items()
 }
 
+# Of the clock's runs, those of the next minutes: a dozen that wait say nothing to who looks.
+FEW_AHEAD = {
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "1",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT2M",
+}
 # Runs, their logs and artifacts, and events, which nobody would remove otherwise. Seconds.
 A_MONTH = str(30 * 86_400)
 KEPT_FOR_A_MONTH = {
@@ -76,13 +81,17 @@ def ui_address(port: int) -> str:
 
 
 def _server_settings(url: str, port: int) -> dict[str, str]:
-    return FEW_WRITES | {
-        "PREFECT_SERVER_API_HOST": HOST,
-        "PREFECT_SERVER_API_PORT": str(port),
-        "PREFECT_SERVER_UI_API_URL": f"{url}/api",
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK,
-    }
+    return (
+        FEW_WRITES
+        | FEW_AHEAD
+        | {
+            "PREFECT_SERVER_API_HOST": HOST,
+            "PREFECT_SERVER_API_PORT": str(port),
+            "PREFECT_SERVER_UI_API_URL": f"{url}/api",
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK,
+        }
+    )
 
 
 def _listening(port: int) -> socket.socket:

@@ -96,7 +96,7 @@ async def _served_since() -> datetime | None:
 
     async with get_client() as client:
         try:
-            deployment = await client.read_deployment_by_name(f"ingest/{STUDIO}")
+            deployment = await client.read_deployment_by_name(f"ingest/ingest-{STUDIO}")
         except ObjectNotFound:
             return None
     return None if deployment.paused else deployment.updated

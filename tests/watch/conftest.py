@@ -105,13 +105,14 @@ class Running:
 
     def ingest_runs(self, studio: str = MAIN) -> list[dict[str, Any]]:
         """Those that were due, the last one first."""
-        runs = self._runs("ingest", deployments={"name": {"any_": [studio]}})
+        named = {"name": {"any_": ["ingest" if studio == MAIN else f"ingest-{studio}"]}}
+        runs = self.runs("ingest", deployments=named)
         return [run for run in runs if run["state_type"] != "SCHEDULED"]
 
     def deliver_runs(self) -> list[dict[str, Any]]:
-        return self._runs("deliver")
+        return self.runs("deliver")
 
-    def _runs(self, flow: str, **more: Any) -> list[dict[str, Any]]:
+    def runs(self, flow: str, **more: Any) -> list[dict[str, Any]]:
         body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 200}
         return self.ask("flow_runs/filter", body | more)
 
@@ -137,10 +138,6 @@ class Running:
     def _request(self, method: str, path: str, json: Any = None) -> httpx.Response:
         auth = SignedIn(self.password)
         return httpx.request(method, f"{self.api}/{path}", json=json, auth=auth, timeout=20)
-
-    def delete(self, path: str) -> None:
-        """A server that is busy answers 503."""
-        wait_until_sync(lambda: self._request("DELETE", path).is_success, description=path)
 
     def postflow(self, *arguments: str) -> str:
         """What a command prints; it has to succeed."""

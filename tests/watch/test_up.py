@@ -154,7 +154,24 @@ def test_the_server_of_up_forgets_what_is_older_than_a_month(up: Running) -> Non
     assert vacuum["retention_period"] == "P30D"
 
 
-def test_prefect_deploy_registers_both_deployments(up: Running) -> None:
+def test_each_clip_has_a_run_below_the_few_of_ingest(up: Running) -> None:
+    below = {run["name"] for run in up.deliver_runs() if run["parent_task_run_id"]}
+    assert below >= {FIRST, OTHERS, SLOW, OTHER, ORPHAN, LATE, LAST}
+    began = [run for run in up.ingest_runs() if run["estimated_run_time"]]
+    assert len(began) < len(below)
+
+
+def test_the_table_of_an_ingest_has_every_clip_and_its_link(up: Running) -> None:
+    wait_until_sync(lambda: LAST in _tallied(up), timeout=120, description="the end of ingest")
+    rows = _tallied(up)
+    links = {asset["view_url"] for asset in up.world.assets() if asset["name"] == LAST}
+    assert rows[LAST]["outcome"] == "delivered"
+    assert {rows[LAST]["link or reason"]} == links
+    assert rows[MISNAMED]["outcome"] == "skipped"
+
+
+def test_prefect_deploy_registers_both_deployments_under_the_names_they_have(up: Running) -> None:
+    before = _deployments(up)
     pool = {"name": "postflow", "type": "process"}
     up.ask("work_pools/", pool)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
@@ -179,24 +196,18 @@ def test_prefect_deploy_registers_both_deployments(up: Running) -> None:
     ]
     assert called["trigger"]["expect"] == ["postflow.file.ready"]
     assert called["trigger"]["match"] == {"prefect.resource.id": "postflow.studio.main"}
-    for each in found.values():
-        up.delete(f"deployments/{each['id']}")
+    assert _deployments(up) == before, "one naming for both ways"
 
 
-def test_each_clip_has_a_run_below_the_few_of_ingest(up: Running) -> None:
-    below = {run["name"] for run in up.deliver_runs() if run["parent_task_run_id"]}
-    assert below >= {FIRST, OTHERS, SLOW, OTHER, ORPHAN, LATE, LAST}
-    began = [run for run in up.ingest_runs() if run["estimated_run_time"]]
-    assert len(began) < len(below)
-
-
-def test_the_table_of_an_ingest_has_every_clip_and_its_link(up: Running) -> None:
-    wait_until_sync(lambda: LAST in _tallied(up), timeout=120, description="the end of ingest")
-    rows = _tallied(up)
-    links = {asset["view_url"] for asset in up.world.assets() if asset["name"] == LAST}
-    assert rows[LAST]["outcome"] == "delivered"
-    assert {rows[LAST]["link or reason"]} == links
-    assert rows[MISNAMED]["outcome"] == "skipped"
+def test_names_in_the_ui_say_which_is_which(up: Running) -> None:
+    assert set(_deployments(up)) == {"deliver", "ingest", "deliver-second", "ingest-second"}
+    automations = {each["name"] for each in up.ask("automations/filter", {})}
+    assert automations >= {f"PostFlow: clips of {each} are ready" for each in (MAIN, SECOND)}
+    wait_until_sync(
+        lambda: {run["name"] for run in up.runs("ingest")} == {"ingest main", "ingest second"},
+        timeout=60,
+        description="the names of runs that have not begun",
+    )
 
 
 def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
@@ -215,6 +226,10 @@ def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
 def test_every_clip_was_delivered_once(up: Running) -> None:
     sizes = [(asset["name"], asset["size"]) for asset in up.world.assets()]
     assert len(sizes) == len(set(sizes)) == 8
+
+
+def _deployments(up: Running) -> dict[str, str]:
+    return {each["name"]: each["id"] for each in up.ask("deployments/filter", {})}
 
 
 def _unfinished(up: Running) -> list[dict[str, Any]]:
