@@ -18,7 +18,7 @@ DATABASE = "prefect.db"
 
 def migrated(home: Path) -> Path:
     """`home`, with a database if it had none."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     CACHE.mkdir(parents=True, exist_ok=True)
     template = CACHE / f"{version('prefect')}.db"
     with FileLock(CACHE / "lock"):
