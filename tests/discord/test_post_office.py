@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from postflow.discord import DiscordClient, on_its_way_card, ready_card
-from postflow.discord.relay import draft, send_due, tell_batches
+from postflow.discord.relay import SUMMARY_PAUSE, OutboxRelay, draft
 from postflow.ledger import (
     AsyncLedger,
     Claimed,
@@ -62,13 +62,13 @@ class Studio:
         await self.send(run_id)
         return taken
 
-    async def send(self, run_id: str) -> None:
+    async def send(self, run_id: str, *, pause: float = SUMMARY_PAUSE) -> None:
         async with DiscordClient(self.channel.url, timeout=0.1) as discord:
-            await send_due(self.ledger, discord, run_id, channel=CHANNEL)
+            relay = OutboxRelay(self.ledger, discord, run_id, channel=CHANNEL)
+            await relay.send_due(pause=pause)
 
     async def end(self, run_id: str) -> None:
-        await tell_batches(self.ledger, CHANNEL, pause=0)
-        await self.send(run_id)
+        await self.send(run_id, pause=0)
         await self.ledger.run(leases.end, run_id)
 
     async def deliver(self, claim: Claimed) -> None:
