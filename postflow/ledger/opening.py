@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -83,9 +84,15 @@ def _refuse_network(path: Path, file_system: FindFileSystem) -> None:
 
 
 def _make_private(path: Path) -> None:
+    """One that is there is not opened: who closes it lets go of all locks that SQLite holds on it
+    for other connections of this process (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if path.is_dir() or not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         if error.errno in PASSING:
             raise disk_full() from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -61,6 +63,18 @@ def test_it_is_there_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert {"ledger.db", "ledger.db-wal", "ledger.db-shm"} <= set(found)
     assert set(found.values()) == {0o600}
+
+
+def test_a_second_opening_in_a_process_leaves_the_first_its_locks(tmp_path: Path) -> None:
+    """Else another process that closes takes itself for the last, and removes what we still use."""
+    path = tmp_path / "ledger.db"
+    with Ledger.open(path) as ledger:
+        ledger.root("main", Path("/mnt/show"))
+        Ledger.open(path).close()
+        other = f"from postflow.ledger import Ledger; Ledger.open({str(path)!r}).close()"
+        subprocess.run([sys.executable, "-c", other], check=True)
+        assert path.with_name("ledger.db-wal").exists()
+        ledger.root("main", Path("/mnt/other"))
 
 
 def test_what_was_committed_is_on_disk(tmp_path: Path) -> None:
