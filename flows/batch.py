@@ -28,7 +28,7 @@ class Batch:
     async def expect(self, waiting: int) -> None:
         """So many clips wait or travel; of many, those without a message of their own share one."""
         live = self._live
-        if live.discord and waiting > live.watching.batch:
+        if live.discord and waiting > live.settings.watching.batch:
             await live.ledger.run(
                 batches.gather, studio=live.name, channel=live.channel, project=live.project
             )

@@ -18,6 +18,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
+from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord
 from postflow.engine.artifacts import best_effort
 from postflow.engine.studio import OpenStudio
@@ -73,7 +74,6 @@ class Cancelling:
             run_id = self._asked.pop(_key(claim), None)
             if run_id is None:
                 raise
-            self._live.take(claim)
             why = _cancelled(claim)
             log.warning("%s", why)
             await retry_while_busy(
@@ -89,14 +89,10 @@ class Cancelling:
         if state in OVER:
             return
         current = claim.model_copy(update={"state": state})
-        await announce_failure(
-            self._live,
-            claim.media,
-            self._live.naming.identify(claim.name),
-            why,
-            project=self._live.project,
-            record=DeliveryRecord(self._live.ledger, current, by_hand=False),
-        )
+        record = DeliveryRecord(self._live.ledger, current, by_hand=False)
+        job = DeliveryJob(claim.media, record, project=self._live.project)
+        job.shot = self._live.naming.identify(claim.name)
+        await announce_failure(self._live, job, why)
 
 
 def _key(claim: Claimed) -> tuple[int, int]:

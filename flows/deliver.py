@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from prefect import flow
+from prefect import Task, flow
 from prefect.runtime import flow_run
+from prefect.states import Failed
 from pydantic import SecretStr
 
-from postflow.delivery.record import DeliveryRecord
+from postflow.delivery.job import DeliveryJob
+from postflow.delivery.record import DeliveryRecord, changed
 from postflow.engine.allowed_paths import as_meant
-from postflow.engine.artifacts import leave_slip
+from postflow.engine.artifacts import leave_refusal, leave_slip
 from postflow.engine.logs import show_in_ui
+from postflow.engine.stage import may_pass
 from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
-from postflow.errors import Fatal, PostFlowError, Retry, as_ours, engine_trouble
-from postflow.models import Arrival, Delivery, Folder, MediaFile, Shot, UploadResult
+from postflow.errors import PostFlowError, as_ours, engine_trouble
+from postflow.ledger import DELIVERED, ClaimRef, claims
+from postflow.models import Arrival, Delivery, Shot, UploadResult
 from postflow.tasks.announce import announce, announce_departure, announce_failure
 from postflow.tasks.identify import identify
 from postflow.tasks.place import place
@@ -39,6 +45,7 @@ async def deliver(
     project: str | None = None,
     scene: str | None = None,
     shot: str | None = None,
+    claim: ClaimRef | None = None,
 ) -> Delivery:
     """Deliver one finished clip: once, whole, in the right folder, announced.
 
@@ -49,137 +56,118 @@ async def deliver(
         project: Another Frame.io project than the studio's, by name or id.
         scene: Sequence or scene, where the file's name does not say it right.
         shot: Shot, likewise.
+        claim: Leave this out. An `ingest` run names here the clip that it has taken.
     """
     show_in_ui()
-    return await until_stopped(lambda: _deliver(path, studio, project, scene, shot))
+    try:
+        return await until_stopped(lambda: _deliver(path, studio, project, scene, shot, claim))
+    except PostFlowError as why:
+        return await _refused(path, why)
 
 
 async def _deliver(
-    path: Path, studio: str, project: str | None, scene: str | None, shot: str | None
+    path: Path,
+    studio: str,
+    project: str | None,
+    scene: str | None,
+    shot: str | None,
+    claim: ClaimRef | None,
 ) -> Delivery:
-    async with open_studio(studio) as live:
-        if is_of_a_deployment():
-            path = await live.allowed(path)
-        delivery = await _attempts(live, path, project or live.project, scene, shot)
+    async with (
+        open_studio(studio) as live,
+        delivering(live, await _allowed(live, path), project=project, claim=claim) as job,
+    ):
+        # 1: what the name means, and so where the clip goes
+        job.shot = clip = await identify(live, job.media, scene=scene, shot=shot)
+        await announce_departure(live, job, clip)
+        # 2: its folder in Frame.io
+        placing = place.with_options(refresh_cache=not job.record.is_seen)
+        folder = await placing(live, clip, project=job.project)
+        # 3: whole in that folder, proven
+        arrival = await _by_policy(live, job)(live, job, clip, folder)
+        # 4: on one stack with its other versions
+        stack_id = await _stacked(live, job, clip, arrival)
+        # 5: the reviewers have the link
+        delivery = job.delivered(clip, arrival, stack_id)
+        await announce(live, job, delivery)
     await leave_slip(delivery)
     seconds = (delivery.finished - delivery.started).total_seconds()
-    log.info("%s is delivered, after %.0f s: %s", path.name, seconds, delivery.view_url)
+    log.info("%s is delivered, after %.0f s: %s", job.media.name, seconds, delivery.view_url)
     return delivery
 
 
-async def _attempts(
-    live: OpenStudio, path: Path, project: str, scene: str | None, shot: str | None
-) -> Delivery:
-    """Again if the file was changed meanwhile; of a watched one the look-out judges that anew."""
-    once = path in live.claims
-    for _ in range(1, live.retry_policy.attempts):
-        try:
-            return await _travel(live, path, project, scene, shot)
-        except Retry as error:
-            if once or error.code != "file.changed":
-                raise
-            log.warning("%s", error)
-            await asyncio.sleep(live.retry_policy.poll)
-    return await _travel(live, path, project, scene, shot)
+def _by_policy(live: OpenStudio, job: DeliveryJob) -> Task[..., Coroutine[Any, Any, Arrival]]:
+    """`transfer` with the studio's attempts. A clip of a watched folder that changes is left to the
+    scan until it has settled again.
+    """
+    policy = live.settings.retry_policy
+    but = "file.changed" if not job.record.is_by_hand else None
+    return transfer.with_options(
+        retries=policy.attempts - 1,
+        retry_delay_seconds=policy.delays,
+        retry_condition_fn=partial(may_pass, within=policy.total, but=but),
+        refresh_cache=not job.record.is_seen,
+    )
 
 
-async def _travel(
-    live: OpenStudio, path: Path, project: str, scene: str | None, shot: str | None
-) -> Delivery:
-    started = datetime.now(tz=UTC)
-    media = await live.probe_media(path)
-    record = await live.open_record(media)
-    clip: Shot | None = None
+@asynccontextmanager
+async def delivering(
+    live: OpenStudio, path: Path, *, project: str | None = None, claim: ClaimRef | None = None
+) -> AsyncIterator[DeliveryJob]:
+    """A clip in hand. An error in the block is announced, and ends the clip's record."""
+    job = await _open(live, path, project or live.project, claim)
     try:
-        clip = await identify(live, media, scene=scene, shot=shot)
-        log.info("%s goes to %s in %s.", media.name, "/".join(clip.folder), project)
-        if media.doubt:
-            log.warning("Please check %s: the file %s.", media.name, media.doubt)
-        await announce_departure(live, media, clip, project=project, record=record)
-        delivery = await _into_frameio(
-            live, media, clip, project=project, record=record, started=started
-        )
-        await announce(live, delivery, project=project, record=record)
-        return delivery
+        yield job
     except Exception as error:
         if not isinstance(error, PostFlowError):
-            log.exception("A fault of our own, at %s:", media.name)
-        why = await live.unless_away(media.path, as_ours(error))
+            log.exception("A fault of our own, at %s:", job.media.name)
+        why = await live.unless_away(job.media.path, as_ours(error))
         try:
-            await announce_failure(live, media, clip, why, project=project, record=record)
+            await announce_failure(live, job, why)
         except Exception:
-            await record.give_back()
+            await job.record.give_back()
             raise
         if why is not error:
             raise why from error
         raise
 
 
-async def _into_frameio(
-    live: OpenStudio,
-    media: MediaFile,
-    clip: Shot,
-    *,
-    project: str,
-    record: DeliveryRecord,
-    started: datetime,
-) -> Delivery:
-    folder, arrival = await _placed_and_whole(
-        live, media, clip, project=project, record=record, started=started
-    )
-    await record.arrived(folder, clip, arrival.remote)
-    return Delivery(
-        media=arrival.media,
-        shot=clip,
-        folder=folder,
-        remote=arrival.remote,
-        adopted=arrival.adopted,
-        stack_id=await _stacked(live, arrival, clip, folder, record),
-        started=started,
-        finished=datetime.now(tz=UTC),
-    )
+async def _open(live: OpenStudio, path: Path, project: str, ref: ClaimRef | None) -> DeliveryJob:
+    """The clip as the disk has it, and the claim on it, or one that is made now.
+
+    One that was delivered by a run that died is what it was then: the disk is asked no more.
+    """
+    if ref is None:
+        media = await live.probe_media(path)
+        return DeliveryJob(media, await live.open_by_hand(media), project=project)
+    claim = await live.ledger.run(claims.read_claim, ref)
+    media = claim.media if claim.state in DELIVERED else await live.probe_media(path)
+    if (claim.revision, claim.size) != (media.revision, media.size):
+        await live.abandon(claim, why := changed(media))
+        raise why
+    record = DeliveryRecord(live.ledger, claim, by_hand=False)
+    return DeliveryJob(media, record, project=project)
 
 
-async def _placed_and_whole(
-    live: OpenStudio,
-    media: MediaFile,
-    clip: Shot,
-    *,
-    project: str,
-    record: DeliveryRecord,
-    started: datetime,
-) -> tuple[Folder, Arrival]:
-    folder = await place(live, clip, project=project)
-    try:
-        arrival = await transfer(live, media, clip, folder, record=record)
-        if arrival.at < started:
-            arrival = await _confirmed(live, arrival)
-    except Fatal as error:
-        if error.code != "frameio.not_found":
-            raise
-        log.warning("What was cached for %s is gone from Frame.io; starting afresh.", media.name)
-        live.frameio.folders.forget(folder)
-        folder = await place.with_options(refresh_cache=True)(live, clip, project=project)
-        afresh = transfer.with_options(refresh_cache=True)
-        arrival = await afresh(live, media, clip, folder, record=record)
-    return folder, arrival
+async def _refused(path: Path, why: PostFlowError) -> Delivery:
+    """The end of a run that says what to do, without a traceback; who awaits it gets `why`."""
+    log.error("%s", why)
+    await leave_refusal(as_meant(path).name, why)
+    return Failed(message=str(why), data=why)  # type: ignore[return-value]
 
 
-async def _confirmed(live: OpenStudio, arrival: Arrival) -> Arrival:
-    """A cached arrival is a memory: Frame.io is asked whether the file is still there."""
-    remote = await live.frameio.files.show(arrival.remote.account_id, arrival.remote.id)
-    return arrival.model_copy(update={"remote": remote, "adopted": True})
+async def _allowed(live: OpenStudio, path: Path) -> Path:
+    """Whoever may ask Prefect's server for a run of the deployment may not have any file sent."""
+    return await live.allowed(path) if is_of_a_deployment() else path
 
 
-async def _stacked(
-    live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, record: DeliveryRecord
-) -> str | None:
+async def _stacked(live: OpenStudio, job: DeliveryJob, clip: Shot, arrival: Arrival) -> str | None:
     """A clip that could not be stacked is delivered all the same, and stacked by a later run."""
     try:
-        return await stack(live, arrival, clip, folder, record=record)
+        return await stack(live, job, clip, arrival)
     except PostFlowError as error:
-        yet = " yet" if record.not_stacked(error) else ""
-        log.warning("%s is delivered but not%s stacked: %s", arrival.media.name, yet, error)
+        yet = " yet" if job.record.not_stacked(error) else ""
+        log.warning("%s is delivered but not%s stacked: %s", job.media.name, yet, error)
         return None
 
 

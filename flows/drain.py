@@ -57,9 +57,10 @@ class Drain:
     ) -> None:
         self._live = live
         self._deliver = deliver
-        self._idle_timeout = live.watching.idle_timeout if idle_timeout is None else idle_timeout
+        watching = live.settings.watching
+        self._idle_timeout = watching.idle_timeout if idle_timeout is None else idle_timeout
         self._looking = Looking(
-            folder_watchers(live.ledger, live.name, live.watching),
+            folder_watchers(live.ledger, live.name, watching),
             Notices(live.ledger, live.channel if live.discord else None, live.run_id),
         )
         self._claimed: list[Claimed] = []
@@ -110,7 +111,7 @@ class Drain:
         )
 
     async def _start_some(self, outlet: AsyncExitStack) -> None:
-        room = self._live.watching.at_once - len(self._on_their_way) - len(self._claimed)
+        room = self._live.settings.watching.at_once - len(self._on_their_way) - len(self._claimed)
         if room > 0:
             waiting = await self._waiting() + self._looking.finding
             await self._batch.expect(waiting + len(self._on_their_way))
@@ -135,7 +136,6 @@ class Drain:
             await self._live.abandon(claim, why, self._told(claim, why))
             return
         await self._hold_outlet_open(outlet)
-        self._live.claims[claim.path] = claim
         self._send(claim, self._cancelling.guard(claim, self._travel(claim)))
 
     def _send(self, claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:
@@ -180,22 +180,19 @@ class Drain:
 
     async def _travel(self, claim: Claimed) -> None:
         try:
-            delivery = await self._deliver(claim.path, studio=self._live.name)
+            delivery = await self._deliver(claim.path, studio=self._live.name, claim=claim.ref)
         except PostFlowError as error:
-            await self._give_back(claim, error)
-            self._batch.not_delivered(claim.name, error)
+            await self._not_delivered(claim, error)
         except CancelledRun:  # this run is stopped, and the clip's with it
             raise asyncio.CancelledError from None
         except (httpx.HTTPError, PrefectException) as error:
             log.warning(
                 "The run of %s was not taken. %s", claim.name, engine_trouble(error) or error
             )
-            await self._give_back(claim, _server_trouble(claim))
-            self._batch.not_delivered(claim.name, _server_trouble(claim))
+            await self._not_delivered(claim, _server_trouble(claim))
         except Exception as error:
             log.exception("A fault of our own, at %s:", claim.name)
-            await self._give_back(claim, as_ours(error))
-            self._batch.not_delivered(claim.name, as_ours(error))
+            await self._not_delivered(claim, as_ours(error))
         else:
             self._batch.delivered(delivery)
 
@@ -208,9 +205,11 @@ class Drain:
             log.exception("A fault of our own, at the stack of %s:", claim.name)
             await DeliveryRecord(self._live.ledger, claim, by_hand=False).end(as_ours(error))
 
-    async def _give_back(self, claim: Claimed, why: PostFlowError) -> None:
-        """The run ended before it took the clip over."""
-        if self._live.take(claim):
+    async def _not_delivered(self, claim: Claimed, why: PostFlowError) -> None:
+        """Its own run has ended the claim, unless it did not get as far."""
+        self._batch.not_delivered(claim.name, why)
+        with suppress(StaleClaim):
+            claim = await self._live.ledger.run(claims.read_claim, claim.ref)
             await self._live.abandon(claim, why, told_of_failure(self._live, claim, why))
 
     async def _pause(self) -> None:

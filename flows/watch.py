@@ -37,18 +37,18 @@ async def watch(studio: str = "main") -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(studio) as live:
-        watched = folder_watchers(live.ledger, studio, live.watching, signs=True)
+        watched = folder_watchers(live.ledger, studio, live.settings.watching, signs=True)
         looks = Looks(watched)
         notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
         outage = Outage(live.discord)
         called_at = NEVER
-        heartbeat = Heartbeat(studio, live.ping)
+        heartbeat = Heartbeat(studio, live.settings.ping)
         async with (
-            wakeup(*live.watching.folders) as bell,
+            wakeup(*live.settings.watching.folders) as bell,
             _signed(watched),
             looks.going_on(),
             keep_signed_in(live.sign_in, notices.tell),
-            heartbeat.telling(live.webhook),
+            heartbeat.telling(live.settings.discord),
         ):
             while True:
                 silent = await _look(looks, notices, bell, heartbeat)
@@ -125,4 +125,4 @@ async def _is_taken(studio: str) -> bool:
 def _pause(live: OpenStudio, watched: list[FolderWatcher]) -> float:
     """Until a waiting file is worth another look, and never longer than the interval."""
     due = [look - time.monotonic() for each in watched if (look := each.next_look) is not None]
-    return max(0.1, min([live.watching.interval, *due]))
+    return max(0.1, min([live.settings.watching.interval, *due]))

@@ -145,6 +145,7 @@ class Arrival(FrozenModel):
     """
 
     media: MediaFile
+    folder: Folder
     remote: RemoteFile
     adopted: bool
     alone: bool

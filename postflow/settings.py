@@ -112,3 +112,8 @@ class RetryPolicy(BaseModel):
         gt=0,
         description="Longest time for all attempts, and for Frame.io to finish what it fetched.",
     )
+
+    @property
+    def delays(self) -> list[float]:
+        """Seconds between the attempts: twice as long each time, a minute at most."""
+        return [min(60.0, self.poll * 2**number) for number in range(8)]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord
 from postflow.discord.cards import (
     Card,
@@ -14,59 +19,78 @@ from postflow.discord.cards import (
     waiting_card,
 )
 from postflow.discord.relay import draft
-from postflow.engine.stage import stage
+from postflow.engine.stage import BACKOFF, may_pass
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.ledger import Claimed, Draft
-from postflow.models import Delivery, MediaFile, Shot
+from postflow.models import Delivery, Shot
+
+log = logging.getLogger("postflow.deliver")
 
 # A ledger that is busy or away for some minutes costs no clip its ending.
 ASK_AGAIN = 5
 
 
-@stage("announce departure", retries=ASK_AGAIN)
-async def announce_departure(
-    live: OpenStudio, media: MediaFile, clip: Shot, *, project: str, record: DeliveryRecord
-) -> None:
+@task(
+    name="announce departure",
+    task_run_name="announce departure",
+    retries=ASK_AGAIN,
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=may_pass,
+    timeout_seconds=600,
+    cache_policy=NO_CACHE,
+)
+async def announce_departure(live: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
     """The clip's message says "on its way"; a copy of one that was told of has no message."""
-    message = _draft(live, record, on_its_way_card(media, clip, project=project))
-    if message and not await record.is_told_elsewhere():
-        await record.announce(message)
+    media = job.media
+    log.info("%s goes to %s in %s.", media.name, "/".join(shot.folder), job.project)
+    if media.doubt:
+        log.warning("Please check %s: the file %s.", media.name, media.doubt)
+    message = _draft(live, job.record, on_its_way_card(media, shot, project=job.project))
+    if message and not await job.record.is_told_elsewhere():
+        await job.record.announce(message)
         live.notify()
 
 
-@stage("announce", retries=ASK_AGAIN)
-async def announce(
-    live: OpenStudio, delivery: Delivery, *, project: str, record: DeliveryRecord
-) -> None:
-    """The journey is done, and the clip's message says "ready", with the link; likewise."""
-    told = await record.is_told_elsewhere()
-    card = ready_card(delivery, project=project, namesake=await record.namesake())
-    await record.done(None if told else _draft(live, record, card))
+@task(
+    name="announce",
+    task_run_name="announce",
+    retries=ASK_AGAIN,
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=may_pass,
+    timeout_seconds=600,
+    cache_policy=NO_CACHE,
+)
+async def announce(live: OpenStudio, job: DeliveryJob, delivery: Delivery) -> None:
+    """The clip is delivered, and its message says "ready", with the link; likewise."""
+    told = await job.record.is_told_elsewhere()
+    namesake = await job.record.namesake()
+    card = ready_card(delivery, project=job.project, namesake=namesake)
+    await job.record.done(None if told else _draft(live, job.record, card))
     live.notify()
 
 
-@stage("announce failure", retries=ASK_AGAIN)
-async def announce_failure(
-    live: OpenStudio,
-    media: MediaFile,
-    clip: Shot | None,
-    error: PostFlowError,
-    *,
-    project: str,
-    record: DeliveryRecord,
-) -> None:
-    """The journey ends without arrival. The clip's message says what a person can do.
+@task(
+    name="announce failure",
+    task_run_name="announce failure",
+    retries=ASK_AGAIN,
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=may_pass,
+    timeout_seconds=600,
+    cache_policy=NO_CACHE,
+)
+async def announce_failure(live: OpenStudio, job: DeliveryJob, why: PostFlowError) -> None:
+    """The clip does not arrive. Its message says what a person can do.
 
     What is no clip's own fault is told once, in a message of its own, and the clip waits. Of one
     that is tried again the message it has says so.
     """
-    card = failed_card(media, clip, error, project=project)
-    waiting = waiting_card(media, clip, error, project=project) if clip else None
-    await record.end(
-        error,
-        _ending(live, record, card, error),
-        waiting=_draft(live, record, waiting) if waiting else None,
+    card = failed_card(job.media, job.shot, why, project=job.project)
+    waiting = waiting_card(job.media, job.shot, why, project=job.project) if job.shot else None
+    await job.record.end(
+        why,
+        _ending(live, job.record, card, why),
+        waiting=_draft(live, job.record, waiting) if waiting else None,
     )
     live.notify()
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from postflow.engine.stage import stage
+from typing import Any
+
+from prefect import task
+from prefect.context import TaskRunContext
+
+from postflow.engine.stage import BACKOFF, KEEP, cache_key, may_pass
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
@@ -29,15 +34,35 @@ async def folder_at(
     return folder
 
 
-@stage("place", subject=lambda given: "-".join([given["project"], *given["shot"].folder]))
+def _by_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
+    return cache_key("place", given["live"], given["project"], *given["shot"].folder)
+
+
+@task(
+    name="place",
+    task_run_name="place",
+    retries=1,
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=may_pass,
+    timeout_seconds=3600,
+    cache_key_fn=_by_folder,
+    cache_expiration=KEEP,
+    refresh_cache=True,  # believed only by who has just asked Frame.io, as `deliver` does
+    persist_result=True,
+    result_serializer="json",
+)
 async def place(live: OpenStudio, shot: Shot, *, project: str) -> Folder:
     """Raises Fatal when the project cannot be found or written to."""
+    return await folder_of(live, shot, project=project)
+
+
+async def folder_of(live: OpenStudio, shot: Shot, *, project: str) -> Folder:
+    """Once more with a project of that name that is new, where the one we knew is gone."""
     found = await live.find_project(project)
     try:
         return await folder_at(live.ledger, live.frameio, found, shot.folder)
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise
-    # The project itself is gone; there may be a new one of its name.
     live.projects.pop(project, None)
     return await folder_at(live.ledger, live.frameio, await live.find_project(project), shot.folder)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.stacking import stack_versions
-from postflow.engine.stage import stage
+from postflow.engine.stage import BACKOFF, may_pass
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.ledger import Claimed, StaleClaim
@@ -18,14 +22,20 @@ log = logging.getLogger("postflow.ingest")
 BUSY_LIMIT = 600.0
 
 
-@stage("stack", retries=3)
-async def stack(
-    live: OpenStudio, arrival: Arrival, clip: Shot, folder: Folder, *, record: DeliveryRecord
-) -> str | None:
+@task(
+    name="stack",
+    task_run_name="stack",
+    retries=3,
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=may_pass,
+    timeout_seconds=3600,
+    cache_policy=NO_CACHE,
+)
+async def stack(live: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arrival) -> str | None:
     """The version stack's id; None while there is but one version."""
-    if arrival.alone and not await record.has_mates(folder, clip):
+    if arrival.alone and not await job.record.has_mates(arrival.folder, shot):
         return None
-    return await _join(live, folder, clip.stack, record)
+    return await _join(live, arrival.folder, shot.stack, job.record)
 
 
 async def stack_again(live: OpenStudio, claim: Claimed) -> None:

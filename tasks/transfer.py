@@ -1,4 +1,4 @@
-"""Stage: from a file on disk to a whole file in Frame.io, in as many attempts as it is worth."""
+"""Stage: from a file on disk to a whole file in Frame.io."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
-)
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+from prefect.runtime import task_run
 
 from postflow.delivery import arrival
 from postflow.delivery.adoption import Found, find_delivered
-from postflow.delivery.record import DeliveryRecord
+from postflow.delivery.job import DeliveryJob
+from postflow.delivery.record import changed
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import draft
 from postflow.engine.artifacts import Progress
-from postflow.engine.stage import stage
+from postflow.engine.stage import KEEP, cache_key, may_pass
 from postflow.engine.studio import OpenStudio
-from postflow.errors import PostFlowError, Retry
+from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.ledger import (
     StaleClaim,
@@ -35,48 +33,94 @@ from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.settings import RetryPolicy
 
+from .announce import announce_departure, announce_failure
+from .place import folder_of
+
 log = logging.getLogger("postflow.transfer")
 
+POLICY = RetryPolicy()
+SETTLING_LIMIT = WITHDRAWAL_LIMIT = 15.0
 
-@stage("await arrival", retries=0)
-async def await_arrival(
-    live: OpenStudio, media: MediaFile, exposure: Exposure, remote: RemoteFile
-) -> RemoteFile:
-    """The file as Frame.io has it, once complete, of equal size, every byte served."""
-    return await arrival.await_arrival(
-        live.frameio,
-        live.outlet,
-        media,
-        exposure,
-        remote,
-        patience=live.retry_policy,
-        progress=Progress(media, also=live.progress),
-        late=lambda why: _tell_late(live, media, why),
+
+def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
+    return cache_key("transfer", given["live"], given["job"].media.revision, given["folder"].id)
+
+
+# No `timeout_seconds`: an attempt whose bytes move is none too many, and what stands still ends by
+# the policy's `stall` and `total`.
+@task(
+    name="transfer",
+    task_run_name="transfer",
+    retries=POLICY.attempts - 1,
+    retry_delay_seconds=POLICY.delays,
+    retry_condition_fn=may_pass,
+    cache_key_fn=_by_revision_and_folder,
+    cache_expiration=KEEP,
+    refresh_cache=True,  # believed only by who has just asked Frame.io, as `deliver` does
+    persist_result=True,
+    result_serializer="json",
+)
+async def transfer(live: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
+    """One attempt: adopted where Frame.io has the clip, else fetched by it through the outlet.
+
+    Raises Retry for what another attempt may mend, `file.changed` and a folder that somebody has
+    deleted among that; Fatal for the rest.
+    """
+    if task_run.run_count > 1:
+        await _begin_anew_if_changed(live, job, shot)
+        folder = await folder_of(live, shot, project=job.project)
+    limit = live.settings.retry_policy.total
+    try:
+        async with one_at_a_time("clip", folder.id, clip=job.media.name, timeout=limit):
+            arrived = await _attempt(live, job, shot, folder)
+            # Who waits for the lock has to find it in the ledger.
+            await job.record.arrived(folder, shot, arrived.remote)
+            return arrived
+    except Fatal as error:
+        if error.code != "frameio.not_found":
+            raise
+        live.frameio.folders.forget(folder)
+        raise Retry(error.message, hint=error.hint, code=error.code) from error
+
+
+async def _begin_anew_if_changed(live: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
+    """Other content is another revision, with a record and a message of its own."""
+    media = await live.probe_media(job.media.path)
+    if media.revision != job.media.revision:
+        await announce_failure(live, job, changed(job.media))
+        job.media, job.record = media, await live.open_by_hand(media)
+        await announce_departure(live, job, shot)
+
+
+async def _attempt(live: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
+    media, record = job.media, job.record
+    group = await record.group(live.naming, folder, shot.stack)
+    past = await record.past(folder, shot.stack, media)
+    found = await find_delivered(live.frameio, folder, media, group, past)
+    if found.remote:
+        return _arrival(media, folder, found.remote, found)
+    async with live.outlet.expose(media) as exposure:
+        await record.asking(folder, shot, exposure)
+        remote = await request_upload(live, media, folder, exposure, known=found.known)
+        async with _withdrawn_unless_whole(live.frameio, remote):
+            await record.asked(remote)
+            whole = await await_arrival(live, media, exposure, remote)
+    return _arrival(media, folder, whole, found)
+
+
+def _arrival(media: MediaFile, folder: Folder, remote: RemoteFile, found: Found) -> Arrival:
+    return Arrival(
+        media=media,
+        folder=folder,
+        remote=remote,
+        adopted=found.remote is not None,
+        alone=found.alone,
+        at=datetime.now(tz=UTC),
     )
 
 
-async def _tell_late(live: OpenStudio, media: MediaFile, why: Retry | None) -> None:
-    """Once for all clips of this run that wait for the same."""
-    told = why.message if why else "Frame.io has every byte and does not finish."
-    log.warning("%s has left, and is not seen to arrive: %s", media.name, told)
-    if live.discord is None:
-        return
-    text = f"Clips have left this machine half an hour ago and are not seen to arrive. {told} "
-    text += "They are looked for all the while; see https://status.frame.io."
-    key = f"{live.channel}/late-{live.run_id}-{why.code if why else 'unfinished'}"
-    try:
-        await live.ledger.run(
-            outbox.enqueue, draft(key, live.channel, notice_card("Clips arrive late", text))
-        )
-    except PostFlowError as error:
-        log.warning("%s", error)
-    live.notify()
-
-
-SETTLING_LIMIT = 15.0
-
-
-@stage("request upload", retries=0)
+# Steps of an attempt, which are no stages and are not tried again by themselves.
+@task(name="request upload", task_run_name="request upload", retries=0, cache_policy=NO_CACHE)
 async def request_upload(
     live: OpenStudio,
     media: MediaFile,
@@ -115,79 +159,6 @@ async def _take_back(live: OpenStudio, asking: asyncio.Future[RemoteFile], name:
         log.warning("An unfinished %s may stay in Frame.io for now: %s", name, error)
 
 
-WITHDRAWAL_LIMIT = 15.0
-
-
-@stage(
-    "transfer",
-    subject=lambda given: f"{given['media'].revision}-{given['folder'].id}",
-    retries=0,
-)
-async def transfer(
-    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, *, record: DeliveryRecord
-) -> Arrival:
-    """Raises the last attempt's Retry when all were in vain, Fatal at once.
-
-    A file that changed meanwhile is another revision: Retry `file.changed`, at once.
-    """
-    async with one_at_a_time("clip", folder.id, clip=media.name, timeout=live.retry_policy.total):
-        arrival = await _attempted(live, media, clip, folder, record)
-        # Who waits for the lock has to find it in the ledger.
-        await record.arrived(folder, clip, arrival.remote)
-        return arrival
-
-
-async def _attempted(
-    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, record: DeliveryRecord
-) -> Arrival:
-    async for attempt in _attempts(live.retry_policy):
-        with attempt:
-            return await _attempt(live, media, clip, folder, record)
-    raise AssertionError("tenacity returns or raises")
-
-
-def _attempts(patience: RetryPolicy) -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception(_is_worth_another),
-        stop=stop_after_attempt(patience.attempts) | stop_after_delay(patience.total),
-        wait=wait_exponential(multiplier=patience.poll, max=60),
-        before_sleep=_log_attempt,
-        reraise=True,
-    )
-
-
-def _is_worth_another(error: BaseException) -> bool:
-    return isinstance(error, Retry) and error.code != "file.changed"
-
-
-def _log_attempt(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("Attempt %d failed: %s", state.attempt_number, error)
-
-
-async def _attempt(
-    live: OpenStudio, media: MediaFile, clip: Shot, folder: Folder, record: DeliveryRecord
-) -> Arrival:
-    group = await record.group(live.naming, folder, clip.stack)
-    past = await record.past(folder, clip.stack, media)
-    found = await find_delivered(live.frameio, folder, media, group, past)
-    if found.remote:
-        return _arrival(media, found.remote, found)
-    async with live.outlet.expose(media) as exposure:
-        await record.asking(folder, clip, exposure)
-        remote = await request_upload(live, media, folder, exposure, known=found.known)
-        async with _withdrawn_unless_whole(live.frameio, remote):
-            await record.asked(remote)
-            arrived = await await_arrival(live, media, exposure, remote)
-    return _arrival(media, arrived, found)
-
-
-def _arrival(media: MediaFile, remote: RemoteFile, found: Found) -> Arrival:
-    adopted = found.remote is not None
-    now = datetime.now(tz=UTC)
-    return Arrival(media=media, remote=remote, adopted=adopted, alone=found.alone, at=now)
-
-
 @asynccontextmanager
 async def _withdrawn_unless_whole(
     frameio: FrameioClient, remote: RemoteFile
@@ -206,3 +177,38 @@ async def _withdrawn_unless_whole(
         except (PostFlowError, TimeoutError) as error:
             log.warning("The unfinished %s stays in Frame.io for now: %s", remote.name, error)
         raise
+
+
+@task(name="await arrival", task_run_name="await arrival", retries=0, cache_policy=NO_CACHE)
+async def await_arrival(
+    live: OpenStudio, media: MediaFile, exposure: Exposure, remote: RemoteFile
+) -> RemoteFile:
+    """The file as Frame.io has it, once complete, of equal size, every byte served."""
+    return await arrival.await_arrival(
+        live.frameio,
+        live.outlet,
+        media,
+        exposure,
+        remote,
+        policy=live.settings.retry_policy,
+        progress=Progress(media, also=live.progress),
+        late=lambda why: _tell_late(live, media, why),
+    )
+
+
+async def _tell_late(live: OpenStudio, media: MediaFile, why: Retry | None) -> None:
+    """Once for all clips of this run that wait for the same."""
+    told = why.message if why else "Frame.io has every byte and does not finish."
+    log.warning("%s has left, and is not seen to arrive: %s", media.name, told)
+    if live.discord is None:
+        return
+    text = f"Clips have left this machine half an hour ago and are not seen to arrive. {told} "
+    text += "They are looked for all the while; see https://status.frame.io."
+    key = f"{live.channel}/late-{live.run_id}-{why.code if why else 'unfinished'}"
+    try:
+        await live.ledger.run(
+            outbox.enqueue, draft(key, live.channel, notice_card("Clips arrive late", text))
+        )
+    except PostFlowError as error:
+        log.warning("%s", error)
+    live.notify()

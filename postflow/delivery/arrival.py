@@ -28,7 +28,7 @@ async def await_arrival(
     exposure: Exposure,
     remote: RemoteFile,
     *,
-    patience: RetryPolicy,
+    policy: RetryPolicy,
     progress: Progress,
     late: Late,
 ) -> RemoteFile:
@@ -36,7 +36,7 @@ async def await_arrival(
 
     That Frame.io is too busy to tell, or cannot be reached, says nothing of the transfer.
     """
-    polling = Polling(media, patience)
+    polling = Polling(media, policy)
     arrived: RemoteFile | None = None
     unheard: Retry | None = None
     while arrived is None:
@@ -44,20 +44,20 @@ async def await_arrival(
         await progress(served)
         await _refuse_seen_changed(media, served)
         if polling.is_time(served):
-            arrived, unheard = await _look(frameio, remote, media.size)
+            arrived, unheard = await _status(frameio, remote, media.size)
         if arrived is None:
             await outlet.check(exposure)
             polling.refuse_standstill(unheard)
             if polling.becomes_late():
                 await late(unheard)
-            await asyncio.sleep(patience.poll)
+            await asyncio.sleep(policy.poll)
     served = await outlet.settled(exposure)
     await progress(served)
     await _prove(media, served, arrived)
     return arrived
 
 
-async def _look(
+async def _status(
     frameio: FrameioClient, remote: RemoteFile, size: int
 ) -> tuple[RemoteFile | None, Retry | None]:
     """The file once Frame.io calls it complete; or why it cannot be told whether it is."""

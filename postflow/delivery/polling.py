@@ -27,19 +27,19 @@ class Polling:
     def __init__(
         self,
         media: MediaFile,
-        patience: RetryPolicy,
+        policy: RetryPolicy,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         now = clock()
         self._clock = clock
         self._media = media
-        self._patience = patience
+        self._policy = policy
         self._sent = 0
         self._moved_at = now
         self._all_left_at: float | None = None
-        self._next = now + SELDOM * patience.poll
-        self._told = False
+        self._next = now + SELDOM * policy.poll
+        self._was_late = False
 
     def is_time(self, served: Served) -> bool:
         """Is Frame.io to be asked now? Also once more before it counts as standing still."""
@@ -61,12 +61,12 @@ class Polling:
             return
         if self._all_left_at is None:
             raise Retry(
-                f"Frame.io stopped fetching {self._media.name} for {self._patience.stall:.0f} s.",
+                f"Frame.io stopped fetching {self._media.name} for {self._policy.stall:.0f} s.",
                 hint="It is asked again. Check the studio's uplink with `postflow check`.",
                 code="frameio.stalled",
             )
         raise unheard or Retry(
-            f"Frame.io has had every byte of {self._media.name} for {self._patience.total:.0f} s "
+            f"Frame.io has had every byte of {self._media.name} for {self._policy.total:.0f} s "
             "and has not finished it.",
             hint="It is asked again; see https://status.frame.io if it repeats.",
             code="frameio.unfinished",
@@ -75,20 +75,20 @@ class Polling:
     def becomes_late(self) -> bool:
         """Is it time that a person hears of it? Once."""
         is_late = self._all_left_at is not None and self._clock() - self._all_left_at > LATE
-        becomes, self._told = is_late and not self._told, is_late
+        becomes, self._was_late = is_late and not self._was_late, is_late
         return becomes
 
     @property
     def _pause(self) -> float:
-        seldom = SELDOM * self._patience.poll
+        seldom = SELDOM * self._policy.poll
         if self._all_left_at is None:
             return seldom
         waited = self._clock() - self._all_left_at
-        return min(seldom, max(self._patience.poll, SLOWER * waited))
+        return min(seldom, max(self._policy.poll, SLOWER * waited))
 
     @property
     def _stands_still(self) -> bool:
         now = self._clock()
         if self._all_left_at is None:
-            return now - self._moved_at > self._patience.stall
-        return now - self._all_left_at > self._patience.total
+            return now - self._moved_at > self._policy.stall
+        return now - self._all_left_at > self._policy.total

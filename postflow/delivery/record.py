@@ -61,13 +61,18 @@ class DeliveryRecord:
         by_hand: bool,
         watched: bool = True,
         clip_id: int | None = None,
+        is_seen: bool = False,
     ) -> None:
-        """`watched`: later `ingest` runs look after its folder. `clip_id`: where no claim is."""
+        """`watched`: later `ingest` runs look after its folder. `clip_id`: where no claim is.
+
+        `is_seen`: it was delivered, and Frame.io was asked a moment ago whether it is there.
+        """
+        self.is_seen = is_seen
+        self.is_by_hand = by_hand
         self.clip_id = claim.clip_id if claim else clip_id
         self._ledger = ledger
         self._claim = claim
         self._begun = claim is not None and claim.state is not State.READY
-        self._by_hand = by_hand
         self._watched = watched
         self._announced = False
         self._unstacked: PostFlowError | None = None
@@ -220,7 +225,7 @@ class DeliveryRecord:
         elif why.code == "file.changed":
             await self._ledger.run(transitions.supersede, self._claim, why, announce=announce)
         elif isinstance(why, Skip):
-            told = announce if self._announced or not self._by_hand else None
+            told = announce if self._announced or not self.is_by_hand else None
             await self._ledger.run(transitions.skip, self._claim, why, announce=told)
         elif self.waits_for(why):
             await self._ledger.run(
@@ -234,7 +239,7 @@ class DeliveryRecord:
 
     async def _end_delivered(self, claim: Claimed, why: PostFlowError) -> None:
         """Nothing more is to be had of it now, whatever the reason: its last steps come later."""
-        if self._by_hand:
+        if self.is_by_hand:
             await self._ledger.run(claims.release, claim)
         elif self.may_be_put_off or self.waits_for(why):
             await self._ledger.run(transitions.postpone, claim, why)
@@ -277,12 +282,12 @@ class DeliveryRecord:
 
     def waits_for(self, why: PostFlowError) -> bool:
         """Is the reason none of its own, so that it goes by itself once that is mended?"""
-        return not self._by_hand and lies_outside(why)
+        return not self.is_by_hand and lies_outside(why)
 
     @property
     def may_be_put_off(self) -> bool:
         """A watched clip is tried again by itself, but not for ever."""
-        return not self._by_hand and self._has_tries_left
+        return not self.is_by_hand and self._has_tries_left
 
     @property
     def _stack_may_wait(self) -> bool:
@@ -325,11 +330,13 @@ async def open_by_hand(
     if entry is None:
         raise _busy(media)
     if entry.delivered:
-        if not await _is_to_be_redone(ledger, entry, is_gone):
-            return DeliveryRecord(ledger, None, by_hand=True, clip_id=entry.clip_id)
-        await ledger.run(
-            registry.register, root, media
-        )  # it goes as it is now, not as it went then
+        is_seen = await _is_seen(entry, is_gone)
+        if is_seen or not await _is_to_be_redone(ledger, entry):
+            return DeliveryRecord(
+                ledger, None, by_hand=True, clip_id=entry.clip_id, is_seen=is_seen
+            )
+        # it goes as it is now, not as it went then
+        await ledger.run(registry.register, root, media)
     if entry.state in {State.FAILED, State.SKIPPED}:
         await ledger.run(retrying.retry, clip_id=entry.clip_id)
     claim = await ledger.run(claims.claim_clip, run_id, entry.clip_id, folders={root.id: root.path})
@@ -361,10 +368,14 @@ async def _root_by_hand(
     return await ledger.run(roots.add, studio, folder), False
 
 
-async def _is_to_be_redone(ledger: AsyncLedger, entry: Registered, is_gone: IsGone) -> bool:
+async def _is_seen(entry: Registered, is_gone: IsGone) -> bool:
     if entry.account_id is None or entry.file_id is None:
         return False
-    if not await is_gone(entry.account_id, entry.file_id):
+    return not await is_gone(entry.account_id, entry.file_id)
+
+
+async def _is_to_be_redone(ledger: AsyncLedger, entry: Registered) -> bool:
+    if entry.file_id is None:
         return False
     return await ledger.run(retrying.redo, entry.clip_id, entry.file_id)
 

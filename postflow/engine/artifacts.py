@@ -20,6 +20,7 @@ from prefect.artifacts import (
 from prefect.exceptions import PrefectException
 from rich.filesize import decimal
 
+from postflow.errors import PostFlowError
 from postflow.models import Delivery, Drained, MediaFile
 from postflow.outlet import Served
 
@@ -49,6 +50,14 @@ async def leave_slip(delivery: Delivery) -> None:
         )
 
 
+async def leave_refusal(name: str, why: PostFlowError) -> None:
+    """Why the clip was not delivered and what a person can do, under the key of its slips."""
+    text = f"# {_plain(name)}\n\n**Not delivered.** {_plain(why.message)}\n\n"
+    text += f"**What to do:** {_plain(why.hint)}\n\n`{why.code}`\n"
+    async with best_effort(f"the slip of {name}"):
+        await acreate_markdown_artifact(text, key=_key(name), description=f"Why not: {name}")
+
+
 def slip(delivery: Delivery) -> str:
     """The slip's markdown."""
     seconds = (delivery.finished - delivery.started).total_seconds()
@@ -59,7 +68,7 @@ def slip(delivery: Delivery) -> str:
         "Version": _plain(delivery.shot.version or "none"),
         "Folder": _plain(delivery.folder.label),
         "Size": decimal(delivery.media.size),
-        "DeliveryRecord": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
+        "Delivery": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
         "Frame.io id": f"`{delivery.file_id}`",
     }
     if delivery.media.doubt:

@@ -14,21 +14,19 @@ from uuid import uuid4
 import xxhash
 from pydantic import SecretStr
 
-from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.studio import Studio, load_studio
-from postflow.delivery.record import DeliveryRecord, abandon, changed, open_by_hand
+from postflow.delivery.record import DeliveryRecord, abandon, open_by_hand
 from postflow.discord import DiscordClient
 from postflow.discord.relay import OutboxRelay
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import unless_away
 from postflow.frameio import FrameioClient, TokenSource
-from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft, open_ledger
+from postflow.ledger import AsyncLedger, Claimed, Draft, open_ledger
 from postflow.media import volume
 from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
-from postflow.settings import RetryPolicy, Watching
 
 from .allowed_paths import allowed, as_meant
 from .lease import hold_lease
@@ -38,37 +36,40 @@ ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
 
 @dataclass(eq=False, kw_only=True)
 class OpenStudio:
-    """What the stages work with. The outlet opens when the first clip is exposed.
-
-    `claims` are clips that an ingest run holds, by path.
-    """
+    """What the stages work with. The outlet opens when the first clip is exposed."""
 
     name: str
-    scope: str
+    settings: Studio
     run_id: str
     channel: str
-    project: str
-    account: str | None
-    workspace: str | None
     naming: Naming
-    retry_policy: RetryPolicy
-    watching: Watching
     frameio: FrameioClient
     sign_in: TokenSource
     ledger: AsyncLedger
     outlet: Outlet
     discord: DiscordClient | None
-    webhook: DiscordWebhook | None
-    ping: SecretStr | None
     relay: OutboxRelay | None
     progress: ClipProgress | None
-    claims: dict[Path, Claimed] = field(default_factory=dict)
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
 
+    @property
+    def project(self) -> str:
+        """Of the studio, by name or id."""
+        return self.settings.frameio.project
+
+    @property
+    def scope(self) -> str:
+        """Cached results of one account and one set of rules are never taken for another's."""
+        account, studio = self.settings.frameio, self.settings
+        parts = [account.base_url, account.account or "", account.workspace or "", account.project]
+        parts += [studio.naming, repr(studio.rules), studio.adobe.client_id]
+        return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())
+
     async def find_project(self, name_or_id: str) -> Project:
-        """ScanReport up once; a failed look-up is not remembered."""
+        """Looked up once; a failed look-up is not remembered."""
         if name_or_id not in self.projects:
-            looking = self.frameio.projects.find(name_or_id, self.account, self.workspace)
+            account = self.settings.frameio
+            looking = self.frameio.projects.find(name_or_id, account.account, account.workspace)
             self.projects[name_or_id] = asyncio.ensure_future(looking)
         try:
             return await asyncio.shield(self.projects[name_or_id])
@@ -77,13 +78,7 @@ class OpenStudio:
             raise
 
     async def probe_media(self, path: Path) -> MediaFile:
-        """The clip on disk. Raises as `postflow.media.probe_media` does, and Retry `folder.away`.
-
-        One that was delivered by a run that died is what it was then: the disk is asked no more.
-        """
-        claim = self.claims.get(path)
-        if claim and claim.state in DELIVERED:
-            return claim.media
+        """The clip on disk. Raises as the `probe_media` of media does, and Retry `folder.away`."""
         try:
             return await probe_media(path)
         except PostFlowError as error:
@@ -94,13 +89,15 @@ class OpenStudio:
 
         Raises Fatal `clip.not_allowed`, Retry `volume.hangs`.
         """
-        folders = (*self.watching.folders, *self.watching.allow)
+        folders = (*self.settings.watching.folders, *self.settings.watching.allow)
         asking = volume.ask(lambda: allowed(as_meant(path), folders))
         return await volume.in_time(asking, path)
 
     async def unless_away(self, path: Path, error: PostFlowError) -> PostFlowError:
         """The error, or that the clip's watch folder is lost or hangs; see `scan.root`."""
-        root = next((each for each in self.watching.folders if path.is_relative_to(each)), None)
+        root = next(
+            (each for each in self.settings.watching.folders if path.is_relative_to(each)), None
+        )
         if root is None:
             return error
         try:
@@ -108,29 +105,16 @@ class OpenStudio:
         except Retry as hangs:
             return hangs
 
-    async def open_record(self, media: MediaFile) -> DeliveryRecord:
-        """Of the clip an ingest run has claimed, else of one that a person hands over."""
-        claim = self.claims.pop(media.path, None)
-        if claim:
-            if (claim.revision, claim.size) != (media.revision, media.size):
-                await self.abandon(claim, why := changed(media))
-                raise why
-            return DeliveryRecord(self.ledger, claim, by_hand=False)
+    async def open_by_hand(self, media: MediaFile) -> DeliveryRecord:
+        """Of a clip that a person hands over."""
         return await open_by_hand(
             self.ledger,
             self.name,
             media,
-            folders=self.watching.folders,
+            folders=self.settings.watching.folders,
             run_id=self.run_id,
             is_gone=partial(is_gone, self.frameio),
         )
-
-    def take(self, claim: Claimed) -> bool:
-        """Out of the `claims`, if it is still there and not a later one of the same path."""
-        is_there = self.claims.get(claim.path) is claim
-        if is_there:
-            del self.claims[claim.path]
-        return is_there
 
     async def abandon(
         self, claim: Claimed, why: PostFlowError, announce: Draft | None = None
@@ -181,7 +165,7 @@ async def open_studio(
         if name in outer and outer[name].run_id == live.run_id:
             live = outer[name]
         if discord_webhook and not (live.discord and live.discord.leads_to(discord_webhook)):
-            live = await _told_elsewhere(own, live, discord_webhook)
+            live = await _with_channel(own, live, discord_webhook)
         if progress:
             live = replace(live, progress=progress)
         _enclosing.set({**outer, name: live})
@@ -208,14 +192,12 @@ async def _shared(name: str) -> AsyncIterator[OpenStudio]:
             await opening.stack.aclose()
 
 
-async def _told_elsewhere(
-    stack: AsyncExitStack, live: OpenStudio, webhook: SecretStr
-) -> OpenStudio:
+async def _with_channel(stack: AsyncExitStack, live: OpenStudio, webhook: SecretStr) -> OpenStudio:
     """The same, but for the channel. Messages for one webhook never go to another."""
     channel = f"{live.name}/{xxhash.xxh3_64_hexdigest(webhook.get_secret_value().encode())}"
     discord = await stack.enter_async_context(DiscordClient(webhook))
-    office = await _open_post_office(stack, live.ledger, discord, live.run_id, channel)
-    return replace(live, channel=channel, discord=discord, relay=office)
+    relay = await _open_relay(stack, live.ledger, discord, live.run_id, channel)
+    return replace(live, channel=channel, discord=discord, relay=relay)
 
 
 async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
@@ -229,23 +211,16 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
     return OpenStudio(
         name=name,
-        scope=_scope(studio),
+        settings=studio,
         run_id=run_id,
         channel=name,
-        project=studio.frameio.project,
-        account=studio.frameio.account,
-        workspace=studio.frameio.workspace,
         naming=studio.get_naming(),
-        retry_policy=studio.retry_policy,
-        watching=studio.watching,
         ledger=ledger,
         frameio=frameio,
         sign_in=sign_in,
         outlet=get_outlet(studio),
         discord=discord,
-        webhook=studio.discord,
-        ping=studio.ping,
-        relay=await _open_post_office(stack, ledger, discord, run_id, name),
+        relay=await _open_relay(stack, ledger, discord, run_id, name),
         progress=None,
     )
 
@@ -266,7 +241,7 @@ def get_outlet(studio: Studio) -> Outlet:
     return Outlet(studio.tunnel.get_client(), port=studio.tunnel.port)
 
 
-async def _open_post_office(
+async def _open_relay(
     stack: AsyncExitStack,
     ledger: AsyncLedger,
     discord: DiscordClient | None,
@@ -275,13 +250,5 @@ async def _open_post_office(
 ) -> OutboxRelay | None:
     if discord is None:
         return None
-    office = OutboxRelay(ledger, discord, run_id, channel=channel)
-    return await stack.enter_async_context(office)
-
-
-def _scope(studio: Studio) -> str:
-    """Cached results of one account are never taken for another's."""
-    account = studio.frameio
-    parts = [account.base_url, account.account or "", account.workspace or "", account.project]
-    parts += [studio.naming, repr(studio.rules), studio.adobe.client_id, repr(studio.discord)]
-    return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())
+    relay = OutboxRelay(ledger, discord, run_id, channel=channel)
+    return await stack.enter_async_context(relay)

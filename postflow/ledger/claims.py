@@ -23,7 +23,7 @@ from sqlalchemy import (
 from .clips import change, claimed, held
 from .leases import LEASE_SECONDS, end_dead_runs, start_lease
 from .ledger import Ledger
-from .models import Claimed
+from .models import Claimed, ClaimRef
 from .schema import clips, leases, roots
 from .states import DELIVERED, OPEN, State
 
@@ -77,6 +77,13 @@ def claim_clip(
         if row is None:
             return None
         return _take(connection, row, run_id, now, folders, batch_id=None)
+
+
+def read_claim(ledger: Ledger, ref: ClaimRef) -> Claimed:
+    """The clip as it stands. Raises StaleClaim when it is no longer this run's."""
+    with ledger.reading() as connection:
+        row = held(connection, ref)
+        return claimed(connection, row["id"], ref.root)
 
 
 def release(ledger: Ledger, claim: Claimed) -> None:

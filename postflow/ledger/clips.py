@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from postflow.errors import PostFlowError, Retry
 
-from .models import Attempt, Claimed, as_entries, columns_of
+from .models import Attempt, Claimed, ClaimRef, as_entries, columns_of
 from .schema import attempts, batches, clips, history
 from .states import CLOSED, StaleClaim, State, check_move
 
@@ -24,13 +24,14 @@ AFRESH: dict[str, Any] = NO_REASON | {
 }
 
 
-def held(connection: Connection, claim: Claimed) -> RowMapping:
+def held(connection: Connection, claim: Claimed | ClaimRef) -> RowMapping:
     """The claimed clip's row. Raises StaleClaim when it is no longer this run's."""
     query = select(clips).where(clips.c.id == claim.clip_id)
     row = connection.execute(query).mappings().one_or_none()
     if row is None or row["token"] != claim.token or row["run_id"] != claim.run_id:
+        name = row["name"] if row else "The clip"
         raise StaleClaim(
-            f"{claim.name} is no longer in the hands of this run.",
+            f"{name} is no longer in the hands of this run.",
             hint="Nothing to do: another run took it over and finishes it.",
             code="ledger.stale_claim",
         )

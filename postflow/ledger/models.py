@@ -91,6 +91,15 @@ class Attempt(FrozenModel):
     detail: dict[str, Any] | None
 
 
+class ClaimRef(FrozenModel):
+    """Which claim is meant, and where its run finds the clip's folder."""
+
+    clip_id: int
+    run_id: str
+    token: int
+    root: Path
+
+
 class Claimed(FrozenModel):
     """A clip in the hands of one run. A write that shows an outdated `token` is refused.
 
@@ -126,6 +135,10 @@ class Claimed(FrozenModel):
     stack_id: str | None
     batch_id: int | None
     attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def ref(self) -> ClaimRef:
+        return ClaimRef(clip_id=self.clip_id, run_id=self.run_id, token=self.token, root=self.root)
 
     @property
     def path(self) -> Path:

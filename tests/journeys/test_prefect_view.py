@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from postflow.sandbox import Sandbox
@@ -93,6 +94,29 @@ async def test_a_failed_run_says_what_to_do(
     run = await run_for(make_clip(), loopback_studio)
     assert run.state
     assert (run.state_name, "editing rights" in str(run.state.message)) == ("Failed", True)
+    log = await once(lambda log: "Finished in state Failed" in log, lambda: log_of(run))
+    assert "editing rights" in log
+    assert "Traceback" not in log
+    slip = str((await artifacts_of(run))["markdown"].data)
+    assert "Not delivered" in slip
+    assert "editing rights" in slip
+
+
+async def test_an_attempt_that_failed_waits_for_the_next_one_in_sight(
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    world.fault("upload_failed", "files.remote_upload", times=3)
+    run = await run_for(make_clip(), loopback_studio)
+    assert run.state_name == "Failed"
+    stages = await stages_of(run, 11)
+    (transfer,) = [stage for stage in stages if stage.name == "transfer"]
+    assert transfer.run_count == 3
+    log = await once(lambda log: "exhausted" in log, lambda: log_of(run))
+    assert log.count("Retry 1/2") == log.count("Retry 2/2") == 1
+    assert "Traceback" not in log
+    async with get_client() as client:
+        shown = [state.name for state in await client.read_task_run_states(transfer.id)]
+    assert shown.count("AwaitingRetry") == 2
 
 
 # Prefect forgets to close one of its clients; see tests/conftest.py.

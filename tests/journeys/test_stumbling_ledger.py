@@ -66,7 +66,7 @@ async def test_each_step_of_a_journey_may_meet_a_busy_ledger(
     late = set(stumbler.calls) - asked - NOT_OF_A_CLIP
     assert {"intend_stack", "stacked", "postpone"} <= late
     third = make_clip("SQ07_UNDLM_00152_v003.mov", extra=16)
-    another = await ingested(watching, arrived=BUSY, **dict.fromkeys(late, BUSY))
+    another = await ingested(watching, arrived=[BUSY] * 3, **dict.fromkeys(late, BUSY))
     elsewhere = make_clip("SQ08_UNDLM_00001_v001.mov", extra=24)
     placing = await ingested(watching, **dict.fromkeys(PLACE, BUSY))
     assert [each.yet_to_come for each in (stumbler, another, placing)] == [set()] * 3
@@ -81,7 +81,7 @@ async def test_each_step_of_a_journey_may_meet_a_busy_ledger(
     [
         pytest.param({"done": [BUSY] * 8}, id="longer-than-it-is-asked"),
         pytest.param(
-            {"arrived": [BUSY], "postpone": [BUSY] * 6, "release": [BUSY] * 2},
+            {"arrived": [BUSY] * 3, "postpone": [BUSY] * 7, "release": [BUSY] * 2},
             id="at-every-way-out",
         ),
     ],
@@ -105,7 +105,7 @@ async def test_by_hand_too_nothing_is_held_and_the_next_attempt_delivers(
     clip = make_clip(V1)
     async with open_studio(watching) as live:
         real = live.ledger
-        live.ledger, _ = stumbling(real, arrived=BUSY, fail=[BUSY] * 6)
+        live.ledger, _ = stumbling(real, arrived=[BUSY] * 3, fail=[BUSY] * 6)
         with pytest.raises(Retry):
             await deliver(clip, studio=watching)
         assert_nobody_holds_any()

@@ -11,6 +11,7 @@ from postflow.cli.sandbox import sandbox_studio
 from postflow.engine.studio import open_studio
 from postflow.errors import Fatal
 from postflow.flows.drain import Deliver, Drain
+from postflow.ledger import ClaimRef
 from postflow.media.probe import probe_media
 from postflow.models import Delivery, Drained
 from postflow.sandbox import Sandbox
@@ -22,14 +23,14 @@ from tests.support.enrolled import enrolled
 pytestmark = pytest.mark.prefect
 
 
-async def vanishes(path: Path, *, studio: str) -> Delivery:
+async def vanishes(path: Path, *, studio: str, claim: ClaimRef) -> Delivery:
     """Somebody takes the clip away between the scan and its delivery."""
     await asyncio.to_thread(path.unlink)
     await probe_media(path)
     raise AssertionError("it is gone")
 
 
-async def cannot_be_read(path: Path, *, studio: str) -> Delivery:
+async def cannot_be_read(path: Path, *, studio: str, claim: ClaimRef) -> Delivery:
     raise Fatal(f"{path.name} cannot be read.", hint="See its rights.", code="file.unreadable")
 
 

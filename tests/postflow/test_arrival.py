@@ -24,7 +24,7 @@ from tests.frameio.altered import Altered, changing
 from tests.frameio.connecting import QUICK, calls, connected, project_of, raw
 
 NAME = "SQ07_UNDLM_00152_v003.mov"
-PATIENCE = RetryPolicy(poll=0.02, stall=60, total=60)
+POLICY = RetryPolicy(poll=0.02, stall=60, total=60)
 HURRIED = QUICK.model_copy(update={"attempts": 1, "refusals": 1})
 BUSY: list[dict[str, Any]] = [
     {"what": "rate_limited"},
@@ -60,7 +60,7 @@ async def arrived(
     world: Sandbox,
     folder: Path,
     *,
-    patience: RetryPolicy = PATIENCE,
+    policy: RetryPolicy = POLICY,
     late: Late = not_late,
     **client: Any,
 ) -> RemoteFile:
@@ -71,7 +71,7 @@ async def arrived(
             await probe_media(folder / NAME),
             exposure,
             remote,
-            patience=patience,
+            policy=policy,
             progress=no_progress,
             late=late,
         )
@@ -96,7 +96,7 @@ async def test_who_cannot_be_asked_to_the_end_is_not_said_to_have_stopped(
     with Sandbox(rate_scale=100) as world:
         world.fault("status", where=where, code=500, times=None)
         with pytest.raises(Retry) as raised:
-            await arrived(world, tmp_path, patience=PATIENCE.model_copy(update={"total": 0.3}))
+            await arrived(world, tmp_path, policy=POLICY.model_copy(update={"total": 0.3}))
     assert raised.value.code == "frameio.busy"
 
 
@@ -151,7 +151,7 @@ async def test_an_end_is_noticed_while_no_byte_flows(end: str, tmp_path: Path) -
                     await probe_media(tmp_path / NAME),
                     exposure,
                     remote,
-                    patience=PATIENCE,
+                    policy=POLICY,
                     progress=no_progress,
                     late=not_late,
                 )

@@ -13,7 +13,7 @@ from postflow.outlet import Served
 from postflow.settings import RetryPolicy
 
 MEDIA = MediaFile(path=Path("a.mov"), size=1000, mtime_ns=0, fingerprint="f")
-PATIENCE = RetryPolicy(poll=1, stall=600, total=86_400)
+POLICY = RetryPolicy(poll=1, stall=600, total=86_400)
 
 
 def served(sent: float) -> Served:
@@ -34,7 +34,7 @@ def looks(*, travel: float, finish: float) -> tuple[list[int], str | None]:
     """
     now = 0
     asked = list[int]()
-    polling = Polling(MEDIA, PATIENCE, clock=lambda: now)
+    polling = Polling(MEDIA, POLICY, clock=lambda: now)
     while not asked or asked[-1] < travel + finish:
         sent = MEDIA.size * min(1.0, now / travel)
         if polling.is_time(served(sent)):
@@ -65,20 +65,20 @@ def test_what_takes_long_is_asked_for_less_often(travel: int, finish: int, most:
 
 
 def test_frameio_may_take_longer_to_finish_than_bytes_may_stand_still() -> None:
-    assert looks(travel=60, finish=PATIENCE.stall * 5)[1] is None
+    assert looks(travel=60, finish=POLICY.stall * 5)[1] is None
 
 
 def test_but_not_for_ever() -> None:
-    assert looks(travel=60, finish=PATIENCE.total * 2)[1] == "frameio.unfinished"
+    assert looks(travel=60, finish=POLICY.total * 2)[1] == "frameio.unfinished"
 
 
 def test_bytes_that_stand_still_are_given_up_after_one_more_look() -> None:
     now = 0.0
-    polling = Polling(MEDIA, PATIENCE, clock=lambda: now)
+    polling = Polling(MEDIA, POLICY, clock=lambda: now)
     polling.is_time(served(500))
-    now = PATIENCE.stall - 1
+    now = POLICY.stall - 1
     polling.is_time(served(501))
-    now += PATIENCE.stall
+    now += POLICY.stall
     assert polling.is_time(served(501))
     polling.refuse_standstill()
     now += 1
