@@ -108,6 +108,8 @@ async def _end_run(run_id: UUID, message: str) -> None:
 
 async def _cancelling() -> list[FlowRun]:
     """This run's subflows that are to be cancelled; none while Prefect's server is silent."""
+    if not flow_run.id:
+        return []
     mine = filters.FlowRunFilter(
         parent_flow_run_id=filters.FlowRunFilterParentFlowRunId(any_=[UUID(str(flow_run.id))]),
         state=filters.FlowRunFilterState(
