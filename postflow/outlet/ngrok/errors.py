@@ -39,64 +39,51 @@ class Meaning(NamedTuple):
     wait: float | None = None
 
 
-_SUSPENDED = Meaning("The ngrok account is suspended.", _ACCOUNT)
-_TOO_OLD = Meaning("The ngrok agent is too old for the ngrok service.", _UPGRADE)
-_OTHER_DOMAIN = Meaning("The ngrok plan does not allow this domain.", _DOMAIN)
-_NOT_RESERVED = Meaning("The domain is not reserved for this ngrok account.", _DOMAIN)
-_TOO_MANY_AGENTS = Meaning(
-    "The ngrok account already runs as many agents as its plan allows.",
-    _SESSIONS,
-    passing=True,
-    wait=HEARTBEAT_SECONDS,
-)
-_RATE = Meaning("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0)
-
-# By ngrok's number; `tunnel.ngrok.<number>` is the error's code.
-REFUSALS = {
-    102: _SUSPENDED,
-    103: _SUSPENDED,
-    105: Meaning("The ngrok authtoken is malformed.", _TOKEN),
-    107: Meaning("The ngrok authtoken is not valid any more.", _TOKEN),
-    108: _TOO_MANY_AGENTS,
-    116: Meaning("The ngrok authtoken may not be used here.", _TOKEN),
-    120: _TOO_OLD,
-    121: _TOO_OLD,
-    123: Meaning("The ngrok account's e-mail address is not verified.", _ACCOUNT),
-    127: Meaning("The ngrok account does not accept agents from this network.", _ACCOUNT),
-    313: Meaning("The ngrok plan has no own domains.", _DOMAIN),
-    314: _OTHER_DOMAIN,
-    315: _OTHER_DOMAIN,
-    324: Meaning("The ngrok agent has as many endpoints as the plan allows.", _SESSIONS),
-    334: Meaning(
+_MEANINGS: dict[tuple[int, ...], Meaning] = {
+    (102, 103, 3208): Meaning("The ngrok account is suspended.", _ACCOUNT),
+    (105,): Meaning("The ngrok authtoken is malformed.", _TOKEN),
+    (107,): Meaning("The ngrok authtoken is not valid any more.", _TOKEN),
+    (108, 348): Meaning(
+        "The ngrok account already runs as many agents as its plan allows.",
+        _SESSIONS,
+        passing=True,
+        wait=HEARTBEAT_SECONDS,
+    ),
+    (116,): Meaning("The ngrok authtoken may not be used here.", _TOKEN),
+    (120, 121): Meaning("The ngrok agent is too old for the ngrok service.", _UPGRADE),
+    (123,): Meaning("The ngrok account's e-mail address is not verified.", _ACCOUNT),
+    (127,): Meaning("The ngrok account does not accept agents from this network.", _ACCOUNT),
+    (313,): Meaning("The ngrok plan has no own domains.", _DOMAIN),
+    (314, 315): Meaning("The ngrok plan does not allow this domain.", _DOMAIN),
+    (324,): Meaning("The ngrok agent has as many endpoints as the plan allows.", _SESSIONS),
+    (334,): Meaning(
         "The ngrok address is still in use, probably by an agent that has just ended.",
         "If it stays in use, stop the other machine or program that uses the same domain.",
         passing=True,
         wait=HEARTBEAT_SECONDS,
     ),
-    348: _TOO_MANY_AGENTS,
-    702: _RATE,
-    715: _RATE,
-    725: Meaning("The ngrok plan's bandwidth for this month is used up.", _QUOTA),
-    726: Meaning("The ngrok plan's connections for this month are used up.", _QUOTA),
-    727: Meaning("The ngrok plan's requests for this month are used up.", _QUOTA),
-    734: _RATE,
-    3004: Meaning("ngrok could not read our media server's answer.", _LOCAL, passing=True),
-    3200: Meaning("The ngrok address leads nowhere: its agent is gone.", _LOCAL, passing=True),
-    3208: _SUSPENDED,
-    4018: Meaning("ngrok wants an authtoken and got none.", _TOKEN),
-    6024: Meaning(
+    (702, 715, 734): Meaning("ngrok's rate limit is reached.", _QUOTA, passing=True, wait=60.0),
+    (725,): Meaning("The ngrok plan's bandwidth for this month is used up.", _QUOTA),
+    (726,): Meaning("The ngrok plan's connections for this month are used up.", _QUOTA),
+    (727,): Meaning("The ngrok plan's requests for this month are used up.", _QUOTA),
+    (3004,): Meaning("ngrok could not read our media server's answer.", _LOCAL, passing=True),
+    (3200,): Meaning("The ngrok address leads nowhere: its agent is gone.", _LOCAL, passing=True),
+    (4018,): Meaning("ngrok wants an authtoken and got none.", _TOKEN),
+    (6024,): Meaning(
         "ngrok's free plan puts a warning page in front of the file.",
         "Choose a paid plan at https://dashboard.ngrok.com/billing, or set a static tunnel.",
     ),
-    8012: Meaning("ngrok does not reach our media server.", _LOCAL, passing=True),
-    8014: Meaning("The ngrok account is blocked.", _ACCOUNT),
-    9009: Meaning(
+    (8012,): Meaning("ngrok does not reach our media server.", _LOCAL, passing=True),
+    (8014,): Meaning("The ngrok account is blocked.", _ACCOUNT),
+    (9009,): Meaning(
         "ngrok runs agents behind a proxy on paid plans only.",
         "Unset http_proxy for PostFlow, or choose a plan that allows it.",
     ),
-    15002: _NOT_RESERVED,
-    15013: _NOT_RESERVED,
+    (15002, 15013): Meaning("The domain is not reserved for this ngrok account.", _DOMAIN),
 }
+# By ngrok's number; `tunnel.ngrok.<number>` is the error's code.
+REFUSALS = {number: meaning for numbers, meaning in _MEANINGS.items() for number in numbers}
+
 MISSING = Refusal(
     Fatal,
     "tunnel.ngrok.missing",
