@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import json as json_module
 import threading
 from collections.abc import Iterator
@@ -52,7 +51,8 @@ def as_toml(tables: dict[str, dict[str, Any]]) -> str:
     """TOML of flat tables of strings and numbers; JSON's strings are TOML's too."""
     lines = []
     for table, values in tables.items():
-        lines += [f"[{table}]", *(f"{key} = {json.dumps(v)}" for key, v in values.items()), ""]
+        rows = (f"{key} = {json_module.dumps(value)}" for key, value in values.items())
+        lines += [f"[{table}]", *rows, ""]
     return "\n".join(lines)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from postflow.cli.again import in_its_folder, try_again
 from postflow.cli.news import News
-from postflow.cli.status import in_its_folder, tell_history, tell_status, try_again
+from postflow.cli.overview import tell_history, tell_status
 from postflow.errors import Fatal, Retry
 from postflow.ledger import (
     Draft,

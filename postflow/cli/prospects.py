@@ -1,0 +1,178 @@
+"""What `postflow scan` prints: each file of a watch folder, and what would become of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+import typer
+
+from postflow.errors import Retry, Skip, our_fault_at_name
+from postflow.folder.enrolment import accept_vanished, vanished, watched
+from postflow.folder.scanner import EMPTY, Scanner, glance, glance_aside
+from postflow.ledger import Ledger, ObservationState, observations
+from postflow.media.containers.reading import NotWhole, our_fault
+from postflow.media.containers.whole import verdict
+from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.kinds import ending, is_candidate, refusal
+from postflow.media.probe import printable
+from postflow.media.sighting import Offline, Scanned, Sighting
+from postflow.models import FrozenModel
+from postflow.naming import Naming
+from postflow.service.console import err, out, print_json
+
+NO_CLIP = "no clip"
+DELIVER = "deliver"
+WAIT = "wait"
+ASKED = "asked"
+FAULT = "fault"
+IGNORED = "ignored"
+
+
+class Prospect(FrozenModel):
+    """One file, and what would happen to it; "asked": first a person is asked about it."""
+
+    file: str
+    what: str
+    where: str = ""
+
+
+def one_of(folders: Sequence[Path], wanted: Path) -> Path:
+    """The watch folder that is meant, as the studio spells it."""
+    found = [each for each in folders if each.resolve() == wanted.resolve()]
+    if not found:
+        known = ", ".join(str(each) for each in folders) or "none"
+        raise typer.BadParameter(f"{wanted} is no watch folder of this studio; those are: {known}")
+    return found[0]
+
+
+def tell_gone(
+    ledger: Ledger,
+    studio: str,
+    folder: Path,
+    ignoring: Ignoring = SHIPPED_ONLY,
+    *,
+    json: bool = False,
+) -> None:
+    """Take for gone what is missing in a folder, and say what that is."""
+    gone = accept_vanished(ledger, studio, folder, ignoring)
+    if json:
+        print_json({"folder": str(folder), "gone": gone})
+        return
+    for relpath in gone:
+        out.print(f"gone  {relpath}", markup=False)
+    out.print(f"Taken for gone in {folder}: {len(gone):,}.", markup=False)
+
+
+def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
+    """All of them as JSON; for a person, those that are clips or nearly so, and sums."""
+    if json:
+        print_json([each.model_dump() for each in found])
+        return
+    for each in sorted(found, key=lambda prospect: prospect.file):
+        if each.what not in {NO_CLIP, IGNORED}:
+            out.print(f"{each.what:<8}  {each.file}  {each.where}".rstrip(), markup=False)
+    for what, title in ((NO_CLIP, "no clip"), (IGNORED, "ignored")):
+        some = sorted((each.where, each.file) for each in found if each.what == what)
+        for where, files in groupby(some, key=itemgetter(0)):
+            names = [file for _, file in files]
+            such = f", such as {names[0]}" if what == IGNORED else ""
+            out.print(f"{title:<8}  {where}: {len(names):,}{such}", markup=False)
+    sums = Counter(each.what for each in found)
+    out.print(", ".join(f"{count} {what}" for what, count in sums.items()) or "No file is there.")
+
+
+def look(
+    ledger: Ledger,
+    studio: str,
+    folder: Path,
+    naming: Naming,
+    *,
+    open_ended: bool = False,
+    ignoring: Ignoring = SHIPPED_ONLY,
+) -> list[Prospect]:
+    """What would become of each file of a folder. A folder that is not there is told.
+
+    `open_ended`: files whose container never states an end are taken too. `ignoring`: what is
+    passed over.
+    """
+    root = watched(ledger, studio, folder)
+    is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
+    if isinstance(root, Retry):
+        if root.code == "folder.not_enrolled" and is_there:
+            return _before_enrolment(folder, naming, root, ignoring)
+        err.print(f"{root.message}\n  → {root.hint}", markup=False)
+        return []
+    known = observations.known(ledger, root)
+    scanner = Scanner(folder, known=known, ignoring=ignoring)
+    result = scanner.scan()
+    if not isinstance(result, Scanned):
+        text = result.reason if isinstance(result, Offline) else vanished(studio, folder, result)
+        err.print(text, markup=False)
+        return []
+    for problem in result.problems:
+        err.print(f"{problem.where}: {problem.what}", markup=False)
+    at_rest = {
+        (each.relpath, each.size, each.mtime_ns)
+        for each in known
+        if each.state is not ObservationState.SETTLING
+    }
+    found = [(each, _prospect(each, naming, at_rest)) for each in scanner.everything()]
+    prospects = [_if_whole(each, prospect, open_ended) for each, prospect in found]
+    return [*prospects, *_passed_over(scanner.passed_over())]
+
+
+def _before_enrolment(
+    folder: Path, naming: Naming, why: Retry, ignoring: Ignoring
+) -> list[Prospect]:
+    """Nothing is delivered before a person has been asked."""
+    try:
+        found = [_prospect(each, naming, set()) for each in glance(folder, ignoring)]
+        found += _passed_over(glance_aside(folder, ignoring))
+    except OSError as error:
+        err.print(f"{folder} cannot be read ({error.strerror}).", markup=False)
+        return []
+    err.print(f"{why.message}\n  → {why.hint}", markup=False)
+    asked = {"what": ASKED}
+    return [each.model_copy(update=asked) if each.what == DELIVER else each for each in found]
+
+
+def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]) -> Prospect:
+    if not is_candidate(each.path):
+        return Prospect(file=each.relpath, what=NO_CLIP, where=ending(each.relpath))
+    if (each.relpath, each.size, each.mtime_ns) in at_rest:
+        return Prospect(file=each.relpath, what="known")
+    try:
+        if no_clip := refusal(each.path.name):
+            return Prospect(file=each.relpath, what="skip", where=str(no_clip))
+        shot = naming.identify(each.path.name)
+    except Skip as error:
+        return Prospect(file=each.relpath, what="skip", where=error.message)
+    except Exception as error:
+        fault = our_fault_at_name(printable(each.path.name), error)
+        return Prospect(file=each.relpath, what=FAULT, where=fault.message)
+    return Prospect(file=each.relpath, what=DELIVER, where="to " + "/".join(shot.folder))
+
+
+def _passed_over(found: Sequence[tuple[str, str]]) -> list[Prospect]:
+    return [
+        Prospect(file=relpath, what=WAIT if rule == EMPTY else IGNORED, where=rule)
+        for relpath, rule in found
+    ]
+
+
+def _if_whole(each: Sighting, prospect: Prospect, open_ended: bool) -> Prospect:
+    """A clip that would be delivered is opened, and a little of it read."""
+    if prospect.what != DELIVER:
+        return prospect
+    try:
+        found = verdict(each.path, (each.size, each.mtime_ns))
+    except Exception as error:
+        return Prospect(file=each.relpath, what=FAULT, where=f"it {our_fault(error).reason}")
+    if isinstance(found, NotWhole) and not (open_ended and found.open_ended):
+        return Prospect(file=each.relpath, what=WAIT, where=f"it {found.reason}")
+    return prospect
