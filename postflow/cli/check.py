@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from postflow.service.console import Exit, out, print_json
-from postflow.service.engine import prepare_prefect
+from postflow.service.server import prepare_prefect
 
 from .app import JsonOption, StudioOption, app
 from .running import run

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from postflow.service.console import Exit, out, print_json
-from postflow.service.engine import prepare_prefect
+from postflow.service.server import prepare_prefect
 
 from .app import JsonOption, SceneOption, ShotOption, StudioOption, app
 

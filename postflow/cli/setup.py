@@ -13,7 +13,7 @@ import typer
 
 from postflow.errors import Fatal, PostFlowError
 from postflow.service.console import err, out, tell_if_open
-from postflow.service.engine import prepare_prefect
+from postflow.service.server import prepare_prefect
 
 from .app import StudioOption, app
 from .running import run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postflow.service.console import Exit, out
-from postflow.service.engine import prepare_prefect
+from postflow.service.server import prepare_prefect
 
 from .app import JsonOption, StudioOption, app
 

@@ -17,8 +17,7 @@ from postflow.errors import Fatal
 from postflow.folder.enrolment import why_not_watched
 from postflow.ledger import Ledger
 from postflow.service.console import err, out, tell_if_open, tell_warning
-from postflow.service.engine import demand_server, prepare_prefect
-from postflow.service.server import own_prefect, ui_address
+from postflow.service.server import demand_server, own_prefect, prepare_prefect, ui_address
 from postflow.service.supervisor import Part, be_a_part, end_leftovers
 from postflow.state import address_told, lock_dir, state_dir
 

@@ -22,7 +22,7 @@ from rich.progress import (
 
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error
-from postflow.service.engine import prepare_prefect
+from postflow.service.server import prepare_prefect
 
 from .app import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption, app
 from .running import run

@@ -14,7 +14,7 @@ import pytest
 from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
-from postflow.service.engine import QUIET
+from postflow.service.server import QUIET
 from tests.cli.command_line import CommandLine, WarmProcess
 from tests.cli.studio_keeper import StudioKeeper
 

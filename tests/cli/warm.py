@@ -15,7 +15,7 @@ from typing import Any
 
 
 def main() -> None:
-    from postflow.service.engine import prepare_prefect
+    from postflow.service.server import prepare_prefect
 
     prepare_prefect()
     import postflow.cli

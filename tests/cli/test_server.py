@@ -12,7 +12,7 @@ from postflow.state import is_ours
 
 COMMAND = """
 import os
-from postflow.service.engine import prepare_prefect
+from postflow.service.server import prepare_prefect
 prepare_prefect()
 from postflow.state import is_ours
 from prefect.client.orchestration import get_client
