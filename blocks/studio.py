@@ -73,7 +73,7 @@ class Studio(StudioPart, Block):
     )
     ping: SecretStr | None = Field(
         default=None,
-        description="An address that the look-out calls after a scan, at most once a minute, so "
+        description="An address that the watcher calls after a scan, at most once a minute, so "
         "that a service outside can tell when the machine is down.",
         examples=["https://hc-ping.com/…"],
     )

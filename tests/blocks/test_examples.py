@@ -14,6 +14,7 @@ import pytest
 from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL
 
+import postflow
 from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel
 from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
@@ -107,3 +108,11 @@ def test_prefect_loads_them_by_itself_and_is_not_changed_by_it(
         [sys.executable, "-P", "-c", LOADED], env=environment, cwd=tmp_path, text=True
     )
     assert told == "postflow.blocks\n"
+
+
+def test_what_the_package_names_is_found_where_it_says() -> None:
+    assert set(postflow.__all__) <= set(dir(postflow))
+    for name in postflow.__all__:
+        assert getattr(postflow, name).__name__ == name or name == "deliver"
+    with pytest.raises(AttributeError, match="no attribute 'upload'"):
+        _ = postflow.upload

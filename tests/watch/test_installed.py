@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from tests.watch.conftest import clean_environment
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-UV = ROOT / ".tools" / "bin" / "uv"
+UV = str(shutil.which("uv", path=f"{ROOT / '.tools' / 'bin'}{os.pathsep}{os.environ['PATH']}"))
 WATCHED, BY_HAND, BY_SCRIPT = (f"SQ07_UNDLM_0015{number}_v001.mov" for number in (2, 3, 4))
 THEIRS = ("flows/__init__.py", "blocks/__init__.py", "sandbox/__init__.py", "tasks.py")
 SCRIPT = """
@@ -96,7 +97,7 @@ class Stranger(NamedTuple):
 
 def build(target: Path, *options: str) -> Path:
     """Through the source distribution, if no option says otherwise."""
-    command = [str(UV), "build", "--quiet", "--out-dir", str(target), *options, str(ROOT)]
+    command = [UV, "build", "--quiet", "--out-dir", str(target), *options, str(ROOT)]
     subprocess.run(command, check=True)
     return next(target.glob("*.whl"))
 
@@ -118,9 +119,9 @@ def stranger(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Stranger:
     for each in THEIRS:
         (folder / each).parent.mkdir(parents=True, exist_ok=True)
         (folder / each).write_text("raise RuntimeError('of somebody else')\n")
-    subprocess.run([str(UV), "venv", "-q", "--python", sys.executable, str(venv)], check=True)
+    subprocess.run([UV, "venv", "-q", "--python", sys.executable, str(venv)], check=True)
     install = ("pip", "install", "-q", "--no-deps", "--python", str(venv), str(wheel))
-    subprocess.run([str(UV), *install], check=True)
+    subprocess.run([UV, *install], check=True)
     (site,) = (venv / "lib").glob("*/site-packages")
     (site / "lent.pth").write_text(sysconfig.get_path("purelib"))
     script = (Path(sys.executable).parent / "prefect").read_text().partition("\n")[2]
