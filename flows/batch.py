@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from postflow.discord import MOST_NAMES, skipped_card
-from postflow.discord.relay import draft
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import (
@@ -53,7 +52,7 @@ class Batch:
             self._told, self._part = {}, self._part + 1
         self._told[claim.name] = why
         key = f"{live.channel}/skipped-{live.run_id}-{self._part}"
-        return draft(key, live.channel, skipped_card(self._told))
+        return skipped_card(self._told).message(key, live.channel)
 
     def drained(self) -> Drained:
         failures = self._not_delivered.items()

@@ -18,7 +18,6 @@ from postflow.discord.cards import (
     ready_card,
     waiting_card,
 )
-from postflow.discord.relay import draft
 from postflow.engine.stage import BACKOFF, may_pass
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
@@ -117,11 +116,11 @@ def _ending(
         return None
     key = f"{live.channel}/waits-{live.run_id}-{record.key}"
     text = f"{why} What waits for that goes by itself then."
-    return draft(key, live.channel, notice_card("Clips are not delivered for now", text))
+    return notice_card("Clips are not delivered for now", text).message(key, live.channel)
 
 
 def _draft(live: OpenStudio, record: DeliveryRecord, card: Card) -> Draft | None:
     """Nothing is told of clips that were told of before, and of those in a batch's one message."""
     if live.discord is None or record.key is None or record.is_of_a_batch:
         return None
-    return draft(f"{live.channel}/{record.key}", live.channel, card)
+    return card.message(f"{live.channel}/{record.key}", live.channel)

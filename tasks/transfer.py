@@ -19,7 +19,6 @@ from postflow.delivery.adoption import Found, find_delivered
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import changed
 from postflow.discord.cards import notice_card
-from postflow.discord.relay import draft
 from postflow.engine.artifacts import Progress
 from postflow.engine.stage import KEEP, cache_key, may_pass
 from postflow.engine.studio import OpenStudio
@@ -207,7 +206,7 @@ async def _tell_late(live: OpenStudio, media: MediaFile, why: Retry | None) -> N
     key = f"{live.channel}/late-{live.run_id}-{why.code if why else 'unfinished'}"
     try:
         await live.ledger.run(
-            outbox.enqueue, draft(key, live.channel, notice_card("Clips arrive late", text))
+            outbox.enqueue, notice_card("Clips arrive late", text).message(key, live.channel)
         )
     except PostFlowError as error:
         log.warning("%s", error)

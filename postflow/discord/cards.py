@@ -15,7 +15,7 @@ from urllib.parse import quote
 from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
-from postflow.ledger.models import Namesake
+from postflow.ledger.models import Draft, Namesake
 from postflow.models import Delivery, FrozenModel, MediaFile, Project, Shot
 
 ON_ITS_WAY = 0xFFA500
@@ -111,6 +111,10 @@ class Card(FrozenModel):
         if sum(map(len, texts)) > MAX_TOTAL:
             raise ValueError(f"a card holds at most {MAX_TOTAL} characters")
         return self
+
+    def message(self, key: str, channel: str) -> Draft:
+        """What the outbox keeps of it. One key is one message."""
+        return Draft(key=key, channel=channel, payload=self.model_dump(mode="json"))
 
     def payload(self) -> dict[str, Any]:
         """The JSON body for POST and PATCH. Nobody is mentioned, whatever the texts say."""

@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
-from postflow.ledger import AsyncLedger, Draft, Ledger, Message, StaleClaim, batches, outbox
+from postflow.ledger import AsyncLedger, Ledger, Message, StaleClaim, batches, outbox
 from postflow.ledger.errors import retry_while_busy
 from postflow.media.probe import printable
 
@@ -58,7 +58,7 @@ class OutboxRelay:
         self._closing = asyncio.Event()
         self._ends_at = float("inf")
         self._worker: asyncio.Task[None]
-        self.untold: dict[str, str] = {}
+        self.unsent: dict[str, str] = {}
         """What the channel did not get, or may not have got, by what it is about: why."""
 
     async def __aenter__(self) -> Self:
@@ -76,7 +76,7 @@ class OutboxRelay:
         self._notified.set()
 
     async def send_due(self, *, pause: float = SUMMARY_PAUSE) -> Retry | None:
-        """Send what is due in the channel, in order. What could not be sent is in `untold`.
+        """Send what is due in the channel, in order. What could not be sent is in `unsent`.
 
         Ends with the first sign that Discord is away, and returns it: what is left waits untouched.
         The message of a batch is brought up to date first, at most every `pause` seconds.
@@ -131,7 +131,7 @@ class OutboxRelay:
             except Exception:
                 log.exception("A fault of our own, at the message of a batch; the others are sent:")
                 continue
-            message = draft(f"{self._channel}/batch-{batch.id}", self._channel, card)
+            message = card.message(f"{self._channel}/batch-{batch.id}", self._channel)
             await self._ledger.run(batches.publish, batch, message)
 
     async def _send(self, due: Message) -> Retry | None:
@@ -145,10 +145,10 @@ class OutboxRelay:
             message_id = await self._show(message)
         except Exception as error:
             why, outcome = _failed(message, error)
-            self.untold[about] = str(why)
+            self.unsent[about] = str(why)
             await self._note(outcome, message, why)
             return error if isinstance(error, Retry) else None
-        self.untold.pop(about, None)
+        self.unsent.pop(about, None)
         await self._note(outbox.sent, message, message_id)
         return None
 
@@ -174,11 +174,6 @@ class OutboxRelay:
             lambda: self._ledger.run(outcome, message, what),
             "A message's outcome is to be noted",
         )
-
-
-def draft(key: str, channel: str, card: Card) -> Draft:
-    """What the outbox keeps of a card. One key is one message."""
-    return Draft(key=key, channel=channel, payload=card.model_dump(mode="json"))
 
 
 def _failed(message: Message, error: Exception) -> tuple[PostFlowError, Outcome]:

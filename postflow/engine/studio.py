@@ -125,7 +125,7 @@ class OpenStudio:
     @property
     def not_told(self) -> dict[str, str]:
         """What Discord did not get so far, or may not have got, and why."""
-        return dict(self.relay.untold) if self.relay else {}
+        return dict(self.relay.unsent) if self.relay else {}
 
     def notify(self) -> None:
         """A message waits in the outbox. It is sent in the background: Discord holds nobody up."""

@@ -13,7 +13,6 @@ import xxhash
 
 from postflow.discord import DiscordClient
 from postflow.discord.cards import notice_card
-from postflow.discord.relay import draft
 from postflow.errors import PostFlowError
 from postflow.ledger import (
     AsyncLedger,
@@ -132,7 +131,7 @@ class Notices:
     def _keep(self, title: str, text: str, *, name: str | None = None) -> None:
         if self._channel is not None:
             key = f"{self._channel}/notice-{name or f'{self._run_id}-{next(self._numbers)}'}"
-            self._waiting.append(draft(key, self._channel, notice_card(title, text)))
+            self._waiting.append(notice_card(title, text).message(key, self._channel))
 
 
 class Outage:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from postflow.discord import Card, DiscordClient
 from postflow.discord.cards import notice_card
-from postflow.discord.relay import OutboxRelay, draft
+from postflow.discord.relay import OutboxRelay
 from postflow.ledger import (
     AsyncLedger,
     MessageState,
@@ -80,7 +80,7 @@ async def out(bound: socket.socket) -> AsyncIterator[Out]:
 
 async def enqueue(ledger: AsyncLedger, titles: list[str]) -> None:
     for title in titles:
-        await ledger.run(outbox.enqueue, draft(title, CHANNEL, notice_card(title, "It is so.")))
+        await ledger.run(outbox.enqueue, notice_card(title, "It is so.").message(title, CHANNEL))
 
 
 async def office(

@@ -11,7 +11,6 @@ import pytest
 
 from postflow.cli.sandbox import sandbox_studio
 from postflow.discord.cards import notice_card
-from postflow.discord.relay import draft
 from postflow.ledger import (
     Ledger,
     MessageState,
@@ -54,7 +53,7 @@ async def clip(nothing_cached: None, world: Sandbox, no_discord: int, make_clip:
     with Ledger.open() as ledger:
         for number in range(PILED_UP):
             card = notice_card(f"Message {number}", "It is so.")
-            outbox.enqueue(ledger, draft(f"{STUDIO}/{number}", STUDIO, card))
+            outbox.enqueue(ledger, card.message(f"{STUDIO}/{number}", STUDIO))
     return made
 
 
