@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from postflow.cli.sandbox import sandbox_studio
-from postflow.ledger import Ledger
+from postflow.folder.watcher import FolderWatcher
+from postflow.ledger import Ledger, claims, open_ledger
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from tests.crash.killing import Death
@@ -85,6 +87,14 @@ class Ground:
     ) -> bool:
         """True if the run came to its end."""
         return self.start(death, idle_timeout=idle_timeout).ends(timeout=timeout)
+
+    async def watched_until_ready(self, clips: int = 1) -> None:
+        """As the watcher does before `ingest` comes: so many are ready in the ledger."""
+        async with open_ledger(self.ledger) as ledger, asyncio.timeout(60):
+            watcher = FolderWatcher(ledger, self.studio, self.watched, quiet=0.05)
+            while await ledger.run(claims.ready) < clips:
+                await watcher.look()
+                await asyncio.sleep(0.02)
 
     def log(self, life: int) -> str:
         return (self.folder / f"life-{life}.log").read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -41,9 +42,9 @@ def live(order: Order) -> None:
     clips.LONGEST /= order.haste
     outages.PAUSE /= order.haste
     outages.BRIEF /= order.haste
-    server = {PREFECT_API_URL: order.api} if order.api else {}
+    server = temporary_settings({PREFECT_API_URL: order.api}) if order.api else nullcontext()
     try:
-        with temporary_settings(server):
+        with server:
             asyncio.run(ingest(order.studio, idle_timeout=order.idle_timeout))
     except BaseException:
         traceback.print_exc()

@@ -20,6 +20,7 @@ async def test_the_run_after_goes_on_with_the_message_of_the_one_that_was_killed
     async with make_ground(watching={"batch": 2}) as ground:
         for number, name in enumerate([MISNAMED, *CLIPS]):
             ground.drop(name, atoms=number)
+        await ground.watched_until_ready(1 + len(CLIPS))
         assert not ground.live(Death(at="clip done", nth=2, moment="after"))
         assert ground.live()
         (message,) = ground.world.messages()

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import get_args
 
 import pytest
 
-from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import (
-    State,
-    open_ledger,
-    queries,
-)
+from postflow.ledger import State, queries
 from tests.crash.ground import Ground
 from tests.crash.killing import Death, Moment
 from tests.crash.record import check_delivered_once, is_complete, sha256
@@ -32,17 +26,6 @@ def leave_a_placeholder(ground: Ground, moment: Moment) -> None:
     assert left["status"] == "created"
 
 
-async def look_out(ground: Ground) -> None:
-    """As the look-out does, before `ingest` comes: the new export is ready in the ledger."""
-    async with open_ledger(ground.ledger) as ledger, asyncio.timeout(60):
-        watcher = FolderWatcher(ledger, ground.studio, ground.watched, quiet=0.05)
-        while True:
-            looked = await watcher.look()
-            if looked.ready:
-                return
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.parametrize("moment", get_args(Moment))
 @pytest.mark.parametrize("seen", [False, True], ids=["not seen yet", "ready"])
 async def test_a_dead_runs_placeholder_of_an_older_export_is_removed(
@@ -51,7 +34,7 @@ async def test_a_dead_runs_placeholder_of_an_older_export_is_removed(
     leave_a_placeholder(ground, moment)
     clip = ground.drop(NAME, atoms=100)
     if seen:
-        await look_out(ground)
+        await ground.watched_until_ready()
     assert ground.live(idle_timeout=3.0)
     check_delivered_once(ground, {NAME: clip})
     with ground.open_ledger() as ledger:
