@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,6 +31,7 @@ STACK = "SQ07_UNDLM_00152"
 NAME = "SQ07_UNDLM_00152_v003.mov"
 BODY = b"moov"
 NAMING = Naming.preset("undlm")
+NOTHING = Found(remote=None, known=frozenset(), alone=True)
 
 
 @pytest.fixture
@@ -44,19 +47,71 @@ async def media(tmp_path: Path) -> MediaFile:
     return await probe_media(path)
 
 
+@dataclass
+class Shot:
+    """A shot's folder, and what lies in it."""
+
+    world: Sandbox
+    client: FrameioClient
+    folder: Folder
+    media: MediaFile
+    source_url: SecretStr
+    state: Path
+
+    async def placeholder(self, name: str = NAME) -> RemoteFile:
+        return await self.client.files.remote_upload(
+            self.folder, name, self.source_url, known=frozenset()
+        )
+
+    async def begun(self, name: str = NAME) -> RemoteFile:
+        """A placeholder that gets no bytes."""
+        self.world.fault("delay", where="fetch", seconds=600)
+        return await self.placeholder(name)
+
+    async def whole(self, name: str = NAME) -> RemoteFile:
+        remote = await self.placeholder(name)
+        await wait_until(lambda: self._status(remote) != "created")
+        return remote
+
+    def _status(self, remote: RemoteFile) -> str:
+        return next(str(a["status"]) for a in self.world.assets() if a["id"] == remote.id)
+
+    async def delivered(self, *numbers: int) -> dict[str, str]:
+        """Names by ids, as the ledger knows them."""
+        names = [f"{STACK}_v{number:03}.mov" for number in numbers]
+        return {(await self.whole(name)).id: name for name in names}
+
+    async def find(self, past: Past | None = None, media: MediaFile | None = None) -> Found:
+        group = VersionGroup(NAMING, STACK)
+        return await find_delivered(
+            self.client, self.folder, media or self.media, group, past or Past()
+        )
+
+    async def stacked(self, group: VersionGroup) -> tuple[str, list[str]]:
+        """The stack that is made of the group, and its versions."""
+        stack = await stack_versions(self.client, group, self.folder)
+        assert stack is not None
+        return stack.id, [file.id for file in await self.client.stacks.versions(stack)]
+
+    @asynccontextmanager
+    async def seen_with(self, only: str = "", **changed: object) -> AsyncIterator[Shot]:
+        """The same by a client to whom files are told otherwise."""
+        transport = Altered(changing("file", **changed), only=only)
+        async with connected(self.world, self.state, transport=transport) as client:
+            yield replace(self, client=client)
+
+
 @pytest.fixture
-async def folder(client: FrameioClient, project: Project) -> Folder:
-    return await client.folders.ensure(project, PATH)
-
-
-async def whole(
-    world: Sandbox, client: FrameioClient, folder: Folder, name: str, source_url: SecretStr
-) -> RemoteFile:
-    remote = await client.files.remote_upload(folder, name, source_url, known=frozenset())
-    await wait_until(
-        lambda: any(a["id"] == remote.id and a["status"] != "created" for a in world.assets())
-    )
-    return remote
+async def shot(
+    world: Sandbox,
+    client: FrameioClient,
+    project: Project,
+    media: MediaFile,
+    source_url: SecretStr,
+    tmp_path: Path,
+) -> Shot:
+    folder = await client.folders.ensure(project, PATH)
+    return Shot(world, client, folder, media, source_url, tmp_path)
 
 
 class Person:
@@ -136,240 +191,136 @@ async def test_what_is_gone_is_made_again_and_known_from_then_on(
     assert (await place.at(*PATH)).id == again.id
 
 
-async def find(
-    client: FrameioClient, folder: Folder, media: MediaFile, past: Past | None = None
-) -> Found:
-    return await find_delivered(client, folder, media, VersionGroup(NAMING, STACK), past or Past())
-
-
 @pytest.mark.parametrize("what", ["renamed", "moved", "both"])
 async def test_a_file_of_ours_is_not_sent_again_because_people_touched_it(
-    what: str,
-    world: Sandbox,
-    client: FrameioClient,
-    project: Project,
-    folder: Folder,
-    person: Person,
-    media: MediaFile,
-    source_url: SecretStr,
+    what: str, shot: Shot, project: Project, person: Person
 ) -> None:
-    remote = await whole(world, client, folder, NAME, source_url)
+    remote = await shot.whole()
     if what != "moved":
         await person.rename("files", remote.id, "the chase, final.mov")
     if what != "renamed":
         await person.move("files", remote.id, project.root_folder_id)
     past = Past(same={remote.id: len(BODY)})
-    found = await find(client, folder, media, past)
+    found = await shot.find(past)
     assert found.remote is not None
     assert found.remote.id == remote.id
     await person.delete("files", remote.id)
-    assert (await find(client, folder, media, past)).remote is None
+    assert (await shot.find(past)).remote is None
 
 
 STALE = {"status": "created", "file_size": 0}
 
 
-async def test_a_list_that_is_older_than_the_status_deletes_nothing(
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    media: MediaFile,
-    source_url: SecretStr,
-    tmp_path: Path,
-) -> None:
-    remote = await whole(world, client, folder, NAME, source_url)
-    transport = Altered(changing("file", **STALE), only="/children")
-    async with connected(world, tmp_path, transport=transport) as late:
-        found = await find(late, folder, media)
+async def test_a_list_that_is_older_than_the_status_deletes_nothing(shot: Shot) -> None:
+    remote = await shot.whole()
+    async with shot.seen_with(only="/children", **STALE) as late:
+        found = await late.find()
     assert found.remote is not None
     assert found.remote.id == remote.id
-    assert found.remote.size == media.size
-    assert calls(world, "files.delete") == 0
+    assert found.remote.size == shot.media.size
+    assert calls(shot.world, "files.delete") == 0
 
 
-async def test_what_became_another_upload_meanwhile_is_not_ours_to_delete(
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    media: MediaFile,
-    source_url: SecretStr,
-    tmp_path: Path,
-) -> None:
-    theirs = await whole(world, client, folder, NAME, source_url)
-    longer = media.model_copy(update={"size": media.size + 1})
-    transport = Altered(changing("file", **STALE), only="/children")
-    async with connected(world, tmp_path, transport=transport) as late:
-        found = await find(late, folder, longer)
+async def test_what_became_another_upload_meanwhile_is_not_ours_to_delete(shot: Shot) -> None:
+    theirs = await shot.whole()
+    longer = shot.media.model_copy(update={"size": shot.media.size + 1})
+    async with shot.seen_with(only="/children", **STALE) as late:
+        found = await late.find(media=longer)
     assert (found.remote, found.known, found.alone) == (None, {theirs.id}, False)
-    assert calls(world, "files.delete") == 0
+    assert calls(shot.world, "files.delete") == 0
 
 
-async def test_what_was_deleted_between_two_looks_is_gone_and_no_fault(
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    media: MediaFile,
-    source_url: SecretStr,
-) -> None:
-    await whole(world, client, folder, NAME, source_url)
-    world.fault("status", where="files.show", code=404)
-    assert await find(client, folder, media) == Found(remote=None, known=frozenset(), alone=True)
+async def test_what_was_deleted_between_two_looks_is_gone_and_no_fault(shot: Shot) -> None:
+    await shot.whole()
+    shot.world.fault("status", where="files.show", code=404)
+    assert await shot.find() == NOTHING
 
 
 async def test_a_size_that_is_not_told_is_no_other_clip_and_no_second_one_either(
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    media: MediaFile,
-    source_url: SecretStr,
-    tmp_path: Path,
+    shot: Shot,
 ) -> None:
-    remote = await whole(world, client, folder, NAME, source_url)
-    async with connected(
-        world, tmp_path, transport=Altered(changing("file", file_size=None))
-    ) as other:
+    remote = await shot.whole()
+    async with shot.seen_with(file_size=None) as other:
         with pytest.raises(Retry):
-            await find(other, folder, media)
-        found = await find(other, folder, media, Past(same={remote.id: len(BODY)}))
+            await other.find()
+        found = await other.find(Past(same={remote.id: len(BODY)}))
     assert found.remote is not None
-    assert calls(world, "files.delete") == 0
+    assert calls(shot.world, "files.delete") == 0
 
 
-async def begun(
-    world: Sandbox, client: FrameioClient, folder: Folder, source_url: SecretStr
-) -> RemoteFile:
-    """A placeholder without bytes."""
-    world.fault("delay", where="fetch", seconds=600)
-    return await client.files.remote_upload(folder, NAME, source_url, known=frozenset())
+async def test_an_upload_of_a_person_is_not_removed_though_it_failed(shot: Shot) -> None:
+    shot.world.fault("upload_failed", "files.remote_upload")
+    theirs = await shot.placeholder()
+    await wait_until(lambda: shot.world.assets()[0]["upload_failed"])
+    assert (await shot.find()).known == {theirs.id}
+    assert calls(shot.world, "files.delete") == 0
+    assert await shot.find(Past(file_id=theirs.id)) == NOTHING
+    assert calls(shot.world, "files.delete") == 1
 
 
-async def test_an_upload_of_a_person_is_not_removed_though_it_failed(
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    media: MediaFile,
-    source_url: SecretStr,
-) -> None:
-    world.fault("upload_failed", "files.remote_upload")
-    theirs = await client.files.remote_upload(folder, NAME, source_url, known=frozenset())
-    await wait_until(lambda: world.assets()[0]["upload_failed"])
-    assert (await find(client, folder, media)).known == {theirs.id}
-    assert calls(world, "files.delete") == 0
-    ours = Past(file_id=theirs.id)
-    assert await find(client, folder, media, ours) == Found(
-        remote=None, known=frozenset(), alone=True
-    )
-    assert calls(world, "files.delete") == 1
+async def assert_waited_for(shot: Shot, past: Past, media: MediaFile | None = None) -> None:
+    with pytest.raises(Retry) as caught:
+        await shot.find(past, media)
+    assert caught.value.code == "frameio.in_progress"
+    assert calls(shot.world, "files.delete") == 0
 
 
 @pytest.mark.parametrize("minutes", [-30, -1, 30])
 async def test_only_what_came_as_a_dead_run_asked_is_taken_for_its_placeholder(
-    minutes: int,
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    media: MediaFile,
-    source_url: SecretStr,
+    minutes: int, shot: Shot
 ) -> None:
-    left = await begun(world, client, folder, source_url)
+    left = await shot.begun()
     past = Past(begun_at=left.created_at + timedelta(minutes=minutes))
     if minutes == -1:
-        assert (await find(client, folder, media, past)).known == frozenset()
-        assert calls(world, "files.delete") == 1
-        return
-    with pytest.raises(Retry) as caught:
-        await find(client, folder, media, past)
-    assert caught.value.code == "frameio.in_progress"
-    assert calls(world, "files.delete") == 0
+        assert (await shot.find(past)).known == frozenset()
+        assert calls(shot.world, "files.delete") == 1
+    else:
+        await assert_waited_for(shot, past)
 
 
-async def test_the_same_clip_on_its_way_from_another_path_is_waited_for(
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    media: MediaFile,
-    source_url: SecretStr,
-) -> None:
+async def test_the_same_clip_on_its_way_from_another_path_is_waited_for(shot: Shot) -> None:
     """Also when the copy is younger than that file, and when its own run was dead meanwhile."""
-    theirs = await begun(world, client, folder, source_url)
-    copy = media.model_copy(update={"mtime_ns": media.mtime_ns + 3_600 * 10**9})
+    theirs = await shot.begun()
+    copy = shot.media.model_copy(update={"mtime_ns": shot.media.mtime_ns + 3_600 * 10**9})
     past = Past(travelling=frozenset({theirs.id}), begun_at=theirs.created_at)
-    with pytest.raises(Retry) as caught:
-        await find(client, folder, copy, past)
-    assert caught.value.code == "frameio.in_progress"
-    assert calls(world, "files.delete") == 0
+    await assert_waited_for(shot, past, copy)
 
 
-async def delivered(
-    world: Sandbox, client: FrameioClient, folder: Folder, source_url: SecretStr, *numbers: int
-) -> dict[str, str]:
-    """Names by ids, as the ledger knows them."""
-    names = [f"{STACK}_v{number:03}.mov" for number in numbers]
-    return {(await whole(world, client, folder, name, source_url)).id: name for name in names}
-
-
-async def test_a_version_joins_its_renamed_brother(
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    person: Person,
-    source_url: SecretStr,
-) -> None:
-    ours = await delivered(world, client, folder, source_url, 2, 1)
+async def test_a_version_joins_its_renamed_brother(shot: Shot, person: Person) -> None:
+    ours = await shot.delivered(2, 1)
     second, first = ours
     await person.rename("files", second, "the chase.mov")
-    stack = await stack_versions(client, VersionGroup(NAMING, STACK, ours=ours), folder)
-    assert stack is not None
-    assert [file.id for file in await client.stacks.versions(stack)] == [first, second]
+    _, versions = await shot.stacked(VersionGroup(NAMING, STACK, ours=ours))
+    assert versions == [first, second]
 
 
 @pytest.mark.parametrize("what", ["head renamed", "stack moved", "both"])
 async def test_a_version_joins_the_stack_wherever_people_have_put_it(
-    what: str,
-    world: Sandbox,
-    client: FrameioClient,
-    project: Project,
-    folder: Folder,
-    person: Person,
-    source_url: SecretStr,
+    what: str, shot: Shot, project: Project, person: Person
 ) -> None:
-    ours = await delivered(world, client, folder, source_url, 1, 2)
-    stack = await client.stacks.create(folder, tuple(ours))
+    ours = await shot.delivered(1, 2)
+    stack = await shot.client.stacks.create(shot.folder, tuple(ours))
     if what != "stack moved":
         await person.rename("files", tuple(ours)[-1], "the chase.mov")
     if what != "head renamed":
         await person.move("version_stacks", stack.id, project.root_folder_id)
-    ours |= await delivered(world, client, folder, source_url, 3)
+    ours |= await shot.delivered(3)
     group = VersionGroup(NAMING, STACK, ours=ours, stack_id=stack.id)
-    again = await stack_versions(client, group, folder)
-    assert again is not None
-    assert again.id == stack.id
-    assert [file.id for file in await client.stacks.versions(stack)] == list(ours)
+    assert await shot.stacked(group) == (stack.id, list(ours))
 
 
-async def test_a_stack_that_is_gone_is_made_again(
-    world: Sandbox, client: FrameioClient, folder: Folder, source_url: SecretStr
-) -> None:
-    ours = await delivered(world, client, folder, source_url, 1, 2)
+async def test_a_stack_that_is_gone_is_made_again(shot: Shot) -> None:
+    ours = await shot.delivered(1, 2)
     nowhere = "00000000-0000-4000-8000-000000000000"
-    group = VersionGroup(NAMING, STACK, ours=ours, stack_id=nowhere)
-    stack = await stack_versions(client, group, folder)
-    assert stack is not None
-    assert [file.id for file in await client.stacks.versions(stack)] == list(ours)
+    _, versions = await shot.stacked(VersionGroup(NAMING, STACK, ours=ours, stack_id=nowhere))
+    assert versions == list(ours)
 
 
 async def test_only_whole_files_are_stacked_also_where_nobody_knows_the_status(
-    world: Sandbox,
-    client: FrameioClient,
-    folder: Folder,
-    source_url: SecretStr,
-    tmp_path: Path,
+    shot: Shot,
 ) -> None:
-    ours = await delivered(world, client, folder, source_url, 1, 2)
-    world.fault("delay", where="fetch", seconds=600)
-    await client.files.remote_upload(folder, f"{STACK}_v003.mov", source_url, known=frozenset())
-    transport = Altered(changing("file", status="processing"))
-    async with connected(world, tmp_path, transport=transport) as other:
-        stack = await stack_versions(other, VersionGroup(NAMING, STACK), folder)
-        assert stack is not None
-        assert [file.id for file in await other.stacks.versions(stack)] == list(ours)
+    ours = await shot.delivered(1, 2)
+    await shot.begun(f"{STACK}_v003.mov")
+    async with shot.seen_with(status="processing") as other:
+        _, versions = await other.stacked(VersionGroup(NAMING, STACK))
+    assert versions == list(ours)

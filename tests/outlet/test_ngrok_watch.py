@@ -43,13 +43,24 @@ async def test_crash_in_the_middle_of_a_transfer_is_noticed(
         assert agents.processes() == []
 
 
-async def test_new_address_is_noticed(agents: Agents) -> None:
-    """pyngrok goes on showing the old one."""
+@pytest.mark.parametrize(
+    ("strike", "options", "kind", "code"),
+    [
+        pytest.param("new_address", {}, Retry, "moved", id="pyngrok goes on showing the old one"),
+        pytest.param("endpoint_gone", {}, Retry, "dead", id="the endpoint was taken away"),
+        pytest.param("thrown_out", {"code": 102}, Fatal, "102", id="the account was suspended"),
+    ],
+)
+async def test_what_befalls_a_tunnel_is_noticed(
+    agents: Agents, strike: str, options: dict[str, int], kind: type[Retry | Fatal], code: str
+) -> None:
     async with agents.provider().open(NOWHERE) as tunnel:
-        await agents.strike("new_address")
-        with pytest.raises(Retry) as moved:
+        await agents.strike(strike, **options)
+        if kind is Fatal:
+            await wait_until(lambda: not agents.processes(), description="the agent's end")
+        with pytest.raises(kind) as noticed:
             await tunnel.check()
-        assert moved.value.code == "tunnel.ngrok.moved"
+        assert noticed.value.code == f"tunnel.ngrok.{code}"
 
 
 async def test_short_drop_is_borne(agents: Agents) -> None:
@@ -65,24 +76,6 @@ async def test_long_drop_is_an_error_until_it_ends(agents: Agents) -> None:
         while not seen or seen[-1] is not None:
             seen.append(await trouble(tunnel))
         assert {error.code for error in seen if error} == {"tunnel.ngrok.lost"}
-
-
-async def test_endpoint_taken_away_is_noticed(agents: Agents) -> None:
-    async with agents.provider().open(NOWHERE) as tunnel:
-        await agents.strike("endpoint_gone")
-        with pytest.raises(Retry) as gone:
-            await tunnel.check()
-        assert gone.value.code == "tunnel.ngrok.dead"
-
-
-async def test_agent_that_ngrok_throws_out_gives_the_reason(agents: Agents) -> None:
-    """A suspended account ends a running agent: no new attempt helps."""
-    async with agents.provider().open(NOWHERE) as tunnel:
-        await agents.strike("thrown_out", code=102)
-        await wait_until(lambda: not agents.processes(), description="the agent's end")
-        with pytest.raises(Fatal) as reason:
-            await tunnel.check()
-        assert reason.value.code == "tunnel.ngrok.102"
 
 
 async def test_trouble_that_has_passed_is_no_reason(agents: Agents) -> None:
