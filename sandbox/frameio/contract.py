@@ -9,21 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
 from postflow.sandbox.rates import Rate
 from postflow.sandbox.refusals import Json
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
-NAME = "urn:frameio"
-Schemas = Registry[bool | Mapping[str, Any]]
 FORMATS = Draft202012Validator.FORMAT_CHECKER
 
 
@@ -106,30 +103,29 @@ class Operation:
         answer = self.entry["responses"].get(str(status))
         if answer is None:
             return [ValidationError(f"{status} is no answer of it")]
-        if "$ref" not in answer and "content" not in answer:
+        if "content" not in answer:
             return [] if body is None else [ValidationError("it has no body")]
         return _faults(self._of_answer(status), body)
 
     @cached_property
     def _of_request(self) -> Draft202012Validator:
-        return _validator("paths", self.path, self.method, "requestBody")
+        return _validator(self.entry["requestBody"])
 
     @cache  # noqa: B019 - there are as many operations as the document has
     def _of_answer(self, status: int) -> Draft202012Validator:
-        shared = self.entry["responses"][str(status)].get("$ref")
-        if shared is not None:
-            return _validator(*shared.removeprefix("#/").split("/"))
-        return _validator("paths", self.path, self.method, "responses", str(status))
+        return _validator(self.entry["responses"][str(status)])
 
 
 @cache
 def document() -> Json:
-    """The contract as it holds: corrected and closed."""
+    """The contract as it holds: corrected and closed, with what it refers to in each place."""
     read: Json = json.loads(DOCUMENT.read_bytes())
     for correction in CORRECTIONS:
         _correct(read, correction)
     for schema in _objects(read):
         schema.update({**CLOSED, **schema})
+    for holder, key in list(_references(read)):
+        holder[key] = _referred(read, holder[key])
     return read
 
 
@@ -164,25 +160,35 @@ def _objects(value: Any) -> Iterator[Json]:
             yield from _objects(item)
 
 
+def _references(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Where a reference stands."""
+    if isinstance(value, dict | list):
+        for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            if _is_reference(item):
+                yield value, key
+            else:
+                yield from _references(item)
+
+
+def _referred(read: Json, item: Any) -> Any:
+    while _is_reference(item):
+        item = reduce(getitem, item["$ref"].removeprefix("#/").split("/"), read)
+    return item
+
+
+def _is_reference(item: Any) -> bool:
+    return isinstance(item, dict) and item.keys() == {"$ref"}
+
+
 def _not_null(schema: Json) -> Json:
     """A parameter of a query cannot be null: it is there or not."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     return kinds[0] if len(kinds) == 1 else schema
 
 
-def _validator(*place: str) -> Draft202012Validator:
-    """Of the JSON that stands at a place of the document."""
-    steps = (*place, "content", "application/json", "schema")
-    pointer = "/".join(step.replace("~", "~0").replace("/", "~1") for step in steps)
-    schema = {"$ref": f"{NAME}#/{pointer}"}
-    return Draft202012Validator(schema, registry=_registry(), format_checker=FORMATS)
-
-
-@cache
-def _registry() -> Schemas:
-    empty: Schemas = Registry()
-    whole: Schemas = empty.with_resource(NAME, DRAFT202012.create_resource(document()))
-    return whole
+def _validator(body: Json) -> Draft202012Validator:
+    schema = body["content"]["application/json"]["schema"]
+    return Draft202012Validator(schema, format_checker=FORMATS)
 
 
 def _faults(validator: Draft202012Validator, body: Any) -> list[ValidationError]:

@@ -136,7 +136,7 @@ KINDS = [clip_done, clip_failed, clip_waiting]
     st.text(max_size=9000),
     st.lists(st.sampled_from(KINDS), max_size=40),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_discord_takes_every_card(
     name: str, message: str, hint: str, kinds: list[MakeClip]
 ) -> None:
