@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -60,13 +60,7 @@ class Files:
         since = now - _CLOCK_MARGIN if now else _EVER
 
         async def look() -> WireFile | None:
-            theirs = known | self._uploads
-            found = await self._list(folder)
-            found.refuse_unread(lambda unread: unread == name or _is_copy_name(unread, name))
-            ours = [f for f in found.items if f.id not in theirs and f.created_at >= since]
-            exact = [f for f in ours if nfc(f.name) == name]
-            numbered = [f for f in ours if _is_copy_name(nfc(f.name), name)]
-            return next(iter(exact + numbered), None)
+            return await self._newly_made(folder, name, since, known | self._uploads)
 
         ids = {"account_id": folder.account_id, "folder_id": folder.id}
         data = {"name": name, "source_url": source_url.get_secret_value()}
@@ -115,6 +109,17 @@ class Files:
         except Fatal as error:
             if error.code != "frameio.not_found":
                 raise
+
+    async def _newly_made(
+        self, folder: Folder, name: str, since: datetime, theirs: Set[str]
+    ) -> WireFile | None:
+        """A file of that name, or of a numbered one, that nobody else has asked for."""
+        found = await self._list(folder)
+        found.refuse_unread(lambda unread: unread == name or _is_copy_name(unread, name))
+        ours = [f for f in found.items if f.id not in theirs and f.created_at >= since]
+        exact = [f for f in ours if nfc(f.name) == name]
+        numbered = [f for f in ours if _is_copy_name(nfc(f.name), name)]
+        return next(iter(exact + numbered), None)
 
     async def _list(self, folder: Folder) -> Listing[WireFile]:
         """Oldest first."""

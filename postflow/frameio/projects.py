@@ -20,7 +20,7 @@ _NEAR = 3
 _INACTIVE = "inactive"
 
 
-class Named(Protocol):
+class HasName(Protocol):
     @property
     def id(self) -> str: ...
 
@@ -28,7 +28,7 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-N = TypeVar("N", bound=Named)
+N = TypeVar("N", bound=HasName)
 
 
 class Accounts:
@@ -133,7 +133,7 @@ def _the_one(kind: str, wanted: str, candidates: Sequence[N]) -> N:
     raise _none(kind, wanted, candidates)
 
 
-def _several(kind: str, wanted: str, matches: Iterable[Named]) -> Fatal:
+def _several(kind: str, wanted: str, matches: Iterable[HasName]) -> Fatal:
     ids = ", ".join(match.id for match in matches)
     return Fatal(
         f"There are several {kind}s called “{wanted}” in Frame.io: {ids}.",
@@ -142,7 +142,7 @@ def _several(kind: str, wanted: str, matches: Iterable[Named]) -> Fatal:
     )
 
 
-def _none(kind: str, wanted: str, candidates: Iterable[Named]) -> Fatal:
+def _none(kind: str, wanted: str, candidates: Iterable[HasName]) -> Fatal:
     near = _near(wanted, [candidate.name for candidate in candidates])
     listed = " or ".join(f"“{name}”" for name in near)
     hint = f"Did you mean {listed}?" if near else "Check that the signed-in user can see it."

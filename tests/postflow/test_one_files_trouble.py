@@ -62,6 +62,7 @@ class Tripping:
 
     def __init__(self, ledger: AsyncLedger, error: Exception) -> None:
         self._ledger = ledger
+        self.ledger = ledger.ledger
         self._error = error
 
     async def run(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
