@@ -1,4 +1,4 @@
-"""The post office sends in the background: what is due, in order, as long as Discord takes it."""
+"""The outbox relay sends in the background: what is due, in order, as long as Discord takes it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def enqueue(ledger: AsyncLedger, titles: list[str]) -> None:
         await ledger.run(outbox.enqueue, notice_card(title, "It is so.").message(title, CHANNEL))
 
 
-async def office(
+async def relay_of(
     ledger: AsyncLedger,
     discord: DiscordClient,
     run_id: str = "run-1",
@@ -107,9 +107,9 @@ def tried(ledger: AsyncLedger) -> list[str]:
 async def test_what_waits_is_sent_in_order_when_it_is_rung_for(
     channel: Channel, ledger: AsyncLedger
 ) -> None:
-    async with DiscordClient(channel.url) as discord, await office(ledger, discord) as open_office:
+    async with DiscordClient(channel.url) as discord, await relay_of(ledger, discord) as relay:
         await enqueue(ledger, MANY)
-        open_office.notify()
+        relay.notify()
         await wait_until(lambda: len(shown(channel.world)) == len(MANY))
     assert shown(channel.world) == MANY
 
@@ -117,7 +117,7 @@ async def test_what_waits_is_sent_in_order_when_it_is_rung_for(
 async def test_at_its_end_it_sends_what_nobody_rang_for(
     channel: Channel, ledger: AsyncLedger
 ) -> None:
-    async with DiscordClient(channel.url) as discord, await office(ledger, discord):
+    async with DiscordClient(channel.url) as discord, await relay_of(ledger, discord):
         await enqueue(ledger, MANY)
     assert shown(channel.world) == MANY
     assert {message.state for message in await ledger.run(outbox.messages)} == {MessageState.SENT}
@@ -130,10 +130,10 @@ async def test_a_discord_that_is_away_is_tried_with_one_message_at_a_time(
     await enqueue(ledger, MANY)
     async with (
         DiscordClient(out.url, timeout=0.1) as discord,
-        await office(ledger, discord, rest=AN_HOUR) as open_office,
+        await relay_of(ledger, discord, rest=AN_HOUR) as relay,
     ):
         await wait_until(lambda: tried(ledger))
-        open_office.notify()
+        relay.notify()
     times = len(tried(ledger))
     assert times in {1, 2}
     assert tried(ledger) == MANY[:times]
@@ -146,7 +146,7 @@ async def test_when_discord_is_back_all_are_sent_in_order_though_nobody_rings(
     await enqueue(ledger, MANY)
     async with (
         DiscordClient(out.url, timeout=0.1) as discord,
-        await office(ledger, discord, pulse=0.05),
+        await relay_of(ledger, discord, pulse=0.05),
     ):
         await wait_until(lambda: tried(ledger) == MANY)
         await out.serve()
@@ -161,7 +161,7 @@ async def test_a_post_without_an_answer_costs_no_other_message_its_answer(
     """It is not repeated, so while Discord answers nobody, one after the other would be lost."""
     channel.faults.arm("reset", "discord.post", times=None)
     await enqueue(ledger, MANY)
-    async with DiscordClient(channel.url) as discord, await office(ledger, discord):
+    async with DiscordClient(channel.url) as discord, await relay_of(ledger, discord):
         pass
     states = [message.state for message in await ledger.run(outbox.messages)]
     assert states[0] is MessageState.UNKNOWN
@@ -173,9 +173,9 @@ async def test_while_discord_wants_to_be_left_alone_it_is_not_even_at_the_end(
 ) -> None:
     channel.faults.arm("rate_limited", "discord.post", times=9, retry_after=120)
     await enqueue(ledger, MANY)
-    async with DiscordClient(channel.url) as discord, await office(ledger, discord) as open_office:
+    async with DiscordClient(channel.url) as discord, await relay_of(ledger, discord) as relay:
         await wait_until(lambda: tried(ledger))
-        open_office.notify()
+        relay.notify()
     assert [fault["times"] for fault in channel.faults.armed()] == [8]
 
 
@@ -183,7 +183,7 @@ async def test_two_that_send_at_once_send_each_message_once(
     channel: Channel, ledger: AsyncLedger
 ) -> None:
     async with DiscordClient(channel.url) as mine, DiscordClient(channel.url) as yours:
-        one, other = await office(ledger, mine), await office(ledger, yours, "run-2")
+        one, other = await relay_of(ledger, mine), await relay_of(ledger, yours, "run-2")
         async with one, other:
             for title in MANY:
                 await enqueue(ledger, [title])
@@ -201,7 +201,7 @@ async def test_a_ledger_that_is_busy_is_asked_again(
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
     async with open_ledger(tmp_path / "ledger.db") as ledger, DiscordClient(channel.url) as discord:
         await enqueue(ledger, MANY)
-        closing = await office(ledger, discord)
+        closing = await relay_of(ledger, discord)
         with sqlite3.connect(tmp_path / "ledger.db") as somebody:
             somebody.execute("BEGIN IMMEDIATE")
             async with closing:
@@ -220,7 +220,7 @@ async def test_a_fault_of_our_own_is_logged_and_what_waits_is_sent_all_the_same(
     stumbles, _ = stumbling(ledger, **{call: KeyError("unforeseen")})
     async with (
         DiscordClient(channel.url) as discord,
-        await office(stumbles, discord, pulse=0.05),
+        await relay_of(stumbles, discord, pulse=0.05),
     ):
         await wait_until(lambda: shown(channel.world) == MANY)
     assert "KeyError" in caplog.text
@@ -239,7 +239,7 @@ async def test_a_fault_of_our_own_at_one_message_costs_no_other_its_place(
 
     monkeypatch.setattr(DiscordClient, "post", post)
     await enqueue(ledger, MANY)
-    async with DiscordClient(channel.url) as discord, await office(ledger, discord):
+    async with DiscordClient(channel.url) as discord, await relay_of(ledger, discord):
         pass
     assert shown(channel.world) == MANY[1:]
     unknown = [each.key for each in await ledger.run(outbox.messages, MessageState.UNKNOWN)]
@@ -258,7 +258,7 @@ async def test_what_became_of_a_message_is_noted_although_the_ledger_was_busy(
     async with open_ledger(tmp_path / "ledger.db") as ledger, DiscordClient(channel.url) as discord:
         await enqueue(ledger, MANY[:1])
         somebody = sqlite3.connect(tmp_path / "ledger.db")
-        async with await office(ledger, discord):
+        async with await relay_of(ledger, discord):
             await wait_until(lambda: outbox.messages(ledger.ledger, MessageState.SENDING))
             somebody.execute("BEGIN IMMEDIATE")
             await wait_until(lambda: "outcome is to be noted" in caplog.text)
