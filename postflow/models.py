@@ -26,7 +26,7 @@ SUFFIXES = tuple(CONTENT_TYPES)
 BYTES_ARE_IN = frozenset({"uploaded", "transcoded"})
 """What Frame.io calls a file that it holds; of an unknown word only the upload's status tells."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_clip(name: Path | str) -> bool:
@@ -61,7 +61,7 @@ class MediaFile(FrozenModel):
 
     @property
     def modified(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=self.mtime_ns // 1000)
+        return EPOCH + timedelta(microseconds=self.mtime_ns // 1000)
 
     @property
     def content_type(self) -> str:

@@ -41,7 +41,7 @@ def try_again(
     again = retrying.retry(ledger, studio=studio) if failed else []
     if name:
         again += _by_name(ledger, studio, name, _named(ledger, studio, name, folders), is_gone)
-    resent = outbox.resend(ledger, studio=studio) if messages else 0
+    resent = outbox.resend(ledger, studio) if messages else 0
     for path in again:
         out.print(f"{path} will be tried again.", markup=False)
     if resent:

@@ -27,7 +27,7 @@ NAMED = 5
 AGAIN = "`postflow retry --messages`"
 
 
-def tell_untold(messages: Iterable[Unannounced], *, studio: str) -> None:
+def tell_unannounced(messages: Iterable[Unannounced], *, studio: str) -> None:
     """A warning for each reason, with what to do and whom it is about."""
     alike: defaultdict[tuple[MessageState, str, str], list[str]] = defaultdict(list)
     for each in messages:
@@ -38,7 +38,7 @@ def tell_untold(messages: Iterable[Unannounced], *, studio: str) -> None:
         out.print(f"    {_named(names)}", markup=False)
 
 
-def untold_as_json(messages: Sequence[Unannounced], *, studio: str) -> dict[str, Any]:
+def unannounced_as_json(messages: Sequence[Unannounced], *, studio: str) -> dict[str, Any]:
     counts = Counter(each.state for each in messages)
     return {
         "failed": counts[MessageState.FAILED],
@@ -102,16 +102,16 @@ class News:
         self._ledger: Ledger | None = None
         self._last: int | None = None
         self._silent = False
-        self._untold: set[tuple[str, str, str | None]] = set()
-        self._in_the_way: set[str] = set()
+        self._unannounced: set[tuple[str, str, str | None]] = set()
+        self._outages: set[str] = set()
 
     def tell(self) -> None:
         """Print what is new. A ledger that is away for a while is said once."""
         try:
             self._ledger = self._ledger or Ledger.open(self._where)
             self._last, clips = queries.endings(self._ledger, self._studio, after=self._last)
-            untold = outbox.unannounced(self._ledger, self._studio)
-            in_the_way = outages.current(self._ledger, self._studio)
+            unannounced = outbox.unannounced(self._ledger, self._studio)
+            held_up = outages.current(self._ledger, self._studio)
         except PostFlowError as error:
             if error.code == "ledger.replaced":
                 self._last = None
@@ -122,17 +122,20 @@ class News:
         self._silent = False
         for clip in clips:
             _tell(clip)
-        tell_untold(self._new(untold), studio=self._studio)
-        for code, reason in in_the_way.items():
-            if code not in self._in_the_way:
+        tell_unannounced(self._new(unannounced), studio=self._studio)
+        for code, reason in held_up.items():
+            if code not in self._outages:
                 told = f"Clips wait, and go by themselves once it is mended: {reason}"
                 err.print(f"[yellow]![/yellow] {escape(told)}")
-        self._in_the_way = set(in_the_way)
+        self._outages = set(held_up)
 
-    def _new(self, untold: list[Unannounced]) -> list[Unannounced]:
+    def _new(self, messages: list[Unannounced]) -> list[Unannounced]:
         """Each once, for as long as it is so."""
-        told, self._untold = self._untold, {(each.key, each.state, each.code) for each in untold}
-        return [each for each in untold if (each.key, each.state, each.code) not in told]
+        told, self._unannounced = (
+            self._unannounced,
+            {(each.key, each.state, each.code) for each in messages},
+        )
+        return [each for each in messages if (each.key, each.state, each.code) not in told]
 
     def close(self) -> None:
         if self._ledger:

@@ -30,7 +30,7 @@ from postflow.media import volume
 from postflow.media.kinds import UNREAD
 from postflow.service.console import out, print_json, tell_doubt, tell_warning
 
-from .news import tell_untold, untold_as_json
+from .news import tell_unannounced, unannounced_as_json
 
 # In the order of the journey; what is over without a person is left out.
 SHOWN = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
@@ -60,7 +60,7 @@ class Overview:
     studio: str
     away: Sequence[Retry]
     sign_in: PostFlowError | None
-    in_the_way: Mapping[str, str]
+    outages: Mapping[str, str]
     counts: Mapping[Phase, int]
     unannounced: Sequence[Unannounced]
     others: Mapping[str, int]
@@ -72,9 +72,9 @@ class Overview:
         return {
             "away": [{"reason": lost.message, "hint": lost.hint} for lost in self.away],
             "sign_in": sign_in and {"reason": sign_in.message, "hint": sign_in.hint},
-            "in_the_way": self.in_the_way,
+            "outages": self.outages,
             "counts": self.counts,
-            "untold": untold_as_json(self.unannounced, studio=self.studio),
+            "unannounced": unannounced_as_json(self.unannounced, studio=self.studio),
             "others": self.others,
             "settling": [each.model_dump(mode="json") for each in self.settling],
             "clips": [each.model_dump(mode="json") for each in self.clips],
@@ -83,11 +83,11 @@ class Overview:
     def tell(self) -> None:
         for trouble in (*self.away, *([self.sign_in] if self.sign_in else [])):
             tell_warning(trouble, out)
-        for reason in self.in_the_way.values():
+        for reason in self.outages.values():
             out.print(f"[yellow]![/yellow] Clips wait for this: {escape(reason)}")
         told = [f"{self.counts[phase]} {phase}" for phase in Phase if self.counts[phase]]
         out.print(", ".join(told) or "No clip has been seen yet.")
-        tell_untold(self.unannounced, studio=self.studio)
+        tell_unannounced(self.unannounced, studio=self.studio)
         self._tell_others()
         for each in self.settling:
             word = Phase.REFUSED if each.refused else Phase.SETTLING
@@ -121,7 +121,7 @@ def tell_status(
         studio=studio,
         away=away,
         sign_in=sign_in,
-        in_the_way=outages.current(ledger, studio),
+        outages=outages.current(ledger, studio),
         counts=queries.counts(ledger, studio),
         unannounced=outbox.unannounced(ledger, studio),
         others=observations.others(ledger, studio),

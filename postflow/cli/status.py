@@ -73,7 +73,7 @@ def retry(
     block = _studio(studio)
     with Ledger.open(block.ledger) as ledger:
         if told:
-            out.print(f"Messages taken for told: {outbox.mark_sent(ledger, studio=studio)}.")
+            out.print(f"Messages taken for told: {outbox.mark_sent(ledger, studio)}.")
             if not (name or failed or messages):
                 return
         found = try_again(

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
-from postflow.ledger.models import Draft, Namesake
+from postflow.ledger import Draft, Namesake
 from postflow.models import Delivery, FrozenModel, MediaFile, Project, Shot
 
 ON_ITS_WAY = 0xFFA500

@@ -1,20 +1,18 @@
 """The durable memory of deliveries: what was seen, what was begun, what the world answered."""
 
+from .batches import Batch, BatchClip
+from .leases import Recovered
 from .ledger import AsyncLedger, Ledger, open_ledger
 from .models import (
     Attempt,
-    Batch,
-    BatchClip,
     Claimed,
     ClaimRef,
     Clip,
     Draft,
     Message,
     NamedClip,
-    Namesake,
     Observation,
     Observed,
-    Recovered,
     Registered,
     Root,
     Sibling,
@@ -23,6 +21,7 @@ from .models import (
     Unannounced,
 )
 from .opening import default_path
+from .registry import Namesake
 from .states import (
     DELIVERED,
     AttemptOutcome,

@@ -22,13 +22,46 @@ from sqlalchemy import (
     update,
 )
 
+from postflow.models import FrozenModel
+
 from .clips import batch_changed
 from .ledger import Ledger
-from .models import Batch, BatchClip, Draft, columns_of
+from .models import Draft, columns_of
 from .outbox import put
-from .registry import namesakes
+from .registry import Namesake, namesakes
 from .schema import batches, clips, outbox
-from .states import OPEN, State
+from .states import OPEN, State, is_delivered
+
+
+class BatchClip(FrozenModel):
+    """One clip of a batch, as far as the batch's message tells of it."""
+
+    id: int
+    name: str
+    size: int
+    doubt: str | None = None
+    state: State
+    finished_at: datetime | None
+    reason: str | None
+    hint: str | None
+    view_url: str | None
+    namesake: Namesake | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """Also when it is not on its stack yet."""
+        return is_delivered(self.state, self.finished_at)
+
+
+class Batch(FrozenModel):
+    """Clips that one message tells of. `changes` counts what has happened to them so far."""
+
+    id: int
+    channel: str
+    project: str
+    opened_at: datetime
+    changes: int
+    clips: tuple[BatchClip, ...]
 
 
 def gather(ledger: Ledger, *, studio: str, channel: str, project: str) -> None:

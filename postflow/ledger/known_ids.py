@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Update, select, update
@@ -47,14 +47,13 @@ def stack_of(ledger: Ledger, folder_id: str, stack: str) -> str | None:
         return connection.scalar(query)
 
 
-def intend_stack(ledger: Ledger, claim: Claimed, file_ids: Sequence[str] = ()) -> Claimed:
+def intend_stack(ledger: Ledger, claim: Claimed) -> Claimed:
     """About to make or extend the clip's stack; Retry (ledger.stack_busy) while others do."""
     with ledger.writing() as connection:
         row = held(connection, claim)
         check_move(State(row["state"]), State.STACKING)
         _take_stack(connection, row)
-        detail = {"stack": row["stack"], "file_ids": list(file_ids)}
-        move(connection, row, State.STACKING, ledger.now(), detail=detail)
+        move(connection, row, State.STACKING, ledger.now(), detail={"stack": row["stack"]})
         return claimed(connection, claim.clip_id, claim.root)
 
 

@@ -7,15 +7,32 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 
+from postflow.models import FrozenModel
+
 from .clips import change
 from .ledger import Ledger
-from .models import Lease, Recovered, as_entries, columns_of
+from .models import as_entries, columns_of
 from .outbox import orphan_messages
-from .process import is_dead_here, this_process
+from .process import ProcessMark, is_dead_here, this_process
 from .schema import clips, insert_into, leases
 from .states import StaleClaim
 
 LEASE_SECONDS = 60.0
+
+
+class Lease(ProcessMark):
+    """A run's right to its clips, and the process it lives in."""
+
+    run_id: str
+    expires_at: datetime
+
+
+class Recovered(FrozenModel):
+    """What dead runs left behind."""
+
+    runs: tuple[str, ...]
+    clip_ids: tuple[int, ...]
+    unknown_messages: int
 
 
 class Ended(NamedTuple):
@@ -56,14 +73,13 @@ def living(ledger: Ledger) -> set[str]:
         return set(connection.scalars(alive))
 
 
-def recover(ledger: Ledger, run_id: str | None = None) -> Recovered:
+def recover(ledger: Ledger) -> Recovered:
     """End the runs that died, by their lease or by their process being gone from this machine.
 
-    `run_id` is the caller's own, which lives even if it was silent for too long. `claim` hands out
-    first what dead runs left, and whoever gets such a clip asks the world.
+    `claim` hands out first what they left, and whoever gets such a clip asks the world.
     """
     with ledger.writing() as connection:
-        ended = end_dead_runs(connection, ledger.now(), but=run_id)
+        ended = end_dead_runs(connection, ledger.now())
     return Recovered(
         runs=tuple(each.run_id for each in ended),
         clip_ids=tuple(clip_id for each in ended for clip_id in each.clip_ids),

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, FromClause, RowMapping
 
 from postflow.models import Folder, FrozenModel, MediaFile
 
-from .process import ProcessMark
 from .states import AttemptOutcome, MessageState, ObservationState, Phase, State, is_delivered
 
 
@@ -88,7 +87,6 @@ class Attempt(FrozenModel):
     file_id: str | None
     outcome: AttemptOutcome
     closed_at: datetime | None
-    detail: dict[str, Any] | None
 
 
 class ClaimRef(FrozenModel):
@@ -285,64 +283,6 @@ class Unannounced(FrozenModel):
     hint: str | None
     code: str | None
     about: str
-
-
-class Namesake(FrozenModel):
-    """Another content under a clip's name and version, which was there before it.
-
-    `is_same_path`: the file was exported again. `finished_at` None: it is being told of just now.
-    """
-
-    root: str
-    relpath: str
-    is_same_path: bool
-    finished_at: datetime | None
-
-
-class BatchClip(FrozenModel):
-    """One clip of a batch, as far as the batch's message tells of it."""
-
-    id: int
-    name: str
-    size: int
-    doubt: str | None = None
-    state: State
-    finished_at: datetime | None
-    reason: str | None
-    hint: str | None
-    view_url: str | None
-    namesake: Namesake | None = None
-
-    @property
-    def delivered(self) -> bool:
-        """Also when it is not on its stack yet."""
-        return is_delivered(self.state, self.finished_at)
-
-
-class Batch(FrozenModel):
-    """Clips that one message tells of. `changes` counts what has happened to them so far."""
-
-    id: int
-    channel: str
-    project: str
-    opened_at: datetime
-    changes: int
-    clips: tuple[BatchClip, ...]
-
-
-class Lease(ProcessMark):
-    """A run's right to its clips, and the process it lives in."""
-
-    run_id: str
-    expires_at: datetime
-
-
-class Recovered(FrozenModel):
-    """What dead runs left behind."""
-
-    runs: tuple[str, ...]
-    clip_ids: tuple[int, ...]
-    unknown_messages: int
 
 
 M = TypeVar("M", bound=FrozenModel)

@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
@@ -21,7 +22,7 @@ from postflow.media.filesystem import FileSystem
 from postflow.state import state_dir
 
 from .errors import disk_full, plain_faults
-from .migrations import prepare
+from .schema import SCHEMA_VERSION, meta, metadata
 
 FindFileSystem = Callable[[Path], FileSystem]
 
@@ -47,7 +48,8 @@ def open_engine(where: str | SecretStr | Path | None, file_system: FindFileSyste
     """The ready database at a path or a `postgresql://` URL; the default path for None.
 
     Raises Fatal: ledger.address, ledger.network_disk, ledger.no_wal, ledger.no_driver,
-    ledger.newer, ledger.foreign_tables, ledger.damaged, ledger.refused, ledger.not_writable.
+    ledger.newer, ledger.older, ledger.foreign_tables, ledger.damaged, ledger.refused,
+    ledger.not_writable.
     Raises Retry: ledger.unreachable, ledger.disk_full, ledger.not_writable.
     """
     if isinstance(where, SecretStr):
@@ -168,7 +170,47 @@ def _open_postgres(url: URL) -> Engine:
 def _prepared(engine: Engine) -> None:
     try:
         with plain_faults(), engine.begin() as connection:
-            prepare(connection)
+            _prepare(connection)
     except BaseException:
         engine.dispose()
         raise
+
+
+def _prepare(connection: Connection) -> None:
+    """Create the tables, or refuse those of another release; all of it or nothing."""
+    found = _version_of(connection)
+    if found is None:
+        _create(connection)
+    elif found > SCHEMA_VERSION:
+        raise Fatal(
+            f"The ledger is of a newer PostFlow (its schema is {found}, not {SCHEMA_VERSION}).",
+            hint="Install the newer PostFlow here too, or use another ledger.",
+            code="ledger.newer",
+        )
+    elif found < SCHEMA_VERSION:
+        raise Fatal(
+            f"The ledger is of an older PostFlow (its schema is {found}, not {SCHEMA_VERSION}).",
+            hint="Move it away or name another place: a new ledger asks what becomes of the clips.",
+            code="ledger.older",
+        )
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+    facts = {"postflow_schema": str(SCHEMA_VERSION), "ledger": uuid4().hex}
+    connection.execute(insert(meta), [{"key": key, "value": facts[key]} for key in facts])
+
+
+def _version_of(connection: Connection) -> int | None:
+    present = set(inspect(connection).get_table_names()) & set(metadata.tables)
+    if not present:
+        return None
+    query = select(meta.c.value).where(meta.c.key == "postflow_schema")
+    value = connection.scalar(query) if meta.name in present else None
+    if value is None:
+        raise Fatal(
+            f"The database holds tables that are not PostFlow's: {', '.join(sorted(present))}.",
+            hint="Give PostFlow a database of its own.",
+            code="ledger.foreign_tables",
+        )
+    return int(value)

@@ -16,7 +16,7 @@ from .clips import NO_REASON
 from .ledger import Ledger
 from .models import Draft
 from .outbox import put
-from .schema import clips, hindrances, insert_into
+from .schema import clips, insert_into, outages
 from .states import OPEN, State
 
 PAUSE = timedelta(seconds=120)
@@ -34,11 +34,11 @@ def hold_back(
     notice: Draft | None,
 ) -> datetime:
     """Note what keeps this clip; when it is worth another try."""
-    mine = _of(row["studio"]) & (hindrances.c.code == why.code)
-    begun = connection.execute(select(hindrances).where(mine)).mappings().first()
+    mine = _of(row["studio"]) & (outages.c.code == why.code)
+    begun = connection.execute(select(outages).where(mine)).mappings().first()
     began_at = begun["began_at"] if begun else now
     if begun is None:
-        adding = insert_into(connection, hindrances)
+        adding = insert_into(connection, outages)
         new = {"studio": row["studio"], "code": why.code, "reason": str(why), "began_at": now}
         connection.execute(adding.values(new))
     elif begun["began_at"] < now or row["code"] != why.code:
@@ -48,37 +48,37 @@ def hold_back(
     if is_time and not is_told and notice is not None:
         put(connection, notice, now)
     if is_time:
-        connection.execute(update(hindrances).where(mine).values(told=1))
+        connection.execute(update(outages).where(mine).values(told=1))
     pause = BRIEF if begun is None and isinstance(why, Retry) else PAUSE
     return now + max(pause, timedelta(seconds=getattr(why, "retry_after", None) or 0.0))
 
 
 def over(connection: Connection, studio: str) -> None:
     """A clip of the studio arrived: the others need not wait, nor does a new outage go untold."""
-    codes = connection.scalars(select(hindrances.c.code).where(_of(studio))).all()
+    codes = connection.scalars(select(outages.c.code).where(_of(studio))).all()
     if not codes:
         return
     untried = (clips.c.studio == studio) & clips.c.started_at.is_(None) & clips.c.code.in_(codes)
     freeing = update(clips).where(untried, clips.c.state == State.READY, clips.c.run_id.is_(None))
     connection.execute(freeing.values(NO_REASON))
-    connection.execute(delete(hindrances).where(_of(studio)))
+    connection.execute(delete(outages).where(_of(studio)))
 
 
 def clear(ledger: Ledger, studio: str) -> int:
     """A person has done something about it: what was held up is tried at once. How many clips."""
     with ledger.writing() as connection:
-        codes = select(hindrances.c.code).where(_of(studio))
+        codes = select(outages.c.code).where(_of(studio))
         held = (clips.c.studio == studio) & clips.c.code.in_(codes) & clips.c.state.in_(OPEN)
         freeing = update(clips).where(held, clips.c.run_id.is_(None)).values(not_before=None)
         many = connection.execute(freeing).rowcount
-        connection.execute(delete(hindrances).where(_of(studio)))
+        connection.execute(delete(outages).where(_of(studio)))
         return many
 
 
 def current(ledger: Ledger, studio: str) -> dict[str, str]:
     """What keeps the studio's clips for longer than a moment: by code, in a person's words."""
-    known = select(hindrances.c.code, hindrances.c.reason)
-    known = known.where(_of(studio), hindrances.c.told == 1)
+    known = select(outages.c.code, outages.c.reason)
+    known = known.where(_of(studio), outages.c.told == 1)
     with ledger.reading() as connection:
         return {row.code: row.reason for row in connection.execute(known)}
 
@@ -94,4 +94,4 @@ def _hold_up_others(
 
 
 def _of(studio: str) -> ColumnElement[bool]:
-    return hindrances.c.studio == studio
+    return outages.c.studio == studio

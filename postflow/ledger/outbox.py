@@ -242,30 +242,20 @@ def unannounced(ledger: Ledger, studio: str, *, limit: int = 1000) -> list[Unann
     ]
 
 
-def resend(ledger: Ledger, key: str | None = None, *, studio: str | None = None) -> int:
-    """A person's word that what is unknown, refused or put off is to be sent: this one, or all."""
+def resend(ledger: Ledger, studio: str) -> int:
+    """A person's word that what is unknown, refused or put off is to be sent."""
     put_off = and_(outbox.c.state == MessageState.PENDING, outbox.c.not_before.is_not(None))
     wanted = or_(outbox.c.state.in_(UNDECIDED), put_off)
-    return _decide(ledger, wanted, key, studio, MessageState.PENDING)
+    return _decide(ledger, studio, wanted, MessageState.PENDING)
 
 
-def mark_sent(ledger: Ledger, key: str | None = None, *, studio: str | None = None) -> int:
+def mark_sent(ledger: Ledger, studio: str) -> int:
     """A person's word that they are in the channel, or that nobody misses them."""
-    return _decide(ledger, outbox.c.state.in_(UNDECIDED), key, studio, MessageState.SENT)
+    return _decide(ledger, studio, outbox.c.state.in_(UNDECIDED), MessageState.SENT)
 
 
-def _decide(
-    ledger: Ledger,
-    which: ColumnElement[bool],
-    key: str | None,
-    studio: str | None,
-    to: MessageState,
-) -> int:
-    query = select(outbox).where(which).order_by(outbox.c.id)
-    if key is not None:
-        query = query.where(outbox.c.key == key)
-    if studio is not None:
-        query = query.where(_of(studio))
+def _decide(ledger: Ledger, studio: str, which: ColumnElement[bool], to: MessageState) -> int:
+    query = select(outbox).where(which, _of(studio)).order_by(outbox.c.id)
     with ledger.writing() as connection:
         rows = connection.execute(query).mappings().all()
         for row in rows:

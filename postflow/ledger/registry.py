@@ -19,14 +19,26 @@ from sqlalchemy import (
     update,
 )
 
-from postflow.models import MediaFile
+from postflow.models import FrozenModel, MediaFile
 
 from .clips import AFRESH, move, normal
 from .ledger import Ledger
-from .models import Claimed, Namesake, Registered, Root
+from .models import Claimed, Registered, Root
 from .outbox import hand_on
 from .schema import clips, history, observations, outbox, roots
 from .states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
+
+
+class Namesake(FrozenModel):
+    """Another content under a clip's name and version, which was there before it.
+
+    `is_same_path`: the file was exported again. `finished_at` None: it is being told of just now.
+    """
+
+    root: str
+    relpath: str
+    is_same_path: bool
+    finished_at: datetime | None
 
 
 def register(ledger: Ledger, root: Root, media: MediaFile) -> Registered | None:

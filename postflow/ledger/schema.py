@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -25,9 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 4
+from postflow.models import EPOCH
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SCHEMA_VERSION = 5
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -38,10 +38,10 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else (value - EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return None if value is None else EPOCH + value * _MICROSECOND
 
 
 class AnyText(TypeDecorator[str]):
@@ -133,8 +133,8 @@ batches = Table(
     Column("told_at", Instant),
 )
 
-hindrances = Table(
-    "hindrances",
+outages = Table(
+    "outages",
     metadata,
     Column("studio", String, primary_key=True),
     Column("code", String, primary_key=True),
@@ -198,7 +198,6 @@ attempts = Table(
     Column("file_id", String),
     Column("outcome", String, nullable=False),
     Column("closed_at", Instant),
-    Column("detail", JsonText),
 )
 
 history = Table(

@@ -72,18 +72,12 @@ def requested(
         return claimed(connection, claim.clip_id, claim.root)
 
 
-def arrived(
-    ledger: Ledger,
-    claim: Claimed,
-    *,
-    view_url: str | None = None,
-    detail: dict[str, Any] | None = None,
-) -> Claimed:
+def arrived(ledger: Ledger, claim: Claimed, *, view_url: str | None = None) -> Claimed:
     """The proof of arrival is complete. From here on the clip counts as delivered."""
     with _step(ledger, claim) as (connection, row, now):
-        _close_attempt(connection, row, AttemptOutcome.ARRIVED, now, detail)
+        _close_attempt(connection, row, AttemptOutcome.ARRIVED, now)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
-        move(connection, row, State.ARRIVED, now, detail=detail, **values)
+        move(connection, row, State.ARRIVED, now, **values)
         over(connection, row["studio"])
         return claimed(connection, claim.clip_id, claim.root)
 
@@ -239,11 +233,10 @@ def _close_attempt(
     row: RowMapping,
     outcome: AttemptOutcome | ColumnElement[str],
     now: datetime,
-    detail: dict[str, Any] | None = None,
 ) -> None:
     open_ones = attempts.c.outcome.in_([AttemptOutcome.OPEN, AttemptOutcome.ACCEPTED])
     closing = update(attempts).where(attempts.c.clip_id == row["id"], open_ones)
-    connection.execute(closing.values(outcome=outcome, closed_at=now, detail=detail))
+    connection.execute(closing.values(outcome=outcome, closed_at=now))
 
 
 def _mark_attempt(connection: Connection, row: RowMapping, **values: Any) -> None:

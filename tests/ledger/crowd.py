@@ -93,13 +93,12 @@ def _deliver(ledger: Ledger, claim: Claimed, draft: Draft) -> None:
 def _tidy(ledger: Ledger, _root: Root, luck: random.Random, run: str) -> None:
     luck.choice(
         (
-            lambda: leases.recover(ledger, run),
             lambda: leases.recover(ledger),
             lambda: leases.end(ledger, run),
             lambda: leases.renew(ledger, run),
             lambda: retrying.retry(ledger),
             lambda: retrying.retry(ledger, luck.choice(PATHS)),
-            lambda: outbox.resend(ledger),
+            lambda: outbox.resend(ledger, "c"),
             lambda: list(queries.export(ledger)),
         )
     )()

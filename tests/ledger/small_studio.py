@@ -90,7 +90,7 @@ def work(where: str, world_path: Path, run_id: str, die_at: int | None = None) -
         ledger.die_at = die_at
         world = World(world_path, ledger)
         leases.start(ledger, run_id)
-        leases.recover(ledger, run_id)
+        leases.recover(ledger)
         while taken := claims.claim(ledger, run_id, limit=BATCH):
             for claim in taken:
                 travel(ledger, world, claim)

@@ -54,8 +54,8 @@ def test_the_whole_journey_is_in_the_history(ledger: Ledger, clock: Clock) -> No
     clock.forward(1)
     claim = transitions.intend_request(ledger, claim, target(), way="tunnel", exposure="e1")
     claim = transitions.requested(ledger, claim, "file-1", view_url="https://next.frame.io/1")
-    claim = transitions.arrived(ledger, claim, detail={"bytes_served": 1000, "seconds": 3.5})
-    claim = known_ids.intend_stack(ledger, claim, ["file-0", "file-1"])
+    claim = transitions.arrived(ledger, claim)
+    claim = known_ids.intend_stack(ledger, claim)
     claim = known_ids.stacked(ledger, claim, "stack-1")
     transitions.done(ledger, claim)
     steps = queries.steps(ledger, claim.clip_id)
@@ -63,7 +63,7 @@ def test_the_whole_journey_is_in_the_history(ledger: Ledger, clock: Clock) -> No
         *("found", "claimed", "requesting", "requested", "arrived", "stacking", "stacked", "done")
     ]
     assert {step.run_id for step in steps[1:]} == {"run-1"}
-    assert steps[4].detail == {"bytes_served": 1000, "seconds": 3.5}
+    assert steps[5].detail == {"stack": "SQ07_00152"}
     (clip,) = queries.rows(ledger, phase=Phase.DELIVERED)
     assert (clip.started_at, clip.finished_at) == (began, began + timedelta(seconds=1))
     assert (clip.view_url, clip.folder) == ("https://next.frame.io/1", "2_FROM_ANIM/SQ07")

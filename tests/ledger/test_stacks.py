@@ -60,7 +60,7 @@ def test_mates_still_on_their_way_show_and_those_given_up_do_not(
 def test_the_stack_is_remembered(ledger: Ledger, root: Root) -> None:
     assert known_ids.stack_of(ledger, "folder", "shot") is None
     claim = arrive(ledger, root, "v1.mov", 1)
-    claim = known_ids.stacked(ledger, known_ids.intend_stack(ledger, claim, ["a", "b"]), "stack-1")
+    claim = known_ids.stacked(ledger, known_ids.intend_stack(ledger, claim), "stack-1")
     transitions.done(ledger, claim)
     assert known_ids.stack_of(ledger, "folder", "shot") == "stack-1"
     assert known_ids.siblings(ledger, "folder", "shot")[0].stack_id == "stack-1"

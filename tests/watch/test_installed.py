@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from postflow.ledger import Ledger, Phase
+from postflow.ledger import Ledger, Phase, queries
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox.clips import clip_path
 from tests.support.prefect_home import migrated
@@ -176,7 +176,7 @@ def test_a_dropped_clip_is_delivered(up: Stranger) -> None:
 
     def is_delivered() -> bool:
         with Ledger.open(up.home / "state" / "ledger.db") as ledger:
-            return [row.phase for row in ledger.rows(name=WATCHED)] == [Phase.DELIVERED]
+            return [row.phase for row in queries.rows(ledger, name=WATCHED)] == [Phase.DELIVERED]
 
     wait_until_sync(is_delivered, timeout=120, description=WATCHED)
 

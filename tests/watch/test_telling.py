@@ -299,10 +299,10 @@ def test_status_tells_what_discord_did_not_get(
     tell_status(unheard, "main")
     assert REFUSED + UNANSWERED in told(capsys)
     tell_status(unheard, "main", json=True)
-    untold = json.loads(capsys.readouterr().out)["untold"]
-    assert (untold["failed"], untold["unknown"], untold["waiting"]) == (3, 1, 0)
-    assert untold["messages"][0]["code"] == "discord.webhook_gone"
-    assert "--studio" not in untold["messages"][0]["hint"]
+    unannounced = json.loads(capsys.readouterr().out)["unannounced"]
+    assert (unannounced["failed"], unannounced["unknown"], unannounced["waiting"]) == (3, 1, 0)
+    assert unannounced["messages"][0]["code"] == "discord.webhook_gone"
+    assert "--studio" not in unannounced["messages"][0]["hint"]
     assert try_again(unheard, "main", name=None, messages=True) == 4
     capsys.readouterr()
     tell_status(unheard, "main")
@@ -328,9 +328,9 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
         assert told(capsys) == REFUSED + UNANSWERED
         news.tell()
         assert told(capsys) == ""
-        outbox.resend(unheard, "0")
+        outbox.resend(unheard, "main")
         news.tell()
-        (message,) = outbox.due(unheard)
+        message = next(each for each in outbox.due(unheard) if each.key == "0")
         outbox.refused(unheard, outbox.sending(unheard, message, "run-1"), WEBHOOK_GONE)
         news.tell()
         assert "Discord has refused 1 message:" in told(capsys)

@@ -48,22 +48,19 @@ def test_what_was_told_or_will_be_is_no_trouble(ledger: Ledger) -> None:
 
 def test_refused_and_unanswered_ones_are_named_until_a_person_decides(ledger: Ledger) -> None:
     outbox.refused(ledger, begun(ledger, "main/a"), DELETED)
-    outbox.unknown(ledger, begun(ledger, "main/b"))
-    named = [
-        ("main/a", MessageState.FAILED, "discord.webhook_gone"),
-        ("main/b", MessageState.UNKNOWN, "ledger.message_unknown"),
-    ]
-    assert found(ledger) == named
-    assert outbox.mark_sent(ledger, "main/b", studio="main") == 1
-    assert found(ledger) == named[:1]
-    assert outbox.resend(ledger, studio="main") == 1
+    assert found(ledger) == [("main/a", MessageState.FAILED, "discord.webhook_gone")]
+    assert outbox.resend(ledger, "main") == 1
     assert found(ledger) == []
-    assert outbox.mark_sent(ledger, studio="main") == 0, "what is to be sent is not told yet"
+    outbox.unknown(ledger, begun(ledger, "main/b"))
+    assert found(ledger) == [("main/b", MessageState.UNKNOWN, "ledger.message_unknown")]
+    assert outbox.mark_sent(ledger, "main") == 1
+    assert found(ledger) == []
+    assert outbox.mark_sent(ledger, "main") == 0, "what is to be sent is not told yet"
 
 
 def test_new_content_of_one_taken_for_told_goes_out(ledger: Ledger) -> None:
     outbox.unknown(ledger, begun(ledger))
-    outbox.mark_sent(ledger)
+    outbox.mark_sent(ledger, "main")
     outbox.enqueue(ledger, Draft(key="main/a", channel="main", payload={"title": "ready"}))
     assert [message.message_id for message in outbox.due(ledger)] == [None]
 
@@ -78,7 +75,7 @@ def test_one_that_waits_for_long_waits_for_somebody(
         outbox.not_sent(ledger, outbox.sending(ledger, message, "run-1"), AWAY)
     clock.forward(minutes * 60)
     assert bool(found(ledger)) is late
-    assert outbox.resend(ledger, studio="main") == (tries > 0), "at once, whatever it waited for"
+    assert outbox.resend(ledger, "main") == (tries > 0), "at once, whatever it waited for"
     assert len(outbox.due(ledger)) == 1
 
 
@@ -86,7 +83,7 @@ def test_each_studio_has_its_own_and_those_of_its_other_webhooks(ledger: Ledger)
     for channel in ("main", "main/0a1b", "main-2", "mainx/0a1b", "second"):
         outbox.refused(ledger, begun(ledger, f"{channel}/x", channel), DELETED)
     assert [key for key, *_ in found(ledger)] == ["main/x", "main/0a1b/x"]
-    assert outbox.resend(ledger, studio="second") == 1
+    assert outbox.resend(ledger, "second") == 1
     assert len(found(ledger)) == 2
 
 
