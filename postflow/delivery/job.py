@@ -1,12 +1,20 @@
-"""One clip in hand: what the stages of its delivery share."""
+"""One clip in hand: what the stages of its delivery share, and how it is given up before them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from postflow.errors import Fatal, PostFlowError, Skip
+from postflow.frameio import FrameioClient
+from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft
+from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Delivery, MediaFile, Shot
+from postflow.naming import Naming
 
+from .adoption import find_delivered
 from .record import DeliveryRecord
+
+LOCK_LIMIT = 600.0
 
 
 class DeliveryJob:
@@ -31,3 +39,52 @@ class DeliveryJob:
             started=self.started,
             finished=datetime.now(tz=UTC),
         )
+
+
+async def abandon(
+    ledger: AsyncLedger,
+    frameio: FrameioClient,
+    naming: Naming,
+    claim: Claimed,
+    why: PostFlowError,
+    announce: Draft | None = None,
+) -> None:
+    """End the delivery of a clip that its run has not taken over.
+
+    If it is not to travel any more, an unfinished file of it is removed first. One that arrived
+    while nobody heard is a delivery, which the next claim finishes. If Frame.io cannot be asked,
+    the clip is put off.
+    """
+    record = DeliveryRecord(ledger, claim, by_hand=False)
+    try:
+        if _is_over(why) and await _arrived(frameio, naming, record, claim):
+            return
+    except PostFlowError as error:
+        await record.end(error)
+        return
+    await record.end(why, announce)
+
+
+def _is_over(why: PostFlowError) -> bool:
+    return isinstance(why, Skip) or why.code == "file.changed"
+
+
+async def _arrived(
+    frameio: FrameioClient, naming: Naming, record: DeliveryRecord, claim: Claimed
+) -> bool:
+    """Is it whole in Frame.io? Then the ledger has it, before others look for the clip."""
+    if claim.folder_id is None or claim.state in DELIVERED:
+        return False
+    folder = claim.destination
+    try:
+        async with one_at_a_time("clip", folder.id, clip=claim.name, timeout=LOCK_LIMIT):
+            group = await record.group(naming, folder, str(claim.stack))
+            past = await record.past(folder, str(claim.stack), claim.media)
+            found = await find_delivered(frameio, folder, claim.media, group, past)
+            if found.remote:
+                await record.arrived_unheard(found.remote)
+    except Fatal as error:
+        if error.code == "frameio.not_found":
+            return False
+        raise
+    return found.remote is not None

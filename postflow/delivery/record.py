@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from unicodedata import normalize
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
 
-from postflow.errors import Fatal, PostFlowError, Retry, Skip, lies_outside
-from postflow.folder.enrolment import enrolled
-from postflow.folder.root import AbsentError, RootMark, read_mark
-from postflow.frameio import FrameioClient
+from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import (
     DELIVERED,
     AsyncLedger,
     Claimed,
     Draft,
+    Ledger,
     Namesake,
-    Registered,
-    Root,
     StaleClaim,
     State,
     Target,
     claims,
     known_ids,
-    observations,
     registry,
-    retrying,
-    roots,
     transitions,
 )
-from postflow.locks import one_at_a_time
-from postflow.media import volume
-from postflow.media.probe import demand_media
-from postflow.media.sighting import Sighting
 from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.naming import Naming
 from postflow.naming.version import version_key
 
-from .adoption import Past, find_delivered
+from .adoption import Past
 from .stacking import VersionGroup
 
 log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LONGEST_TRIES = 8
-NOT_OURS = frozenset({"folder.away", "folder.taken", "folder.not_enrolled"})
-TARGET = tuple(Target.model_fields)
 
 
 class DeliveryRecord:
@@ -77,6 +65,28 @@ class DeliveryRecord:
         self._announced = False
         self._unstacked: PostFlowError | None = None
 
+    async def _write(
+        self,
+        call: Callable[Concatenate[Ledger, Claimed, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T | None:
+        """What the ledger answers of the claim; nothing is written where there is none."""
+        if self._claim is None:
+            return None
+        return await self._ledger.run(call, self._claim, *args, **kwargs)
+
+    async def _advance(
+        self,
+        call: Callable[Concatenate[Ledger, Claimed, P], Claimed],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """The same, where the answer is the claim as it is now."""
+        self._claim = await self._write(call, *args, **kwargs)
+
     @property
     def key(self) -> str | None:
         """Names the clip's message; None when there is nothing new to tell."""
@@ -89,46 +99,43 @@ class DeliveryRecord:
 
     async def is_told_elsewhere(self) -> bool:
         """Is the same content told of under another path, so that there is nothing new to tell?"""
-        return self._claim is not None and await self._ledger.run(
-            registry.is_announced_elsewhere, self._claim
-        )
+        return bool(await self._write(registry.is_announced_elsewhere))
 
     async def namesake(self) -> Namesake | None:
         """Other content of this name and version that is in Frame.io already."""
-        return await self._ledger.run(registry.namesake, self._claim) if self._claim else None
+        return await self._write(registry.namesake)
 
     async def asking(self, folder: Folder, shot: Shot, exposure: Exposure | None) -> None:
         """About to ask Frame.io to fetch the clip."""
-        if self._claim:
-            self._claim = await self._ledger.run(
-                transitions.intend_request,
-                self._claim,
-                _target(folder, shot),
-                way="tunnel",
-                exposure=exposure.id if exposure else None,
-            )
+        await self._intend(_target(folder, shot), exposure.id if exposure else None)
 
     async def asked(self, remote: RemoteFile, *, adopted: bool = False) -> None:
         """Frame.io has a file for the clip."""
-        if self._claim:
-            self._claim = await self._ledger.run(
-                transitions.requested,
-                self._claim,
-                remote.id,
-                view_url=remote.view_url,
-                adopted=adopted,
-            )
+        await self._advance(
+            transitions.requested, remote.id, view_url=remote.view_url, adopted=adopted
+        )
 
     async def arrived(self, folder: Folder, shot: Shot, remote: RemoteFile) -> None:
         """The clip is whole in Frame.io, by whatever way it got there."""
-        if self._claim is None or self._is_delivered:
-            return
-        if self._claim.state is not State.REQUESTED or self._claim.file_id != remote.id:
-            await self.asking(folder, shot, None)
+        if not self._is_delivered:
+            await self._arrive(_target(folder, shot), remote)
+
+    async def arrived_unheard(self, remote: RemoteFile) -> None:
+        """Whole in Frame.io by the work of a dead run. Whoever claims the clip next finishes it."""
+        about = {name: getattr(self._claim, name) for name in Target.model_fields}
+        await self._arrive(Target.model_validate(about), remote)
+        await self._write(claims.release)
+        self._claim = None
+
+    async def _arrive(self, target: Target, remote: RemoteFile) -> None:
+        claim = self._claim
+        if claim and (claim.state is not State.REQUESTED or claim.file_id != remote.id):
+            await self._intend(target, None)
             await self.asked(remote, adopted=True)
-        self._claim = await self._ledger.run(
-            transitions.arrived, self._claim, view_url=remote.view_url
-        )
+        await self._advance(transitions.arrived, view_url=remote.view_url)
+
+    async def _intend(self, target: Target, exposure: str | None) -> None:
+        await self._advance(transitions.intend_request, target, way="tunnel", exposure=exposure)
 
     async def has_mates(self, folder: Folder, shot: Shot) -> bool:
         """Are other versions of the clip there, or on their way?"""
@@ -141,11 +148,8 @@ class DeliveryRecord:
 
         What a dead run asked without hearing the answer is known by when it asked.
         """
-        mates = [
-            mate
-            for mate in await self._ledger.run(known_ids.siblings, folder.id, stack)
-            if mate.file_id
-        ]
+        siblings = await self._ledger.run(known_ids.siblings, folder.id, stack)
+        mates = [mate for mate in siblings if mate.file_id]
         same = {str(mate.file_id): mate for mate in mates if mate.revision == media.revision}
         asked = self._claim.attempts if self._claim and self._begun else ()
         unheard = [attempt for attempt in asked[-1:] if attempt.file_id is None]
@@ -179,12 +183,10 @@ class DeliveryRecord:
 
     async def stacking(self) -> None:
         """About to touch the version stack. Raises Retry while another host does."""
-        if self._claim:
-            self._claim = await self._ledger.run(known_ids.intend_stack, self._claim)
+        await self._advance(known_ids.intend_stack)
 
     async def stacked(self, stack_id: str) -> None:
-        if self._claim:
-            self._claim = await self._ledger.run(known_ids.stacked, self._claim, stack_id)
+        await self._advance(known_ids.stacked, stack_id)
 
     def not_stacked(self, why: PostFlowError) -> bool:
         """Could not be stacked. Is that left to a later `ingest` run?"""
@@ -193,9 +195,8 @@ class DeliveryRecord:
 
     async def announce(self, draft: Draft) -> None:
         """What the clip's own message says while it travels."""
-        if self._claim:
-            await self._ledger.run(transitions.announce, self._claim, draft)
-            self._announced = True
+        await self._write(transitions.announce, draft)
+        self._announced = True
 
     async def done(self, announce: Draft | None = None) -> None:
         """Delivered; the announcement is in the outbox with the same stroke.
@@ -203,10 +204,10 @@ class DeliveryRecord:
         A stack that was not to be had just now keeps the clip in the ledger, and nobody waiting.
         """
         why = self._unstacked
-        if self._claim and why and self._stack_may_wait:
-            await self._ledger.run(transitions.postpone_stack, self._claim, why, announce=announce)
-        elif self._claim:
-            await self._ledger.run(transitions.done, self._claim, note=why, announce=announce)
+        if why and self._stack_may_wait:
+            await self._write(transitions.postpone_stack, why, announce=announce)
+        else:
+            await self._write(transitions.done, note=why, announce=announce)
         self._claim = None
 
     async def end(
@@ -218,65 +219,39 @@ class DeliveryRecord:
         that is skipped is told on the spot, others by the announcement, which also takes back what
         was announced; `waiting` does so where it is put off.
         """
-        if self._claim is None or isinstance(why, StaleClaim):
+        if isinstance(why, StaleClaim):
             return
         if self._is_delivered:
-            await self._end_delivered(self._claim, why)
+            await self._end_delivered(why)
         elif why.code == "file.changed":
-            await self._ledger.run(transitions.supersede, self._claim, why, announce=announce)
+            await self._write(transitions.supersede, why, announce=announce)
         elif isinstance(why, Skip):
             told = announce if self._announced or not self.is_by_hand else None
-            await self._ledger.run(transitions.skip, self._claim, why, announce=told)
+            await self._write(transitions.skip, why, announce=told)
         elif self.waits_for(why):
-            await self._ledger.run(
-                transitions.postpone, self._claim, why, announce=announce, waiting=waiting
-            )
+            await self._write(transitions.postpone, why, announce=announce, waiting=waiting)
         elif isinstance(why, Retry) and self.may_be_put_off:
-            await self._ledger.run(transitions.postpone, self._claim, why, waiting=waiting)
+            await self._write(transitions.postpone, why, waiting=waiting)
         else:
-            await self._ledger.run(transitions.fail, self._claim, why, announce=announce)
+            await self._write(transitions.fail, why, announce=announce)
         self._claim = None
 
-    async def _end_delivered(self, claim: Claimed, why: PostFlowError) -> None:
+    async def _end_delivered(self, why: PostFlowError) -> None:
         """Nothing more is to be had of it now, whatever the reason: its last steps come later."""
         if self.is_by_hand:
-            await self._ledger.run(claims.release, claim)
+            await self._write(claims.release)
         elif self.may_be_put_off or self.waits_for(why):
-            await self._ledger.run(transitions.postpone, claim, why)
+            await self._write(transitions.postpone, why)
         else:
-            await self._ledger.run(transitions.done, claim, note=why)
-
-    async def skip(self, why: Skip, announce: Draft | None) -> None:
-        """The clip does not travel; its announcement is in the outbox with the same stroke."""
-        if self._claim:
-            await self._ledger.run(transitions.skip, self._claim, why, announce=announce)
-            self._claim = None
-
-    async def arrived_unheard(self, remote: RemoteFile) -> None:
-        """Whole in Frame.io by the work of a dead run. Whoever claims the clip next finishes it."""
-        claim = self._claim
-        if claim is None:
-            return
-        if claim.state is not State.REQUESTED or claim.file_id != remote.id:
-            target = Target.model_validate({name: getattr(claim, name) for name in TARGET})
-            claim = await self._ledger.run(transitions.intend_request, claim, target, way="tunnel")
-            claim = await self._ledger.run(
-                transitions.requested, claim, remote.id, view_url=remote.view_url, adopted=True
-            )
-        await self._ledger.run(
-            claims.release,
-            await self._ledger.run(transitions.arrived, claim, view_url=remote.view_url),
-        )
-        self._claim = None
+            await self._write(transitions.done, note=why)
 
     async def give_back(self) -> None:
         """Its end could not be written down: it does not stay with a run that lives on."""
-        if self._claim is None:
-            return
         try:
-            await self._ledger.run(claims.release, self._claim)
+            await self._write(claims.release)
         except PostFlowError as error:
-            log.warning("%s is still held by this run: %s", self._claim.name, error)
+            name = self._claim.name if self._claim else ""
+            log.warning("%s is still held by this run: %s", name, error)
         else:
             self._claim = None
 
@@ -305,109 +280,6 @@ class DeliveryRecord:
         return self._claim is not None and self._claim.state in DELIVERED
 
 
-IsGone = Callable[[str, str], Awaitable[bool]]
-"""Is there no such file in Frame.io any more, by its account and its id?"""
-
-
-async def open_by_hand(
-    ledger: AsyncLedger,
-    studio: str,
-    media: MediaFile,
-    *,
-    folders: Sequence[Path],
-    run_id: str,
-    is_gone: IsGone,
-) -> DeliveryRecord:
-    """The journey of a clip that a person hands over, whole by their word.
-
-    One that was delivered, and is gone from Frame.io, travels once more. Raises Retry `clip.busy`
-    while another run has it, Skip `file.no_media` for what is no media container.
-    """
-    await demand_media(media.path)
-    root, watched = await _root_by_hand(ledger, studio, media, folders)
-    await ledger.run(observations.observe, root, [_sighting(root.path, media)])
-    entry = await ledger.run(registry.register, root, media)
-    if entry is None:
-        raise _busy(media)
-    if entry.delivered:
-        is_seen = await _is_seen(entry, is_gone)
-        if is_seen or not await _is_to_be_redone(ledger, entry):
-            return DeliveryRecord(
-                ledger, None, by_hand=True, clip_id=entry.clip_id, is_seen=is_seen
-            )
-        # it goes as it is now, not as it went then
-        await ledger.run(registry.register, root, media)
-    if entry.state in {State.FAILED, State.SKIPPED}:
-        await ledger.run(retrying.retry, clip_id=entry.clip_id)
-    claim = await ledger.run(claims.claim_clip, run_id, entry.clip_id, folders={root.id: root.path})
-    if claim is None:
-        raise _busy(media)
-    return DeliveryRecord(ledger, claim, by_hand=True, watched=watched)
-
-
-async def _root_by_hand(
-    ledger: AsyncLedger, studio: str, media: MediaFile, folders: Sequence[Path]
-) -> tuple[Root, bool]:
-    """The folder of the clip, and whether later `ingest` runs look after it.
-
-    That is the watch folder where it is enrolled. Elsewhere one clip says nothing of the others.
-    """
-    folder = next((each for each in folders if media.path.is_relative_to(each)), None)
-    if folder is None:
-        return await ledger.run(roots.add, studio, media.path.parent), False
-    here = folder
-    mark = await volume.ask(lambda: _mark(here))
-    try:
-        if mark:
-            found = mark
-            return await ledger.run(enrolled, studio, here, found), True
-    except Retry as why:
-        if why.code not in NOT_OURS:
-            raise
-        log.warning("%s is sent by hand. %s", media.name, why)
-    return await ledger.run(roots.add, studio, folder), False
-
-
-async def _is_seen(entry: Registered, is_gone: IsGone) -> bool:
-    if entry.account_id is None or entry.file_id is None:
-        return False
-    return not await is_gone(entry.account_id, entry.file_id)
-
-
-async def _is_to_be_redone(ledger: AsyncLedger, entry: Registered) -> bool:
-    if entry.file_id is None:
-        return False
-    return await ledger.run(retrying.redo, entry.clip_id, entry.file_id)
-
-
-def changed(media: MediaFile) -> Retry:
-    return Retry(
-        f"{media.name} changed on disk meanwhile.",
-        hint="Wait until the export is finished; it is then sent again.",
-        code="file.changed",
-    )
-
-
-def _mark(folder: Path) -> RootMark | None:
-    try:
-        return read_mark(folder)
-    except AbsentError:
-        return None
-
-
-def _relpath(folder: Path, media: MediaFile) -> str:
-    return normalize("NFC", media.path.relative_to(folder).as_posix())
-
-
-def _sighting(folder: Path, media: MediaFile) -> Sighting:
-    return Sighting(
-        relpath=_relpath(folder, media),
-        path=media.path,
-        size=media.size,
-        mtime_ns=media.mtime_ns,
-    )
-
-
 def _target(folder: Folder, shot: Shot) -> Target:
     return Target(
         account_id=folder.account_id,
@@ -420,61 +292,9 @@ def _target(folder: Folder, shot: Shot) -> Target:
     )
 
 
-def _busy(media: MediaFile) -> Retry:
+def changed(media: MediaFile) -> Retry:
     return Retry(
-        f"Another run is delivering {media.name} at this moment.",
-        hint="Look for it in the Prefect UI; cancel it if it hangs.",
-        code="clip.busy",
+        f"{media.name} changed on disk meanwhile.",
+        hint="Wait until the export is finished; it is then sent again.",
+        code="file.changed",
     )
-
-
-LOCK_LIMIT = 600.0
-
-
-async def abandon(
-    ledger: AsyncLedger,
-    frameio: FrameioClient,
-    naming: Naming,
-    claim: Claimed,
-    why: PostFlowError,
-    announce: Draft | None = None,
-) -> None:
-    """End the journey of a clip that its run has not taken over.
-
-    If it is not to travel any more, an unfinished file of it is removed first. One that arrived
-    while nobody heard is a delivery, which the next claim finishes. If Frame.io cannot be asked,
-    the clip is put off.
-    """
-    record = DeliveryRecord(ledger, claim, by_hand=False)
-    try:
-        if _is_over(why) and await _arrived(frameio, naming, record, claim):
-            return
-    except PostFlowError as error:
-        await record.end(error)
-        return
-    await record.end(why, announce)
-
-
-def _is_over(why: PostFlowError) -> bool:
-    return isinstance(why, Skip) or why.code == "file.changed"
-
-
-async def _arrived(
-    frameio: FrameioClient, naming: Naming, record: DeliveryRecord, claim: Claimed
-) -> bool:
-    """Is it whole in Frame.io? Then the ledger has it, before others look for the clip."""
-    if claim.folder_id is None or claim.state in DELIVERED:
-        return False
-    folder = claim.destination
-    try:
-        async with one_at_a_time("clip", folder.id, clip=claim.name, timeout=LOCK_LIMIT):
-            group = await record.group(naming, folder, str(claim.stack))
-            past = await record.past(folder, str(claim.stack), claim.media)
-            found = await find_delivered(frameio, folder, claim.media, group, past)
-            if found.remote:
-                await record.arrived_unheard(found.remote)
-    except Fatal as error:
-        if error.code == "frameio.not_found":
-            return False
-        raise
-    return found.remote is not None

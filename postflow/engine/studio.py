@@ -15,7 +15,9 @@ import xxhash
 from pydantic import SecretStr
 
 from postflow.blocks.studio import Studio, load_studio
-from postflow.delivery.record import DeliveryRecord, abandon, open_by_hand
+from postflow.delivery.by_hand import open_by_hand
+from postflow.delivery.job import abandon
+from postflow.delivery.record import DeliveryRecord
 from postflow.discord import DiscordClient
 from postflow.discord.relay import OutboxRelay
 from postflow.errors import Fatal, PostFlowError, Retry

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from postflow.delivery.record import DeliveryRecord, open_by_hand
+from postflow.delivery.by_hand import open_by_hand
+from postflow.delivery.record import DeliveryRecord
 from postflow.engine.lease import hold_lease
 from postflow.errors import Skip
 from postflow.ledger import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.delivery.record import open_by_hand
+from postflow.delivery.by_hand import open_by_hand
 from postflow.engine.lease import hold_lease
 from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import accept_vanished, enrol, watched

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from postflow.cli.backfill import enrol_folders
-from postflow.delivery.record import DeliveryRecord, open_by_hand
+from postflow.delivery.by_hand import open_by_hand
+from postflow.delivery.record import DeliveryRecord
 from postflow.engine.lease import hold_lease
 from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner

@@ -1,0 +1,126 @@
+"""A clip that a person hands over, whole by their word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from unicodedata import normalize
+
+from postflow.errors import Retry
+from postflow.folder.enrolment import enrolled
+from postflow.folder.root import AbsentError, RootMark, read_mark
+from postflow.ledger import (
+    AsyncLedger,
+    Registered,
+    Root,
+    State,
+    claims,
+    observations,
+    registry,
+    retrying,
+    roots,
+)
+from postflow.media import volume
+from postflow.media.probe import demand_media
+from postflow.media.sighting import Sighting
+from postflow.models import MediaFile
+
+from .record import DeliveryRecord
+
+log = logging.getLogger(__name__)
+
+NOT_OURS = frozenset({"folder.away", "folder.taken", "folder.not_enrolled"})
+
+IsGone = Callable[[str, str], Awaitable[bool]]
+"""Is there no such file in Frame.io any more, by its account and its id?"""
+
+
+async def open_by_hand(
+    ledger: AsyncLedger,
+    studio: str,
+    media: MediaFile,
+    *,
+    folders: Sequence[Path],
+    run_id: str,
+    is_gone: IsGone,
+) -> DeliveryRecord:
+    """The record of a clip that a person hands over, whole by their word.
+
+    One that was delivered, and is gone from Frame.io, travels once more. Raises Retry `clip.busy`
+    while another run has it, Skip `file.no_media` for what is no media container.
+    """
+    await demand_media(media.path)
+    root, watched = await _root_by_hand(ledger, studio, media, folders)
+    await ledger.run(observations.observe, root, [_sighting(root.path, media)])
+    entry = await ledger.run(registry.register, root, media)
+    if entry is None:
+        raise _busy(media)
+    if entry.delivered:
+        is_seen = await _is_seen(entry, is_gone)
+        file_id = entry.file_id
+        if is_seen or not file_id or not await ledger.run(retrying.redo, entry.clip_id, file_id):
+            return DeliveryRecord(
+                ledger, None, by_hand=True, clip_id=entry.clip_id, is_seen=is_seen
+            )
+        # it goes as it is now, not as it went then
+        await ledger.run(registry.register, root, media)
+    if entry.state in {State.FAILED, State.SKIPPED}:
+        await ledger.run(retrying.retry, clip_id=entry.clip_id)
+    claim = await ledger.run(claims.claim_clip, run_id, entry.clip_id, folders={root.id: root.path})
+    if claim is None:
+        raise _busy(media)
+    return DeliveryRecord(ledger, claim, by_hand=True, watched=watched)
+
+
+async def _root_by_hand(
+    ledger: AsyncLedger, studio: str, media: MediaFile, folders: Sequence[Path]
+) -> tuple[Root, bool]:
+    """The folder of the clip, and whether later `ingest` runs look after it.
+
+    That is the watch folder where it is enrolled. Elsewhere one clip says nothing of the others.
+    """
+    folder = next((each for each in folders if media.path.is_relative_to(each)), None)
+    if folder is None:
+        return await ledger.run(roots.add, studio, media.path.parent), False
+    here = folder
+    mark = await volume.ask(lambda: _mark(here))
+    try:
+        if mark:
+            found = mark
+            return await ledger.run(enrolled, studio, here, found), True
+    except Retry as why:
+        if why.code not in NOT_OURS:
+            raise
+        log.warning("%s is sent by hand. %s", media.name, why)
+    return await ledger.run(roots.add, studio, folder), False
+
+
+async def _is_seen(entry: Registered, is_gone: IsGone) -> bool:
+    if entry.account_id is None or entry.file_id is None:
+        return False
+    return not await is_gone(entry.account_id, entry.file_id)
+
+
+def _mark(folder: Path) -> RootMark | None:
+    try:
+        return read_mark(folder)
+    except AbsentError:
+        return None
+
+
+def _sighting(folder: Path, media: MediaFile) -> Sighting:
+    return Sighting(
+        relpath=normalize("NFC", media.path.relative_to(folder).as_posix()),
+        path=media.path,
+        size=media.size,
+        mtime_ns=media.mtime_ns,
+    )
+
+
+def _busy(media: MediaFile) -> Retry:
+    return Retry(
+        f"Another run is delivering {media.name} at this moment.",
+        hint="Look for it in the Prefect UI; cancel it if it hangs.",
+        code="clip.busy",
+    )
