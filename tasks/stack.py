@@ -33,7 +33,7 @@ BUSY_LIMIT = 600.0
 )
 async def stack(live: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arrival) -> str | None:
     """The version stack's id; None while there is but one version."""
-    if arrival.alone and not await job.record.has_mates(arrival.folder, shot):
+    if arrival.alone and not await job.record.has_siblings(arrival.folder, shot):
         return None
     return await _join(live, arrival.folder, shot.stack, job.record)
 

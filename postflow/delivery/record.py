@@ -137,11 +137,11 @@ class DeliveryRecord:
     async def _intend(self, target: Target, exposure: str | None) -> None:
         await self._advance(transitions.intend_request, target, way="tunnel", exposure=exposure)
 
-    async def has_mates(self, folder: Folder, shot: Shot) -> bool:
+    async def has_siblings(self, folder: Folder, shot: Shot) -> bool:
         """Are other versions of the clip there, or on their way?"""
-        mates = await self._ledger.run(known_ids.siblings, folder.id, shot.stack)
+        siblings = await self._ledger.run(known_ids.siblings, folder.id, shot.stack)
         mine = self._claim.clip_id if self._claim else None
-        return any(mate.clip_id != mine for mate in mates)
+        return any(each.clip_id != mine for each in siblings)
 
     async def past(self, folder: Folder, stack: str, media: MediaFile) -> Past:
         """What is known of the files in the folder: of earlier attempts, of this and other clips.
@@ -149,25 +149,25 @@ class DeliveryRecord:
         What a dead run asked without hearing the answer is known by when it asked.
         """
         siblings = await self._ledger.run(known_ids.siblings, folder.id, stack)
-        mates = [mate for mate in siblings if mate.file_id]
-        same = {str(mate.file_id): mate for mate in mates if mate.revision == media.revision}
+        known = [each for each in siblings if each.file_id]
+        same = {str(each.file_id): each for each in known if each.revision == media.revision}
         asked = self._claim.attempts if self._claim and self._begun else ()
         unheard = [attempt for attempt in asked[-1:] if attempt.file_id is None]
         own = self._claim.file_id if self._claim else None
         return Past(
             file_id=own,
             begun_at=unheard[-1].intended_at if unheard else None,
-            same={its: mate.size for its, mate in same.items() if mate.state in DELIVERED},
+            same={its: each.size for its, each in same.items() if each.state in DELIVERED},
             travelling=frozenset(
-                its for its, mate in same.items() if mate.state not in DELIVERED and its != own
+                its for its, each in same.items() if each.state not in DELIVERED and its != own
             ),
-            others=frozenset(str(mate.file_id) for mate in mates) - same.keys(),
+            others=frozenset(str(each.file_id) for each in known) - same.keys(),
         )
 
     async def group(self, naming: Naming, folder: Folder, stack: str) -> VersionGroup:
         """What belongs on that stack of that folder, by the ids that we know."""
-        mates = await self._ledger.run(known_ids.siblings, folder.id, stack)
-        ours = {mate.file_id: mate.name for mate in mates if mate.state in DELIVERED}
+        siblings = await self._ledger.run(known_ids.siblings, folder.id, stack)
+        ours = {each.file_id: each.name for each in siblings if each.state in DELIVERED}
         return VersionGroup(
             naming,
             stack,

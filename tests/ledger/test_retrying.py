@@ -56,7 +56,7 @@ class Hands:
         )
 
     async def give_in_vain(self, clip: Path) -> None:
-        await (await self.give(clip)).skip(NO_NAME, None)
+        await (await self.give(clip)).end(NO_NAME)
 
     async def rows(self) -> dict[Path, Clip]:
         clips = await self.ledger.run(queries.rows)
