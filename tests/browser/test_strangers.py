@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from tests.browser.conftest import REBOUND
 from tests.browser.looking import Page
+from tests.support.serving import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
 
@@ -41,12 +41,8 @@ def foreign(prefect_api: str, tmp_path: Path) -> Iterator[str]:
     """The address of that page."""
     (tmp_path / "index.html").write_text(PAGE.replace("%s", prefect_api))
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         yield f"http://localhost:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 def test_a_foreign_page_reads_and_changes_nothing(

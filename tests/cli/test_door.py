@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any, ClassVar
 
 import httpx
@@ -23,6 +22,7 @@ from postflow.service.exposure import prefect_door
 from postflow.state import password
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import MakeClip, SaveStudio
+from tests.support.serving import serving
 from tests.support.signed_in import SignedIn
 
 pytestmark = pytest.mark.prefect
@@ -173,12 +173,8 @@ class Answering(ThreadingHTTPServer):
 
 @pytest.fixture(scope="module")
 def other() -> Iterator[Answering]:
-    with Answering(("127.0.0.1", 0), Other) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    with serving(Answering(("127.0.0.1", 0), Other)) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize(

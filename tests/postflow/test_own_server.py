@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +18,7 @@ from postflow import state
 from postflow.blocks import server
 from postflow.errors import Fatal
 from postflow.state import state_dir
+from tests.support.serving import serving
 
 PASSWORDS = (state.SERVER_PASSWORD, state.CLIENT_PASSWORD)
 
@@ -81,13 +81,9 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(body: bytes = b"") -> Iterator[Listener]:
-    with Listener() as listener:
+    with serving(Listener()) as listener:
         listener.body = body
-        thread = threading.Thread(target=listener.serve_forever)
-        thread.start()
         yield listener
-        listener.shutdown()
-        thread.join()
 
 
 def test_the_server_that_knows_the_password_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ from typing import Any, Self
 import httpx
 
 from postflow.sandbox import Sandbox
+from tests.support.serving import serving
 from tests.support.wait import wait_until_sync
 
 SERVICE_SCOPES = "openid,AdobeID,frame.s2s.all"
@@ -130,7 +130,7 @@ class Source:
 
 
 @contextmanager
-def serving(body: bytes) -> Iterator[Source]:
+def source_of(body: bytes) -> Iterator[Source]:
     """A running source on loopback."""
     source = Source(body)
 
@@ -142,13 +142,6 @@ def serving(body: bytes) -> Iterator[Source]:
 
         def log_message(self, *_: Any) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    source.url = f"http://127.0.0.1:{server.server_port}/clip.mov"
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        source.url = f"http://127.0.0.1:{server.server_port}/clip.mov"
         yield source
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from postflow.sandbox import Sandbox
-from tests.sandbox.caller import Caller, Source, serving
+from tests.sandbox.caller import Caller, Source, source_of
 
 CLIP = random.Random(11).randbytes(200_000)
 
@@ -28,5 +28,5 @@ def caller(world: Sandbox) -> Iterator[Caller]:
 
 @pytest.fixture
 def source() -> Iterator[Source]:
-    with serving(CLIP) as source:
+    with source_of(CLIP) as source:
         yield source
