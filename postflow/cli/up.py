@@ -8,25 +8,25 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from filelock import FileLock, Timeout
 
 from postflow.errors import Fatal
-from postflow.folder.enrolment import why_not_watched
-from postflow.ledger import Ledger
 from postflow.service.console import err, out, tell_if_open, tell_warning
 from postflow.service.server import demand_server, own_prefect, prepare_prefect, ui_address
-from postflow.service.supervisor import Part, be_a_part, end_leftovers
 from postflow.state import address_told, lock_dir, state_dir
 
 from .app import StudioOption, app
-from .backfill import enrol_folders
-from .news import News
-from .people import People
 from .running import run, stoppable
 from .setup import resume
+
+if TYPE_CHECKING:
+    from postflow.service.supervisor import Part
+
+    from .news import News
+    from .people import People
 
 BackfillOption = Annotated[
     str | None,
@@ -59,6 +59,10 @@ def enrol(
     """
     prepare_prefect()
     from postflow.blocks.studio import load_studio
+    from postflow.folder.enrolment import why_not_watched
+    from postflow.ledger import Ledger
+
+    from .backfill import enrol_folders
 
     block = asyncio.run(load_studio(studio))
     enrol_folders(block, studio, backfill, take_over=take_over)
@@ -79,11 +83,15 @@ def watch(
     ] = True,
 ) -> None:
     """Scan the studio's watch folders, and call `ingest` when clips are ready. Until Ctrl-C."""
+    from postflow.service.supervisor import be_a_part
+
     be_a_part()
     prepare_prefect(verbose=True, alone=False)
     demand_server()
     from postflow.blocks.studio import load_studio
     from postflow.flows.watch import watch as look_out
+
+    from .backfill import enrol_folders
 
     if ask:
         block = asyncio.run(load_studio(studio))
@@ -95,6 +103,8 @@ def watch(
 @app.command()
 def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     """Run the deployments `ingest` and `deliver`: by event, by the clock, by hand. Until Ctrl-C."""
+    from postflow.service.supervisor import be_a_part
+
     be_a_part()
     prepare_prefect(verbose=True, alone=False)
     demand_server()
@@ -135,6 +145,10 @@ def up(
 
     A server is started only where PREFECT_API_URL or Prefect's profile names none.
     """
+    from postflow.service.supervisor import end_leftovers
+
+    from .people import People
+
     with stoppable(), ExitStack() as stack:
         stack.enter_context(_alone())
         end_leftovers(state_dir())
@@ -178,6 +192,9 @@ def _enrol(studio: str, backfill: str | None, take_over: bool, people: People) -
     """Its watch folders are marked; what becomes of its clips from now on is news."""
     from postflow.blocks.studio import load_studio
 
+    from .backfill import enrol_folders
+    from .news import News
+
     block = asyncio.run(load_studio(studio))
     enrol_folders(block, studio, backfill, take_over=take_over)
     if why := asyncio.run(block.adobe.why_to_sign_in()):
@@ -220,6 +237,8 @@ def a_prefect_server(port: int) -> Iterator[Engine]:
 @contextmanager
 def _watched(studio: str, *, every: float) -> Iterator[list[Part]]:
     """Its runner and its look-out; the look-out stops first, then what is on its way."""
+    from postflow.service.supervisor import Part
+
     runner = Part(
         f"runner of studio {studio}",
         *("postflow", "serve", "--studio", studio, "--every", str(every)),

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import psutil
@@ -21,7 +22,9 @@ from postflow.errors import Fatal
 from postflow.state import API, locked, password, state_dir
 
 from .console import Warnings, err
-from .supervisor import Part
+
+if TYPE_CHECKING:
+    from .supervisor import Part
 
 QUIET = {
     "PYTHONSAFEPATH": "1",  # what Prefect starts for us imports nothing of the working directory
@@ -135,6 +138,8 @@ def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
     through the environment. Raises Fatal `prefect.port` or `prefect.server`.
     """
     from postflow.blocks.server import set_environment
+
+    from .supervisor import Part
 
     with _listening(port) as listener:
         port = listener.getsockname()[1]
