@@ -24,14 +24,8 @@ from postflow.errors import (
     our_fault_at_name,
 )
 from postflow.folder.notices import Notices
-from postflow.folder.watcher import folder_watchers
-from postflow.folder.watching_all import Looking
-from postflow.ledger import (
-    Claimed,
-    Draft,
-    StaleClaim,
-    claims,
-)
+from postflow.folder.watchers import folder_watchers
+from postflow.ledger import Claimed, Draft, StaleClaim, claims
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
 from postflow.tasks.announce import told_of_failure
@@ -59,10 +53,11 @@ class Drain:
         self._deliver = deliver
         watching = live.settings.watching
         self._idle_timeout = watching.idle_timeout if idle_timeout is None else idle_timeout
-        self._looking = Looking(
-            folder_watchers(live.ledger, live.name, watching),
-            Notices(live.ledger, live.channel if live.discord else None, live.run_id),
+        self._watchers = folder_watchers(
+            live.ledger, live.name, watching, interval=PULSE, trusts=True
         )
+        channel = live.channel if live.discord else None
+        self._notices = Notices(live.ledger, channel, live.run_id, lasting_only=True)
         self._claimed: list[Claimed] = []
         self._over: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
@@ -72,10 +67,11 @@ class Drain:
 
     async def run(self) -> Drained:
         """Until nothing has been ready, settling or on its way for the idle timeout."""
-        async with AsyncExitStack() as outlet, self._looking.going_on():
+        async with AsyncExitStack() as outlet, self._watchers:
             try:
                 while await self._round(outlet):
                     await self._pause()
+                await self._tell()
             finally:
                 await self._stop()
         return self._batch.drained()
@@ -84,6 +80,7 @@ class Drain:
         """False when there is nothing left to do. A ledger that is away for a while ends nothing:
         the clips on their way do not ask it all the time.
         """
+        await self._tell()
         try:
             if not await self._is_busy():
                 return False
@@ -98,29 +95,37 @@ class Drain:
             self._went_well_at = time.monotonic()
         return True
 
+    async def _tell(self) -> None:
+        for report in self._watchers.reports():
+            self._notices.take(report)
+        try:
+            await self._notices.hand_over()
+        except PostFlowError as error:
+            log.warning("%s", error)
+
     async def _is_busy(self) -> bool:
         travelling = self._on_their_way or self._claimed or self._over
-        if travelling or self._looking.may_find or await self._waiting():
+        if travelling or self._watchers.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
         return time.monotonic() - self._busy_at < self._idle_timeout
 
     async def _waiting(self) -> int:
         return await self._live.ledger.run(
-            claims.ready, self._live.name, folders=self._looking.folders
+            claims.ready, self._live.name, folders=self._watchers.folders
         )
 
     async def _start_some(self, outlet: AsyncExitStack) -> None:
         room = self._live.settings.watching.at_once - len(self._on_their_way) - len(self._claimed)
         if room > 0:
-            waiting = await self._waiting() + self._looking.finding
+            waiting = await self._waiting() + self._watchers.entering
             await self._batch.expect(waiting + len(self._on_their_way))
             self._claimed += await self._live.ledger.run(
                 claims.claim,
                 self._live.run_id,
                 limit=room,
                 studio=self._live.name,
-                folders=self._looking.folders,
+                folders=self._watchers.folders,
             )
         # One that could not be started just now is this run's all the same.
         while self._claimed:
@@ -217,15 +222,9 @@ class Drain:
 
         A fault of our own ends the whole run.
         """
-        finds = asyncio.create_task(self._looking.finds())
-        busy = {finds, *self._looking.tasks, *self._on_their_way}
-        try:
-            done, _ = await asyncio.wait(busy, timeout=PULSE, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            finds.cancel()
-        for task in done:
-            if claim := self._on_their_way.pop(task, None):
-                self._over.append(claim)
+        await self._watchers.wait(PULSE, self._on_their_way)
+        for task in [each for each in self._on_their_way if each.done()]:
+            self._over.append(self._on_their_way.pop(task))
             await task
 
     async def _stop(self) -> None:

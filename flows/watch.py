@@ -1,12 +1,10 @@
-"""The look-out: scans the watch folders for as long as it runs, and calls `ingest` by an event."""
+"""The watcher: scans the watch folders for as long as it runs, and calls `ingest` by an event."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -20,8 +18,7 @@ from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.folder.notices import Notices, Outage
 from postflow.folder.wakeup import Wakeup, wakeup
-from postflow.folder.watcher import FolderWatcher, folder_watchers, within_reach
-from postflow.folder.watching_all import Looks
+from postflow.folder.watchers import FolderWatchers, folder_watchers
 from postflow.frameio.auth.sign_in import keep_signed_in
 from postflow.ledger import claims
 
@@ -37,52 +34,40 @@ async def watch(studio: str = "main") -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(studio) as live:
-        watched = folder_watchers(live.ledger, studio, live.settings.watching, signs=True)
-        looks = Looks(watched)
         notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
         outage = Outage(live.discord)
         called_at = NEVER
         heartbeat = Heartbeat(studio, live.settings.ping)
         async with (
             wakeup(*live.settings.watching.folders) as bell,
-            _signed(watched),
-            looks.going_on(),
+            folder_watchers(live.ledger, studio, live.settings.watching, bell=bell) as watchers,
             keep_signed_in(live.sign_in, notices.tell),
             heartbeat.telling(live.settings.discord),
         ):
             while True:
-                silent = await _look(looks, notices, bell, heartbeat)
+                silent = _take(watchers, notices, bell, heartbeat)
                 try:
                     await notices.hand_over()
-                    called_at = await _call(live, called_at, within_reach(watched))
+                    called_at = await _call(live, called_at, watchers.folders)
                     live.notify()
                 except PostFlowError as error:
                     log.warning("%s", error)
                     silent = str(error)
                 await outage.look(silent)
-                await bell.wait(_pause(live, watched))
+                await watchers.wait(live.settings.watching.interval)
 
 
-@asynccontextmanager
-async def _signed(watched: Sequence[FolderWatcher]) -> AsyncIterator[None]:
-    """Who takes the folders over later need not wait until the last sign is old."""
-    try:
-        yield
-    finally:
-        await asyncio.gather(*(each.leave() for each in watched), return_exceptions=True)
-
-
-async def _look(looks: Looks, notices: Notices, bell: Wakeup, heartbeat: Heartbeat) -> str | None:
-    """Look at all folders at once. Returns why the ledger did not answer, if it did not."""
-    over = await looks.round(bell.touched)
-    if over:
+def _take(
+    watchers: FolderWatchers, notices: Notices, bell: Wakeup, heartbeat: Heartbeat
+) -> str | None:
+    """What the scans came to. Returns why the ledger did not answer, if it did not."""
+    for report in watchers.reports():
         heartbeat.beat()
-    for looked in over:
-        if notices.take(looked):
-            bell.rearm(looked.folder)
+        if notices.take(report):
+            bell.rearm(report.folder)
     for text in bell.news():
         notices.tell("A watched folder is looked at by the clock only", text)
-    return next((looked.alarm for looked in over if looked.trouble == "ledger"), None)
+    return next((each.alarm for each in watchers.last.values() if each.trouble == "ledger"), None)
 
 
 async def _call(live: OpenStudio, called_at: float, folders: Mapping[int, Path]) -> float:
@@ -120,9 +105,3 @@ async def _is_taken(studio: str) -> bool:
     slots = [each.global_concurrency_limit for each in mine]
     taken = [slot is not None and slot.active_slots >= slot.limit for slot in slots]
     return bool(taken) and all(taken)
-
-
-def _pause(live: OpenStudio, watched: list[FolderWatcher]) -> float:
-    """Until a waiting file is worth another look, and never longer than the interval."""
-    due = [look - time.monotonic() for each in watched if (look := each.next_look) is not None]
-    return max(0.1, min([live.settings.watching.interval, *due]))

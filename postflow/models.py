@@ -8,7 +8,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -38,6 +38,29 @@ class FrozenModel(BaseModel):
     """A fact that does not change any more."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """What lasts at present, so that a person is told of each once while it does."""
+
+    def __init__(self) -> None:
+        self.lasting: dict[T, object] = {}
+
+    def begins(self, what: T, how: object = None) -> bool:
+        """Does it last from now on, and did not so far, or in another way?"""
+        is_new = what not in self.lasting or self.lasting[what] != how
+        self.lasting[what] = how
+        return is_new
+
+    def ends(self, *what: T) -> bool:
+        """Did any of these last? None does from now on."""
+        lasted = [each for each in what if each in self.lasting]
+        for each in lasted:
+            del self.lasting[each]
+        return bool(lasted)
 
 
 class MediaFile(FrozenModel):

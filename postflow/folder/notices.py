@@ -1,4 +1,4 @@
-"""What people are told of watched folders, and of the ledger that would keep it."""
+"""What a scan came to, and what people are told of it: each thing once, while it lasts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import xxhash
 
@@ -20,9 +21,13 @@ from postflow.ledger import (
     outbox,
 )
 from postflow.media.sighting import Problem
+from postflow.models import FrozenModel, Once
 
 from .pending import Waiting
-from .watcher import ScanReport, Trouble
+
+log = logging.getLogger(__name__)
+
+Trouble = Literal["offline", "vanished", "late", "ledger", "fault", "taken", "not enrolled"]
 
 TITLES: Mapping[Trouble, str] = {
     "offline": "A watched folder is lost",
@@ -33,26 +38,25 @@ TITLES: Mapping[Trouble, str] = {
     "taken": "A watch folder belongs to another PostFlow",
     "not enrolled": "A watch folder is not enrolled yet",
 }
+# These last until somebody says a word, so whoever meets them first tells them.
+FOR_A_PERSON = frozenset({"taken", "not enrolled"})
+MOST_PROBLEMS = 10
 
 
-class Alarms:
-    """Which alarms are on, by folder."""
+class ScanReport(FrozenModel):
+    """What one scan came to. `alarm`: why nothing could be concluded, in a person's words.
 
-    def __init__(self) -> None:
-        self._told: dict[Path, set[Trouble]] = {}
+    `settling` are those of the `waiting` that time alone may make ready; `problems` are new ones.
+    """
 
-    def begins(self, looked: ScanReport) -> bool:
-        """Whether this trouble has not been told since the folder was last in order."""
-        if looked.trouble is None:
-            return False
-        told = self._told.setdefault(looked.folder, set())
-        is_new = looked.trouble not in told
-        told.add(looked.trouble)
-        return is_new
-
-    def ends(self, looked: ScanReport) -> bool:
-        """Whether the folder was in trouble, and is in order again."""
-        return looked.trouble is None and bool(self._told.pop(looked.folder, None))
+    folder: Path
+    ready: tuple[str, ...] = ()
+    waiting: int = 0
+    settling: int = 0
+    overdue: tuple[Waiting, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    alarm: str | None = None
+    trouble: Trouble | None = None
 
 
 def overdue(folder: Path, clip: Waiting) -> str:
@@ -64,13 +68,6 @@ def overdue(folder: Path, clip: Waiting) -> str:
     return f"{told} Export it again; should it be finished as it is: {by_hand}"
 
 
-MOST_PROBLEMS = 10
-# These last until somebody says a word, so whoever meets them first tells them.
-FOR_A_PERSON = frozenset({"taken", "not enrolled"})
-
-log = logging.getLogger(__name__)
-
-
 class Notices:
     """Keeps each notice until the outbox has it, so that a busy ledger costs none.
 
@@ -78,29 +75,36 @@ class Notices:
     alarm is logged. Without a `channel` all is only logged.
     """
 
-    def __init__(self, ledger: AsyncLedger, channel: str | None, run_id: str) -> None:
+    def __init__(
+        self, ledger: AsyncLedger, channel: str | None, run_id: str, *, lasting_only: bool = False
+    ) -> None:
+        """`lasting_only`: tell what lasts until a person ends it, and log other alarms; for
+        `ingest`, beside which no watcher may run.
+        """
         self._ledger = ledger
         self._channel = channel
         self._run_id = run_id
-        self._alarms = Alarms()
+        self._lasting_only = lasting_only
+        self._alarms: Once[tuple[Path, Trouble]] = Once()
         self._numbers = count(1)
         self._waiting: deque[Draft] = deque()
 
-    def take(self, looked: ScanReport) -> bool:
-        """What a look came to. Whether its folder is in order again after an alarm."""
-        if looked.alarm and looked.trouble and self._alarms.begins(looked):
-            log.warning("%s", looked.alarm)
-            if looked.trouble != "ledger":
-                self._keep_alarm(looked.trouble, looked.alarm)
-        for late in looked.overdue:
-            text = overdue(looked.folder, late)
-            log.warning("%s", text)
-            self._keep("A clip does not become ready", text)
-        if looked.problems:
-            self._keep_problems(looked.problems)
-        is_over = self._alarms.ends(looked)
+    def take(self, report: ScanReport) -> bool:
+        """What a scan came to. Whether its folder is in order again after an alarm."""
+        if report.alarm and report.trouble:
+            if self._alarms.begins((report.folder, report.trouble)):
+                log.warning("%s", report.alarm)
+                self._keep_alarm(report.trouble, report.alarm)
+            return False
+        if not self._lasting_only:
+            for clip in report.overdue:
+                text = overdue(report.folder, clip)
+                log.warning("%s", text)
+                self._keep("A clip does not become ready", text)
+        self._keep_problems(report.problems)
+        is_over = self._alarms.ends(*((report.folder, each) for each in TITLES))
         if is_over:
-            log.info("The watched folder %s is in order again.", looked.folder)
+            log.info("The watched folder %s is in order again.", report.folder)
         return is_over
 
     def tell(self, title: str, text: str) -> None:
@@ -118,15 +122,21 @@ class Notices:
 
     def _keep_alarm(self, trouble: Trouble, alarm: str) -> None:
         """One that a person has to end is the same message, whoever else meets it."""
-        lasts = trouble in FOR_A_PERSON
-        name = xxhash.xxh3_64_hexdigest(alarm.encode()) if lasts else None
-        self._keep(TITLES[trouble], alarm, name=name)
+        if trouble in FOR_A_PERSON:
+            self.tell(TITLES[trouble], alarm)
+        elif trouble != "ledger" and not self._lasting_only:
+            self._keep(TITLES[trouble], alarm)
 
     def _keep_problems(self, problems: Sequence[Problem]) -> None:
-        lines = [f"{each.where}: {each.what}" for each in problems[:MOST_PROBLEMS]]
-        if more := len(problems) - len(lines):
-            lines.append(f"… and {more} more, in the log of the look-out.")
-        self.tell("Something in a watched folder cannot be delivered", "\n".join(lines))
+        """Of `ingest` one by one, so that no later run tells any again."""
+        at_once = 1 if self._lasting_only else MOST_PROBLEMS
+        some, more = problems[:MOST_PROBLEMS], len(problems) - MOST_PROBLEMS
+        lines = [f"{each.where}: {each.what}" for each in some]
+        if more > 0:
+            lines[-1] += f"\n… and {more} more, in the log of the look-out."
+        for start in range(0, len(lines), at_once):
+            text = "\n".join(lines[start : start + at_once])
+            self.tell("Something in a watched folder cannot be delivered", text)
 
     def _keep(self, title: str, text: str, *, name: str | None = None) -> None:
         if self._channel is not None:
@@ -142,15 +152,17 @@ class Outage:
 
     def __init__(self, discord: DiscordClient | None) -> None:
         self._discord = discord
-        self._lasts = False
+        self._told: Once[str] = Once()
 
     async def look(self, why: str | None) -> None:
         """Why the ledger did not answer just now; None if it did."""
-        begins = why is not None and not self._lasts
-        self._lasts = why is not None
-        if why is None or not begins or self._discord is None:
-            return
+        if why is None:
+            self._told.ends("ledger")
+        elif self._told.begins("ledger") and self._discord is not None:
+            await self._post(self._discord, why)
+
+    async def _post(self, discord: DiscordClient, why: str) -> None:
         try:
-            await self._discord.post(notice_card(TITLES["ledger"], why))
+            await discord.post(notice_card(TITLES["ledger"], why))
         except PostFlowError as error:
             log.warning("Discord was not told: %s", error)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole, our_fault
 from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Sighting
-from postflow.models import FrozenModel
+from postflow.models import FrozenModel, Once
 
 OBSERVATIONS = 3
 LONGEST_QUIET = 600.0
@@ -139,13 +139,12 @@ class Waiting(FrozenModel):
 
 
 @dataclass(slots=True)
-class _Guest:
+class _Pending:
     arrived: float
-    look_again: float
+    due: float
     verdict: NotWhole | Unknown | None = None
     judged: float = 0.0
     reason: str = "has just been seen"
-    told: bool = False
 
 
 class PendingFiles:
@@ -173,89 +172,88 @@ class PendingFiles:
         self._accept_open_ended = accept_open_ended
         self._overdue = overdue
         self._judge = judge
-        self._guests: dict[str, _Guest] = {}
+        self._files: dict[str, _Pending] = {}
+        self._told: Once[str] = Once()
 
     def look(self, sighting: Sighting, now: float) -> Ready | Waiting:
         """Take in a sighting. Blocking: a settled file is opened and a little of it read."""
         relpath = sighting.relpath
-        guest = self._guests.setdefault(relpath, _Guest(arrived=now, look_again=now))
-        refused = isinstance(guest.verdict, NotWhole)
+        file = self._files.setdefault(relpath, _Pending(arrived=now, due=now))
+        refused = isinstance(file.verdict, NotWhole)
         standing = self._settler.observe(
             relpath, sighting.size, sighting.mtime_ns, now, refused=refused
         )
         if not standing.settled:
-            self._keep_settling(guest, sighting, standing)
-        elif self._may_go(guest, sighting, standing, now):
+            self._keep_settling(file, sighting, standing)
+        elif self._may_go(file, sighting, standing, now):
             self.forget(relpath)
-            return Ready(sighting=sighting, waited=now - guest.arrived)
-        return self._waiting(relpath, guest, now)
+            return Ready(sighting=sighting, waited=now - file.arrived)
+        return self._waiting(relpath, file, now)
 
     def forget(self, relpath: str) -> None:
         """The file is gone, or on its way, or not ours."""
-        self._guests.pop(relpath, None)
+        self._files.pop(relpath, None)
+        self._told.ends(relpath)
         self._settler.forget(relpath)
 
     def waiting(self, now: float) -> list[Waiting]:
         """All that wait, in the order of their arrival."""
-        return [self._waiting(relpath, guest, now) for relpath, guest in self._guests.items()]
+        return [self._waiting(relpath, file, now) for relpath, file in self._files.items()]
 
     def overdue(self, now: float) -> list[Waiting]:
         """Those that have become overdue; each is named once."""
-        late = {
-            relpath: guest
-            for relpath, guest in self._guests.items()
-            if not guest.told and now - guest.arrived >= self._overdue
-        }
-        for guest in late.values():
-            guest.told = True
-        return [self._waiting(relpath, guest, now) for relpath, guest in late.items()]
+        return [
+            self._waiting(relpath, file, now)
+            for relpath, file in self._files.items()
+            if now - file.arrived >= self._overdue and self._told.begins(relpath)
+        ]
 
-    def next_look(self) -> float | None:
+    def next_scan(self) -> float | None:
         """When the next sighting is worth its while (monotonic seconds); None if nothing waits."""
-        return min((guest.look_again for guest in self._guests.values()), default=None)
+        return min((file.due for file in self._files.values()), default=None)
 
-    def _keep_settling(self, guest: _Guest, sighting: Sighting, standing: Standing) -> None:
-        guest.verdict = None
-        guest.look_again = self._settler.due(sighting.relpath)
-        guest.reason = (
+    def _keep_settling(self, file: _Pending, sighting: Sighting, standing: Standing) -> None:
+        file.verdict = None
+        file.due = self._settler.due(sighting.relpath)
+        file.reason = (
             f"has stood still for {standing.still:.0f} of {standing.needed:.0f} seconds"
             if standing.equal > 1
             else f"is {sighting.size:,} bytes and has just changed"
         )
 
-    def _may_go(self, guest: _Guest, sighting: Sighting, standing: Standing, now: float) -> bool:
+    def _may_go(self, file: _Pending, sighting: Sighting, standing: Standing, now: float) -> bool:
         """Judge at most once a quiet time: a file that is being filled in may look unchanged."""
-        if guest.verdict is None or now - guest.judged >= standing.needed:
-            found = self._judged(guest, sighting)
+        if file.verdict is None or now - file.judged >= standing.needed:
+            found = self._judged(file, sighting)
             if isinstance(found, Whole):
                 return True
-            guest.verdict, guest.judged, guest.reason = found, now, found.reason
-        guest.look_again = guest.judged + standing.needed
-        if isinstance(guest.verdict, NotWhole) and not self._tolerates(guest.verdict):
+            file.verdict, file.judged, file.reason = found, now, found.reason
+        file.due = file.judged + standing.needed
+        if isinstance(file.verdict, NotWhole) and not self._tolerates(file.verdict):
             return False
         longer = max(self._unknown_quiet, standing.needed)
-        guest.reason = f"{guest.verdict.reason}; it has to stand still for {longer:.0f} seconds"
+        file.reason = f"{file.verdict.reason}; it has to stand still for {longer:.0f} seconds"
         return standing.still >= longer
 
-    def _judged(self, guest: _Guest, sighting: Sighting) -> Verdict:
+    def _judged(self, file: _Pending, sighting: Sighting) -> Verdict:
         try:
             return self._judge(sighting.path, (sighting.size, sighting.mtime_ns))
         except Exception as error:
             found = our_fault(error)
-            if guest.reason != found.reason:
+            if file.reason != found.reason:
                 log.exception("A fault of our own, at %s:", sighting.relpath)
             return found
 
     def _tolerates(self, found: NotWhole) -> bool:
         return found.open_ended and self._accept_open_ended
 
-    def _waiting(self, relpath: str, guest: _Guest, now: float) -> Waiting:
-        refused = isinstance(guest.verdict, NotWhole) and not self._tolerates(guest.verdict)
+    def _waiting(self, relpath: str, file: _Pending, now: float) -> Waiting:
+        refused = isinstance(file.verdict, NotWhole) and not self._tolerates(file.verdict)
         return Waiting(
             relpath=relpath,
-            reason=guest.reason,
-            waited=now - guest.arrived,
-            open_ended=isinstance(guest.verdict, NotWhole) and guest.verdict.open_ended,
+            reason=file.reason,
+            waited=now - file.arrived,
+            open_ended=isinstance(file.verdict, NotWhole) and file.verdict.open_ended,
             refused=refused,
-            unreadable=isinstance(guest.verdict, NotWhole) and guest.verdict.unreadable,
+            unreadable=isinstance(file.verdict, NotWhole) and file.verdict.unreadable,
         )

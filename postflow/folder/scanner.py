@@ -66,16 +66,16 @@ class Scanner:
         with self._lock:
             began = self._clock()
             full = full or self._is_full_due()
-            found = self._look(touched, full=full)
+            found = self._surveyed(touched, full=full)
             if isinstance(found, Offline):
                 return found
             return self._conclude(found, began, full=full, believe=believe)
 
-    def rest(self, relpaths: Iterable[str]) -> None:
+    def settle(self, relpaths: Iterable[str]) -> None:
         """These files are dealt with: report them again only when a scan finds them changed."""
         self._unsettled.difference_update(relpaths)
 
-    def stir(self, relpaths: Iterable[str]) -> None:
+    def unsettle(self, relpaths: Iterable[str]) -> None:
         """Report these files again with every scan, if they are there."""
         self._unsettled.update(relpaths)
 
@@ -98,7 +98,7 @@ class Scanner:
     def _is_full_due(self) -> bool:
         return self._full_after is None or self._clock() >= self._full_after
 
-    def _look(self, touched: Iterable[str], *, full: bool) -> Survey | Offline:
+    def _surveyed(self, touched: Iterable[str], *, full: bool) -> Survey | Offline:
         try:
             demand_mark(self.root, self._mark)
             if full:

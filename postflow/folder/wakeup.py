@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import unicodedata
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -67,28 +68,28 @@ class Wakeup:
 
     def __init__(self, has_events: HasEvents = has_events) -> None:
         self._has_events = has_events
-        self._changed = asyncio.Event()
+        self._changed: defaultdict[Path, asyncio.Event] = defaultdict(asyncio.Event)
         self._touched: dict[Path, set[str]] = {}
         self._stops: dict[Path, asyncio.Event] = {}
         self._spent: set[Path] = set()
         self._news: list[str] = []
 
-    async def wait(self, timeout: float, *, at_least: float = 0.5) -> bool:
-        """True if something appeared within `timeout` seconds.
+    async def wait(self, root: Path, timeout: float, *, at_least: float = 0.5) -> bool:
+        """True if something appeared under a root within `timeout` seconds.
 
         Returns no sooner than after `at_least` seconds, so that a flood makes few scans.
         """
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.sleep(at_least)
-                await self._changed.wait()
+                await self._changed[root].wait()
         except TimeoutError:
-            return self._take()
-        return self._take()
+            return self._take(root)
+        return self._take(root)
 
-    def notify(self) -> None:
-        """Wake whoever waits. For callers on the loop's own thread."""
-        self._changed.set()
+    def notify(self, root: Path) -> None:
+        """Wake whoever waits for a root. For callers on the loop's own thread."""
+        self._changed[root].set()
 
     def touched(self, root: Path) -> set[str]:
         """The files under a root that appeared or were written to since last asked: relpaths."""
@@ -104,9 +105,9 @@ class Wakeup:
         if root in self._stops:
             self._stops[root].set()
 
-    def _take(self) -> bool:
-        rung = self._changed.is_set()
-        self._changed.clear()
+    def _take(self, root: Path) -> bool:
+        rung = self._changed[root].is_set()
+        self._changed[root].clear()
         return rung
 
     async def watch(self, root: Path) -> None:
@@ -148,7 +149,7 @@ class Wakeup:
                 await self._ask_whether_spent(root)
             self._touched.setdefault(root, set()).update(_relpath(real, at) for _, at in changes)
             if any(change is watchfiles.Change.added for change, _ in changes):
-                self.notify()
+                self.notify(root)
 
     async def _ask_whether_spent(self, root: Path) -> None:
         """Of many folders the kernel may refuse some, and tells of the others all the same."""

@@ -73,6 +73,16 @@ def living(ledger: Ledger) -> set[str]:
         return set(connection.scalars(alive))
 
 
+def is_held(ledger: Ledger, prefix: str) -> bool:
+    """Does a lease last whose name begins so, of a process that may live?"""
+    query = select(*columns_of(Lease, leases)).where(
+        leases.c.run_id.startswith(prefix, autoescape=True), leases.c.expires_at > ledger.now()
+    )
+    with ledger.reading() as connection:
+        found = as_entries(Lease, connection.execute(query).mappings().all())
+    return not all(is_dead_here(lease) for lease in found)
+
+
 def recover(ledger: Ledger) -> Recovered:
     """End the runs that died, by their lease or by their process being gone from this machine.
 

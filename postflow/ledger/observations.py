@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -13,12 +13,13 @@ from sqlalchemy import (
     RowMapping,
     Update,
     bindparam,
+    func,
     insert,
     select,
     update,
 )
 
-from postflow.media.filesystem import within
+from postflow.media import filesystem
 from postflow.media.sighting import Sighting
 
 from .ledger import Ledger
@@ -28,7 +29,17 @@ from .states import ObservationState
 
 AT_ONCE = 1000
 
+# The note of a file that is ready, while those before it are entered.
+ABOUT_TO_BE_ENTERED = "is whole, and about to be taken up"
+
 Row = dict[str, Any]
+
+
+class Expected(NamedTuple):
+    """Files that time alone may make ready, and those of them that are ready."""
+
+    settling: int
+    ready: int
 
 
 def observe(
@@ -79,6 +90,20 @@ def set_notes(
         connection.execute(_at_path(root).values(values), rows)
 
 
+def expected(ledger: Ledger, root: Root, *, within: timedelta) -> Expected:
+    """What a watcher may soon enter of the files that changed `within` this time."""
+    about_to_be = observations.c.note == ABOUT_TO_BE_ENTERED
+    query = select(func.count(), func.count().filter(about_to_be)).where(
+        observations.c.root_id == root.id,
+        observations.c.gone_at.is_(None),
+        observations.c.state == ObservationState.SETTLING,
+        observations.c.refused.is_(False),
+        observations.c.since >= ledger.now() - within,
+    )
+    with ledger.reading() as connection:
+        return Expected(*connection.execute(query).one())
+
+
 def count_others(ledger: Ledger, root: Root, found: Mapping[str, int]) -> None:
     """Note how many files of each other kind the root holds."""
     with ledger.writing() as connection:
@@ -96,7 +121,7 @@ def leave_alone(connection: Connection, root: Root, before: datetime | None) -> 
     """Set settling files aside until they change: all, or those last written before a time."""
     changing = _in_state(root, ObservationState.SETTLING)
     if before is not None:
-        limit = within(int(before.timestamp()) * 10**9)
+        limit = filesystem.within(int(before.timestamp()) * 10**9)
         changing = changing.where(observations.c.mtime_ns < limit)
     values = {"state": ObservationState.ASIDE, "note": None, "refused": False}
     return connection.execute(changing.values(values)).rowcount

@@ -126,6 +126,7 @@ class Ignoring:
         )
         # A line that is empty, or a comment as in a .gitignore, is no rule.
         written = [(rule, OWN) for line in own if (rule := _stripped(line))]
+        self.rules = tuple(rule for rule, _ in written)
         self._rules = shipped + [each for each in written if not each[0].startswith("#")]
         self._for_files = sum(_is_for_files(*each) for each in shipped)
         try:

@@ -79,7 +79,7 @@ async def watched(folder: Path) -> AsyncIterator[tuple[AsyncLedger, FolderWatche
         watcher = FolderWatcher(ledger, "main", root, quiet=0.05)
         entered = 0
         while entered < CLIPS:
-            entered += len((await watcher.look()).ready)
+            entered += len((await watcher.scan()).ready)
             await asyncio.sleep(0.03)
         yield ledger, watcher, root
 
@@ -96,9 +96,9 @@ async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: 
         before = story(quick_folder / "ledger.db")
         for number in range(LOSSES):
             with losses[number % len(losses)](root):
-                lost = [await watcher.look() for _ in range(3)]
+                lost = [await watcher.scan() for _ in range(3)]
             assert all(look.alarm for look in lost), losses[number % len(losses)]
-            back = [await watcher.look() for _ in range(3)]
+            back = [await watcher.scan() for _ in range(3)]
             assert [look.alarm for look in back] == [None] * 3
             assert not any(look.ready or look.waiting for look in (*lost, *back))
         assert story(quick_folder / "ledger.db") == before
@@ -114,8 +114,8 @@ async def test_a_restart_while_the_volume_is_lost_changes_nothing(quick_folder: 
         before = story(quick_folder / "ledger.db")
         restarted = FolderWatcher(ledger, "main", root, quiet=0.05)
         with unmounted(root):
-            assert (await restarted.look()).alarm
-        looks = [await restarted.look() for _ in range(3)]
+            assert (await restarted.scan()).alarm
+        looks = [await restarted.scan() for _ in range(3)]
         assert not any(look.ready or look.waiting or look.alarm for look in looks)
         assert story(quick_folder / "ledger.db") == before
 

@@ -15,7 +15,8 @@ from postflow.errors import Retry
 from postflow.folder.enrolment import enrol
 from postflow.folder.notices import Notices, Outage
 from postflow.folder.pending import OVERDUE, PendingFiles
-from postflow.folder.watcher import FolderWatcher, ScanReport, Trouble
+from postflow.folder.notices import ScanReport, Trouble
+from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import (
     AsyncLedger,
     open_ledger,
@@ -116,7 +117,7 @@ async def test_a_file_whose_name_keeps_it_from_travelling_is_told_once_also_afte
         notices = Notices(ledger, CHANNEL, run_id)
         watcher = FolderWatcher(ledger, "main", tmp_path / "show")
         for _ in range(2):
-            notices.take(await watcher.look())
+            notices.take(await watcher.scan())
         await notices.hand_over()
     (message,) = outbox.messages(ledger.ledger)
     assert message.payload["title"] == "Something in a watched folder cannot be delivered"

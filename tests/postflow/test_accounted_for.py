@@ -52,7 +52,7 @@ async def ready(watcher: FolderWatcher) -> set[str]:
     found: set[str] = set()
     async with asyncio.timeout(30):
         while True:
-            looked = await watcher.look()
+            looked = await watcher.scan()
             found.update(looked.ready)
             if not looked.settling:
                 return found
@@ -82,7 +82,7 @@ async def test_what_cannot_be_read_or_travel_is_counted_while_it_lasts(
     odd = folder / os.fsdecode(b"SQ07_\xff.mov")
     odd.touch()
     watcher = FolderWatcher(ledger, "main", folder)
-    await watcher.look()
+    await watcher.scan()
     tell_status(ledger.ledger, "main")
     said = capsys.readouterr().out
     assert "cannot be read, or whose names cannot travel: 1." in said
@@ -91,7 +91,7 @@ async def test_what_cannot_be_read_or_travel_is_counted_while_it_lasts(
 
     odd.unlink()
     again = FolderWatcher(ledger, "main", folder)
-    await again.look()
+    await again.scan()
     assert "unreadable" not in observations.others(ledger.ledger, "main")
 
 
@@ -101,7 +101,7 @@ async def test_scan_names_them_all(
     """Also before the folder is enrolled for a studio, when nobody has looked yet."""
     naming = Naming.preset()
     before = look(ledger.ledger, "second", folder, naming)
-    await FolderWatcher(ledger, "main", folder).look()
+    await FolderWatcher(ledger, "main", folder).scan()
     found = look(ledger.ledger, "main", folder, naming)
     for some, clip in ((before, "asked"), (found, "deliver")):
         what = {each.file: each.what for each in some}
@@ -131,9 +131,9 @@ async def test_files_that_a_new_rule_passes_over_have_not_vanished(
     for number in range(60):
         (old / f"SQ01_UNDLM_{number + 1:05}_v001.mov").write_bytes(clip_path().read_bytes())
     before = FolderWatcher(ledger, "main", folder, quiet=60)
-    assert (await before.look()).waiting > 60
+    assert (await before.scan()).waiting > 60
     after = FolderWatcher(ledger, "main", folder, quiet=60, ignoring=Ignoring(["OLD/"]))
-    looked = await after.look()
+    looked = await after.scan()
     assert looked.alarm is None
     assert looked.waiting == 1 + len(NEARLY)
     waiting = await ledger.run(queries.unsettled, studio="main")

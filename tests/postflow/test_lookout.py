@@ -17,7 +17,8 @@ from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import accept_vanished, enrol, watched
 from postflow.folder.inspection import MOST
 from postflow.folder.root import MARKER, read_mark
-from postflow.folder.watcher import FolderWatcher, within_reach
+from postflow.folder.watcher import FolderWatcher
+from postflow.folder.watchers import within_reach
 from postflow.ledger import (
     AsyncLedger,
     Root,
@@ -52,17 +53,17 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
     enrol(ledger.ledger, "main", folder)
     watcher = FolderWatcher(ledger, "main", folder, scan_timeout=0.2)
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
-    assert (await watcher.look()).alarm is None
-    assert watcher.next_look is not None
+    assert (await watcher.scan()).alarm is None
+    assert watcher.next_scan is not None
     marker = folder / MARKER
     content = marker.read_bytes()
     marker.unlink()
     os.mkfifo(marker)
 
-    hanging = await watcher.look()
+    hanging = await watcher.scan()
     assert hanging.alarm is not None
     assert "has not come back" in hanging.alarm
-    assert watcher.next_look is None, "nobody is in a hurry to look again"
+    assert watcher.next_scan is None, "nobody is in a hurry to look again"
 
     def mend() -> None:
         """The reader that hangs gets its answer, the next one finds the marker itself."""
@@ -74,7 +75,7 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
 
     await asyncio.to_thread(mend)
     async with asyncio.timeout(60):
-        while (await watcher.look()).alarm:
+        while (await watcher.scan()).alarm:
             pass
 
 
@@ -85,7 +86,7 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
     marker = tmp_path / "watch" / MARKER
     os.mkfifo(marker)
     watcher = FolderWatcher(ledger, "main", marker.parent, scan_timeout=0.2)
-    assert [(await watcher.look()).trouble for _ in range(2)] == ["late", "late"]
+    assert [(await watcher.scan()).trouble for _ in range(2)] == ["late", "late"]
 
     def let_it_read() -> None:
         with marker.open("wb") as pipe:
@@ -93,7 +94,7 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
 
     await asyncio.to_thread(let_it_read)
     async with asyncio.timeout(60):
-        while (looked := await watcher.look()).trouble == "late":
+        while (looked := await watcher.scan()).trouble == "late":
             pass
     assert looked.trouble == "not enrolled"
 
@@ -107,7 +108,7 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
     ],
     ids=["busy", "refused", "unforeseen"],
 )
-async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
+async def test_what_the_ledger_could_not_take_is_new_to_the_next_scan(
     tmp_path: Path, ledger: AsyncLedger, fault: Exception, trouble: str
 ) -> None:
     folder = tmp_path / "watch"
@@ -116,8 +117,8 @@ async def test_what_the_ledger_could_not_take_is_new_to_the_next_look(
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
     watcher = FolderWatcher(stumbling(ledger, observe=fault)[0], "main", folder)
 
-    assert (await watcher.look()).trouble == trouble
-    assert (await watcher.look()).waiting == 1
+    assert (await watcher.scan()).trouble == trouble
+    assert (await watcher.scan()).waiting == 1
 
     root = watched(ledger.ledger, "main", folder)
     assert isinstance(root, Root)
@@ -169,7 +170,7 @@ async def ready(watcher: FolderWatcher) -> list[str]:
     found: list[str] = []
     async with asyncio.timeout(60):
         while True:
-            looked = await watcher.look()
+            looked = await watcher.scan()
             found += looked.ready
             if not looked.settling:
                 return found
@@ -200,7 +201,7 @@ async def test_a_clip_that_is_told_to_be_overwritten_in_place_is_ready_again(
         file.write(MEDIA_ATOM)
     os.utime(clip, (2, 2))
     assert not await ready(watcher)
-    assert (await watcher.look([clip.name])).settling == 1
+    assert (await watcher.scan([clip.name])).settling == 1
     assert await ready(watcher) == [clip.name]
 
 
@@ -215,7 +216,7 @@ async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gon
     for clip in clips[10:]:
         clip.unlink()
     for watcher in folder_watchers * 2:
-        looked = await watcher.look()
+        looked = await watcher.scan()
         assert looked.trouble == "vanished"
         assert f"postflow scan --accept-vanished {folder}" in str(looked.alarm)
         assert "40 of 50" in str(looked.alarm)
@@ -224,7 +225,7 @@ async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gon
 
     assert sorted(gone) == [clip.name for clip in clips[10:]]
     for watcher in folder_watchers:
-        assert (await watcher.look()).alarm is None
+        assert (await watcher.scan()).alarm is None
     for clip in clips[:10]:
         clip.unlink()
     fill(folder, 30)
@@ -232,7 +233,7 @@ async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gon
         await ready(watcher)
     for clip in clips[:30]:
         clip.unlink()
-    assert [(await each.look()).trouble for each in folder_watchers] == ["vanished"] * 2, (
+    assert [(await each.scan()).trouble for each in folder_watchers] == ["vanished"] * 2, (
         "for one time"
     )
 
@@ -254,7 +255,7 @@ async def test_each_of_two_hosts_finds_the_clips_where_it_has_the_volume(
         assert (await probe_media(claim.path)).revision == claim.revision
 
     mount.unlink()
-    assert (await two.look()).trouble == "offline"
+    assert (await two.scan()).trouble == "offline"
     assert await ledger.run(claims.claim, "run-2", limit=9, folders=within_reach([two])) == []
     taken = await ledger.run(claims.claim, "run-1", limit=9, folders=within_reach([one, two]))
     assert [claim.path for claim in taken] == clips[2:]
@@ -284,20 +285,20 @@ async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_awa
 async def test_a_problem_is_said_once_while_it_lasts_and_so_is_its_end(
     folder: Path, ledger: AsyncLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "postflow.folder.watcher")
+    caplog.set_level(logging.INFO, "postflow.folder.problems")
     too_deep(folder / "deep")
     watcher = FolderWatcher(ledger, "main", folder)
     for _ in range(3):
-        await watcher.look()
+        await watcher.scan()
     assert len(caplog.messages) == 1
     assert "too long" in caplog.messages[0]
 
     shutil.rmtree(folder / "deep")
     away = shutil.move(folder, folder.with_name("away"))
-    await watcher.look()  # the scan after an absence is a full one
+    await watcher.scan()  # the scan after an absence is a full one
     shutil.move(away, folder)
     for _ in range(2):
-        await watcher.look()
+        await watcher.scan()
     assert len(caplog.messages) == 2
     assert "this is over" in caplog.messages[1]
 
@@ -309,14 +310,14 @@ async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_mor
     clip.write_bytes(clip.read_bytes()[:-1])
     watcher = FolderWatcher(ledger, "main", folder, quiet=0.05)
     assert await ready(watcher) == []
-    assert (await watcher.look()).waiting == 1
+    assert (await watcher.scan()).waiting == 1
     media = await probe_media(clip)
     async with hold_lease(ledger, "run-1"):
         await open_by_hand(
             ledger, "main", media, folders=[folder], run_id="run-1", is_gone=never_gone
         )
-    assert (await watcher.look()).waiting == 0
-    assert watcher.next_look is None
+    assert (await watcher.scan()).waiting == 0
+    assert watcher.next_scan is None
 
 
 # Matroska as a stream's recorder leaves it: the length of the Segment is unknown, no Cues.
@@ -355,12 +356,12 @@ async def test_another_volume_in_its_place_is_left_alone_until_the_right_one_is_
     new_volume(folder)
     late = FolderWatcher(ledger, "main", folder, quiet=0.05)
     for watcher in (before, late):
-        looked = await watcher.look()
+        looked = await watcher.scan()
         assert looked.trouble == "offline"
         assert "another volume" in str(looked.alarm)
     shutil.rmtree(folder)
     shutil.move(right, folder)
     for watcher in (before, late):
-        assert (await watcher.look()).trouble is None
+        assert (await watcher.scan()).trouble is None
         assert await ready(watcher) == []
     assert await ledger.run(claims.ready) == 1

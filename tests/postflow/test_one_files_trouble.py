@@ -13,8 +13,10 @@ import pytest
 
 from postflow.cli.prospects import look
 from postflow.errors import Retry
+from postflow.folder import intake as intake_module
 from postflow.folder import watcher as watching_module
-from postflow.folder.watcher import FolderWatcher, ScanReport
+from postflow.folder.notices import ScanReport
+from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import (
     AsyncLedger,
     open_ledger,
@@ -76,7 +78,7 @@ async def looks(watcher: FolderWatcher, times: int = 12) -> list[ScanReport]:
     found: list[ScanReport] = []
     async with asyncio.timeout(20):
         while len(found) < times or not any(each.ready for each in found):
-            found.append(await watcher.look())
+            found.append(await watcher.scan())
     return found
 
 
@@ -108,14 +110,14 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
     if where == "judging":
         monkeypatch.setattr(watching_module, "verdict", fails_at(BAD, verdict, error))
     if where == "looking":
-        real = watching_module.probe_media
-        monkeypatch.setattr(watching_module, "probe_media", fails_at(BAD, real, error))
+        real = intake_module.probe_media
+        monkeypatch.setattr(intake_module, "probe_media", fails_at(BAD, real, error))
     used = cast("AsyncLedger", Tripping(ledger, error)) if where == "entering" else ledger
     watcher = FolderWatcher(used, "main", folder, quiet=0.01)
     found = await looks(watcher)
     async with asyncio.timeout(20):
         while not found[-1].waiting or found[-1].settling:
-            found.append(await watcher.look())
+            found.append(await watcher.scan())
 
     assert [name for each in found for name in each.ready] == [GOOD]
     told = [problem for each in found for problem in each.problems]
@@ -165,7 +167,7 @@ async def test_the_scan_command_shows_the_others_and_says_what_is_wrong_with_one
         monkeypatch.setattr(naming, "identify", fails_at(BAD, real, FAULT))
     else:
         monkeypatch.setattr("postflow.cli.prospects.verdict", fails_at(BAD, verdict, FAULT))
-    await FolderWatcher(ledger, "main", folder).look()
+    await FolderWatcher(ledger, "main", folder).scan()
     found = {each.file: each for each in look(ledger.ledger, "main", folder, naming)}
     assert found[GOOD].what == "deliver"
     assert found[BAD].what == "fault"
@@ -175,9 +177,9 @@ async def test_the_scan_command_shows_the_others_and_says_what_is_wrong_with_one
 async def test_one_traceback_is_written_however_often_it_is_tripped_over(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from postflow.folder.unreadable import Stuck
+    from postflow.folder.problems import FailedFiles
 
-    stuck = Stuck(folder)
+    failed = FailedFiles(folder)
     for _ in range(3):
-        stuck.on(BAD, FAULT)
+        failed.add(BAD, FAULT)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]

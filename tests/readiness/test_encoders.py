@@ -79,7 +79,7 @@ class Watch:
         assert isinstance(result, Scanned)
         for sighting in result.seen:
             if isinstance(self.room.look(sighting, time.monotonic()), Ready):
-                self.scanner.rest([sighting.relpath])
+                self.scanner.settle([sighting.relpath])
                 process = self.encoders.get(sighting.relpath)
                 self.ready[sighting.relpath] = process is not None and finishes(
                     process, sighting.path

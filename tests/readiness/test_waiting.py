@@ -45,7 +45,7 @@ def test_a_settled_and_whole_file_is_ready() -> None:
     found = watch(room, 0, 100)
     assert found == Ready(sighting=sighting(), waited=QUIET)
     assert room.waiting(11) == []
-    assert room.next_look() is None
+    assert room.next_scan() is None
 
 
 def test_a_growing_file_is_never_opened_and_never_given_up() -> None:
@@ -149,7 +149,7 @@ def test_looking_only_when_it_is_due_finds_a_file_ready_in_time() -> None:
     room = PendingFiles(QUIET, judge=Content(Whole()))
     now, looks = 0.0, 1
     while not isinstance(room.look(sighting(), now), Ready):
-        due = room.next_look()
+        due = room.next_scan()
         assert due is not None
         assert due > now
         now, looks = due, looks + 1
@@ -159,4 +159,4 @@ def test_looking_only_when_it_is_due_finds_a_file_ready_in_time() -> None:
 def test_a_stuck_file_asks_for_no_look_before_its_next_verdict() -> None:
     room = PendingFiles(QUIET, judge=Content(NotWhole(reason="ends in the middle")))
     watch(room, 0, 10, step=5)
-    assert room.next_look() == 20
+    assert room.next_scan() == 20

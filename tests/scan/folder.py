@@ -55,7 +55,7 @@ class Studio:
         """Scan until every directory is believed and put all files to rest."""
         self.scanned(scanner)
         result = self.scanned(scanner)
-        scanner.rest([sighting.relpath for sighting in scanner.everything()])
+        scanner.settle([sighting.relpath for sighting in scanner.everything()])
         return result
 
 

@@ -124,7 +124,7 @@ class WatchedFolder(RuleBasedStateMachine):
     def rest(self, data: st.DataObject) -> None:
         if self.reported:
             relpath = data.draw(st.sampled_from(sorted(self.reported)))
-            self.scanner.rest([relpath])
+            self.scanner.settle([relpath])
             self.resting.add(relpath)
 
     @rule(full=st.booleans())

@@ -118,7 +118,7 @@ def test_a_directory_that_cannot_be_read_stops_conclusions_until_it_can(
     studio.write("SQ01/one.mov")
     studio.write("SQ01/two.mov")
     studio.believed(scanner)
-    scanner.stir(["SQ01/one.mov", "SQ01/two.mov"])
+    scanner.unsettle(["SQ01/one.mov", "SQ01/two.mov"])
     too_deep(studio.root / "deep")
     (studio.root / "SQ01" / "one.mov").unlink()
     for _ in range(2):

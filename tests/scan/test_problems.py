@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from postflow.media.sighting import Problem, Problems, Scanned
+from postflow.folder.problems import Problems
+from postflow.media.sighting import Problem, Scanned
 
 TWIN = Problem(where="/mnt/show/SQ01/é.mov", what="It has a twin.")
 LOCKED = Problem(where="/mnt/show/SQ01", what="It cannot be read.", unread=True)

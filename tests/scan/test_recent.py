@@ -61,7 +61,7 @@ def test_a_clip_among_many_newer_ones_is_seen_when_told_of_and_else_by_a_full_sc
     assert result.kind == "scanned"
     assert (result.full, relpaths(result.changed)) == (False, ["SQ00/old.mov"])
 
-    scanner.rest(["SQ00/old.mov"])
+    scanner.settle(["SQ00/old.mov"])
     os.utime(studio.root / "SQ00/old.mov", ns=(OLD, OLD))
     assert studio.scanned(scanner, full=True).changed != ()
 
@@ -83,7 +83,7 @@ def test_a_clip_that_came_after_the_full_scan_is_looked_at_too(
     studio.believed(scanner)
     studio.write("SQ03/late.mov")
     studio.scanned(scanner)
-    scanner.rest(["SQ03/late.mov"])
+    scanner.settle(["SQ03/late.mov"])
     overwrite(studio, "SQ03/late.mov")
     assert relpaths(studio.scanned(scanner).changed) == ["SQ03/late.mov"]
 

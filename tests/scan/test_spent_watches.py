@@ -28,9 +28,9 @@ async def main():
     async with wakeup.wakeup(root, has_events=lambda _: True) as bell, asyncio.timeout(30):
         while not news:
             news += bell.news()
-            await bell.wait(0.1, at_least=0)
+            await bell.wait(root, 0.1, at_least=0)
         for _ in range(5):
-            await bell.wait(0.1, at_least=0)
+            await bell.wait(root, 0.1, at_least=0)
             news += bell.news()
         print(len(news), news[0])
         print(_look(root, Watching(folders=(root,)))[1])

@@ -17,21 +17,21 @@ async def armed(bell: Wakeup, root: Path) -> None:
     """Drop files until one rings: watching begins some time after the start."""
     for index in range(200):
         (root / f"armed{index}.mov").touch()
-        if await bell.wait(0.1, at_least=0):
+        if await bell.wait(root, 0.1, at_least=0):
             break
     else:
         raise AssertionError("The bell never rang.")
-    while await bell.wait(0.3, at_least=0):
+    while await bell.wait(root, 0.3, at_least=0):
         pass
 
 
 async def test_a_file_that_appears_wakes_the_waiting(tmp_path: Path) -> None:
     async with wakeup(tmp_path) as bell:
         await armed(bell, tmp_path)
-        waiting = asyncio.create_task(bell.wait(PATIENCE, at_least=0))
+        waiting = asyncio.create_task(bell.wait(tmp_path, PATIENCE, at_least=0))
         (tmp_path / "clip.mov").write_bytes(b"clip")
         assert await waiting
-        assert not await bell.wait(0.01, at_least=0), "one appearance rings once"
+        assert not await bell.wait(tmp_path, 0.01, at_least=0), "one appearance rings once"
 
 
 async def test_a_fault_of_our_own_is_logged_and_the_root_is_watched_again(
@@ -58,9 +58,9 @@ async def test_growth_and_temporary_names_do_not_wake(tmp_path: Path) -> None:
         with clip.open("ab") as file:
             file.write(b"more")
         (tmp_path / "other.mov.part").write_bytes(b"half")
-        assert not await bell.wait(0.4, at_least=0)
+        assert not await bell.wait(tmp_path, 0.4, at_least=0)
         (tmp_path / "other.mov.part").rename(tmp_path / "other.mov")
-        assert await bell.wait(PATIENCE, at_least=0)
+        assert await bell.wait(tmp_path, PATIENCE, at_least=0)
 
 
 async def test_a_file_that_is_overwritten_in_place_is_remembered_for_the_next_scan(
@@ -80,7 +80,7 @@ async def test_a_file_that_is_overwritten_in_place_is_remembered_for_the_next_sc
         heard: set[str] = set()
         async with asyncio.timeout(PATIENCE):
             while not heard:
-                await bell.wait(0.05, at_least=0)
+                await bell.wait(root, 0.05, at_least=0)
                 heard = bell.touched(root)
         assert heard == {unicodedata.normalize("NFC", "SQ01/é.mov")}
         assert bell.touched(root) == set(), "told once"
@@ -97,9 +97,9 @@ async def test_a_root_without_events_is_left_to_the_clock_until_it_comes_back_wi
         return len(asked) > 1
 
     async with wakeup(tmp_path, has_events=from_the_second_time_on) as bell:
-        assert not await bell.wait(0.1, at_least=0)
+        assert not await bell.wait(tmp_path, 0.1, at_least=0)
         (tmp_path / "clip.mov").touch()
-        assert not await bell.wait(0.4, at_least=0)
+        assert not await bell.wait(tmp_path, 0.4, at_least=0)
         assert asked == [tmp_path]
         bell.rearm(tmp_path)
         await armed(bell, tmp_path)
@@ -108,13 +108,13 @@ async def test_a_root_without_events_is_left_to_the_clock_until_it_comes_back_wi
 async def test_without_events_time_alone_ends_the_wait(tmp_path: Path) -> None:
     async with wakeup() as bell:
         (tmp_path / "clip.mov").touch()
-        assert not await bell.wait(0.01)
+        assert not await bell.wait(tmp_path, 0.01)
 
 
-async def test_a_bell_can_be_rung_by_hand() -> None:
+async def test_a_bell_can_be_rung_by_hand(tmp_path: Path) -> None:
     async with wakeup() as bell:
-        bell.notify()
-        assert await bell.wait(PATIENCE, at_least=0)
+        bell.notify(tmp_path)
+        assert await bell.wait(tmp_path, PATIENCE, at_least=0)
 
 
 async def test_a_flood_is_answered_once(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ async def test_a_flood_is_answered_once(tmp_path: Path) -> None:
         await armed(bell, tmp_path)
         for index in range(500):
             (tmp_path / f"clip{index}.mov").touch()
-        assert await bell.wait(PATIENCE, at_least=1)
-        assert not await bell.wait(0.01, at_least=0)
+        assert await bell.wait(tmp_path, PATIENCE, at_least=1)
+        assert not await bell.wait(tmp_path, 0.01, at_least=0)
 
 
 async def test_a_root_that_is_not_there_is_told_once_and_watched_when_it_comes(
@@ -133,7 +133,7 @@ async def test_a_root_that_is_not_there_is_told_once_and_watched_when_it_comes(
     async with wakeup(root) as bell:
         for _ in range(3):
             bell.rearm(root)
-            assert not await bell.wait(0.1, at_least=0)
+            assert not await bell.wait(root, 0.1, at_least=0)
         told = [record for record in caplog.records if "No events from" in record.message]
         assert len(told) == 1
         root.mkdir()

@@ -277,7 +277,7 @@ def test_files_known_from_an_earlier_life_are_not_new(studio: Studio) -> None:
 def test_a_file_stirred_up_is_reported_again(studio: Studio, scanner: Scanner) -> None:
     studio.write("clip.mov")
     studio.believed(scanner)
-    scanner.stir(["clip.mov", "never/there.mov"])
+    scanner.unsettle(["clip.mov", "never/there.mov"])
     assert relpaths(studio.scanned(scanner).unsettled) == ["clip.mov"]
 
 

@@ -19,8 +19,9 @@ from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner
 from postflow.folder.notices import Notices
 from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
-from postflow.folder.watcher import FolderWatcher, ScanReport, within_reach
-from postflow.folder.watching_all import Looking
+from postflow.folder.notices import ScanReport
+from postflow.folder.watcher import FolderWatcher
+from postflow.folder.watchers import FolderWatchers, within_reach
 from postflow.ledger import (
     AsyncLedger,
     Ledger,
@@ -75,7 +76,7 @@ async def looked(watcher: FolderWatcher) -> tuple[list[str], ScanReport]:
     ready: list[str] = []
     async with asyncio.timeout(60):
         while True:
-            last = await watcher.look()
+            last = await watcher.scan()
             ready += last.ready
             if not last.settling:
                 return sorted(ready), last
@@ -187,7 +188,7 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     enrol_folders(studio, "north", "all")
-    first = FolderWatcher(ledger, "north", folder, quiet=0.05, signs=True)
+    first = FolderWatcher(ledger, "north", folder, quiet=0.05, lease=60.0)
     assert (await looked(first))[0] == NAMES
     enrol_folders(other_host, "south", "all")
     said = " ".join(capsys.readouterr().err.split())
@@ -199,15 +200,15 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
         second = FolderWatcher(theirs, "south", folder, quiet=0.05)
         ready, last = await looked(second)
         assert (ready, last.trouble, within_reach([second])) == ([], "taken", {})
-    assert (await first.look()).trouble is None
+    assert (await first.scan()).trouble is None
 
 
 @pytest.mark.parametrize("how", ["it stopped", "it was silent for long", "a person says so"])
-async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_next_look(
+async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_next_scan(
     how: str, studio: StudioOf, other_host: StudioOf, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "all")
-    first = FolderWatcher(ledger, "main", folder, quiet=0.05, signs=True)
+    first = FolderWatcher(ledger, "main", folder, quiet=0.05, lease=60.0)
     await looked(first)
     if how == "it stopped":
         await first.leave()
@@ -223,7 +224,7 @@ async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_
         second = FolderWatcher(theirs, "main", folder, quiet=0.05)
         assert (await looked(second))[0] == ["SQ07_UNDLM_00199_v001.mov"]
     enrol_folders(studio, "main", "none", take_over=True)
-    assert await looked(first) == ([], await first.look()), "what came meanwhile is a backlog too"
+    assert await looked(first) == ([], await first.scan()), "what came meanwhile is a backlog too"
 
 
 async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_sent_anew(
@@ -238,7 +239,7 @@ async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_
         await ledger.run(claims.ready)
     assert gone.value.code == "ledger.replaced"
     for watcher in folder_watchers * 2:
-        last = await watcher.look()
+        last = await watcher.scan()
         assert (last.trouble, last.ready) == ("not enrolled", ())
     assert await ledger.run(claims.ready) == 0
     enrol_folders(studio, "main", "none")
@@ -247,30 +248,33 @@ async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_
         assert (last.trouble, ready) == (None, [])
 
 
+async def told_by_ingest(ledger: AsyncLedger, watcher: FolderWatcher, run: str) -> None:
+    """What `ingest` tells of two scans."""
+    notices = Notices(ledger, "dailies", run, lasting_only=True)
+    reports: list[ScanReport] = []
+    async with FolderWatchers([watcher], interval=0.1) as watchers, asyncio.timeout(20):
+        while len(reports) < 2:
+            await watchers.wait(0.05)
+            reports += watchers.reports()
+    for report in reports:
+        notices.take(report)
+    await notices.hand_over()
+
+
 async def test_that_a_folder_is_not_enrolled_is_told_once_whoever_meets_it(
     folder: Path, ledger: AsyncLedger
 ) -> None:
     """`ingest` tells it too, since it may run without a look-out."""
-    looking = Looking([FolderWatcher(ledger, "main", folder)], Notices(ledger, "dailies", "ingest"))
-    async with looking.going_on():
-        await wait_until(lambda: outbox.messages(ledger.ledger))
+    await told_by_ingest(ledger, FolderWatcher(ledger, "main", folder), "ingest")
     for run in ("run-1", "run-2"):
         notices = Notices(ledger, "dailies", run)
         watcher = FolderWatcher(ledger, "main", folder)
         for _ in range(2):
-            notices.take(await watcher.look())
+            notices.take(await watcher.scan())
         await notices.hand_over()
     (message,) = await ledger.run(outbox.messages)
     assert message.payload["title"] == "A watch folder is not enrolled yet"
     assert "postflow enrol" in message.payload["description"]
-
-
-class Counting(FolderWatcher):
-    looks = 0
-
-    async def look(self, touched: Iterable[str] = ()) -> ScanReport:
-        self.looks += 1
-        return await super().look(touched)
 
 
 @pytest.mark.parametrize("how", ["nobody watches", "a look-out lives"])
@@ -280,12 +284,11 @@ async def test_what_is_wrong_with_a_file_is_told_by_ingest_where_no_look_out_doe
     enrol_folders(studio, "main", "none")
     for name in (b"\xff.mov", b"\xfe.mov"):
         (folder / os.fsdecode(name)).touch()
-    if how == "nobody watches":
-        os.utime(folder / MARKER, (0, 0))
+    if how == "a look-out lives":
+        await FolderWatcher(ledger, "main", folder, lease=60.0).scan()
     for run in ("run-1", "run-2"):
-        watcher = Counting(ledger, "main", folder)
-        async with Looking([watcher], Notices(ledger, "dailies", run)).going_on():
-            await wait_until(lambda watcher=watcher: watcher.looks > 1)
+        watcher = FolderWatcher(ledger, "main", folder, trusts=True)
+        await told_by_ingest(ledger, watcher, run)
     told = [str(each.payload["description"]) for each in await ledger.run(outbox.messages)]
     assert len(told) == (2 if how == "nobody watches" else 0)
     assert all("is not valid UTF" in each for each in told)

@@ -1,0 +1,135 @@
+"""What a scan found, on its way into the ledger."""
+
+from __future__ import annotations
+
+import time
+
+from postflow.ledger import AsyncLedger, ObservationState, Root, observations, registry
+from postflow.media import volume
+from postflow.media.kinds import UNREAD, is_candidate
+from postflow.media.probe import probe_media
+from postflow.media.sighting import Scanned, Sighting
+
+from .notices import ScanReport
+from .pending import PendingFiles, Ready, Waiting
+from .problems import FailedFiles, Problems
+from .scanner import Scanner
+from .survey import OTHER_ROOT
+
+
+class Intake:
+    """Of a folder whose marker is there. `entering`: ready clips about to be in the ledger.
+
+    `life`: the ledger's, when the folder was opened; of another one nothing is known here.
+    """
+
+    def __init__(
+        self,
+        ledger: AsyncLedger,
+        root: Root,
+        scanner: Scanner,
+        pending: PendingFiles,
+        problems: Problems,
+        failed: FailedFiles,
+    ) -> None:
+        self.root = root
+        self.scanner = scanner
+        self.pending = pending
+        self.life = ledger.ledger.lives
+        self.entering = 0
+        self._ledger = ledger
+        self._problems = problems
+        self._failed = failed
+        self._noted: dict[str, str] = {}
+        self._others: dict[str, int] | None = None
+
+    async def take(self, result: Scanned, *, timeout: float) -> ScanReport:
+        """Enter into the ledger what a scan found. Raises Retry `volume.hangs` when files cannot be
+        read within `timeout` seconds.
+        """
+        problems = tuple(e for e in self._problems.begun_in(result) if e.what != OTHER_ROOT)
+        clips = await self._observed(result, count=bool(problems))
+        asking = volume.ask(lambda: [self.pending.look(e, time.monotonic()) for e in clips])
+        answers = await volume.in_time(asking, self.scanner.root, patience=timeout)
+        ready = [each.sighting for each in answers if isinstance(each, Ready)]
+        waiting = self._failed.among(each for each in answers if isinstance(each, Waiting))
+        waiting = await self._still(waiting)
+        await self._note(waiting, ready)
+        return ScanReport(
+            folder=self.scanner.root,
+            ready=tuple(await self._enter_all(ready)),
+            waiting=len(waiting),
+            settling=sum(not each.refused for each in waiting),
+            overdue=tuple(e for e in self.pending.overdue(time.monotonic()) if not e.unreadable),
+            problems=(*problems, *self._failed.begun(waiting)),
+        )
+
+    async def _observed(self, result: Scanned, *, count: bool) -> list[Sighting]:
+        """Note in the ledger what was seen; the clips that may be ready."""
+        for relpath in result.gone:
+            self.pending.forget(relpath)
+        self._failed.forget((*result.gone, *(each.relpath for each in result.changed)))
+        clips = [each for each in result.seen if is_candidate(each.path)]
+        no_clips = {each.relpath for each in result.seen}.difference(e.relpath for e in clips)
+        self.scanner.settle(no_clips)
+        seen = [e for e in (*result.new, *result.changed) if e.relpath not in no_clips]
+        if seen or result.gone:
+            await self._ledger.run(observations.observe, self.root, seen, gone=result.gone)
+        if result.full or no_clips or result.gone or count:
+            await self._count_others()
+        return clips
+
+    async def _count_others(self) -> None:
+        """Leave in the ledger how many files there are that nobody hears of one by one."""
+        found = await volume.ask(self.scanner.others)
+        if unread := sum(each.what != OTHER_ROOT for each in self._problems.lasting):
+            found[UNREAD] = unread
+        if found != self._others:
+            await self._ledger.run(observations.count_others, self.root, found)
+            self._others = found
+
+    async def _still(self, waiting: list[Waiting]) -> list[Waiting]:
+        """Those that are still waited for. A person may deliver by hand what is refused here."""
+        if not any(each.refused for each in waiting):
+            return waiting
+        settling = await self._ledger.run(observations.known, self.root, ObservationState.SETTLING)
+        open_ = {each.relpath for each in settling}
+        over = {each.relpath for each in waiting if each.refused and each.relpath not in open_}
+        self.scanner.settle(over)
+        for relpath in over:
+            self.pending.forget(relpath)
+        return [each for each in waiting if each.relpath not in over]
+
+    async def _note(self, waiting: list[Waiting], ready: list[Sighting]) -> None:
+        """Leave in the ledger why files are waited for, where that changed."""
+        notes = {each.relpath: each.reason for each in waiting}
+        notes |= {each.relpath: observations.ABOUT_TO_BE_ENTERED for each in ready[1:]}
+        news = {path: why for path, why in notes.items() if self._noted.get(path) != why}
+        refused = {each.relpath for each in waiting if each.refused}
+        await self._ledger.run(observations.set_notes, self.root, news, refused=refused)
+        self._noted = notes
+
+    async def _enter_all(self, ready: list[Sighting]) -> list[str]:
+        entered = []
+        try:
+            for number, sighting in enumerate(ready):
+                self.entering = len(ready) - number
+                if await self._enter(sighting):
+                    entered.append(sighting.relpath)
+        finally:
+            self.entering = 0
+        return entered
+
+    async def _enter(self, sighting: Sighting) -> bool:
+        """Is it new? What changed again, or could not be entered, is left to the next scan."""
+        try:
+            media = await probe_media(sighting.path, any_kind=True)
+            entry = await self._ledger.run(registry.register, self.root, media)
+        except Exception as error:
+            self._failed.add(sighting.relpath, error)
+            return False
+        if entry is None:
+            return False
+        self.scanner.settle([sighting.relpath])
+        self._failed.forget([sighting.relpath])
+        return entry.new
