@@ -93,7 +93,7 @@ class Ground:
         async with open_ledger(self.ledger) as ledger, asyncio.timeout(60):
             watcher = FolderWatcher(ledger, self.studio, self.watched, quiet=0.05)
             while await ledger.run(claims.ready) < clips:
-                await watcher.look()
+                await watcher.scan()
                 await asyncio.sleep(0.02)
 
     def log(self, life: int) -> str:

@@ -13,9 +13,8 @@ import pytest
 from postflow.discord import DiscordClient
 from postflow.errors import Retry
 from postflow.folder.enrolment import enrol
-from postflow.folder.notices import Notices, Outage
+from postflow.folder.notices import Notices, Outage, ScanReport, Trouble
 from postflow.folder.pending import OVERDUE, PendingFiles
-from postflow.folder.notices import ScanReport, Trouble
 from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import (
     AsyncLedger,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,9 +17,8 @@ from postflow.delivery.record import DeliveryRecord
 from postflow.engine.lease import hold_lease
 from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner
-from postflow.folder.notices import Notices
+from postflow.folder.notices import Notices, ScanReport
 from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
-from postflow.folder.notices import ScanReport
 from postflow.folder.watcher import FolderWatcher
 from postflow.folder.watchers import FolderWatchers, within_reach
 from postflow.ledger import (
@@ -35,7 +34,6 @@ from postflow.ledger import (
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.support.marked import mark_root
-from tests.support.wait import wait_until
 from tests.watch.test_backfill import StudioOf
 
 NAMES = [f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(3)]
