@@ -114,13 +114,13 @@ FIRST = 30.0
 LONGEST = 3600.0
 
 
-def wait_after(why: PostFlowError, tries: int) -> float:
+def backoff_after(why: PostFlowError, tries: int) -> float:
     """Seconds: as the world asked, else longer each time."""
     if isinstance(why, Retry) and why.retry_after is not None:
         return why.retry_after
-    return longer_each_time(tries)
+    return backoff(tries)
 
 
-def longer_each_time(tries: int) -> float:
+def backoff(tries: int) -> float:
     """Seconds: 30, 60, 120 and so on up to an hour."""
     return min(FIRST * 2.0 ** min(tries, 20), LONGEST)

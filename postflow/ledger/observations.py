@@ -117,7 +117,7 @@ def others(ledger: Ledger, studio: str) -> dict[str, int]:
         return dict(sum((Counter(each) for each in connection.scalars(query)), Counter()))
 
 
-def leave_alone(connection: Connection, root: Root, before: datetime | None) -> int:
+def ignore_backlog(connection: Connection, root: Root, before: datetime | None) -> int:
     """Set settling files aside until they change: all, or those last written before a time."""
     changing = _in_state(root, ObservationState.SETTLING)
     if before is not None:
@@ -127,13 +127,13 @@ def leave_alone(connection: Connection, root: Root, before: datetime | None) -> 
     return connection.execute(changing.values(values)).rowcount
 
 
-def look_after(connection: Connection, root: Root, now: datetime) -> int:
+def stop_ignoring(connection: Connection, root: Root, now: datetime) -> int:
     """Treat files that were set aside as if they had just been seen."""
     values = {"state": ObservationState.SETTLING, "waiting_since": now}
     return connection.execute(_in_state(root, ObservationState.ASIDE).values(values)).rowcount
 
 
-def look_again(connection: Connection, clip: RowMapping, now: datetime) -> None:
+def settle_again(connection: Connection, clip: RowMapping, now: datetime) -> None:
     """The clip's file is not what it was: its path is to be waited for and probed anew."""
     here = observations.c.root_id == clip["root_id"], observations.c.relpath == clip["relpath"]
     values = {"state": ObservationState.SETTLING, "waiting_since": now}

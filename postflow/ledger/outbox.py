@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, or_, select,
 
 from postflow.errors import PostFlowError, Retry
 
-from .clips import wait_after
+from .clips import backoff_after
 from .ledger import Ledger
 from .models import Draft, Message, Unannounced, as_entries, columns_of
 from .schema import clips, insert_into, leases, outbox
@@ -81,7 +81,7 @@ def sent(ledger: Ledger, message: Message, message_id: str) -> None:
 def not_sent(ledger: Ledger, message: Message, why: Retry) -> datetime:
     """It certainly did not reach the channel: due again at the returned time."""
     with _answered(ledger, message) as (connection, row, now):
-        until = now + timedelta(seconds=wait_after(why, row["tries"]))
+        until = now + timedelta(seconds=backoff_after(why, row["tries"]))
         values = {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
         move(connection, row, MessageState.PENDING, now, why, **values)
         return until

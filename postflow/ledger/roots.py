@@ -12,7 +12,7 @@ from postflow.media.sighting import Sighting
 
 from .ledger import Ledger
 from .models import Root, as_entries, columns_of
-from .observations import enter_all, leave_alone, look_after
+from .observations import enter_all, ignore_backlog, stop_ignoring
 from .schema import insert_into, meta, roots
 
 
@@ -40,8 +40,8 @@ def enrol(
         now = ledger.now()
         root = _open_root(connection, studio, path, mark, now)
         enter_all(connection, root, seen, now)
-        look_after(connection, root, now)  # an earlier choice counts no more
-        return 0 if deliver else leave_alone(connection, root, since)
+        stop_ignoring(connection, root, now)  # an earlier choice counts no more
+        return 0 if deliver else ignore_backlog(connection, root, since)
 
 
 def find_root(ledger: Ledger, studio: str, mark: str) -> Root | None:

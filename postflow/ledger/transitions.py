@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert
 
 from postflow.errors import PostFlowError, lies_outside
 
-from .clips import NO_REASON, change, claimed, held, longer_each_time, move, wait_after
+from .clips import NO_REASON, backoff, backoff_after, change, claimed, held, move
 from .ledger import Ledger
 from .models import Claimed, Draft, Target
-from .observations import look_again
+from .observations import settle_again
 from .outages import hold_back, over
 from .outbox import put, put_over
 from .schema import attempts
@@ -188,7 +188,7 @@ def _put_off(
     **values: Any,
 ) -> datetime:
     # A world that asks for a second each time does not use up the tries in a minute.
-    wait = max(wait_after(why, row["tries"]), longer_each_time(row["tries"]))
+    wait = max(backoff_after(why, row["tries"]), backoff(row["tries"]))
     until = now + timedelta(seconds=wait)
     values |= _why(why) | {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
     change(connection, row, now, event=event, detail={"code": why.code}, **values)
@@ -207,7 +207,7 @@ def _give_up(
         detail = {"code": why.code, "reason": why.message}
         move(connection, row, to, now, detail=detail, **_why(why))
         if to is State.SUPERSEDED or why.code == FILE_GONE:
-            look_again(connection, row, now)
+            settle_again(connection, row, now)
         _announce(connection, row, announce, now)
 
 

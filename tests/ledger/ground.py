@@ -15,7 +15,7 @@ from postflow.ledger import (
     registry,
     transitions,
 )
-from postflow.ledger.observations import leave_alone
+from postflow.ledger.observations import ignore_backlog
 from postflow.media.sighting import Sighting
 from postflow.models import MediaFile
 
@@ -72,7 +72,7 @@ def add(ledger: Ledger, root: Root, relpath: str, *, content: str = "a", size: i
 def set_aside(ledger: Ledger, root: Root, before: datetime | None = None) -> int:
     """As a backlog that a person does not want."""
     with ledger.writing() as connection:
-        return leave_alone(connection, root, before)
+        return ignore_backlog(connection, root, before)
 
 
 def add_many(ledger: Ledger, root: Root, count: int) -> list[int]:

@@ -16,7 +16,7 @@ from postflow.ledger import (
     registry,
     roots,
 )
-from postflow.ledger.observations import look_after
+from postflow.ledger.observations import stop_ignoring
 from tests.ledger.ground import Clock, add, media, set_aside, sighting
 
 
@@ -109,7 +109,7 @@ def test_a_backlog_can_be_set_aside_by_date_and_taken_back(ledger: Ledger, root:
         "old.mov"
     ]
     with ledger.writing() as connection:
-        assert look_after(connection, root, ledger.now()) == 1
+        assert stop_ignoring(connection, root, ledger.now()) == 1
     assert set_aside(ledger, root) == 2
 
 
