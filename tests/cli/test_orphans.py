@@ -87,14 +87,14 @@ def test_a_clip_by_hand_withdraws_and_a_second_signal_does_not_disturb_that(
 async def _is_served(flow: str) -> bool:
     async with get_client() as client:
         try:
-            return not (await client.read_deployment_by_name(f"{flow}/{STUDIO}")).paused
+            return not (await client.read_deployment_by_name(f"{flow}/{flow}-{STUDIO}")).paused
         except ObjectNotFound:
             return False
 
 
 async def _call(flow: str, parameters: dict[str, str]) -> UUID:
     async with get_client() as client:
-        deployment = await client.read_deployment_by_name(f"{flow}/{STUDIO}")
+        deployment = await client.read_deployment_by_name(f"{flow}/{flow}-{STUDIO}")
         run = await client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
     return run.id
 
