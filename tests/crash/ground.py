@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from postflow.cli.sandbox import sandbox_studio
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import Ledger, claims, open_ledger
+from postflow.ledger import Ledger, open_ledger
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from tests.crash.killing import Death
@@ -92,8 +92,9 @@ class Ground:
         """As the watcher does before `ingest` comes: so many are ready in the ledger."""
         async with open_ledger(self.ledger) as ledger, asyncio.timeout(60):
             watcher = FolderWatcher(ledger, self.studio, self.watched, quiet=0.05)
-            while await ledger.run(claims.ready) < clips:
-                await watcher.scan()
+            ready = set[str]()
+            while len(ready) < clips:
+                ready.update((await watcher.scan()).ready)
                 await asyncio.sleep(0.02)
 
     def log(self, life: int) -> str:
