@@ -79,7 +79,7 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         asyncio.create_task(_keep_naming(deployment, f"ingest {studio}")),
     ]
     try:
-        await run_until_cancelled(runner)
+        await run_until_cancelled(runner, deployment)
     finally:
         for each in in_background:
             each.cancel()
@@ -112,8 +112,11 @@ async def _name_runs(deployment: UUID, name: str) -> None:
                 await client.update_flow_run(run.id, name=name)
 
 
-async def run_until_cancelled(runner: Runner) -> None:
-    """Cancelled itself, it stops its runs and waits for them: each cleans up and says its end."""
+async def run_until_cancelled(runner: Runner, scheduled: UUID | None = None) -> None:
+    """Cancelled itself, it stops its runs and waits for them: each cleans up and says its end.
+
+    Before that the scheduled deployment is paused, or it would have more runs begin meanwhile.
+    """
     serving = asyncio.create_task(runner.start())
     try:
         await asyncio.shield(serving)
@@ -122,10 +125,17 @@ async def run_until_cancelled(runner: Runner) -> None:
         while not (runner.started or serving.done()):  # noqa: ASYNC110 - Prefect tells nobody
             await asyncio.sleep(SHORT)
         if runner.started:
+            if scheduled:
+                await _pause(scheduled)
             await _end_runs()
             await runner.astop()
         await asyncio.gather(serving, return_exceptions=True)
         raise
+
+
+async def _pause(deployment: UUID) -> None:
+    async with best_effort("that its runner ends"), get_client() as client:
+        await client.pause_deployment(deployment)
 
 
 async def _end_runs() -> None:

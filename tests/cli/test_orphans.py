@@ -14,6 +14,7 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from postflow.blocks.studio import load_studio
@@ -31,17 +32,23 @@ A_DAY = "86400"
 
 @pytest.fixture
 def serve(
-    prefect_api: str, save_studio: SaveStudio, make_clip: MakeClip, private_state: Path
+    request: pytest.FixtureRequest,
+    prefect_api: str,
+    save_studio: SaveStudio,
+    make_clip: MakeClip,
+    private_state: Path,
 ) -> Iterator[psutil.Popen]:
     """`postflow serve` of a studio whose watch folder has one clip."""
     folder = make_clip().parent
     save_studio(studio={"watching": WATCHING | {"folders": [str(folder)]}})
     enrol_folders(asyncio.run(load_studio(STUDIO)), STUDIO, "all")
-    command = [sys.executable, "-m", "postflow", "serve", "--studio", STUDIO, "--every", A_DAY]
+    every = getattr(request, "param", A_DAY)
+    command = [sys.executable, "-m", "postflow", "serve", "--studio", STUDIO, "--every", every]
     environment = os.environ | {"PREFECT_API_URL": prefect_api}
     with psutil.Popen(command, env=environment) as process:
         yield process
-        process.kill()
+        if process.is_running():
+            process.kill()
 
 
 class Begun:
@@ -82,6 +89,33 @@ def test_a_clip_by_hand_withdraws_and_a_second_signal_does_not_disturb_that(
     wait_until_sync(lambda: "files.delete" not in str(armed(world)), description="the withdrawal")
     run.engine.terminate()
     run.check_ended(private_state)
+
+
+@pytest.mark.parametrize("serve", ["1"], indirect=True)
+def test_a_runner_that_is_stopped_has_no_more_runs_begin(
+    serve: psutil.Popen, world: Sandbox
+) -> None:
+    """Prefect would call them crashed."""
+    world.fault("delay", where="fetch", times=1, seconds=60)
+    wait_until_sync(world.assets, timeout=120, description="the request")
+    world.fault("delay", where="files.delete", times=1, seconds=8)
+    serve.terminate()
+    serve.wait(timeout=120)
+    assert world.assets() == []
+    states = asyncio.run(_ended("ingest"))
+    assert StateType.CANCELLED in states
+    assert StateType.CRASHED not in states
+
+
+async def _ended(flow: str) -> list[StateType | None]:
+    """The states of a flow's newest runs."""
+    async with get_client() as client:
+        runs = await client.read_flow_runs(
+            flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=[flow])),
+            sort=FlowRunSort.START_TIME_DESC,
+            limit=20,
+        )
+    return [run.state_type for run in runs]
 
 
 async def _is_served(flow: str) -> bool:
