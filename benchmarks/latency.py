@@ -20,12 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from postflow.cli.demo import cleared, sandbox_up, wait_for
-from postflow.ledger import (
-    Clip,
-    Ledger,
-    Phase,
-    queries,
-)
+from postflow.ledger import Clip, Ledger, Phase, queries
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path

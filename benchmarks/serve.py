@@ -39,7 +39,7 @@ import asyncio, sys
 from pathlib import Path
 from postflow.media.probe import probe_media
 from postflow.outlet.server import MediaServer
-from postflow.outlet.files import Limits
+from postflow.outlet.served_files import Limits
 
 async def main():
     with MediaServer(limits=Limits(parallel=1000)) as server:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from postflow.discord import MOST_NAMES, skipped_card
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
-from postflow.ledger import (
-    Claimed,
-    Draft,
-    batches,
-)
+from postflow.ledger import Claimed, Draft, batches
 from postflow.models import Delivery, Drained
 
 

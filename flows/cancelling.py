@@ -23,11 +23,7 @@ from postflow.delivery.record import DeliveryRecord
 from postflow.engine.artifacts import best_effort
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, engine_trouble
-from postflow.ledger import (
-    Claimed,
-    State,
-    queries,
-)
+from postflow.ledger import Claimed, State, queries
 from postflow.ledger.errors import retry_while_busy
 from postflow.tasks.announce import announce_failure
 

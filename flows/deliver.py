@@ -17,9 +17,8 @@ from pydantic import SecretStr
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord, changed
 from postflow.engine.allowed_paths import as_meant
-from postflow.engine.artifacts import leave_refusal, leave_slip
-from postflow.engine.logs import show_in_ui
-from postflow.engine.stage import may_pass
+from postflow.engine.artifacts import leave_refusal, leave_slip, show_in_ui
+from postflow.engine.stage import worth_another_attempt
 from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, as_ours, engine_trouble
@@ -62,7 +61,7 @@ async def deliver(
     try:
         return await until_stopped(lambda: _deliver(path, studio, project, scene, shot, claim))
     except PostFlowError as why:
-        return await _refused(path, why)
+        return await _fail_run(path, why)
 
 
 async def _deliver(
@@ -81,10 +80,10 @@ async def _deliver(
         job.shot = clip = await identify(live, job.media, scene=scene, shot=shot)
         await announce_departure(live, job, clip)
         # 2: its folder in Frame.io
-        placing = place.with_options(refresh_cache=not job.record.is_seen)
+        placing = place.with_options(refresh_cache=not job.record.is_confirmed)
         folder = await placing(live, clip, project=job.project)
         # 3: whole in that folder, proven
-        arrival = await _by_policy(live, job)(live, job, clip, folder)
+        arrival = await _transfer_with_retries(live, job)(live, job, clip, folder)
         # 4: on one stack with its other versions
         stack_id = await _stacked(live, job, clip, arrival)
         # 5: the reviewers have the link
@@ -96,17 +95,19 @@ async def _deliver(
     return delivery
 
 
-def _by_policy(live: OpenStudio, job: DeliveryJob) -> Task[..., Coroutine[Any, Any, Arrival]]:
-    """`transfer` with the studio's attempts. A clip of a watched folder that changes is left to the
-    scan until it has settled again.
+def _transfer_with_retries(
+    live: OpenStudio, job: DeliveryJob
+) -> Task[..., Coroutine[Any, Any, Arrival]]:
+    """`transfer` with the studio's retries, not its defaults. A clip of a watched folder that
+    changes is left to the scan until it has settled again.
     """
     policy = live.settings.retry_policy
     but = "file.changed" if not job.record.is_by_hand else None
     return transfer.with_options(
         retries=policy.attempts - 1,
         retry_delay_seconds=policy.delays,
-        retry_condition_fn=partial(may_pass, within=policy.total, but=but),
-        refresh_cache=not job.record.is_seen,
+        retry_condition_fn=partial(worth_another_attempt, within=policy.total, but=but),
+        refresh_cache=not job.record.is_confirmed,
     )
 
 
@@ -121,7 +122,7 @@ async def delivering(
     except Exception as error:
         if not isinstance(error, PostFlowError):
             log.exception("A fault of our own, at %s:", job.media.name)
-        why = await live.unless_away(job.media.path, as_ours(error))
+        why = await live.volume_error_or(job.media.path, as_ours(error))
         try:
             await announce_failure(live, job, why)
         except Exception:
@@ -149,7 +150,7 @@ async def _open(live: OpenStudio, path: Path, project: str, ref: ClaimRef | None
     return DeliveryJob(media, record, project=project)
 
 
-async def _refused(path: Path, why: PostFlowError) -> Delivery:
+async def _fail_run(path: Path, why: PostFlowError) -> Delivery:
     """The end of a run that says what to do, without a traceback; who awaits it gets `why`."""
     log.error("%s", why)
     await leave_refusal(as_meant(path).name, why)

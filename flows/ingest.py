@@ -7,9 +7,8 @@ import logging
 from prefect import flow
 
 from postflow.discord.cards import counted
-from postflow.engine.artifacts import leave_tally
+from postflow.engine.artifacts import leave_tally, show_in_ui
 from postflow.engine.crashed_runs import clean_up, tag_run
-from postflow.engine.logs import show_in_ui
 from postflow.engine.stopping import until_stopped
 from postflow.engine.studio import open_studio
 from postflow.models import Drained

@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from postflow.engine.studio import open_studio
+    from postflow.flows.deliver import deliver, upload_file_to_frameio
+
     from .blocks import Studio
-    from .engine.studio import open_studio
     from .errors import Fatal, PostFlowError, Retry, Skip
-    from .flows.deliver import deliver, upload_file_to_frameio
     from .frameio import FrameioClient
     from .models import Delivery, UploadResult
     from .naming import Naming

@@ -1,4 +1,4 @@
-"""What is watched, and how much is done at once."""
+"""Settings of the watched folders and of the retries of a transfer."""
 
 from __future__ import annotations
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from postflow.sandbox.frameio import shapes
-
 from .faults import Faults
+from .frameio import shapes
 
 if TYPE_CHECKING:
     from .world import World

@@ -13,9 +13,10 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup, escape
 
-from postflow.sandbox.frameio import shapes
 from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
 from postflow.sandbox.frameio.studio import Project
+
+from .frameio import shapes
 
 if TYPE_CHECKING:
     from .world import World

@@ -14,12 +14,12 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from postflow.sandbox.frameio import shapes
 from postflow.sandbox.frameio.contract import ContractBroken
 from postflow.sandbox.ims.credentials import USER_SCOPES, read_scopes
 from postflow.sandbox.ngrok_agent.settings import write_wrapper
 
 from .control import FaultOrder, arm
+from .frameio import shapes
 from .server import application
 from .switches import Switches
 from .world import World

@@ -18,7 +18,7 @@ from postflow.discord.cards import (
     ready_card,
     waiting_card,
 )
-from postflow.engine.stage import BACKOFF, may_pass
+from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.ledger import Claimed, Draft
@@ -35,7 +35,7 @@ ASK_AGAIN = 5
     task_run_name="announce departure",
     retries=ASK_AGAIN,
     retry_delay_seconds=BACKOFF,
-    retry_condition_fn=may_pass,
+    retry_condition_fn=worth_another_attempt,
     timeout_seconds=600,
     cache_policy=NO_CACHE,
 )
@@ -56,7 +56,7 @@ async def announce_departure(live: OpenStudio, job: DeliveryJob, shot: Shot) -> 
     task_run_name="announce",
     retries=ASK_AGAIN,
     retry_delay_seconds=BACKOFF,
-    retry_condition_fn=may_pass,
+    retry_condition_fn=worth_another_attempt,
     timeout_seconds=600,
     cache_policy=NO_CACHE,
 )
@@ -74,7 +74,7 @@ async def announce(live: OpenStudio, job: DeliveryJob, delivery: Delivery) -> No
     task_run_name="announce failure",
     retries=ASK_AGAIN,
     retry_delay_seconds=BACKOFF,
-    retry_condition_fn=may_pass,
+    retry_condition_fn=worth_another_attempt,
     timeout_seconds=600,
     cache_policy=NO_CACHE,
 )

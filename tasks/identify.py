@@ -7,7 +7,7 @@ from typing import Any
 from prefect import task
 from prefect.context import TaskRunContext
 
-from postflow.engine.stage import BACKOFF, KEEP, cache_key, may_pass
+from postflow.engine.stage import BACKOFF, KEEP, cache_key, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.models import MediaFile, Shot
 
@@ -21,7 +21,7 @@ def _by_name(_: TaskRunContext, given: dict[str, Any]) -> str:
     task_run_name="identify",
     retries=1,
     retry_delay_seconds=BACKOFF,
-    retry_condition_fn=may_pass,
+    retry_condition_fn=worth_another_attempt,
     timeout_seconds=60,
     cache_key_fn=_by_name,
     cache_expiration=KEEP,

@@ -7,14 +7,11 @@ from typing import Any
 from prefect import task
 from prefect.context import TaskRunContext
 
-from postflow.engine.stage import BACKOFF, KEEP, cache_key, may_pass
+from postflow.engine.stage import BACKOFF, KEEP, cache_key, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
-from postflow.ledger import (
-    AsyncLedger,
-    known_ids,
-)
+from postflow.ledger import AsyncLedger, known_ids
 from postflow.models import Folder, Project, Shot
 
 
@@ -43,7 +40,7 @@ def _by_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
     task_run_name="place",
     retries=1,
     retry_delay_seconds=BACKOFF,
-    retry_condition_fn=may_pass,
+    retry_condition_fn=worth_another_attempt,
     timeout_seconds=3600,
     cache_key_fn=_by_folder,
     cache_expiration=KEEP,

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.stacking import stack_versions
-from postflow.engine.stage import BACKOFF, may_pass
+from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.ledger import Claimed, StaleClaim
@@ -27,7 +27,7 @@ BUSY_LIMIT = 600.0
     task_run_name="stack",
     retries=3,
     retry_delay_seconds=BACKOFF,
-    retry_condition_fn=may_pass,
+    retry_condition_fn=worth_another_attempt,
     timeout_seconds=3600,
     cache_policy=NO_CACHE,
 )

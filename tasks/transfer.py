@@ -20,14 +20,11 @@ from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import changed
 from postflow.discord.cards import notice_card
 from postflow.engine.artifacts import Progress
-from postflow.engine.stage import KEEP, cache_key, may_pass
+from postflow.engine.stage import KEEP, cache_key, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
-from postflow.ledger import (
-    StaleClaim,
-    outbox,
-)
+from postflow.ledger import StaleClaim, outbox
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Exposure, Folder, MediaFile, RemoteFile, Shot
 from postflow.settings import RetryPolicy
@@ -52,7 +49,7 @@ def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
     task_run_name="transfer",
     retries=POLICY.attempts - 1,
     retry_delay_seconds=POLICY.delays,
-    retry_condition_fn=may_pass,
+    retry_condition_fn=worth_another_attempt,
     cache_key_fn=_by_revision_and_folder,
     cache_expiration=KEEP,
     refresh_cache=True,  # believed only by who has just asked Frame.io, as `deliver` does
@@ -76,7 +73,8 @@ async def transfer(live: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folde
             await job.record.arrived(folder, shot, arrived.remote)
             return arrived
     except Fatal as error:
-        if error.code != "frameio.not_found":
+        is_last = task_run.run_count >= live.settings.retry_policy.attempts
+        if error.code != "frameio.not_found" or is_last:
             raise
         live.frameio.folders.forget(folder)
         raise Retry(error.message, hint=error.hint, code=error.code) from error

@@ -150,7 +150,7 @@ class Notebook(logging.Handler):
 @pytest.fixture
 def notebook(prefect_api: str) -> Iterator[Notebook]:
     """All that the loggers say, down to DEBUG."""
-    from postflow.engine.logs import show_in_ui
+    from postflow.engine.artifacts import show_in_ui
 
     show_in_ui()
     book = Notebook()

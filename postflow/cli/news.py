@@ -11,16 +11,7 @@ from rich.markup import escape
 
 from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
-from postflow.ledger import (
-    Clip,
-    Ledger,
-    MessageState,
-    Phase,
-    Unannounced,
-    outages,
-    outbox,
-    queries,
-)
+from postflow.ledger import Clip, Ledger, MessageState, Phase, Unannounced, outages, outbox, queries
 from postflow.service.console import err, out
 
 NAMED = 5

@@ -57,11 +57,15 @@ async def open_by_hand(
     if entry is None:
         raise _busy(media)
     if entry.delivered:
-        is_seen = await _is_seen(entry, is_gone)
+        is_confirmed = await _is_confirmed(entry, is_gone)
         file_id = entry.file_id
-        if is_seen or not file_id or not await ledger.run(retrying.redo, entry.clip_id, file_id):
+        if (
+            is_confirmed
+            or not file_id
+            or not await ledger.run(retrying.redo, entry.clip_id, file_id)
+        ):
             return DeliveryRecord(
-                ledger, None, by_hand=True, clip_id=entry.clip_id, is_seen=is_seen
+                ledger, None, by_hand=True, clip_id=entry.clip_id, is_confirmed=is_confirmed
             )
         # it goes as it is now, not as it went then
         await ledger.run(registry.register, root, media)
@@ -96,7 +100,7 @@ async def _root_by_hand(
     return await ledger.run(roots.add, studio, folder), False
 
 
-async def _is_seen(entry: Registered, is_gone: IsGone) -> bool:
+async def _is_confirmed(entry: Registered, is_gone: IsGone) -> bool:
     if entry.account_id is None or entry.file_id is None:
         return False
     return not await is_gone(entry.account_id, entry.file_id)

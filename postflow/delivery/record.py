@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LONGEST_TRIES = 8
+MOST_RUNS_PER_CLIP = 8
 
 
 class DeliveryRecord:
@@ -49,13 +49,13 @@ class DeliveryRecord:
         by_hand: bool,
         watched: bool = True,
         clip_id: int | None = None,
-        is_seen: bool = False,
+        is_confirmed: bool = False,
     ) -> None:
         """`watched`: later `ingest` runs look after its folder. `clip_id`: where no claim is.
 
-        `is_seen`: it was delivered, and Frame.io was asked a moment ago whether it is there.
+        `is_confirmed`: it was delivered, and Frame.io was asked a moment ago whether it is there.
         """
-        self.is_seen = is_seen
+        self.is_confirmed = is_confirmed
         self.is_by_hand = by_hand
         self.clip_id = claim.clip_id if claim else clip_id
         self._ledger = ledger
@@ -273,7 +273,7 @@ class DeliveryRecord:
 
     @property
     def _has_tries_left(self) -> bool:
-        return self._claim is not None and self._claim.tries < LONGEST_TRIES
+        return self._claim is not None and self._claim.tries < MOST_RUNS_PER_CLIP
 
     @property
     def _is_delivered(self) -> bool:

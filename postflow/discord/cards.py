@@ -254,7 +254,7 @@ def _shot_name(shot: Shot) -> str | None:
 
 
 def _about(shot: Shot, project: Project | str | None) -> dict[str, str]:
-    """What the name of a thread may hold; see `discord.thread`."""
+    """What the name of a thread may hold; see `discord.webhook`."""
     named = {
         "sequence": shot.sequence,
         "shot": _shot_name(shot),

@@ -1,4 +1,4 @@
-"""The delivery slip in Prefect's UI."""
+"""What a run shows in Prefect's UI: slips, progress, tables, and the log lines of our modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from prefect.artifacts import (
     acreate_table_artifact,
     aupdate_progress_artifact,
 )
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
+from prefect.logging.handlers import APILogHandler
 from rich.filesize import decimal
 
 from postflow.errors import PostFlowError
@@ -134,3 +136,27 @@ async def leave_tally(studio: str, drained: Drained) -> None:
         key = "ingest-" + re.sub(r"[^a-z0-9]+", "-", studio.lower())
         async with best_effort("the table of this run"):
             await acreate_table_artifact(rows, key=key, description=f"What ingest {studio} came to")
+
+
+def show_in_ui() -> None:
+    """Send the `postflow` loggers' lines to Prefect, once a process; calling it again is free."""
+    logger = logging.getLogger("postflow")
+    if any(isinstance(handler, APILogHandler) for handler in logger.handlers):
+        return
+    handler = APILogHandler()
+    handler.addFilter(_inside_a_run)
+    logger.addHandler(handler)
+    logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
+    logger.setLevel(logging.INFO)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """What was foreseen says what to do; where our code raised it helps nobody."""
+    if record.exc_info and isinstance(record.exc_info[1], PostFlowError):
+        record.exc_info = None
+    return True
+
+
+def _inside_a_run(_: logging.LogRecord) -> bool:
+    """Threads of our servers have no run; what they log stays on this machine."""
+    return bool(TaskRunContext.get() or FlowRunContext.get())

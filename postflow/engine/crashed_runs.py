@@ -31,10 +31,7 @@ from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
-from postflow.ledger import (
-    leases,
-    open_ledger,
-)
+from postflow.ledger import leases, open_ledger
 from postflow.ledger.process import ProcessMark, is_dead_here, is_here, this_process
 from postflow.outlet.ngrok.folder import reap
 from postflow.state import is_due, lock_dir, state_dir, sweep
@@ -65,12 +62,14 @@ async def tag_run(run_id: str | None = None) -> None:
         await client.update_flow_run_labels(UUID(str(flow_run.id)), signature)
 
 
-async def keep_burying(studio: str, ledger: SecretStr | None, *, pause: float = PAUSE) -> NoReturn:
+async def watch_for_crashed_runs(
+    studio: str, ledger: SecretStr | None, *, pause: float = PAUSE
+) -> NoReturn:
     """Until cancelled: free what the dead among a studio's runs hold."""
-    burial = Burial(studio, ledger)
+    detector = CrashDetector(studio, ledger)
     while True:
         try:
-            await burial.round()
+            await detector.round()
         except (httpx.HTTPError, PrefectException) as error:
             log.warning("Prefect's server does not answer: %s", error)
         except Exception:
@@ -78,7 +77,7 @@ async def keep_burying(studio: str, ledger: SecretStr | None, *, pause: float = 
         await asyncio.sleep(pause)
 
 
-class Burial:
+class CrashDetector:
     """One look after the other. What only a lease or a number says has to be so twice, since a run
     that ends in order gives its lease back a moment before it is over.
     """
@@ -96,7 +95,7 @@ class Burial:
             seem = {run.id for run in runs if _seems_dead(run, living)}
             dead = [run for run in runs if _is_dead_here(run) or run.id in seem & self._suspects]
             for run in dead:
-                await _bury(client, run)
+                await _mark_crashed(client, run)
             left = Counter(run.deployment_id for run in runs if run not in dead)
             lost = {each.id: each for each in await _overfull(client, self._studio, left)}
             for deployment in (lost[each] for each in lost.keys() & self._suspects):
@@ -142,7 +141,7 @@ def _in_state(types: list[StateType]) -> filters.FlowRunFilterState:
     return filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=types))
 
 
-async def _bury(client: PrefectClient, run: FlowRun) -> None:
+async def _mark_crashed(client: PrefectClient, run: FlowRun) -> None:
     log.warning("The run %r had died; what it had begun is finished by the next one.", run.name)
     message = "Its process died; what it had begun is finished by the next run."
     state: State[None] = Crashed(message=message)

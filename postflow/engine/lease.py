@@ -8,11 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from postflow.errors import PostFlowError
-from postflow.ledger import (
-    AsyncLedger,
-    StaleClaim,
-    leases,
-)
+from postflow.ledger import AsyncLedger, StaleClaim, leases
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ BACKOFF: Any = get_current_settings().tasks.default_retry_delay_seconds or expon
 """Prefect's own default where somebody set one, else 5 s, 10 s, 20 s and so on."""
 
 
-async def may_pass(
+async def worth_another_attempt(
     _task: Task[..., Any],
     run: TaskRun,
     state: State[Any],

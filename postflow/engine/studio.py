@@ -21,7 +21,7 @@ from postflow.delivery.record import DeliveryRecord
 from postflow.discord import DiscordClient
 from postflow.discord.relay import OutboxRelay
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.folder.root import unless_away
+from postflow.folder.root import volume_error_or
 from postflow.frameio import FrameioClient, TokenSource
 from postflow.ledger import AsyncLedger, Claimed, Draft, open_ledger
 from postflow.media import volume
@@ -84,7 +84,7 @@ class OpenStudio:
         try:
             return await probe_media(path)
         except PostFlowError as error:
-            raise await self.unless_away(path, error) from error
+            raise await self.volume_error_or(path, error) from error
 
     async def allowed(self, path: Path) -> Path:
         """The clip that somebody names through Prefect's server, if that may be sent.
@@ -95,15 +95,15 @@ class OpenStudio:
         asking = volume.ask(lambda: allowed(as_meant(path), folders))
         return await volume.in_time(asking, path)
 
-    async def unless_away(self, path: Path, error: PostFlowError) -> PostFlowError:
-        """The error, or that the clip's watch folder is lost or hangs; see `scan.root`."""
+    async def volume_error_or(self, path: Path, error: PostFlowError) -> PostFlowError:
+        """The error, or that the clip's watch folder is lost or hangs; see `folder.root`."""
         root = next(
             (each for each in self.settings.watching.folders if path.is_relative_to(each)), None
         )
         if root is None:
             return error
         try:
-            return await volume.in_time(volume.ask(lambda: unless_away(root, error)), root)
+            return await volume.in_time(volume.ask(lambda: volume_error_or(root, error)), root)
         except Retry as hangs:
             return hangs
 
@@ -121,7 +121,7 @@ class OpenStudio:
     async def abandon(
         self, claim: Claimed, why: PostFlowError, announce: Draft | None = None
     ) -> None:
-        """The clip's journey ends before its run took it over; see `postflow.delivery.record`."""
+        """The clip's journey ends before its run took it over; see `postflow.delivery.job`."""
         await abandon(self.ledger, self.frameio, self.naming, claim, why, announce)
 
     @property

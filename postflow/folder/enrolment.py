@@ -8,12 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from postflow.errors import Retry
-from postflow.ledger import (
-    Ledger,
-    Root,
-    observations,
-    roots,
-)
+from postflow.ledger import Ledger, Root, observations, roots
 from postflow.ledger.process import this_machine
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import is_candidate

@@ -15,11 +15,7 @@ import xxhash
 from postflow.discord import DiscordClient
 from postflow.discord.cards import notice_card
 from postflow.errors import PostFlowError
-from postflow.ledger import (
-    AsyncLedger,
-    Draft,
-    outbox,
-)
+from postflow.ledger import AsyncLedger, Draft, outbox
 from postflow.media.sighting import Problem
 from postflow.models import FrozenModel, Once
 

@@ -207,7 +207,7 @@ def _read(path: Path) -> RootMark:
         raise AbsentError(f"its marker {MARKER} is damaged") from error
 
 
-def unless_away(root: Path, error: PostFlowError) -> PostFlowError:
+def volume_error_or(root: Path, error: PostFlowError) -> PostFlowError:
     """Why a file in the folder could not be had: the error, or Retry `folder.away`. Blocking.
 
     A file that seems to be gone or changed while its volume is lost is only out of reach.

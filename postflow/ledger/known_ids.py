@@ -1,4 +1,4 @@
-"""Version stacks: which clips belong together in a folder, and one run at a time at each stack."""
+"""Folders and stacks of Frame.io that are known by their ids; one run at a time at each stack."""
 
 from __future__ import annotations
 

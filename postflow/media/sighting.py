@@ -1,4 +1,4 @@
-"""What a scan can end with."""
+"""Results of a scan: the files seen, and why a folder could not be scanned."""
 
 from __future__ import annotations
 

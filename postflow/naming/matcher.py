@@ -10,11 +10,12 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from postflow.errors import Skip
+from postflow.models import SUFFIXES
 
 from .filename import shown
 from .rules import NameRule, Pattern, Piece, Values, broken, field_pattern, pieces_of, unsafe
 
-DEFAULT_FIELDS = {"ext": "(?i:mov|mp4|mxf|avi|mkv)"}
+DEFAULT_FIELDS = {"ext": f"(?i:{'|'.join(suffix[1:] for suffix in SUFFIXES)})"}
 _REST = "rest"
 _WORDS = {"ext": "extension"}
 _WORD_END = re.compile(r"[ ._-]")

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from postflow.errors import Retry
 from postflow.models import Exposure, MediaFile
 
-from .files import Limits, Served, ServedFile
 from .loop_thread import finish
 from .probe import probe
+from .served_files import Limits, Served, ServedFile
 from .server import MediaServer
 from .tunnel import Tunnel, TunnelProvider
 

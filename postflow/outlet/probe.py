@@ -13,8 +13,7 @@ from tenacity import (
 )
 
 from postflow.errors import Retry
-
-from .ngrok.errors import REFUSALS, code_in, refused
+from postflow.outlet.ngrok.errors import REFUSALS, code_in, refused
 
 # Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
 EDGE_HEADER = "ngrok-error-code"

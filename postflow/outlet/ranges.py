@@ -1,4 +1,4 @@
-"""What part of a file a request asks for, by RFC 9110 (sections 8.8, 13 and 14)."""
+"""The byte range that a request asks for (RFC 9110, sections 8.8, 13, 14), and the ranges sent."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from postflow.media import volume
 from postflow.media.probe import printable
 from postflow.models import MediaFile
 
-from .answers import Answers, Request
-from .connections import Connections, Server, Shortage
-from .files import Limits, Registry, ServedFile
+from .connection_limit import Connections, Server, Shortage
+from .http_handler import Answers, Request
 from .loop_thread import LoopThread, finish
+from .served_files import Limits, Registry, ServedFile
 
 HOST = "127.0.0.1"
 KEEP_ALIVE = 75.0

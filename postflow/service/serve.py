@@ -24,7 +24,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from postflow.blocks.studio import load_studio
 from postflow.engine.artifacts import best_effort
-from postflow.engine.crashed_runs import keep_burying
+from postflow.engine.crashed_runs import watch_for_crashed_runs
 from postflow.engine.parent import GROUP
 from postflow.flows.deliver import deliver
 from postflow.flows.ingest import ingest
@@ -75,7 +75,7 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
     deployment = await runner.aadd_deployment(ingesting)
     ledger = (await load_studio(studio)).ledger
     in_background = [
-        asyncio.create_task(keep_burying(studio, ledger)),
+        asyncio.create_task(watch_for_crashed_runs(studio, ledger)),
         asyncio.create_task(_keep_naming(deployment, f"ingest {studio}")),
     ]
     try:

@@ -10,14 +10,7 @@ import pytest
 from prefect.blocks.core import Block
 from pydantic import SecretStr
 
-from postflow.blocks import (
-    AdobeTokens,
-    DiscordWebhook,
-    FrameioAccount,
-    Studio,
-    Tunnel,
-    load_studio,
-)
+from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel, load_studio
 from postflow.blocks.adobe import BlockTokenStore
 from postflow.cli.sandbox import sandbox_studio
 from postflow.errors import Fatal

@@ -9,14 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from postflow.blocks import (
-    AdobeTokens,
-    DiscordWebhook,
-    FrameioAccount,
-    Studio,
-    Tunnel,
-    load_studio,
-)
+from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel, load_studio
 from postflow.errors import Fatal
 from postflow.settings import RetryPolicy, Watching
 

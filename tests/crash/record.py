@@ -8,13 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from postflow.ledger import (
-    MessageState,
-    State,
-    claims,
-    outbox,
-    queries,
-)
+from postflow.ledger import MessageState, State, claims, outbox, queries
 from postflow.sandbox import Sandbox
 from tests.crash.ground import Ground
 from tests.ledger.consistency import check_consistent

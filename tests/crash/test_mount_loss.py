@@ -13,15 +13,7 @@ import pytest
 
 from postflow.folder.root import read_mark
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import (
-    AsyncLedger,
-    Ledger,
-    claims,
-    observations,
-    open_ledger,
-    queries,
-    roots,
-)
+from postflow.ledger import AsyncLedger, Ledger, claims, observations, open_ledger, queries, roots
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from tests.crash.conftest import MakeGround

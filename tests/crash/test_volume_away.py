@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 
 from postflow.folder.root import MARKER
-from postflow.ledger import (
-    State,
-    queries,
-)
+from postflow.ledger import State, queries
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.killing import Death

@@ -14,14 +14,7 @@ from pydantic import SecretStr
 from postflow.discord import Card, DiscordClient
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import OutboxRelay
-from postflow.ledger import (
-    AsyncLedger,
-    MessageState,
-    leases,
-    open_ledger,
-    opening,
-    outbox,
-)
+from postflow.ledger import AsyncLedger, MessageState, leases, open_ledger, opening, outbox
 from postflow.sandbox.discord import DiscordWorld
 from tests.discord.conftest import Channel
 from tests.ledger.ground import Clock

@@ -16,12 +16,7 @@ from postflow.folder.enrolment import enrol
 from postflow.folder.notices import Notices, Outage, ScanReport, Trouble
 from postflow.folder.pending import OVERDUE, PendingFiles
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import (
-    AsyncLedger,
-    open_ledger,
-    opening,
-    outbox,
-)
+from postflow.ledger import AsyncLedger, open_ledger, opening, outbox
 from postflow.media.containers.reading import NotWhole
 from postflow.media.sighting import Sighting
 from tests.discord.conftest import Channel

@@ -11,13 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from postflow.frameio import (
-    AdobeIms,
-    FrameioClient,
-    NativeCredential,
-    Tokens,
-    TokenSource,
-)
+from postflow.frameio import AdobeIms, FrameioClient, NativeCredential, Tokens, TokenSource
 from postflow.models import Project
 from tests.support.token_stores import MemoryTokenStore
 

@@ -14,12 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, Retry
-from postflow.frameio import (
-    AdobeIms,
-    LegacyToken,
-    Tokens,
-    TokenSource,
-)
+from postflow.frameio import AdobeIms, LegacyToken, Tokens, TokenSource
 from postflow.frameio.auth.tokens import Journal
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, native, revoke, service, signed_in, source_of, web

@@ -12,11 +12,7 @@ import pytest
 
 from postflow.delivery.record import DeliveryRecord
 from postflow.errors import PostFlowError, Retry
-from postflow.ledger import (
-    Ledger,
-    Phase,
-    queries,
-)
+from postflow.ledger import Ledger, Phase, queries
 from postflow.models import Delivery
 from postflow.sandbox import Sandbox
 from tests.journeys.commands import answer, postflow

@@ -12,11 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.ledger import (
-    Ledger,
-    opening,
-    queries,
-)
+from postflow.ledger import Ledger, opening, queries
 from postflow.sandbox import Sandbox
 from postflow.state import state_dir
 from tests.journeys.conftest import MakeClip

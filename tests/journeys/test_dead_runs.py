@@ -13,11 +13,8 @@ from prefect.runtime import flow_run
 from prefect.states import Pending, Running
 from prefect.types.entrypoint import EntrypointType
 
-from postflow.engine.crashed_runs import LEASE, SIGNATURE, Burial, tag_run
-from postflow.ledger import (
-    Ledger,
-    leases,
-)
+from postflow.engine.crashed_runs import LEASE, SIGNATURE, CrashDetector, tag_run
+from postflow.ledger import Ledger, leases
 from postflow.ledger.process import ProcessMark, this_process
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
@@ -48,7 +45,7 @@ async def test_only_a_run_whose_very_process_is_gone_is_buried(
     async with get_client() as client:
         run = await client.create_flow_run(ingest, state=Running())
         await client.update_flow_run_labels(run.id, {SIGNATURE: process.model_dump_json()})
-        await Burial("main", None).round()
+        await CrashDetector("main", None).round()
         assert (await client.read_flow_run(run.id)).state_type is state
 
 
@@ -56,7 +53,7 @@ async def test_a_run_signs_for_the_process_it_is() -> None:
     @flow(name="ingest")
     async def ingest() -> tuple[object, StateType | None]:
         await tag_run()
-        await Burial("main", None).round()
+        await CrashDetector("main", None).round()
         async with get_client() as client:
             run = await client.read_flow_run(UUID(str(flow_run.id)))
         return run.labels[SIGNATURE], run.state_type
@@ -102,16 +99,16 @@ async def test_a_run_of_another_host_is_dead_when_its_lease_in_the_ledger_is_ove
 ) -> None:
     """Prefect's own lease on the slot would last for five minutes."""
     elsewhere = HERE.model_copy(update={"machine": "other"}).model_dump_json()
-    burial = Burial("slots", None)
+    detector = CrashDetector("slots", None)
     async with get_client() as client:
         run = await begun(client, deployment)
         await client.update_flow_run_labels(run.id, {SIGNATURE: elsewhere, LEASE: "run-1"})
         with Ledger.open() as ledger:
             if lasts:
                 leases.start(ledger, "run-1")
-            await burial.round()
+            await detector.round()
             assert await taken(deployment) == 1, "it may have ended in order just now"
-            await burial.round()
+            await detector.round()
         read = await client.read_flow_run(run.id)
     assert read.state_type is (StateType.RUNNING if lasts else StateType.CRASHED)
     assert await taken(deployment) == int(lasts)
@@ -121,10 +118,10 @@ async def test_a_slot_that_no_run_holds_is_given_back(deployment: DeploymentResp
     """As after a full disk, which costs Prefect its lease: the slot would be taken for ever."""
     assert deployment.global_concurrency_limit
     name = deployment.global_concurrency_limit.name
-    burial = Burial("slots", None)
+    detector = CrashDetector("slots", None)
     async with get_client() as client:
         await client.increment_concurrency_slots([name], 1, mode="concurrency")
-    await burial.round()
+    await detector.round()
     assert await taken(deployment) == 1, "a run may be about to begin"
-    await burial.round()
+    await detector.round()
     assert await taken(deployment) == 0

@@ -11,12 +11,7 @@ import pytest
 
 from postflow.cli.sandbox import sandbox_studio
 from postflow.discord.cards import notice_card
-from postflow.ledger import (
-    Ledger,
-    MessageState,
-    outbox,
-    queries,
-)
+from postflow.ledger import Ledger, MessageState, outbox, queries
 from postflow.sandbox import Sandbox
 from postflow.service.setup import StudioFile, save_studio
 from tests.journeys.conftest import MakeClip

@@ -9,11 +9,7 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal, Retry, Skip
-from postflow.ledger import (
-    StaleClaim,
-    claims,
-    leases,
-)
+from postflow.ledger import StaleClaim, claims, leases
 from postflow.models import Delivery, MediaFile
 from postflow.outlet import Served
 from postflow.sandbox import Sandbox

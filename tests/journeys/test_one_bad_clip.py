@@ -9,12 +9,7 @@ from typing import Any, cast
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import (
-    AsyncLedger,
-    Ledger,
-    outbox,
-    queries,
-)
+from postflow.ledger import AsyncLedger, Ledger, outbox, queries
 from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
 from postflow.sandbox import Sandbox
@@ -43,7 +38,7 @@ async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
 ) -> None:
     """The fault has to be put in: known ones are foreseen."""
     from postflow.flows.ingest import ingest
-    from postflow.outlet import files as opening
+    from postflow.outlet import served_files as opening
 
     good = [make_clip(name, extra=80 * number) for number, name in enumerate(GOOD, start=1)]
     real = opening.holds

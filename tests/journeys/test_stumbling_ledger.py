@@ -7,12 +7,7 @@ from datetime import timedelta
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import (
-    Ledger,
-    clips,
-    outages,
-    queries,
-)
+from postflow.ledger import Ledger, clips, outages, queries
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, the_asset

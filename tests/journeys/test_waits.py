@@ -5,13 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postflow.errors import Fatal
-from postflow.ledger import (
-    Ledger,
-    Phase,
-    outages,
-    queries,
-    retrying,
-)
+from postflow.ledger import Ledger, Phase, outages, queries, retrying
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset, titles, words

@@ -11,11 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from postflow.ledger import (
-    Ledger,
-    Root,
-    roots,
-)
+from postflow.ledger import Ledger, Root, roots
 from postflow.ledger.schema import metadata
 from tests.ledger.ground import Clock
 from tests.ledger.postgres_server import find_server, running_server

@@ -6,10 +6,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from postflow.ledger import (
-    Ledger,
-    queries,
-)
+from postflow.ledger import Ledger, queries
 from postflow.ledger.states import CLOSED, DELIVERED, MOVES, State
 
 Record = dict[str, Any]

@@ -9,14 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from postflow.ledger import (
-    Ledger,
-    MessageState,
-    State,
-    outbox,
-    queries,
-    roots,
-)
+from postflow.ledger import Ledger, MessageState, State, outbox, queries, roots
 from tests.ledger import small_studio
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import add

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postflow.ledger import (
-    Claimed,
-    Draft,
-    Ledger,
-    Root,
-    batches,
-    claims,
-    registry,
-    transitions,
-)
+from postflow.ledger import Claimed, Draft, Ledger, Root, batches, claims, registry, transitions
 from tests.ledger.ground import Clock, add, bring_to_arrived, claim_one, target
 
 FIRST, SECOND = "a/SQ07_001_v001.mov", "b/SQ07_001_v001.mov"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from postflow.ledger import (
-    Ledger,
-    known_ids,
-)
+from postflow.ledger import Ledger, known_ids
 
 A, B = "2_FROM_ANIM", "2_FROM_ANIM/SQ07"
 

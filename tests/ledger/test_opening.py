@@ -17,13 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 
 from postflow.errors import Fatal, Retry
-from postflow.ledger import (
-    Ledger,
-    claims,
-    default_path,
-    queries,
-    roots,
-)
+from postflow.ledger import Ledger, claims, default_path, queries, roots
 from postflow.ledger.opening import open_engine
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.filesystem import FileSystem, file_system_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.delivery.record import LONGEST_TRIES, DeliveryRecord
+from postflow.delivery.record import MOST_RUNS_PER_CLIP, DeliveryRecord
 from postflow.errors import PostFlowError
 from postflow.ledger import (
     AsyncLedger,
@@ -37,8 +37,8 @@ async def arrived(ledger: AsyncLedger) -> Claimed:
     ("why", "tries", "by_hand", "watched", "left"),
     [
         (BUSY, 0, False, True, FOR_LATER),
-        (BUSY, LONGEST_TRIES - 1, False, True, FOR_LATER),
-        (BUSY, LONGEST_TRIES, False, True, FOR_GOOD),
+        (BUSY, MOST_RUNS_PER_CLIP - 1, False, True, FOR_LATER),
+        (BUSY, MOST_RUNS_PER_CLIP, False, True, FOR_GOOD),
         (BROKEN, 0, False, True, FOR_GOOD),
         (BUSY, 0, True, True, FOR_LATER),
         (BUSY, 0, True, False, FOR_GOOD),
@@ -57,7 +57,7 @@ async def test_what_becomes_of_a_delivery_without_its_stack(
     assert (clip.state, clip.code, clip.run_id) == (left, why.code, None)
 
 
-@pytest.mark.parametrize(("tries", "state"), [(0, State.ARRIVED), (LONGEST_TRIES, State.DONE)])
+@pytest.mark.parametrize(("tries", "state"), [(0, State.ARRIVED), (MOST_RUNS_PER_CLIP, State.DONE)])
 async def test_a_delivery_whose_last_steps_fail_is_not_taken_up_at_once_and_not_for_ever(
     tmp_path: Path, tries: int, state: State
 ) -> None:

@@ -5,16 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import (
-    Claimed,
-    Ledger,
-    Root,
-    State,
-    claims,
-    known_ids,
-    leases,
-    transitions,
-)
+from postflow.ledger import Claimed, Ledger, Root, State, claims, known_ids, leases, transitions
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import BROKEN, Clock, add, claim_one, target
 

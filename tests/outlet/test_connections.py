@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from postflow.media.probe import probe_media
-from postflow.outlet.connections import Shortage
-from postflow.outlet.files import Limits
+from postflow.outlet.connection_limit import Shortage
+from postflow.outlet.served_files import Limits
 from postflow.outlet.server import MediaServer
 from postflow.sandbox.fetching import pull
 
@@ -124,7 +124,7 @@ SERVING = """
 import asyncio, resource, sys
 from pathlib import Path
 from postflow.media.probe import probe_media
-from postflow.outlet.connections import Shortage
+from postflow.outlet.connection_limit import Shortage
 from postflow.outlet.server import MediaServer
 
 async def main():

@@ -18,7 +18,7 @@ from yarl import URL
 
 from postflow.errors import Fatal, Retry, Skip
 from postflow.media.probe import probe_media
-from postflow.outlet.files import Limits, Served, ServedFile
+from postflow.outlet.served_files import Limits, Served, ServedFile
 from postflow.outlet.server import MediaServer
 from postflow.sandbox.fetching import FETCH_STYLES, FetchError, FetchStyle, Manners, pull
 from tests.support.wait import wait_until

@@ -13,12 +13,7 @@ from postflow.cli.overview import tell_status
 from postflow.cli.prospects import look, tell_prospects
 from postflow.folder.enrolment import NONE, enrol
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import (
-    AsyncLedger,
-    observations,
-    open_ledger,
-    queries,
-)
+from postflow.ledger import AsyncLedger, observations, open_ledger, queries
 from postflow.media.ignore import Ignoring
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from postflow.delivery import polling
+from postflow.delivery import arrival
 from postflow.delivery.arrival import Late, await_arrival
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
@@ -122,7 +122,7 @@ async def test_a_slow_finish_is_waited_for(tmp_path: Path) -> None:
 async def test_that_it_takes_long_after_the_last_byte_is_told_once(
     away: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "LATE", 0.0)
+    monkeypatch.setattr(arrival, "LATE", 0.0)
     told: list[Retry | None] = []
 
     async def late(why: Retry | None) -> None:

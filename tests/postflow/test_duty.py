@@ -8,13 +8,7 @@ import pytest
 
 from postflow.engine.lease import hold_lease
 from postflow.errors import PostFlowError
-from postflow.ledger import (
-    Draft,
-    Ledger,
-    leases,
-    open_ledger,
-    outbox,
-)
+from postflow.ledger import Draft, Ledger, leases, open_ledger, outbox
 from tests.support.stumbling import BUSY, stumbling
 from tests.support.wait import wait_until
 

@@ -19,14 +19,7 @@ from postflow.folder.inspection import MOST
 from postflow.folder.root import MARKER, read_mark
 from postflow.folder.watcher import FolderWatcher
 from postflow.folder.watchers import within_reach
-from postflow.ledger import (
-    AsyncLedger,
-    Root,
-    claims,
-    observations,
-    open_ledger,
-    roots,
-)
+from postflow.ledger import AsyncLedger, Root, claims, observations, open_ledger, roots
 from postflow.media.filesystem import FileSystem
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path

@@ -28,7 +28,7 @@ from postflow.media.probe import (
     printable,
     probe_media,
 )
-from postflow.outlet.files import PinnedFile
+from postflow.outlet.served_files import PinnedFile
 from tests.support.wild_times import WILD, written_at
 
 NOBODY = 65534

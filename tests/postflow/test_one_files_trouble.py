@@ -17,12 +17,7 @@ from postflow.folder import intake as intake_module
 from postflow.folder import watcher as watching_module
 from postflow.folder.notices import ScanReport
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import (
-    AsyncLedger,
-    open_ledger,
-    queries,
-    registry,
-)
+from postflow.ledger import AsyncLedger, open_ledger, queries, registry
 from postflow.media.containers.whole import verdict
 from postflow.models import Shot
 from postflow.naming import Naming

@@ -8,14 +8,7 @@ from pathlib import Path
 import pytest
 
 from postflow.delivery.record import DeliveryRecord
-from postflow.ledger import (
-    AsyncLedger,
-    Ledger,
-    claims,
-    open_ledger,
-    roots,
-    transitions,
-)
+from postflow.ledger import AsyncLedger, Ledger, claims, open_ledger, roots, transitions
 from postflow.models import Folder
 from tests.ledger.ground import add, bring_to_arrived, bring_to_requested, claim_one, target
 

@@ -15,11 +15,7 @@ import psutil
 import pytest
 
 from postflow.cli.sandbox import as_toml, sandbox_studio
-from postflow.ledger import (
-    Clip,
-    Ledger,
-    queries,
-)
+from postflow.ledger import Clip, Ledger, queries
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path

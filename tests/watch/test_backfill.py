@@ -18,15 +18,7 @@ from postflow.cli.backfill import enrol_folders
 from postflow.errors import Fatal
 from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner
-from postflow.ledger import (
-    Ledger,
-    ObservationState,
-    Phase,
-    Root,
-    observations,
-    queries,
-    roots,
-)
+from postflow.ledger import Ledger, ObservationState, Phase, Root, observations, queries, roots
 from postflow.media.sighting import Offline, Scanned
 from postflow.settings import Watching
 from tests.support.marked import mark_root

@@ -21,16 +21,7 @@ from postflow.folder.notices import Notices, ScanReport
 from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
 from postflow.folder.watcher import FolderWatcher
 from postflow.folder.watchers import FolderWatchers, within_reach
-from postflow.ledger import (
-    AsyncLedger,
-    Ledger,
-    State,
-    claims,
-    open_ledger,
-    outbox,
-    retrying,
-    roots,
-)
+from postflow.ledger import AsyncLedger, Ledger, State, claims, open_ledger, outbox, retrying, roots
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.support.marked import mark_root

@@ -17,13 +17,7 @@ from postflow.errors import Fatal
 from postflow.folder.enrolment import restore
 from postflow.folder.root import MARKER, read_mark
 from postflow.folder.scanner import glance
-from postflow.ledger import (
-    Ledger,
-    Phase,
-    observations,
-    queries,
-    roots,
-)
+from postflow.ledger import Ledger, Phase, observations, queries, roots
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
 from tests.ledger.ground import set_aside

@@ -1,0 +1,1 @@
+"""One module a container format; `whole.py` lists them in CONTAINERS."""

@@ -1,4 +1,4 @@
-"""What a look at a file's container can end with."""
+"""A reader that reads little, and the verdicts that a container's module can return."""
 
 from __future__ import annotations
 

@@ -9,13 +9,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from postflow.cli.again import try_again
-from postflow.ledger import (
-    MessageState,
-    Phase,
-    State,
-    outbox,
-    queries,
-)
+from postflow.ledger import MessageState, Phase, State, outbox, queries
 from postflow.ledger.states import OPEN
 from tests.crash.ground import Ground
 from tests.crash.studio_life.invariants import nothing_is_called_delivered_that_is_not_there

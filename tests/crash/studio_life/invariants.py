@@ -9,12 +9,7 @@ from typing import Any
 
 import psutil
 
-from postflow.ledger import (
-    State,
-    claims,
-    leases,
-    queries,
-)
+from postflow.ledger import State, claims, leases, queries
 from tests.crash.agents import agents
 from tests.crash.ground import Ground
 from tests.crash.record import DELIVERED, is_complete

@@ -7,13 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from postflow.ledger import (
-    Message,
-    MessageState,
-    State,
-    outbox,
-    queries,
-)
+from postflow.ledger import Message, MessageState, State, outbox, queries
 from postflow.ledger.outbox import NO_ANSWER
 from postflow.settings import Watching
 from tests.crash.ground import Ground

@@ -1,4 +1,4 @@
-"""What the media server answers: a file or a part of it, and the same 404 for everything else."""
+"""Answers GET and HEAD: a file or a part of it, and the same 404 for everything else."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from aiohttp import web
 from postflow.media import volume
 from postflow.media.probe import printable
 
-from .connections import Connections
-from .files import Limits, Registry, ServedFile
+from .connection_limit import Connections
 from .ranges import Selection, select
+from .served_files import Limits, Registry, ServedFile
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Who is connected to the media server. Those who ask for nothing are disconnected.
+"""At most so many connections to the media server; those who ask for nothing are disconnected.
 
 A stranger who knows no file's address may open as many connections as he likes: each costs a
 descriptor of the process that also reads clips, the ledger and Prefect.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .files import Limits
+from .served_files import Limits
 
 if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
