@@ -31,7 +31,7 @@ async def test_a_run_that_was_taken_for_dead_is_on_duty_again(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("call", "fault"),
-    [("renew", KeyError("unforeseen")), ("enter", KeyError("unforeseen")), ("leave", BUSY)],
+    [("renew", KeyError("unforeseen")), ("start", KeyError("unforeseen")), ("end", BUSY)],
 )
 async def test_whatever_the_ledger_answers_the_lease_is_kept(
     tmp_path: Path, call: str, fault: Exception
@@ -44,7 +44,7 @@ async def test_whatever_the_ledger_answers_the_lease_is_kept(
             await opened.run(leases.end, "run-1")
             stumbler.faults[call] = [fault]
             seen = stumbler.calls["start"]
-            await wait_until(lambda: stumbler.calls["start"] > seen + (call == "enter"))
+            await wait_until(lambda: stumbler.calls["start"] > seen + (call == "start"))
             seen = stumbler.calls["renew"]
             await wait_until(lambda: stumbler.calls["renew"] > seen + 2)
     assert not stumbler.yet_to_come
