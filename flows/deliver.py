@@ -115,7 +115,7 @@ def _transfer_with_retries(
 async def delivering(
     live: OpenStudio, path: Path, *, project: str | None = None, claim: ClaimRef | None = None
 ) -> AsyncIterator[DeliveryJob]:
-    """A clip in hand. An error in the block is announced, and ends the clip's record."""
+    """Open the clip's record. An error in the block is announced, and ends the record."""
     job = await _open(live, path, project or live.project, claim)
     try:
         yield job

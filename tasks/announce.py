@@ -40,7 +40,7 @@ ASK_AGAIN = 5
     cache_policy=NO_CACHE,
 )
 async def announce_departure(live: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
-    """The clip's message says "on its way"; a copy of one that was told of has no message."""
+    """The clip's message says "on its way"; a copy of a clip that was announced has none."""
     media = job.media
     log.info("%s goes to %s in %s.", media.name, "/".join(shot.folder), job.project)
     if media.doubt:

@@ -44,7 +44,7 @@ def _by_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
     timeout_seconds=3600,
     cache_key_fn=_by_folder,
     cache_expiration=KEEP,
-    refresh_cache=True,  # believed only by who has just asked Frame.io, as `deliver` does
+    refresh_cache=True,  # `deliver` reads it where Frame.io has just confirmed the file
     persist_result=True,
     result_serializer="json",
 )

@@ -42,8 +42,8 @@ def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
     return cache_key("transfer", given["live"], given["job"].media.revision, given["folder"].id)
 
 
-# No `timeout_seconds`: an attempt whose bytes move is none too many, and what stands still ends by
-# the policy's `stall` and `total`.
+# No `timeout_seconds`: an attempt is not ended while bytes move; the policy's `stall` and `total`
+# end one that stands still.
 @task(
     name="transfer",
     task_run_name="transfer",
@@ -52,7 +52,7 @@ def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
     retry_condition_fn=worth_another_attempt,
     cache_key_fn=_by_revision_and_folder,
     cache_expiration=KEEP,
-    refresh_cache=True,  # believed only by who has just asked Frame.io, as `deliver` does
+    refresh_cache=True,  # `deliver` reads it where Frame.io has just confirmed the file
     persist_result=True,
     result_serializer="json",
 )
@@ -148,7 +148,7 @@ async def request_upload(
 
 
 async def _take_back(live: OpenStudio, asking: asyncio.Future[RemoteFile], name: str) -> None:
-    """A question that is on its way cannot be unasked: what comes of it is removed."""
+    """Wait for the file that was already asked for, and remove it."""
     try:
         async with asyncio.timeout(SETTLING_LIMIT):
             await live.frameio.files.delete(await asking)

@@ -84,7 +84,7 @@ class DeliveryRecord:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """The same, where the answer is the claim as it is now."""
+        """As `_write`, for calls that return the claim as it is afterwards."""
         self._claim = await self._write(call, *args, **kwargs)
 
     @property
@@ -199,9 +199,9 @@ class DeliveryRecord:
         self._announced = True
 
     async def done(self, announce: Draft | None = None) -> None:
-        """Delivered; the announcement is in the outbox with the same stroke.
+        """The clip is delivered, and its message in the outbox, in one transaction.
 
-        A stack that was not to be had just now keeps the clip in the ledger, and nobody waiting.
+        If it could not be stacked yet, the ledger keeps the stacking for a later run.
         """
         why = self._unstacked
         if why and self._stack_may_wait:
@@ -266,7 +266,7 @@ class DeliveryRecord:
 
     @property
     def _stack_may_wait(self) -> bool:
-        """Also one by hand, in a folder that `ingest` looks after: nobody has to be there."""
+        """A later run can stack it: also a clip sent by hand, if its folder is watched."""
         why = self._unstacked
         may = isinstance(why, Retry) and self._has_tries_left
         return self._watched and why is not None and (may or lies_outside(why))

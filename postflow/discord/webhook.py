@@ -95,7 +95,7 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 class Thread(FrozenModel):
-    """At most one of the two. `name` may hold fields of the clip, such as `{sequence} {shot}`."""
+    """A thread by its id, or by a name, which may hold fields of the clip: `{sequence} {shot}`."""
 
     id: str | None = None
     name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
@@ -122,7 +122,7 @@ class Thread(FrozenModel):
         return self
 
     def named(self, about: Mapping[str, str]) -> str | None:
-        """The name of a message's post; another message than a clip's has the fields not."""
+        """The name of the thread for a message; one that is about no clip goes to OTHERS."""
         if self.name is None:
             return None
         if not set(_FIELD.findall(self.name)) <= about.keys():

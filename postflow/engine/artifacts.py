@@ -151,7 +151,7 @@ def show_in_ui() -> None:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """What was foreseen says what to do; where our code raised it helps nobody."""
+    """Errors of ours carry their remedy, so their traceback is left out."""
     if record.exc_info and isinstance(record.exc_info[1], PostFlowError):
         record.exc_info = None
     return True

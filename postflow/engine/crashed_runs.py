@@ -78,8 +78,8 @@ async def watch_for_crashed_runs(
 
 
 class CrashDetector:
-    """One look after the other. What only a lease or a number says has to be so twice, since a run
-    that ends in order gives its lease back a moment before it is over.
+    """Finds dead runs, round by round. What only a lease or a count says has to hold in two rounds,
+    since a run that ends in order gives its lease back a moment before it is over.
     """
 
     def __init__(self, studio: str, ledger: SecretStr | None) -> None:
@@ -213,7 +213,7 @@ async def clean_up(live: OpenStudio) -> None:
 
 
 async def _keep_signed_in(live: OpenStudio) -> None:
-    """As the look-out does, which need not run. That it fails, the clips that wait for it tell."""
+    """Renew the sign-in when it is due, as `watch` does, which need not run."""
     why = await sign_in.renew_if_due(live.sign_in)
     if why is None:
         return

@@ -1,4 +1,4 @@
-"""A run is on duty while its lease in the ledger is renewed."""
+"""A run holds its clips while it renews its lease in the ledger."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class OpenStudio:
 
     @property
     def project(self) -> str:
-        """Of the studio, by name or id."""
+        """The studio's Frame.io project, by name or id."""
         return self.settings.frameio.project
 
     @property
@@ -108,7 +108,7 @@ class OpenStudio:
             return hangs
 
     async def open_by_hand(self, media: MediaFile) -> DeliveryRecord:
-        """Of a clip that a person hands over."""
+        """The record of a clip that a person sends."""
         return await open_by_hand(
             self.ledger,
             self.name,

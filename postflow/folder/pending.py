@@ -63,7 +63,7 @@ class Settler:
     def observe(
         self, relpath: str, size: int, mtime_ns: int, now: float, *, refused: bool = False
     ) -> Standing:
-        """Take in one observation of a file. `refused`: as it was it would never have gone."""
+        """Take in one observation of a file. `refused`: it was refused as it was before."""
         self._now = now
         streak = self._streaks.get(relpath)
         if streak is not None and (streak.size, streak.mtime_ns) == (size, mtime_ns):
