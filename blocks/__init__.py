@@ -3,11 +3,11 @@
 Prefect's servers and workers import it too, so importing it changes nothing of theirs.
 """
 
-from .adobe import AdobeTokens
-from .discord import DiscordWebhook
-from .frameio import FrameioAccount
-from .studio import Studio, load_studio
-from .tunnel import Tunnel
+from postflow.blocks.adobe import AdobeTokens
+from postflow.blocks.discord import DiscordWebhook
+from postflow.blocks.frameio import FrameioAccount
+from postflow.blocks.studio import Studio, load_studio
+from postflow.blocks.tunnel import Tunnel
 
 __all__ = [
     "AdobeTokens",
