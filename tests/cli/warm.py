@@ -24,6 +24,7 @@ def main() -> None:
     import postflow.service.setup
     from postflow.blocks import tunnel
     from postflow.outlet.ngrok.provider import NgrokProvider
+    from tests.support import run_imports  # noqa: F401 - imported for the forks
 
     # A refusal that may pass is waited out for 90 s in earnest.
     tunnel.NgrokProvider = partial(NgrokProvider, open_timeout=0)  # type: ignore[assignment, misc]

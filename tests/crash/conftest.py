@@ -10,6 +10,12 @@ import pytest
 
 from tests.crash.ground import Ground, prepare
 from tests.crash.lives import Nursery, nursery
+from tests.ledger.conftest import (  # noqa: F401 - fixtures are found by their names here
+    postgres_server,
+    postgres_url,
+    quick_folder,
+    sqlite_url,
+)
 
 MakeGround = Callable[..., AbstractAsyncContextManager[Ground]]
 
