@@ -7,7 +7,8 @@ RUN    := $(UV) run --frozen --no-sync
 # clients remember the first server that they met.
 JOBS         ?= 5
 WITH_PREFECT := blocks cli crash journeys watch browser
-SUITES       := crash journeys plain cli blocks watch browser
+OUTSIDE      := frameio outlet sandbox sandbox_agent
+SUITES       := crash journeys plain outside cli blocks watch browser
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 OLDEST       := 'prefect==3.8.8' 'sqlalchemy<2.1'
 export UV_PYTHON_DOWNLOADS = never
@@ -51,7 +52,10 @@ test-blocks: setup
 	$(RUN) pytest tests/blocks tests/test_canary.py
 
 test-plain: setup
-	$(RUN) pytest $(addprefix --ignore=tests/,$(WITH_PREFECT) test_canary.py)
+	$(RUN) pytest $(addprefix --ignore=tests/,$(WITH_PREFECT) $(OUTSIDE) test_canary.py)
+
+test-outside: setup
+	$(RUN) pytest $(addprefix tests/,$(OUTSIDE))
 
 test-%: setup
 	$(RUN) pytest tests/$*
