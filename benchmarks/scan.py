@@ -93,7 +93,7 @@ def index_size(root: Path) -> float:
     tracemalloc.start()
     scanner = Scanner(root, clock=Clock(), file_system=a_local_disk)
     scanner.scan()
-    scanner.rest([sighting.relpath for sighting in scanner.everything()])
+    scanner.settle([sighting.relpath for sighting in scanner.everything()])
     gc.collect()
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -108,12 +108,12 @@ def measure(root: Path, files: int, rounds: int) -> Cost:
     scanner = Scanner(root, clock=clock, file_system=a_local_disk)
     scan(scanner, clock, full=True)
     everything = [sighting.relpath for sighting in scanner.everything()]
-    scanner.rest(everything)
+    scanner.settle(everything)
     scan(scanner, clock, full=False)
     full = [scan(scanner, clock, full=True) for _ in range(rounds)]
     scan(scanner, clock, full=False)
     idle = [scan(scanner, clock, full=False) for _ in range(rounds * 3)]
-    scanner.stir(everything[:SETTLING])
+    scanner.unsettle(everything[:SETTLING])
     settling = [scan(scanner, clock, full=False) for _ in range(rounds * 3)]
     medians = (statistics.median(times) for times in (full, idle, settling))
     return Cost(files, *medians, index)
