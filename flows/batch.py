@@ -12,8 +12,8 @@ from postflow.models import Delivery, Drained
 class Batch:
     """Collects outcomes. More clips than the studio's `batch` have one message in the ledger."""
 
-    def __init__(self, live: OpenStudio) -> None:
-        self._live = live
+    def __init__(self, studio: OpenStudio) -> None:
+        self._studio = studio
         self._delivered: list[Delivery] = []
         self._not_delivered: dict[str, PostFlowError] = {}
         self._skipped: dict[str, Skip] = {}
@@ -22,10 +22,10 @@ class Batch:
 
     async def expect(self, waiting: int) -> None:
         """So many clips wait or travel; of many, those without a message of their own share one."""
-        live = self._live
-        if live.discord and waiting > live.settings.watching.batch:
-            await live.ledger.run(
-                batches.gather, studio=live.name, channel=live.channel, project=live.project
+        studio = self._studio
+        if studio.discord and waiting > studio.settings.watching.batch:
+            await studio.ledger.run(
+                batches.gather, studio=studio.name, channel=studio.channel, project=studio.project
             )
 
     def delivered(self, delivery: Delivery) -> None:
@@ -40,15 +40,15 @@ class Batch:
 
         None where a batch's message tells of the clip.
         """
-        live = self._live
+        studio = self._studio
         self._skipped[claim.name] = why
-        if live.discord is None or claim.batch_id is not None:
+        if studio.discord is None or claim.batch_id is not None:
             return None
         if len(self._told) == MOST_NAMES:
             self._told, self._part = {}, self._part + 1
         self._told[claim.name] = why
-        key = f"{live.channel}/skipped-{live.run_id}-{self._part}"
-        return skipped_card(self._told).message(key, live.channel)
+        key = f"{studio.channel}/skipped-{studio.run_id}-{self._part}"
+        return skipped_card(self._told).message(key, studio.channel)
 
     def drained(self) -> Drained:
         failures = self._not_delivered.items()

@@ -40,8 +40,8 @@ OVER = frozenset({State.DONE, State.SKIPPED, State.FAILED, State.SUPERSEDED})
 class Cancelling:
     """Subflows live in the process of `ingest`, so nobody but it can stop one of them."""
 
-    def __init__(self, live: OpenStudio, batch: Batch) -> None:
-        self._live = live
+    def __init__(self, studio: OpenStudio, batch: Batch) -> None:
+        self._studio = studio
         self._batch = batch
         self._asked: dict[tuple[int, int], UUID] = {}
         self._heard: set[UUID] = set()
@@ -80,15 +80,17 @@ class Cancelling:
 
     async def _end(self, claim: Claimed, why: Fatal) -> None:
         """Fail the clip as far as it had come; one that is whole in Frame.io stays delivered."""
-        rows = await self._live.ledger.run(queries.rows, studio=self._live.name, name=claim.relpath)
+        rows = await self._studio.ledger.run(
+            queries.rows, studio=self._studio.name, name=claim.relpath
+        )
         state = next(row.state for row in rows if row.id == claim.clip_id)
         if state in OVER:
             return
         current = claim.model_copy(update={"state": state})
-        record = DeliveryRecord(self._live.ledger, current, by_hand=False)
-        job = DeliveryJob(claim.media, record, project=self._live.project)
-        job.shot = self._live.naming.identify(claim.name)
-        await announce_failure(self._live, job, why)
+        record = DeliveryRecord(self._studio.ledger, current, by_hand=False)
+        job = DeliveryJob(claim.media, record, project=self._studio.project)
+        job.shot = self._studio.naming.identify(claim.name)
+        await announce_failure(self._studio, job, why)
 
 
 def _key(claim: Claimed) -> tuple[int, int]:

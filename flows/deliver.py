@@ -66,29 +66,29 @@ async def deliver(
 
 async def _deliver(
     path: Path,
-    studio: str,
+    name: str,
     project: str | None,
     scene: str | None,
     shot: str | None,
     claim: ClaimRef | None,
 ) -> Delivery:
     async with (
-        open_studio(studio) as live,
-        delivering(live, await _allowed(live, path), project=project, claim=claim) as job,
+        open_studio(name) as studio,
+        delivering(studio, await _allowed(studio, path), project=project, claim=claim) as job,
     ):
         # 1: what the name means, and so where the clip goes
-        job.shot = clip = await identify(live, job.media, scene=scene, shot=shot)
-        await announce_departure(live, job, clip)
+        job.shot = clip = await identify(studio, job.media, scene=scene, shot=shot)
+        await announce_departure(studio, job, clip)
         # 2: its folder in Frame.io
         placing = place.with_options(refresh_cache=not job.record.is_confirmed)
-        folder = await placing(live, clip, project=job.project)
+        folder = await placing(studio, clip, project=job.project)
         # 3: whole in that folder, proven
-        arrival = await _transfer_with_retries(live, job)(live, job, clip, folder)
+        arrival = await _transfer_with_retries(studio, job)(studio, job, clip, folder)
         # 4: on one stack with its other versions
-        stack_id = await _stacked(live, job, clip, arrival)
+        stack_id = await _stacked(studio, job, clip, arrival)
         # 5: the reviewers have the link
         delivery = job.delivered(clip, arrival, stack_id)
-        await announce(live, job, delivery)
+        await announce(studio, job, delivery)
     await leave_slip(delivery)
     seconds = (delivery.finished - delivery.started).total_seconds()
     log.info("%s is delivered, after %.0f s: %s", job.media.name, seconds, delivery.view_url)
@@ -96,12 +96,12 @@ async def _deliver(
 
 
 def _transfer_with_retries(
-    live: OpenStudio, job: DeliveryJob
+    studio: OpenStudio, job: DeliveryJob
 ) -> Task[..., Coroutine[Any, Any, Arrival]]:
     """`transfer` with the studio's retries, not its defaults. A clip of a watched folder that
     changes is left to the scan until it has settled again.
     """
-    policy = live.settings.retry_policy
+    policy = studio.settings.retry_policy
     but = "file.changed" if not job.record.is_by_hand else None
     return transfer.with_options(
         retries=policy.attempts - 1,
@@ -113,18 +113,18 @@ def _transfer_with_retries(
 
 @asynccontextmanager
 async def delivering(
-    live: OpenStudio, path: Path, *, project: str | None = None, claim: ClaimRef | None = None
+    studio: OpenStudio, path: Path, *, project: str | None = None, claim: ClaimRef | None = None
 ) -> AsyncIterator[DeliveryJob]:
     """Open the clip's record. An error in the block is announced, and ends the record."""
-    job = await _open(live, path, project or live.project, claim)
+    job = await _open(studio, path, project or studio.project, claim)
     try:
         yield job
     except Exception as error:
         if not isinstance(error, PostFlowError):
             log.exception("A fault of our own, at %s:", job.media.name)
-        why = await live.volume_error_or(job.media.path, as_ours(error))
+        why = await studio.volume_error_or(job.media.path, as_ours(error))
         try:
-            await announce_failure(live, job, why)
+            await announce_failure(studio, job, why)
         except Exception:
             await job.record.give_back()
             raise
@@ -133,20 +133,20 @@ async def delivering(
         raise
 
 
-async def _open(live: OpenStudio, path: Path, project: str, ref: ClaimRef | None) -> DeliveryJob:
+async def _open(studio: OpenStudio, path: Path, project: str, ref: ClaimRef | None) -> DeliveryJob:
     """The clip as the disk has it, and the claim on it, or one that is made now.
 
     One that was delivered by a run that died is what it was then: the disk is asked no more.
     """
     if ref is None:
-        media = await live.probe_media(path)
-        return DeliveryJob(media, await live.open_by_hand(media), project=project)
-    claim = await live.ledger.run(claims.read_claim, ref)
-    media = claim.media if claim.state in DELIVERED else await live.probe_media(path)
+        media = await studio.probe_media(path)
+        return DeliveryJob(media, await studio.open_by_hand(media), project=project)
+    claim = await studio.ledger.run(claims.read_claim, ref)
+    media = claim.media if claim.state in DELIVERED else await studio.probe_media(path)
     if (claim.revision, claim.size) != (media.revision, media.size):
-        await live.abandon(claim, why := changed(media))
+        await studio.abandon(claim, why := changed(media))
         raise why
-    record = DeliveryRecord(live.ledger, claim, by_hand=False)
+    record = DeliveryRecord(studio.ledger, claim, by_hand=False)
     return DeliveryJob(media, record, project=project)
 
 
@@ -157,15 +157,17 @@ async def _fail_run(path: Path, why: PostFlowError) -> Delivery:
     return Failed(message=str(why), data=why)  # type: ignore[return-value]
 
 
-async def _allowed(live: OpenStudio, path: Path) -> Path:
+async def _allowed(studio: OpenStudio, path: Path) -> Path:
     """Whoever may ask Prefect's server for a run of the deployment may not have any file sent."""
-    return await live.allowed(path) if is_of_a_deployment() else path
+    return await studio.allowed(path) if is_of_a_deployment() else path
 
 
-async def _stacked(live: OpenStudio, job: DeliveryJob, clip: Shot, arrival: Arrival) -> str | None:
+async def _stacked(
+    studio: OpenStudio, job: DeliveryJob, clip: Shot, arrival: Arrival
+) -> str | None:
     """A clip that could not be stacked is delivered all the same, and stacked by a later run."""
     try:
-        return await stack(live, job, clip, arrival)
+        return await stack(studio, job, clip, arrival)
     except PostFlowError as error:
         yet = " yet" if job.record.not_stacked(error) else ""
         log.warning("%s is delivered but not%s stacked: %s", job.media.name, yet, error)
@@ -186,7 +188,7 @@ async def upload_file_to_frameio(
     """
     webhook = SecretStr(discord_webhook_url) if discord_webhook_url else None
     try:
-        async with open_studio(studio, discord_webhook=webhook) as live:
+        async with open_studio(studio, discord_webhook=webhook) as opened:
             delivery = await deliver(
                 Path(file_path),
                 studio=studio,
@@ -206,7 +208,7 @@ async def upload_file_to_frameio(
         file_id=delivery.file_id,
         folder_id=delivery.folder_id,
         project_id=delivery.project_id,
-        not_told=live.not_told.get(delivery.media.name),
+        not_told=opened.not_told.get(delivery.media.name),
     )
 
 

@@ -47,22 +47,22 @@ class Drain:
     """One ingest run's work. `deliver` is the flow that a clip travels by."""
 
     def __init__(
-        self, live: OpenStudio, deliver: Deliver, *, idle_timeout: float | None = None
+        self, studio: OpenStudio, deliver: Deliver, *, idle_timeout: float | None = None
     ) -> None:
-        self._live = live
+        self._studio = studio
         self._deliver = deliver
-        watching = live.settings.watching
+        watching = studio.settings.watching
         self._idle_timeout = watching.idle_timeout if idle_timeout is None else idle_timeout
         self._watchers = folder_watchers(
-            live.ledger, live.name, watching, interval=PULSE, trusts=True
+            studio.ledger, studio.name, watching, interval=PULSE, trusts=True
         )
-        channel = live.channel if live.discord else None
-        self._notices = Notices(live.ledger, channel, live.run_id, lasting_only=True)
+        channel = studio.channel if studio.discord else None
+        self._notices = Notices(studio.ledger, channel, studio.run_id, lasting_only=True)
         self._claimed: list[Claimed] = []
         self._over: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
-        self._batch = Batch(live)
-        self._cancelling = Cancelling(live, self._batch)
+        self._batch = Batch(studio)
+        self._cancelling = Cancelling(studio, self._batch)
         self._busy_at = self._went_well_at = time.monotonic()
 
     async def run(self) -> Drained:
@@ -111,20 +111,20 @@ class Drain:
         return time.monotonic() - self._busy_at < self._idle_timeout
 
     async def _waiting(self) -> int:
-        return await self._live.ledger.run(
-            claims.ready, self._live.name, folders=self._watchers.folders
+        return await self._studio.ledger.run(
+            claims.ready, self._studio.name, folders=self._watchers.folders
         )
 
     async def _start_some(self, outlet: AsyncExitStack) -> None:
-        room = self._live.settings.watching.at_once - len(self._on_their_way) - len(self._claimed)
+        room = self._studio.settings.watching.at_once - len(self._on_their_way) - len(self._claimed)
         if room > 0:
             waiting = await self._waiting() + self._watchers.entering
             await self._batch.expect(waiting + len(self._on_their_way))
-            self._claimed += await self._live.ledger.run(
+            self._claimed += await self._studio.ledger.run(
                 claims.claim,
-                self._live.run_id,
+                self._studio.run_id,
                 limit=room,
-                studio=self._live.name,
+                studio=self._studio.name,
                 folders=self._watchers.folders,
             )
         # One that could not be started just now is this run's all the same.
@@ -138,7 +138,7 @@ class Drain:
             return
         why = self._misnamed(claim)
         if why is not None:
-            await self._live.abandon(claim, why, self._told(claim, why))
+            await self._studio.abandon(claim, why, self._told(claim, why))
             return
         await self._hold_outlet_open(outlet)
         self._send(claim, self._cancelling.guard(claim, self._travel(claim)))
@@ -153,7 +153,7 @@ class Drain:
         """
         while self._over:
             with suppress(StaleClaim):
-                await self._live.ledger.run(claims.release, self._over[0])
+                await self._studio.ledger.run(claims.release, self._over[0])
             del self._over[0]
 
     def _misnamed(self, claim: Claimed) -> Skip | Fatal | None:
@@ -161,7 +161,7 @@ class Drain:
         if no_clip := refusal(claim.name):
             return no_clip
         try:
-            self._live.naming.identify(claim.name)
+            self._studio.naming.identify(claim.name)
         except Skip as why:
             return why
         except Exception as error:
@@ -173,19 +173,19 @@ class Drain:
         if isinstance(why, Skip):
             return self._batch.skipped(claim, why)
         self._batch.not_delivered(claim.name, why)
-        return told_of_failure(self._live, claim, why)
+        return told_of_failure(self._studio, claim, why)
 
     async def _hold_outlet_open(self, outlet: AsyncExitStack) -> None:
         """From the first clip on, for all to share. When it cannot be had, each clip says so."""
-        if not self._live.outlet.is_open:
+        if not self._studio.outlet.is_open:
             try:
-                await outlet.enter_async_context(self._live.outlet.opened())
+                await outlet.enter_async_context(self._studio.outlet.opened())
             except PostFlowError as error:
                 log.warning("%s", error)
 
     async def _travel(self, claim: Claimed) -> None:
         try:
-            delivery = await self._deliver(claim.path, studio=self._live.name, claim=claim.ref)
+            delivery = await self._deliver(claim.path, studio=self._studio.name, claim=claim.ref)
         except PostFlowError as error:
             await self._not_delivered(claim, error)
         except CancelledRun:  # this run is stopped, and the clip's with it
@@ -203,19 +203,19 @@ class Drain:
 
     async def _stack_again(self, claim: Claimed) -> None:
         try:
-            await stack_again(self._live, claim)
+            await stack_again(self._studio, claim)
         except PostFlowError as error:
             log.warning("%s", error)
         except Exception as error:
             log.exception("A fault of our own, at the stack of %s:", claim.name)
-            await DeliveryRecord(self._live.ledger, claim, by_hand=False).end(as_ours(error))
+            await DeliveryRecord(self._studio.ledger, claim, by_hand=False).end(as_ours(error))
 
     async def _not_delivered(self, claim: Claimed, why: PostFlowError) -> None:
         """Its own run has ended the claim, unless it did not get as far."""
         self._batch.not_delivered(claim.name, why)
         with suppress(StaleClaim):
-            claim = await self._live.ledger.run(claims.read_claim, claim.ref)
-            await self._live.abandon(claim, why, told_of_failure(self._live, claim, why))
+            claim = await self._studio.ledger.run(claims.read_claim, claim.ref)
+            await self._studio.abandon(claim, why, told_of_failure(self._studio, claim, why))
 
     async def _pause(self) -> None:
         """Until a clip arrives, one becomes ready, or a moment has passed.

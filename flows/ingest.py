@@ -42,11 +42,11 @@ async def _ingest(studio: str, idle_timeout: float | None) -> Drained:
     return drained
 
 
-async def _drain(studio: str, idle_timeout: float | None) -> Drained:
+async def _drain(name: str, idle_timeout: float | None) -> Drained:
     from .deliver import deliver
 
-    async with open_studio(studio) as live:
-        await tag_run(live.run_id)
-        await clean_up(live)
-        drained = await Drain(live, deliver, idle_timeout=idle_timeout).run()
-    return drained.model_copy(update={"not_told": live.not_told})
+    async with open_studio(name) as studio:
+        await tag_run(studio.run_id)
+        await clean_up(studio)
+        drained = await Drain(studio, deliver, idle_timeout=idle_timeout).run()
+    return drained.model_copy(update={"not_told": studio.not_told})

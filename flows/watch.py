@@ -30,31 +30,31 @@ NEVER = float("-inf")
 MOST = 200
 
 
-async def watch(studio: str = "main") -> None:
+async def watch(name: str = "main") -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
     logging.getLogger("postflow").setLevel(logging.INFO)
-    async with open_studio(studio) as live:
-        notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
-        outage = Outage(live.discord)
+    async with open_studio(name) as studio:
+        notices = Notices(studio.ledger, studio.channel if studio.discord else None, studio.run_id)
+        outage = Outage(studio.discord)
         called_at = NEVER
-        heartbeat = Heartbeat(studio, live.settings.ping)
+        heartbeat = Heartbeat(name, studio.settings.ping)
         async with (
-            wakeup(*live.settings.watching.folders) as bell,
-            folder_watchers(live.ledger, studio, live.settings.watching, bell=bell) as watchers,
-            keep_signed_in(live.sign_in, notices.tell),
-            heartbeat.telling(live.settings.discord),
+            wakeup(*studio.settings.watching.folders) as bell,
+            folder_watchers(studio.ledger, name, studio.settings.watching, bell=bell) as watchers,
+            keep_signed_in(studio.sign_in, notices.tell),
+            heartbeat.telling(studio.settings.discord),
         ):
             while True:
                 silent = _take(watchers, notices, bell, heartbeat)
                 try:
                     await notices.hand_over()
-                    called_at = await _call(live, called_at, watchers.folders)
-                    live.notify()
+                    called_at = await _call(studio, called_at, watchers.folders)
+                    studio.notify()
                 except PostFlowError as error:
                     log.warning("%s", error)
                     silent = str(error)
                 await outage.look(silent)
-                await watchers.wait(live.settings.watching.interval)
+                await watchers.wait(studio.settings.watching.interval)
 
 
 def _take(
@@ -70,18 +70,18 @@ def _take(
     return next((each.alarm for each in watchers.last.values() if each.trouble == "ledger"), None)
 
 
-async def _call(live: OpenStudio, called_at: float, folders: Mapping[int, Path]) -> float:
+async def _call(studio: OpenStudio, called_at: float, folders: Mapping[int, Path]) -> float:
     """Call `ingest` if clips wait that no run takes up; when a call was last made and not heard."""
-    waiting = await live.ledger.run(claims.ready, live.name, folders=folders)
-    if not waiting or await _is_taken(live.name):
+    waiting = await studio.ledger.run(claims.ready, studio.name, folders=folders)
+    if not waiting or await _is_taken(studio.name):
         return NEVER
     if time.monotonic() - called_at < CALL_AGAIN:
         return called_at
     log.info("Clips that are ready: %d.", waiting)
     emit_event(
         READY,
-        resource={"prefect.resource.id": f"postflow.studio.{live.name}"},
-        payload={"studio": live.name, "waiting": waiting},
+        resource={"prefect.resource.id": f"postflow.studio.{studio.name}"},
+        payload={"studio": studio.name, "waiting": waiting},
     )
     return time.monotonic()
 

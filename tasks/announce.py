@@ -39,16 +39,16 @@ ASK_AGAIN = 5
     timeout_seconds=600,
     cache_policy=NO_CACHE,
 )
-async def announce_departure(live: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
+async def announce_departure(studio: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
     """The clip's message says "on its way"; a copy of a clip that was announced has none."""
     media = job.media
     log.info("%s goes to %s in %s.", media.name, "/".join(shot.folder), job.project)
     if media.doubt:
         log.warning("Please check %s: the file %s.", media.name, media.doubt)
-    message = _draft(live, job.record, on_its_way_card(media, shot, project=job.project))
+    message = _draft(studio, job.record, on_its_way_card(media, shot, project=job.project))
     if message and not await job.record.is_told_elsewhere():
         await job.record.announce(message)
-        live.notify()
+        studio.notify()
 
 
 @task(
@@ -60,13 +60,13 @@ async def announce_departure(live: OpenStudio, job: DeliveryJob, shot: Shot) -> 
     timeout_seconds=600,
     cache_policy=NO_CACHE,
 )
-async def announce(live: OpenStudio, job: DeliveryJob, delivery: Delivery) -> None:
+async def announce(studio: OpenStudio, job: DeliveryJob, delivery: Delivery) -> None:
     """The clip is delivered, and its message says "ready", with the link; likewise."""
     told = await job.record.is_told_elsewhere()
     namesake = await job.record.namesake()
     card = ready_card(delivery, project=job.project, namesake=namesake)
-    await job.record.done(None if told else _draft(live, job.record, card))
-    live.notify()
+    await job.record.done(None if told else _draft(studio, job.record, card))
+    studio.notify()
 
 
 @task(
@@ -78,7 +78,7 @@ async def announce(live: OpenStudio, job: DeliveryJob, delivery: Delivery) -> No
     timeout_seconds=600,
     cache_policy=NO_CACHE,
 )
-async def announce_failure(live: OpenStudio, job: DeliveryJob, why: PostFlowError) -> None:
+async def announce_failure(studio: OpenStudio, job: DeliveryJob, why: PostFlowError) -> None:
     """The clip does not arrive. Its message says what a person can do.
 
     What is no clip's own fault is told once, in a message of its own, and the clip waits. Of one
@@ -88,39 +88,39 @@ async def announce_failure(live: OpenStudio, job: DeliveryJob, why: PostFlowErro
     waiting = waiting_card(job.media, job.shot, why, project=job.project) if job.shot else None
     await job.record.end(
         why,
-        _ending(live, job.record, card, why),
-        waiting=_draft(live, job.record, waiting) if waiting else None,
+        _ending(studio, job.record, card, why),
+        waiting=_draft(studio, job.record, waiting) if waiting else None,
     )
-    live.notify()
+    studio.notify()
 
 
-def told_of_failure(live: OpenStudio, claim: Claimed, why: PostFlowError) -> Draft | None:
+def told_of_failure(studio: OpenStudio, claim: Claimed, why: PostFlowError) -> Draft | None:
     """What the message says of a clip that was claimed, and did not get as far as its own run."""
-    card = failed_card(claim.media, _shot(live, claim), why, project=live.project)
-    return _ending(live, DeliveryRecord(live.ledger, claim, by_hand=False), card, why)
+    card = failed_card(claim.media, _shot(studio, claim), why, project=studio.project)
+    return _ending(studio, DeliveryRecord(studio.ledger, claim, by_hand=False), card, why)
 
 
-def _shot(live: OpenStudio, claim: Claimed) -> Shot | None:
+def _shot(studio: OpenStudio, claim: Claimed) -> Shot | None:
     """None where the name itself is the trouble."""
     with suppress(Exception):
-        return live.naming.identify(claim.name)
+        return studio.naming.identify(claim.name)
     return None
 
 
 def _ending(
-    live: OpenStudio, record: DeliveryRecord, card: Card, why: PostFlowError
+    studio: OpenStudio, record: DeliveryRecord, card: Card, why: PostFlowError
 ) -> Draft | None:
     if not record.waits_for(why):
-        return _draft(live, record, card)
-    if live.discord is None or record.key is None:
+        return _draft(studio, record, card)
+    if studio.discord is None or record.key is None:
         return None
-    key = f"{live.channel}/waits-{live.run_id}-{record.key}"
+    key = f"{studio.channel}/waits-{studio.run_id}-{record.key}"
     text = f"{why} What waits for that goes by itself then."
-    return notice_card("Clips are not delivered for now", text).message(key, live.channel)
+    return notice_card("Clips are not delivered for now", text).message(key, studio.channel)
 
 
-def _draft(live: OpenStudio, record: DeliveryRecord, card: Card) -> Draft | None:
+def _draft(studio: OpenStudio, record: DeliveryRecord, card: Card) -> Draft | None:
     """Nothing is told of clips that were told of before, and of those in a batch's one message."""
-    if live.discord is None or record.key is None or record.is_of_a_batch:
+    if studio.discord is None or record.key is None or record.is_of_a_batch:
         return None
-    return card.message(f"{live.channel}/{record.key}", live.channel)
+    return card.message(f"{studio.channel}/{record.key}", studio.channel)

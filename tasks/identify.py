@@ -13,7 +13,9 @@ from postflow.models import MediaFile, Shot
 
 
 def _by_name(_: TaskRunContext, given: dict[str, Any]) -> str:
-    return cache_key("identify", given["live"], given["media"].name, given["scene"], given["shot"])
+    return cache_key(
+        "identify", given["studio"], given["media"].name, given["scene"], given["shot"]
+    )
 
 
 @task(
@@ -29,7 +31,7 @@ def _by_name(_: TaskRunContext, given: dict[str, Any]) -> str:
     result_serializer="json",
 )
 async def identify(
-    live: OpenStudio, media: MediaFile, *, scene: str | None = None, shot: str | None = None
+    studio: OpenStudio, media: MediaFile, *, scene: str | None = None, shot: str | None = None
 ) -> Shot:
     """Raises Skip when the name matches no rule and nothing was given by hand."""
-    return live.naming.identify(media.name, scene=scene, shot=shot)
+    return studio.naming.identify(media.name, scene=scene, shot=shot)

@@ -32,7 +32,7 @@ async def folder_at(
 
 
 def _by_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
-    return cache_key("place", given["live"], given["project"], *given["shot"].folder)
+    return cache_key("place", given["studio"], given["project"], *given["shot"].folder)
 
 
 @task(
@@ -48,18 +48,20 @@ def _by_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
 )
-async def place(live: OpenStudio, shot: Shot, *, project: str) -> Folder:
+async def place(studio: OpenStudio, shot: Shot, *, project: str) -> Folder:
     """Raises Fatal when the project cannot be found or written to."""
-    return await folder_of(live, shot, project=project)
+    return await folder_of(studio, shot, project=project)
 
 
-async def folder_of(live: OpenStudio, shot: Shot, *, project: str) -> Folder:
+async def folder_of(studio: OpenStudio, shot: Shot, *, project: str) -> Folder:
     """Once more with a project of that name that is new, where the one we knew is gone."""
-    found = await live.find_project(project)
+    found = await studio.find_project(project)
     try:
-        return await folder_at(live.ledger, live.frameio, found, shot.folder)
+        return await folder_at(studio.ledger, studio.frameio, found, shot.folder)
     except Fatal as error:
         if error.code != "frameio.not_found":
             raise
-    live.projects.pop(project, None)
-    return await folder_at(live.ledger, live.frameio, await live.find_project(project), shot.folder)
+    studio.projects.pop(project, None)
+    return await folder_at(
+        studio.ledger, studio.frameio, await studio.find_project(project), shot.folder
+    )

@@ -31,18 +31,18 @@ BUSY_LIMIT = 600.0
     timeout_seconds=3600,
     cache_policy=NO_CACHE,
 )
-async def stack(live: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arrival) -> str | None:
+async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arrival) -> str | None:
     """The version stack's id; None while there is but one version."""
     if arrival.alone and not await job.record.has_siblings(arrival.folder, shot):
         return None
-    return await _join(live, arrival.folder, shot.stack, job.record)
+    return await _join(studio, arrival.folder, shot.stack, job.record)
 
 
-async def stack_again(live: OpenStudio, claim: Claimed) -> None:
+async def stack_again(studio: OpenStudio, claim: Claimed) -> None:
     """A clip that was delivered without its stack joins it now, or is put off once more."""
-    record = DeliveryRecord(live.ledger, claim, by_hand=False)
+    record = DeliveryRecord(studio.ledger, claim, by_hand=False)
     try:
-        await _join(live, claim.destination, str(claim.stack), record)
+        await _join(studio, claim.destination, str(claim.stack), record)
     except StaleClaim:
         raise
     except PostFlowError as error:
@@ -53,13 +53,15 @@ async def stack_again(live: OpenStudio, claim: Claimed) -> None:
     await record.done()
 
 
-async def _join(live: OpenStudio, folder: Folder, name: str, record: DeliveryRecord) -> str | None:
+async def _join(
+    studio: OpenStudio, folder: Folder, name: str, record: DeliveryRecord
+) -> str | None:
     if record.stack_id:
         return record.stack_id
     async with one_at_a_time("stack", folder.id, clip=name, timeout=BUSY_LIMIT):
         await record.stacking()
-        group = await record.group(live.naming, folder, name)
-        made = await stack_versions(live.frameio, group, folder)
+        group = await record.group(studio.naming, folder, name)
+        made = await stack_versions(studio.frameio, group, folder)
         if made is None:
             return None
         await record.stacked(made.id)

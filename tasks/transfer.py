@@ -39,7 +39,7 @@ SETTLING_LIMIT = WITHDRAWAL_LIMIT = 15.0
 
 
 def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
-    return cache_key("transfer", given["live"], given["job"].media.revision, given["folder"].id)
+    return cache_key("transfer", given["studio"], given["job"].media.revision, given["folder"].id)
 
 
 # No `timeout_seconds`: an attempt is not ended while bytes move; the policy's `stall` and `total`
@@ -56,52 +56,52 @@ def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer="json",
 )
-async def transfer(live: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
+async def transfer(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
     """One attempt: adopted where Frame.io has the clip, else fetched by it through the outlet.
 
     Raises Retry for what another attempt may mend, `file.changed` and a folder that somebody has
     deleted among that; Fatal for the rest.
     """
     if task_run.run_count > 1:
-        await _begin_anew_if_changed(live, job, shot)
-        folder = await folder_of(live, shot, project=job.project)
-    limit = live.settings.retry_policy.total
+        await _begin_anew_if_changed(studio, job, shot)
+        folder = await folder_of(studio, shot, project=job.project)
+    limit = studio.settings.retry_policy.total
     try:
         async with one_at_a_time("clip", folder.id, clip=job.media.name, timeout=limit):
-            arrived = await _attempt(live, job, shot, folder)
+            arrived = await _attempt(studio, job, shot, folder)
             # Who waits for the lock has to find it in the ledger.
             await job.record.arrived(folder, shot, arrived.remote)
             return arrived
     except Fatal as error:
-        is_last = task_run.run_count >= live.settings.retry_policy.attempts
+        is_last = task_run.run_count >= studio.settings.retry_policy.attempts
         if error.code != "frameio.not_found" or is_last:
             raise
-        live.frameio.folders.forget(folder)
+        studio.frameio.folders.forget(folder)
         raise Retry(error.message, hint=error.hint, code=error.code) from error
 
 
-async def _begin_anew_if_changed(live: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
+async def _begin_anew_if_changed(studio: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
     """Other content is another revision, with a record and a message of its own."""
-    media = await live.probe_media(job.media.path)
+    media = await studio.probe_media(job.media.path)
     if media.revision != job.media.revision:
-        await announce_failure(live, job, changed(job.media))
-        job.media, job.record = media, await live.open_by_hand(media)
-        await announce_departure(live, job, shot)
+        await announce_failure(studio, job, changed(job.media))
+        job.media, job.record = media, await studio.open_by_hand(media)
+        await announce_departure(studio, job, shot)
 
 
-async def _attempt(live: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
+async def _attempt(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
     media, record = job.media, job.record
-    group = await record.group(live.naming, folder, shot.stack)
+    group = await record.group(studio.naming, folder, shot.stack)
     past = await record.past(folder, shot.stack, media)
-    found = await find_delivered(live.frameio, folder, media, group, past)
+    found = await find_delivered(studio.frameio, folder, media, group, past)
     if found.remote:
         return _arrival(media, folder, found.remote, found)
-    async with live.outlet.expose(media) as exposure:
+    async with studio.outlet.expose(media) as exposure:
         await record.asking(folder, shot, exposure)
-        remote = await request_upload(live, media, folder, exposure, known=found.known)
-        async with _withdrawn_unless_whole(live.frameio, remote):
+        remote = await request_upload(studio, media, folder, exposure, known=found.known)
+        async with _withdrawn_unless_whole(studio.frameio, remote):
             await record.asked(remote)
-            whole = await await_arrival(live, media, exposure, remote)
+            whole = await await_arrival(studio, media, exposure, remote)
     return _arrival(media, folder, whole, found)
 
 
@@ -119,7 +119,7 @@ def _arrival(media: MediaFile, folder: Folder, remote: RemoteFile, found: Found)
 # Steps of an attempt, which are no stages and are not tried again by themselves.
 @task(name="request upload", task_run_name="request upload", retries=0, cache_policy=NO_CACHE)
 async def request_upload(
-    live: OpenStudio,
+    studio: OpenStudio,
     media: MediaFile,
     folder: Folder,
     exposure: Exposure,
@@ -131,27 +131,27 @@ async def request_upload(
     `known` holds the ids that the folder had under this name before.
     """
     asking = asyncio.ensure_future(
-        live.frameio.files.remote_upload(
+        studio.frameio.files.remote_upload(
             folder,
             media.name,
             exposure.url,
             known=known,
             size=media.size,
-            took_effect=lambda: live.outlet.served(exposure).requests > 0,
+            took_effect=lambda: studio.outlet.served(exposure).requests > 0,
         )
     )
     try:
         return await asyncio.shield(asking)
     except asyncio.CancelledError:
-        await _take_back(live, asking, media.name)
+        await _take_back(studio, asking, media.name)
         raise
 
 
-async def _take_back(live: OpenStudio, asking: asyncio.Future[RemoteFile], name: str) -> None:
+async def _take_back(studio: OpenStudio, asking: asyncio.Future[RemoteFile], name: str) -> None:
     """Wait for the file that was already asked for, and remove it."""
     try:
         async with asyncio.timeout(SETTLING_LIMIT):
-            await live.frameio.files.delete(await asking)
+            await studio.frameio.files.delete(await asking)
     except (PostFlowError, TimeoutError) as error:
         log.warning("An unfinished %s may stay in Frame.io for now: %s", name, error)
 
@@ -178,34 +178,34 @@ async def _withdrawn_unless_whole(
 
 @task(name="await arrival", task_run_name="await arrival", retries=0, cache_policy=NO_CACHE)
 async def await_arrival(
-    live: OpenStudio, media: MediaFile, exposure: Exposure, remote: RemoteFile
+    studio: OpenStudio, media: MediaFile, exposure: Exposure, remote: RemoteFile
 ) -> RemoteFile:
     """The file as Frame.io has it, once complete, of equal size, every byte served."""
     return await arrival.await_arrival(
-        live.frameio,
-        live.outlet,
+        studio.frameio,
+        studio.outlet,
         media,
         exposure,
         remote,
-        policy=live.settings.retry_policy,
-        progress=Progress(media, also=live.progress),
-        late=lambda why: _tell_late(live, media, why),
+        policy=studio.settings.retry_policy,
+        progress=Progress(media, also=studio.progress),
+        late=lambda why: _tell_late(studio, media, why),
     )
 
 
-async def _tell_late(live: OpenStudio, media: MediaFile, why: Retry | None) -> None:
+async def _tell_late(studio: OpenStudio, media: MediaFile, why: Retry | None) -> None:
     """Once for all clips of this run that wait for the same."""
     told = why.message if why else "Frame.io has every byte and does not finish."
     log.warning("%s has left, and is not seen to arrive: %s", media.name, told)
-    if live.discord is None:
+    if studio.discord is None:
         return
     text = f"Clips have left this machine half an hour ago and are not seen to arrive. {told} "
     text += "They are looked for all the while; see https://status.frame.io."
-    key = f"{live.channel}/late-{live.run_id}-{why.code if why else 'unfinished'}"
+    key = f"{studio.channel}/late-{studio.run_id}-{why.code if why else 'unfinished'}"
     try:
-        await live.ledger.run(
-            outbox.enqueue, notice_card("Clips arrive late", text).message(key, live.channel)
+        await studio.ledger.run(
+            outbox.enqueue, notice_card("Clips arrive late", text).message(key, studio.channel)
         )
     except PostFlowError as error:
         log.warning("%s", error)
-    live.notify()
+    studio.notify()

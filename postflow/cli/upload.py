@@ -187,12 +187,12 @@ async def deliver_all(
                 return trouble
 
     async with (
-        open_studio(asked["studio"], discord_webhook=discord_webhook, progress=bars) as live,
-        live.outlet.kept_open(),
+        open_studio(asked["studio"], discord_webhook=discord_webhook, progress=bars) as studio,
+        studio.outlet.kept_open(),
     ):
         with bars or nullcontext():
             outcomes = await asyncio.gather(*map(one, files))
-    return dict(zip(files, outcomes, strict=True)), live.not_told
+    return dict(zip(files, outcomes, strict=True)), studio.not_told
 
 
 def _report(outcomes: dict[Path, Outcome], not_told: dict[str, str], *, json: bool) -> None:

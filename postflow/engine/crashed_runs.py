@@ -195,16 +195,16 @@ async def _free(client: PrefectClient, deployment: DeploymentResponse, held: int
 MARGIN = timedelta(days=5)
 
 
-async def clean_up(live: OpenStudio) -> None:
+async def clean_up(studio: OpenStudio) -> None:
     """Take up the clips of runs that died, renew the sign-in, end the ngrok agents that were left
     behind, and once a day remove what has outlived its use.
     """
-    recovered = await live.ledger.run(leases.recover)
+    recovered = await studio.ledger.run(leases.recover)
     if recovered.clip_ids:
         many = len(recovered.clip_ids)
         verb = "is" if many == 1 else "are"
         log.info("%s of runs that died %s taken up again.", counted(many, "clip"), verb)
-    await _keep_signed_in(live)
+    await _keep_signed_in(studio)
     await asyncio.to_thread(reap, state_dir())
     try:
         await asyncio.to_thread(_sweep)
@@ -212,14 +212,14 @@ async def clean_up(live: OpenStudio) -> None:
         log.warning("What has outlived its use stays for now: %s", error)
 
 
-async def _keep_signed_in(live: OpenStudio) -> None:
+async def _keep_signed_in(studio: OpenStudio) -> None:
     """Renew the sign-in when it is due, as `watch` does, which need not run."""
-    why = await sign_in.renew_if_due(live.sign_in)
+    why = await sign_in.renew_if_due(studio.sign_in)
     if why is None:
         return
     log.warning("%s", why)
     if why.code == "adobe.sign_in_ends":
-        notices = Notices(live.ledger, live.channel if live.discord else None, live.run_id)
+        notices = Notices(studio.ledger, studio.channel if studio.discord else None, studio.run_id)
         notices.tell(*sign_in.notice_of(why))
         await notices.hand_over()
 

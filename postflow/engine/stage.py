@@ -47,8 +47,8 @@ async def worth_another_attempt(
     return isinstance(error, Retry | TimeoutError)
 
 
-def cache_key(stage: str, live: OpenStudio, *about: str | None) -> str:
+def cache_key(stage: str, studio: OpenStudio, *about: str | None) -> str:
     """It becomes a file's name, and what it is made of is hostile input."""
     text = "\0".join("" if each is None else f"={each}" for each in about)
     digest = xxhash.xxh3_128_hexdigest(text.encode(errors="surrogateescape"))
-    return f"{RESULTS}{stage}-{live.scope}-{digest}"
+    return f"{RESULTS}{stage}-{studio.scope}-{digest}"

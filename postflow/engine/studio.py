@@ -141,7 +141,7 @@ class _Opening:
 
     lock: asyncio.Lock
     stack: AsyncExitStack
-    live: OpenStudio | None = None
+    studio: OpenStudio | None = None
     holders: int = 0
 
 
@@ -162,17 +162,17 @@ async def open_studio(
 
     Raises Fatal when the studio is missing or its rules do not load.
     """
-    async with _shared(name) as live, AsyncExitStack() as own:
+    async with _shared(name) as studio, AsyncExitStack() as own:
         outer = _enclosing.get({})
-        if name in outer and outer[name].run_id == live.run_id:
-            live = outer[name]
-        if discord_webhook and not (live.discord and live.discord.leads_to(discord_webhook)):
-            live = await _with_channel(own, live, discord_webhook)
+        if name in outer and outer[name].run_id == studio.run_id:
+            studio = outer[name]
+        if discord_webhook and not (studio.discord and studio.discord.leads_to(discord_webhook)):
+            studio = await _with_channel(own, studio, discord_webhook)
         if progress:
-            live = replace(live, progress=progress)
-        _enclosing.set({**outer, name: live})
+            studio = replace(studio, progress=progress)
+        _enclosing.set({**outer, name: studio})
         try:
-            yield live
+            yield studio
         finally:
             _enclosing.set(outer)
 
@@ -184,9 +184,9 @@ async def _shared(name: str) -> AsyncIterator[OpenStudio]:
     opening.holders += 1
     try:
         async with opening.lock:
-            if opening.live is None:
-                opening.live = await _open(opening.stack, name, await load_studio(name))
-        yield opening.live
+            if opening.studio is None:
+                opening.studio = await _open(opening.stack, name, await load_studio(name))
+        yield opening.studio
     finally:
         opening.holders -= 1
         if not opening.holders:
@@ -194,12 +194,14 @@ async def _shared(name: str) -> AsyncIterator[OpenStudio]:
             await opening.stack.aclose()
 
 
-async def _with_channel(stack: AsyncExitStack, live: OpenStudio, webhook: SecretStr) -> OpenStudio:
+async def _with_channel(
+    stack: AsyncExitStack, studio: OpenStudio, webhook: SecretStr
+) -> OpenStudio:
     """The same, but for the channel. Messages for one webhook never go to another."""
-    channel = f"{live.name}/{xxhash.xxh3_64_hexdigest(webhook.get_secret_value().encode())}"
+    channel = f"{studio.name}/{xxhash.xxh3_64_hexdigest(webhook.get_secret_value().encode())}"
     discord = await stack.enter_async_context(DiscordClient(webhook))
-    relay = await _open_relay(stack, live.ledger, discord, live.run_id, channel)
-    return replace(live, channel=channel, discord=discord, relay=relay)
+    relay = await _open_relay(stack, studio.ledger, discord, studio.run_id, channel)
+    return replace(studio, channel=channel, discord=discord, relay=relay)
 
 
 async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
