@@ -64,7 +64,7 @@ def start(root: Path) -> Iterator[Callable[..., Encoders]]:
 class Watch:
     """Scanner and waiting room as they work together.
 
-    `ready` maps a name to "had its encoder written its last?".
+    `ready` maps a name to "had it its full size?".
     """
 
     def __init__(self, root: Path, encoders: Encoders) -> None:
@@ -107,7 +107,7 @@ def test_a_clip_is_ready_only_after_its_encoder_ended_and_never_if_it_was_killed
     for process in killed.values():
         process.send_signal(signal.SIGKILL)
     wait_until_sync(lambda: watch.are_ready(ending), timeout=60, description="the clips")
-    assert watch.ready == dict.fromkeys(ending, True), "ready: the encoder had written its last"
+    assert watch.ready == dict.fromkeys(ending, True), "ready at their full size"
     assert [name for name in ending if verdict(root / name) != Whole()] == []
     refused = [name for name in killed if isinstance(verdict(root / name), NotWhole)]
     assert refused == list(killed)
@@ -135,11 +135,15 @@ def test_a_clip_being_written_is_refused_at_every_look(
 
 
 def finishes(process: subprocess.Popen[bytes], path: Path) -> bool:
-    """Between its last write and its exit an encoder's file is whole already."""
-    before = path.stat()
+    """Whether the file has its full size while its encoder still runs.
+
+    Last of all, an encoder writes lengths into the header of a file that is whole already. The time
+    moves by that, the size does not. ffmpeg (5.1) so closes the header of MXF behind its footer and
+    index; into a pipe it cannot, and that file has all of its frames too.
+    """
+    before = size(path)
     process.wait(20)
-    after = path.stat()
-    return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    return before == size(path)
 
 
 def size(path: Path) -> int:
