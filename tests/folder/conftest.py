@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from postflow.folder.scanner import Scanner
-from tests.scan.folder import Clock, Studio, a_local_disk
-from tests.scan.mounts import Mount, why_no_fuse
+from tests.folder.ground import Clock, Studio, a_local_disk
+from tests.folder.mounts import Mount, why_no_fuse
 from tests.support.marked import mark_root
 
 

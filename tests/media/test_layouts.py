@@ -22,7 +22,7 @@ from postflow.media.containers.reading import (
     Whole,
 )
 from postflow.media.containers.whole import verdict
-from tests.readiness.movies import (
+from tests.media.movies import (
     CLUSTER,
     CUES,
     FRAME,

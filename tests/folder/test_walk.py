@@ -12,7 +12,7 @@ import pytest
 
 from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner
-from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths, remembered
+from tests.folder.ground import Studio, a_local_disk, a_network_mount, relpaths, remembered
 from tests.support.marked import mark_root
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readiness.clips import FORMATS, PECULIAR, make, why_no_ffmpeg
+from tests.media.clips import FORMATS, PECULIAR, make, why_no_ffmpeg
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from postflow.ledger import AsyncLedger, Root, claims, observations, open_ledger
 from postflow.media.filesystem import FileSystem
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
-from tests.scan.folder import too_deep
+from tests.folder.ground import too_deep
 from tests.support.marked import mark_root
 from tests.support.stumbling import BUSY, stumbling
 from tests.support.wild_times import WILD, written_at

@@ -11,8 +11,8 @@ from postflow.errors import Fatal, Retry
 from postflow.folder.root import MARKER, is_marked, read_mark
 from postflow.folder.scanner import Scanner
 from postflow.media.sighting import Offline
-from tests.scan.folder import a_local_disk
-from tests.scan.mounts import Mount
+from tests.folder.ground import a_local_disk
+from tests.folder.mounts import Mount
 from tests.support.marked import mark_root
 
 

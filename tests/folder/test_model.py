@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from postflow.folder.scanner import Scanner
 from postflow.media.sighting import Offline, Scanned
-from tests.scan.folder import Clock, a_local_disk
+from tests.folder.ground import Clock, a_local_disk
 from tests.support.marked import mark_root
 
 FOLDERS = st.sampled_from(["", "SQ01", "SQ01/v1", "SQ02", "SQ02/v1/deep"])

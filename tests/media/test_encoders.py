@@ -15,7 +15,7 @@ from postflow.folder.scanner import Scanner
 from postflow.media.containers.reading import NotWhole, Whole
 from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Scanned
-from tests.readiness.clips import AAC, FORMATS, H264, command
+from tests.media.clips import AAC, FORMATS, H264, command
 from tests.support.marked import mark_root
 from tests.support.wait import wait_until_sync
 

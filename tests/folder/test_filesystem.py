@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from postflow.media.filesystem import file_system_of
-from tests.scan.mounts import Mount
+from tests.folder.mounts import Mount
 
 
 def test_a_fuse_mount_is_a_network_volume_polled_with_more_patience(

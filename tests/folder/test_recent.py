@@ -8,7 +8,7 @@ import shutil
 from postflow.folder.inspection import MOST, Recent
 from postflow.folder.scanner import Scanner
 from postflow.folder.survey import plant
-from tests.scan.folder import Studio, a_local_disk, a_network_mount, relpaths, remembered
+from tests.folder.ground import Studio, a_local_disk, a_network_mount, relpaths, remembered
 from tests.support.marked import mark_root
 
 OLD = 1_000_000_000 * 10**9

@@ -13,8 +13,8 @@ from postflow.folder import inspection
 from postflow.folder.inspection import inspect
 from postflow.folder.root import MARKER
 from postflow.settings import Watching
-from tests.scan.folder import a_network_mount
-from tests.scan.mounts import Mount
+from tests.folder.ground import a_network_mount
+from tests.folder.mounts import Mount
 from tests.support.marked import mark_root
 
 OWN_TIMES = Watching(quiet=2.5, interval=4)

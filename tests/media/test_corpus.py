@@ -11,7 +11,7 @@ import pytest
 
 from postflow.media.containers.reading import NotWhole, Reader, Whole
 from postflow.media.containers.whole import judge, verdict
-from tests.readiness.clips import FORMATS, PECULIAR
+from tests.media.clips import FORMATS, PECULIAR
 
 PLACES = 50
 TAIL = 4096

@@ -11,7 +11,7 @@ import pytest
 
 from postflow.errors import Skip
 from postflow.media.probe import Print, demand_media, fingerprint, is_unchanged, probe_media
-from tests.readiness.movies import (
+from tests.media.movies import (
     CLUSTER,
     FRAME,
     FRAMES,

@@ -12,7 +12,7 @@ import pytest
 from postflow.media.containers import whole
 from postflow.media.containers.reading import MOST_BYTES, NotWhole, Reader, Unknown, Verdict, Whole
 from postflow.media.containers.whole import judge, verdict
-from tests.readiness.movies import (
+from tests.media.movies import (
     CLUSTER,
     CUES,
     EBML,
