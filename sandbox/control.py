@@ -91,6 +91,7 @@ class Control:
                 for name, get in reports.items()
             ),
             web.get("/sandbox/agent/faults", self.agent_faults, name="sandbox.agent"),
+            web.patch("/sandbox/switches", self.turn, name="sandbox.turn"),
             web.post("/sandbox/faults", self.arm, name="sandbox.arm"),
             web.delete("/sandbox/faults", self.mend, name="sandbox.mend"),
             web.post("/sandbox/reset", self.reset, name="sandbox.reset"),
@@ -119,6 +120,14 @@ class Control:
 
     async def switches(self, _request: web.Request) -> web.Response:
         return web.json_response(self._world.switches.model_dump())
+
+    async def turn(self, request: web.Request) -> web.Response:
+        """`{"name": value, …}`."""
+        try:
+            self._world.turn(**await request.json())
+        except ValueError as error:
+            return web.json_response({"errors": [{"msg": str(error)}]}, status=422)
+        return await self.switches(request)
 
     async def arm(self, request: web.Request) -> web.Response:
         try:

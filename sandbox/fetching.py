@@ -67,6 +67,8 @@ class Manners:
     idle_timeout: float = 30.0
     connections: int = 6
     rate: int = 4 << 20
+    redirects: bool = True
+    without_length: bool = True
     cut_after: Callable[[], int | None] = _never
 
 
@@ -143,9 +145,13 @@ class _Fetch:
         """One request; a refusal raises FetchError, a lost connection _LostConnectionError."""
         self.requests += 1
         try:
-            async with self.session.request(method, self.url, headers=headers) as response:
-                if response.status >= 400:
+            async with self.session.request(
+                method, self.url, headers=headers, allow_redirects=self.manners.redirects
+            ) as response:
+                if response.status >= 300:
                     raise FetchError(f"The server answered {response.status}.", response.status)
+                if response.content_length is None and not self.manners.without_length:
+                    raise FetchError("The server did not say how long the file is.")
                 self.content_type = response.headers.get("Content-Type", "")
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -32,22 +32,23 @@ class Ingestion:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def probe(self, url: str) -> int | None:
-        """The size HEAD promises, if switches want to know. Raises Refusal 422 if too big."""
+        """The size that the source promises, if switches want to know. Raises Refusal 422."""
         switches = self._world.switches
         if switches.probe == "none" and switches.too_big == "fail":
             return None
-        size = await self._head(url)
+        size = await self._promised(url, "GET" if switches.probe == "get" else "HEAD")
         if switches.too_big == "refuse" and (size or 0) > switches.size_limit:
             raise invalid("/data/source_url", "File is too large for remote upload")
-        return size if switches.probe == "head" else None
+        return None if switches.probe == "none" else size
 
-    async def _head(self, url: str) -> int | None:
+    async def _promised(self, url: str, method: str) -> int | None:
         headers = {"User-Agent": self._world.switches.fetch_user_agent}
         try:
             async with (
                 aiohttp.ClientSession(timeout=PROBE_TIMEOUT, headers=headers) as session,
-                session.head(url) as response,
+                session.request(method, url) as response,
             ):
+                response.close()
                 return response.content_length if response.ok else None
         except (aiohttp.ClientError, TimeoutError):
             return None
@@ -111,6 +112,7 @@ class Ingestion:
         except FetchError as error:
             log.info("The fetch for file %s failed: %s", file.id, error)
             self._world.blobs.drop(file.id)
+            await asyncio.sleep(self._world.switches.fail_seconds)
             self.fail(file)
             return
         await asyncio.sleep(self._world.switches.finish_seconds)
@@ -138,6 +140,8 @@ class Ingestion:
             pause=switches.fetch_pause,
             idle_timeout=switches.fetch_idle_timeout,
             rate=switches.fetch_rate,
+            redirects=switches.redirects == "followed",
+            without_length=switches.without_length == "taken",
             cut_after=lambda: _after_bytes(self._world.faults.take("fetch", "cut")),
         )
 

@@ -91,7 +91,9 @@ class Parts:
 
     def _presign(self, file: File, number: int) -> str:
         path = f"/parts/{file.id}/part_{number}"
-        signed = {"host": self._world.host, "x-amz-acl": "private"}
+        signed = {"host": self._world.host}
+        if self._world.switches.signed_acl == "always":
+            signed["x-amz-acl"] = "private"
         if self._world.switches.signed_content_type == "always":
             signed["content-type"] = file.media_type or "application/octet-stream"
         query = {

@@ -25,11 +25,13 @@ class Allowance:
     remaining: int
     window: int
 
-    def headers(self) -> dict[str, str]:
+    def headers(self, unit: str = "ms") -> dict[str, str]:
+        if unit == "absent":
+            return {}
         return {
             "x-ratelimit-limit": str(self.limit),
             "x-ratelimit-remaining": str(self.remaining),
-            "x-ratelimit-window": str(self.window),
+            "x-ratelimit-window": f"{self.window if unit == 'ms' else self.window / 1000:g}",
         }
 
 

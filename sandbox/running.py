@@ -149,6 +149,10 @@ class Sandbox:
         """End the faults that were armed for this `where`, or all of them."""
         self._there.faults.clear(where)
 
+    def turn(self, **switches: Any) -> None:
+        """Change switches while it runs; `reset` puts them back. Raises ValueError."""
+        self._loop.ask(lambda: self._there.turn(**switches))
+
     def reset(self) -> None:
         """Back to the start; ids, credentials and tokens stay good."""
         self._loop.run(self._there.reset())

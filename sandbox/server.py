@@ -139,7 +139,11 @@ def refuse(world: World, request: web.Request, where: str, fault: Fault) -> web.
     if status in GATEWAY and world.switches.gateway_body == "html":
         page = f"<html><body><h1>{status} {_phrase(status)}</h1></body></html>"
         return web.Response(status=status, text=page, content_type="text/html")
-    headers = drained(world, request, where).headers() if status == 429 else None
+    headers = (
+        drained(world, request, where).headers(world.switches.rate_window)
+        if status == 429
+        else None
+    )
     return web.json_response(Refusal(status).body(), status=status, headers=headers)
 
 

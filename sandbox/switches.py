@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from .fetching import FetchStyle
 
 DAY = 24 * 3600
+# Read once, when a world begins.
+FIXED = frozenset({"rate_limits", "rate_scale", "keep_bytes", "project_name", "discord_channel"})
 
 
 class Switches(BaseModel):
@@ -23,11 +25,20 @@ class Switches(BaseModel):
     fetch_rate: int = Field(4 << 20, gt=0, description="Bytes a second of fetch_style slow.")
     fetch_user_agent: str = Field("sandbox-fetcher/1.0", description="User agent of the fetcher.")
     fetch_delay: float = Field(0, ge=0, description="Wait between the 202 and the first request.")
+    fail_seconds: float = Field(
+        0, ge=0, description="From the last try of a fetch to upload_failed."
+    )
+    redirects: Literal["followed", "refused"] = Field(
+        "followed", description="What the fetcher does where the source answers with a redirect."
+    )
+    without_length: Literal["taken", "refused"] = Field(
+        "taken", description="What the fetcher does with a body without Content-Length."
+    )
     finish_seconds: float = Field(
         0, ge=0, description="From the last byte fetched to upload_complete."
     )
-    probe: Literal["none", "head"] = Field(
-        "none", description="Whether remote_upload asks HEAD first and answers with the true size."
+    probe: Literal["none", "head", "get"] = Field(
+        "none", description="Whether, and how, remote_upload asks for the size before its answer."
     )
     size_limit: int = Field(50 * 10**9, gt=0, description="Largest remote_upload.")
     storage_limit: int = Field(
@@ -41,8 +52,19 @@ class Switches(BaseModel):
     media_type_at: Literal["upload", "creation"] = Field(
         "upload", description="When media_type stops being null: two generations of the API."
     )
-    duplicate_names: Literal["allow", "refuse", "rename"] = Field(
-        "allow", description="What a second child of one name meets: nothing, 409, or ' (1)'."
+    duplicate_files: Literal["allow", "refuse", "rename"] = Field(
+        "allow", description="What a second file of one name meets: nothing, 409, or ' (1)'."
+    )
+    duplicate_folders: Literal["allow", "refuse", "rename"] = Field(
+        "allow", description="The same of folders."
+    )
+    odd_names: Literal["keep", "replace", "refuse"] = Field(
+        "keep", description='What a name with one of / : * ? " < > | or \\ meets: nothing, _, 422.'
+    )
+    stack_name: Literal["head", "arrival", "creation"] = Field(
+        "head",
+        description="Whose name a version stack has: its newest version's, also once that is "
+        "renamed; the one its newest version came with; or the one it was made with.",
     )
     stack_of_one: Literal["dissolve", "keep"] = Field(
         "dissolve", description="What a version stack with one version left becomes."
@@ -50,13 +72,43 @@ class Switches(BaseModel):
     keep_bytes: bool = Field(True, description="False: stored bytes are hashed, then dropped.")
 
     part_bytes: int = Field(20 << 20, gt=0, description="Parts of local_upload are at most this.")
+    part_rule: Literal["equal", "fixed"] = Field(
+        "equal", description="Whether parts are equal but for a byte, or full but for the last."
+    )
     part_url_seconds: int = Field(DAY, ge=0, description="How long a part's URL is valid.")
     signed_content_type: Literal["always", "never"] = Field(
         "always", description="Whether a part's signature covers Content-Type."
     )
 
+    signed_acl: Literal["always", "never"] = Field(
+        "always", description="Whether a part's signature covers x-amz-acl."
+    )
+
+    share_policy: Literal["open", "passphrase", "expiration", "forbidden"] = Field(
+        "open", description="What a public share needs, or 403."
+    )
+    share_assets: Literal["hundred", "ten"] = Field(
+        "hundred", description="How many assets a share may be made with."
+    )
+    audit_log: Literal["readable", "forbidden"] = Field(
+        "forbidden", description="Whether the account's plan lets the audit log be read."
+    )
+
     rate_limits: bool = Field(True, description="False: the headers stay, nobody gets 429.")
     rate_scale: float = Field(1, gt=0, description="Windows are this many times shorter.")
+    rate_window: Literal["ms", "s", "absent"] = Field(
+        "ms", description="Unit of x-ratelimit-window, or no such headers at all."
+    )
+    page_sizes: Literal["documented", "hundred", "ignored"] = Field(
+        "documented",
+        description="Largest page_size: 500 for what is in folders, 100, or no matter.",
+    )
+    include_list: Literal["commas", "refused"] = Field(
+        "commas", description="Whether `include` takes several values."
+    )
+    type_list: Literal["commas", "refused"] = Field(
+        "commas", description="Whether `type` of a folder's children takes several values."
+    )
     contract: bool = Field(
         True, description="Whether an answer that breaks Frame.io's contract is a 500 instead."
     )
@@ -89,10 +141,14 @@ class Switches(BaseModel):
     project_name: str = Field("UNDLM", min_length=1, description="The project there at the start.")
     view_base: str = Field("", description="Start of every view_url; empty: the sandbox itself.")
 
+    def turned(self, **settings: Any) -> Switches:
+        """The same with other settings. Raises ValueError where one is none."""
+        return type(self).model_validate({**self.model_dump(), **settings})
+
     def with_setting(self, setting: str) -> Switches:
         """The same with one `name=value` changed. Raises ValueError with a plain reason."""
         name, equals, value = setting.partition("=")
         if not equals or name not in type(self).model_fields:
             known = ", ".join(sorted(type(self).model_fields))
             raise ValueError(f"{setting!r} is no switch; there are {known}.")
-        return type(self).model_validate({**self.model_dump(), name: value})
+        return self.turned(**{name: value})

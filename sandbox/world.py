@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections import deque
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from .faults import Faults
 from .ingestion import Ingestion
 from .parts import Parts
 from .rates import Buckets
-from .switches import Switches
+from .switches import FIXED, Switches
 
 MOST = 100_000
 WEBHOOK_TOKEN = re.compile(r"(/api/(?:v\d+/)?webhooks/[^/]+/)[^/]+")
@@ -85,7 +86,7 @@ class World:
     """All parts of the sandbox. Used from one event loop only; the faults from anywhere."""
 
     def __init__(self, switches: Switches, folder: Path, url: str) -> None:
-        self.switches = switches
+        self.switches = self._at_first = switches
         self.folder = folder
         self.url = url
         self.faults = Faults()
@@ -94,7 +95,7 @@ class World:
         self.tree = Tree()
         self.studio = Studio(switches.project_name)
         self.studio.settle(self.tree)
-        self.ims = Ims(self.studio, switches)
+        self.ims = Ims(self.studio, lambda: self.switches)
         self.confidential = self.ims.register(confidential(url))
         self.public = self.ims.register(public(url))
         self.rates = Buckets(enforced=switches.rate_limits, scale=switches.rate_scale)
@@ -133,6 +134,12 @@ class World:
             if isinstance(asset, File) and project_id in (None, asset.project_id)
         )
 
+    def turn(self, **settings: Any) -> None:
+        """Change switches while the world runs. Raises ValueError."""
+        if fixed := sorted(FIXED & settings.keys()):
+            raise ValueError(f"{fixed[0]} is fixed when the sandbox starts.")
+        self.switches = self.switches.turned(**settings)
+
     def tell(self, event: str, resource_id: str, project_id: str, user: User) -> None:
         """Something happened that webhooks may want to know."""
         self.deliveries.announce(
@@ -168,7 +175,13 @@ class World:
         elif len(versions) == 1 and self.switches.stack_of_one == "dissolve":
             self.tree.put_in_place_of(versions[0], stack)
         else:
-            stack.name = versions[-1].name
+            self.name_stack(stack)
+
+    def name_stack(self, stack: Asset | None, rules: Container[str] = ("head", "arrival")) -> None:
+        """Give a stack its newest version's name, where that is the rule."""
+        if isinstance(stack, VersionStack) and self.switches.stack_name in rules:
+            stack.name = self.tree.versions(stack)[-1].name
+            stack.touch()
 
     def messages(self) -> list[dict[str, Any]]:
         """What Discord shows."""
@@ -177,6 +190,7 @@ class World:
     async def reset(self) -> None:
         """As at the start: no assets, messages, requests or faults. Ids and tokens stay good."""
         await self.close()
+        self.switches = self._at_first
         self.parts.clear()
         self.blobs.clear()
         self.faults.clear()

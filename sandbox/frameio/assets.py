@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from postflow.sandbox.refusals import Refusal
+from postflow.sandbox.refusals import Refusal, invalid
 
 if TYPE_CHECKING:
     from postflow.sandbox.world import World
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Kind = Literal["file", "folder", "version_stack"]
 Status = Literal["created", "uploaded", "transcoded"]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
+ODD = re.compile(r'[/\\:*?"<>|]')
 
 
 def now() -> datetime:
@@ -182,16 +184,26 @@ class Tree:
         self._children.pop(asset.id, None)
 
 
-def settled_name(world: World, parent: Asset, name: str) -> str:
-    """The name a new child gets, by the switch `duplicate_names`. Raises Refusal 409."""
-    if world.switches.duplicate_names == "allow":
-        return name
+def settled_name(world: World, parent: Asset, name: str, kind: type[Asset]) -> str:
+    """The name a new child gets, by the switches. Raises Refusal 409 or 422."""
+    name = _plain_name(world, name)
+    switches = world.switches
+    rule = switches.duplicate_folders if kind is Folder else switches.duplicate_files
     taken = {child.name for child in world.tree.children(parent)}
-    if name not in taken:
+    if rule == "allow" or name not in taken:
         return name
-    if world.switches.duplicate_names == "refuse":
+    if rule == "refuse":
         raise Refusal(409)
     return copy_name(taken, name)
+
+
+def _plain_name(world: World, name: str) -> str:
+    plain = ODD.sub("_", name)
+    if world.switches.odd_names == "keep" or plain == name:
+        return name
+    if world.switches.odd_names == "refuse":
+        raise invalid("/data/name", "Invalid format")
+    return plain
 
 
 def copy_name(taken: Iterable[str], name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from postflow.sandbox.refusals import Json, invalid, not_found
 
 from . import shapes
-from .assets import Asset, File, Folder, Name, VersionStack, copy_name, new_id, now, settled_name
+from .assets import File, Folder, Name, VersionStack, copy_name, new_id, now, settled_name
 from .endpoints import Body, Call, Table
 from .folders import NewParent
 from .places import ACCOUNT
@@ -40,6 +40,7 @@ async def rename_file(call: Call, data: FileName) -> Json:
     if data.name is not None:
         file.name = data.name
     file.touch()
+    call.world.name_stack(call.world.tree.parent(file), ("head",))
     call.world.tell("file.updated", file.id, file.project_id, call.user)
     return {"data": shapes.asset(call.world, file)}
 
@@ -51,7 +52,7 @@ async def move_file(call: Call, data: NewParent) -> Json:
     target = _target(call, data)
     left = tree.parent(file)
     tree.move(file, target)
-    _follow_head(call, target)
+    call.world.name_stack(target)
     call.world.settle_stack(left)
     event = "file.versioned" if isinstance(target, VersionStack) else "file.updated"
     call.world.tell(event, file.id, file.project_id, call.user)
@@ -67,18 +68,12 @@ def _target(call: Call, data: NewParent) -> Folder | VersionStack:
     return target
 
 
-def _follow_head(call: Call, target: Asset) -> None:
-    if isinstance(target, VersionStack):
-        target.name = call.world.tree.versions(target)[-1].name
-        target.touch()
-
-
 @files.write("files.copy", "POST", f"{FILE}/copy", NewParent)
 async def copy_file(call: Call, data: NewParent) -> Json:
     file, world = call.file, call.world
     parent = call.asset(data.parent_id or world.tree.folder_of(file).id, Folder)
     taken = [child.name for child in world.tree.children(parent)]
-    name = settled_name(world, parent, copy_name(taken, file.name))
+    name = settled_name(world, parent, copy_name(taken, file.name), File)
     twin = replace(
         file, id=new_id(), name=name, parent_id=parent.id, created_at=now(), updated_at=now()
     )

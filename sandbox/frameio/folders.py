@@ -28,7 +28,7 @@ class NewParent(Body):
 async def create_folder(call: Call, data: FolderName) -> Json:
     parent = call.folder
     folder = Folder(
-        name=settled_name(call.world, parent, data.name or UNNAMED),
+        name=settled_name(call.world, parent, data.name or UNNAMED, Folder),
         project_id=parent.project_id,
         parent_id=parent.id,
         creator_id=call.user.id,

@@ -84,7 +84,7 @@ def _call(world: World, endpoint: Endpoint, user: User, request: web.Request) ->
     for name, value in ids.items():
         if not re.fullmatch(UUID if endpoint.where in UUID_ONLY else ID, value):
             raise invalid(f"/{name}", "Invalid format. Expected :uuid")
-    asked = read_query(endpoint.contract.query, request.query, strict=world.switches.strict_query)
+    asked = read_query(endpoint.contract.query, request.query, world.switches)
     return Call(world, user, request.path, ids, asked)
 
 
@@ -124,7 +124,7 @@ def _envelope(model: type[Body], required: bool) -> type[BaseModel]:
 async def add_headers(world: World, request: web.Request, answer: web.StreamResponse) -> None:
     """Rate headers and version on every V4 answer, also where no bucket was touched."""
     allowance = request.get(ALLOWANCE) or _untouched(world, request)
-    for name, value in allowance.headers().items():
+    for name, value in allowance.headers(world.switches.rate_window).items():
         answer.headers.setdefault(name, value)
     answer.headers["api-version"] = "4.0"
 

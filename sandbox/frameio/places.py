@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from postflow.sandbox.refusals import Json
+from postflow.sandbox.refusals import Json, Refusal
 
 from . import shapes
 from .endpoints import Body, Call, Table
@@ -35,6 +35,14 @@ async def me(call: Call) -> Json:
 async def list_accounts(call: Call) -> Json:
     world = call.world
     return page([world.studio.account], call.asked, call.path, lambda _: shapes.account(world))
+
+
+@places.read("audit_logs.list", f"{ACCOUNT}/audit_logs")
+async def list_audit_log(call: Call) -> Json:
+    """Nothing is told in it: only who may read it."""
+    if call.world.switches.audit_log == "forbidden":
+        raise Refusal(403)
+    return page([], call.asked, call.path, lambda _: {})
 
 
 @places.read("workspaces.list", f"{ACCOUNT}/workspaces")

@@ -14,11 +14,13 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from postflow.sandbox.refusals import Json, Refusal, invalid
+from postflow.sandbox.switches import Switches
 
 from .contract import LISTS
 
 KINDS = frozenset({"file", "folder", "version_stack"})
 DEFAULT_PAGE = 50
+HUNDRED = 100
 NOTHING: frozenset[str] = frozenset()
 ERLANG_MAP = b"\x83t\x00\x00\x00"
 
@@ -36,13 +38,14 @@ class Asked:
     kinds: frozenset[str] = KINDS
 
 
-def read_query(allowed: Mapping[str, Json], given: Mapping[str, str], *, strict: bool) -> Asked:
+def read_query(allowed: Mapping[str, Json], given: Mapping[str, str], switches: Switches) -> Asked:
     """Read what was given by the schema of each parameter. Raises Refusal 422."""
-    if strict and (unknown := sorted(set(given) - set(allowed))):
+    if switches.strict_query and (unknown := sorted(set(given) - set(allowed))):
         raise invalid(f"/{unknown[0]}", f"Unexpected field: {unknown[0]}")
     asked: dict[str, Any] = {
         name: _value(name, text, allowed[name]) for name, text in given.items() if name in allowed
     }
+    _refuse_by_switch(asked, switches)
     sort, _, direction = asked.get("sort", "").rpartition("_")
     return Asked(
         include=asked.get("include", NOTHING),
@@ -53,6 +56,18 @@ def read_query(allowed: Mapping[str, Json], given: Mapping[str, str], *, strict:
         total_count=asked.get("include_total_count", False),
         kinds=asked.get("type") or KINDS,
     )
+
+
+def _refuse_by_switch(asked: dict[str, Any], switches: Switches) -> None:
+    """What the document allows, and the service may not. Page sizes may not count at all."""
+    several = {name for name in LISTS if len(asked.get(name, ())) > 1}
+    for name, rule in (("include", switches.include_list), ("type", switches.type_list)):
+        if name in several and rule == "refused":
+            raise invalid(f"/{name}", "Invalid value for enum")
+    if switches.page_sizes == "hundred" and asked.get("page_size", 0) > HUNDRED:
+        raise invalid("/page_size", f"{asked['page_size']} is not in 1..{HUNDRED}")
+    if switches.page_sizes == "ignored":
+        asked.pop("page_size", None)
 
 
 def _value(name: str, text: str, schema: Json) -> object:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from postflow.sandbox.refusals import Json, invalid, not_found
+from postflow.sandbox.refusals import Json, Refusal, invalid, not_found
 
 from . import shapes
 from .assets import Asset, new_id, now
@@ -20,7 +20,7 @@ from .queries import page
 shares = Table()
 
 SHARE = ACCOUNT + "/shares/{share_id}"
-MOST_ASSETS = 100
+MOST_ASSETS, TEN = 100, 10
 
 
 def _one_line(name: str) -> str:
@@ -139,6 +139,7 @@ def _share(call: Call) -> Share:
 async def create_share(call: Call, data: NewShare) -> Json:
     project = call.project
     asset_ids = list(data.asset_ids or [])
+    _check_policy(call, data)
     for asset_id in asset_ids:
         _check_asset(call, asset_id, project.id)
     settings = DEFAULTS | _settings(data)
@@ -146,6 +147,18 @@ async def create_share(call: Call, data: NewShare) -> Json:
     call.world.shares[share.id] = share
     call.world.tell("share.created", share.id, project.id, call.user)
     return {"data": _shape(call, share)}
+
+
+def _check_policy(call: Call, data: NewShare) -> None:
+    """What an account may ask of its shares beyond the document; which do, is not known."""
+    switches = call.world.switches
+    if switches.share_policy == "forbidden":
+        raise Refusal(403)
+    needed = switches.share_policy
+    if needed != "open" and data.access == "public" and getattr(data, needed) is None:
+        raise invalid(f"/data/{needed}", f"Missing field: {needed}")
+    if switches.share_assets == "ten" and len(data.asset_ids or ()) > TEN:
+        raise invalid("/data/asset_ids", f"Array length is larger than maxItems: {TEN}")
 
 
 def _check_asset(call: Call, asset_id: str, project_id: str) -> None:

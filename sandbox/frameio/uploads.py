@@ -51,14 +51,22 @@ async def remote_upload(call: Call, data: RemoteUpload) -> Json:
 @uploads.write("files.local_upload", "POST", f"{FOLDER}/files/local_upload", LocalUpload)
 async def local_upload(call: Call, data: LocalUpload) -> Json:
     file = _placeholder(call, call.folder, data.name, data.file_size)
-    urls = call.world.parts.open(file, part_sizes(data.file_size, call.world.switches.part_bytes))
+    switches = call.world.switches
+    sizes = part_sizes(data.file_size, switches.part_bytes, switches.part_rule)
+    urls = call.world.parts.open(file, sizes)
     shape = shapes.asset(call.world, file)
     return {"data": shape | {"upload_urls": urls}}
 
 
-def part_sizes(file_size: int, largest: int) -> list[int]:
-    """Equal parts but for a byte, the longer ones first: 50,645,990 gives …997, …997, …996."""
-    count = math.ceil(file_size / max(largest, math.ceil(file_size / MOST_PARTS)))
+def part_sizes(file_size: int, largest: int, rule: str = "equal") -> list[int]:
+    """Equal parts but for a byte, the longer ones first: 50,645,990 gives …997, …997, …996.
+
+    By the rule `fixed` all but the last are as large as may be.
+    """
+    full = max(largest, math.ceil(file_size / MOST_PARTS))
+    count = math.ceil(file_size / full)
+    if rule == "fixed":
+        return [full] * (count - 1) + [file_size - full * (count - 1)]
     size, longer = divmod(file_size, count)
     return [size + 1] * longer + [size] * (count - longer)
 
@@ -70,7 +78,7 @@ def _placeholder(call: Call, folder: Folder, name: str, size: int) -> File:
     guess = mimetypes.guess_type(name)[0]
     known = call.world.switches.media_type_at == "creation"
     file = File(
-        name=settled_name(call.world, folder, name),
+        name=settled_name(call.world, folder, name, File),
         project_id=folder.project_id,
         parent_id=folder.id,
         creator_id=call.user.id,

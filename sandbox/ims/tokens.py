@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from postflow.sandbox.frameio.studio import Studio, User
@@ -38,7 +39,7 @@ class Grant:
 class Ims:
     """All grants. A token that was taken back is not known any more."""
 
-    def __init__(self, studio: Studio, switches: Switches) -> None:
+    def __init__(self, studio: Studio, switches: Callable[[], Switches]) -> None:
         self._studio = studio
         self._switches = switches
         self.credentials: dict[str, Credential] = {}
@@ -54,7 +55,7 @@ class Ims:
         self, credential: Credential, scopes: frozenset[str], challenge: str | None, method: str
     ) -> str:
         code = "eyJ" + secrets.token_urlsafe(48)
-        ends = time.time() + self._switches.code_seconds
+        ends = time.time() + self._switches().code_seconds
         person = self._studio.person.id
         self._codes[code] = Grant(credential.id, person, scopes, ends, challenge, method)
         return code
@@ -78,7 +79,7 @@ class Ims:
             raise OAuthError("invalid_grant", "invalid refresh token")
         if grant.expired:
             raise OAuthError("invalid_grant", "refresh token has expired")
-        if self._switches.refresh_rotation == "strict":
+        if self._switches().refresh_rotation == "strict":
             del self._refresh[refresh_token]
         return self.issue(credential, self._studio.user(grant.user_id), grant.scopes)
 
@@ -90,7 +91,7 @@ class Ims:
         seconds: float | None = None,
     ) -> Json:
         """An access token, and a refresh token where scope and credential allow one."""
-        life = self._switches.token_seconds if seconds is None else seconds
+        life = self._switches().token_seconds if seconds is None else seconds
         access_token = self._access_token(credential, user, scopes, life)
         answer: Json = {
             "access_token": access_token,
@@ -102,8 +103,8 @@ class Ims:
         return answer
 
     def _may_refresh(self, credential: Credential, scopes: frozenset[str]) -> bool:
-        allowed = self._switches.offline_access and "offline_access" in scopes
-        return allowed and (self._switches.refresh_for_public or not credential.public)
+        allowed = self._switches().offline_access and "offline_access" in scopes
+        return allowed and (self._switches().refresh_for_public or not credential.public)
 
     def _access_token(
         self, credential: Credential, user: User, scopes: frozenset[str], life: float
@@ -127,7 +128,7 @@ class Ims:
 
     def _refresh_token(self, credential: Credential, user: User, scopes: frozenset[str]) -> str:
         token = self._jwt({"id": f"{uuid.uuid4()}_ue1", "type": "refresh_token"})
-        ends = time.time() + self._switches.refresh_seconds
+        ends = time.time() + self._switches().refresh_seconds
         self._refresh[token] = Grant(credential.id, user.id, scopes, ends)
         return token
 

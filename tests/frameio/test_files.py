@@ -255,7 +255,7 @@ async def test_uploads_of_one_name_at_once_do_not_adopt_each_others_file(
 async def test_frameio_that_numbers_names_that_are_taken_is_understood(
     tmp_path: Path, source: Source
 ) -> None:
-    with Sandbox(duplicate_names="rename", rate_scale=100) as world:
+    with Sandbox(duplicate_files="rename", rate_scale=100) as world:
         async with connected(world, tmp_path) as client:
             project = await client.projects.find(world.project_id)
             folder = await client.folders.ensure(project, ())

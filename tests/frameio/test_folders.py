@@ -250,7 +250,7 @@ async def test_frameio_that_allows_each_name_once_is_understood(
     tmp_path: Path, project: Project
 ) -> None:
     """Another host is quicker, and our creation is answered by 409."""
-    with Sandbox(duplicate_names="refuse", rate_scale=100) as world:
+    with Sandbox(duplicate_folders="refuse", rate_scale=100) as world:
         project = project.model_copy(update=world_ids(world))
         world.fault("delay", where=CREATE, seconds=0.2, times=2)
 
@@ -265,7 +265,7 @@ async def test_frameio_that_allows_each_name_once_is_understood(
 async def test_frameio_that_numbers_names_that_are_taken_is_understood(
     tmp_path: Path, project: Project
 ) -> None:
-    with Sandbox(duplicate_names="rename", rate_scale=100) as world:
+    with Sandbox(duplicate_folders="rename", rate_scale=100) as world:
         project = project.model_copy(update=world_ids(world))
         world.fault("delay", where=CREATE, seconds=0.2, times=2)
 

@@ -146,3 +146,20 @@ def test_switches_are_told(world: Sandbox) -> None:
 
     assert isinstance(told, dict)
     assert (told["fetch_style"], told["rate_limits"]) == ("get", False)
+
+
+def test_a_switch_is_turned_while_it_runs_until_the_reset(world: Sandbox) -> None:
+    def turn(**switches: object) -> int:
+        return httpx.patch(f"{world.url}/sandbox/switches", json=switches).status_code
+
+    assert [turn(stack_name="arrival"), turn(stack_name="no"), turn(nothing=1)] == [200, 422, 422]
+    assert turn(rate_limits=True) == 422  # read once, at the start
+    with Caller(world) as caller:
+        stack, (_, head) = caller.stack(caller.folder("SQ07"), "a.mov", "b.mov")
+        caller.patch(f"/files/{head}", name="c.mov")
+        assert caller.get(f"/version_stacks/{stack}").json()["data"]["name"] == "b.mov"
+
+        world.reset()
+        stack, (_, head) = caller.stack(caller.folder("SQ07"), "a.mov", "b.mov")
+        caller.patch(f"/files/{head}", name="c.mov")
+        assert caller.get(f"/version_stacks/{stack}").json()["data"]["name"] == "c.mov"

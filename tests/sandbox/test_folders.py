@@ -46,7 +46,7 @@ def test_two_folders_may_have_one_name_by_default(world: Sandbox, caller: Caller
 
 
 def test_switch_refuses_a_second_folder_of_one_name() -> None:
-    with Sandbox(duplicate_names="refuse") as world, Caller(world) as caller:
+    with Sandbox(duplicate_folders="refuse") as world, Caller(world) as caller:
         caller.folder("SQ07")
         again = caller.post(f"/folders/{world.root_folder_id}/folders", name="SQ07")
 
@@ -55,7 +55,7 @@ def test_switch_refuses_a_second_folder_of_one_name() -> None:
 
 
 def test_switch_renames_a_second_folder_of_one_name() -> None:
-    with Sandbox(duplicate_names="rename", rate_scale=100) as world, Caller(world) as caller:
+    with Sandbox(duplicate_folders="rename", rate_scale=100) as world, Caller(world) as caller:
         for _ in range(3):
             caller.folder("SQ07.a")
         names = caller.names(f"/folders/{world.root_folder_id}/folders")
