@@ -137,6 +137,12 @@ class Switches(BaseModel):
     discord_channel: Literal["text", "forum", "forum_with_tags"] = Field(
         "text", description="What the Discord webhook leads to; the last wants a tag on each post."
     )
+    discord_attachment_limit: int = Field(
+        10 << 20, gt=0, description="Bytes that one file of a Discord message may have."
+    )
+    discord_lost_attachment: Literal["refuse", "ignore"] = Field(
+        "refuse", description="What an embed meets that shows a file which is not attached."
+    )
 
     project_name: str = Field("UNDLM", min_length=1, description="The project there at the start.")
     view_base: str = Field("", description="Start of every view_url; empty: the sandbox itself.")

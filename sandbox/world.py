@@ -112,6 +112,8 @@ class World:
             self.faults,
             rate=discord_rate if switches.rate_limits else None,
             channel=switches.discord_channel,
+            attachment_limit=switches.discord_attachment_limit,
+            lost_attachment=switches.discord_lost_attachment,
         )
         self.ngrok_authtoken = "sandbox_" + secrets.token_urlsafe(24)
 

@@ -28,8 +28,11 @@ MAX_FIELDS = 25
 MAX_FIELD_NAME = 256
 MAX_VALUE = 1024
 MAX_TOTAL = 6000
+MAX_BUTTONS = 5
+MAX_LABEL = 80
 
 LONGEST_LINK = 512
+PICTURE = "picture.jpg"
 
 _LONGEST_REASON = 1500
 _LONGEST_VALUE = 300
@@ -37,6 +40,11 @@ _LONGEST_VALUE = 300
 Line = tuple[
     Annotated[str, Field(min_length=1, max_length=MAX_FIELD_NAME)],
     Annotated[str, Field(min_length=1, max_length=MAX_VALUE)],
+]
+
+Button = tuple[
+    Annotated[str, Field(min_length=1, max_length=MAX_LABEL)],
+    Annotated[str, Field(pattern="^https?://", max_length=LONGEST_LINK)],
 ]
 
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<:@-])")
@@ -88,6 +96,9 @@ def human_duration(duration: timedelta) -> str:
 class Card(FrozenModel):
     """One message. `lines` are names and values, escaped already; `about` are the clip's fields.
 
+    `buttons`: labels and the addresses they lead to. `picture`: the revision whose picture it
+    shows, where there is one when it is sent; see `media.picture`.
+
     Of what another version of PostFlow put into the outbox, that is shown which is known here.
     """
 
@@ -98,6 +109,8 @@ class Card(FrozenModel):
     description: str | None = Field(default=None, min_length=1, max_length=MAX_DESCRIPTION)
     lines: tuple[Line, ...] = Field(default=(), max_length=MAX_FIELDS)
     url: str | None = None
+    buttons: tuple[Button, ...] = Field(default=(), max_length=MAX_BUTTONS)
+    picture: str | None = None
     at: datetime | None = None
     about: dict[str, str] = Field(default_factory=dict)
 
@@ -116,8 +129,11 @@ class Card(FrozenModel):
         """What the outbox keeps of it. One key is one message."""
         return Draft(key=key, channel=channel, payload=self.model_dump(mode="json"))
 
-    def payload(self) -> dict[str, Any]:
-        """The JSON body for POST and PATCH. Nobody is mentioned, whatever the texts say."""
+    def payload(self, *, pictured: bool = False) -> dict[str, Any]:
+        """The JSON body for POST and PATCH. Nobody is mentioned, whatever the texts say.
+
+        `pictured`: with the file 0 of the request, in place of any that the message has.
+        """
         embed: dict[str, Any] = {
             "title": self.title,
             "color": self.colour,
@@ -130,7 +146,19 @@ class Card(FrozenModel):
             embed["description"] = self.description
         if self.url:
             embed["url"] = self.url
-        return {"embeds": [embed], "allowed_mentions": {"parse": []}}
+        if pictured:
+            embed["image"] = {"url": f"attachment://{PICTURE}"}
+        return {
+            "embeds": [embed],
+            "components": self._rows(),
+            "attachments": [{"id": 0, "filename": PICTURE}] if pictured else [],
+            "allowed_mentions": {"parse": []},
+        }
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Link buttons (style 5), the only ones that a plain webhook may send, in one row."""
+        links = [{"type": 2, "style": 5, "label": label, "url": url} for label, url in self.buttons]
+        return [{"type": 1, "components": links}] if links else []
 
 
 def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> Card:
@@ -167,6 +195,7 @@ def ready_card(
         *([("Link", f"[Open in Frame.io]({link})")] if link else []),
         description=namesake_text(namesake) if namesake else None,
         url=link,
+        buttons=[("Open in Frame.io", link)] if link else [],
         at=delivery.finished,
     )
 
@@ -185,6 +214,7 @@ def _clip_card(
         colour=colour,
         lines=(*_shot_lines(shot), *_file_lines(media), *_place_lines(shot, project), *lines),
         about=_about(shot, project),
+        picture=media.revision,
         **more,
     )
 

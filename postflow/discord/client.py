@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from tenacity import (
 
 from postflow.errors import NEVER_SENT, Fatal, Retry
 
-from .cards import Card
+from .cards import PICTURE, Card
 from .errors import (
     ARCHIVED,
     EMPTY_MESSAGE,
@@ -72,17 +73,24 @@ class DiscordClient:
         """Whether its messages go where that webhook's go."""
         return self._webhook_url == webhook_url
 
-    async def post(self, card: Card) -> str:
+    async def post(self, card: Card, picture: bytes | None = None) -> str:
         """The new message's id, behind that of its thread where it has one of its own.
+
+        `picture`: a JPEG to show; the message goes without where Discord does not take it.
 
         Retry `discord.unknown_outcome` means the message may have appeared: posting again may
         show it twice, and a webhook offers no way to look. Raises Fatal or Retry else.
         """
-        payload = card.payload() | self._new_thread(card.about)
-        return await self._post(payload, self._thread.query())
+        try:
+            return await self._post(card, self._thread.query(), picture)
+        except RefusedError as refused:
+            raise refused.error from None
 
-    async def edit(self, message_id: str, card: Card) -> str:
-        """The message's id: the same, or a new one where it could not be edited any more."""
+    async def edit(self, message_id: str, card: Card, picture: bytes | None = None) -> str:
+        """The message's id: the same, or a new one where it could not be edited any more.
+
+        It shows `picture` from now on, and no other.
+        """
         thread, _, number = message_id.rpartition("/")
         if not number.isdecimal() or not (thread.isdecimal() or number == message_id):
             raise Fatal(
@@ -92,14 +100,14 @@ class DiscordClient:
             )
         query = {"thread_id": thread} if thread else self._thread.query()
         try:
-            await self._request("PATCH", f"/messages/{number}", card.payload(), query)
+            await self._show("PATCH", f"/messages/{number}", card, query, picture)
         except RefusedError as refused:
             if not refused.is_gone:
                 raise refused.error from None
             logger.info("A Discord message cannot be edited any more: a new one takes its place.")
             if thread and refused.number == ARCHIVED:  # whoever posts opens it again
-                return await self._post(card.payload(), query)
-            return await self.post(card)
+                return await self._post(card, query, picture)
+            return await self.post(card, picture)
         return message_id
 
     async def check(self) -> str:
@@ -131,15 +139,30 @@ class DiscordClient:
             if refused.number == UNKNOWN_CHANNEL:
                 raise
 
-    async def _post(self, payload: dict[str, Any], query: dict[str, str]) -> str:
-        try:
-            answer = await self._request("POST", "", payload, {"wait": "true", **query})
-        except RefusedError as refused:
-            raise refused.error from None
+    async def _post(self, card: Card, query: dict[str, str], picture: bytes | None) -> str:
+        answer = await self._show("POST", "", card, {"wait": "true", **query}, picture)
         if not answer.get("id"):
             raise UNKNOWN_OUTCOME(what="Discord gave no message id")
         own_thread = answer.get("channel_id") if self._thread.name else None
         return f"{own_thread}/{answer['id']}" if own_thread else str(answer["id"])
+
+    async def _show(
+        self, method: str, path: str, card: Card, query: dict[str, str], picture: bytes | None
+    ) -> dict[str, Any]:
+        """What Discord may refuse because of the picture is sent once more without it."""
+        opening = (
+            self._new_thread(card.about) if method == "POST" and not query.get("thread_id") else {}
+        )
+        params = {"with_components": "true", **query}
+        if picture is not None:
+            payload = card.payload(pictured=True) | opening
+            try:
+                return await self._request(method, path, payload, params, picture)
+            except RefusedError as refused:
+                if refused.error.code != "discord.refused":
+                    raise
+                logger.info("Discord does not take a picture: %s", refused.error)
+        return await self._request(method, path, card.payload() | opening, params)
 
     async def _request(
         self,
@@ -147,6 +170,7 @@ class DiscordClient:
         path: str,
         payload: dict[str, Any] | None,
         params: dict[str, str] | None = None,
+        picture: bytes | None = None,
     ) -> dict[str, Any]:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(_worth_repeating),
@@ -156,22 +180,20 @@ class DiscordClient:
             reraise=True,
         ):
             with attempt:
-                return await self._attempt(method, path, payload, params)
+                return await self._attempt(method, path, params, _body(payload, picture))
         raise AssertionError("tenacity ends with an answer or an error")
 
     async def _attempt(
         self,
         method: str,
         path: str,
-        payload: dict[str, Any] | None,
         params: dict[str, str] | None,
+        body: dict[str, Any],
     ) -> dict[str, Any]:
         posting = method == "POST"
         try:
             async with asyncio.timeout(LONGEST_ATTEMPT):
-                response = await self._http.request(
-                    method, STAND_IN + path, params=params, json=payload
-                )
+                response = await self._http.request(method, STAND_IN + path, params=params, **body)
         except NEVER_SENT as error:
             raise UNAVAILABLE(what=f"Discord cannot be reached ({type(error).__name__})") from error
         except (httpx.HTTPError, TimeoutError) as error:
@@ -180,6 +202,14 @@ class DiscordClient:
         if posting and response.status_code >= 500:
             raise UNKNOWN_OUTCOME(what=f"Discord answered {response.status_code}")
         return check_answer(response)
+
+
+def _body(payload: dict[str, Any] | None, picture: bytes | None) -> dict[str, Any]:
+    """JSON, or multipart with a file: https://discord.com/developers/docs/reference#uploading-files"""
+    if picture is None:
+        return {"json": payload}
+    files = {"files[0]": (PICTURE, picture, "image/jpeg")}
+    return {"data": {"payload_json": json.dumps(payload)}, "files": files}
 
 
 def _worth_repeating(error: BaseException) -> bool:

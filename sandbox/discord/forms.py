@@ -6,12 +6,15 @@ Errors: https://discord.com/developers/docs/reference#error-messages
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+
+from .components import Row
 
 Json = dict[str, Any]
 
@@ -84,10 +87,33 @@ class Embed(_Form):
         return sum(len(text or "") for text in texts)
 
 
+Snowflake = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+_ROLE = re.compile(r"(?<!\\)<@&([0-9]{1,20})>")
+
+
 class AllowedMentions(_Form):
-    parse: list[Literal["everyone", "users", "roles"]] | None = None
-    users: list[str] = Field(default_factory=list, max_length=100)
-    roles: list[str] = Field(default_factory=list, max_length=100)
+    """Without it everything is parsed that a content mentions."""
+
+    parse: list[Literal["everyone", "users", "roles"]] = Field(default_factory=list)
+    users: list[Snowflake] = Field(default_factory=list, max_length=100)
+    roles: list[Snowflake] = Field(default_factory=list, max_length=100)
+
+    @model_validator(mode="after")
+    def _is_unambiguous(self) -> Self:
+        if ("roles" in self.parse and self.roles) or ("users" in self.parse and self.users):
+            raise PydanticCustomError("mutual", "parse and ids of one kind are mutually exclusive")
+        return self
+
+
+_EVERYTHING = AllowedMentions(parse=["everyone", "users", "roles"])
+
+
+class Attached(_Form):
+    """An attachment that stays, by its id, or the file of that number in the request."""
+
+    id: Annotated[int | Snowflake, Field(union_mode="left_to_right")]
+    filename: str | None = Field(None, min_length=1, max_length=260, pattern=r"^[^/\\]+$")
+    description: str | None = Field(None, max_length=1024)
 
 
 class MessageForm(_Form):
@@ -100,7 +126,9 @@ class MessageForm(_Form):
     tts: bool = False
     allowed_mentions: AllowedMentions | None = None
     thread_name: str | None = Field(None, min_length=1, max_length=100)
-    applied_tags: list[str] = Field(default_factory=list, max_length=5)
+    applied_tags: list[Snowflake] = Field(default_factory=list, max_length=5)
+    attachments: list[Attached] | None = Field(None, max_length=10)
+    components: list[Row] | None = Field(None, max_length=5)
 
     @model_validator(mode="after")
     def _within_total(self) -> MessageForm:
@@ -109,7 +137,7 @@ class MessageForm(_Form):
         return self
 
     def written(self) -> Json:
-        """What the caller wrote of content and embeds, as Discord keeps it."""
+        """What the caller wrote of content, embeds and buttons, as Discord keeps it."""
         given: Json = {}
         if "content" in self.model_fields_set:
             given["content"] = self.content or ""
@@ -118,17 +146,31 @@ class MessageForm(_Form):
                 {"type": "rich", **embed.model_dump(mode="json", exclude_none=True)}
                 for embed in self.embeds or []
             ]
+        if "components" in self.model_fields_set:
+            given["components"] = [
+                row.model_dump(mode="json", exclude_none=True) for row in self.components or []
+            ]
         return given
 
-    def mentions_everyone(self) -> bool:
-        """Webhooks may mention everyone unless the call forbids it."""
-        allowed = self.allowed_mentions
-        forbidden = allowed is not None and "everyone" not in (allowed.parse or [])
-        return not forbidden and "@everyone" in (self.content or "")
+    def mentioned(self) -> Json:
+        """Whom the content mentions, of those that the call allows; embeds mention nobody."""
+        allowed = self.allowed_mentions or _EVERYTHING
+        roles = dict.fromkeys(_ROLE.findall(self.content or ""))
+        every = "@everyone" in (self.content or "")
+        return {
+            "mention_everyone": every and "everyone" in allowed.parse,
+            "mention_roles": [
+                each for each in roles if "roles" in allowed.parse or each in allowed.roles
+            ],
+        }
 
 
-def read_form(body: object) -> MessageForm:
-    """Raises Refusal 400 with Discord's tree of errors."""
+def read_form(body: object, *, with_components: bool = False) -> MessageForm:
+    """Raises Refusal 400 with Discord's tree of errors. Components are left aside unless the call
+    asks for them: https://discord.com/developers/docs/resources/webhook#execute-webhook
+    """
+    if isinstance(body, dict) and not with_components:
+        body = {key: value for key, value in body.items() if key != "components"}
     try:
         return MessageForm.model_validate(body)
     except ValidationError as error:
@@ -159,5 +201,8 @@ _COMPLAINTS = {
     "less_than_equal": ("NUMBER_TYPE_MAX", "int value should be less than or equal to {le}."),
     "url": ("URL_TYPE_INVALID_URL", "Not a well formed URL."),
     "total": ("MAX_EMBED_SIZE_EXCEEDED", "Embed size exceeds maximum size of 6000"),
+    "mutual": ("MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", "They are mutually exclusive."),
+    "link": ("COMPONENT_CUSTOM_ID_AND_URL", "A custom id and url cannot both be specified"),
+    "string_pattern_mismatch": ("NUMBER_TYPE_COERCE", "Value is not snowflake."),
     "literal_error": ("BASE_TYPE_CHOICES", "Value must be one of {{{expected}}}."),
 }

@@ -5,7 +5,7 @@ https://discord.com/developers/docs/topics/threads
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ Channel = Literal["text", "forum", "forum_with_tags"]
 
 UNKNOWN_CHANNEL = 10003
 TAG_REQUIRED = 40067
+UNKNOWN_TAG = 10087
 ARCHIVED = 50083
 LOCKED = 160005
 FORUM_WANTS_THREAD = 220001
@@ -28,21 +29,26 @@ class Thread:
 
     id: str
     name: str
+    tags: tuple[str, ...] = ()
     archived: bool = False
     locked: bool = False
 
 
 class Threads:
-    """Of one channel. `new_id` gives ids; the webhook may open threads in a forum only."""
+    """Of one channel. `new_id` gives ids; the webhook may open threads in a forum only.
+
+    `tags`: what a post of the forum may be tagged with, names by ids.
+    """
 
     def __init__(self, channel: Channel, channel_id: str, new_id: Callable[[], str]) -> None:
         self._channel = channel
         self._channel_id = channel_id
         self._new_id = new_id
         self.known: dict[str, Thread] = {}
+        self.tags = {} if channel == "text" else {new_id(): "review", new_id(): "animation"}
 
-    def open(self, name: str, thread_id: str | None = None) -> Thread:
-        thread = Thread(thread_id or self._new_id(), name)
+    def open(self, name: str, thread_id: str | None = None, *, tags: Sequence[str] = ()) -> Thread:
+        thread = Thread(thread_id or self._new_id(), name, tuple(tags))
         self.known[thread.id] = thread
         return thread
 
@@ -73,6 +79,8 @@ class Threads:
             raise Refusal(
                 400, TAG_REQUIRED, "A tag is required to create a forum post in this channel"
             )
+        if not set(form.applied_tags) <= self.tags.keys():
+            raise Refusal(404, UNKNOWN_TAG, "Unknown Tag")
         return message_id
 
     def place_of(self, thread_id: str | None, *, edits: bool = False) -> str:

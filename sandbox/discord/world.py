@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
-import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Literal
 
 from aiohttp import web
 
@@ -19,11 +18,11 @@ from postflow.sandbox.rates import Window
 
 from .forms import EMPTY_MESSAGE, Json, MessageForm, Refusal, read_form
 from .threads import Channel, Threads
+from .uploads import Attachments, Body, outside, read_body
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 DISCORD_EPOCH_MS = 1_420_070_400_000
-BAD_JSON = 50109
 INVALID_TOKEN = 50027
 UNKNOWN_MESSAGE = 10008
 UNKNOWN_WEBHOOK = 10015
@@ -38,8 +37,12 @@ class DiscordWorld:
         *,
         rate: tuple[int, float] | None = (5, 2.0),
         channel: Channel = "text",
+        attachment_limit: int = 10 << 20,
+        lost_attachment: Literal["refuse", "ignore"] = "refuse",
     ) -> None:
         self._channel = channel
+        self._attachment_limit = attachment_limit
+        self._is_strict = lost_attachment == "refuse"
         self._faults = faults or Faults()
         self._rate = rate
         self._serial = itertools.count()
@@ -55,13 +58,16 @@ class DiscordWorld:
 
     @property
     def messages(self) -> list[Json]:
-        """All messages ever posted, oldest first, with `edits` (earlier states) and `deleted`."""
+        """All messages ever posted, oldest first, with `edits` (earlier states), `deleted`, and
+        `notified`: whom the post has notified. An edit notifies nobody.
+        """
         return copy.deepcopy(list(self._messages.values()))
 
     def reset(self) -> None:
         """The webhook is there again, the channel empty, the rate window fresh."""
         self._messages: dict[str, Json] = {}
         self.threads = Threads(self._channel, self._channel_id, self._snowflake)
+        self.attachments = Attachments(self._snowflake, strict=self._is_strict)
         self._deleted = False
         self._window = Window(*(self._rate or (None, 0.0)))
 
@@ -87,7 +93,7 @@ class DiscordWorld:
             )
             for version in ("", r"{version:v\d+}/")
             for method, path, where, handler in table
-        ]
+        ] + [web.get("/attachments/{id}/{name}", self._attachment, name="page.attachment")]
 
     def _guarded(self, where: str, handler: Handler) -> Handler:
         """The handler behind faults, the webhook's key and the rate window."""
@@ -159,27 +165,35 @@ class DiscordWorld:
         return web.Response(status=204)
 
     async def _post(self, request: web.Request) -> web.Response:
-        form = read_form(await _json(request))
+        form, body = await self._form(request)
         message = self._new_message(form)
         place = self.threads.place_for(form, request.query.get("thread_id"), message["id"])
         message["channel_id"] = place
-        _check_not_empty(message)
+        _check_not_empty(message, body)
+        self.attachments.settle(message, form, body, _origin(request))
         if form.thread_name is not None:
-            self.threads.open(form.thread_name, place)
+            self.threads.open(form.thread_name, place, tags=form.applied_tags)
         self._messages[message["id"]] = message
-        if request.query.get("wait", "").lower() not in {"true", "1"}:
+        if not _is_set(request, "wait"):
             return web.Response(status=204)
         return web.json_response(_public(message))
 
     async def _edit(self, request: web.Request) -> web.Response:
         message = self._message(request, edits=True)
-        form = read_form(await _json(request))
+        form, body = await self._form(request)
         edited = {**message, **form.written(), "edited_timestamp": _now()}
+        if "content" in form.model_fields_set:
+            edited |= form.mentioned()
+        self.attachments.settle(edited, form, body, _origin(request))
         _check_not_empty(edited)
-        earlier = {key: message[key] for key in ("content", "embeds", "edited_timestamp")}
+        earlier = {key: message[key] for key in _EDITED}
         edited["edits"] = [*message["edits"], earlier]
         self._messages[message["id"]] = edited
         return web.json_response(_public(edited))
+
+    async def _form(self, request: web.Request) -> tuple[MessageForm, Body]:
+        body = await read_body(request, self._attachment_limit)
+        return read_form(body.json, with_components=_is_set(request, "with_components")), body
 
     async def _read(self, request: web.Request) -> web.Response:
         return web.json_response(_public(self._message(request)))
@@ -187,6 +201,16 @@ class DiscordWorld:
     async def _delete(self, request: web.Request) -> web.Response:
         self._message(request)["deleted"] = True
         return web.Response(status=204)
+
+    async def _attachment(self, request: web.Request) -> web.Response:
+        upload = self.attachments.data.get(request.match_info["id"])
+        if upload is None or upload.filename != request.match_info["name"]:
+            raise web.HTTPNotFound
+        kind = (
+            upload.content_type if upload.content_type in _PICTURES else "application/octet-stream"
+        )
+        headers = {"X-Content-Type-Options": "nosniff", "Content-Type": kind}
+        return web.Response(body=upload.data, headers=headers)
 
     def _message(self, request: web.Request, *, edits: bool = False) -> Json:
         """Of the thread that the call names, else of the channel itself."""
@@ -209,12 +233,12 @@ class DiscordWorld:
             },
             "content": "",
             "embeds": [],
-            **form.written(),
             "attachments": [],
             "components": [],
+            **form.written(),
             "mentions": [],
-            "mention_roles": [],
-            "mention_everyone": form.mentions_everyone(),
+            **form.mentioned(),
+            "notified": form.mentioned(),
             "pinned": False,
             "tts": form.tts,
             "flags": 0,
@@ -229,21 +253,30 @@ class DiscordWorld:
         return str(milliseconds << 22 | next(self._serial) & 0xFFF)
 
 
-async def _json(request: web.Request) -> Any:
-    try:
-        return await request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise Refusal(400, BAD_JSON, "The request body contains invalid JSON.") from error
+_PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+_EDITED = ("content", "embeds", "attachments", "components", "edited_timestamp")
+_OURS = {"edits", "deleted", "notified"}
 
 
-def _check_not_empty(message: Json) -> None:
-    if not message["content"] and not message["embeds"]:
+def _is_set(request: web.Request, flag: str) -> bool:
+    return request.query.get(flag, "").lower() in {"true", "1"}
+
+
+def _origin(request: web.Request) -> str:
+    return str(request.url.origin())
+
+
+def _check_not_empty(message: Json, body: Body | None = None) -> None:
+    """Components count only where a message consists of them."""
+    holds = message["content"] or message["embeds"] or message["attachments"]
+    if not holds and (body is None or not body.files):
         raise Refusal(400, EMPTY_MESSAGE, "Cannot send an empty message")
 
 
 def _public(message: Json) -> Json:
     """The message as Discord shows it, without what only this sandbox keeps."""
-    return {key: value for key, value in message.items() if key not in {"edits", "deleted"}}
+    shown = {key: value for key, value in message.items() if key not in _OURS}
+    return shown | {"attachments": outside(message)}
 
 
 def _cut(request: web.Request) -> web.Response:

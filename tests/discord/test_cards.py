@@ -70,6 +70,7 @@ def test_ready_tells_the_journey_and_links_to_it(delivery: Delivery) -> None:
     assert embed["timestamp"] == "2026-11-22T12:02:05+00:00"
     assert lines_of(card)["Delivered in"] == "2 min 05 s"
     assert lines_of(card)["Link"] == "[Open in Frame.io](https://next.frame.io/p/view/f)"
+    assert card.buttons == (("Open in Frame.io", "https://next.frame.io/p/view/f"),)
 
 
 def test_failed_tells_what_happened_and_what_to_do(media: MediaFile, shot: Shot) -> None:
@@ -100,6 +101,7 @@ def test_what_is_no_web_address_is_not_linked(media: MediaFile, url: str) -> Non
 
     assert "Link" not in lines_of(card)
     assert "url" not in embed_of(card)
+    assert card.payload()["components"] == []
 
 
 def test_link_cannot_be_broken_out_of(media: MediaFile) -> None:
@@ -159,8 +161,8 @@ def test_discord_takes_every_card(
         *([skipped_card({f"{n}{name}": error for n in range(len(kinds))})] if kinds else []),
     ]
     for card in cards:
-        form = read_form(card.payload())
-        assert not form.mentions_everyone()
+        form = read_form(card.payload(), with_components=True)
+        assert form.mentioned() == {"mention_everyone": False, "mention_roles": []}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from postflow.discord import Card, DiscordClient
 from postflow.errors import Fatal, Retry
-from tests.discord.conftest import NOON, Channel
+from tests.discord.conftest import NOON, Channel, serving
 
 CARD = Card(title="on its way", colour=0xFFA500, at=NOON)
 READY = Card(title="ready", colour=0x00FF00, at=NOON)
@@ -31,6 +31,51 @@ async def test_message_is_posted_once_and_then_edited(channel: Channel) -> None:
     assert message["id"] == message_id
     assert titles(channel) == ["ready"]
     assert [edit["embeds"][0]["title"] for edit in message["edits"]] == ["on its way"]
+
+
+def pictures(channel: Channel) -> list[tuple[bytes, bool]]:
+    """The files that are attached, and whether the message's embed shows each."""
+    data = channel.world.attachments.data
+    return [
+        (data[each["id"]].data, each["url"] == m["embeds"][0].get("image", {}).get("url"))
+        for m in channel.world.messages
+        for each in m["attachments"]
+    ]
+
+
+async def test_a_picture_is_shown_replaced_and_taken_away_with_the_message(
+    channel: Channel,
+) -> None:
+    async with DiscordClient(channel.url) as discord:
+        message_id = await discord.post(CARD, b"first")
+        assert pictures(channel) == [(b"first", True)]
+        await discord.edit(message_id, READY, b"second")
+        assert pictures(channel) == [(b"second", True)]
+        await discord.edit(message_id, READY)
+        assert pictures(channel) == []
+
+
+@pytest.mark.parametrize("edits", [False, True], ids=["posts", "edits"])
+async def test_a_picture_that_discord_does_not_take_holds_up_no_message(edits: bool) -> None:
+    async for channel in serving(attachment_limit=4):
+        async with DiscordClient(channel.url) as discord:
+            if edits:
+                await discord.edit(await discord.post(CARD), READY, b"too large")
+            else:
+                await discord.post(READY, b"too large")
+        assert (titles(channel), pictures(channel)) == (["ready"], [])
+
+
+async def test_buttons_come_and_go_with_the_card(channel: Channel) -> None:
+    links = [("Open in Frame.io", "https://next.frame.io/x"), ("For guests", "https://f.io/s")]
+    linked = READY.model_copy(update={"buttons": tuple(links)})
+    async with DiscordClient(channel.url) as discord:
+        message_id = await discord.post(CARD)
+        await discord.edit(message_id, linked)
+        (row,) = channel.world.messages[0]["components"]
+        assert [(each["label"], each["url"]) for each in row["components"]] == links
+        await discord.edit(message_id, CARD)
+    assert channel.world.messages[0]["components"] == []
 
 
 async def test_check_tells_the_webhooks_name(channel: Channel) -> None:
@@ -176,8 +221,8 @@ async def test_thread_of_the_webhooks_url_is_kept() -> None:
         await discord.edit(await discord.post(CARD), READY)
 
     assert [str(url) for url in seen] == [
-        "https://discord.com/api/v10/webhooks/1/x?thread_id=9&wait=true",
-        "https://discord.com/api/v10/webhooks/1/x/messages/5?thread_id=9",
+        "https://discord.com/api/v10/webhooks/1/x?thread_id=9&with_components=true&wait=true",
+        "https://discord.com/api/v10/webhooks/1/x/messages/5?thread_id=9&with_components=true",
     ]
 
 

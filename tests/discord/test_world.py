@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.discord.conftest import Channel
+from tests.discord.conftest import Channel, serving
 
 EMBED = {"embeds": [{"title": "x"}]}
 
@@ -103,11 +104,117 @@ async def test_too_many_calls_are_told_when_to_come_back(busy_channel: Channel) 
     assert refused.headers["retry-after"] == "1"
 
 
-async def test_mention_counts_unless_it_is_forbidden(call: Call, channel: Channel) -> None:
-    await call("POST", json={"content": "@everyone"})
-    await call("POST", json={"content": "@everyone", "allowed_mentions": {"parse": []}})
+@pytest.mark.parametrize(
+    ("allowed", "everyone", "roles"),
+    [
+        (None, True, ["1", "2"]),
+        ({"parse": []}, False, []),
+        ({"parse": [], "roles": ["2", "3"]}, False, ["2"]),
+        ({"parse": ["everyone"], "roles": ["1"]}, True, ["1"]),
+    ],
+)
+async def test_mentions_count_unless_they_are_forbidden(
+    call: Call, channel: Channel, allowed: Any, everyone: bool, roles: list[str]
+) -> None:
+    said = {"content": r"@everyone <@&1> <@&2> \<@&4>"} | (
+        {"allowed_mentions": allowed} if allowed else {}
+    )
+    posted = (await call("POST", "?wait=true", json={"content": "quiet"})).json()["id"]
+    await call("PATCH", f"/messages/{posted}", json=said)
+    await call("POST", json=said)
 
-    assert [m["mention_everyone"] for m in channel.world.messages] == [True, False]
+    expected = {"mention_everyone": everyone, "mention_roles": roles}
+    edited, new = channel.world.messages
+    assert {name: edited[name] for name in expected} == expected
+    assert edited["notified"] == {"mention_everyone": False, "mention_roles": []}
+    assert new["notified"] == expected
+
+
+JPEG = "image/jpeg"
+SHOWN = {"embeds": [{"title": "x", "image": {"url": "attachment://a.jpg"}}]}
+
+
+def form(payload: dict[str, Any], *names: str, size: int = 3) -> dict[str, Any]:
+    files = [(f"files[{n}]", (name, b"x" * size, JPEG)) for n, name in enumerate(names)]
+    return {"data": {"payload_json": json.dumps(payload)}, "files": files}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (form(SHOWN, "a.jpg"), 200, None),
+        (form({"attachments": [{"id": 0, "filename": "a.jpg"}], **SHOWN}, "b.jpg"), 200, None),
+        (form({}, "a.jpg"), 200, None),
+        (form(SHOWN, "b.jpg"), 400, 50035),
+        ({"json": SHOWN}, 400, 50035),
+        (form({"attachments": [{"id": 1}]}, "a.jpg"), 400, 50035),
+        (form({}, *[f"{n}.jpg" for n in range(11)]), 400, 30015),
+        (form({}, "a.jpg", size=101), 413, 40005),
+        ({"data": {"payload_json": "{"}, "files": [("files[0]", ("a", b"x"))]}, 400, 50109),
+        (
+            {"json": {"content": "x", "allowed_mentions": {"parse": ["roles"], "roles": ["1"]}}},
+            400,
+            50035,
+        ),
+    ],
+)
+async def test_files_are_taken_as_discord_takes_them(
+    body: dict[str, Any], status: int, code: int | None
+) -> None:
+    async for channel in serving(attachment_limit=100):
+        async with httpx.AsyncClient() as client:
+            url = f"{channel.url.get_secret_value()}?wait=true"
+            answer = await client.post(url, **body)
+            assert (answer.status_code, answer.json().get("code")) == (status, code)
+            if code is None:
+                (kept,) = channel.world.messages[0]["attachments"]
+                picture = await client.get(kept["url"])
+                assert (picture.content, picture.headers["content-type"]) == (b"xxx", JPEG)
+        assert len(channel.world.messages) == (code is None)
+
+
+async def test_an_edit_keeps_the_files_it_names_and_shows_them_outside_an_embed_that_does_not(
+    call: Call, channel: Channel
+) -> None:
+    """https://github.com/discord/discord-api-docs/issues/5675 and 1340"""
+    posted = (await call("POST", "?wait=true", **form(SHOWN, "a.jpg", "b.jpg"))).json()
+    assert [each["filename"] for each in posted["attachments"]] == ["b.jpg"]
+    path = f"/messages/{posted['id']}"
+    ids = [each["id"] for each in channel.world.messages[0]["attachments"]]
+
+    bare = (await call("PATCH", path, json=EMBED)).json()
+    assert [each["filename"] for each in bare["attachments"]] == ["a.jpg", "b.jpg"]
+    again = (await call("PATCH", path, json=SHOWN | {"attachments": [{"id": ids[0]}]})).json()
+    assert again["attachments"] == []
+    new = {"attachments": [{"id": 0, "filename": "c.jpg"}]}
+    replaced = (await call("PATCH", path, **form(EMBED | new, "c.jpg"))).json()
+    assert [each["filename"] for each in replaced["attachments"]] == ["c.jpg"]
+
+
+def row(**button: Any) -> dict[str, Any]:
+    button = {"type": 2, "style": 5, "label": "x", "url": "https://x"} | button
+    return {"components": [{"type": 1, "components": [button]}], **EMBED}
+
+
+@pytest.mark.parametrize(
+    ("body", "flag", "status", "shown"),
+    [
+        (row(), "", 200, 0),
+        (row(), "&with_components=true", 200, 1),
+        (row(style=1, custom_id="a"), "", 200, 0),
+        (row(style=1, custom_id="a"), "&with_components=true", 400, 0),
+        (row(custom_id="a"), "&with_components=true", 400, 0),
+        (row(url="javascript:x"), "&with_components=true", 400, 0),
+        (row(url="https://x/" + "x" * 512), "&with_components=true", 400, 0),
+        (row(label="x" * 81), "&with_components=true", 400, 0),
+    ],
+)
+async def test_a_plain_webhook_may_send_link_buttons_where_it_asks_to(
+    call: Call, body: dict[str, Any], flag: str, status: int, shown: int
+) -> None:
+    answer = await call("POST", f"?wait=true{flag}", json=body)
+    assert answer.status_code == status
+    assert len(answer.json().get("components", [])) == shown
 
 
 async def test_deleted_webhook_comes_back_with_a_reset(call: Call, channel: Channel) -> None:
