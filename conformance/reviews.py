@@ -84,7 +84,60 @@ class Reviews(Uploads):
             types.RemoveAssetResponse,
             lambda: sdk.shares.remove_asset(self.account, share, other),
         )
+        self.reviewers(share, made.data.short_url)
         see("delete the share", None, lambda: sdk.shares.delete(self.account, share))
+
+    def reviewers(self, share: str, link: str) -> None:
+        see, sdk = self.witness.see, self.sdk
+        emails = ["client@studio.example"]
+        see(
+            "make the share secure",
+            types.ShareResponse,
+            lambda: sdk.shares.update(
+                self.account, share, data=shares.UpdateShareParamsData(access="secure")
+            ),
+        )
+        see(
+            "invite a reviewer",
+            None,
+            lambda: sdk.shares.add_reviewers(
+                self.account,
+                share,
+                data=shares.AddReviewersToShareParamsData(
+                    message="Please look.",
+                    reviewers=shares.AddReviewersToShareParamsDataReviewers(emails=emails),
+                ),
+            ),
+        )
+        listed = see(
+            "list the reviewers",
+            types.ShareReviewersResponse,
+            lambda: [person.email for person in sdk.shares.list_reviewers(self.account, share)],
+        )
+        self.witness.check("the invited is one", listed == emails, listed)
+        with httpx.Client(follow_redirects=True) as browser:
+            browser.post(link, data={"email": emails[0]})
+        seen = see(
+            "list who looked",
+            types.ShareActivityResponse,
+            lambda: [
+                (it.type, it.user.email if it.user else None)
+                for it in sdk.shares.list_activities(self.account, share, include="user").data
+            ],
+        )
+        told = [("share_viewed", None), ("share_viewed", emails[0])]
+        self.witness.check("both visits are told", seen == told, seen)
+        see(
+            "remove the reviewer",
+            None,
+            lambda: sdk.shares.remove_reviewers(
+                self.account,
+                share,
+                data=shares.RemoveReviewerParamsData(
+                    reviewers=shares.RemoveReviewerParamsDataReviewers(emails=emails)
+                ),
+            ),
+        )
 
     def webhook(self) -> None:
         see, sdk = self.witness.see, self.sdk

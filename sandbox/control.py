@@ -83,6 +83,7 @@ class Control:
             "requests": self.requests,
             "faults": self.armed,
             "switches": self.switches,
+            "shares": self.shares,
         }
         return [
             web.get("/sandbox", self.describe, name="sandbox.describe"),
@@ -95,6 +96,8 @@ class Control:
             web.post("/sandbox/faults", self.arm, name="sandbox.arm"),
             web.delete("/sandbox/faults", self.mend, name="sandbox.mend"),
             web.post("/sandbox/reset", self.reset, name="sandbox.reset"),
+            web.patch("/sandbox/shares/{id}", self.change_share, name="sandbox.share"),
+            web.delete("/sandbox/shares/{id}", self.delete_share, name="sandbox.unshare"),
             web.post("/sandbox/threads", self.open_thread, name="sandbox.open_thread"),
             web.patch("/sandbox/threads/{id}", self.change_thread, name="sandbox.thread"),
             web.delete("/sandbox/threads/{id}", self.delete_thread, name="sandbox.close_thread"),
@@ -114,6 +117,22 @@ class Control:
 
     async def requests(self, _request: web.Request) -> web.Response:
         return web.json_response(self._world.journal.entries())
+
+    async def shares(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._world.share_rows())
+
+    async def change_share(self, request: web.Request) -> web.Response:
+        """As a person in Frame.io does: `{"enabled": …, "expiration": …}`, either or both."""
+        share = self._world.shares.get(request.match_info["id"])
+        if share is None:
+            raise web.HTTPNotFound
+        given = (await request.json()).items()
+        share.settings |= {key: it for key, it in given if key in {"enabled", "expiration"}}
+        return await self.shares(request)
+
+    async def delete_share(self, request: web.Request) -> web.Response:
+        self._world.shares.pop(request.match_info["id"], None)
+        return web.Response(status=204)
 
     async def armed(self, _request: web.Request) -> web.Response:
         return web.json_response(self._world.faults.armed())

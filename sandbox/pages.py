@@ -17,6 +17,7 @@ from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
 from postflow.sandbox.frameio.studio import Project
 
 from .frameio import shapes
+from .share_pages import SharePages
 
 if TYPE_CHECKING:
     from .world import World
@@ -60,7 +61,7 @@ class Pages:
             web.get("/media/{asset_id}", self.media, name="page.media"),
             web.get("/media/{asset_id}/{name}", self.media, name="page.download"),
             web.get("/thumbnails/{asset_id}.png", self.thumbnail, name="page.thumbnail"),
-            web.get("/s/{share_id}", self.share, name="page.share"),
+            *SharePages(self._world, self._page).routes(),
             web.get("/signed-in", self.signed_in, name="page.signed"),
             web.get("/style.css", self.style, name="page.style"),
         ]
@@ -95,13 +96,6 @@ class Pages:
             versions=self._siblings(asset),
             **self._tree(project),
         )
-
-    async def share(self, request: web.Request) -> web.Response:
-        share = self._world.shares.get(request.match_info["share_id"])
-        if share is None:
-            raise web.HTTPNotFound
-        found = [self._world.tree.find(asset_id) for asset_id in share.asset_ids]
-        return self._page("share.html", share=share, assets=[it for it in found if it])
 
     async def signed_in(self, request: web.Request) -> web.Response:
         return self._page("signed_in.html", error=request.query.get("error"))

@@ -135,6 +135,16 @@ class Sandbox:
     def folders(self) -> list[dict[str, Any]]:
         return self._loop.ask(lambda: shapes.folder_rows(self._there))
 
+    def shares(self) -> list[dict[str, Any]]:
+        return self._loop.ask(self._there.share_rows)
+
+    def change_share(self, share_id: str, **settings: Any) -> None:
+        """As a person in Frame.io does: `enabled=False` revokes it, `expiration=…`."""
+        self._loop.ask(lambda: self._there.shares[share_id].settings.update(settings))
+
+    def delete_share(self, share_id: str) -> None:
+        self._loop.ask(lambda: self._there.shares.pop(share_id))
+
     def messages(self) -> list[dict[str, Any]]:
         return self._loop.ask(self._there.messages)
 

@@ -69,6 +69,12 @@ class Switches(BaseModel):
     stack_of_one: Literal["dissolve", "keep"] = Field(
         "dissolve", description="What a version stack with one version left becomes."
     )
+    share_passphrase: Literal["optional", "required"] = Field(
+        "optional", description="Whether a share without a passphrase is given one."
+    )
+    share_again: Literal["ignore", "refuse"] = Field(
+        "ignore", description="What adding an asset that is in the share meets: nothing, or 409."
+    )
     keep_bytes: bool = Field(True, description="False: stored bytes are hashed, then dropped.")
 
     part_bytes: int = Field(20 << 20, gt=0, description="Parts of local_upload are at most this.")

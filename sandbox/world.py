@@ -189,6 +189,24 @@ class World:
         """What Discord shows."""
         return self.discord.messages
 
+    def share_rows(self) -> list[dict[str, Any]]:
+        """The shares, oldest first, as /sandbox/shares tells of them."""
+        shown = ("access", "enabled", "expiration", "downloading_enabled")
+        return [
+            {
+                **{key: share.settings[key] for key in shown},
+                "id": share.id,
+                "name": share.name,
+                "url": f"{self.url}/s/{share.word}",
+                "asset_ids": list(share.asset_ids),
+                "passphrase": share.settings.get("passphrase"),
+                "reviewers": [reviewer.email for reviewer in share.reviewers],
+                "mailed": list(share.mailed),
+                "activities": [activity.kind for activity in share.activities],
+            }
+            for share in self.shares.values()
+        ]
+
     async def reset(self) -> None:
         """As at the start: no assets, messages, requests or faults. Ids and tokens stay good."""
         await self.close()

@@ -1,4 +1,4 @@
-"""The Frame.io V4 client: accounts, projects, folders, files and version stacks."""
+"""The Frame.io V4 client: accounts, projects, folders, files, version stacks and share links."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .files import Files
 from .folders import FolderCache, Folders
 from .pacing import Pacing
 from .projects import Accounts, Projects
+from .shares import Shares
 from .stacks import Stacks
 
 FRAMEIO_URL = "https://api.frame.io"
@@ -79,6 +80,7 @@ class FrameioClient:
         self.folders = Folders(api, shared.folders, lock_dir)
         self.files = Files(api, self.accounts, shared.uploads, lock_dir)
         self.stacks = Stacks(api)
+        self.shares = Shares(api)
 
     async def __aenter__(self) -> Self:
         return self

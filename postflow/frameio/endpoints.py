@@ -11,6 +11,7 @@ from dataclasses import dataclass
 _ACCOUNT = "/v4/accounts/{account_id}"
 _FOLDER = _ACCOUNT + "/folders/{folder_id}"
 _FILE = _ACCOUNT + "/files/{file_id}"
+_SHARE = _ACCOUNT + "/shares/{share_id}"
 _STACK = _ACCOUNT + "/version_stacks/{stack_id}"
 
 MINUTE = 60.0
@@ -66,3 +67,14 @@ STACKS = _list(
 CREATE_STACK = Endpoint("POST", _FOLDER + "/version_stacks", "create the version stack", 10)
 STACK = Endpoint("GET", _STACK, "show the version stack")
 STACK_VERSIONS = _list(_STACK + "/children", "list the versions", page=PAGE)
+
+SHARES = _list(_ACCOUNT + "/projects/{project_id}/shares", "list the share links", page=PAGE)
+CREATE_SHARE = Endpoint(
+    "POST", _ACCOUNT + "/projects/{project_id}/shares", "create the share link", 10
+)
+SHARE = Endpoint("GET", _SHARE, "show the share link")
+SHARED_ASSETS = _list(_SHARE + "/assets", "list what the share link opens", page=PAGE)
+ADD_SHARED_ASSET = Endpoint("POST", _SHARE + "/assets", "add to the share link", 10)
+REVIEWERS = _list(_SHARE + "/reviewers", "list the reviewers", page=PAGE, calls=10)
+ADD_REVIEWERS = Endpoint("POST", _SHARE + "/reviewers", "invite the reviewers", 10)
+ACTIVITIES = _list(_SHARE + "/activities", "tell who looked", page=PAGE)

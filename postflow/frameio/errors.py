@@ -107,6 +107,12 @@ BAD_STACK = Refusal(
     "A version stack cannot be created from {count} files.",
     "Frame.io takes {fewest} to {most} different files; move further ones on.",
 )
+NO_LINK = Refusal(
+    Retry,
+    "frameio.no_link",
+    "Frame.io made a share and gave no address for it.",
+    "Look at the project's shares in Frame.io; the link may be copied there.",
+)
 INACTIVE = Refusal(
     Fatal,
     "frameio.project_inactive",

@@ -15,6 +15,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    SecretStr,
     ValidationError,
     WrapValidator,
 )
@@ -178,6 +179,38 @@ def read_child(raw: Any) -> Child:
     if kind not in _KINDS:
         raise ValueError(f"unknown type {kind!r}")
     return _KINDS[kind].model_validate(raw)
+
+
+class WireShare(Wire):
+    """`short_url` and `passphrase` let anybody in who knows them."""
+
+    id: str
+    name: Text = ""
+    enabled: Annotated[bool, _or(True)] = True
+    short_url: Annotated[SecretStr | None, _or(None)] = None
+    passphrase: Annotated[SecretStr | None, _or(None)] = None
+    expiration: Time = None
+    created_at: Instant
+
+
+class WireAdded(Wire):
+    """A share that something was added to."""
+
+    id: str
+
+
+class WireUser(Wire):
+    name: Text = ""
+    email: Text = ""
+
+
+class Activity(Wire):
+    """Somebody did something with a share link. `asset_id` is None where it is the whole share."""
+
+    type: Text = ""
+    inserted_at: Instant
+    asset_id: Id = None
+    user: Annotated[WireUser | None, _or(None)] = None
 
 
 class UploadStatus(Wire):

@@ -14,6 +14,7 @@ from .files import files
 from .folders import folders
 from .gate import enter
 from .places import places
+from .reviewers import reviewers
 from .shares import shares
 from .uploads import uploads
 from .version_stacks import version_stacks
@@ -22,7 +23,17 @@ from .webhooks import webhooks
 if TYPE_CHECKING:
     from postflow.sandbox.world import World
 
-TABLES = (places, folders, files, uploads, version_stacks, shares, comments, webhooks)
+TABLES = (
+    places,
+    folders,
+    files,
+    uploads,
+    version_stacks,
+    shares,
+    reviewers,
+    comments,
+    webhooks,
+)
 
 
 def endpoints() -> list[Endpoint]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,7 +14,7 @@ from pydantic import AfterValidator, Field
 from postflow.sandbox.refusals import Json, Refusal, invalid, not_found
 
 from . import shapes
-from .assets import Asset, new_id, now
+from .assets import Asset, Tree, new_id, now
 from .endpoints import AssetId, Body, Call, Table
 from .places import ACCOUNT, PROJECT
 from .queries import page
@@ -89,16 +91,75 @@ class AddedAsset(Body):
     asset_id: AssetId
 
 
+ActivityKind = Literal["share_viewed", "asset_viewed", "asset_downloaded", "comment_created"]
+
+
+@dataclass(eq=False, kw_only=True)
+class Viewer:
+    """Somebody with the link. Without an e-mail address nobody knows who it is."""
+
+    email: str | None = None
+    id: str = field(default_factory=new_id)
+
+    @property
+    def name(self) -> str | None:
+        """What a list is sorted by."""
+        return self.email
+
+
+@dataclass(eq=False, kw_only=True)
+class Activity:
+    """`asset_id` is None where it is about the share itself."""
+
+    kind: ActivityKind
+    viewer: Viewer
+    asset_id: str | None
+    id: str = field(default_factory=new_id)
+    at: datetime = field(default_factory=now)
+
+
 @dataclass(eq=False, kw_only=True)
 class Share:
+    """`word` is what its link ends with: who knows it, and the passphrase if it has one, is in."""
+
     name: str
     project_id: str
     settings: dict[str, Any]
     asset_ids: list[str]
+    reviewers: list[Viewer] = field(default_factory=list)
+    mailed: list[str] = field(default_factory=list)
+    activities: list[Activity] = field(default_factory=list)
     id: str = field(default_factory=new_id)
+    word: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     collection_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=now)
     updated_at: datetime = field(default_factory=now)
+
+    @property
+    def is_secure(self) -> bool:
+        return bool(self.settings["access"] == "secure")
+
+    @property
+    def is_expired(self) -> bool:
+        until = self.settings.get("expiration")
+        return until is not None and datetime.fromisoformat(until) <= now()
+
+    @property
+    def last_viewed_at(self) -> datetime | None:
+        return self.activities[-1].at if self.activities else None
+
+    def assets(self, tree: Tree) -> list[Asset]:
+        """What is in it, with everything below its folders and version stacks, each once."""
+        found = {asset.id: asset for own in self.asset_ids for asset in _with_all_below(tree, own)}
+        return list(found.values())
+
+
+def _with_all_below(tree: Tree, asset_id: str) -> Iterator[Asset]:
+    asset = tree.find(asset_id)
+    if asset is not None:
+        yield asset
+        for child in tree.children(asset):
+            yield from _with_all_below(tree, child.id)
 
 
 DEFAULTS: Json = {
@@ -116,8 +177,8 @@ def _shape(call: Call, share: Share) -> Json:
         "id": share.id,
         "name": share.name,
         "collection_id": share.collection_id,
-        "short_url": f"{call.world.url}/s/{share.id}",
-        "last_viewed_at": None,
+        "short_url": f"{call.world.url}/s/{share.word}",
+        "last_viewed_at": shapes.stamp(share.last_viewed_at),
         "created_at": shapes.stamp(share.created_at),
         "updated_at": shapes.stamp(share.updated_at),
     }
@@ -128,7 +189,7 @@ def _settings(data: ShareSettings) -> Json:
     return {key: value for key, value in given.items() if key not in ("name", "type", "asset_ids")}
 
 
-def _share(call: Call) -> Share:
+def share_of(call: Call) -> Share:
     share = call.world.shares.get(call.ids["share_id"])
     if share is None:
         raise not_found()
@@ -143,6 +204,8 @@ async def create_share(call: Call, data: NewShare) -> Json:
     for asset_id in asset_ids:
         _check_asset(call, asset_id, project.id)
     settings = DEFAULTS | _settings(data)
+    if call.world.switches.share_passphrase == "required":
+        settings.setdefault("passphrase", secrets.token_urlsafe(6))
     share = Share(name=data.name, project_id=project.id, settings=settings, asset_ids=asset_ids)
     call.world.shares[share.id] = share
     call.world.tell("share.created", share.id, project.id, call.user)
@@ -175,12 +238,12 @@ async def list_shares(call: Call) -> Json:
 
 @shares.read("shares.show", SHARE)
 async def show_share(call: Call) -> Json:
-    return {"data": _shape(call, _share(call))}
+    return {"data": _shape(call, share_of(call))}
 
 
 @shares.write("shares.update", "PATCH", SHARE, ShareChange)
 async def update_share(call: Call, data: ShareChange) -> Json:
-    share = _share(call)
+    share = share_of(call)
     share.name = data.name or share.name
     share.settings |= _settings(data)
     share.updated_at = now()
@@ -190,31 +253,33 @@ async def update_share(call: Call, data: ShareChange) -> Json:
 
 @shares.delete("shares.delete", SHARE)
 async def delete_share(call: Call) -> None:
-    share = _share(call)
+    share = share_of(call)
     del call.world.shares[share.id]
     call.world.tell("share.deleted", share.id, share.project_id, call.user)
 
 
 @shares.read("shares.assets", f"{SHARE}/assets")
 async def list_assets(call: Call) -> Json:
-    found = [call.world.tree.find(asset_id) for asset_id in _share(call).asset_ids]
+    """Recursively flat, as the document says."""
     include = call.asked.include
-    there = [asset for asset in found if asset is not None]
+    there = share_of(call).assets(call.world.tree)
     return page(there, call.asked, call.path, lambda it: shapes.asset(call.world, it, include))
 
 
 @shares.write("shares.add_asset", "POST", f"{SHARE}/assets", AddedAsset)
 async def add_asset(call: Call, data: AddedAsset) -> Json:
-    share = _share(call)
+    share = share_of(call)
     _check_asset(call, data.asset_id, share.project_id)
     if data.asset_id not in share.asset_ids:
         share.asset_ids.append(data.asset_id)
+    elif call.world.switches.share_again == "refuse":
+        raise Refusal(409)
     return {"data": _shape(call, share) | {"asset_added": data.asset_id}}
 
 
 @shares.delete("shares.remove_asset", f"{SHARE}/assets/{{asset_id}}")
 async def remove_asset(call: Call) -> Json:
-    share, asset_id = _share(call), call.ids["asset_id"]
+    share, asset_id = share_of(call), call.ids["asset_id"]
     if asset_id not in share.asset_ids:
         raise not_found()
     share.asset_ids.remove(asset_id)
