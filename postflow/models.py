@@ -161,6 +161,30 @@ class RemoteFile(FrozenModel):
     created_at: datetime
 
 
+class UploadPart(FrozenModel):
+    """A piece of a file, and where it is to be PUT: whoever knows the URL can write it.
+
+    Numbered from 1; `start` and `size` in bytes.
+    """
+
+    number: int
+    start: int
+    size: int
+    url: SecretStr
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.size
+
+
+class Placeholder(FrozenModel):
+    """A file that Frame.io has made, and the parts that are to fill it."""
+
+    remote: RemoteFile
+    parts: tuple[UploadPart, ...]
+    media_type: str | None = None
+
+
 class Arrival(FrozenModel):
     """A file that was whole in Frame.io `at` a time. `adopted`: it was there before we asked.
 

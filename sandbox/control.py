@@ -45,7 +45,8 @@ EVERYWHERE = (
     "token_expiry",
 )
 INGEST = ("upload_failed", "cut")
-KINDS = frozenset((*AT_START, *WHILE_RUNNING, *EVERYWHERE, *INGEST))
+AT_PARTS = ("cut", "rate", "expired", "corrupt")
+KINDS = frozenset((*AT_START, *WHILE_RUNNING, *EVERYWHERE, *INGEST, *AT_PARTS))
 AGENT = ("agent", "edge")
 
 

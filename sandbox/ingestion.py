@@ -55,7 +55,7 @@ class Ingestion:
 
     def start(self, file: File, url: str, *, doomed: bool) -> None:
         """Fetch in the background. A doomed file fails without a request."""
-        self._spawn(file, self._fail_soon(file) if doomed else self._fetch(file, url))
+        self.spawn(file, self._fail_soon(file) if doomed else self._fetch(file, url))
 
     def arrived(self, file: File, size: int, sha256: str) -> None:
         """All bytes are there; transcoding follows by itself."""
@@ -66,7 +66,7 @@ class Ingestion:
         file.touch()
         self._tell("file.upload.completed", file)
         if self._world.switches.transcodes:
-            self._spawn(file, self._transcode(file))
+            self.spawn(file, self._transcode(file))
 
     def fail(self, file: File) -> None:
         """The upload is over, and nothing came of it. Status stays `created`, as in Frame.io."""
@@ -90,7 +90,8 @@ class Ingestion:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _spawn(self, file: File, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, file: File, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` for the file in the background, until `stop`."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[file.id] = task
         task.add_done_callback(lambda done: self._done(file.id, done))

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +19,15 @@ from aiohttp import web
 
 from postflow.sandbox.frameio.assets import File, now
 
+from .faults import Fault
 from .refusals import Json
 
 if TYPE_CHECKING:
     from .world import World
 
+PUT = "parts.put"
+PIECE = 1 << 20
+UNKNOWN_TYPE = "application/octet-stream"
 STAMP = "%Y%m%dT%H%M%SZ"
 REGION = "us-east-1"
 
@@ -69,7 +73,7 @@ class Parts:
         self._uploads: dict[str, _Upload] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.put("/parts/{file_id}/{part}", self.put, name="parts.put")]
+        return [web.put("/parts/{file_id}/{part}", self.put, name=PUT)]
 
     def open(self, file: File, sizes: list[int]) -> list[Json]:
         """URLs for the parts of a file, in their order."""
@@ -94,8 +98,8 @@ class Parts:
         signed = {"host": self._world.host}
         if self._world.switches.signed_acl == "always":
             signed["x-amz-acl"] = "private"
-        if self._world.switches.signed_content_type == "always":
-            signed["content-type"] = file.media_type or "application/octet-stream"
+        if content_type := self._signed_content_type(file):
+            signed["content-type"] = content_type
         query = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Credential": f"SANDBOX/{datetime.now(UTC):%Y%m%d}/{REGION}/s3/aws4_request",
@@ -105,6 +109,15 @@ class Parts:
         }
         query["X-Amz-Signature"] = self._signature(path, query, signed)
         return f"{self._world.url}{path}?{urlencode(query)}"
+
+    def _signed_content_type(self, file: File) -> str | None:
+        match self._world.switches.signed_content_type:
+            case "never":
+                return None
+            case "guessed":
+                return file.guessed_type or UNKNOWN_TYPE
+            case "always":
+                return file.media_type or UNKNOWN_TYPE
 
     def _signature(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
         lines = ["PUT", path, urlencode(sorted(query.items()))]
@@ -116,24 +129,48 @@ class Parts:
             etag = await self._take(request)
         except PartError as error:
             return error.answer()
-        return web.Response(headers={"ETag": f'"{etag}"'})
+        return web.Response(headers={"ETag": f'"{etag}"'} if etag else None)
 
-    async def _take(self, request: web.Request) -> str:
+    async def _take(self, request: web.Request) -> str | None:
         self._check_signature(request)
+        if self._world.faults.take(PUT, "expired"):
+            raise PartError(403, "AccessDenied", "Request has expired")
         if request.content_length is None:
             raise PartError(411, "MissingContentLength", "You must provide Content-Length.")
         upload, number = self._upload(request)
         path = self._world.blobs.incoming(f"{upload.file.id}.{number}.{secrets.token_hex(4)}")
         try:
-            digest = await _store(request, path)
+            digest = await self._store(request, path)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
         self._keep(upload, number, path)
         if upload.complete:
             upload.stitching = True
-            await self._stitch(upload)
-        return digest
+            self._world.ingestion.spawn(upload.file, self._stitch(upload))
+        return self._etag(digest)
+
+    async def _store(self, request: web.Request, path: Path) -> str:
+        """The MD5 of what was stored, which `corrupt` makes other than what was sent."""
+        faults, digest = self._world.faults, hashlib.md5(usedforsecurity=False)
+        is_corrupt = faults.take(PUT, "corrupt") is not None
+        with path.open("wb") as sink:
+            async for piece in _arriving(request, faults.take(PUT, "cut", "rate")):
+                kept = bytes([piece[0] ^ 1]) + piece[1:] if is_corrupt else piece
+                is_corrupt = False
+                digest.update(kept)
+                await asyncio.to_thread(sink.write, kept)
+        return digest.hexdigest()
+
+    def _etag(self, digest: str) -> str | None:
+        """S3 gives the MD5, but not of what is encrypted by KMS or was a multipart upload."""
+        match self._world.switches.part_etag:
+            case "none":
+                return None
+            case "other":
+                return f"{digest[::-1]}-1"
+            case "md5":
+                return digest
 
     def _upload(self, request: web.Request) -> tuple[_Upload, int]:
         upload = self._uploads.get(request.match_info["file_id"])
@@ -169,6 +206,7 @@ class Parts:
     async def _stitch(self, upload: _Upload) -> None:
         parts = [upload.arrived[number] for number in sorted(upload.arrived)]
         blobs, file = self._world.blobs, upload.file
+        await asyncio.sleep(self._world.switches.finish_seconds)
         size, sha256 = await asyncio.to_thread(blobs.stitch, file.id, parts)
         if self._uploads.pop(file.id, None) is None:
             blobs.drop(file.id)
@@ -176,10 +214,16 @@ class Parts:
         self._world.ingestion.arrived(file, size, sha256)
 
 
-async def _store(request: web.Request, path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("wb") as sink:
-        async for piece in request.content.iter_chunked(1 << 20):
-            digest.update(piece)
-            await asyncio.to_thread(sink.write, piece)
-    return digest.hexdigest()
+async def _arriving(request: web.Request, fault: Fault | None) -> AsyncIterator[bytes]:
+    """The body, slowly at `rate`; at `cut` the connection is aborted within it."""
+    came, began = 0, time.monotonic()
+    async for piece in request.content.iter_chunked(PIECE):
+        came += len(piece)
+        if fault and fault.what == "rate":
+            due = came / float(fault.options.get("bytes_per_second", 1 << 20))
+            await asyncio.sleep(max(0.0, began + due - time.monotonic()))
+        elif fault and came > int(fault.options.get("after_bytes", 0)):
+            if request.transport:
+                request.transport.abort()
+            raise ConnectionResetError("cut")
+        yield piece

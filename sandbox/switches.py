@@ -34,9 +34,7 @@ class Switches(BaseModel):
     without_length: Literal["taken", "refused"] = Field(
         "taken", description="What the fetcher does with a body without Content-Length."
     )
-    finish_seconds: float = Field(
-        0, ge=0, description="From the last byte fetched to upload_complete."
-    )
+    finish_seconds: float = Field(0, ge=0, description="From the last byte in to upload_complete.")
     probe: Literal["none", "head", "get"] = Field(
         "none", description="Whether, and how, remote_upload asks for the size before its answer."
     )
@@ -82,8 +80,11 @@ class Switches(BaseModel):
         "equal", description="Whether parts are equal but for a byte, or full but for the last."
     )
     part_url_seconds: int = Field(DAY, ge=0, description="How long a part's URL is valid.")
-    signed_content_type: Literal["always", "never"] = Field(
-        "always", description="Whether a part's signature covers Content-Type."
+    signed_content_type: Literal["always", "guessed", "never"] = Field(
+        "always", description="Whether, and as what, a part's signature covers Content-Type."
+    )
+    part_etag: Literal["md5", "other", "none"] = Field(
+        "md5", description="What the answer to a part says of it: its MD5, something else, nothing."
     )
 
     signed_acl: Literal["always", "never"] = Field(

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Self
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from postflow.errors import Fatal
 from postflow.models import FrozenModel
+from postflow.proxies import proxy_for
 
 STAND_IN = "https://discord/webhook"
 
@@ -34,7 +34,7 @@ class HiddenWebhook(httpx.AsyncBaseTransport):
     ) -> None:
         url = _checked(webhook_url)
         self._webhook_url = webhook_url
-        self._transport = transport or httpx.AsyncHTTPTransport(proxy=_proxy_for(url))
+        self._transport = transport or httpx.AsyncHTTPTransport(proxy=proxy_for(url))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = self._address(request.url)
@@ -78,13 +78,6 @@ def _invalid() -> Fatal:
         "looks like https://discord.com/api/webhooks/<id>/<token>.",
         code="discord.webhook_invalid",
     )
-
-
-def _proxy_for(url: httpx.URL) -> str | None:
-    """The proxy of the environment, which httpx leaves aside when it is given a transport."""
-    proxies = getproxies()
-    proxy = None if proxy_bypass(url.host) else proxies.get(url.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 FIELDS = ("sequence", "shot", "version", "file", "project")

@@ -56,6 +56,7 @@ CHILDREN = _list(_FOLDER + "/children", "list the folder", page=FOLDER_PAGE)
 
 FILES = _list(_FOLDER + "/files", "list the files", page=FOLDER_PAGE, calls=5, window=SECOND)
 REMOTE_UPLOAD = Endpoint("POST", _FOLDER + "/files/remote_upload", "fetch the file", 5, SECOND)
+LOCAL_UPLOAD = Endpoint("POST", _FOLDER + "/files/local_upload", "take the file in", 5, SECOND)
 UPLOAD_STATUS = Endpoint("GET", _FILE + "/status", "tell how the upload stands", 5, SECOND)
 FILE = Endpoint("GET", _FILE, "show the file", 10, SECOND)
 MOVE_FILE = Endpoint("PATCH", _FILE + "/move", "move the file")

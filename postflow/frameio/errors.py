@@ -11,6 +11,7 @@ from postflow.errors import Fatal, PostFlowError, Refusal, Retry
 from .models import Problem, Problems
 
 REMOTE_UPLOAD_LIMIT = 50 * 10**9
+LOCAL_UPLOAD_LIMIT = 5 * 10**12
 NAME_LIMIT = 255
 
 _REFUSED = "Frame.io refused to {doing} ({status}). {details}"
@@ -98,8 +99,20 @@ BAD_NAME = Refusal(
 TOO_LARGE = Refusal(
     Fatal,
     "frameio.too_large",
-    "The file has {size:.1f} GB; Frame.io fetches files up to 50 GB.",
-    "Upload it by hand in Frame.io, or deliver a smaller encoding.",
+    "The file has {size:.1f} GB; Frame.io fetches files up to 50 GB through a tunnel.",
+    'Send it directly: `--transfer direct`, or transfer = "auto" in the studio.',
+)
+TOO_LARGE_FOR_ALL = Refusal(
+    Fatal,
+    "frameio.too_large",
+    "The file has {size:.1f} GB; Frame.io takes files up to 5,000 GB.",
+    "Deliver a smaller encoding.",
+)
+ODD_PARTS = Refusal(
+    Retry,
+    "frameio.odd_parts",
+    "Frame.io has parts for {parts:,} bytes of a file of {size:,}.",
+    "It is asked again. If this repeats, please report it, and deliver through a tunnel.",
 )
 BAD_STACK = Refusal(
     Fatal,
@@ -146,10 +159,11 @@ def check_name(name: str) -> None:
         raise BAD_NAME(length=len(name))
 
 
-def check_size(size: int) -> None:
+def check_size(size: int, limit: int = REMOTE_UPLOAD_LIMIT) -> None:
     """Frame.io fetches files up to 50 GB; taken as decimal, the smaller reading."""
-    if size > REMOTE_UPLOAD_LIMIT:
-        raise TOO_LARGE(size=size / 1e9)
+    if size > limit:
+        refused = TOO_LARGE if limit == REMOTE_UPLOAD_LIMIT else TOO_LARGE_FOR_ALL
+        raise refused(size=size / 1e9)
 
 
 def _details(answer: httpx.Response) -> str:

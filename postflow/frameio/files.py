@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Set
+from collections.abc import Awaitable, Callable, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import SecretStr
 
 from postflow.errors import Fatal
 from postflow.locks import one_at_a_time
-from postflow.models import Folder, RemoteFile
+from postflow.models import Folder, Placeholder, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
-from .errors import check_name, check_size
-from .models import Nothing, One, UploadStatus, WireFile, nfc
+from .errors import LOCAL_UPLOAD_LIMIT, ODD_PARTS, check_name, check_size
+from .models import Nothing, One, UploadStatus, WireFile, WirePlaceholder, nfc
 from .paging import Listing, listing
 from .projects import Accounts
 
 # Frame.io's clock is known to the second, from its Date headers; the rest is the network's.
 _CLOCK_MARGIN = timedelta(seconds=60)
 _EVER = datetime.min.replace(tzinfo=UTC)
+
+
+F = TypeVar("F", bound=WireFile)
 
 
 class Files:
@@ -53,28 +57,62 @@ class Files:
         and never once `took_effect` says that the address has been visited. `size` in bytes is
         checked against the 50 GB limit before asking.
         """
-        name = nfc(name)
-        check_name(name)
         check_size(size or 0)
+        body = _named(name, source_url=source_url.get_secret_value())
+        made = await self._create(
+            Call(endpoints.REMOTE_UPLOAD, _ids_in(folder), body=body),
+            One[WireFile],
+            lambda since: self._newly_made(folder, nfc(name), since, known | self._uploads),
+            took_effect=took_effect,
+        )
+        return made.remote(folder.account_id)
+
+    async def local_upload(
+        self, folder: Folder, name: str, size: int, *, known: frozenset[str]
+    ) -> Placeholder:
+        """A file of `size` bytes to be, and the addresses that its parts are PUT to.
+
+        `known` are the ids of that name from before. Where the answer is lost, nobody has the
+        addresses: a placeholder of that name and size which is not among them is removed, and it
+        is asked again.
+        """
+        check_size(size, LOCAL_UPLOAD_LIMIT)
+
+        async def look(since: datetime) -> None:
+            made = await self._newly_made(folder, nfc(name), since, known | self._uploads)
+            if made and made.status == "created" and made.file_size in (size, None):
+                await self.delete(made.remote(folder.account_id))
+
+        call = Call(endpoints.LOCAL_UPLOAD, _ids_in(folder), body=_named(name, file_size=size))
+        made = await self._create(call, One[WirePlaceholder], look)
+        remote = made.remote(folder.account_id)
+        parts = sum(part.size for part in made.parts)
+        if parts != size or any(part.size < 1 for part in made.parts):
+            await self.delete(remote)
+            raise ODD_PARTS(parts=parts, size=size)
+        return Placeholder(remote=remote, parts=made.parts, media_type=made.media_type)
+
+    async def _create(
+        self,
+        call: Call,
+        answer: type[One[F]],
+        look: Callable[[datetime], Awaitable[F | None]],
+        *,
+        took_effect: Callable[[], bool] = lambda: False,
+    ) -> F:
+        """Two uploads of one name must not take each other's file for theirs."""
         now = self._api.server_time()
         since = now - _CLOCK_MARGIN if now else _EVER
-
-        async def look() -> WireFile | None:
-            return await self._newly_made(folder, name, since, known | self._uploads)
-
-        ids = {"account_id": folder.account_id, "folder_id": folder.id}
-        data = {"name": name, "source_url": source_url.get_secret_value()}
-        call = Call(endpoints.REMOTE_UPLOAD, ids, body={"data": data})
-        # Two uploads of one name must not adopt each other's file.
-        async with one_at_a_time("upload", folder.id, name, folder=self._lock_dir):
+        folder_id, name = call.ids["folder_id"], str((call.body or {})["data"]["name"])
+        async with one_at_a_time("upload", folder_id, name, folder=self._lock_dir):
             try:
                 made = await self._api.create_once(
-                    call, One[WireFile], look, took_effect=took_effect
+                    call, answer, lambda: look(since), took_effect=took_effect
                 )
             except Fatal as refused:
-                raise await self._accounts.with_room(folder.account_id, refused) from refused
+                raise await self._accounts.with_room(call.account_id, refused) from refused
             self._uploads.add(made.id)
-        return made.remote(folder.account_id)
+        return made
 
     async def status(self, remote: RemoteFile) -> UploadStatus:
         """How far the fetching is: 5 polls a second for all files together."""
@@ -123,8 +161,8 @@ class Files:
 
     async def _list(self, folder: Folder) -> Listing[WireFile]:
         """Oldest first."""
-        ids = {"account_id": folder.account_id, "folder_id": folder.id}
-        found = await listing(self._api, Call(endpoints.FILES, ids), WireFile.model_validate)
+        call = Call(endpoints.FILES, _ids_in(folder))
+        found = await listing(self._api, call, WireFile.model_validate)
         found.items.sort(key=lambda file: (file.created_at, file.id))
         return found
 
@@ -138,3 +176,13 @@ def _is_copy_name(given: str, wanted: str) -> bool:
 
 def _ids(account_id: str, file_id: str) -> dict[str, str]:
     return {"account_id": account_id, "file_id": file_id}
+
+
+def _ids_in(folder: Folder) -> dict[str, str]:
+    return {"account_id": folder.account_id, "folder_id": folder.id}
+
+
+def _named(name: str, **more: str | int) -> dict[str, dict[str, str | int]]:
+    name = nfc(name)
+    check_name(name)
+    return {"data": {"name": name, **more}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
@@ -21,7 +22,7 @@ from pydantic import (
 )
 from rich.filesize import decimal
 
-from postflow.models import Project, RemoteFile
+from postflow.models import Project, RemoteFile, UploadPart
 
 T = TypeVar("T")
 
@@ -157,6 +158,25 @@ class WireFile(_Asset):
             status=self.status,
             view_url=self.link,
             created_at=self.created_at,
+        )
+
+
+class WirePart(Wire):
+    size: int
+    url: SecretStr
+
+
+class WirePlaceholder(WireFile):
+    media_type: Id = None
+    upload_urls: Annotated[tuple[WirePart, ...], _or(())] = ()
+
+    @property
+    def parts(self) -> tuple[UploadPart, ...]:
+        """In their order; each begins where the last one ends."""
+        starts = accumulate((part.size for part in self.upload_urls), initial=0)
+        return tuple(
+            UploadPart(number=number, start=start, size=part.size, url=part.url)
+            for number, (start, part) in enumerate(zip(starts, self.upload_urls, strict=False), 1)
         )
 
 

@@ -1,0 +1,240 @@
+"""PUTs the parts of a file to the store behind Frame.io, which is S3.
+
+A part's address is presigned: whoever knows it can write the part, so it is a secret. What was
+signed is sent, and nothing else; no redirect is followed. As S3's answers are not documented by
+Frame.io: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import httpx
+from tenacity import Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from postflow.errors import NEVER_SENT, Fatal, Refusal, Retry
+from postflow.models import FrozenModel, UploadPart
+from postflow.proxies import proxy_for
+
+from .errors import BUSY, UNREACHABLE
+
+Pieces = Callable[[], Iterator[bytes]]
+
+_DOING = "take a part of the file"
+_ALWAYS_SENT = {"host", "content-length"}
+_ACL = "x-amz-acl"
+_UNKNOWN_TYPE = "application/octet-stream"
+_STAMP = "%Y%m%dT%H%M%SZ"
+_CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
+_MD5 = re.compile(r'"?([0-9a-f]{32})"?', re.ASCII)
+_TRY_AGAIN = {408, 429}
+_CUT_SHORT = {"BadDigest", "IncompleteBody", "RequestTimeout"}
+
+REFUSED = Refusal(
+    Retry,
+    "frameio.part_refused",
+    "The store behind Frame.io refused a part of the file ({status} {said}).",
+    "It is sent again, as a new file. If this repeats, a proxy may change what is sent.",
+)
+EXPIRED = Refusal(
+    Retry,
+    "frameio.parts_expired",
+    "The addresses that Frame.io gave for the parts of the file have expired.",
+    "It is sent again, as a new file. If this repeats, the line is too slow for its size.",
+)
+ALTERED = Refusal(
+    Retry,
+    "frameio.part_altered",
+    "A part of the file arrived otherwise than it was sent.",
+    "It is sent again, as a new file. If this repeats, something between changes what is sent.",
+)
+UNKNOWN_HEADER = Refusal(
+    Fatal,
+    "frameio.part_header",
+    "The store behind Frame.io wants a header that this PostFlow does not know ({header}).",
+    "Please report it. Until then, deliver through a tunnel.",
+)
+SPOILED = frozenset(each.code for each in (REFUSED, EXPIRED, ALTERED))
+"""Nothing more can be made of the file that was begun."""
+
+
+class PartRetries(FrozenModel):
+    """Tries of one part, and times in seconds: between two tries, and without anything moving."""
+
+    attempts: int = 6
+    backoff: float = 0.5
+    longest_backoff: float = 30.0
+    silence: float = 60.0
+
+
+PART_RETRIES = PartRetries()
+
+
+class Receipt(FrozenModel):
+    """What the store said of a part. `is_proven`: it gave the MD5 of what was sent."""
+
+    etag: str | None
+    is_proven: bool
+
+
+class _Again(Exception):
+    """The part may be sent once more. `why` is what to say when it has been too often."""
+
+    def __init__(self, why: Retry) -> None:
+        super().__init__(why.code)
+        self.why = why
+
+
+class _OtherwiseSigned(Exception):
+    """The headers are not those that were signed."""
+
+
+class PartStore:
+    """Blocks, and may be used from several threads at once; `stop` ends its pauses."""
+
+    def __init__(
+        self,
+        media_type: str | None,
+        guess: str,
+        *,
+        retries: PartRetries = PART_RETRIES,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """`media_type` is what Frame.io calls the file, if it says so already; `guess`, by its
+        name, and the unknown type may have been signed as well.
+        """
+        self._content_types = [media_type] if media_type else [_UNKNOWN_TYPE, guess]
+        self._retries = retries
+        self._stop = stop or threading.Event()
+        self._opening = threading.Lock()
+        self._http: httpx.HTTPTransport | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._http:
+            self._http.close()
+
+    def put(self, part: UploadPart, pieces: Pieces) -> Receipt:
+        """Send a part; `pieces` reads it from its start, each time it is called.
+
+        Raises Retry `frameio.unreachable` or `.busy` when the tries are used up, one that is
+        SPOILED when the file is, Fatal `frameio.part_header`, and what `pieces` raises.
+        """
+        retries = self._retries
+        attempts = Retrying(
+            stop=stop_after_attempt(retries.attempts),
+            wait=wait_random_exponential(retries.backoff, max=retries.longest_backoff),
+            retry=retry_if_exception_type(_Again),
+            sleep=sleep_using_event(self._stop),
+            reraise=True,
+        )
+        try:
+            return attempts(self._put, part, pieces)
+        except _Again as again:
+            raise again.why from again.__cause__
+
+    def _put(self, part: UploadPart, pieces: Pieces) -> Receipt:
+        for content_type in list(self._content_types):
+            try:
+                receipt = self._send(part, pieces, content_type)
+            except _OtherwiseSigned:
+                continue
+            self._content_types = [content_type]
+            return receipt
+        raise REFUSED(status=403, said="SignatureDoesNotMatch")
+
+    def _send(self, part: UploadPart, pieces: Pieces, content_type: str) -> Receipt:
+        url = httpx.URL(part.url.get_secret_value())
+        leaving = _Leaving(pieces())
+        request = httpx.Request(
+            "PUT",
+            url,
+            headers=_headers(url, part.size, content_type),
+            content=leaving,
+            extensions={"timeout": httpx.Timeout(self._retries.silence).as_dict()},
+        )
+        try:
+            answer = self._transport(url).handle_request(request)
+            answer.read()
+        except NEVER_SENT as error:
+            raise _Again(UNREACHABLE(doing=_DOING)) from error
+        except httpx.TransportError as error:
+            raise _Again(UNREACHABLE(doing=_DOING)) from error
+        return _receipt(answer, leaving, part)
+
+    def _transport(self, url: httpx.URL) -> httpx.HTTPTransport:
+        with self._opening:
+            if self._http is None:
+                self._http = httpx.HTTPTransport(proxy=proxy_for(url))
+            return self._http
+
+
+def expires_at(part: UploadPart) -> datetime | None:
+    """When its address ceases to be good, where it says so."""
+    told = httpx.URL(part.url.get_secret_value()).params
+    try:
+        signed = datetime.strptime(told["X-Amz-Date"], _STAMP).replace(tzinfo=UTC)
+        return signed + timedelta(seconds=int(told["X-Amz-Expires"]))
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def _headers(url: httpx.URL, size: int, content_type: str) -> dict[str, str]:
+    known = {"content-type": content_type, _ACL: "private"}
+    signed = {name for name in url.params.get("X-Amz-SignedHeaders", "").split(";") if name}
+    if unknown := signed - known.keys() - _ALWAYS_SENT:
+        raise UNKNOWN_HEADER(header=", ".join(sorted(unknown))[:100])
+    headers = {name: value for name, value in known.items() if name in signed}
+    return {"host": url.netloc.decode("ascii"), "content-length": str(size), **headers}
+
+
+class _Leaving:
+    """The bytes of a part on their way out, counted and hashed."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.size = 0
+        self.digest = hashlib.md5(usedforsecurity=False)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self.digest.update(piece)
+            self.size += len(piece)
+            yield piece  # here bytes leave
+
+
+def _receipt(answer: httpx.Response, left: _Leaving, part: UploadPart) -> Receipt:
+    if not answer.is_success:
+        raise _refusal(answer.status_code, answer.content)
+    etag = answer.headers.get("etag")
+    found = _MD5.fullmatch(etag or "")
+    if left.size != part.size or (found and found[1] != left.digest.hexdigest()):
+        raise _Again(ALTERED())
+    return Receipt(etag=etag, is_proven=found is not None)
+
+
+def _refusal(status: int, body: bytes) -> Exception:
+    """The store's own words stay here: they hold parts of the signature."""
+    found = _CODE.search(body)
+    code = found[1].decode() if found else ""
+    if status >= 500 or status in _TRY_AGAIN or code in _CUT_SHORT:
+        return _Again(BUSY(doing=_DOING))
+    if code == "SignatureDoesNotMatch":
+        return _OtherwiseSigned()
+    if status == httpx.codes.FORBIDDEN and b"expired" in body:
+        return EXPIRED()
+    return REFUSED(status=status, said=code)

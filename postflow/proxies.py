@@ -1,0 +1,17 @@
+"""The proxy that the environment names, for transports of httpx.
+
+A client of httpx finds it by itself; a transport of its own, which keeps an address that is a
+secret out of the client's log lines and errors, has to be told.
+"""
+
+from __future__ import annotations
+
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    proxies = getproxies()
+    proxy = None if proxy_bypass(url.host) else proxies.get(url.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
