@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import unicodedata
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,12 @@ class Once(Generic[T]):
         for each in lasted:
             del self.lasting[each]
         return bool(lasted)
+
+    def new(self, current: Collection[T]) -> list[T]:
+        """Those of `current` that did not last so far; nothing else lasts from now on."""
+        begun = [each for each in current if each not in self.lasting]
+        self.lasting = dict.fromkeys(current)
+        return begun
 
 
 class MediaFile(FrozenModel):

@@ -1,20 +1,20 @@
 """The command line. What a command works with, Prefect above all, is imported inside it."""
 
-# In the order of use, in which --help lists them.
-from . import check, demo, name, sandbox, scan, setup, status, ui, up, upload
+from . import (  # noqa: F401 - each module adds its commands to the app
+    check,
+    demo,
+    enrol,
+    name,
+    retry,
+    sandbox,
+    scan,
+    setup,
+    status,
+    ui,
+    up,
+    upload,
+    watch,
+)
 from .app import app, main
 
-__all__ = [
-    "app",
-    "check",
-    "demo",
-    "main",
-    "name",
-    "sandbox",
-    "scan",
-    "setup",
-    "status",
-    "ui",
-    "up",
-    "upload",
-]
+__all__ = ["app", "main"]

@@ -10,8 +10,7 @@ from rich.markup import escape
 from postflow.service.console import Exit, out, print_json
 from postflow.service.server import prepare_prefect
 
-from .app import JsonOption, StudioOption, app
-from .running import run
+from .app import JsonOption, StudioOption, app, run
 
 if TYPE_CHECKING:
     from postflow.service.check import Finding

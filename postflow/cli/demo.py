@@ -16,8 +16,7 @@ import typer
 from postflow.errors import Fatal
 from postflow.service.console import err, out
 
-from .app import app
-from .running import stoppable
+from .app import app, stoppable
 from .sandbox import as_toml, sandbox_studio
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ from rich.markup import escape
 from postflow.service.console import Exit, out, print_json
 from postflow.service.server import prepare_prefect
 
-from .app import JsonOption, SceneOption, ShotOption, StudioOption, app
+from .app import JsonOption, SceneOption, ShotOption, StudioOption, app, studio_named
 
 if TYPE_CHECKING:
     from postflow.naming import Explanation, Naming
@@ -54,9 +53,7 @@ def _naming(preset: str | None, studio: str) -> Naming:
     if preset or not os.environ.get("PREFECT_API_URL"):
         return Naming.preset(preset or "undlm")
     prepare_prefect()
-    from postflow.blocks.studio import load_studio
-
-    return asyncio.run(load_studio(studio)).get_naming()
+    return studio_named(studio).get_naming()
 
 
 def _tell(answer: Explanation) -> None:

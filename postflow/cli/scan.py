@@ -1,22 +1,49 @@
-"""`postflow scan`: what a scan would find, and what would become of it."""
+"""`postflow scan`: each file of a watch folder, and what would become of it."""
 
 from __future__ import annotations
 
-import asyncio
+import os
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postflow.service.console import out
+from postflow.errors import Retry, Skip, our_fault_at_name
+from postflow.folder.scanner import EMPTY, Scanner, glance, glance_aside
+from postflow.media.containers.reading import NotWhole, our_fault
+from postflow.media.containers.whole import verdict
+from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.kinds import ending, is_candidate, refusal
+from postflow.media.probe import printable
+from postflow.media.sighting import Offline, Scanned, Sighting
+from postflow.models import FrozenModel
+from postflow.naming import Naming
+from postflow.service.console import err, out, print_json
 from postflow.service.server import prepare_prefect
 
-from .app import JsonOption, StudioOption, app
-from .running import run
+from .app import JsonOption, StudioOption, app, run, studio_named
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
     from postflow.ledger import Ledger
+
+NO_CLIP = "no clip"
+DELIVER = "deliver"
+WAIT = "wait"
+FAULT = "fault"
+IGNORED = "ignored"
+
+
+class Prospect(FrozenModel):
+    """One file, and what would happen to it; "asked": first a person is asked about it."""
+
+    file: str
+    what: str
+    where: str = ""
 
 
 @app.command()
@@ -42,10 +69,10 @@ def scan(
 ) -> None:
     """Show what would be delivered, and where to; nothing is done. With --deliver, ingest runs."""
     prepare_prefect(verbose=not dry_run)
-    from postflow.blocks.studio import load_studio
+    from postflow.folder.enrolment import restore
     from postflow.ledger import Ledger
 
-    block = asyncio.run(load_studio(studio))
+    block = studio_named(studio)
     if not (dry_run or accept_vanished or restore_marker):
         from postflow.flows.ingest import ingest
 
@@ -53,34 +80,18 @@ def scan(
         return
     with Ledger.open(block.ledger) as ledger:
         if accept_vanished:
-            _accept(ledger, studio, block, accept_vanished, json=json)
+            folder = one_of(block.watching.folders, accept_vanished)
+            tell_gone(ledger, studio, folder, block.watching.ignoring(folder), json=json)
         elif restore_marker:
-            _restore(ledger, studio, block, restore_marker)
+            restore(ledger, studio, one_of(block.watching.folders, restore_marker))
+            out.print(f"{restore_marker} has its marker again.", markup=False)
         else:
-            _show(ledger, studio, block, json=json)
+            tell_prospects(_prospects(ledger, studio, block), json=json)
 
 
-def _accept(ledger: Ledger, studio: str, block: Studio, wanted: Path, *, json: bool) -> None:
-    from .prospects import one_of, tell_gone
-
-    folder = one_of(block.watching.folders, wanted)
-    tell_gone(ledger, studio, folder, block.watching.ignoring(folder), json=json)
-
-
-def _restore(ledger: Ledger, studio: str, block: Studio, wanted: Path) -> None:
-    from postflow.folder.enrolment import restore
-
-    from .prospects import one_of
-
-    restore(ledger, studio, one_of(block.watching.folders, wanted))
-    out.print(f"{wanted} has its marker again.", markup=False)
-
-
-def _show(ledger: Ledger, studio: str, block: Studio, *, json: bool) -> None:
-    from .prospects import look, tell_prospects
-
+def _prospects(ledger: Ledger, studio: str, block: Studio) -> list[Prospect]:
     naming, watching = block.get_naming(), block.watching
-    found = [
+    return [
         prospect
         for folder in watching.folders
         for prospect in look(
@@ -92,4 +103,145 @@ def _show(ledger: Ledger, studio: str, block: Studio, *, json: bool) -> None:
             ignoring=watching.ignoring(folder),
         )
     ]
-    tell_prospects(found, json=json)
+
+
+def one_of(folders: Sequence[Path], wanted: Path) -> Path:
+    """The watch folder that is meant, as the studio spells it."""
+    found = [each for each in folders if each.resolve() == wanted.resolve()]
+    if not found:
+        known = ", ".join(str(each) for each in folders) or "none"
+        raise typer.BadParameter(f"{wanted} is no watch folder of this studio; those are: {known}")
+    return found[0]
+
+
+def tell_gone(
+    ledger: Ledger,
+    studio: str,
+    folder: Path,
+    ignoring: Ignoring = SHIPPED_ONLY,
+    *,
+    json: bool = False,
+) -> None:
+    """Take for gone what is missing in a folder, and say what that is."""
+    from postflow.folder.enrolment import accept_vanished
+
+    gone = accept_vanished(ledger, studio, folder, ignoring)
+    if json:
+        print_json({"folder": str(folder), "gone": gone})
+        return
+    for relpath in gone:
+        out.print(f"gone  {relpath}", markup=False)
+    out.print(f"Taken for gone in {folder}: {len(gone):,}.", markup=False)
+
+
+def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
+    """All of them as JSON; for a person, those that are clips or nearly so, and sums."""
+    if json:
+        print_json([each.model_dump() for each in found])
+        return
+    for each in sorted(found, key=lambda prospect: prospect.file):
+        if each.what not in {NO_CLIP, IGNORED}:
+            out.print(f"{each.what:<8}  {each.file}  {each.where}".rstrip(), markup=False)
+    for what, title in ((NO_CLIP, "no clip"), (IGNORED, "ignored")):
+        some = sorted((each.where, each.file) for each in found if each.what == what)
+        for where, files in groupby(some, key=itemgetter(0)):
+            names = [file for _, file in files]
+            such = f", such as {names[0]}" if what == IGNORED else ""
+            out.print(f"{title:<8}  {where}: {len(names):,}{such}", markup=False)
+    sums = Counter(each.what for each in found)
+    out.print(", ".join(f"{count} {what}" for what, count in sums.items()) or "No file is there.")
+
+
+def look(
+    ledger: Ledger,
+    studio: str,
+    folder: Path,
+    naming: Naming,
+    *,
+    open_ended: bool = False,
+    ignoring: Ignoring = SHIPPED_ONLY,
+) -> list[Prospect]:
+    """What would become of each file of a folder. A folder that is not there is told.
+
+    `open_ended`: files whose container never states an end are taken too. `ignoring`: what is
+    passed over.
+    """
+    from postflow.folder.enrolment import vanished, watched
+    from postflow.ledger import ObservationState, observations
+
+    root = watched(ledger, studio, folder)
+    is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
+    if isinstance(root, Retry):
+        if root.code == "folder.not_enrolled" and is_there:
+            return _before_enrolment(folder, naming, root, ignoring)
+        err.print(f"{root.message}\n  → {root.hint}", markup=False)
+        return []
+    known = observations.known(ledger, root)
+    scanner = Scanner(folder, known=known, ignoring=ignoring)
+    result = scanner.scan()
+    if not isinstance(result, Scanned):
+        text = result.reason if isinstance(result, Offline) else vanished(studio, folder, result)
+        err.print(text, markup=False)
+        return []
+    for problem in result.problems:
+        err.print(f"{problem.where}: {problem.what}", markup=False)
+    at_rest = {
+        (each.relpath, each.size, each.mtime_ns)
+        for each in known
+        if each.state is not ObservationState.SETTLING
+    }
+    found = [(each, _prospect(each, naming, at_rest)) for each in scanner.everything()]
+    prospects = [_if_whole(each, prospect, open_ended) for each, prospect in found]
+    return [*prospects, *_passed_over(scanner.passed_over())]
+
+
+def _before_enrolment(
+    folder: Path, naming: Naming, why: Retry, ignoring: Ignoring
+) -> list[Prospect]:
+    """Nothing is delivered before a person has been asked."""
+    try:
+        found = [_prospect(each, naming, set()) for each in glance(folder, ignoring)]
+        found += _passed_over(glance_aside(folder, ignoring))
+    except OSError as error:
+        err.print(f"{folder} cannot be read ({error.strerror}).", markup=False)
+        return []
+    err.print(f"{why.message}\n  → {why.hint}", markup=False)
+    asked = {"what": "asked"}
+    return [each.model_copy(update=asked) if each.what == DELIVER else each for each in found]
+
+
+def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]) -> Prospect:
+    if not is_candidate(each.path):
+        return Prospect(file=each.relpath, what=NO_CLIP, where=ending(each.relpath))
+    if (each.relpath, each.size, each.mtime_ns) in at_rest:
+        return Prospect(file=each.relpath, what="known")
+    try:
+        if no_clip := refusal(each.path.name):
+            return Prospect(file=each.relpath, what="skip", where=str(no_clip))
+        shot = naming.identify(each.path.name)
+    except Skip as error:
+        return Prospect(file=each.relpath, what="skip", where=error.message)
+    except Exception as error:
+        fault = our_fault_at_name(printable(each.path.name), error)
+        return Prospect(file=each.relpath, what=FAULT, where=fault.message)
+    return Prospect(file=each.relpath, what=DELIVER, where="to " + "/".join(shot.folder))
+
+
+def _passed_over(found: Sequence[tuple[str, str]]) -> list[Prospect]:
+    return [
+        Prospect(file=relpath, what=WAIT if rule == EMPTY else IGNORED, where=rule)
+        for relpath, rule in found
+    ]
+
+
+def _if_whole(each: Sighting, prospect: Prospect, open_ended: bool) -> Prospect:
+    """A clip that would be delivered is opened, and a little of it read."""
+    if prospect.what != DELIVER:
+        return prospect
+    try:
+        found = verdict(each.path, (each.size, each.mtime_ns))
+    except Exception as error:
+        return Prospect(file=each.relpath, what=FAULT, where=f"it {our_fault(error).reason}")
+    if isinstance(found, NotWhole) and not (open_ended and found.open_ended):
+        return Prospect(file=each.relpath, what=WAIT, where=f"it {found.reason}")
+    return prospect

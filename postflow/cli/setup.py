@@ -15,8 +15,7 @@ from postflow.errors import Fatal, PostFlowError
 from postflow.service.console import err, out, tell_if_open
 from postflow.service.server import prepare_prefect
 
-from .app import StudioOption, app
-from .running import run
+from .app import StudioOption, app, run, studio_named
 
 if TYPE_CHECKING:
     from postflow.blocks.adobe import AdobeTokens
@@ -72,18 +71,12 @@ def login(
     prepare_prefect()
     tokens = _by_hand(studio) if paste else run(_in_browser(studio))
     out.print("[green]✓[/green] Signed in. Adobe granted: " + (", ".join(tokens.scopes) or "?"))
-    resume(run(_block_of(studio)), studio)
+    resume(studio_named(studio), studio)
     if tokens.refresh_token is None:
         err.print(
             "[yellow]![/yellow] Adobe sent no refresh token, so this sign-in ends in a day. "
             "See docs/adobe.md on offline_access."
         )
-
-
-async def _block_of(studio: str) -> Studio:
-    from postflow.blocks.studio import load_studio
-
-    return await load_studio(studio)
 
 
 async def _in_browser(studio: str) -> Tokens:
@@ -111,10 +104,11 @@ def _by_hand(studio: str) -> Tokens:
 
 
 async def _begin(studio: str) -> tuple[AdobeTokens, AdobeIms, LoginAttempt]:
+    from postflow.blocks.studio import load_studio
     from postflow.frameio.auth.ims import AdobeIms, ServiceCredential
     from postflow.frameio.auth.login import begin_login
 
-    block = (await _block_of(studio)).adobe
+    block = (await load_studio(studio)).adobe
     credential = block.get_credential()
     if isinstance(credential, ServiceCredential):
         raise Fatal(

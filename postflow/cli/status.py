@@ -1,21 +1,35 @@
-"""`postflow status`, `history`, `retry` and `export`: what became of each clip."""
+"""`postflow status`, `history` and `export`: what became of each clip."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
+from rich.markup import escape
 
-from postflow.service.console import Exit, out
+from postflow.errors import PostFlowError, Retry
+from postflow.media import volume
+from postflow.media.kinds import UNREAD
+from postflow.service.console import out, print_json, tell_doubt, tell_warning
 from postflow.service.server import prepare_prefect
 
-from .app import JsonOption, StudioOption, app
+from .app import JsonOption, StudioOption, app, studio_named
 
 if TYPE_CHECKING:
-    from postflow.blocks.studio import Studio
+    from postflow.ledger import Clip, Ledger, MessageState, Observation, Phase, Unannounced
 
 LimitOption = Annotated[int, typer.Option(help="At most so many clips of a kind.", min=1)]
+
+# Seconds for a volume to answer.
+HANGS = 5.0
+NAMED = 5
+AGAIN = "`postflow retry --messages`"
 
 
 @app.command()
@@ -23,11 +37,10 @@ def status(
     studio: StudioOption = "main", limit: LimitOption = 50, json: JsonOption = False
 ) -> None:
     """What settles, waits, is on its way, failed and what to do, was skipped and why, arrived."""
+    prepare_prefect()
     from postflow.ledger import Ledger
 
-    from .overview import folders_away, tell_status
-
-    block = _studio(studio)
+    block = studio_named(studio)
     with Ledger.open(block.ledger) as ledger:
         away = asyncio.run(folders_away(ledger, studio, block.watching.folders))
         sign_in = asyncio.run(block.adobe.why_to_sign_in())
@@ -39,68 +52,240 @@ def history(
     studio: StudioOption = "main", limit: LimitOption = 50, json: JsonOption = False
 ) -> None:
     """When each clip was delivered, how long it took, and its link."""
+    prepare_prefect()
     from postflow.ledger import Ledger
 
-    from .overview import tell_history
-
-    with Ledger.open(_studio(studio).ledger) as ledger:
+    with Ledger.open(studio_named(studio).ledger) as ledger:
         tell_history(ledger, studio, limit=limit, json=json)
-
-
-@app.command()
-def retry(
-    name: Annotated[str | None, typer.Argument(help="A file's name, or its path.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
-    messages: Annotated[
-        bool, typer.Option("--messages", help="Also what Discord may not have got.")
-    ] = False,
-    told: Annotated[
-        bool,
-        typer.Option("--told", help="What Discord may not have got is there, or not missed."),
-    ] = False,
-    studio: StudioOption = "main",
-) -> None:
-    """Try clips again that failed, were skipped or were put off, or are gone from Frame.io.
-
-    The next ingest takes them up.
-    """
-    if not (name or failed or messages or told):
-        raise typer.BadParameter("give a NAME, --failed, --messages or --told")
-    from postflow.ledger import Ledger, outbox
-
-    from .again import try_again, was_deleted
-
-    block = _studio(studio)
-    with Ledger.open(block.ledger) as ledger:
-        if told:
-            out.print(f"Messages taken for told: {outbox.mark_sent(ledger, studio)}.")
-            if not (name or failed or messages):
-                return
-        found = try_again(
-            ledger,
-            studio,
-            name=name,
-            failed=failed,
-            messages=messages,
-            folders=block.watching.folders,
-            is_gone=lambda clip: asyncio.run(was_deleted(block, clip)),
-        )
-    if not found and name:
-        raise typer.Exit(Exit.USAGE)
 
 
 @app.command()
 def export(studio: StudioOption = "main") -> None:
     """Print the whole ledger as JSON lines: clips with their steps and attempts, messages."""
+    prepare_prefect()
     from postflow.ledger import Ledger, queries
 
-    with Ledger.open(_studio(studio).ledger) as ledger:
+    with Ledger.open(studio_named(studio).ledger) as ledger:
         for line in queries.export(ledger):
             print(line)  # noqa: T201 - the command's output
 
 
-def _studio(name: str) -> Studio:
-    prepare_prefect()
-    from postflow.blocks.studio import load_studio
+async def folders_away(ledger: Ledger, studio: str, folders: Sequence[Path]) -> list[Retry]:
+    """Why watch folders cannot be looked at from this machine, for each that cannot."""
+    answers = await asyncio.gather(*(_why_not_watched(ledger, studio, each) for each in folders))
+    return [answer for answer in answers if answer]
 
-    return asyncio.run(load_studio(name))
+
+async def _why_not_watched(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
+    from postflow.folder.enrolment import why_not_watched
+
+    asking = volume.ask(lambda: why_not_watched(ledger, studio, folder))
+    try:
+        return await volume.in_time(asking, folder, patience=HANGS)
+    except Retry as hangs:
+        return hangs
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the ledger knows of a studio, and what is in the way of it all."""
+
+    studio: str
+    away: Sequence[Retry]
+    sign_in: PostFlowError | None
+    outages: Mapping[str, str]
+    counts: Mapping[Phase, int]
+    unannounced: Sequence[Unannounced]
+    others: Mapping[str, int]
+    settling: Sequence[Observation]
+    clips: Sequence[Clip]
+
+    def as_json(self) -> dict[str, Any]:
+        sign_in = self.sign_in
+        return {
+            "away": [{"reason": lost.message, "hint": lost.hint} for lost in self.away],
+            "sign_in": sign_in and {"reason": sign_in.message, "hint": sign_in.hint},
+            "outages": self.outages,
+            "counts": self.counts,
+            "unannounced": unannounced_as_json(self.unannounced, studio=self.studio),
+            "others": self.others,
+            "settling": [each.model_dump(mode="json") for each in self.settling],
+            "clips": [each.model_dump(mode="json") for each in self.clips],
+        }
+
+    def tell(self) -> None:
+        from postflow.ledger import Phase
+
+        for trouble in (*self.away, *([self.sign_in] if self.sign_in else [])):
+            tell_warning(trouble, out)
+        for reason in self.outages.values():
+            out.print(f"[yellow]![/yellow] Clips wait for this: {escape(reason)}")
+        told = [f"{self.counts[phase]} {phase}" for phase in Phase if self.counts[phase]]
+        out.print(", ".join(told) or "No clip has been seen yet.")
+        tell_unannounced(self.unannounced, studio=self.studio)
+        self._tell_others()
+        for each in self.settling:
+            word = Phase.REFUSED if each.refused else Phase.SETTLING
+            out.print(f"  {word:<10}  {each.relpath}: {each.note or 'just seen'}", markup=False)
+        for clip, name in _names(self.clips):
+            _tell(clip, name)
+
+    def _tell_others(self) -> None:
+        others = dict(self.others)
+        if unread := others.pop(UNREAD, 0):
+            what = "Files and folders that cannot be read, or whose names cannot travel"
+            remedy = f"postflow scan --studio {self.studio} names them."
+            tell_doubt(f"{what}: {unread}.", remedy, out)
+        if others:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
+            out.print(f"  no clips    {kinds}", markup=False)
+
+
+def tell_status(
+    ledger: Ledger,
+    studio: str,
+    *,
+    away: Sequence[Retry] = (),
+    sign_in: PostFlowError | None = None,
+    limit: int = 50,
+    json: bool = False,
+) -> None:
+    """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
+    from postflow.ledger import Phase, observations, outages, outbox, queries
+
+    # In the order of the journey; what is over without a person is left out.
+    phases = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
+    latest = (queries.rows(ledger, studio=studio, phase=each, limit=limit) for each in phases)
+    overview = Overview(
+        studio=studio,
+        away=away,
+        sign_in=sign_in,
+        outages=outages.current(ledger, studio),
+        counts=queries.counts(ledger, studio),
+        unannounced=outbox.unannounced(ledger, studio),
+        others=observations.others(ledger, studio),
+        settling=queries.unsettled(ledger, studio=studio, limit=limit),
+        clips=[clip for clips in latest for clip in clips],
+    )
+    if json:
+        print_json(overview.as_json())
+    else:
+        overview.tell()
+
+
+def tell_history(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = False) -> None:
+    """Deliveries, the last one first."""
+    from postflow.ledger import Phase, queries
+
+    clips = queries.rows(ledger, studio=studio, phase=Phase.DELIVERED, limit=limit)
+    if json:
+        print_json([each.model_dump(mode="json") for each in clips])
+        return
+    for clip, name in _names(clips):
+        facts = f"{_when(clip)}  {_took(clip):>6}  {decimal(clip.size):>8}"
+        out.print(f"{facts}  {name}  {clip.view_url or ''}".rstrip(), markup=False)
+    if not clips:
+        out.print("No clip has been delivered yet.")
+
+
+def _names(clips: Sequence[Clip]) -> Iterator[tuple[Clip, str]]:
+    """Each with its path in its folder, or its whole path where several folders have that one."""
+    homes: defaultdict[str, set[str | None]] = defaultdict(set)
+    for clip in clips:
+        homes[clip.relpath].add(clip.root)
+    for clip in clips:
+        shared = clip.root is not None and len(homes[clip.relpath]) > 1
+        yield clip, f"{clip.root}/{clip.relpath}" if shared else clip.relpath
+
+
+def _tell(clip: Clip, name: str) -> None:
+    from postflow.ledger import Phase, State
+
+    out.print(f"  {clip.phase:<10}  {name}  {clip.view_url or ''}".rstrip(), markup=False)
+    if clip.phase is Phase.DELIVERED and clip.reason:
+        undone = "Left undone: its version stack, or its message."
+        lacks = undone if clip.state is State.DONE else "Not yet on its version stack."
+        out.print(f"              {lacks}", markup=False)
+    if clip.doubt:
+        out.print(f"              Please check: the file {clip.doubt}.", markup=False)
+    if clip.reason:
+        out.print(f"              {clip.reason}", markup=False)
+        out.print(f"              → {clip.hint}", markup=False)
+    if clip.not_before:
+        when = f"{clip.not_before.astimezone():%H:%M}"
+        out.print(f"              It is tried again at {when}.", markup=False)
+
+
+def _when(clip: Clip) -> str:
+    return f"{clip.finished_at.astimezone():%Y-%m-%d %H:%M}" if clip.finished_at else ""
+
+
+def _took(clip: Clip) -> str:
+    if not clip.finished_at or not clip.started_at:
+        return ""
+    return f"{(clip.finished_at - clip.started_at).total_seconds():.0f} s"
+
+
+def tell_unannounced(messages: Iterable[Unannounced], *, studio: str) -> None:
+    """A warning for each reason, with what to do and whom it is about."""
+    alike: defaultdict[tuple[MessageState, str, str], list[str]] = defaultdict(list)
+    for each in messages:
+        alike[each.state, each.reason or "", remedy(each, studio)].append(each.about)
+    for (state, reason, what_to_do), names in alike.items():
+        out.print(f"[yellow]![/yellow] {escape(_headline(state, len(names), reason))}")
+        out.print(f"  → {what_to_do}", markup=False)
+        out.print(f"    {_named(names)}", markup=False)
+
+
+def unannounced_as_json(messages: Sequence[Unannounced], *, studio: str) -> dict[str, Any]:
+    from postflow.ledger import MessageState
+
+    counts = Counter(each.state for each in messages)
+    return {
+        "failed": counts[MessageState.FAILED],
+        "unknown": counts[MessageState.UNKNOWN],
+        "waiting": counts[MessageState.PENDING],
+        "messages": [
+            each.model_dump(mode="json") | {"hint": remedy(each, studio)} for each in messages
+        ],
+    }
+
+
+def remedy(message: Unannounced, studio: str) -> str:
+    """What a person can do, with the command as it has to be typed for this studio."""
+    text = _remedy(message, studio)
+    return text if studio == "main" else text.replace(AGAIN, f"{AGAIN[:-1]} --studio {studio}`")
+
+
+def _remedy(message: Unannounced, studio: str) -> str:
+    from postflow.ledger import MessageState
+
+    if message.state is MessageState.UNKNOWN:
+        return (
+            f"Look into the channel. Where it is missing, {AGAIN} sends it again; `--told` in its "
+            "place says that it is there."
+        )
+    if message.state is MessageState.FAILED:
+        hint = message.hint or ""
+        return hint if AGAIN in hint else f"{hint} {AGAIN} sends it again.".strip()
+    if message.channel != studio:
+        return "The next `postflow upload` that is given the same other webhook sends it."
+    return message.hint or "`postflow up` sends it; `postflow check` tries the webhook."
+
+
+def _headline(state: MessageState, number: int, reason: str) -> str:
+    from postflow.discord.cards import counted
+    from postflow.ledger import MessageState
+
+    some = counted(number, "message")
+    if state is MessageState.FAILED:
+        return f"Discord has refused {some}: {reason}"
+    if state is MessageState.UNKNOWN:
+        return f"{some} may be missing in Discord: {reason}"
+    waits = "waits" if number == 1 else "wait"
+    return f"{some} {waits} for Discord: {reason or 'nothing has come to send what is new.'}"
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f", … and {more} more" if more > 0 else "")

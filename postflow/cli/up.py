@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -12,106 +11,25 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from filelock import FileLock, Timeout
+from pydantic import SecretStr
+from rich.markup import escape
 
-from postflow.errors import Fatal
+from postflow.errors import Fatal, PostFlowError
+from postflow.models import Once
 from postflow.service.console import err, out, tell_if_open, tell_warning
-from postflow.service.server import demand_server, own_prefect, prepare_prefect, ui_address
+from postflow.service.server import own_prefect, prepare_prefect, ui_address
 from postflow.state import address_told, lock_dir, state_dir
 
-from .app import StudioOption, app
-from .running import run, stoppable
+from .app import app, stoppable, studio_named
+from .enrol import BackfillOption, TakeOverOption, enrol_folders
 from .setup import resume
+from .status import tell_unannounced
+from .watch import EveryOption
 
 if TYPE_CHECKING:
+    from postflow.blocks.discord import DiscordWebhook
+    from postflow.ledger import Clip, Ledger, MessageState
     from postflow.service.supervisor import Part
-
-    from .news import News
-    from .people import People
-
-BackfillOption = Annotated[
-    str | None,
-    typer.Option(
-        help="What becomes of clips that are there before the first scan: all, none, or "
-        "since:YYYY-MM-DD.",
-        metavar="all|none|since:DATE",
-    ),
-]
-TakeOverOption = Annotated[
-    bool,
-    typer.Option(
-        "--take-over", help="Also watch folders that another PostFlow, with its own ledger, has."
-    ),
-]
-EveryOption = Annotated[
-    float, typer.Option(help="Seconds between two scheduled ingest runs.", min=1.0)
-]
-
-
-@app.command()
-def enrol(
-    studio: StudioOption = "main",
-    backfill: BackfillOption = None,
-    take_over: TakeOverOption = False,
-) -> None:
-    """Say what becomes of clips that are in a watch folder already; from then on it is watched.
-
-    `up` and `watch` do the same when they start.
-    """
-    prepare_prefect()
-    from postflow.blocks.studio import load_studio
-    from postflow.folder.enrolment import why_not_watched
-    from postflow.ledger import Ledger
-
-    from .backfill import enrol_folders
-
-    block = asyncio.run(load_studio(studio))
-    enrol_folders(block, studio, backfill, take_over=take_over)
-    with Ledger.open(block.ledger) as ledger:
-        for folder in block.watching.folders:
-            if why_not_watched(ledger, studio, folder) is None:
-                out.print(f"{folder} is enrolled for studio {studio!r}.", markup=False)
-
-
-@app.command()
-def watch(
-    studio: StudioOption = "main",
-    backfill: BackfillOption = None,
-    take_over: TakeOverOption = False,
-    ask: Annotated[
-        bool,
-        typer.Option("--enrol/--no-enrol", help="First do as `enrol` does, or only watch."),
-    ] = True,
-) -> None:
-    """Scan the studio's watch folders, and call `ingest` when clips are ready. Until Ctrl-C."""
-    from postflow.service.supervisor import be_a_part
-
-    be_a_part()
-    prepare_prefect(verbose=True, alone=False)
-    demand_server()
-    from postflow.blocks.studio import load_studio
-    from postflow.flows.watch import watch as look_out
-
-    from .backfill import enrol_folders
-
-    if ask:
-        block = asyncio.run(load_studio(studio))
-        enrol_folders(block, studio, backfill, take_over=take_over)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    run(look_out(studio))
-
-
-@app.command()
-def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
-    """Run the deployments `ingest` and `deliver`: by event, by the clock, by hand. Until Ctrl-C."""
-    from postflow.service.supervisor import be_a_part
-
-    be_a_part()
-    prepare_prefect(verbose=True, alone=False)
-    demand_server()
-    from postflow.service.serve import serve as serve_deployments
-
-    run(serve_deployments(studio, every=every))
-
 
 PORT = 4200
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
@@ -145,16 +63,15 @@ def up(
 
     A server is started only where PREFECT_API_URL or Prefect's profile names none.
     """
+    from postflow.service.exposure import folders_with_secrets
     from postflow.service.supervisor import end_leftovers
-
-    from .people import People
 
     with stoppable(), ExitStack() as stack:
         stack.enter_context(_alone())
         end_leftovers(state_dir())
         prepare_prefect(verbose=True, alone=False)
         engine = stack.enter_context(a_prefect_server(port))
-        tell_if_open(*file or [], *_folders_with_secrets())
+        tell_if_open(*file or [], *folders_with_secrets())
         studios = [_apply(each) for each in file or []] or studio or ["main"]
         parts = [engine.server] if engine.server else []
         news, people = [], People()
@@ -173,12 +90,6 @@ def up(
             time.sleep(1.0)
 
 
-def _folders_with_secrets() -> tuple[Path, Path]:
-    from postflow.service.exposure import folders_with_secrets
-
-    return folders_with_secrets()
-
-
 def _apply(file: Path) -> str:
     """Set up the studio of the file; its name."""
     from postflow.service.setup import read_studio_file, save_studio
@@ -189,13 +100,8 @@ def _apply(file: Path) -> str:
 
 
 def _enrol(studio: str, backfill: str | None, take_over: bool, people: People) -> News:
-    """Its watch folders are marked; what becomes of its clips from now on is news."""
-    from postflow.blocks.studio import load_studio
-
-    from .backfill import enrol_folders
-    from .news import News
-
-    block = asyncio.run(load_studio(studio))
+    """Mark its watch folders; what becomes of its clips from now on is news."""
+    block = studio_named(studio)
     enrol_folders(block, studio, backfill, take_over=take_over)
     if why := asyncio.run(block.adobe.why_to_sign_in()):
         tell_warning(why)
@@ -266,3 +172,106 @@ def _alone() -> Iterator[None]:
             hint="Stop it first; one `postflow up` takes several studios: --studio a --studio b.",
             code="up.busy",
         ) from error
+
+
+class People:
+    """All the studios' Discord channels, for what concerns `up` itself. Messages do not go through
+    the outbox, which a part that keeps ending might never send.
+    """
+
+    def __init__(self) -> None:
+        self._channels: dict[str, DiscordWebhook] = {}
+        self._troubles: Once[str] = Once()
+
+    def add(self, channel: DiscordWebhook | None) -> None:
+        """A studio's; several may share one."""
+        if channel:
+            self._channels[channel.get_url().get_secret_value()] = channel
+
+    def look_after(self, part: Part) -> None:
+        """`part.look()`, and one message while the part ends again and again. Raises as that."""
+        try:
+            part.look()
+        except Fatal as error:
+            self._tell("PostFlow has stopped", str(error))
+            raise
+        if not part.trouble:
+            self._troubles.ends(part.name)
+        elif self._troubles.begins(part.name):
+            self._tell("A part of PostFlow does not last", part.trouble)
+
+    def _tell(self, title: str, text: str) -> None:
+        for channel in self._channels.values():
+            try:
+                asyncio.run(_post(channel, title, text))
+            except PostFlowError as error:
+                err.print(f"Discord was not told: {error}", markup=False)
+
+
+async def _post(channel: DiscordWebhook, title: str, text: str) -> None:
+    from postflow.discord.cards import notice_card
+
+    async with channel.get_client() as discord:
+        await discord.post(notice_card(title, text))
+
+
+MARKS = {
+    "delivered": "[green]✓[/green]",
+    "skipped": "[yellow]![/yellow]",
+    "failed": "[red]✗[/red]",
+}
+
+
+class News:
+    """What `up` prints of one studio: clips that are delivered, skipped or failed, messages that
+    Discord did not get, and what holds clips up. What was so before the first `tell` is no news.
+    """
+
+    def __init__(self, studio: str, where: SecretStr | None) -> None:
+        self._studio = studio
+        self._where = where
+        self._ledger: Ledger | None = None
+        self._last: int | None = None
+        self._faults: Once[str] = Once()
+        self._messages: Once[tuple[str, MessageState, str | None]] = Once()
+        self._outages: Once[str] = Once()
+
+    def tell(self) -> None:
+        """Print what is new. A ledger that is away for a while is said once."""
+        from postflow.ledger import Ledger, outages, outbox, queries
+
+        try:
+            self._ledger = self._ledger or Ledger.open(self._where)
+            self._last, clips = queries.endings(self._ledger, self._studio, after=self._last)
+            unannounced = outbox.unannounced(self._ledger, self._studio)
+            held_up = outages.current(self._ledger, self._studio)
+        except PostFlowError as error:
+            if error.code == "ledger.replaced":
+                self._last = None
+            if self._faults.begins("ledger"):
+                err.print(f"[yellow]![/yellow] {escape(str(error))}")
+            return
+        self._faults.ends("ledger")
+        for clip in clips:
+            _tell(clip)
+        messages = {(each.key, each.state, each.code): each for each in unannounced}
+        new = [messages[each] for each in self._messages.new(messages)]
+        tell_unannounced(new, studio=self._studio)
+        for code in self._outages.new(held_up):
+            text = f"Clips wait, and go by themselves once it is mended: {held_up[code]}"
+            err.print(f"[yellow]![/yellow] {escape(text)}")
+
+    def close(self) -> None:
+        if self._ledger:
+            self._ledger.close()
+
+
+def _tell(clip: Clip) -> None:
+    mark = MARKS.get(clip.phase)
+    if mark is None:  # it has been taken up again meanwhile
+        return
+    outcome = f" {clip.view_url}" if clip.phase == "delivered" else f": {clip.reason}"
+    when = f"{clip.since.astimezone():%H:%M}"
+    out.print(f"{mark} {when} {escape(clip.relpath + outcome)}")
+    if clip.phase != "delivered":
+        out.print(f"        → {clip.hint}", markup=False)

@@ -24,8 +24,7 @@ from postflow.errors import PostFlowError, engine_trouble
 from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error
 from postflow.service.server import prepare_prefect
 
-from .app import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption, app
-from .running import run
+from .app import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption, app, run
 
 if TYPE_CHECKING:
     from postflow.models import Delivery, MediaFile, Shot

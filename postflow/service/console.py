@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from postflow.errors import Fatal, PostFlowError, Skip
 from postflow.media.probe import printable
+from postflow.models import Once
 from postflow.state import open_to_others
 
 
@@ -60,12 +61,11 @@ class Warnings(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._told: set[str] = set()
+        self._printed: Once[str] = Once()
 
     def emit(self, record: logging.LogRecord) -> None:
         warning = record.getMessage()
-        if warning not in self._told:
-            self._told.add(warning)
+        if self._printed.begins(warning):
             err.print(f"[yellow]![/yellow] {escape(warning)}")
 
 

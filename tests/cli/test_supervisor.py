@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
-from postflow.cli.people import People
+from postflow.cli.up import People
 from postflow.engine import parent
 from postflow.errors import Fatal
 from postflow.sandbox import Sandbox

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from postflow.cli.overview import tell_status
-from postflow.cli.prospects import look, tell_prospects
+from postflow.cli.scan import look, tell_prospects
+from postflow.cli.status import tell_status
 from postflow.folder.enrolment import NONE, enrol
 from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import AsyncLedger, observations, open_ledger, queries

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import typer
 
-from postflow.cli import backfill
-from postflow.cli.backfill import enrol_folders
+from postflow.cli.enrol import enrol_folders
 from postflow.errors import Fatal
 from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner
@@ -94,7 +93,7 @@ def test_without_a_word_and_a_terminal_nothing_begins(studio: StudioOf, folder: 
 def test_the_question_at_a_terminal_names_the_backlog_and_is_asked_until_it_is_answered(
     studio: StudioOf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(backfill.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     answers = iter(["perhaps", "last week", "since:", "all of them", "none"])
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: next(answers))
     enrol_folders(studio, "main", None)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.cli.backfill import enrol_folders
+from postflow.cli.enrol import enrol_folders
 from postflow.delivery.by_hand import open_by_hand
 from postflow.delivery.record import DeliveryRecord
 from postflow.engine.lease import hold_lease

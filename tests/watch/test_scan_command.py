@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from postflow.cli.overview import folders_away
-from postflow.cli.prospects import look, one_of, tell_gone, tell_prospects
+from postflow.cli.scan import look, one_of, tell_gone, tell_prospects
+from postflow.cli.status import folders_away
 from postflow.errors import Fatal
 from postflow.folder.enrolment import restore
 from postflow.folder.root import MARKER, read_mark

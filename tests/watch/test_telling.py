@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from postflow.cli.again import in_its_folder, try_again
-from postflow.cli.news import News
-from postflow.cli.overview import tell_history, tell_status
+from postflow.cli.retry import in_its_folder, try_again
+from postflow.cli.status import tell_history, tell_status
+from postflow.cli.up import News
 from postflow.errors import Fatal, Retry
 from postflow.ledger import (
     Draft,

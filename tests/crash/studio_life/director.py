@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import assert_never
 
-from postflow.cli.again import try_again
+from postflow.cli.retry import try_again
 from postflow.ledger import MessageState, Phase, State, outbox, queries
 from postflow.ledger.states import OPEN
 from tests.crash.ground import Ground

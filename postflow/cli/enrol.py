@@ -1,4 +1,4 @@
-"""The first look at a watch folder: what is there already is not sent without a word."""
+"""`postflow enrol`: a watch folder is marked, and a person says what becomes of its backlog."""
 
 from __future__ import annotations
 
@@ -7,30 +7,65 @@ import sys
 from datetime import datetime, time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.filesize import decimal
 
 from postflow.errors import Fatal
-from postflow.folder.enrolment import ALL, NONE, Choice, why_not_watched
-from postflow.folder.enrolment import enrol as enrol_folder
-from postflow.folder.root import is_signed
-from postflow.ledger import Ledger
-from postflow.media.ignore import Ignoring
-from postflow.media.sighting import Sighting
-from postflow.service.console import err, tell_warning
+from postflow.service.console import err, out, tell_warning
+from postflow.service.server import prepare_prefect
+
+from .app import StudioOption, app, studio_named
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
+    from postflow.folder.enrolment import Choice
+    from postflow.ledger import Ledger
+    from postflow.media.ignore import Ignoring
+    from postflow.media.sighting import Sighting
 
+BackfillOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What becomes of clips that are there before the first scan: all, none, or "
+        "since:YYYY-MM-DD.",
+        metavar="all|none|since:DATE",
+    ),
+]
+TakeOverOption = Annotated[
+    bool,
+    typer.Option(
+        "--take-over", help="Also watch folders that another PostFlow, with its own ledger, has."
+    ),
+]
 WAYS = "all, none, or since: and a date, as in since:2026-11-22"
-ANSWERS = {
-    **dict.fromkeys(("all", "a", "yes", "y", "ja", "j", "oui", "o", "tout", "tous", "alle"), ALL),
-    **dict.fromkeys(("none", "no", "n", "nein", "non", "rien", "aucun", "keine"), NONE),
-}
+ALL = {"all", "a", "yes", "y", "ja", "j", "oui", "o", "tout", "tous", "alle"}
+NONE = {"none", "no", "n", "nein", "non", "rien", "aucun", "keine"}
 DAYS_AGO = {"today": 0, "heute": 0, "yesterday": 1, "gestern": 1, "hier": 1}
 SINCE = re.compile(r"\A(?:since|seit|depuis)(?::\s*|\s+)")
+
+
+@app.command()
+def enrol(
+    studio: StudioOption = "main",
+    backfill: BackfillOption = None,
+    take_over: TakeOverOption = False,
+) -> None:
+    """Say what becomes of clips that are in a watch folder already; from then on it is watched.
+
+    `up` and `watch` do the same when they start.
+    """
+    prepare_prefect()
+    from postflow.folder.enrolment import why_not_watched
+    from postflow.ledger import Ledger
+
+    block = studio_named(studio)
+    enrol_folders(block, studio, backfill, take_over=take_over)
+    with Ledger.open(block.ledger) as ledger:
+        for folder in block.watching.folders:
+            if why_not_watched(ledger, studio, folder) is None:
+                out.print(f"{folder} is enrolled for studio {studio!r}.", markup=False)
 
 
 def enrol_folders(
@@ -41,6 +76,8 @@ def enrol_folders(
 
     Raises Fatal `watch.none` or `watch.backfill`, Retry `scan.unread` of a dead mount.
     """
+    from postflow.ledger import Ledger
+
     choice = None if backfill is None else _choice(backfill)
     folders = block.watching.folders
     if not folders:
@@ -56,6 +93,9 @@ def enrol_folders(
 
 
 def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: bool) -> bool:
+    from postflow.folder.enrolment import why_not_watched
+    from postflow.folder.root import is_signed
+
     why = why_not_watched(ledger, studio, folder)
     if why is None:
         return False
@@ -73,8 +113,10 @@ def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: 
 def _enrol(
     ledger: Ledger, studio: str, folder: Path, choice: Choice | None, ignoring: Ignoring
 ) -> None:
+    from postflow.folder.enrolment import enrol
+
     decide = partial(_decide, folder, choice)
-    left = enrol_folder(ledger, studio, folder, decide, ignoring=ignoring)
+    left = enrol(ledger, studio, folder, decide, ignoring=ignoring)
     if left:
         err.print(f"Left alone in {folder} until they change: {_count(left)}.", markup=False)
 
@@ -84,16 +126,16 @@ def _decide(folder: Path, choice: Choice | None, clips: list[Sighting]) -> Choic
     if choice is not None:
         return choice
     if not clips:
-        return ALL
+        return _choice("all")
     size = decimal(sum(clip.size for clip in clips))
-    told = f"{folder} holds {_count(len(clips))} already ({size})."
+    backlog = f"{folder} holds {_count(len(clips))} already ({size})."
     if not sys.stdin.isatty():
         raise Fatal(
-            told,
+            backlog,
             hint="Say what becomes of them: --backfill all, none, or since:YYYY-MM-DD.",
             code="watch.backfill",
         )
-    err.print(told, markup=False)
+    err.print(backlog, markup=False)
     return _ask()
 
 
@@ -112,9 +154,11 @@ def _count(clips: int) -> str:
 
 
 def _choice(said: str) -> Choice:
+    from postflow.folder.enrolment import Choice
+
     word = said.strip().strip("\"'.!").casefold()
-    if word in ANSWERS:
-        return ANSWERS[word]
+    if word in ALL | NONE:
+        return Choice(deliver=word in ALL)
     since = _since(word)
     if since is None:
         raise Fatal(
