@@ -10,7 +10,7 @@ from postflow.frameio.auth.ims import (
     WebCredential,
 )
 from postflow.frameio.auth.renewal import LegacyToken, TokenSource, TokenSupply
-from postflow.frameio.auth.tokens import Tokens, TokenStore
+from postflow.frameio.auth.tokens import FileTokenStore, Tokens, TokenStore
 
 from .calls import CallRetries
 from .client import FRAMEIO_URL, FrameioClient
@@ -24,6 +24,7 @@ __all__ = [
     "AdobeIms",
     "CallRetries",
     "Credential",
+    "FileTokenStore",
     "FrameioClient",
     "LegacyToken",
     "NativeCredential",

@@ -25,7 +25,7 @@ from postflow.frameio import (
 from postflow.frameio.client import Shared
 from postflow.models import Project
 from postflow.sandbox import Sandbox
-from tests.support.token_stores import FileTokenStore
+from postflow.frameio.auth.tokens import FileTokenStore
 
 QUICK = CallRetries(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from postflow.frameio import AdobeIms, TokenSource, WebCredential
-from tests.support.token_stores import FileTokenStore
+from postflow.frameio.auth.tokens import FileTokenStore
 
 
 def source_from(given: dict[str, Any]) -> TokenSource:

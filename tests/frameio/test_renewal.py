@@ -18,7 +18,8 @@ from postflow.frameio import AdobeIms, LegacyToken, Tokens, TokenSource
 from postflow.frameio.auth.tokens import Journal
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, native, revoke, service, signed_in, source_of, web
-from tests.support.token_stores import FileTokenStore, MemoryTokenStore
+from postflow.frameio.auth.tokens import FileTokenStore
+from tests.support.token_stores import MemoryTokenStore
 from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[2]

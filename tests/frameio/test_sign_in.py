@@ -24,7 +24,7 @@ from postflow.frameio.auth.sign_in import (
 from postflow.sandbox import Sandbox
 from postflow.sandbox.ims import tokens as adobe
 from tests.frameio.connecting import calls, service, signed_in, source_of, web
-from tests.support.token_stores import FileTokenStore
+from postflow.frameio.auth.tokens import FileTokenStore
 from tests.support.wait import wait_until
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

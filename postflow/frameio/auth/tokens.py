@@ -81,6 +81,24 @@ class TokenStore(Protocol):
     async def save(self, tokens: Tokens) -> None: ...
 
 
+class FileTokenStore:
+    """A token pair in a file that only its owner can read (0600), replaced whole or not at all.
+
+    The TokenSource that works with it holds a lock while it reads, renews and saves: processes
+    that share the file give it the same `state_dir` and `name`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def load(self) -> Tokens | None:
+        """None before the first sign-in."""
+        return Tokens.model_validate_json(self.path.read_bytes()) if self.path.exists() else None
+
+    async def save(self, tokens: Tokens) -> None:
+        write_private(self.path, json.dumps(tokens.reveal()))
+
+
 class _Entry(BaseModel):
     """`replaces` names the refresh token the store held: a later sign-in is never undone."""
 
