@@ -1,4 +1,5 @@
-"""Frame.io without Prefect: signs in once, then lists projects. `python frameio_client.py FOLDER`."""
+"""Frame.io without Prefect: lists its projects. `python frameio_client.py FOLDER_FOR_TOKENS`."""
+# ruff: noqa: T201, ASYNC250 - it talks to a person, and nothing else waits meanwhile
 
 import asyncio
 import os

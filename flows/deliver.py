@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord, changed
 from postflow.engine.allowed_paths import as_meant
-from postflow.engine.artifacts import leave_refusal, leave_slip, show_in_ui
+from postflow.engine.artifacts import best_effort, leave_refusal, leave_slip, show_in_ui
+from postflow.engine.crashed_runs import tag_run
 from postflow.engine.stage import worth_another_attempt
 from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
@@ -74,7 +75,7 @@ async def _deliver(
 ) -> Delivery:
     async with (
         open_studio(name) as studio,
-        delivering(studio, await _allowed(studio, path), project=project, claim=claim) as job,
+        delivering(studio, await _admitted(studio, path, claim), project, claim) as job,
     ):
         # 1: what the name means, and so where the clip goes
         job.shot = clip = await identify(studio, job.media, scene=scene, shot=shot)
@@ -113,7 +114,7 @@ def _transfer_with_retries(
 
 @asynccontextmanager
 async def delivering(
-    studio: OpenStudio, path: Path, *, project: str | None = None, claim: ClaimRef | None = None
+    studio: OpenStudio, path: Path, project: str | None = None, claim: ClaimRef | None = None
 ) -> AsyncIterator[DeliveryJob]:
     """Open the clip's record. An error in the block is announced, and ends the record."""
     job = await _open(studio, path, project or studio.project, claim)
@@ -157,8 +158,14 @@ async def _fail_run(path: Path, why: PostFlowError) -> Delivery:
     return Failed(message=str(why), data=why)  # type: ignore[return-value]
 
 
-async def _allowed(studio: OpenStudio, path: Path) -> Path:
-    """Whoever may ask Prefect's server for a run of the deployment may not have any file sent."""
+async def _admitted(studio: OpenStudio, path: Path, claim: ClaimRef | None) -> Path:
+    """The clip's path. A run that is not part of an `ingest` run is tagged, so that it is found
+    should its process die; one of a deployment, for which anybody may ask Prefect's server, sends
+    only what the studio allows.
+    """
+    if claim is None:
+        async with best_effort("which process this run is"):
+            await tag_run(studio.run_id)
     return await studio.allowed(path) if is_of_a_deployment() else path
 
 

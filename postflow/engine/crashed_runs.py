@@ -1,4 +1,5 @@
-"""Runs whose process died with nobody to say so: they would hold the only slot of `ingest`.
+"""Runs whose process died with nobody to say so: they would be shown as running for ever, and hold
+the only slot of `ingest`.
 
 A run is known to be dead by its process, on this machine, or by its lease in the ledger, on any.
 """
@@ -48,8 +49,9 @@ MOST = 200
 NEWEST = sorting.FlowRunSort.START_TIME_DESC
 UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 INGEST = filters.FlowFilterName(any_=["ingest"])
+DELIVER = filters.FlowFilterName(any_=["deliver"])
 PAUSE = 20.0
-# A run signs when it begins.
+# A run of `ingest` is tagged when it begins.
 UNSIGNED = timedelta(seconds=60)
 
 
@@ -91,7 +93,10 @@ class CrashDetector:
         """Mark dead runs as crashed, and give back slots that nobody holds."""
         living = await self._living()
         async with get_client() as client:
-            runs = await _unfinished(client, self._studio)
+            runs = await _unfinished(client, self._studio, INGEST)
+            clips = await _unfinished(client, self._studio, DELIVER)
+            # Those within a run of `ingest` have no signature, and end with it.
+            runs += [run for run in clips if SIGNATURE in run.labels]
             seem = {run.id for run in runs if _seems_dead(run, living)}
             dead = [run for run in runs if _is_dead_here(run) or run.id in seem & self._suspects]
             for run in dead:
@@ -127,9 +132,11 @@ def _seems_dead(run: FlowRun, living: set[str] | None) -> bool:
     return is_away and lease is not None and living is not None and lease not in living
 
 
-async def _unfinished(client: PrefectClient, studio: str) -> list[FlowRun]:
+async def _unfinished(
+    client: PrefectClient, studio: str, flow: filters.FlowFilterName
+) -> list[FlowRun]:
     runs = await client.read_flow_runs(
-        flow_filter=filters.FlowFilter(name=INGEST),
+        flow_filter=filters.FlowFilter(name=flow),
         flow_run_filter=filters.FlowRunFilter(state=_in_state(UNFINISHED)),
         sort=NEWEST,
         limit=MOST,

@@ -22,10 +22,10 @@ from postflow.frameio import (
     TokenSource,
     WebCredential,
 )
+from postflow.frameio.auth.tokens import FileTokenStore
 from postflow.frameio.client import Shared
 from postflow.models import Project
 from postflow.sandbox import Sandbox
-from postflow.frameio.auth.tokens import FileTokenStore
 
 QUICK = CallRetries(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
 

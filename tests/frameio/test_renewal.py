@@ -15,10 +15,9 @@ from pydantic import SecretStr
 
 from postflow.errors import Fatal, Retry
 from postflow.frameio import AdobeIms, LegacyToken, Tokens, TokenSource
-from postflow.frameio.auth.tokens import Journal
+from postflow.frameio.auth.tokens import FileTokenStore, Journal
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, native, revoke, service, signed_in, source_of, web
-from postflow.frameio.auth.tokens import FileTokenStore
 from tests.support.token_stores import MemoryTokenStore
 from tests.support.wait import wait_until
 

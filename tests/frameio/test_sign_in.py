@@ -21,10 +21,10 @@ from postflow.frameio.auth.sign_in import (
     renew_if_due,
     why_to_sign_in,
 )
+from postflow.frameio.auth.tokens import FileTokenStore
 from postflow.sandbox import Sandbox
 from postflow.sandbox.ims import tokens as adobe
 from tests.frameio.connecting import calls, service, signed_in, source_of, web
-from postflow.frameio.auth.tokens import FileTokenStore
 from tests.support.wait import wait_until
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -13,6 +13,7 @@ from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
+from postflow.engine.crashed_runs import SIGNATURE
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset
@@ -85,6 +86,7 @@ async def test_a_deployment_started_by_hand_delivers_what_the_studio_allows_and_
         refused = await client.read_flow_run(refused.id)
     assert run.state_name == "Completed", output
     assert run.name == clip.name
+    assert SIGNATURE in run.labels, "a killed one would be running for ever"
     assert refused.state_name == "Failed", output
     assert "send only what lies in a watch folder" in str(refused.state)
     assert str(outside.parent) not in str(refused.state and refused.state.message)
