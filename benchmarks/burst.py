@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -72,6 +73,10 @@ def whole(world: Sandbox) -> int:
     return sum(asset["status"] == "transcoded" for asset in world.assets())
 
 
+def is_whole(world: Sandbox, goal: int) -> bool:
+    return whole(world) == goal
+
+
 def calls(world: Sandbox) -> Counter[str]:
     ops = (str(each.get("op") or "") for each in world.requests())
     return Counter(op for op in ops if op and not op.startswith(NOT_FRAMEIO))
@@ -87,7 +92,7 @@ def measure(clips: int, again: int) -> list[Wave]:
                 names = [f"SQ07_UNDLM_{n:05}_v{version:03}.mov" for n in range(1, count + 1)]
                 drop(home / "watch", names)
                 goal = there + count
-                wait_for(lambda goal=goal: whole(world) == goal, up, home, limit=LIMIT)
+                wait_for(partial(is_whole, world, goal), up, home, limit=LIMIT)
                 seconds = time.monotonic() - began
                 waves.append(Wave(title, count, seconds, calls(world) - before))
     return waves

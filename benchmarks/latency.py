@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -39,6 +40,10 @@ def drop(folder: Path, name: str) -> None:
 def delivered(home: Path, name: str) -> Clip | None:
     with Ledger.open(home / "state" / "ledger.db") as ledger:
         return next(iter(queries.rows(ledger, name=name, phase=Phase.DELIVERED)), None)
+
+
+def is_delivered(home: Path, name: str) -> bool:
+    return delivered(home, name) is not None
 
 
 def last_ingest(home: Path, port: int) -> dict[str, str]:
@@ -68,7 +73,7 @@ def measure(rounds: int) -> list[list[float]]:
         with sandbox_up(world.describe(), home, port, watching=WATCHING) as up:
             for number in range(1, rounds + 1):
                 drop(home / "watch", name := f"SQ07_UNDLM_{number:05}_v001.mov")
-                wait_for(lambda name=name: delivered(home, name) is not None, up, home)
+                wait_for(partial(is_delivered, home, name), up, home)
                 wait_for(lambda: last_ingest(home, port)["state_type"] == "COMPLETED", up, home)
                 clip = delivered(home, name)
                 assert clip is not None

@@ -115,8 +115,8 @@ def measure(root: Path, files: int, rounds: int) -> Cost:
     idle = [scan(scanner, clock, full=False) for _ in range(rounds * 3)]
     scanner.unsettle(everything[:SETTLING])
     settling = [scan(scanner, clock, full=False) for _ in range(rounds * 3)]
-    medians = (statistics.median(times) for times in (full, idle, settling))
-    return Cost(files, *medians, index)
+    full_ms, idle_ms, settling_ms = map(statistics.median, (full, idle, settling))
+    return Cost(files, full_ms, idle_ms, settling_ms, index)
 
 
 def report(costs: list[Cost]) -> None:

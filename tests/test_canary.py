@@ -22,6 +22,7 @@ from postflow.cli.sandbox import sandbox_studio
 from postflow.errors import PostFlowError
 from postflow.models import Delivery
 from postflow.sandbox import Sandbox, running
+from postflow.sandbox.server import application as made
 from postflow.sandbox.world import World
 from postflow.settings import RetryPolicy
 from postflow.state import password
@@ -96,7 +97,6 @@ def shared_world(secret: Confidences) -> Iterator[Sandbox]:
         application.middlewares.insert(0, secret.listener())
         return application
 
-    made = running.application
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "application", overheard)
         with Sandbox(fetch_delay=0.2) as world:
@@ -197,7 +197,11 @@ async def test_no_secret_shows_anywhere(
     with Bystander(private_state) as bystander:
         outcome = await _outcome(clip, studio)
 
-    assert outcome.code.startswith(code) if code else isinstance(outcome, Delivery)
+    if code:
+        assert isinstance(outcome, PostFlowError)
+        assert outcome.code.startswith(code)
+    else:
+        assert isinstance(outcome, Delivery)
     assert {kind for kind, secrets in secret.heard.items() if secrets} >= heard
     places = {
         "log records": "\n".join(notebook.pages).encode(),

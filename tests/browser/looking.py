@@ -76,11 +76,13 @@ class Page:
         found = self._driver.find_elements(by, what)
         return next((element for element in found if element.is_displayed()), None)
 
-    def _wait(self, condition: Callable[[], T], what: str) -> T:
+    def _wait(self, condition: Callable[[], T | None], what: str) -> T:
         waiting = WebDriverWait(
             self._driver, PATIENCE, 0.1, ignored_exceptions=[StaleElementReferenceException]
         )
         try:
-            return waiting.until(lambda _: condition())
+            seen = waiting.until(lambda _: condition())
         except TimeoutException as error:
             raise AssertionError(f"Not seen: {what}. Seen:\n{self.text()}") from error
+        assert seen is not None
+        return seen

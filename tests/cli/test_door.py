@@ -284,6 +284,7 @@ async def test_check_knocks_at_a_server_of_ones_own(
     with temporary_settings({PREFECT_API_URL: at(other)["PREFECT_API_URL"]}):
         said = await prefect_door()
     if told:
+        assert isinstance(said, tuple)
         says, remedy = said
         assert [word for word in ("no password", "web pages", "host name") if word in says] == [
             *told

@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from postflow.cli import app
 from postflow.service.console import Exit

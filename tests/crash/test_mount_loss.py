@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -124,13 +125,21 @@ async def test_each_loss_is_told_once(
         try:
             for number in (1, 2):
                 with unmounted(ground.watched):
-                    await wait_until(lambda times=number: lost(ground.world) == times)
+                    await wait_until(partial(is_lost, ground.world, number))
                 ground.drop(f"SQ07_UNDLM_0015{number}_v001.mov", atoms=number)
-                await wait_until(lambda clips=number: known(ground) == clips)
+                await wait_until(partial(is_known, ground, number))
             assert lost(ground.world) == 2
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def is_lost(world: Sandbox, times: int) -> bool:
+    return lost(world) == times
+
+
+def is_known(ground: Ground, clips: int) -> bool:
+    return known(ground) == clips
 
 
 def lost(world: Sandbox) -> int:

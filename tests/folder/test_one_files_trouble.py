@@ -19,6 +19,7 @@ from postflow.folder.notices import ScanReport
 from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import AsyncLedger, open_ledger, queries, registry
 from postflow.media.containers.whole import verdict
+from postflow.media.probe import probe_media
 from postflow.models import Shot
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
@@ -105,8 +106,7 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
     if where == "judging":
         monkeypatch.setattr(watching_module, "verdict", fails_at(BAD, verdict, error))
     if where == "looking":
-        real = intake_module.probe_media
-        monkeypatch.setattr(intake_module, "probe_media", fails_at(BAD, real, error))
+        monkeypatch.setattr(intake_module, "probe_media", fails_at(BAD, probe_media, error))
     used = cast("AsyncLedger", Tripping(ledger, error)) if where == "entering" else ledger
     watcher = FolderWatcher(used, "main", folder, quiet=0.01)
     found = await looks(watcher)

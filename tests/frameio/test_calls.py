@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -143,7 +144,7 @@ async def test_an_answer_that_never_ends_is_given_up(world: Sandbox, tmp_path: P
     ids=lambda fault: str(fault["what"]),
 )
 async def test_a_passing_fault_of_a_question_is_not_noticed(
-    world: Sandbox, client: FrameioClient, fault: dict[str, object]
+    world: Sandbox, client: FrameioClient, fault: dict[str, Any]
 ) -> None:
     world.fault(where="me", **fault)
     assert (await client.accounts.me()).id

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 import httpx
@@ -170,7 +171,7 @@ async def test_whatever_happens_to_the_request_there_is_one_file(
     client: FrameioClient,
     folder: Folder,
     source: Source,
-    fault: dict[str, object],
+    fault: dict[str, Any],
 ) -> None:
     world.fault(where=UPLOAD, **fault)
     remote = await upload(client, folder, source)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,7 +228,7 @@ async def test_a_passing_fault_on_page_two_is_overcome(
     ids=lambda fault: "-".join(str(value) for value in fault.values()),
 )
 async def test_whatever_happens_to_the_creation_there_is_one_folder_each(
-    world: Sandbox, client: FrameioClient, project: Project, fault: dict[str, object]
+    world: Sandbox, client: FrameioClient, project: Project, fault: dict[str, Any]
 ) -> None:
     world.fault(where=CREATE, **fault)
     folder = await client.folders.ensure(project, PATH)

@@ -226,7 +226,7 @@ async def test_what_became_another_upload_meanwhile_is_not_ours_to_delete(shot: 
     longer = shot.media.model_copy(update={"size": shot.media.size + 1})
     async with shot.seen_with(only="/children", **STALE) as late:
         found = await late.find(media=longer)
-    assert (found.remote, found.known, found.alone) == (None, {theirs.id}, False)
+    assert (found.remote, found.known, found.alone) == (None, frozenset({theirs.id}), False)
     assert calls(shot.world, "files.delete") == 0
 
 

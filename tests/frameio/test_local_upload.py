@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -94,7 +95,7 @@ async def test_the_parts_become_the_file(
     ids=lambda fault: "-".join(str(value) for value in fault.values()),
 )
 async def test_whatever_happens_to_the_request_there_is_one_placeholder(
-    world: Sandbox, client: FrameioClient, folder: Folder, fault: dict[str, object]
+    world: Sandbox, client: FrameioClient, folder: Folder, fault: dict[str, Any]
 ) -> None:
     """Of an answer that was lost nobody has the addresses: its placeholder is removed."""
     world.fault(where=UPLOAD, **fault)
@@ -128,7 +129,7 @@ async def test_another_upload_of_that_name_is_not_removed(
     ids=lambda fault: "-".join(str(value) for value in fault.values()),
 )
 async def test_after_a_fault_that_passes_every_part_is_there(
-    world: Sandbox, client: FrameioClient, folder: Folder, part: int, fault: dict[str, object]
+    world: Sandbox, client: FrameioClient, folder: Folder, part: int, fault: dict[str, Any]
 ) -> None:
     made = await begun(client, folder)
     world.fault(where=PUT, skip=part, **fault)
@@ -164,7 +165,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("fault", "code"), REFUSALS, ids=lambda value: str(value))
 async def test_what_stays_is_a_clear_failure(
-    world: Sandbox, client: FrameioClient, folder: Folder, fault: dict[str, object], code: str
+    world: Sandbox, client: FrameioClient, folder: Folder, fault: dict[str, Any], code: str
 ) -> None:
     made = await begun(client, folder)
     world.fault(where=PUT, **fault)
@@ -193,7 +194,7 @@ async def test_an_etag_that_is_no_md5_proves_nothing_and_is_no_fault(
 async def test_the_content_type_is_what_was_signed(
     tmp_path: Path, signed: str, known_at: str
 ) -> None:
-    switches = {"signed_content_type": signed, "media_type_at": known_at}
+    switches: dict[str, Any] = {"signed_content_type": signed, "media_type_at": known_at}
     with Sandbox(part_bytes=100_000, rate_scale=100, **switches) as world:
         async with connected(world, tmp_path) as client:
             folder = await client.folders.ensure(project_of(world), ())

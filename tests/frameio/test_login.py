@@ -230,7 +230,7 @@ async def test_the_port_is_free_again_after_cancellation(world: Sandbox) -> None
 async def test_the_certificate_is_good_for_localhost_by_name_and_number(world: Sandbox) -> None:
     """A client that trusts exactly this certificate finds nothing wrong with it."""
     attempt = attempt_at(world, local_redirect())
-    port = httpx.URL(attempt.redirect_uri).port
+    port = httpx.URL(attempt.redirect_uri).port or 443
     async with callback_page(attempt):
         for host in ("localhost", "127.0.0.1"):
             pem = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))

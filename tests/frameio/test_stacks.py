@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import SecretStr
 
@@ -75,7 +77,7 @@ async def test_whatever_happens_to_the_creation_there_is_one_stack(
     client: FrameioClient,
     folder: Folder,
     versions: list[RemoteFile],
-    fault: dict[str, object],
+    fault: dict[str, Any],
 ) -> None:
     world.fault(where=CREATE, **fault)
     stack = await client.stacks.create(folder, ids_of(versions))

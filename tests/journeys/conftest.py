@@ -30,9 +30,10 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many attempts as in earnest, less time between them, and nothing known from before."""
     from postflow.blocks import tunnel
 
-    hasty = {FrameioClient: {"retries": SHORT_PAUSES}, DiscordClient: {"timeout": 2.0}}
-    for client, given in hasty.items():
-        monkeypatch.setattr(client, "__init__", partialmethod(client.__init__, **given))  # type: ignore[misc]
+    frameio = partialmethod(FrameioClient.__init__, retries=SHORT_PAUSES)
+    discord = partialmethod(DiscordClient.__init__, timeout=2.0)
+    monkeypatch.setattr(FrameioClient, "__init__", frameio)
+    monkeypatch.setattr(DiscordClient, "__init__", discord)
     ngrok = partial(NgrokProvider, startup_timeout=6, longest_pause=0.1, drop_grace=10)
     monkeypatch.setattr(tunnel, "NgrokProvider", ngrok)
     shared_for.cache_clear()

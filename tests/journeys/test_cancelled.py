@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import types
 from pathlib import Path
+from typing import Any
 from unittest.mock import AsyncMock, Mock
 from uuid import uuid4
 
@@ -100,10 +101,10 @@ async def test_a_stop_of_what_was_over_already_stops_no_later_claim_of_the_clip(
     asked = types.SimpleNamespace(id=uuid4(), parameters={"path": str(tmp_path / "a.mov")})
     monkeypatch.setattr(cancelling, "PAUSE", 0.0)
     monkeypatch.setattr(cancelling, "_cancelling", AsyncMock(return_value=[asked]))
-    first = types.SimpleNamespace(
+    first: Any = types.SimpleNamespace(
         path=tmp_path / "a.mov", clip_id=1, token=1, finished_at=None, name="a.mov"
     )
-    again = types.SimpleNamespace(**vars(first) | {"token": 2})
+    again: Any = types.SimpleNamespace(**vars(first) | {"token": 2})
     watched = cancelling.Cancelling(Mock(), Mock())
     over = asyncio.create_task(asyncio.sleep(0))
     await over

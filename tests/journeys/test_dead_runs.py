@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect import flow, get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.runtime import flow_run
 from prefect.states import Pending, Running
@@ -88,7 +88,8 @@ async def taken(deployment: DeploymentResponse) -> int:
 
 async def begun(client: PrefectClient, deployment: DeploymentResponse) -> FlowRun:
     run = await client.create_flow_run_from_deployment(deployment.id)
-    for state in (Pending(), Running()):
+    states: tuple[State[None], ...] = (Pending(), Running())
+    for state in states:
         await client.set_flow_run_state(run.id, state)
     assert await taken(deployment) == 1
     return run

@@ -38,10 +38,10 @@ async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
 ) -> None:
     """The fault has to be put in: known ones are foreseen."""
     from postflow.flows.ingest import ingest
+    from postflow.media.probe import holds as real
     from postflow.outlet import served_files as opening
 
     good = [make_clip(name, extra=80 * number) for number, name in enumerate(GOOD, start=1)]
-    real = opening.holds
 
     def holds(descriptor: int, media: MediaFile) -> bool:
         if media.name == BAD:

@@ -34,12 +34,13 @@ def running_server(programs: Path) -> Iterator[str]:
     home = Path(tempfile.mkdtemp(prefix="pf-pg-"))
     data, url = home / "data", f"postgresql://postgres@/postgres?host={home}"
     as_user = _unprivileged(home)
-    initdb = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
+    initdb = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust"]
     settings = ("listen_addresses=", f"unix_socket_directories={home}", "fsync=off")
-    server = [programs / "postgres", "-D", data, *(part for s in settings for part in ("-c", s))]
+    server = [str(programs / "postgres"), "-D", str(data)]
+    server += [part for each in settings for part in ("-c", each)]
     try:
         subprocess.run(
-            [*as_user, *initdb, "-E", "UTF8", "--locale=C"],
+            [*as_user, *initdb, "--no-sync", "-E", "UTF8", "--locale=C"],
             check=True,
             capture_output=True,
             cwd="/",

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -168,16 +169,20 @@ class AnyOrder(RuleBasedStateMachine):
     def somebody_gives_back(self, later: bool, data: st.DataObject) -> None:
         claim = data.draw(st.sampled_from(self.claims))
         clip = self.clips[claim.clip_id]
-        give = transitions.postpone if later else claims.release
-        arguments = (self.ledger, claim, BUSY) if later else (self.ledger, claim)
         if (claim.token, claim.run_id) != (clip.token, clip.holder):
             with pytest.raises(StaleClaim):
-                give(*arguments)
+                self._give_back(claim, later=later)
             return
-        until = give(*arguments)
+        until = self._give_back(claim, later=later)
         clip.holder = None
-        if later:
+        if until:
             clip.not_before = self.time + (until - self.clock()).total_seconds()
+
+    def _give_back(self, claim: Claimed, *, later: bool) -> datetime | None:
+        if later:
+            return transitions.postpone(self.ledger, claim, BUSY)
+        claims.release(self.ledger, claim)
+        return None
 
     @precondition(lambda self: self._good_claims())
     @rule(data=st.data())

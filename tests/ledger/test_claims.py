@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,7 @@ def test_a_run_that_was_overtaken_can_write_nothing(
     clock.forward(61)
     quick = claim_one(ledger, "quick")
     assert quick.token > slow.token
-    writes = [
+    writes: list[Callable[[], object]] = [
         lambda: transitions.intend_request(ledger, slow, target(), way="tunnel"),
         lambda: transitions.requested(ledger, slow, "file-of-slow"),
         lambda: transitions.arrived(ledger, slow),

@@ -123,8 +123,8 @@ def test_what_goes_by_a_name_is_told_by_its_paths(ledger: Ledger, root: Root) ->
     paths = [root.path / NAME, root.path / "SQ07" / NAME, other.path / NAME]
     assert [each.path for each in retrying.named(ledger, NAME)] == paths
     assert [each.path for each in retrying.named(ledger, f"SQ07/{NAME}")] == paths[1:2]
-    for path in paths:
-        assert [each.path for each in retrying.named(ledger, str(path))] == [path]
+    for there in paths:
+        assert [each.path for each in retrying.named(ledger, str(there))] == [there]
     assert retrying.named(ledger, NAME, studio="other") == []
 
 

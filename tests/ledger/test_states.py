@@ -55,7 +55,9 @@ def test_a_delivered_clip_can_only_go_on_to_done() -> None:
 
 
 def test_done_is_reached_through_arrived_only() -> None:
-    without = {state: to for state, to in MOVES.items() if state is not State.ARRIVED}
+    without: dict[State, frozenset[State]] = {
+        state: to for state, to in MOVES.items() if state is not State.ARRIVED
+    }
     assert State.DONE not in set(_reachable(State.READY, without))
 
 

@@ -56,7 +56,8 @@ asyncio.run(hold())
 @contextmanager
 def another_postflow(agents: Agents, end: str) -> Iterator[subprocess.Popen[str]]:
     """A process with an open tunnel."""
-    command = [sys.executable, "-c", OPEN_A_TUNNEL, agents.ngrok(), TOKEN, agents.state, end]
+    command: list[str | Path] = [sys.executable, "-c", OPEN_A_TUNNEL]
+    command += [agents.ngrok(), TOKEN, agents.state, end]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         try:
             assert other.stdout is not None

@@ -42,7 +42,7 @@ async def test_the_same_clip_on_its_way_from_another_path_is_known(
     second = claim_one(ledger, "run-2")
     journey = DeliveryRecord(opened, second, by_hand=False)
     past = await journey.past(FOLDER, STACK, second.media)
-    assert (past.travelling, past.same) == ({"file-1"}, {})
+    assert (past.travelling, past.same) == (frozenset({"file-1"}), dict[str, int]())
     transitions.arrived(ledger, first)
     past = await journey.past(FOLDER, STACK, second.media)
     assert (past.travelling, past.same) == (frozenset(), {"file-1": second.size})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -9,7 +11,7 @@ from postflow.sandbox import Sandbox
 from tests.sandbox.caller import Caller, Source, wait_for_status
 
 
-def get(world: Sandbox, path: str) -> object:
+def get(world: Sandbox, path: str) -> Any:
     return httpx.get(f"{world.url}/sandbox{path}").json()
 
 

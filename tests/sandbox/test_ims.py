@@ -40,7 +40,7 @@ def token(world: Sandbox, *, basic: bool = False, **form: str) -> httpx.Response
     secret = {"client_id": world.client_id, "client_secret": world.client_secret}
     auth = httpx.BasicAuth(world.client_id, world.client_secret) if basic else None
     body = form if basic or "client_id" in form else {**secret, **form}
-    return httpx.post(f"{world.url}/ims/token/v3", data=body, **({"auth": auth} if auth else {}))
+    return httpx.post(f"{world.url}/ims/token/v3", data=body, auth=auth)
 
 
 def refresh(world: Sandbox, refresh_token: str) -> httpx.Response:
@@ -113,7 +113,7 @@ def test_public_client_signs_in_with_pkce(world: Sandbox, method: str) -> None:
         code_challenge=challenge,
         code_challenge_method=method,
     )
-    form = {
+    form: dict[str, Any] = {
         "grant_type": "authorization_code",
         "code": given["code"],
         "client_id": world.public_client_id,
@@ -124,7 +124,7 @@ def test_public_client_signs_in_with_pkce(world: Sandbox, method: str) -> None:
 
 def test_wrong_verifier_is_refused_and_spends_the_code(world: Sandbox) -> None:
     _, given = authorize(world, client_id=world.public_client_id, code_challenge="right")
-    form = {
+    form: dict[str, Any] = {
         "grant_type": "authorization_code",
         "code": given["code"],
         "client_id": world.public_client_id,

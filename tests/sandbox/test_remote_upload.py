@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_file_over_the_limit_fails_by_default(source: Source) -> None:
 
 
 def test_switch_refuses_a_file_over_the_limit_at_once(source: Source) -> None:
-    switches = {"size_limit": len(source.body) - 1, "too_big": "refuse"}
+    switches: dict[str, Any] = {"size_limit": len(source.body) - 1, "too_big": "refuse"}
     with Sandbox(**switches) as world, Caller(world) as caller:
         path = f"/folders/{world.root_folder_id}/files/remote_upload"
         answer = caller.post(path, name="clip.mov", source_url=source.url)

@@ -6,6 +6,7 @@ import shlex
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ from tests.sandbox_agent.conftest import TOKEN, Starter
 from tests.support.wait import wait_until_sync
 
 
-def output(*command: object) -> str:
+def output(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -87,8 +88,10 @@ def test_wrong_token_is_refused_in_lines_and_on_stderr(
 def test_configuration_without_version_is_refused(start: Starter) -> None:
     config = start.folder / "bad.yml"
     config.write_text("agent: {}\n")
-    command = [start.executable(), "start", "--none", "--log", "stdout", "--config", config]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    words = ("start", "--none", "--log", "stdout", "--config", str(config))
+    done = subprocess.run(
+        [str(start.executable()), *words], check=False, capture_output=True, text=True
+    )
     assert done.returncode == 1
     assert "'version' property is required" in done.stderr
 

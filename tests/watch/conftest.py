@@ -110,7 +110,8 @@ class Running:
 
     def runs(self, flow: str, **more: Any) -> list[dict[str, Any]]:
         body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 200}
-        return self.ask("flow_runs/filter", body | more)
+        found: list[dict[str, Any]] = self.ask("flow_runs/filter", body | more)
+        return found
 
     def run_of(self, name: str) -> dict[str, Any]:
         return next(run for run in self.deliver_runs() if run["name"] == name)

@@ -8,7 +8,8 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import typer
@@ -22,16 +23,16 @@ from postflow.media.sighting import Offline, Scanned
 from postflow.settings import Watching
 from tests.support.marked import mark_root
 
+if TYPE_CHECKING:
+    from postflow.blocks.studio import Studio
+
 OLD = datetime(2026, 1, 10).astimezone()
 NEW = datetime(2026, 3, 10).astimezone()
 
 
-class StudioOf:
+def studio_of(*folders: Path, ledger: Path) -> Studio:
     """What `enrol` needs of a Studio block."""
-
-    def __init__(self, *folders: Path, ledger: Path) -> None:
-        self.watching = Watching(folders=folders)
-        self.ledger = ledger
+    return cast("Studio", SimpleNamespace(watching=Watching(folders=folders), ledger=ledger))
 
 
 @pytest.fixture
@@ -46,11 +47,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def studio(tmp_path: Path, folder: Path) -> StudioOf:
-    return StudioOf(folder, ledger=tmp_path / "ledger.db")
+def studio(tmp_path: Path, folder: Path) -> Studio:
+    return studio_of(folder, ledger=tmp_path / "ledger.db")
 
 
-def to_come(studio: StudioOf) -> set[str]:
+def to_come(studio: Studio) -> set[str]:
     """The clips that are looked after, and not set aside."""
     (folder,) = studio.watching.folders
     with Ledger.open(studio.ledger) as ledger:
@@ -76,13 +77,13 @@ def to_come(studio: StudioOf) -> set[str]:
     ],
 )
 def test_a_person_says_what_becomes_of_a_backlog(
-    studio: StudioOf, choice: str, expected: set[str]
+    studio: Studio, choice: str, expected: set[str]
 ) -> None:
     enrol_folders(studio, "main", choice)
     assert to_come(studio) == expected
 
 
-def test_without_a_word_and_a_terminal_nothing_begins(studio: StudioOf, folder: Path) -> None:
+def test_without_a_word_and_a_terminal_nothing_begins(studio: Studio, folder: Path) -> None:
     with pytest.raises(Fatal) as raised:
         enrol_folders(studio, "main", None)
     assert raised.value.code == "watch.backfill"
@@ -91,7 +92,7 @@ def test_without_a_word_and_a_terminal_nothing_begins(studio: StudioOf, folder: 
 
 
 def test_the_question_at_a_terminal_names_the_backlog_and_is_asked_until_it_is_answered(
-    studio: StudioOf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     answers = iter(["perhaps", "last week", "since:", "all of them", "none"])
@@ -106,12 +107,12 @@ def test_the_question_at_a_terminal_names_the_backlog_and_is_asked_until_it_is_a
 ENROLS = """
 import sys
 from pathlib import Path
-from tests.watch.test_backfill import StudioOf, enrol_folders
-enrol_folders(StudioOf(Path(sys.argv[1]), ledger=Path(sys.argv[2])), "main", None)
+from tests.watch.test_backfill import studio_of, enrol_folders
+enrol_folders(studio_of(Path(sys.argv[1]), ledger=Path(sys.argv[2])), "main", None)
 """
 
 
-def test_who_is_killed_before_the_answer_is_asked_again(studio: StudioOf, folder: Path) -> None:
+def test_who_is_killed_before_the_answer_is_asked_again(studio: Studio, folder: Path) -> None:
     """A terminal that closes, in most cases."""
     pid, terminal = pty.fork()
     if not pid:
@@ -130,7 +131,7 @@ def test_who_is_killed_before_the_answer_is_asked_again(studio: StudioOf, folder
 
 
 def test_nobody_sees_the_folder_before_the_answer_is_in_the_ledger(
-    studio: StudioOf, folder: Path, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An `ingest` run that is under way looks all the time."""
     scanner = Scanner(folder)
@@ -145,7 +146,7 @@ def test_nobody_sees_the_folder_before_the_answer_is_in_the_ledger(
     assert isinstance(scanner.scan(), Scanned)
 
 
-def test_an_unreadable_choice_is_refused_with_the_remedy(studio: StudioOf, folder: Path) -> None:
+def test_an_unreadable_choice_is_refused_with_the_remedy(studio: Studio, folder: Path) -> None:
     with pytest.raises(Fatal, match="'last week'"):
         enrol_folders(studio, "main", "last week")
     assert not (folder / MARKER).exists()
@@ -154,18 +155,18 @@ def test_an_unreadable_choice_is_refused_with_the_remedy(studio: StudioOf, folde
 def test_an_empty_folder_asks_nothing(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    enrol_folders(StudioOf(empty, ledger=tmp_path / "ledger.db"), "main", None)
+    enrol_folders(studio_of(empty, ledger=tmp_path / "ledger.db"), "main", None)
     assert (empty / MARKER).exists()
 
 
-def test_a_folder_that_is_known_is_not_asked_about_again(studio: StudioOf, folder: Path) -> None:
+def test_a_folder_that_is_known_is_not_asked_about_again(studio: Studio, folder: Path) -> None:
     enrol_folders(studio, "main", "none")
     (folder / "third.mov").write_bytes(b"x")
     enrol_folders(studio, "main", None)
     assert to_come(studio) == set()
 
 
-def test_a_second_studio_is_asked_for_itself(studio: StudioOf, folder: Path) -> None:
+def test_a_second_studio_is_asked_for_itself(studio: Studio, folder: Path) -> None:
     enrol_folders(studio, "main", "none")
     with pytest.raises(Fatal, match="2 clips already"):
         enrol_folders(studio, "second", None)
@@ -184,7 +185,7 @@ def roots_of(ledger: Ledger, folder: Path) -> list[Root]:
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_mount_point_that_has_lost_its_volume_gets_no_marker(
-    studio: StudioOf, folder: Path, is_there: bool, capsys: pytest.CaptureFixture[str]
+    studio: Studio, folder: Path, is_there: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As at the boot of a machine whose volumes are mounted late."""
     enrol_folders(studio, "main", "none")
@@ -206,11 +207,11 @@ def test_a_mount_point_that_has_lost_its_volume_gets_no_marker(
 
 def test_a_studio_without_a_watch_folder_is_told_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(Fatal) as raised:
-        enrol_folders(StudioOf(ledger=tmp_path / "ledger.db"), "main", None)
+        enrol_folders(studio_of(ledger=tmp_path / "ledger.db"), "main", None)
     assert raised.value.code == "watch.none"
 
 
 def test_a_volume_that_is_not_mounted_is_no_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(Fatal) as raised:
-        enrol_folders(StudioOf(tmp_path / "away", ledger=tmp_path / "ledger.db"), "main", "all")
+        enrol_folders(studio_of(tmp_path / "away", ledger=tmp_path / "ledger.db"), "main", "all")
     assert raised.value.code == "scan.root_missing"

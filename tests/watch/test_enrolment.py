@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,7 +26,10 @@ from postflow.ledger import AsyncLedger, Ledger, State, claims, open_ledger, out
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.support.marked import mark_root
-from tests.watch.test_backfill import StudioOf
+from tests.watch.test_backfill import studio_of
+
+if TYPE_CHECKING:
+    from postflow.blocks.studio import Studio
 
 NAMES = [f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(3)]
 MEDIA_ATOM = b"\0\0\0\x09mdatx"
@@ -44,18 +48,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def studio(tmp_path: Path, folder: Path) -> StudioOf:
-    return StudioOf(folder, ledger=tmp_path / "ledger.db")
+def studio(tmp_path: Path, folder: Path) -> Studio:
+    return studio_of(folder, ledger=tmp_path / "ledger.db")
 
 
 @pytest.fixture
-def other_host(tmp_path: Path, folder: Path) -> StudioOf:
+def other_host(tmp_path: Path, folder: Path) -> Studio:
     """The same folder, and a ledger of its own."""
-    return StudioOf(folder, ledger=tmp_path / "other" / "ledger.db")
+    return studio_of(folder, ledger=tmp_path / "other" / "ledger.db")
 
 
 @pytest.fixture
-async def ledger(studio: StudioOf) -> AsyncIterator[AsyncLedger]:
+async def ledger(studio: Studio) -> AsyncIterator[AsyncLedger]:
     async with open_ledger(studio.ledger) as opened:
         yield opened
 
@@ -107,22 +111,24 @@ async def a_word_about_vanished_files(ledger: AsyncLedger, folder: Path) -> None
 Intruder = Callable[[AsyncLedger, Path], Awaitable[None]]
 
 
-def marked_by_nobody_known(studio: StudioOf, folder: Path) -> None:
+def marked_by_nobody_known(studio: Studio, folder: Path) -> None:
     mark_root(folder)
 
 
-def of_a_ledger_that_was_lost(studio: StudioOf, folder: Path) -> None:
+def of_a_ledger_that_was_lost(studio: Studio, folder: Path) -> None:
     enrol_folders(studio, "main", "all")
-    for file in studio.ledger.parent.glob("ledger.db*"):
+    for file in Path(str(studio.ledger)).parent.glob("ledger.db*"):
         file.unlink()
 
 
-def of_another_machine(studio: StudioOf, folder: Path) -> None:
-    enrol_folders(StudioOf(folder, ledger=studio.ledger.with_name("of another.db")), "main", "all")
+def of_another_machine(studio: Studio, folder: Path) -> None:
+    enrol_folders(
+        studio_of(folder, ledger=Path(str(studio.ledger)).with_name("of another.db")), "main", "all"
+    )
     os.utime(folder / MARKER, (1, 1))
 
 
-def of_another_studio(studio: StudioOf, folder: Path) -> None:
+def of_another_studio(studio: Studio, folder: Path) -> None:
     enrol_folders(studio, "second", "all")
 
 
@@ -132,7 +138,7 @@ def of_another_studio(studio: StudioOf, folder: Path) -> None:
 )
 @pytest.mark.parametrize("intruder", [a_look, an_upload, both, a_word_about_vanished_files])
 async def test_nothing_but_a_persons_word_has_a_backlog_sent_and_that_word_is_obeyed(
-    known: Callable[[StudioOf, Path], None], intruder: Intruder, studio: StudioOf, folder: Path
+    known: Callable[[Studio, Path], None], intruder: Intruder, studio: Studio, folder: Path
 ) -> None:
     """Whatever looks at a folder that somebody else has marked, and whoever did."""
     known(studio, folder)
@@ -146,7 +152,7 @@ async def test_nothing_but_a_persons_word_has_a_backlog_sent_and_that_word_is_ob
 
 
 async def test_a_clip_by_hand_does_not_let_another_volume_in(
-    studio: StudioOf, folder: Path, ledger: AsyncLedger
+    studio: Studio, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "none")
     shutil.move(folder, folder.with_name("right"))
@@ -159,7 +165,7 @@ async def test_a_clip_by_hand_does_not_let_another_volume_in(
 
 
 async def test_a_clip_by_hand_belongs_to_the_watch_folder_that_is_enrolled(
-    studio: StudioOf, folder: Path, ledger: AsyncLedger
+    studio: Studio, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "none")
     await by_hand(ledger, folder / NAMES[0], folder)
@@ -170,8 +176,8 @@ async def test_a_clip_by_hand_belongs_to_the_watch_folder_that_is_enrolled(
 
 
 async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
-    studio: StudioOf,
-    other_host: StudioOf,
+    studio: Studio,
+    other_host: Studio,
     folder: Path,
     ledger: AsyncLedger,
     capsys: pytest.CaptureFixture[str],
@@ -194,7 +200,7 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
 
 @pytest.mark.parametrize("how", ["it stopped", "it was silent for long", "a person says so"])
 async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_next_scan(
-    how: str, studio: StudioOf, other_host: StudioOf, folder: Path, ledger: AsyncLedger
+    how: str, studio: Studio, other_host: Studio, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "all")
     first = FolderWatcher(ledger, "main", folder, quiet=0.05, lease=60.0)
@@ -217,12 +223,12 @@ async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_
 
 
 async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_sent_anew(
-    studio: StudioOf, folder: Path, ledger: AsyncLedger
+    studio: Studio, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "all")
     folder_watchers = [FolderWatcher(ledger, "main", folder, quiet=0.05) for _ in range(2)]
     assert [len((await looked(each))[0]) for each in folder_watchers] == [3, 0]
-    for file in studio.ledger.parent.glob("ledger.db*"):
+    for file in Path(str(studio.ledger)).parent.glob("ledger.db*"):
         file.unlink()
     with pytest.raises(Retry, match="was deleted or replaced") as gone:
         await ledger.run(claims.ready)
@@ -268,7 +274,7 @@ async def test_that_a_folder_is_not_enrolled_is_told_once_whoever_meets_it(
 
 @pytest.mark.parametrize("how", ["nobody watches", "a look-out lives"])
 async def test_what_is_wrong_with_a_file_is_told_by_ingest_where_no_look_out_does(
-    folder: Path, ledger: AsyncLedger, studio: StudioOf, how: str
+    folder: Path, ledger: AsyncLedger, studio: Studio, how: str
 ) -> None:
     enrol_folders(studio, "main", "none")
     for name in (b"\xff.mov", b"\xfe.mov"):
