@@ -103,10 +103,10 @@ def test_a_clip_is_ready_only_after_its_encoder_ended_and_never_if_it_was_killed
     ending = start(WRITERS, "ending_", SECONDS)
     killed = start(WRITERS | LIVE, "killed_", 20 * SECONDS)
     watch = Watch(root, ending)
-    wait_until_sync(lambda: watch.have_written(killed), timeout=60, description="all to write")
+    wait_until_sync(lambda: watch.have_written(killed), timeout=240, description="all to write")
     for process in killed.values():
         process.send_signal(signal.SIGKILL)
-    wait_until_sync(lambda: watch.are_ready(ending), timeout=60, description="the clips")
+    wait_until_sync(lambda: watch.are_ready(ending), timeout=240, description="the clips")
     assert watch.ready == dict.fromkeys(ending, True), "ready at their full size"
     assert [name for name in ending if verdict(root / name) != Whole()] == []
     refused = [name for name in killed if isinstance(verdict(root / name), NotWhole)]
@@ -128,7 +128,7 @@ def test_a_clip_being_written_is_refused_at_every_look(
                 assert isinstance(early, NotWhole) or finishes(process, root / name), name
         return all(process.poll() is not None for process in encoders.values())
 
-    wait_until_sync(all_ended, timeout=60, description="the encoders to end")
+    wait_until_sync(all_ended, timeout=240, description="the encoders to end")
     assert min(looks.values()) > 20
     for name in encoders:
         assert verdict(root / name) == Whole()
