@@ -23,8 +23,8 @@ from rich.table import Table
 
 from postflow.folder.root import marking
 from postflow.folder.scanner import Scanner
-from postflow.media.filesystem import FileSystem
 from postflow.media.sighting import Scanned
+from postflow.media.volume import FileSystem
 
 IN_FOLDER = 100
 FOLDERS_IN_SHOW = 10

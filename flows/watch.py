@@ -53,7 +53,7 @@ async def watch(name: str = "main") -> None:
                 except PostFlowError as error:
                     log.warning("%s", error)
                     silent = str(error)
-                await outage.look(silent)
+                await outage.observe(silent)
                 await watchers.wait(studio.settings.watching.interval)
 
 

@@ -81,7 +81,7 @@ async def _why_not_watched(ledger: Ledger, studio: str, folder: Path) -> Retry |
 
     asking = volume.ask(lambda: why_not_watched(ledger, studio, folder))
     try:
-        return await volume.in_time(asking, folder, patience=HANGS)
+        return await volume.in_time(asking, folder, timeout=HANGS)
     except Retry as hangs:
         return hangs
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from postflow.media.filesystem import mtime_of
 from postflow.media.ignore import Ignoring
 from postflow.media.sighting import Problem
+from postflow.media.volume import mtime_of
 
 from .root import MARKER
 

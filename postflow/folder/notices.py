@@ -150,7 +150,7 @@ class Outage:
         self._discord = discord
         self._told: Once[str] = Once()
 
-    async def look(self, why: str | None) -> None:
+    async def observe(self, why: str | None) -> None:
         """Why the ledger did not answer just now; None if it did."""
         if why is None:
             self._told.ends("ledger")

@@ -175,7 +175,7 @@ class PendingFiles:
         self._files: dict[str, _Pending] = {}
         self._told: Once[str] = Once()
 
-    def look(self, sighting: Sighting, now: float) -> Ready | Waiting:
+    def observe(self, sighting: Sighting, now: float) -> Ready | Waiting:
         """Take in a sighting. Blocking: a settled file is opened and a little of it read."""
         relpath = sighting.relpath
         file = self._files.setdefault(relpath, _Pending(arrived=now, due=now))

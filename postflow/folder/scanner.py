@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from postflow.media.filesystem import FileSystem, file_system_of
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import others
 from postflow.media.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
+from postflow.media.volume import FileSystem, file_system_of
+from postflow.models import is_clip
 
-from .inspection import Recent
 from .listing import Known
 from .root import AbsentError, RootMark, demand_mark, too_many_vanished
 from .survey import Remembered, Survey, Tree, join, plant
@@ -190,6 +191,45 @@ class Scanner:
         if folder is None or known is None or not known.size:
             return None
         return _sighting(relpath, folder.path, known)
+
+
+MOST = 200
+
+Written = tuple[int, str]
+
+
+class Recent:
+    """The newest clips of a tree by their mtime, at most `most`; frames of a sequence are none.
+
+    Iterates over their relpaths. Those that are gone stay until the next `fill`.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._clips: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._clips)
+
+    def fill(self, tree: Tree) -> None:
+        """Choose anew from all that is known."""
+        self._keep(
+            (known.mtime_ns, join(rel, key))
+            for rel, folder in tree.items()
+            for key, known in folder.files.items()
+            if is_clip(key)
+        )
+
+    def add(self, written: Iterable[tuple[str, Known]]) -> None:
+        """Files that are new, or changed."""
+        found = {relpath: known.mtime_ns for relpath, known in written if is_clip(relpath)}
+        if found:
+            both = self._clips | found
+            self._keep((mtime_ns, relpath) for relpath, mtime_ns in both.items())
+
+    def _keep(self, written: Iterable[Written]) -> None:
+        newest = heapq.nlargest(self._most, written)
+        self._clips = {relpath: mtime_ns for mtime_ns, relpath in newest}
 
 
 def glance(root: Path, ignoring: Ignoring = SHIPPED_ONLY) -> list[Sighting]:

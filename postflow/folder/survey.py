@@ -79,7 +79,7 @@ class Survey:
         while pending:
             rel, path = pending.pop()
             try:
-                folder = self._look(rel, path)
+                folder = self._visit(rel, path)
             except (FileNotFoundError, NotADirectoryError):
                 if not rel:
                     raise
@@ -188,7 +188,7 @@ class Survey:
         folder.files |= {key: before.files[key] for key in files}
         folder.folders |= {key: before.folders[key] for key in folders}
 
-    def _look(self, rel: str, path: str) -> Folder:
+    def _visit(self, rel: str, path: str) -> Folder:
         """The folder as known if its stamp is believed, else as listed now."""
         stamp, seen = self._stamp(path, follow=not rel), self._clock()
         known = self._tree.get(rel)

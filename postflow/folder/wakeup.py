@@ -1,4 +1,7 @@
-"""A hint that it is time to scan. It may come late, too often or never: the scan is the truth."""
+"""How a folder is watched between scans: by the kernel's events where it has them.
+
+An event is a hint that it is time to scan. It may come late, too often or never.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,13 @@ from pathlib import Path
 
 import watchfiles
 
+from postflow.errors import Fatal
 from postflow.media import volume
-from postflow.media.filesystem import file_system_of
 from postflow.media.ignore import SHIPPED_ONLY
+from postflow.media.volume import file_system_of
+from postflow.settings import Watching
+
+from .root import MARKER, AbsentError, missing, read_mark, unread
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +32,7 @@ STEP_MS = 50
 ASK_MS = 10_000
 LIMITS = Path("/proc/sys/fs/inotify")
 
+INSPECTION_TIMEOUT = 15.0
 HasEvents = Callable[[Path], bool]
 
 
@@ -183,3 +191,60 @@ def _concerns_us(change: watchfiles.Change, path: str) -> bool:
 def _relpath(root: str, path: str) -> str:
     """As the scans key their files."""
     return unicodedata.normalize("NFC", path.removeprefix(root).removeprefix("/"))
+
+
+UNMARKED = (
+    "If it was watched before, its volume is not mounted. If it is new, the first `postflow up` "
+    "puts the marker there."
+)
+
+
+async def inspect(
+    folder: Path, watching: Watching, *, timeout: float = INSPECTION_TIMEOUT
+) -> str | tuple[str, str]:
+    """How the folder is watched; with a hint where somebody may have something to do.
+
+    Raises Fatal `scan.root_missing`, Retry `scan.unread` or `volume.hangs`, the latter when its
+    volume does not answer for `timeout` seconds.
+    """
+    looking = volume.ask(lambda: _inspected(folder, watching))
+    return await volume.in_time(looking, folder, timeout=timeout)
+
+
+def _inspected(folder: Path, watching: Watching) -> str | tuple[str, str]:
+    _demand_readable(folder)
+    if not os.path.lexists(folder / MARKER):
+        return f"there, but without its marker {MARKER}; {_manner(folder, watching)}", UNMARKED
+    try:
+        read_mark(folder)
+    except AbsentError as error:
+        raise Fatal(
+            f"{folder}: {error}.",
+            hint=f"If this is the right folder, delete its {MARKER} and start `postflow up`.",
+            code="scan.root_missing",
+        ) from error
+    manner = f"there; {_manner(folder, watching)}"
+    if file_system_of(folder).has_events and is_spent(folder):
+        return manner, spent(folder)
+    return manner
+
+
+def _demand_readable(folder: Path) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            next(entries, None)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise missing(f"There is no folder {folder}.") from error
+    except OSError as error:
+        raise unread(folder, error) from error
+
+
+def _manner(folder: Path, watching: Watching) -> str:
+    found = file_system_of(folder)
+    disk = "a local disk" if found.kind == "local" else "a network mount"
+    hurry = "at once by events, else" if found.has_events else "by the clock,"
+    quiet = watching.quiet or found.quiet
+    return (
+        f"{disk} ({found.type}), looked at {hurry} every {watching.interval:g} s; "
+        f"a file has to stand still for {quiet:g} s"
+    )

@@ -23,16 +23,15 @@ from postflow.media.sighting import Abandoned, Offline, Scanned, ScanResult
 from postflow.models import is_clip
 
 from .enrolment import absent_root, enrolled, vanished
-from .intake import Intake
+from .intake import FailedFiles, Intake, Problems
 from .notices import ScanReport, Trouble
 from .pending import OVERDUE, PendingFiles
-from .problems import FailedFiles, Problems
 from .root import SIGN_EVERY, AbsentError, RootMark, demand_mark, read_mark, sign, sign_off
 from .scanner import Scanner
 
 log = logging.getLogger(__name__)
 
-SCAN_TIMEOUT = volume.PATIENCE
+SCAN_TIMEOUT = volume.TIMEOUT
 LEAVING = 3.0
 RENEWALS_A_LEASE = 4
 TROUBLES: dict[str, Trouble] = {
@@ -135,7 +134,7 @@ class FolderWatcher:
             ledger = await self._ledger.run(roots.ledger_id)
             leaving = volume.ask(lambda: sign_off(self.folder, ledger))
             with suppress(Retry):
-                await volume.in_time(leaving, self.folder, patience=LEAVING)
+                await volume.in_time(leaving, self.folder, timeout=LEAVING)
 
     async def _report_or_alarm(self) -> ScanReport:
         try:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Engine
 
 from postflow.errors import Retry
-from postflow.media.filesystem import file_system_of
+from postflow.media.volume import file_system_of
 
 from .errors import plain_faults
 from .opening import FindFileSystem, open_engine

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from postflow.media import filesystem
+from postflow.media import volume
 from postflow.media.sighting import Sighting
 
 from .ledger import Ledger
@@ -121,7 +121,7 @@ def ignore_backlog(connection: Connection, root: Root, before: datetime | None) 
     """Set settling files aside until they change: all, or those last written before a time."""
     changing = _in_state(root, ObservationState.SETTLING)
     if before is not None:
-        limit = filesystem.within(int(before.timestamp()) * 10**9)
+        limit = volume.within(int(before.timestamp()) * 10**9)
         changing = changing.where(observations.c.mtime_ns < limit)
     values = {"state": ObservationState.ASIDE, "note": None, "refused": False}
     return connection.execute(changing.values(values)).rowcount

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from postflow.errors import Fatal
-from postflow.media.filesystem import FileSystem
+from postflow.media.volume import FileSystem
 from postflow.state import state_dir
 
 from .errors import disk_full, plain_faults

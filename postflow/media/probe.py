@@ -20,8 +20,8 @@ from postflow.media.containers.whole import verdict
 from postflow.models import MediaFile
 
 from . import volume
-from .filesystem import mtime_of
 from .kinds import refusal
+from .volume import mtime_of
 
 SAMPLE = 1 << 14
 SAMPLES = 128
@@ -94,7 +94,7 @@ async def probe_media(path: Path, *, any_kind: bool = False) -> MediaFile:
 
     `any_kind`: its name may be no clip's; what it is called is judged later.
     """
-    return await volume.in_time(volume.ask(lambda: _look_at(path, any_kind=any_kind)), path)
+    return await volume.in_time(volume.ask(lambda: _probe(path, any_kind=any_kind)), path)
 
 
 async def demand_media(path: Path) -> None:
@@ -157,7 +157,7 @@ def printable(name: Path | str) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in str(name))
 
 
-def _look_at(path: Path, *, any_kind: bool) -> MediaFile:
+def _probe(path: Path, *, any_kind: bool) -> MediaFile:
     no_clip = None if any_kind else refusal(path.name)
     if no_clip:
         raise no_clip

@@ -16,8 +16,8 @@ from urllib.parse import quote, unquote
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from postflow.errors import Retry
-from postflow.media.filesystem import mtime_of
 from postflow.media.probe import NOT_THERE, explained, holds, open_clip, printable
+from postflow.media.volume import mtime_of
 from postflow.models import FrozenModel, MediaFile
 
 from .ranges import Coverage, Validators

@@ -20,15 +20,15 @@ from postflow.blocks.tunnel import Tunnel
 from postflow.engine.studio import get_outlet
 from postflow.errors import Fatal, PostFlowError
 from postflow.folder.enrolment import why_not_watched
-from postflow.folder.inspection import inspect
+from postflow.folder.wakeup import inspect
 from postflow.frameio import FrameioClient
 from postflow.frameio.auth.ims import USER_SCOPES, ServiceCredential
 from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.models import Account
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
-from postflow.media.filesystem import file_system_of
 from postflow.media.probe import probe_media
+from postflow.media.volume import file_system_of
 from postflow.models import FrozenModel, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok.binary import version

@@ -60,7 +60,7 @@ async def test_a_busy_ledger_costs_no_folder_its_notice(
     room = PendingFiles(1, judge=lambda *_: NotWhole(reason="is cut"))
     clip = Sighting(relpath="a.mov", path=OTHER / "a.mov", size=1, mtime_ns=1)
     for now in (0.0, 1.0, 2.0):
-        room.look(clip, now)
+        room.observe(clip, now)
     for now in (OVERDUE, OVERDUE + 10):
         late = ScanReport(folder=OTHER, overdue=tuple(room.overdue(now)))
         for looked in (trouble("offline", ONE), late):
@@ -136,7 +136,7 @@ async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(
         for why in (WHY, WHY, None, None, WHY):
             for folder in (ONE, OTHER):
                 notices.take(trouble("ledger", folder) if why else ScanReport(folder=folder))
-            await outage.look(why)
+            await outage.observe(why)
     await notices.hand_over()
     assert told(ledger) == []
     titles = [message["embeds"][0]["title"] for message in channel.world.messages]
@@ -150,6 +150,6 @@ async def test_a_discord_that_is_away_too_does_not_matter(
     async with DiscordClient(channel.url) as discord:
         outage = Outage(discord)
         for _ in range(2):
-            await outage.look(WHY)
+            await outage.observe(WHY)
     assert caplog.text.count("Discord was not told") == 1
-    await Outage(None).look(WHY)
+    await Outage(None).observe(WHY)

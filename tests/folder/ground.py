@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from postflow.folder.scanner import Scanner
-from postflow.media.filesystem import FileSystem
 from postflow.media.sighting import Scanned, ScanResult, Sighting
+from postflow.media.volume import FileSystem
 
 
 class Clock:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.media.filesystem import file_system_of
+from postflow.media.volume import file_system_of
 from tests.folder.mounts import Mount
 
 

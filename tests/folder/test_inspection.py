@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.folder import inspection
-from postflow.folder.inspection import inspect
+from postflow.folder import wakeup
 from postflow.folder.root import MARKER
+from postflow.folder.wakeup import inspect
 from postflow.settings import Watching
 from tests.folder.ground import a_network_mount
 from tests.folder.mounts import Mount
@@ -35,7 +35,7 @@ async def test_a_network_mount_is_looked_at_by_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark_root(tmp_path)
-    monkeypatch.setattr(inspection, "file_system_of", a_network_mount)
+    monkeypatch.setattr(wakeup, "file_system_of", a_network_mount)
     said = str(await inspect(tmp_path, Watching()))
     assert "a network mount (fuse), looked at by the clock, every 10 s" in said
     assert "still for 60 s" in said
@@ -92,7 +92,7 @@ async def test_a_volume_that_does_not_answer_is_told_and_keeps_nobody(tmp_path: 
     marker = tmp_path / MARKER
     os.mkfifo(marker)
     with pytest.raises(Retry) as hangs:
-        await inspect(tmp_path, Watching(), patience=0.1)
+        await inspect(tmp_path, Watching(), timeout=0.1)
     assert hangs.value.code == "volume.hangs"
 
     def let_it_end() -> None:

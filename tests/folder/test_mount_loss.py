@@ -9,8 +9,8 @@ import pytest
 
 from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner
-from postflow.media.filesystem import FileSystem
 from postflow.media.sighting import Abandoned, Offline, Scanned
+from postflow.media.volume import FileSystem
 from tests.folder.ground import Clock, Studio, a_local_disk, relpaths, too_deep
 from tests.folder.mounts import Mount
 from tests.support.marked import mark_root

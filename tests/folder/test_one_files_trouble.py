@@ -172,7 +172,7 @@ async def test_the_scan_command_shows_the_others_and_says_what_is_wrong_with_one
 async def test_one_traceback_is_written_however_often_it_is_tripped_over(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from postflow.folder.problems import FailedFiles
+    from postflow.folder.intake import FailedFiles
 
     failed = FailedFiles(folder)
     for _ in range(3):

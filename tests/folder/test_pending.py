@@ -33,10 +33,10 @@ def watch(
 ) -> Ready | Waiting:
     """Look every `step` seconds until the file is ready or the time is up."""
     now = start
-    found = room.look(seen or sighting(), now)
+    found = room.observe(seen or sighting(), now)
     while not isinstance(found, Ready) and now + step <= stop:
         now += step
-        found = room.look(seen or sighting(), now)
+        found = room.observe(seen or sighting(), now)
     return found
 
 
@@ -52,7 +52,7 @@ def test_a_growing_file_is_never_opened_and_never_given_up() -> None:
     content = Content(Whole())
     room = PendingFiles(QUIET, judge=content)
     for minute in range(60 * 24 * 7):
-        found = room.look(sighting(size=minute + 1, mtime=minute), minute * 60)
+        found = room.observe(sighting(size=minute + 1, mtime=minute), minute * 60)
         assert isinstance(found, Waiting)
     assert content.looks == 0
     assert isinstance(watch(room, 9e6, 9e6 + 3600), Ready)
@@ -108,7 +108,7 @@ def test_a_file_is_told_as_overdue_once() -> None:
     room = PendingFiles(QUIET, judge=Content(NotWhole(reason="ends in the middle")))
     watch(room, 0, HOUR - 2)
     assert room.overdue(HOUR - 2) == []
-    room.look(sighting("SQ/late.mov"), HOUR - 1)
+    room.observe(sighting("SQ/late.mov"), HOUR - 1)
     (late,) = room.overdue(HOUR)
     assert (late.relpath, late.reason) == ("SQ/a.mov", "ends in the middle")
     assert room.overdue(HOUR + 1) == []
@@ -148,7 +148,7 @@ def test_a_forgotten_file_waits_no_more() -> None:
 def test_looking_only_when_it_is_due_finds_a_file_ready_in_time() -> None:
     room = PendingFiles(QUIET, judge=Content(Whole()))
     now, looks = 0.0, 1
-    while not isinstance(room.look(sighting(), now), Ready):
+    while not isinstance(room.observe(sighting(), now), Ready):
         due = room.next_scan()
         assert due is not None
         assert due > now

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from postflow.folder.inspection import MOST, Recent
-from postflow.folder.scanner import Scanner
+from postflow.folder.scanner import MOST, Recent, Scanner
 from postflow.folder.survey import plant
 from tests.folder.ground import Studio, a_local_disk, a_network_mount, relpaths, remembered
 from tests.support.marked import mark_root

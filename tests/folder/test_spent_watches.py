@@ -15,8 +15,8 @@ FOLLOWING = """
 import asyncio, sys
 from pathlib import Path
 from postflow.folder import wakeup
-from postflow.media.filesystem import FileSystem
-from postflow.folder.inspection import _look
+from postflow.media.volume import FileSystem
+from postflow.folder.wakeup import _inspected
 from postflow.settings import Watching
 
 wakeup.ASK_MS = 50
@@ -33,7 +33,7 @@ async def main():
             await bell.wait(root, 0.1, at_least=0)
             news += bell.news()
         print(len(news), news[0])
-        print(_look(root, Watching(folders=(root,)))[1])
+        print(_inspected(root, Watching(folders=(root,)))[1])
 
 asyncio.run(main())
 """

@@ -15,13 +15,13 @@ from postflow.delivery.by_hand import open_by_hand
 from postflow.engine.lease import hold_lease
 from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import accept_vanished, enrol, watched
-from postflow.folder.inspection import MOST
 from postflow.folder.root import MARKER, read_mark
+from postflow.folder.scanner import MOST
 from postflow.folder.watcher import FolderWatcher
 from postflow.folder.watchers import within_reach
 from postflow.ledger import AsyncLedger, Root, claims, observations, open_ledger, roots
-from postflow.media.filesystem import FileSystem
 from postflow.media.probe import probe_media
+from postflow.media.volume import FileSystem
 from postflow.sandbox.clips import clip_path
 from tests.folder.ground import too_deep
 from tests.support.marked import mark_root
@@ -278,7 +278,7 @@ async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_awa
 async def test_a_problem_is_said_once_while_it_lasts_and_so_is_its_end(
     folder: Path, ledger: AsyncLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "postflow.folder.problems")
+    caplog.set_level(logging.INFO, "postflow.folder.intake")
     too_deep(folder / "deep")
     watcher = FolderWatcher(ledger, "main", folder)
     for _ in range(3):

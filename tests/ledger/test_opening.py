@@ -20,7 +20,7 @@ from postflow.errors import Fatal, Retry
 from postflow.ledger import Ledger, claims, default_path, queries, roots
 from postflow.ledger.opening import open_engine
 from postflow.ledger.schema import SCHEMA_VERSION
-from postflow.media.filesystem import FileSystem, file_system_of
+from postflow.media.volume import FileSystem, file_system_of
 from tests.ledger.ground import add, add_many
 
 VERSION = text("SELECT value FROM meta WHERE key = 'postflow_schema'")

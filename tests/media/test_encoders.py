@@ -78,7 +78,7 @@ class Watch:
         result = self.scanner.scan()
         assert isinstance(result, Scanned)
         for sighting in result.seen:
-            if isinstance(self.room.look(sighting, time.monotonic()), Ready):
+            if isinstance(self.room.observe(sighting, time.monotonic()), Ready):
                 self.scanner.settle([sighting.relpath])
                 process = self.encoders.get(sighting.relpath)
                 self.ready[sighting.relpath] = process is not None and finishes(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from postflow.media.filesystem import mtime_of
+from postflow.media.volume import mtime_of
 
 from . import avi, matroska, mp4, mxf
 from .reading import (

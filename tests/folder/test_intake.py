@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postflow.folder.problems import Problems
+from postflow.folder.intake import Problems
 from postflow.media.sighting import Problem, Scanned
 
 TWIN = Problem(where="/mnt/show/SQ01/é.mov", what="It has a twin.")
