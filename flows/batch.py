@@ -5,7 +5,7 @@ from __future__ import annotations
 from postflow.discord import MOST_NAMES, skipped_card
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
-from postflow.ledger import Claimed, Draft, batches
+from postflow.ledger import Announcement, Claimed, batches
 from postflow.models import Delivery, Drained
 
 
@@ -35,7 +35,7 @@ class Batch:
     def not_delivered(self, name: str, why: PostFlowError) -> None:
         self._not_delivered[name] = why
 
-    def skipped(self, claim: Claimed, why: Skip) -> Draft | None:
+    def skipped(self, claim: Claimed, why: Skip) -> Announcement | None:
         """The message that tells of all names so far that nobody understood, and what is right.
 
         None where a batch's message tells of the clip.
@@ -48,7 +48,7 @@ class Batch:
             self._told, self._part = {}, self._part + 1
         self._told[claim.name] = why
         key = f"{studio.channel}/skipped-{studio.run_id}-{self._part}"
-        return skipped_card(self._told).message(key, studio.channel)
+        return skipped_card(self._told).announcement(key, studio.channel)
 
     def drained(self) -> Drained:
         failures = self._not_delivered.items()

@@ -25,7 +25,7 @@ from postflow.errors import (
 )
 from postflow.folder.notices import Notices
 from postflow.folder.watchers import folder_watchers
-from postflow.ledger import Claimed, Draft, StaleClaim, claims
+from postflow.ledger import Announcement, Claimed, StaleClaim, claims
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
 from postflow.tasks.announce import told_of_failure
@@ -169,7 +169,7 @@ class Drain:
             return our_fault_at_name(claim.name, error)
         return None
 
-    def _told(self, claim: Claimed, why: Skip | Fatal) -> Draft | None:
+    def _told(self, claim: Claimed, why: Skip | Fatal) -> Announcement | None:
         if isinstance(why, Skip):
             return self._batch.skipped(claim, why)
         self._batch.not_delivered(claim.name, why)

@@ -21,7 +21,7 @@ from postflow.discord.cards import (
 from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
-from postflow.ledger import Claimed, Draft
+from postflow.ledger import Announcement, Claimed
 from postflow.models import Delivery, Shot
 
 log = logging.getLogger("postflow.deliver")
@@ -45,7 +45,7 @@ async def announce_departure(studio: OpenStudio, job: DeliveryJob, shot: Shot) -
     log.info("%s goes to %s in %s.", media.name, "/".join(shot.folder), job.project)
     if media.doubt:
         log.warning("Please check %s: the file %s.", media.name, media.doubt)
-    message = _draft(studio, job.record, on_its_way_card(media, shot, project=job.project))
+    message = _announcement(studio, job.record, on_its_way_card(media, shot, project=job.project))
     if message and not await job.record.is_told_elsewhere():
         await job.record.announce(message)
         studio.notify()
@@ -65,7 +65,7 @@ async def announce(studio: OpenStudio, job: DeliveryJob, delivery: Delivery) -> 
     told = await job.record.is_told_elsewhere()
     namesake = await job.record.namesake()
     card = ready_card(delivery, project=job.project, namesake=namesake)
-    await job.record.done(None if told else _draft(studio, job.record, card))
+    await job.record.done(None if told else _announcement(studio, job.record, card))
     studio.notify()
 
 
@@ -89,12 +89,12 @@ async def announce_failure(studio: OpenStudio, job: DeliveryJob, why: PostFlowEr
     await job.record.end(
         why,
         _ending(studio, job.record, card, why),
-        waiting=_draft(studio, job.record, waiting) if waiting else None,
+        waiting=_announcement(studio, job.record, waiting) if waiting else None,
     )
     studio.notify()
 
 
-def told_of_failure(studio: OpenStudio, claim: Claimed, why: PostFlowError) -> Draft | None:
+def told_of_failure(studio: OpenStudio, claim: Claimed, why: PostFlowError) -> Announcement | None:
     """What the message says of a clip that was claimed, and did not get as far as its own run."""
     card = failed_card(claim.media, _shot(studio, claim), why, project=studio.project)
     return _ending(studio, DeliveryRecord(studio.ledger, claim, by_hand=False), card, why)
@@ -109,18 +109,18 @@ def _shot(studio: OpenStudio, claim: Claimed) -> Shot | None:
 
 def _ending(
     studio: OpenStudio, record: DeliveryRecord, card: Card, why: PostFlowError
-) -> Draft | None:
+) -> Announcement | None:
     if not record.waits_for(why):
-        return _draft(studio, record, card)
+        return _announcement(studio, record, card)
     if studio.discord is None or record.key is None:
         return None
     key = f"{studio.channel}/waits-{studio.run_id}-{record.key}"
     text = f"{why} What waits for that goes by itself then."
-    return notice_card("Clips are not delivered for now", text).message(key, studio.channel)
+    return notice_card("Clips are not delivered for now", text).announcement(key, studio.channel)
 
 
-def _draft(studio: OpenStudio, record: DeliveryRecord, card: Card) -> Draft | None:
+def _announcement(studio: OpenStudio, record: DeliveryRecord, card: Card) -> Announcement | None:
     """Nothing is told of clips that were told of before, and of those in a batch's one message."""
     if studio.discord is None or record.key is None or record.is_of_a_batch:
         return None
-    return card.message(f"{studio.channel}/{record.key}", studio.channel)
+    return card.announcement(f"{studio.channel}/{record.key}", studio.channel)

@@ -204,7 +204,7 @@ async def _tell_late(studio: OpenStudio, media: MediaFile, why: Retry | None) ->
     key = f"{studio.channel}/late-{studio.run_id}-{why.code if why else 'unfinished'}"
     try:
         await studio.ledger.run(
-            outbox.enqueue, notice_card("Clips arrive late", text).message(key, studio.channel)
+            outbox.enqueue, notice_card("Clips arrive late", text).announcement(key, studio.channel)
         )
     except PostFlowError as error:
         log.warning("%s", error)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from postflow.errors import Fatal, PostFlowError, Skip
 from postflow.frameio import FrameioClient
-from postflow.ledger import DELIVERED, AsyncLedger, Claimed, Draft
+from postflow.ledger import DELIVERED, Announcement, AsyncLedger, Claimed
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Delivery, MediaFile, Shot
 from postflow.naming import Naming
@@ -47,7 +47,7 @@ async def abandon(
     naming: Naming,
     claim: Claimed,
     why: PostFlowError,
-    announce: Draft | None = None,
+    announce: Announcement | None = None,
 ) -> None:
     """End the delivery of a clip that its run has not taken over.
 

@@ -9,9 +9,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import (
     DELIVERED,
+    Announcement,
     AsyncLedger,
     Claimed,
-    Draft,
     Ledger,
     Namesake,
     StaleClaim,
@@ -193,12 +193,12 @@ class DeliveryRecord:
         self._unstacked = why
         return self._stack_may_wait
 
-    async def announce(self, draft: Draft) -> None:
+    async def announce(self, announcement: Announcement) -> None:
         """What the clip's own message says while it travels."""
-        await self._write(transitions.announce, draft)
+        await self._write(transitions.announce, announcement)
         self._announced = True
 
-    async def done(self, announce: Draft | None = None) -> None:
+    async def done(self, announce: Announcement | None = None) -> None:
         """The clip is delivered, and its message in the outbox, in one transaction.
 
         If it could not be stacked yet, the ledger keeps the stacking for a later run.
@@ -211,7 +211,11 @@ class DeliveryRecord:
         self._claim = None
 
     async def end(
-        self, why: PostFlowError, announce: Draft | None = None, *, waiting: Draft | None = None
+        self,
+        why: PostFlowError,
+        announce: Announcement | None = None,
+        *,
+        waiting: Announcement | None = None,
     ) -> None:
         """The clip does not arrive in this run: skipped, put off, or failed until a person acts.
 

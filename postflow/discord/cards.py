@@ -15,7 +15,7 @@ from urllib.parse import quote
 from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
-from postflow.ledger import Draft, Namesake
+from postflow.ledger import Announcement, Namesake
 from postflow.models import Delivery, FrozenModel, MediaFile, Project, Shot
 
 ON_ITS_WAY = 0xFFA500
@@ -125,9 +125,9 @@ class Card(FrozenModel):
             raise ValueError(f"a card holds at most {MAX_TOTAL} characters")
         return self
 
-    def message(self, key: str, channel: str) -> Draft:
+    def announcement(self, key: str, channel: str) -> Announcement:
         """What the outbox keeps of it. One key is one message."""
-        return Draft(key=key, channel=channel, payload=self.model_dump(mode="json"))
+        return Announcement(key=key, channel=channel, payload=self.model_dump(mode="json"))
 
     def payload(self, *, pictured: bool = False) -> dict[str, Any]:
         """The JSON body for POST and PATCH. Nobody is mentioned, whatever the texts say.

@@ -131,7 +131,7 @@ class OutboxRelay:
             except Exception:
                 log.exception("A fault of our own, at the message of a batch; the others are sent:")
                 continue
-            message = card.message(f"{self._channel}/batch-{batch.id}", self._channel)
+            message = card.announcement(f"{self._channel}/batch-{batch.id}", self._channel)
             await self._ledger.run(batches.publish, batch, message)
 
     async def _send(self, due: Message) -> Retry | None:

@@ -23,7 +23,7 @@ from postflow.discord.relay import OutboxRelay
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import volume_error_or
 from postflow.frameio import FrameioClient, TokenSource
-from postflow.ledger import AsyncLedger, Claimed, Draft, open_ledger
+from postflow.ledger import Announcement, AsyncLedger, Claimed, open_ledger
 from postflow.media import volume
 from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Project
@@ -119,7 +119,7 @@ class OpenStudio:
         )
 
     async def abandon(
-        self, claim: Claimed, why: PostFlowError, announce: Draft | None = None
+        self, claim: Claimed, why: PostFlowError, announce: Announcement | None = None
     ) -> None:
         """The clip's journey ends before its run took it over; see `postflow.delivery.job`."""
         await abandon(self.ledger, self.frameio, self.naming, claim, why, announce)

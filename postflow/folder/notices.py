@@ -15,7 +15,7 @@ import xxhash
 from postflow.discord import DiscordClient
 from postflow.discord.cards import notice_card
 from postflow.errors import PostFlowError
-from postflow.ledger import AsyncLedger, Draft, outbox
+from postflow.ledger import Announcement, AsyncLedger, outbox
 from postflow.media.sighting import Problem
 from postflow.models import FrozenModel, Once
 
@@ -83,7 +83,7 @@ class Notices:
         self._lasting_only = lasting_only
         self._alarms: Once[tuple[Path, Trouble]] = Once()
         self._numbers = count(1)
-        self._waiting: deque[Draft] = deque()
+        self._waiting: deque[Announcement] = deque()
 
     def take(self, report: ScanReport) -> bool:
         """What a scan came to. Whether its folder is in order again after an alarm."""
@@ -137,7 +137,7 @@ class Notices:
     def _keep(self, title: str, text: str, *, name: str | None = None) -> None:
         if self._channel is not None:
             key = f"{self._channel}/notice-{name or f'{self._run_id}-{next(self._numbers)}'}"
-            self._waiting.append(notice_card(title, text).message(key, self._channel))
+            self._waiting.append(notice_card(title, text).announcement(key, self._channel))
 
 
 class Outage:

@@ -4,11 +4,11 @@ from .batches import Batch, BatchClip
 from .leases import Recovered
 from .ledger import AsyncLedger, Ledger, open_ledger
 from .models import (
+    Announcement,
     Attempt,
     Claimed,
     ClaimRef,
     Clip,
-    Draft,
     Message,
     NamedClip,
     Observation,
@@ -35,6 +35,7 @@ from .states import (
 
 __all__ = [
     "DELIVERED",
+    "Announcement",
     "AsyncLedger",
     "Attempt",
     "AttemptOutcome",
@@ -43,7 +44,6 @@ __all__ = [
     "ClaimRef",
     "Claimed",
     "Clip",
-    "Draft",
     "IllegalMove",
     "Ledger",
     "Message",

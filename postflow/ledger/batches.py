@@ -26,7 +26,7 @@ from postflow.models import FrozenModel
 
 from .clips import batch_changed
 from .ledger import Ledger
-from .models import Draft, columns_of
+from .models import Announcement, columns_of
 from .outbox import put
 from .registry import Namesake, namesakes
 from .schema import batches, clips, outbox
@@ -85,12 +85,12 @@ def outdated(ledger: Ledger, channel: str, *, pause: float) -> list[Batch]:
 
     There is no pause before the last word: when none of the clips waits any more.
     """
-    rested = batches.c.told_at <= ledger.now() - timedelta(seconds=pause)
+    rested = batches.c.announced_at <= ledger.now() - timedelta(seconds=pause)
     is_over = ~_has(_is_under_way())
     query = select(batches).where(
         batches.c.channel == channel,
-        batches.c.changes > batches.c.told,
-        or_(batches.c.told_at.is_(None), rested, is_over),
+        batches.c.changes > batches.c.announced_changes,
+        or_(batches.c.announced_at.is_(None), rested, is_over),
         _has(clips.c.state != State.SUPERSEDED),
     )
     with ledger.reading() as connection:
@@ -98,14 +98,14 @@ def outdated(ledger: Ledger, channel: str, *, pause: float) -> list[Batch]:
         return [_batch(connection, row) for row in rows]
 
 
-def publish(ledger: Ledger, batch: Batch, draft: Draft) -> None:
-    """Have the channel show the batch as it was read, unless something newer was told already."""
-    newer = batches.c.id == batch.id, batches.c.told < batch.changes
+def publish(ledger: Ledger, batch: Batch, announcement: Announcement) -> None:
+    """Have the channel show the batch as it was read, unless something newer was announced."""
+    newer = batches.c.id == batch.id, batches.c.announced_changes < batch.changes
     with ledger.writing() as connection:
         now = ledger.now()
-        telling = update(batches).where(*newer).values(told=batch.changes, told_at=now)
-        if connection.execute(telling).rowcount:
-            put(connection, draft, now)
+        values = {"announced_changes": batch.changes, "announced_at": now}
+        if connection.execute(update(batches).where(*newer).values(values)).rowcount:
+            put(connection, announcement, now)
 
 
 def _begin(connection: Connection, channel: str, project: str, now: datetime) -> int:
@@ -149,6 +149,6 @@ def _batch(connection: Connection, row: RowMapping) -> Batch:
     )
     rows = connection.execute(query.order_by(clips.c.id)).mappings().all()
     others = namesakes(connection, clips.c.batch_id == row["id"])
-    told = [BatchClip(**each, namesake=others.get(each["id"])) for each in rows]
+    members = [BatchClip(**each, namesake=others.get(each["id"])) for each in rows]
     values = {name: row[name] for name in Batch.model_fields if name in row}
-    return Batch.model_validate(values | {"clips": tuple(told)})
+    return Batch.model_validate(values | {"clips": tuple(members)})

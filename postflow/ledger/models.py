@@ -244,7 +244,7 @@ class Sibling(FrozenModel):
     stack_id: str | None
 
 
-class Draft(FrozenModel):
+class Announcement(FrozenModel):
     """What a channel is to show. One key is one message, whatever it says later."""
 
     key: str

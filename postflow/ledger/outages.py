@@ -14,7 +14,7 @@ from postflow.errors import Fatal, PostFlowError, Retry
 
 from .clips import NO_REASON
 from .ledger import Ledger
-from .models import Draft
+from .models import Announcement
 from .outbox import put
 from .schema import clips, insert_into, outages
 from .states import OPEN, State
@@ -31,7 +31,7 @@ def hold_back(
     row: RowMapping,
     why: PostFlowError,
     now: datetime,
-    notice: Draft | None,
+    notice: Announcement | None,
 ) -> datetime:
     """Note what keeps this clip; when it is worth another try."""
     mine = _of(row["studio"]) & (outages.c.code == why.code)
@@ -43,12 +43,12 @@ def hold_back(
         connection.execute(adding.values(new))
     elif begun["began_at"] < now or row["code"] != why.code:
         _hold_up_others(connection, row, why, now)
-    is_told = bool(begun and begun["told"]) or (begun is None and row["code"] == why.code)
+    is_announced = bool(begun and begun["announced"]) or (begun is None and row["code"] == why.code)
     is_time = isinstance(why, Fatal) or now - began_at >= BLINK
-    if is_time and not is_told and notice is not None:
+    if is_time and not is_announced and notice is not None:
         put(connection, notice, now)
     if is_time:
-        connection.execute(update(outages).where(mine).values(told=1))
+        connection.execute(update(outages).where(mine).values(announced=True))
     pause = BRIEF if begun is None and isinstance(why, Retry) else PAUSE
     return now + max(pause, timedelta(seconds=getattr(why, "retry_after", None) or 0.0))
 
@@ -78,7 +78,7 @@ def clear(ledger: Ledger, studio: str) -> int:
 def current(ledger: Ledger, studio: str) -> dict[str, str]:
     """What keeps the studio's clips for longer than a moment: by code, in a person's words."""
     known = select(outages.c.code, outages.c.reason)
-    known = known.where(_of(studio), outages.c.told == 1)
+    known = known.where(_of(studio), outages.c.announced)
     with ledger.reading() as connection:
         return {row.code: row.reason for row in connection.execute(known)}
 

@@ -18,7 +18,7 @@ from postflow.errors import PostFlowError, Retry
 
 from .clips import backoff_after
 from .ledger import Ledger
-from .models import Draft, Message, Unannounced, as_entries, columns_of
+from .models import Announcement, Message, Unannounced, as_entries, columns_of
 from .schema import clips, insert_into, leases, outbox
 from .states import MessageState, StaleClaim, check_message_move
 
@@ -35,10 +35,10 @@ OFTEN = 3
 UNDECIDED = (MessageState.UNKNOWN, MessageState.FAILED)
 
 
-def enqueue(ledger: Ledger, draft: Draft) -> None:
+def enqueue(ledger: Ledger, announcement: Announcement) -> None:
     """Have the channel show this under this key. The same content again changes nothing."""
     with ledger.writing() as connection:
-        put(connection, draft, ledger.now())
+        put(connection, announcement, ledger.now())
 
 
 def due(ledger: Ledger, *, channel: str | None = None, limit: int = 50) -> list[Message]:
@@ -108,20 +108,22 @@ def messages(ledger: Ledger, *states: MessageState) -> list[Message]:
         return as_entries(Message, connection.execute(query).mappings().all())
 
 
-def put(connection: Connection, draft: Draft, now: datetime, clip_id: int | None = None) -> None:
+def put(
+    connection: Connection, announcement: Announcement, now: datetime, clip_id: int | None = None
+) -> None:
     """Enqueue inside the caller's transaction."""
-    values = draft.model_dump() | {"clip_id": clip_id, "made_at": now, "since": now}
+    values = announcement.model_dump() | {"clip_id": clip_id, "made_at": now, "since": now}
     adding = insert_into(connection, outbox).values(state=MessageState.PENDING, wanted=1, **values)
     made = connection.execute(adding.on_conflict_do_nothing().returning(outbox.c.id)).first()
     if made is None:
-        _put_anew(connection, _row(connection, draft.key), draft, now)
+        _put_anew(connection, _row(connection, announcement.key), announcement, now)
 
 
-def put_over(connection: Connection, draft: Draft, now: datetime) -> None:
+def put_over(connection: Connection, announcement: Announcement, now: datetime) -> None:
     """Where the channel shows something under this key, or is about to, it shows this instead."""
-    row = _found(connection, draft.key)
+    row = _found(connection, announcement.key)
     if row and (row["message_id"] or row["state"] in {MessageState.PENDING, MessageState.SENDING}):
-        _put_anew(connection, row, draft, now)
+        _put_anew(connection, row, announcement, now)
 
 
 def hand_on(connection: Connection, clip_id: int, to: int) -> None:
@@ -146,10 +148,12 @@ def orphan_messages(connection: Connection, run_id: str, now: datetime) -> int:
     return after.count(MessageState.UNKNOWN)
 
 
-def _put_anew(connection: Connection, row: RowMapping, draft: Draft, now: datetime) -> None:
-    if row["payload"] == draft.payload:
+def _put_anew(
+    connection: Connection, row: RowMapping, announcement: Announcement, now: datetime
+) -> None:
+    if row["payload"] == announcement.payload:
         return
-    content = {"payload": draft.payload, "wanted": row["wanted"] + 1}
+    content = {"payload": announcement.payload, "wanted": row["wanted"] + 1}
     if row["state"] == MessageState.SENDING:
         _write(connection, row, content)
     else:

@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 from postflow.models import EPOCH
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -129,8 +129,8 @@ batches = Table(
     Column("project", AnyText, nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("changes", Integer, nullable=False),
-    Column("told", Integer, nullable=False, default=0),
-    Column("told_at", Instant),
+    Column("announced_changes", Integer, nullable=False, default=0),
+    Column("announced_at", Instant),
 )
 
 outages = Table(
@@ -140,7 +140,7 @@ outages = Table(
     Column("code", String, primary_key=True),
     Column("reason", AnyText, nullable=False),
     Column("began_at", Instant, nullable=False),
-    Column("told", Integer, nullable=False, default=0),
+    Column("announced", Boolean, nullable=False, default=False),
 )
 
 clips = Table(

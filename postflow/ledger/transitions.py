@@ -13,7 +13,7 @@ from postflow.errors import PostFlowError, lies_outside
 
 from .clips import NO_REASON, backoff, backoff_after, change, claimed, held, move
 from .ledger import Ledger
-from .models import Claimed, Draft, Target
+from .models import Announcement, Claimed, Target
 from .observations import settle_again
 from .outages import hold_back, over
 from .outbox import put, put_over
@@ -82,10 +82,10 @@ def arrived(ledger: Ledger, claim: Claimed, *, view_url: str | None = None) -> C
         return claimed(connection, claim.clip_id, claim.root)
 
 
-def announce(ledger: Ledger, claim: Claimed, draft: Draft) -> None:
+def announce(ledger: Ledger, claim: Claimed, announcement: Announcement) -> None:
     """The clip has a message of its own from here on, and this is what it says."""
     with _step(ledger, claim) as (connection, row, now):
-        _announce(connection, row, draft, now)
+        _announce(connection, row, announcement, now)
 
 
 def done(
@@ -93,7 +93,7 @@ def done(
     claim: Claimed,
     *,
     note: PostFlowError | None = None,
-    announce: Draft | None = None,
+    announce: Announcement | None = None,
 ) -> None:
     """The journey is over. `note` says what was left undone, such as the stack."""
     with _step(ledger, claim) as (connection, row, now):
@@ -102,7 +102,7 @@ def done(
 
 
 def postpone_stack(
-    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Announcement | None = None
 ) -> datetime:
     """The clip is delivered; only its stack is tried again, not before the returned time.
 
@@ -120,21 +120,21 @@ def postpone_stack(
 
 
 def skip(
-    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Announcement | None = None
 ) -> None:
     """The clip does not travel; a person or a new content can take that back."""
     _give_up(ledger, claim, State.SKIPPED, why, announce)
 
 
 def fail(
-    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Announcement | None = None
 ) -> None:
     """A person has to do something first, then `retry`. Illegal once the clip arrived."""
     _give_up(ledger, claim, State.FAILED, why, announce)
 
 
 def supersede(
-    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Draft | None = None
+    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Announcement | None = None
 ) -> None:
     """The file on disk is no longer this revision, and nothing of it is left at Frame.io."""
     _give_up(ledger, claim, State.SUPERSEDED, why, announce)
@@ -145,8 +145,8 @@ def postpone(
     claim: Claimed,
     why: PostFlowError,
     *,
-    announce: Draft | None = None,
-    waiting: Draft | None = None,
+    announce: Announcement | None = None,
+    waiting: Announcement | None = None,
 ) -> datetime:
     """Give the clip back, not to be tried before the returned time.
 
@@ -168,7 +168,7 @@ def _hold(
     row: RowMapping,
     why: PostFlowError,
     now: datetime,
-    notice: Draft | None,
+    notice: Announcement | None,
     **values: Any,
 ) -> datetime:
     """Put off without using up a try."""
@@ -201,7 +201,7 @@ def _finished(row: RowMapping, now: datetime) -> datetime:
 
 
 def _give_up(
-    ledger: Ledger, claim: Claimed, to: State, why: PostFlowError, announce: Draft | None
+    ledger: Ledger, claim: Claimed, to: State, why: PostFlowError, announce: Announcement | None
 ) -> None:
     with _step(ledger, claim) as (connection, row, now):
         detail = {"code": why.code, "reason": why.message}
@@ -223,9 +223,11 @@ def _why(error: PostFlowError | None) -> dict[str, Any]:
     return NO_REASON | {"reason": error.message, "hint": error.hint, "code": error.code}
 
 
-def _announce(connection: Connection, row: RowMapping, draft: Draft | None, now: datetime) -> None:
-    if draft is not None:
-        put(connection, draft, now, clip_id=row["id"])
+def _announce(
+    connection: Connection, row: RowMapping, announcement: Announcement | None, now: datetime
+) -> None:
+    if announcement is not None:
+        put(connection, announcement, now, clip_id=row["id"])
 
 
 def _close_attempt(

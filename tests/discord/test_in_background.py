@@ -73,7 +73,9 @@ async def out(bound: socket.socket) -> AsyncIterator[Out]:
 
 async def enqueue(ledger: AsyncLedger, titles: list[str]) -> None:
     for title in titles:
-        await ledger.run(outbox.enqueue, notice_card(title, "It is so.").message(title, CHANNEL))
+        await ledger.run(
+            outbox.enqueue, notice_card(title, "It is so.").announcement(title, CHANNEL)
+        )
 
 
 async def relay_of(

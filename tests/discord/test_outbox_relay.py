@@ -194,7 +194,7 @@ async def test_a_departure_whose_answer_was_lost_is_not_announced_again(
         (claim,) = await studio.ledger.run(claims.claim, f"run-{life}", limit=1)
         studio.channel.faults.arm("lost_answer", "discord.post")
         key = f"{CHANNEL}/clip-{claim.clip_id}"
-        departure = on_its_way_card(media, shot, project="UNDLM").message(key, CHANNEL)
+        departure = on_its_way_card(media, shot, project="UNDLM").announcement(key, CHANNEL)
         await studio.ledger.run(transitions.announce, claim, departure)
         await studio.send(f"run-{life}")
         studio.die()
@@ -204,7 +204,7 @@ async def test_a_departure_whose_answer_was_lost_is_not_announced_again(
     (claim,) = await studio.ledger.run(claims.claim, "last", limit=1)
     arrived = bring_to_arrived(studio.ledger.ledger, claim)
     studio.channel.faults.clear()
-    ready = ready_card(delivery, project="UNDLM").message(key, CHANNEL)
+    ready = ready_card(delivery, project="UNDLM").announcement(key, CHANNEL)
     await studio.ledger.run(transitions.done, arrived, announce=ready)
     await studio.send("last")
     endings = [embed["title"].rpartition(" is ")[2] for embed in studio.embeds]

@@ -48,7 +48,7 @@ async def clip(nothing_cached: None, world: Sandbox, no_discord: int, make_clip:
     with Ledger.open() as ledger:
         for number in range(PILED_UP):
             card = notice_card(f"Message {number}", "It is so.")
-            outbox.enqueue(ledger, card.message(f"{STUDIO}/{number}", STUDIO))
+            outbox.enqueue(ledger, card.announcement(f"{STUDIO}/{number}", STUDIO))
     return made
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from postflow.errors import Retry
 from postflow.ledger import (
+    Announcement,
     Claimed,
-    Draft,
     IllegalMove,
     Ledger,
     Root,
@@ -58,25 +58,25 @@ def _work(ledger: Ledger, _root: Root, luck: random.Random, run: str) -> None:
 
 
 def _end(ledger: Ledger, claim: Claimed, luck: random.Random) -> None:
-    draft = Draft(key=luck.choice(PATHS), channel="c", payload={"n": luck.random()})
+    announcement = Announcement(key=luck.choice(PATHS), channel="c", payload={"n": luck.random()})
     end = luck.randrange(5)
     if end == 0:
         with suppress(IllegalMove):
             transitions.supersede(ledger, claim, CHANGED)
     elif end == 1:
         with suppress(IllegalMove):
-            transitions.skip(ledger, claim, GONE, announce=draft)
+            transitions.skip(ledger, claim, GONE, announce=announcement)
     elif end == 2:
         wait = Retry("Later.", hint="Wait.", code="x", retry_after=0.0)
-        transitions.postpone(ledger, claim, wait, announce=draft)
+        transitions.postpone(ledger, claim, wait, announce=announcement)
     elif end == 3:
         with suppress(IllegalMove):
-            transitions.fail(ledger, claim, BROKEN, announce=draft)
+            transitions.fail(ledger, claim, BROKEN, announce=announcement)
     else:
-        _deliver(ledger, claim, draft)
+        _deliver(ledger, claim, announcement)
 
 
-def _deliver(ledger: Ledger, claim: Claimed, draft: Draft) -> None:
+def _deliver(ledger: Ledger, claim: Claimed, announcement: Announcement) -> None:
     with suppress(IllegalMove):
         claim = transitions.requested(
             ledger, transitions.intend_request(ledger, claim, target(), way="tunnel"), "file"
@@ -87,7 +87,7 @@ def _deliver(ledger: Ledger, claim: Claimed, draft: Draft) -> None:
     except Retry as busy:
         if busy.code != "ledger.stack_busy":
             raise
-    transitions.done(ledger, claim, announce=draft)
+    transitions.done(ledger, claim, announce=announcement)
 
 
 def _tidy(ledger: Ledger, _root: Root, luck: random.Random, run: str) -> None:

@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 
 from postflow.errors import Retry
 from postflow.ledger import (
+    Announcement,
     Claimed,
-    Draft,
     Ledger,
     StaleClaim,
     State,
@@ -122,7 +122,7 @@ def travel(ledger: Mortal, world: World, claim: Claimed) -> None:
     assert claim.file_id is not None
     text = {"content": f"{claim.name}: {claim.file_id}"}
     transitions.done(
-        ledger, claim, announce=Draft(key=f"clip:{claim.clip_id}", channel="c", payload=text)
+        ledger, claim, announce=Announcement(key=f"clip:{claim.clip_id}", channel="c", payload=text)
     )
 
 

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from postflow.errors import Retry
 from postflow.ledger import (
+    Announcement,
     Claimed,
-    Draft,
     IllegalMove,
     Ledger,
     Phase,
@@ -234,8 +234,10 @@ class AnyOrder(RuleBasedStateMachine):
         batches.gather(self.ledger, studio="main", channel="dailies", project="UNDLM")
         for batch in batches.outdated(self.ledger, "dailies", pause=0):
             states = [clip.state for clip in batch.clips]
-            draft = Draft(key=f"batch-{batch.id}", channel="dailies", payload={"states": states})
-            batches.publish(self.ledger, batch, draft)
+            announcement = Announcement(
+                key=f"batch-{batch.id}", channel="dailies", payload={"states": states}
+            )
+            batches.publish(self.ledger, batch, announcement)
         assert batches.outdated(self.ledger, "dailies", pause=0) == []
 
     @rule(seconds=st.sampled_from([1.0, 40.0, 61.0, 4000.0]))

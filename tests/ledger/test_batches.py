@@ -8,9 +8,9 @@ import pytest
 
 from postflow.discord import batch_card
 from postflow.ledger import (
+    Announcement,
     Batch,
     Claimed,
-    Draft,
     Ledger,
     Root,
     State,
@@ -48,8 +48,10 @@ def tell(ledger: Ledger, text: str = "so far", pause: float = 0.0) -> list[Batch
     """Tell what there is to tell; returns it."""
     found = untold(ledger, pause)
     for batch in found:
-        draft = Draft(key=f"batch-{batch.id}", channel="dailies", payload={"content": text})
-        batches.publish(ledger, batch, draft)
+        announcement = Announcement(
+            key=f"batch-{batch.id}", channel="dailies", payload={"content": text}
+        )
+        batches.publish(ledger, batch, announcement)
     return found
 
 
@@ -57,8 +59,10 @@ def states(batch: Batch) -> list[State]:
     return [clip.state for clip in batch.clips]
 
 
-def own_draft(claim: Claimed) -> Draft:
-    return Draft(key=f"clip-{claim.clip_id}", channel="dailies", payload={"content": "its own"})
+def own_message(claim: Claimed) -> Announcement:
+    return Announcement(
+        key=f"clip-{claim.clip_id}", channel="dailies", payload={"content": "its own"}
+    )
 
 
 def test_clips_that_wait_become_a_batch_of_which_nothing_is_lost(
@@ -115,7 +119,7 @@ def test_a_clip_with_a_message_of_its_own_keeps_it(ledger: Ledger, root: Root) -
     add_many(ledger, root, 2)
     travelling, put_off = claims.claim(ledger, "run-1", limit=2)
     for claim in (travelling, put_off):
-        transitions.announce(ledger, claim, own_draft(claim))
+        transitions.announce(ledger, claim, own_message(claim))
     claims.release(ledger, put_off)
     add(ledger, root, "new.mov")
     gather(ledger)
@@ -258,7 +262,7 @@ def test_what_was_read_earlier_does_not_replace_what_was_told_since(
     transitions.fail(ledger, claim_one(ledger), BROKEN)
     tell(ledger, "newer")
     batches.publish(
-        ledger, slow, Draft(key=f"batch-{slow.id}", channel="dailies", payload={"c": 1})
+        ledger, slow, Announcement(key=f"batch-{slow.id}", channel="dailies", payload={"c": 1})
     )
     assert [message.payload for message in outbox.messages(ledger)] == [{"content": "newer"}]
     assert untold(ledger) == []
@@ -269,7 +273,7 @@ def test_a_batch_that_changed_since_it_was_read_stays_untold(ledger: Ledger, roo
     gather(ledger)
     (read,) = untold(ledger)
     transitions.fail(ledger, claim_one(ledger), BROKEN)
-    batches.publish(ledger, read, Draft(key="batch", channel="dailies", payload={}))
+    batches.publish(ledger, read, Announcement(key="batch", channel="dailies", payload={}))
     assert states(untold(ledger)[0])[0] is State.FAILED
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from postflow.ledger import Claimed, Draft, Ledger, Root, batches, claims, registry, transitions
+from postflow.ledger import (
+    Announcement,
+    Claimed,
+    Ledger,
+    Root,
+    batches,
+    claims,
+    registry,
+    transitions,
+)
 from tests.ledger.ground import Clock, add, bring_to_arrived, claim_one, target
 
 FIRST, SECOND = "a/SQ07_001_v001.mov", "b/SQ07_001_v001.mov"
@@ -36,7 +45,7 @@ def test_a_copy_whose_message_was_begun_is_told_to_its_end(ledger: Ledger, root:
     add(ledger, root, SECOND)
     first, second = claims.claim(ledger, "run-1", limit=2)
     transitions.announce(
-        ledger, second, Draft(key="k", channel="main", payload={"title": "on its way"})
+        ledger, second, Announcement(key="k", channel="main", payload={"title": "on its way"})
     )
     transitions.done(ledger, bring_to_arrived(ledger, first))
     assert not registry.is_announced_elsewhere(ledger, second)

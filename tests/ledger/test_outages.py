@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.ledger import (
-    Draft,
+    Announcement,
     Ledger,
     Root,
     State,
@@ -21,8 +21,8 @@ SIGNED_OUT = Fatal("Nobody has signed in.", hint="Sign in.", code="adobe.not_sig
 AWAY = Retry("Frame.io cannot be reached.", hint="See the network.", code="frameio.unreachable")
 
 
-def notice(number: int) -> Draft:
-    return Draft(key=f"waits-{number}", channel="main", payload={"title": "Clips wait"})
+def notice(number: int) -> Announcement:
+    return Announcement(key=f"waits-{number}", channel="main", payload={"title": "Clips wait"})
 
 
 def meets(ledger: Ledger, why: PostFlowError, number: int = 1) -> None:

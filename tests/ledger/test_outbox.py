@@ -9,7 +9,7 @@ import pytest
 
 from postflow.errors import Fatal, Retry
 from postflow.ledger import (
-    Draft,
+    Announcement,
     Ledger,
     Message,
     MessageState,
@@ -25,8 +25,8 @@ AWAY = Retry("Discord is away.", hint="It is tried again.", code="discord.away")
 DELETED = Fatal("The webhook was deleted.", hint="Make a new one.", code="discord.no_webhook")
 
 
-def draft(text: str = "ready", key: str = "clip:1") -> Draft:
-    return Draft(key=key, channel="dailies", payload={"content": text})
+def announcement(text: str = "ready", key: str = "clip:1") -> Announcement:
+    return Announcement(key=key, channel="dailies", payload={"content": text})
 
 
 def begin(ledger: Ledger, run_id: str = "run-1") -> Message:
@@ -45,26 +45,26 @@ def run(ledger: Ledger) -> str:
 
 
 def test_a_message_is_sent_once(ledger: Ledger) -> None:
-    outbox.enqueue(ledger, draft())
+    outbox.enqueue(ledger, announcement())
     outbox.sent(ledger, begin(ledger), "m1")
     assert outbox.due(ledger) == []
-    outbox.enqueue(ledger, draft())
+    outbox.enqueue(ledger, announcement())
     assert outbox.due(ledger) == []
     assert states(ledger) == {"clip:1": MessageState.SENT}
 
 
 def test_a_channel_that_is_away_does_not_stand_in_anothers_way(ledger: Ledger) -> None:
     for number in range(60):
-        outbox.enqueue(ledger, draft(key=f"clip:{number}"))
-    outbox.enqueue(ledger, Draft(key="other", channel="supervisors", payload={}))
+        outbox.enqueue(ledger, announcement(key=f"clip:{number}"))
+    outbox.enqueue(ledger, Announcement(key="other", channel="supervisors", payload={}))
     assert [message.key for message in outbox.due(ledger, channel="supervisors")] == ["other"]
     assert len(outbox.due(ledger, channel="dailies", limit=100)) == 60
 
 
 def test_new_content_edits_the_same_message(ledger: Ledger) -> None:
-    outbox.enqueue(ledger, draft("on its way"))
+    outbox.enqueue(ledger, announcement("on its way"))
     outbox.sent(ledger, begin(ledger), "m1")
-    outbox.enqueue(ledger, draft("ready"))
+    outbox.enqueue(ledger, announcement("ready"))
     edit = begin(ledger)
     assert (edit.message_id, edit.payload) == ("m1", {"content": "ready"})
     outbox.sent(ledger, edit, "m1")
@@ -73,14 +73,14 @@ def test_new_content_edits_the_same_message(ledger: Ledger) -> None:
 
 def test_only_the_newest_content_is_sent(ledger: Ledger) -> None:
     for text in ("on its way", "half", "ready"):
-        outbox.enqueue(ledger, draft(text))
+        outbox.enqueue(ledger, announcement(text))
     assert begin(ledger).payload == {"content": "ready"}
 
 
 def test_content_that_changes_while_it_is_sent_is_sent_next(ledger: Ledger) -> None:
-    outbox.enqueue(ledger, draft("on its way"))
+    outbox.enqueue(ledger, announcement("on its way"))
     message = begin(ledger)
-    outbox.enqueue(ledger, draft("ready"))
+    outbox.enqueue(ledger, announcement("ready"))
     assert outbox.due(ledger) == []
     outbox.sent(ledger, message, "m1")
     edit = begin(ledger)
@@ -88,7 +88,7 @@ def test_content_that_changes_while_it_is_sent_is_sent_next(ledger: Ledger) -> N
 
 
 def test_what_could_not_be_sent_is_due_later(ledger: Ledger, clock: Clock) -> None:
-    outbox.enqueue(ledger, draft())
+    outbox.enqueue(ledger, announcement())
     for wait in (30, 60, 120):
         until = outbox.not_sent(ledger, begin(ledger), AWAY)
         assert until - clock() == timedelta(seconds=wait)
@@ -100,10 +100,10 @@ def test_what_could_not_be_sent_is_due_later(ledger: Ledger, clock: Clock) -> No
 
 
 def test_a_post_without_an_answer_is_not_posted_again(ledger: Ledger, clock: Clock) -> None:
-    outbox.enqueue(ledger, draft())
+    outbox.enqueue(ledger, announcement())
     assert outbox.unknown(ledger, begin(ledger)) is MessageState.UNKNOWN
     clock.forward(10**6)
-    outbox.enqueue(ledger, draft())
+    outbox.enqueue(ledger, announcement())
     assert outbox.due(ledger) == []
     (message,) = outbox.messages(ledger, MessageState.UNKNOWN)
     assert message.code == "ledger.message_unknown"
@@ -111,32 +111,32 @@ def test_a_post_without_an_answer_is_not_posted_again(ledger: Ledger, clock: Clo
 
 def test_after_a_post_without_an_answer_new_content_is_posted(ledger: Ledger) -> None:
     """Nobody must miss the link because the first message got no answer."""
-    outbox.enqueue(ledger, draft("on its way"))
+    outbox.enqueue(ledger, announcement("on its way"))
     outbox.unknown(ledger, begin(ledger))
-    outbox.enqueue(ledger, draft("ready"))
+    outbox.enqueue(ledger, announcement("ready"))
     post = begin(ledger)
     assert (post.message_id, post.payload) == (None, {"content": "ready"})
 
 
 def test_new_content_during_a_post_without_an_answer_is_posted(ledger: Ledger) -> None:
-    outbox.enqueue(ledger, draft("on its way"))
+    outbox.enqueue(ledger, announcement("on its way"))
     message = begin(ledger)
-    outbox.enqueue(ledger, draft("ready"))
+    outbox.enqueue(ledger, announcement("ready"))
     assert outbox.unknown(ledger, message) is MessageState.PENDING
 
 
 def test_an_edit_without_an_answer_is_repeated(ledger: Ledger) -> None:
-    outbox.enqueue(ledger, draft("on its way"))
+    outbox.enqueue(ledger, announcement("on its way"))
     outbox.sent(ledger, begin(ledger), "m1")
-    outbox.enqueue(ledger, draft("ready"))
+    outbox.enqueue(ledger, announcement("ready"))
     assert outbox.unknown(ledger, begin(ledger)) is MessageState.PENDING
     assert begin(ledger).message_id == "m1"
 
 
 def test_a_person_can_have_unknown_and_refused_messages_sent_again(ledger: Ledger) -> None:
-    outbox.enqueue(ledger, draft(key="clip:1"))
+    outbox.enqueue(ledger, announcement(key="clip:1"))
     outbox.unknown(ledger, begin(ledger))
-    outbox.enqueue(ledger, draft(key="clip:2"))
+    outbox.enqueue(ledger, announcement(key="clip:2"))
     outbox.refused(ledger, begin(ledger), DELETED)
     assert states(ledger) == {"clip:1": MessageState.UNKNOWN, "clip:2": MessageState.FAILED}
     assert outbox.resend(ledger, "dailies") == 2
@@ -146,7 +146,7 @@ def test_a_person_can_have_unknown_and_refused_messages_sent_again(ledger: Ledge
 
 def test_two_runs_do_not_send_the_same_message(ledger: Ledger) -> None:
     leases.start(ledger, "run-2")
-    outbox.enqueue(ledger, draft())
+    outbox.enqueue(ledger, announcement())
     (message,) = outbox.due(ledger)
     outbox.sending(ledger, message, "run-1")
     with pytest.raises(StaleClaim):
@@ -154,17 +154,17 @@ def test_two_runs_do_not_send_the_same_message(ledger: Ledger) -> None:
 
 
 def test_a_run_without_a_lease_sends_nothing(ledger: Ledger) -> None:
-    outbox.enqueue(ledger, draft())
+    outbox.enqueue(ledger, announcement())
     with pytest.raises(StaleClaim):
         begin(ledger, "nobody")
 
 
 @pytest.mark.parametrize("edit", [False, True])
 def test_what_a_dead_run_was_sending_is_settled(ledger: Ledger, clock: Clock, edit: bool) -> None:
-    outbox.enqueue(ledger, draft("on its way"))
+    outbox.enqueue(ledger, announcement("on its way"))
     if edit:
         outbox.sent(ledger, begin(ledger), "m1")
-        outbox.enqueue(ledger, draft("ready"))
+        outbox.enqueue(ledger, announcement("ready"))
     message = begin(ledger)
     clock.forward(61)
     assert leases.recover(ledger).unknown_messages == int(not edit)
@@ -174,7 +174,7 @@ def test_what_a_dead_run_was_sending_is_settled(ledger: Ledger, clock: Clock, ed
 
 
 def test_what_a_run_was_sending_when_it_left_is_unknown(ledger: Ledger) -> None:
-    outbox.enqueue(ledger, draft())
+    outbox.enqueue(ledger, announcement())
     begin(ledger)
     leases.end(ledger, "run-1")
     assert states(ledger) == {"clip:1": MessageState.UNKNOWN}
@@ -185,10 +185,10 @@ def test_the_announcement_is_written_with_the_fact(ledger: Ledger, root: Root, e
     clip_id = add(ledger, root, "a.mov")
     claim = claim_one(ledger)
     if end == "done":
-        transitions.done(ledger, bring_to_arrived(ledger, claim), announce=draft())
+        transitions.done(ledger, bring_to_arrived(ledger, claim), announce=announcement())
     else:
         getattr(transitions, end)(
-            ledger, claim, AWAY if end == "postpone" else MISNAMED, announce=draft()
+            ledger, claim, AWAY if end == "postpone" else MISNAMED, announce=announcement()
         )
     (message,) = outbox.due(ledger)
     assert (message.key, message.clip_id) == ("clip:1", clip_id)
@@ -199,31 +199,31 @@ def test_what_a_clip_says_on_its_way_is_its_own_and_only_its_holder_says_it(
 ) -> None:
     clip_id = add(ledger, root, "a.mov")
     claim = claim_one(ledger)
-    transitions.announce(ledger, claim, draft("on its way"))
+    transitions.announce(ledger, claim, announcement("on its way"))
     (message,) = outbox.due(ledger)
     assert (message.clip_id, message.payload) == (clip_id, {"content": "on its way"})
     clock.forward(61)
     claim_one(ledger, "run-2")
     with pytest.raises(StaleClaim):
-        transitions.announce(ledger, claim, draft("ready"))
+        transitions.announce(ledger, claim, announcement("ready"))
 
 
 def test_that_a_clip_waits_is_said_in_its_message_and_makes_none(
     ledger: Ledger, root: Root, clock: Clock
 ) -> None:
     add(ledger, root, "a.mov")
-    transitions.postpone(ledger, claim_one(ledger), AWAY, waiting=draft("is waiting"))
+    transitions.postpone(ledger, claim_one(ledger), AWAY, waiting=announcement("is waiting"))
     assert outbox.messages(ledger) == []
     clock.forward(60)
     claim = claim_one(ledger)
-    transitions.announce(ledger, claim, draft("on its way"))
+    transitions.announce(ledger, claim, announcement("on its way"))
     outbox.unknown(ledger, begin(ledger), AWAY)
-    transitions.postpone(ledger, claim, AWAY, waiting=draft("is waiting"))
+    transitions.postpone(ledger, claim, AWAY, waiting=announcement("is waiting"))
     assert outbox.due(ledger) == [], "whether it has a message, nobody knows"
     outbox.resend(ledger, "dailies")
     outbox.sent(ledger, begin(ledger), "m1")
     clock.forward(60)
-    transitions.postpone(ledger, claim_one(ledger), AWAY, waiting=draft("is waiting"))
+    transitions.postpone(ledger, claim_one(ledger), AWAY, waiting=announcement("is waiting"))
     edit = begin(ledger)
     assert (edit.message_id, edit.payload) == ("m1", {"content": "is waiting"})
 
@@ -232,7 +232,7 @@ def test_a_fact_that_is_refused_announces_nothing(ledger: Ledger, root: Root) ->
     add(ledger, root, "a.mov")
     claim = claim_one(ledger)
     with pytest.raises(Fatal):
-        transitions.done(ledger, claim, announce=draft())
+        transitions.done(ledger, claim, announce=announcement())
     assert outbox.messages(ledger) == []
 
 
@@ -240,5 +240,5 @@ def test_a_fact_that_is_refused_announces_nothing(ledger: Ledger, root: Root) ->
     "payload", [{}, {"embeds": [{"title": "é\0\ud800", "n": 1.5}], "deep": {"a": [None, True]}}]
 )
 def test_any_content_comes_back_as_it_was(ledger: Ledger, payload: dict[str, Any]) -> None:
-    outbox.enqueue(ledger, Draft(key="k", channel="c", payload=payload))
+    outbox.enqueue(ledger, Announcement(key="k", channel="c", payload=payload))
     assert begin(ledger).payload == payload

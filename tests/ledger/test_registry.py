@@ -8,7 +8,7 @@ import pytest
 
 from postflow.errors import Retry
 from postflow.ledger import (
-    Draft,
+    Announcement,
     Ledger,
     ObservationState,
     Phase,
@@ -120,7 +120,7 @@ def test_new_content_takes_over_what_was_told_of_one_that_waits(
 ) -> None:
     """Else the channel would say for ever that it is waiting."""
     first = add(ledger, root, "a.mov")
-    waiting = Draft(key=f"main/clip-{first}", channel="main", payload={"title": "waits"})
+    waiting = Announcement(key=f"main/clip-{first}", channel="main", payload={"title": "waits"})
     claim = claim_one(ledger)
     transitions.announce(ledger, claim, waiting)
     outbox.sent(ledger, outbox.sending(ledger, outbox.due(ledger)[0], "run-1"), "m1")
@@ -131,7 +131,7 @@ def test_new_content_takes_over_what_was_told_of_one_that_waits(
     assert (message.key, message.clip_id) == (f"main/clip-{second}", second)
     third = add(ledger, root, "a.mov", content="c")
     clock.forward(600)
-    ready = Draft(key=f"main/clip-{third}", channel="main", payload={"title": "ready"})
+    ready = Announcement(key=f"main/clip-{third}", channel="main", payload={"title": "ready"})
     transitions.announce(ledger, claim_one(ledger), ready)
     (edit,) = outbox.due(ledger)
     assert (edit.message_id, edit.payload) == ("m1", {"title": "ready"})

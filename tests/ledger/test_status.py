@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from postflow.ledger import (
-    Draft,
+    Announcement,
     Ledger,
     Phase,
     Root,
@@ -136,7 +136,7 @@ def test_what_time_does_not_help_is_refused_until_it_changes(ledger: Ledger, roo
 
 def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -> None:
     fill(ledger, root)
-    outbox.enqueue(ledger, Draft(key="k", channel="c", payload={"content": "é"}))
+    outbox.enqueue(ledger, Announcement(key="k", channel="c", payload={"content": "é"}))
     lines = list(queries.export(ledger))
     assert not any("\n" in line for line in lines)
     records = [json.loads(line) for line in lines]

@@ -6,7 +6,7 @@ import pytest
 
 from postflow.errors import Fatal, Retry
 from postflow.ledger import (
-    Draft,
+    Announcement,
     Ledger,
     Message,
     MessageState,
@@ -29,7 +29,7 @@ def run(ledger: Ledger) -> None:
 
 def begun(ledger: Ledger, key: str = "main/a", channel: str = "main") -> Message:
     outbox.enqueue(
-        ledger, Draft(key=key, channel=channel, payload={"title": "2 clips\\_are ready"})
+        ledger, Announcement(key=key, channel=channel, payload={"title": "2 clips\\_are ready"})
     )
     (message,) = (each for each in outbox.due(ledger) if each.key == key)
     return outbox.sending(ledger, message, "run-1")
@@ -42,7 +42,7 @@ def found(ledger: Ledger, studio: str = "main") -> list[tuple[str, MessageState,
 def test_what_was_told_or_will_be_is_no_trouble(ledger: Ledger) -> None:
     outbox.sent(ledger, begun(ledger, "main/sent"), "m1")
     outbox.not_sent(ledger, begun(ledger, "main/put off"), AWAY)
-    outbox.enqueue(ledger, Draft(key="main/new", channel="main", payload={}))
+    outbox.enqueue(ledger, Announcement(key="main/new", channel="main", payload={}))
     assert found(ledger) == []
 
 
@@ -61,7 +61,7 @@ def test_refused_and_unanswered_ones_are_named_until_a_person_decides(ledger: Le
 def test_new_content_of_one_taken_for_told_goes_out(ledger: Ledger) -> None:
     outbox.unknown(ledger, begun(ledger))
     outbox.mark_sent(ledger, "main")
-    outbox.enqueue(ledger, Draft(key="main/a", channel="main", payload={"title": "ready"}))
+    outbox.enqueue(ledger, Announcement(key="main/a", channel="main", payload={"title": "ready"}))
     assert [message.message_id for message in outbox.due(ledger)] == [None]
 
 
@@ -69,7 +69,7 @@ def test_new_content_of_one_taken_for_told_goes_out(ledger: Ledger) -> None:
 def test_one_that_waits_for_long_waits_for_somebody(
     ledger: Ledger, clock: Clock, minutes: int, tries: int, late: bool
 ) -> None:
-    outbox.enqueue(ledger, Draft(key="main/a", channel="main", payload={}))
+    outbox.enqueue(ledger, Announcement(key="main/a", channel="main", payload={}))
     for _ in range(tries):
         (message,) = outbox.messages(ledger, MessageState.PENDING)
         outbox.not_sent(ledger, outbox.sending(ledger, message, "run-1"), AWAY)
@@ -91,7 +91,9 @@ def test_it_is_told_of_a_clip_by_its_path_else_by_what_it_says(ledger: Ledger, r
     add(ledger, root, "SQ07/a.mov")
     claim = claim_one(ledger)
     transitions.announce(
-        ledger, claim, Draft(key="main/clip", channel="main", payload={"title": "on its way"})
+        ledger,
+        claim,
+        Announcement(key="main/clip", channel="main", payload={"title": "on its way"}),
     )
     (message,) = outbox.due(ledger)
     outbox.refused(ledger, outbox.sending(ledger, message, "run-1"), DELETED)

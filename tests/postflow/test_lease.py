@@ -8,11 +8,11 @@ import pytest
 
 from postflow.engine.lease import hold_lease
 from postflow.errors import PostFlowError
-from postflow.ledger import Draft, Ledger, leases, open_ledger, outbox
+from postflow.ledger import Announcement, Ledger, leases, open_ledger, outbox
 from tests.support.stumbling import BUSY, stumbling
 from tests.support.wait import wait_until
 
-MESSAGE = Draft(key="one", channel="main", payload={"title": "hello"})
+MESSAGE = Announcement(key="one", channel="main", payload={"title": "hello"})
 
 
 async def test_a_run_that_was_taken_for_dead_is_on_duty_again(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from postflow.cli.status import tell_history, tell_status
 from postflow.cli.up import News
 from postflow.errors import Fatal, Retry
 from postflow.ledger import (
-    Draft,
+    Announcement,
     Ledger,
     Phase,
     claims,
@@ -254,7 +254,7 @@ def test_a_path_into_a_watch_folder_is_as_good_as_a_name(
 def test_messages_that_discord_refused_are_sent_again(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outbox.enqueue(full, Draft(key="a", channel="main", payload={}))
+    outbox.enqueue(full, Announcement(key="a", channel="main", payload={}))
     (message,) = outbox.due(full)
     outbox.refused(full, outbox.sending(full, message, "run-1"), BROKEN)
     assert try_again(full, "main", name=None, messages=True) == 1
@@ -266,7 +266,7 @@ def unheard(full: Ledger) -> Ledger:
     """Two messages refused for one reason, one without an answer, one of another webhook."""
     for number, channel in enumerate(["main", "main", "main/0a1b", "main"]):
         outbox.enqueue(
-            full, Draft(key=f"{number}", channel=channel, payload={"title": f"No. {number}"})
+            full, Announcement(key=f"{number}", channel=channel, payload={"title": f"No. {number}"})
         )
         (message,) = outbox.due(full)
         sending = outbox.sending(full, message, "run-1")
@@ -313,7 +313,7 @@ def test_the_command_is_told_as_it_has_to_be_typed(
     ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     leases.start(ledger, "run-1")
-    outbox.enqueue(ledger, Draft(key="a", channel="north", payload={}))
+    outbox.enqueue(ledger, Announcement(key="a", channel="north", payload={}))
     (message,) = outbox.due(ledger)
     outbox.refused(ledger, outbox.sending(ledger, message, "run-1"), WEBHOOK_GONE)
     tell_status(ledger, "north")
