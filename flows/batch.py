@@ -23,7 +23,7 @@ class Batch:
     async def expect(self, waiting: int) -> None:
         """So many clips wait or travel; of many, those without a message of their own share one."""
         studio = self._studio
-        if studio.discord and waiting > studio.settings.watching.batch:
+        if studio.channel and waiting > studio.settings.watching.batch:
             await studio.ledger.run(
                 batches.gather, studio=studio.name, channel=studio.channel, project=studio.project
             )
@@ -42,7 +42,7 @@ class Batch:
         """
         studio = self._studio
         self._skipped[claim.name] = why
-        if studio.discord is None or claim.batch_id is not None:
+        if studio.channel is None or claim.batch_id is not None:
             return None
         if len(self._told) == MOST_NAMES:
             self._told, self._part = {}, self._part + 1

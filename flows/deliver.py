@@ -14,9 +14,9 @@ from prefect.runtime import flow_run
 from prefect.states import Failed
 from pydantic import SecretStr
 
+from postflow.delivery.by_hand import allowed, as_meant
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord, changed
-from postflow.engine.allowed_paths import as_meant
 from postflow.engine.artifacts import best_effort, leave_refusal, leave_slip, show_in_ui
 from postflow.engine.crashed_runs import tag_run
 from postflow.engine.stage import worth_another_attempt
@@ -62,7 +62,9 @@ async def deliver(
     try:
         return await until_stopped(lambda: _deliver(path, studio, project, scene, shot, claim))
     except PostFlowError as why:
-        return await _fail_run(path, why)
+        log.error("%s", why)  # noqa: TRY400 - `why` is for people, without a traceback
+        await leave_refusal(as_meant(path).name, why)
+        return Failed(message=str(why), data=why)  # type: ignore[return-value]
 
 
 async def _deliver(
@@ -139,23 +141,19 @@ async def _open(studio: OpenStudio, path: Path, project: str, ref: ClaimRef | No
 
     One that was delivered by a run that died is what it was then: the disk is asked no more.
     """
-    if ref is None:
+    claim = await studio.ledger.run(claims.read_claim, ref) if ref else None
+    if claim and claim.state in DELIVERED:
+        media = claim.media
+    else:
         media = await studio.probe_media(path)
-        return DeliveryJob(media, await studio.open_by_hand(media), project=project)
-    claim = await studio.ledger.run(claims.read_claim, ref)
-    media = claim.media if claim.state in DELIVERED else await studio.probe_media(path)
-    if (claim.revision, claim.size) != (media.revision, media.size):
+    if claim is None:
+        record = await studio.open_by_hand(media)
+    elif (claim.revision, claim.size) == (media.revision, media.size):
+        record = DeliveryRecord(studio.ledger, claim, by_hand=False)
+    else:
         await studio.abandon(claim, why := changed(media))
         raise why
-    record = DeliveryRecord(studio.ledger, claim, by_hand=False)
     return DeliveryJob(media, record, project=project)
-
-
-async def _fail_run(path: Path, why: PostFlowError) -> Delivery:
-    """The end of a run that says what to do, without a traceback; who awaits it gets `why`."""
-    log.error("%s", why)
-    await leave_refusal(as_meant(path).name, why)
-    return Failed(message=str(why), data=why)  # type: ignore[return-value]
 
 
 async def _admitted(studio: OpenStudio, path: Path, claim: ClaimRef | None) -> Path:
@@ -166,7 +164,9 @@ async def _admitted(studio: OpenStudio, path: Path, claim: ClaimRef | None) -> P
     if claim is None:
         async with best_effort("which process this run is"):
             await tag_run(studio.run_id)
-    return await studio.allowed(path) if is_of_a_deployment() else path
+    watching = studio.settings.watching
+    folders = (*watching.folders, *watching.allow)
+    return await allowed(path, folders) if is_of_a_deployment() else path
 
 
 async def _stacked(

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from prefect.exceptions import CancelledRun, PrefectException
 
+from postflow.delivery import announcements
 from postflow.delivery.record import DeliveryRecord
 from postflow.engine.studio import OpenStudio
 from postflow.errors import (
@@ -28,7 +29,6 @@ from postflow.folder.watchers import folder_watchers
 from postflow.ledger import Announcement, Claimed, StaleClaim, claims
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
-from postflow.tasks.announce import told_of_failure
 from postflow.tasks.stack import stack_again
 
 from .batch import Batch
@@ -56,8 +56,7 @@ class Drain:
         self._watchers = folder_watchers(
             studio.ledger, studio.name, watching, interval=PULSE, trusts=True
         )
-        channel = studio.channel if studio.discord else None
-        self._notices = Notices(studio.ledger, channel, studio.run_id, lasting_only=True)
+        self._notices = Notices(studio.ledger, studio.channel, studio.run_id, lasting_only=True)
         self._claimed: list[Claimed] = []
         self._over: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
@@ -138,7 +137,7 @@ class Drain:
             return
         why = self._misnamed(claim)
         if why is not None:
-            await self._studio.abandon(claim, why, self._told(claim, why))
+            await self._studio.abandon(claim, why, self._announcement(claim, why))
             return
         await self._hold_outlet_open(outlet)
         self._send(claim, self._cancelling.guard(claim, self._travel(claim)))
@@ -169,11 +168,17 @@ class Drain:
             return our_fault_at_name(claim.name, error)
         return None
 
-    def _told(self, claim: Claimed, why: Skip | Fatal) -> Announcement | None:
+    def _announcement(self, claim: Claimed, why: Skip | Fatal) -> Announcement | None:
         if isinstance(why, Skip):
             return self._batch.skipped(claim, why)
         self._batch.not_delivered(claim.name, why)
-        return told_of_failure(self._studio, claim, why)
+        return self._failure(claim, why)
+
+    def _failure(self, claim: Claimed, why: PostFlowError) -> Announcement | None:
+        studio = self._studio
+        return announcements.of_claim(
+            studio.channel, studio.ledger, studio.naming, claim, why, project=studio.project
+        )
 
     async def _hold_outlet_open(self, outlet: AsyncExitStack) -> None:
         """From the first clip on, for all to share. When it cannot be had, each clip says so."""
@@ -215,7 +220,7 @@ class Drain:
         self._batch.not_delivered(claim.name, why)
         with suppress(StaleClaim):
             claim = await self._studio.ledger.run(claims.read_claim, claim.ref)
-            await self._studio.abandon(claim, why, told_of_failure(self._studio, claim, why))
+            await self._studio.abandon(claim, why, self._failure(claim, why))
 
     async def _pause(self) -> None:
         """Until a clip arrives, one becomes ready, or a moment has passed.

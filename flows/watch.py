@@ -34,7 +34,7 @@ async def watch(name: str = "main") -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(name) as studio:
-        notices = Notices(studio.ledger, studio.channel if studio.discord else None, studio.run_id)
+        notices = Notices(studio.ledger, studio.channel, studio.run_id)
         outage = Outage(studio.discord)
         called_at = NEVER
         heartbeat = Heartbeat(name, studio.settings.ping)

@@ -197,7 +197,7 @@ async def _tell_late(studio: OpenStudio, media: MediaFile, why: Retry | None) ->
     """Once for all clips of this run that wait for the same."""
     told = why.message if why else "Frame.io has every byte and does not finish."
     log.warning("%s has left, and is not seen to arrive: %s", media.name, told)
-    if studio.discord is None:
+    if studio.channel is None:
         return
     text = f"Clips have left this machine half an hour ago and are not seen to arrive. {told} "
     text += "They are looked for all the while; see https://status.frame.io."

@@ -1,13 +1,15 @@
-"""A clip that a person hands over, whole by their word."""
+"""A clip that a person hands over, whole by their word: which path is meant, and its record."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from unicodedata import normalize
 
-from postflow.errors import Retry
+from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import enrolled
 from postflow.folder.root import AbsentError, RootMark, read_mark
 from postflow.ledger import (
@@ -32,8 +34,50 @@ log = logging.getLogger(__name__)
 
 NOT_OURS = frozenset({"folder.away", "folder.taken", "folder.not_enrolled"})
 
+QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("„", "“"), ("\u2018", "\u2019"), ("«", "»")}
+
 IsGone = Callable[[str, str], Awaitable[bool]]
 """Is there no such file in Frame.io any more, by its account and its id?"""
+
+
+def as_meant(path: Path) -> Path:
+    """A path as people paste it: in quotes, with blanks or a line break around it, or with `~`."""
+    text = str(path).strip()
+    while len(text) > 1 and (text[0], text[-1]) in QUOTES:
+        text = text[1:-1].strip()
+    with suppress(RuntimeError):  # nobody of that name
+        return Path(text).expanduser()
+    return Path(text)
+
+
+async def allowed(path: Path, folders: Iterable[Path]) -> Path:
+    """The very file below one of the folders that a path leads to, links followed: for whoever is
+    not at this machine, as by a form in a browser.
+
+    Raises Fatal `clip.not_allowed` for any other, which tells nothing of what is there, Retry
+    `volume.hangs`.
+    """
+    asking = volume.ask(lambda: _below(as_meant(path), folders))
+    found = await volume.in_time(asking, path)
+    if found is None:
+        raise Fatal(
+            "Runs of the deployment `deliver` send only what lies in a watch folder of the studio, "
+            "or in another folder that it allows.",
+            hint="Give the clip's whole path; add its folder to `allow` in [studio.watching]; or "
+            "use `postflow upload` on that machine.",
+            code="clip.not_allowed",
+        )
+    return found
+
+
+def _below(path: Path, folders: Iterable[Path]) -> Path | None:
+    with suppress(OSError, ValueError):
+        real = Path(os.path.realpath(path))
+        for folder in folders:
+            place = Path(os.path.realpath(folder))
+            if path.is_absolute() and real != place and real.is_relative_to(place):
+                return folder / real.relative_to(place)
+    return None
 
 
 async def open_by_hand(

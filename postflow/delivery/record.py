@@ -97,7 +97,7 @@ class DeliveryRecord:
         """One message tells of many clips, this one among them."""
         return self._claim is not None and self._claim.batch_id is not None
 
-    async def is_told_elsewhere(self) -> bool:
+    async def is_announced_elsewhere(self) -> bool:
         """Is the same content told of under another path, so that there is nothing new to tell?"""
         return bool(await self._write(registry.is_announced_elsewhere))
 

@@ -226,7 +226,7 @@ async def _keep_signed_in(studio: OpenStudio) -> None:
         return
     log.warning("%s", why)
     if why.code == "adobe.sign_in_ends":
-        notices = Notices(studio.ledger, studio.channel if studio.discord else None, studio.run_id)
+        notices = Notices(studio.ledger, studio.channel, studio.run_id)
         notices.tell(*sign_in.notice_of(why))
         await notices.hand_over()
 

@@ -30,7 +30,6 @@ from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
 
-from .allowed_paths import allowed, as_meant
 from .lease import hold_lease
 
 ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
@@ -43,7 +42,7 @@ class OpenStudio:
     name: str
     settings: Studio
     run_id: str
-    channel: str
+    channel: str | None
     naming: Naming
     frameio: FrameioClient
     sign_in: TokenSource
@@ -85,15 +84,6 @@ class OpenStudio:
             return await probe_media(path)
         except PostFlowError as error:
             raise await self.volume_error_or(path, error) from error
-
-    async def allowed(self, path: Path) -> Path:
-        """The clip that somebody names through Prefect's server, if that may be sent.
-
-        Raises Fatal `clip.not_allowed`, Retry `volume.hangs`.
-        """
-        folders = (*self.settings.watching.folders, *self.settings.watching.allow)
-        asking = volume.ask(lambda: allowed(as_meant(path), folders))
-        return await volume.in_time(asking, path)
 
     async def volume_error_or(self, path: Path, error: PostFlowError) -> PostFlowError:
         """The error, or that the clip's watch folder is lost or hangs; see `folder.root`."""
@@ -217,7 +207,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         name=name,
         settings=studio,
         run_id=run_id,
-        channel=name,
+        channel=name if discord else None,
         naming=studio.get_naming(),
         ledger=ledger,
         frameio=frameio,

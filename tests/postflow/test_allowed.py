@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.engine.allowed_paths import allowed, as_meant
+from postflow.delivery.by_hand import allowed, as_meant
 from postflow.errors import Fatal
 
 CLIP = "SQ07_UNDLM_00152_v003.mov"
@@ -35,16 +35,16 @@ def folder(tmp_path: Path) -> Path:
         ("not there.mov", "not there.mov"),
     ],
 )
-def test_what_lies_in_a_watch_folder_is_sent_from_where_it_really_is(
+async def test_what_lies_in_a_watch_folder_is_sent_from_where_it_really_is(
     folder: Path, given: str, meant: str
 ) -> None:
-    assert allowed(folder / given, [folder]) == folder / meant
+    assert await allowed(folder / given, [folder]) == folder / meant
 
 
-def test_a_watch_folder_may_itself_be_a_link(folder: Path, tmp_path: Path) -> None:
+async def test_a_watch_folder_may_itself_be_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "mount").symlink_to(folder)
     for path in (folder / CLIP, tmp_path / "mount" / CLIP):
-        assert allowed(path, [tmp_path / "mount"]) == tmp_path / "mount" / CLIP
+        assert await allowed(path, [tmp_path / "mount"]) == tmp_path / "mount" / CLIP
 
 
 @pytest.mark.parametrize(
@@ -69,21 +69,23 @@ def test_a_watch_folder_may_itself_be_a_link(folder: Path, tmp_path: Path) -> No
         "https://example.org/a.mov",
     ],
 )
-def test_nothing_else_is_and_nobody_learns_whether_it_is_there(folder: Path, outside: str) -> None:
+async def test_nothing_else_is_and_nobody_learns_whether_it_is_there(
+    folder: Path, outside: str
+) -> None:
     told = set()
     for path in (outside.format(folder=folder), "/never/there.mov"):
         with pytest.raises(Fatal) as refused:
-            allowed(Path(path), [folder])
+            await allowed(Path(path), [folder])
         assert refused.value.code == "clip.not_allowed"
         told.add((refused.value.message, refused.value.hint))
     assert len(told) == 1
 
 
-def test_a_studio_may_allow_other_folders(folder: Path, tmp_path: Path) -> None:
+async def test_a_studio_may_allow_other_folders(folder: Path, tmp_path: Path) -> None:
     clip = tmp_path / "private" / CLIP
-    assert allowed(clip, [folder, clip.parent]) == clip
+    assert await allowed(clip, [folder, clip.parent]) == clip
     with pytest.raises(Fatal):
-        allowed(clip, [])
+        await allowed(clip, [])
 
 
 @pytest.mark.parametrize(

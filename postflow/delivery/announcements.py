@@ -1,0 +1,54 @@
+"""What the channel is to show of a clip, whose message changes with it, or of why clips wait.
+
+A `channel` of None: the studio has no Discord, and nothing is announced.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from postflow.discord.cards import Card, failed_card, notice_card
+from postflow.errors import PostFlowError
+from postflow.ledger import Announcement, AsyncLedger, Claimed
+from postflow.models import Shot
+from postflow.naming import Naming
+
+from .record import DeliveryRecord
+
+
+def of_clip(channel: str | None, record: DeliveryRecord, card: Card) -> Announcement | None:
+    """None for a clip that was announced before, and for one of a batch, which has one message."""
+    if channel is None or record.key is None or record.is_of_a_batch:
+        return None
+    return card.announcement(f"{channel}/{record.key}", channel)
+
+
+def of_ending(
+    channel: str | None, run_id: str, record: DeliveryRecord, card: Card, why: PostFlowError
+) -> Announcement | None:
+    """The clip's own message, or one for all the clips that wait for the same reason."""
+    if not record.waits_for(why):
+        return of_clip(channel, record, card)
+    if channel is None or record.key is None:
+        return None
+    key = f"{channel}/waits-{run_id}-{record.key}"
+    text = f"{why} What waits for that goes by itself then."
+    return notice_card("Clips are not delivered for now", text).announcement(key, channel)
+
+
+def of_claim(
+    channel: str | None,
+    ledger: AsyncLedger,
+    naming: Naming,
+    claim: Claimed,
+    why: PostFlowError,
+    *,
+    project: str,
+) -> Announcement | None:
+    """Of a clip that was claimed, and did not get as far as its own run."""
+    shot: Shot | None = None
+    with suppress(Exception):  # the name itself may be the trouble
+        shot = naming.identify(claim.name)
+    card = failed_card(claim.media, shot, why, project=project)
+    record = DeliveryRecord(ledger, claim, by_hand=False)
+    return of_ending(channel, claim.run_id, record, card, why)
