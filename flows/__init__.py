@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from postflow.blocks.server import find_prefect
+from postflow.blocks.base import find_prefect
 from postflow.errors import Fatal
 
 with suppress(Fatal):  # the studio that cannot be opened tells of it

@@ -3,7 +3,6 @@
 from . import (  # noqa: F401 - each module adds its commands to the app
     check,
     demo,
-    enrol,
     name,
     retry,
     sandbox,

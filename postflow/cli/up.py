@@ -21,10 +21,9 @@ from postflow.service.server import own_prefect, prepare_prefect, ui_address
 from postflow.state import address_told, lock_dir, state_dir
 
 from .app import app, stoppable, studio_named
-from .enrol import BackfillOption, TakeOverOption, enrol_folders
 from .setup import resume
 from .status import tell_unannounced
-from .watch import EveryOption
+from .watch import BackfillOption, EveryOption, TakeOverOption, enrol_folders
 
 if TYPE_CHECKING:
     from postflow.blocks.discord import DiscordWebhook

@@ -24,13 +24,12 @@ from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import volume_error_or
 from postflow.frameio import FrameioClient, TokenSource
 from postflow.ledger import Announcement, AsyncLedger, Claimed, open_ledger
+from postflow.ledger.leases import hold_lease
 from postflow.media import volume
 from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
-
-from .lease import hold_lease
 
 ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 
+from postflow.errors import PostFlowError
 from postflow.models import FrozenModel
 
 from .clips import change
-from .ledger import Ledger
+from .ledger import AsyncLedger, Ledger
 from .models import as_entries, columns_of
 from .outbox import orphan_messages
 from .process import ProcessMark, is_dead_here, this_process
 from .schema import clips, insert_into, leases
 from .states import StaleClaim
 
+log = logging.getLogger(__name__)
+
 LEASE_SECONDS = 60.0
+RENEWALS_A_LEASE = 4
 
 
 class Lease(ProcessMark):
@@ -131,3 +139,43 @@ def _end(connection: Connection, run_id: str, now: datetime, event: str) -> Ende
     unknown = orphan_messages(connection, run_id, now)
     connection.execute(delete(leases).where(leases.c.run_id == run_id))
     return Ended(run_id, [row["id"] for row in rows], unknown)
+
+
+@asynccontextmanager
+async def hold_lease(
+    ledger: AsyncLedger, run_id: str, *, lease_seconds: float = LEASE_SECONDS
+) -> AsyncIterator[None]:
+    """Hold the run's lease; what it still holds at the end is free for others at once."""
+    await ledger.run(start, run_id, lease_seconds=lease_seconds)
+    renewing = asyncio.create_task(_keep(ledger, run_id, lease_seconds), name="lease")
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewing
+        try:
+            await ledger.run(end, run_id)
+        except PostFlowError as error:  # a ledger that is away: the lease then ends by itself
+            log.warning("The run's lease could not be given back: %s", error)
+
+
+async def _keep(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
+    """Renew until cancelled. Nothing ends that: others would take up what this run holds."""
+    while True:
+        await asyncio.sleep(lease_seconds / RENEWALS_A_LEASE)
+        try:
+            await _renew(ledger, run_id, lease_seconds)
+        except PostFlowError as error:
+            log.warning("The lease could not be renewed yet: %s", error)
+        except Exception:
+            log.exception("A fault of our own; the lease could not be renewed yet:")
+
+
+async def _renew(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
+    try:
+        await ledger.run(renew, run_id, lease_seconds=lease_seconds)
+    except StaleClaim as error:
+        # As after a long sleep of the machine. What it held is another's; it may take up more.
+        log.warning("%s", error)
+        await ledger.run(start, run_id, lease_seconds=lease_seconds)

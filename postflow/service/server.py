@@ -82,7 +82,7 @@ def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool 
     for queue in PREFECT_QUEUES:
         logging.getLogger(queue).setLevel(logging.ERROR)
     _demand_address(os.environ.get("PREFECT_API_URL"))
-    from postflow.blocks.server import find_prefect
+    from postflow.blocks.base import find_prefect
 
     find_prefect()
     if alone:
@@ -137,7 +137,7 @@ def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
     The processes we start later are pointed at the server, and told its password,
     through the environment. Raises Fatal `prefect.port` or `prefect.server`.
     """
-    from postflow.blocks.server import set_environment
+    from postflow.blocks.base import set_environment
 
     from .supervisor import Part
 

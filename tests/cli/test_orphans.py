@@ -18,7 +18,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from postflow.blocks.studio import load_studio
-from postflow.cli.enrol import enrol_folders
+from postflow.cli.watch import enrol_folders
 from postflow.sandbox import Sandbox
 from tests.cli.conftest import STUDIO, MakeClip, SaveStudio
 from tests.journeys.proof import armed

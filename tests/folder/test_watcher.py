@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from postflow.delivery.by_hand import open_by_hand
-from postflow.engine.lease import hold_lease
 from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import accept_vanished, enrol, watched
 from postflow.folder.root import MARKER, read_mark
@@ -20,6 +19,7 @@ from postflow.folder.scanner import MOST
 from postflow.folder.watcher import FolderWatcher
 from postflow.folder.watchers import within_reach
 from postflow.ledger import AsyncLedger, Root, claims, observations, open_ledger, roots
+from postflow.ledger.leases import hold_lease
 from postflow.media.probe import probe_media
 from postflow.media.volume import FileSystem
 from postflow.sandbox.clips import clip_path

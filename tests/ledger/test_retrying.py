@@ -10,7 +10,6 @@ import pytest
 
 from postflow.delivery.by_hand import open_by_hand
 from postflow.delivery.record import DeliveryRecord
-from postflow.engine.lease import hold_lease
 from postflow.errors import Skip
 from postflow.ledger import (
     AsyncLedger,
@@ -26,6 +25,7 @@ from postflow.ledger import (
     roots,
     transitions,
 )
+from postflow.ledger.leases import hold_lease
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.ledger.ground import add, bring_to_arrived, claim_one

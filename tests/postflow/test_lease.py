@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from postflow.engine.lease import hold_lease
 from postflow.errors import PostFlowError
 from postflow.ledger import Announcement, Ledger, leases, open_ledger, outbox
+from postflow.ledger.leases import hold_lease
 from tests.support.stumbling import BUSY, stumbling
 from tests.support.wait import wait_until
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from postflow import state
-from postflow.blocks import server
+from postflow.blocks import base as server
 from postflow.errors import Fatal
 from postflow.state import state_dir
 from tests.support.serving import serving

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import typer
 
-from postflow.cli.enrol import enrol_folders
+from postflow.cli.watch import enrol_folders
 from postflow.errors import Fatal
 from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner

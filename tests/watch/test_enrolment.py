@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from postflow.cli.enrol import enrol_folders
+from postflow.cli.watch import enrol_folders
 from postflow.delivery.by_hand import open_by_hand
 from postflow.delivery.record import DeliveryRecord
-from postflow.engine.lease import hold_lease
 from postflow.errors import Retry
 from postflow.folder.enrolment import accept_vanished, owner
 from postflow.folder.notices import Notices, ScanReport
@@ -23,6 +22,7 @@ from postflow.folder.root import MARKER, AbsentError, Owner, read_mark
 from postflow.folder.watcher import FolderWatcher
 from postflow.folder.watchers import FolderWatchers, within_reach
 from postflow.ledger import AsyncLedger, Ledger, State, claims, open_ledger, outbox, retrying, roots
+from postflow.ledger.leases import hold_lease
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
 from tests.support.marked import mark_root
