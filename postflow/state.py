@@ -76,13 +76,13 @@ def open_to_others(path: Path) -> tuple[str, str] | None:
     return told, f"chmod -R go= {shlex.quote(str(path))}"
 
 
-def write_private(path: Path, text: str) -> None:
-    """Put `text` at `path`, on disk, whole or not at all, readable by its owner only."""
+def write_private(path: Path, content: str | bytes) -> None:
+    """Put `content` at `path`, on disk, whole or not at all, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(draft).replace(path)
