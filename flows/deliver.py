@@ -24,6 +24,7 @@ from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, as_ours, engine_trouble
 from postflow.ledger import DELIVERED, ClaimRef, claims
+from postflow.media.picture import made_beside
 from postflow.models import Arrival, Delivery, Shot, UploadResult
 from postflow.tasks.announce import announce, announce_departure, announce_failure
 from postflow.tasks.identify import identify
@@ -78,6 +79,7 @@ async def _deliver(
     async with (
         open_studio(name) as studio,
         delivering(studio, await _admitted(studio, path, claim), project, claim) as job,
+        made_beside(job.media),
     ):
         # 1: what the name means, and so where the clip goes
         job.shot = clip = await identify(studio, job.media, scene=scene, shot=shot)

@@ -110,7 +110,7 @@ class Overview:
             "unannounced": unannounced_as_json(self.unannounced, studio=self.studio),
             "others": self.others,
             "settling": [each.model_dump(mode="json") for each in self.settling],
-            "clips": [each.model_dump(mode="json") for each in self.clips],
+            "clips": [_clip_as_json(each) for each in self.clips],
         }
 
     def tell(self) -> None:
@@ -179,13 +179,20 @@ def tell_history(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = F
 
     clips = queries.rows(ledger, studio=studio, phase=Phase.DELIVERED, limit=limit)
     if json:
-        print_json([each.model_dump(mode="json") for each in clips])
+        print_json([_clip_as_json(each) for each in clips])
         return
     for clip, name in _names(clips):
         facts = f"{_when(clip)}  {_took(clip):>6}  {decimal(clip.size):>8}"
         out.print(f"{facts}  {name}  {clip.view_url or ''}".rstrip(), markup=False)
     if not clips:
         out.print("No clip has been delivered yet.")
+
+
+def _clip_as_json(clip: Clip) -> dict[str, Any]:
+    from postflow.media.picture import path_of
+
+    picture = path_of(clip.revision)
+    return clip.model_dump(mode="json") | {"picture": str(picture) if picture.exists() else None}
 
 
 def _names(clips: Sequence[Clip]) -> Iterator[tuple[Clip, str]]:

@@ -110,7 +110,7 @@ class Card(FrozenModel):
     lines: tuple[Line, ...] = Field(default=(), max_length=MAX_FIELDS)
     url: str | None = None
     buttons: tuple[Button, ...] = Field(default=(), max_length=MAX_BUTTONS)
-    picture: str | None = None
+    picture: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     at: datetime | None = None
     about: dict[str, str] = Field(default_factory=dict)
 

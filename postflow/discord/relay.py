@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from postflow.errors import Fatal, PostFlowError, Retry, as_ours
 from postflow.ledger import AsyncLedger, Ledger, Message, StaleClaim, batches, outbox
 from postflow.ledger.errors import retry_while_busy
+from postflow.media import picture
 from postflow.media.probe import printable
 
 from . import Card, DiscordClient, batch_card
@@ -161,9 +162,10 @@ class OutboxRelay:
                 hint="Nothing to do: its clip is not affected.",
                 code="discord.foreign_card",
             ) from error
+        shown = await asyncio.to_thread(picture.load, card.picture) if card.picture else None
         if message.message_id:
-            return await self._discord.edit(message.message_id, card)
-        return await self._discord.post(card)
+            return await self._discord.edit(message.message_id, card, shown)
+        return await self._discord.post(card, shown)
 
     async def _note(self, outcome: Outcome, message: Message, what: object) -> None:
         """What became of a message is known here only, so a ledger that is busy is asked again.

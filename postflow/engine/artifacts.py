@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import re
 import time
@@ -23,6 +24,7 @@ from prefect.logging.handlers import APILogHandler
 from rich.filesize import decimal
 
 from postflow.errors import PostFlowError
+from postflow.media import picture
 from postflow.models import Delivery, Drained, MediaFile
 from postflow.outlet import Served
 
@@ -31,6 +33,8 @@ from .studio import ClipProgress
 log = logging.getLogger("postflow.deliver")
 
 LONGEST = 5.0
+# Bytes of a picture that a slip carries within itself: Prefect keeps each slip in its database.
+SLIP_PICTURE = 60_000
 
 
 @asynccontextmanager
@@ -46,9 +50,10 @@ async def best_effort(what: str, *, level: int = logging.WARNING) -> AsyncIterat
 async def leave_slip(delivery: Delivery) -> None:
     """A markdown artifact with the link, under a key that gathers the clip's history."""
     name = delivery.media.name
+    shown = await asyncio.to_thread(picture.load, delivery.media.revision)
     async with best_effort(f"the slip of {name}"):
         await acreate_markdown_artifact(
-            slip(delivery), key=_key(name), description=f"Slip of {name}"
+            slip(delivery, shown), key=_key(name), description=f"Slip of {name}"
         )
 
 
@@ -60,8 +65,8 @@ async def leave_refusal(name: str, why: PostFlowError) -> None:
         await acreate_markdown_artifact(text, key=_key(name), description=f"Why not: {name}")
 
 
-def slip(delivery: Delivery) -> str:
-    """The slip's markdown."""
+def slip(delivery: Delivery, shown: bytes | None = None) -> str:
+    """The slip's markdown, with the picture where that is small enough."""
     seconds = (delivery.finished - delivery.started).total_seconds()
     rows = {
         "File": f"{_plain(delivery.media.name)}",
@@ -78,7 +83,13 @@ def slip(delivery: Delivery) -> str:
     head, *body = (f"| {name} | {value} |" for name, value in rows.items())
     table = "\n".join([head, "|---|---|", *body])
     title = f"# {_plain(delivery.media.name)}\n\n[Open in Frame.io]({delivery.view_url})\n\n"
-    return f"{title}{table}\n"
+    return f"{title}{table}\n{_image(shown)}"
+
+
+def _image(shown: bytes | None) -> str:
+    if shown is None or len(shown) > SLIP_PICTURE:
+        return ""
+    return f"\n![One frame](data:image/jpeg;base64,{base64.b64encode(shown).decode()})\n"
 
 
 def _plain(text: str) -> str:

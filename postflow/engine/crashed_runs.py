@@ -32,8 +32,9 @@ from postflow.discord.cards import counted
 from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
-from postflow.ledger import leases, open_ledger
+from postflow.ledger import leases, open_ledger, queries
 from postflow.ledger.process import ProcessMark, is_dead_here, is_here, this_process
+from postflow.media import picture
 from postflow.outlet.ngrok.folder import reap
 from postflow.state import is_due, lock_dir, state_dir, sweep
 
@@ -214,7 +215,8 @@ async def clean_up(studio: OpenStudio) -> None:
     await _keep_signed_in(studio)
     await asyncio.to_thread(reap, state_dir())
     try:
-        await asyncio.to_thread(_sweep)
+        if await asyncio.to_thread(is_due, state_dir() / "swept"):
+            await asyncio.to_thread(_sweep, await studio.ledger.run(queries.revisions))
     except OSError as error:
         log.warning("What has outlived its use stays for now: %s", error)
 
@@ -231,13 +233,15 @@ async def _keep_signed_in(studio: OpenStudio) -> None:
         await notices.hand_over()
 
 
-def _sweep() -> None:
-    """Prefect never removes results that have expired, and filelock no locks."""
-    if is_due(state_dir() / "swept"):
-        results = get_current_settings().results.local_storage_path
-        removed = sweep(results.glob(f"{RESULTS}*"), older=KEEP + MARGIN)
-        # Taking a lock dates it anew; `up` takes its own once.
-        locks = (each for each in lock_dir().glob("*.lock") if each.name != "up.lock")
-        removed += sweep(locks, older=MARGIN)
-        if removed:
-            log.info("Results and locks of long ago that were removed: %d.", removed)
+def _sweep(revisions: set[str]) -> None:
+    """Prefect never removes results that have expired, filelock no locks. Pictures go with the
+    rows of their clips.
+    """
+    results = get_current_settings().results.local_storage_path
+    removed = sweep(results.glob(f"{RESULTS}*"), older=KEEP + MARGIN)
+    # Taking a lock dates it anew; `up` takes its own once.
+    locks = (each for each in lock_dir().glob("*.lock") if each.name != "up.lock")
+    removed += sweep(locks, older=MARGIN)
+    removed += picture.forget_all_but(revisions, older=MARGIN)
+    if removed:
+        log.info("Results, locks and pictures of long ago that were removed: %d.", removed)

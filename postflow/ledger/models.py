@@ -175,6 +175,7 @@ class Clip(FrozenModel):
     root: str | None = None
     relpath: str
     name: str
+    revision: str
     size: int
     doubt: str | None = None
     state: State

@@ -85,6 +85,12 @@ def rows(
         return as_entries(Clip, connection.execute(query).mappings().all())
 
 
+def revisions(ledger: Ledger) -> set[str]:
+    """Of all clips that the ledger knows."""
+    with ledger.reading() as connection:
+        return set(connection.scalars(select(clips.c.revision).distinct()))
+
+
 def unsettled(
     ledger: Ledger, *, studio: str | None = None, phase: Phase = Phase.SETTLING, limit: int = 1000
 ) -> list[Observation]:

@@ -6,6 +6,7 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -227,10 +228,10 @@ async def test_a_fault_of_our_own_at_one_message_costs_no_other_its_place(
     """Nobody knows whether that one is there, and that is what the ledger says."""
     real = DiscordClient.post
 
-    async def post(self: DiscordClient, card: Card) -> str:
+    async def post(self: DiscordClient, card: Card, *args: Any, **more: Any) -> str:
         if card.title == MANY[0]:
             raise KeyError("unforeseen")
-        return await real(self, card)
+        return await real(self, card, *args, **more)
 
     monkeypatch.setattr(DiscordClient, "post", post)
     await enqueue(ledger, MANY)
