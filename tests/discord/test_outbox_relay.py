@@ -189,12 +189,12 @@ async def test_a_picture_outlives_the_run_that_was_to_show_it(
     studio.drop(1)
     (claim,) = await studio.ledger.run(claims.claim, "run-1", limit=1)
     key = f"{CHANNEL}/clip-{claim.clip_id}"
-    departure = on_its_way_card(media, shot, project="UNDLM").message(key, CHANNEL)
+    departure = on_its_way_card(media, shot, project="UNDLM").announcement(key, CHANNEL)
     await studio.ledger.run(transitions.announce, claim, departure)
     await studio.send("run-1")
     write_private(path_of(media.revision), b"jpeg")
     arrived = bring_to_arrived(studio.ledger.ledger, claim)
-    ready = ready_card(delivery, project="UNDLM").message(key, CHANNEL)
+    ready = ready_card(delivery, project="UNDLM").announcement(key, CHANNEL)
     await studio.ledger.run(transitions.done, arrived, announce=ready)
     (due,) = await studio.ledger.run(outbox.due)
     await studio.ledger.run(outbox.sending, due, "run-1")  # and no answer is ever noted
