@@ -27,8 +27,8 @@ from .reading import (
 
 PADDING = frozenset((b"JUNK", b"PAD ", b"JUNQ", b"FLLR"))
 LISTS = frozenset((b"RIFF", b"LIST"))
-KNOWN = PADDING | LISTS | {b"idx1", b"indx", b"avih", b"strh", b"strf", b"strn", b"odml", b"vprp"}
-STREAM = frozenset((b"dc", b"db", b"wb", b"tx", b"pc"))
+KNOWN = PADDING | LISTS | set(b"idx1 indx avih strh strf strn odml vprp".split())
+STREAM = frozenset(b"dc db wb tx pc".split())
 
 
 class Chunk(NamedTuple):

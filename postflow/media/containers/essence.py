@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from . import avi, ebml, matroska, mp4, mp4_fragments, mxf
+from . import avi, mp4, mp4_fragments, mxf
+from . import matroska as mkv
 from .mp4_boxes import Box, NoBoxError, boxes, inside
 from .reading import BrokenError, Reader, SpentError, spread
-from .whole import HEAD, container_of
+from .whole import AVI, HEAD, MATROSKA, MP4, MXF, container_of
 
 BLANK = b"\0\t\n\r "
 PIECE = 4096
 PIECES = 8
 NEAR = 256
 # An editor that moves the index, or that takes a packet out, makes `free` of the old one's name.
-LEFT_OVER = frozenset(
-    (b"mvhd", b"trak", b"udta", b"meta", b"moov", b"cmov", b"iods", b"ilst", b"hdlr", b"XMP_")
-)
-COPYRIGHT = 0xA9
+LEFT_OVER = frozenset(b"mvhd trak udta meta moov cmov iods ilst hdlr XMP_".split())
 PACKETS = (b"<?xpacket", b"<x:xmpmeta", b"<?xml", b"<rdf:RDF")
 IDENTIFIERS = (
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"),  # XMP
@@ -54,22 +52,29 @@ def _is_left_over(reader: Reader, start: int, stop: int) -> bool:
     size, kind = int.from_bytes(head[:4], "big"), head[4:8]
     if head[8:12] == b"hdlr":  # the body of a `meta` begins with four bytes of its own
         return True
-    return 8 <= size <= stop - start and (kind in LEFT_OVER or kind[:1] == bytes([COPYRIGHT]))
+    return 8 <= size <= stop - start and (kind in LEFT_OVER or kind[:1] == bytes([mp4.COPYRIGHT]))
 
 
 # Of one part of a description so much counts: all of it but for the longest films.
 MOST_DESCRIBED = 16 * 1024
 MATRIX_AND_SIZE = 44  # what closes a `tkhd`
 
-MP4_INDEXES = frozenset((b"moov", b"udta", b"meta", b"mfra", b"sidx", b"ssix", b"ftyp", b"pnot"))
+MP4_INDEXES = frozenset(b"moov udta meta mfra sidx ssix ftyp pnot".split())
 MP4_PADDING = mp4.PADDING | {b"junk"}
-AVI_METADATA = frozenset(
-    (
-        *(b"hdrl", b"idx1", b"INFO", b"Tdat", b"exif", b"_PMX", b"IDIT", b"ISMP", b"DISP"),
-        *(b"bext", b"iXML", b"cart", b"id3 ", b"ID3 "),
-    )
-)
-AVI_DESCRIBED = frozenset((b"strh", b"strf", b"vprp"))
+AVI_METADATA = {b"id3 ", b"ID3 ", *b"hdrl idx1 INFO Tdat exif _PMX IDIT ISMP DISP".split()}
+AVI_METADATA |= set(b"bext iXML cart".split())
+AVI_DESCRIBED = frozenset(b"strh strf vprp".split())
+
+
+# Of Matroska (RFC 9559).
+INFO, TIMESTAMP_SCALE, DEFAULT_DURATION = 0x1549A966, 0x2AD7B1, 0x23E383
+CHAPTERS, TAGS, ATTACHMENTS, ENCODINGS = 0x1043A770, 0x1254C367, 0x1941A469, 0x6D80
+VIDEO, AUDIO, COLOUR, MASTERING, PROJECTION = 0xE0, 0xE1, 0x55B0, 0x55D0, 0x7670
+MASTERS, DEEPEST = {VIDEO, AUDIO, COLOUR, MASTERING, PROJECTION}, 4
+SEEN_AND_HEARD = {mkv.CODEC, mkv.CODEC_PRIVATE, DEFAULT_DURATION, TIMESTAMP_SCALE}
+SEEN_AND_HEARD |= {VIDEO, AUDIO, ENCODINGS}
+BESIDE_THE_MEDIA = {mkv.SEEK_HEAD, INFO, mkv.TRACKS, mkv.CUES, CHAPTERS, TAGS, ATTACHMENTS}
+BESIDE_THE_MEDIA |= {mkv.VOID, mkv.CRC, mkv.CLUSTER}
 
 
 class Range(NamedTuple):
@@ -89,7 +94,7 @@ class Essence(NamedTuple):
 def essence_of(reader: Reader, suffix: str) -> Essence | None:
     """None where the container is not understood: then all of the file counts."""
     container = container_of(reader.some(0, HEAD), suffix)
-    find = FINDERS.get(container.judge) if container else None
+    find = FINDERS.get(container.name) if container else None
     if find is None:
         return None
     try:
@@ -136,7 +141,7 @@ def _fragments(reader: Reader, first: Box) -> tuple[int, int, int]:
     index = mp4_fragments.closing_index(reader)
     if index is not None:
         return first.start, index.start, index.end
-    stated = mp4_fragments.stated_end(reader, first)
+    stated, _ = mp4_fragments.indexed_end(reader, first)
     end = stated if first.start < stated <= reader.size else reader.size
     return first.start, end, end
 
@@ -207,22 +212,43 @@ def _of_avi(reader: Reader) -> Essence:
 
 def _of_matroska(reader: Reader) -> Essence | None:
     """From the first cluster to the last in a row, and what is strange before and behind."""
-    segment = matroska.segment_of(reader)
-    first = matroska.first_cluster(reader, segment)
+    segment = mkv.segment_of(reader)
+    first = mkv.first_cluster(reader, segment)
     if first is None:
         return None
-    end = segment.end if segment.sized else reader.size
-    seek = matroska.seek_positions(reader, segment)
-    cued = matroska.cued_clusters(reader, segment, seek.get(matroska.CUES))
+    end = mkv.stop_of(reader, segment)
+    seek = mkv.seek_positions(reader, segment)
+    cued = mkv.cued_clusters(reader, segment, seek.get(mkv.CUES))
     parts = [
-        *ebml.elements(reader, segment.body, first.start),
-        *ebml.elements(reader, max([first.start, *cued]), end),
+        *mkv.elements(reader, segment.body, first.start),
+        *mkv.elements(reader, max([first.start, *cued]), end),
     ]
-    last = max([first.end, *(each.end for each in parts if each.id == matroska.CLUSTER)])
-    strange = (each for each in parts if each.id not in matroska.BESIDE_THE_MEDIA)
+    last = max([first.end, *(each.end for each in parts if each.id == mkv.CLUSTER)])
+    strange = (each for each in parts if each.id not in BESIDE_THE_MEDIA)
     ranges = (Range(first.start, last), *(Range(each.start, each.end) for each in strange))
-    described = matroska.described(reader, parts)
+    described = _described_tracks(reader, parts)
     return Essence((*ranges, *_unless_blank(reader, end)), described)
+
+
+def _described_tracks(reader: Reader, parts: list[mkv.Element]) -> bytes:
+    """How the tracks are coded and shown, and their units of time; no names, no languages."""
+    told: list[mkv.Element] = []
+    for part in sorted(each for each in parts if each.id in (INFO, mkv.TRACKS)):
+        for each in mkv.elements(reader, part.body, part.end):
+            is_track = each.id == mkv.TRACK_ENTRY
+            told += mkv.elements(reader, each.body, each.end) if is_track else (each,)
+    counting = (each for each in told if each.id in SEEN_AND_HEARD)
+    return b"".join(leaf for each in counting for leaf in _leaves(reader, each))
+
+
+def _leaves(reader: Reader, element: mkv.Element, depth: int = DEEPEST) -> Iterator[bytes]:
+    """Ids and values: editors write the same numbers with fewer bytes."""
+    if element.id in MASTERS and depth:
+        for child in mkv.elements(reader, element.body, element.end):
+            yield from _leaves(reader, child, depth - 1)
+    elif element.id not in (mkv.VOID, mkv.CRC):
+        value = reader.at(element.body, min(element.end - element.body, MOST_DESCRIBED))
+        yield element.id.to_bytes(4, "big") + value.lstrip(b"\0")
 
 
 def _of_mxf(reader: Reader) -> Essence | None:
@@ -251,9 +277,9 @@ def _dark_items(reader: Reader, at: int, stop: int) -> Iterator[Range]:
         at = item.end
 
 
-FINDERS: Mapping[Callable[[Reader], object], Callable[[Reader], Essence | None]] = {
-    mp4.judge: _of_mp4,
-    avi.judge: _of_avi,
-    matroska.judge: _of_matroska,
-    mxf.judge: _of_mxf,
+FINDERS: Mapping[str, Callable[[Reader], Essence | None]] = {
+    MP4: _of_mp4,
+    AVI: _of_avi,
+    MATROSKA: _of_matroska,
+    MXF: _of_mxf,
 }

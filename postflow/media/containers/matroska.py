@@ -1,13 +1,13 @@
 """Matroska and WebM: an EBML header, then a Segment that says how long it is.
 
-Layout: RFC 9559.
+Layout: RFC 9559; of the EBML elements that they are made of, RFC 8794.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from .ebml import TOP, Element, NoElementError, elements, inside, number, read_element
 from .reading import (
     HINT,
     TAIL,
@@ -29,24 +29,78 @@ SEEK_HEAD, SEEK, SEEK_ID, SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
 CUES, CUE_POINT, CUE_TRACK, CUE_CLUSTER = 0x1C53BB6B, 0xBB, 0xB7, 0xF1
 VOID, CRC = 0xEC, 0xBF
 BEFORE_MEDIA = 256
-MOST_DESCRIBED = 16 * 1024
 LONGEST_CODEC = 32
-INFO, TIMESTAMP_SCALE = 0x1549A966, 0x2AD7B1
-CHAPTERS, TAGS, ATTACHMENTS = 0x1043A770, 0x1254C367, 0x1941A469
 TRACKS, TRACK_ENTRY, TRACK_NUMBER = 0x1654AE6B, 0xAE, 0xD7
 CODEC, CODEC_PRIVATE, FROM_WINDOWS = 0x86, 0x63A2, b"V_MS/VFW/FOURCC"
-DEFAULT_DURATION, VIDEO, AUDIO, ENCODINGS = 0x23E383, 0xE0, 0xE1, 0x6D80
-SEEN_AND_HEARD = frozenset(
-    (CODEC, CODEC_PRIVATE, DEFAULT_DURATION, VIDEO, AUDIO, ENCODINGS, TIMESTAMP_SCALE)
-)
-BESIDE_THE_MEDIA = frozenset(
-    (SEEK_HEAD, INFO, TRACKS, CUES, CHAPTERS, TAGS, ATTACHMENTS, VOID, CRC, CLUSTER)
-)
-COLOUR, MASTERING, PROJECTION, DEEPEST = 0x55B0, 0x55D0, 0x7670, 4
-MASTERS = frozenset((VIDEO, AUDIO, COLOUR, MASTERING, PROJECTION))
 BLOCK_GROUP, BLOCK, SIMPLE_BLOCK = 0xA0, 0xA1, 0xA3
 # Codecs whose pictures never end in zeros; H.264 and HEVC may be filled up to a constant rate.
 END_IN_CONTENT = (b"V_FFV1", b"V_VP8", b"V_VP9", b"V_AV1", b"V_THEORA")
+
+
+# An element that is cut is proof of missing bytes only where it is one that stands there.
+TOP = (EBML, SEGMENT, VOID, CRC)
+
+
+class Element(NamedTuple):
+    """One element. Of unknown size: `end` is `body`, so that a walk goes on inside it."""
+
+    id: int
+    start: int
+    body: int
+    end: int
+    sized: bool = True
+
+
+class NoElementError(BrokenError):
+    """What stands at `start` is no element."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__("has no element where one should be: it is cut or not written yet")
+        self.start = start
+
+
+def elements(reader: Reader, start: int, stop: int) -> Iterator[Element]:
+    """The elements from `start`, which have to end exactly at `stop`."""
+    while start < stop:
+        element = read_element(reader, start, stop)
+        yield element
+        start = element.end
+
+
+def read_element(reader: Reader, start: int, stop: int) -> Element:
+    head = reader.at(start, min(12, stop - start))
+    id_width = _width(head, 0, start, longest=4)
+    size_width = _width(head, id_width, start, longest=8)
+    body = start + id_width + size_width
+    if body > stop:
+        raise BrokenError("ends in the middle of an element's header")
+    raw = int.from_bytes(head[id_width : id_width + size_width], "big")
+    size = raw & ((1 << 7 * size_width) - 1)
+    id_ = int.from_bytes(head[:id_width], "big")
+    if size == (1 << 7 * size_width) - 1:
+        return Element(id_, start, body, body, sized=False)
+    if body + size > stop:
+        raise BrokenError(f"ends in the middle: {stop - body:,} of {size:,} bytes are there")
+    return Element(id_, start, body, body + size)
+
+
+def _width(head: bytes, at: int, start: int, *, longest: int) -> int:
+    """How many bytes a variable number has: the zero bits before its first one, plus one."""
+    if at >= len(head):
+        raise BrokenError("ends in the middle of an element's header")
+    width = 9 - head[at].bit_length()
+    if width > longest:
+        raise NoElementError(start)
+    return width
+
+
+def number(reader: Reader, element: Element | None) -> int:
+    return reader.number(element.body, element.end - element.body) if element else 0
+
+
+def inside(reader: Reader, parent: Element) -> dict[int, Element]:
+    """The children of an element by their id, the last of each."""
+    return {each.id: each for each in elements(reader, parent.body, parent.end)}
 
 
 def begins_like_matroska(head: bytes) -> bool:
@@ -85,7 +139,7 @@ def segment_of(reader: Reader) -> Element:
 
 def first_cluster(reader: Reader, segment: Element) -> Element | None:
     """The first piece of media; None where the Segment ends without one."""
-    stop = segment.end if segment.sized else reader.size
+    stop = stop_of(reader, segment)
     for count, element in enumerate(elements(reader, segment.body, stop)):
         if element.id == CLUSTER:
             return element
@@ -96,7 +150,7 @@ def first_cluster(reader: Reader, segment: Element) -> Element | None:
 
 def seek_positions(reader: Reader, segment: Element) -> dict[int, int]:
     """What the first SeekHead names: element id to offset in the file, right or wrong."""
-    head = next(elements(reader, segment.body, _stop(reader, segment)), None)
+    head = next(elements(reader, segment.body, stop_of(reader, segment)), None)
     if head is None or head.id != SEEK_HEAD:
         return {}
     found = {}
@@ -108,17 +162,17 @@ def seek_positions(reader: Reader, segment: Element) -> dict[int, int]:
     return found
 
 
-def _stop(reader: Reader, segment: Element) -> int:
+def stop_of(reader: Reader, segment: Element) -> int:
+    """Where the Segment ends; of unknown length, with the file."""
     return segment.end if segment.sized else reader.size
 
 
 def _right_ones(reader: Reader, named: dict[int, int]) -> dict[int, int]:
     """Some writers name places where nothing is, or that are behind the end."""
-    spelled = {id_: id_.to_bytes(8, "big").lstrip(b"\0") for id_ in named}
     return {
         id_: position
         for id_, position in named.items()
-        if reader.some(position, len(spelled[id_])) == spelled[id_]
+        if reader.some(position, len(_spelled(id_))) == _spelled(id_)
     }
 
 
@@ -155,27 +209,6 @@ def _cued(reader: Reader, point: Element) -> int | None:
     return number(reader, cluster) if cluster else None
 
 
-def described(reader: Reader, parts: list[Element]) -> bytes:
-    """How the tracks are coded and shown, and their units of time; no names, no languages."""
-    found = b""
-    for part in sorted(each for each in parts if each.id in (INFO, TRACKS)):
-        for each in elements(reader, part.body, part.end):
-            told = elements(reader, each.body, each.end) if each.id == TRACK_ENTRY else (each,)
-            for told_one in (one for one in told if one.id in SEEN_AND_HEARD):
-                found += b"".join(_leaves(reader, told_one))
-    return found
-
-
-def _leaves(reader: Reader, element: Element, depth: int = DEEPEST) -> Iterator[bytes]:
-    """Ids and values: editors write the same numbers with fewer bytes."""
-    if element.id in MASTERS and depth:
-        for child in elements(reader, element.body, element.end):
-            yield from _leaves(reader, child, depth - 1)
-    elif element.id not in (VOID, CRC):
-        value = reader.at(element.body, min(element.end - element.body, MOST_DESCRIBED))
-        yield element.id.to_bytes(4, "big") + value.lstrip(b"\0")
-
-
 def _judge_behind(reader: Reader, end: int) -> Verdict:
     """What follows the Segment: more elements, or what is none."""
     at = end
@@ -194,7 +227,11 @@ def _judge_behind(reader: Reader, end: int) -> Verdict:
 
 def _is_known(reader: Reader, at: int) -> bool:
     head = reader.some(at, 4)
-    return any(head.startswith(id_.to_bytes((id_.bit_length() + 7) // 8, "big")) for id_ in TOP)
+    return any(head.startswith(_spelled(id_)) for id_ in TOP)
+
+
+def _spelled(id_: int) -> bytes:
+    return id_.to_bytes(8, "big").lstrip(b"\0")
 
 
 def _judge_unsized(reader: Reader, segment: Element) -> Verdict:

@@ -8,9 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from . import mp4_fragments, mp4_samples
-from .mp4_boxes import Box, NoBoxError, boxes
-from .mp4_samples import BEGIN_WITH_CONTENT, BEHIND, HOLE, Track
+from . import mp4_fragments
+from .mp4_boxes import (
+    BEGIN_WITH_CONTENT,
+    BEHIND,
+    FIRST_BOXES,
+    HOLE,
+    Box,
+    NoBoxError,
+    Track,
+    boxes,
+    track_of,
+)
 from .reading import (
     HINT,
     TAIL,
@@ -26,12 +35,9 @@ from .reading import (
     judge_behind,
 )
 
-FIRST_BOXES = frozenset(
-    (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid", b"styp", b"sidx")
-)
-PADDING = frozenset((b"free", b"skip", b"wide"))
+PADDING = frozenset(b"free skip wide".split())
 # Their pictures end in content, but for encoders that fill up to a constant rate.
-END_IN_CONTENT = frozenset((b"avc1", b"avc3", b"hvc1", b"hev1"))
+END_IN_CONTENT = frozenset(b"avc1 avc3 hvc1 hev1".split())
 ALL_TRACKS = 0xFFFFFFFF
 COPYRIGHT = 0xA9
 
@@ -76,34 +82,40 @@ def judge(reader: Reader) -> Verdict:
     if not index.measured and index.has(b"mvex"):
         raise BrokenError("announces fragments of which none is there yet")
     _demand_frames(reader, layout.moov, index)
-    found = _first_doubt(
+    found = [
         _judge_promise(reader, layout, index),
         _judge_end(reader, layout, index),
         judge_behind(reader, layout.end),
-    )
-    if index.zeros and isinstance(found, Whole):
-        return Unknown(reason=f"has {index.zeros:,} zeros at the end of its index (moov)")
-    return found
+    ]
+    if index.zeros:
+        found.append(Unknown(reason=f"has {index.zeros:,} zeros at the end of its index (moov)"))
+    return next((each for each in found if not isinstance(each, Whole)), Whole())
 
 
 def layout_of(reader: Reader) -> Layout:
     """BrokenError where a box is cut, or where there is no index."""
-    moov, last, end = None, None, 0
+    moov = last = fragment = None
     media: list[Box] = []
-    broken: BrokenError | None = None
+    end = 0
     try:
         for box in top_boxes(reader, 0, reader.size):
             if box.kind == b"moof":
-                return _laid_out(moov, media, last, box, box.start)
+                fragment = box
+                break
             moov = box if box.kind == b"moov" else moov
             media += [box] if box.kind == b"mdat" else []
             last = last if box.kind in PADDING else box
             end = box.end
-    except NoBoxError as error:
-        broken = error
-    if broken and (moov is None or not media or not end):
-        raise _no_index(reader, broken)
-    return _laid_out(moov, media, last, None, end if broken else reader.size)
+    except NoBoxError:
+        if moov is None or not media:
+            if not begins_like_mp4(reader.some(0, 16)):
+                raise NoMediaError("does not begin as QuickTime or MP4 does") from None
+            raise
+    if moov is None:
+        raise BrokenError("has no index (moov) yet: its writer has not finished it")
+    if moov.open_ended:
+        raise BrokenError("has an index (moov) that is still being written")
+    return Layout(moov, tuple(media), last, fragment, end)
 
 
 def top_boxes(reader: Reader, start: int, stop: int) -> Iterator[Box]:
@@ -113,45 +125,21 @@ def top_boxes(reader: Reader, start: int, stop: int) -> Iterator[Box]:
         yield box
 
 
-def _laid_out(
-    moov: Box | None, media: list[Box], last: Box | None, fragment: Box | None, end: int
-) -> Layout:
-    if moov is None:
-        raise BrokenError("has no index (moov) yet: its writer has not finished it")
-    if moov.open_ended:
-        raise BrokenError("has an index (moov) that is still being written")
-    return Layout(moov, tuple(media), last, fragment, end)
-
-
-def _no_index(reader: Reader, broken: BrokenError) -> BrokenError:
-    if begins_like_mp4(reader.some(0, 16)):
-        return broken
-    return NoMediaError("does not begin as QuickTime or MP4 does")
-
-
-def _first_doubt(*found: Verdict) -> Verdict:
-    return next((each for each in found if not isinstance(each, Whole)), Whole())
-
-
 def _index(reader: Reader, moov: Box) -> _Index:
     reader.load(moov.start, moov.end)
     parts: list[Box] = []
     zeros = 0
     try:
-        parts.extend(boxes(reader, moov.body, moov.end))
+        for part in boxes(reader, moov.body, moov.end):
+            parts.append(part)  # noqa: PERF402 - those before a fault count
     except NoBoxError as error:
-        parts = _parts_before(reader, moov, error.start)
         zeros = moov.end - error.start
         if not all_zeros(reader, error.start, moov.end) or _lacks_tracks(reader, parts):
             raise
     if not parts:
         raise BrokenError("has an empty index (moov)")
-    tracks = tuple(mp4_samples.track(reader, part) for part in parts if part.kind == b"trak")
+    tracks = tuple(track_of(reader, part) for part in parts if part.kind == b"trak")
     return _Index(tuple(parts), tracks, zeros)
-
-
-def _parts_before(reader: Reader, moov: Box, stop: int) -> list[Box]:
-    return list(boxes(reader, moov.body, stop))
 
 
 def _lacks_tracks(reader: Reader, parts: list[Box]) -> bool:

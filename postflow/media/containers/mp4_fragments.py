@@ -36,7 +36,7 @@ def judge(reader: Reader, first: Box) -> Verdict:
     if index is not None:
         _demand_chain(reader, _last_fragment(reader, index, first), index.start)
         return _judge_behind(reader, index.end) or _without_an_end(reader, first)
-    end, last = _indexed_end(reader, first)
+    end, last = indexed_end(reader, first)
     if end > reader.size:
         raise BrokenError("ends before the last fragment that its index (sidx) names")
     behind = _judge_behind(reader, end) if last else None
@@ -48,11 +48,6 @@ def judge(reader: Reader, first: Box) -> Verdict:
     if ends_in_zeros(reader, end, HINT):
         return Unknown(reason="ends in zeros, which may belong to its last frame")
     return behind
-
-
-def stated_end(reader: Reader, first: Box) -> int:
-    """Where the last fragment ends by the index in front (`sidx`); 0 where none is."""
-    return _indexed_end(reader, first)[0]
 
 
 def closing_index(reader: Reader) -> Box | None:
@@ -122,14 +117,12 @@ def _demand_chain(reader: Reader, start: int, stop: int) -> None:
         raise BrokenError("has an index of fragments that points to none")
 
 
-def _front_index(reader: Reader, first: Box) -> Box | None:
-    found = (box for box in boxes(reader, 0, first.start) if box.kind == b"sidx")
-    return next(found, None)
+def indexed_end(reader: Reader, first: Box) -> tuple[int, int]:
+    """Where the last segment of the index in front (`sidx`) ends, and its size; 0 where none is.
 
-
-def _indexed_end(reader: Reader, first: Box) -> tuple[int, int]:
-    """Where the last segment of a `sidx` ends, and its size (ISO/IEC 14496-12, 8.16.3)."""
-    sidx = _front_index(reader, first)
+    Layout: ISO/IEC 14496-12, 8.16.3.
+    """
+    sidx = next((box for box in boxes(reader, 0, first.start) if box.kind == b"sidx"), None)
     if sidx is None:
         return 0, 0
     width = 8 if reader.at(sidx.body, 1)[0] else 4
@@ -137,8 +130,9 @@ def _indexed_end(reader: Reader, first: Box) -> tuple[int, int]:
     anchor = sidx.end + reader.number(offset_at, width)
     count = reader.number(offset_at + width + 2, 2)
     entries = reader.at(offset_at + width + 4, count * 12)
-    starts = range(0, len(entries), 12)
-    sizes = [int.from_bytes(entries[at : at + 4], "big") & 0x7FFFFFFF for at in starts]
+    sizes = [
+        int.from_bytes(entries[n : n + 4], "big") & 0x7FFFFFFF for n in range(0, count * 12, 12)
+    ]
     return anchor + sum(sizes), sizes[-1] if sizes else 0
 
 

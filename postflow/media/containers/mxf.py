@@ -5,6 +5,8 @@ Layout: SMPTE ST 377-1, sections 6 (KLV), 7 (partitions) and 12 (random index pa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from .reading import BrokenError, NoMediaError, Reader, Unknown, Verdict, judge_behind, spread
@@ -67,6 +69,16 @@ def read_item(reader: Reader, start: int) -> Item:
     return Item(plain(head[:KEY]), body + width, body + width + length)
 
 
+def items(reader: Reader, start: int, cut: str) -> Iterator[Item]:
+    """Item after item to the end of the file; BrokenError `cut` where one ends behind it."""
+    while start < reader.size:
+        item = read_item(reader, start)
+        if item.end > reader.size:
+            raise BrokenError(cut)
+        yield item
+        start = item.end
+
+
 def partition(reader: Reader, start: int, kind: int | None = None) -> Partition:
     """The partition at `start`; BrokenError where none is, or one of another kind."""
     head = reader.some(start, KEY)
@@ -102,6 +114,8 @@ HEADER, FOOTER = 2, 4
 ENTRY = 12
 BEFORE_MEDIA = 64
 MEDIA = bytes.fromhex("0d0103")
+CUT_FOOTER = "ends within its footer"
+CUT_KEY = "ends in the middle of a key"
 NO_FOOTER = "has an open header and no footer: its writer has not finished it"
 
 
@@ -218,13 +232,10 @@ def _judge_footer(reader: Reader, start: int) -> Verdict:
     footer = partition(reader, start, FOOTER)
     declared = footer.body_end + footer.metadata_bytes + footer.index_bytes
     if declared > reader.size:
-        raise BrokenError("ends within its footer")
+        raise BrokenError(CUT_FOOTER)
     at = footer.body_end
     try:
-        while at < reader.size:
-            item = read_item(reader, at)
-            if item.end > reader.size:
-                raise BrokenError("ends within its footer")
+        for item in items(reader, at, CUT_FOOTER):
             at = item.end
     except NoKeyError:
         if at < declared:
@@ -234,26 +245,23 @@ def _judge_footer(reader: Reader, start: int) -> Verdict:
 
 def _judge_behind(reader: Reader, at: int) -> Verdict:
     """Fill items may follow; anything else is a stranger."""
-    try:
-        while at < reader.size:
-            item = read_item(reader, at)
-            if not item.key.startswith(FILL) or item.end > reader.size:
+    with suppress(BrokenError):
+        for item in items(reader, at, CUT_KEY):
+            if not item.key.startswith(FILL):
                 break
             at = item.end
-    except BrokenError:
-        pass
     if reader.size - at < KEY and reader.some(at, len(PREFIX)) == PREFIX:
-        raise BrokenError("ends in the middle of a key")
+        raise BrokenError(CUT_KEY)
     return judge_behind(reader, at)
 
 
 def _demand_last_essence(reader: Reader) -> None:
     """From the last piece of picture or sound in sight on, item follows item to the end."""
-    at = last_key(reader, ESSENCE)
-    while at is not None and at < reader.size:
-        if reader.size - at <= KEY:
-            raise BrokenError("ends in the middle of a key")
-        item = read_item(reader, at)
-        if item.end > reader.size:
-            raise BrokenError("ends in the middle of a frame")
-        at = item.end
+    last = last_key(reader, ESSENCE)
+    if last is None:
+        return
+    if reader.size - last <= KEY:
+        raise BrokenError(CUT_KEY)
+    for item in items(reader, last, "ends in the middle of a frame"):
+        if 0 < reader.size - item.end <= KEY:
+            raise BrokenError(CUT_KEY)
