@@ -1,4 +1,4 @@
-"""What a drain came to, and what is told of it that no single clip tells."""
+"""The outcomes of an ingest run, and its messages that are about several clips."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Batch:
         self._delivered: list[Delivery] = []
         self._not_delivered: dict[str, PostFlowError] = {}
         self._skipped: dict[str, Skip] = {}
-        self._told: dict[str, Skip] = {}
+        self._announced: dict[str, Skip] = {}
         self._part = 1
 
     async def expect(self, waiting: int) -> None:
-        """So many clips wait or travel; of many, those without a message of their own share one."""
+        """So many clips wait or travel. Of more than `batch`, those without a message share one."""
         studio = self._studio
         if studio.channel and waiting > studio.settings.watching.batch:
             await studio.ledger.run(
@@ -36,19 +36,19 @@ class Batch:
         self._not_delivered[name] = why
 
     def skipped(self, claim: Claimed, why: Skip) -> Announcement | None:
-        """The message that tells of all names so far that nobody understood, and what is right.
+        """The message about all names so far that no rule reads, and what would be right.
 
-        None where a batch's message tells of the clip.
+        None where the clip is part of a batch, which has a message.
         """
         studio = self._studio
         self._skipped[claim.name] = why
         if studio.channel is None or claim.batch_id is not None:
             return None
-        if len(self._told) == MOST_NAMES:
-            self._told, self._part = {}, self._part + 1
-        self._told[claim.name] = why
+        if len(self._announced) == MOST_NAMES:
+            self._announced, self._part = {}, self._part + 1
+        self._announced[claim.name] = why
         key = f"{studio.channel}/skipped-{studio.run_id}-{self._part}"
-        return skipped_card(self._told).announcement(key, studio.channel)
+        return skipped_card(self._announced).announcement(key, studio.channel)
 
     def drained(self) -> Drained:
         failures = self._not_delivered.items()

@@ -58,7 +58,7 @@ class Drain:
         )
         self._notices = Notices(studio.ledger, studio.channel, studio.run_id, lasting_only=True)
         self._claimed: list[Claimed] = []
-        self._over: list[Claimed] = []
+        self._finished: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(studio)
         self._cancelling = Cancelling(studio, self._batch)
@@ -83,7 +83,7 @@ class Drain:
         try:
             if not await self._is_busy():
                 return False
-            await self._let_go_of_those_over()
+            await self._release_finished()
             await self._start_some(outlet)
             await self._cancelling.look(self._on_their_way)
         except Retry as error:
@@ -103,7 +103,7 @@ class Drain:
             log.warning("%s", error)
 
     async def _is_busy(self) -> bool:
-        travelling = self._on_their_way or self._claimed or self._over
+        travelling = self._on_their_way or self._claimed or self._finished
         if travelling or self._watchers.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
@@ -145,15 +145,14 @@ class Drain:
     def _send(self, claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:
         self._on_their_way[asyncio.create_task(_alone(claim, travel), name=claim.name)] = claim
 
-    async def _let_go_of_those_over(self) -> None:
-        """Most are let go of already; where the ledger did not take their end, they go back now.
-
-        Else they would stay in the hands of this run for as long as it lives.
+    async def _release_finished(self) -> None:
+        """Release the claims whose end the ledger could not take: else they would be this run's for
+        as long as it lives. Of the others nothing is left to release.
         """
-        while self._over:
+        while self._finished:
             with suppress(StaleClaim):
-                await self._studio.ledger.run(claims.release, self._over[0])
-            del self._over[0]
+                await self._studio.ledger.run(claims.release, self._finished[0])
+            del self._finished[0]
 
     def _misnamed(self, claim: Claimed) -> Skip | Fatal | None:
         """Why its name alone keeps the clip from travelling, if it does."""
@@ -229,7 +228,7 @@ class Drain:
         """
         await self._watchers.wait(PULSE, self._on_their_way)
         for task in [each for each in self._on_their_way if each.done()]:
-            self._over.append(self._on_their_way.pop(task))
+            self._finished.append(self._on_their_way.pop(task))
             await task
 
     async def _stop(self) -> None:
@@ -240,7 +239,7 @@ class Drain:
 
 
 async def _alone(claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:
-    """What goes wrong with the ending of one clip ends no other's travel."""
+    """An error at the end of one clip's delivery stops no other clip."""
     try:
         await travel
     except PostFlowError as error:

@@ -1,4 +1,4 @@
-"""All clips that wait, each on its own run, through one outlet."""
+"""The flow `ingest`: delivers all clips that are ready, each in a run of its own."""
 
 from __future__ import annotations
 

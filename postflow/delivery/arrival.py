@@ -26,7 +26,7 @@ SLOWER = 1 / 10
 
 
 class Polling:
-    """Of one transfer. Bytes are ours to count, so Frame.io is asked as seldom as will do."""
+    """When to ask Frame.io about one transfer: seldom until every byte has left us."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Polling:
         )
 
     def becomes_late(self) -> bool:
-        """Is it time that a person hears of it? Once."""
+        """True once, when LATE seconds have passed since the last byte left."""
         is_late = self._all_left_at is not None and self._clock() - self._all_left_at > LATE
         becomes, self._was_late = is_late and not self._was_late, is_late
         return becomes

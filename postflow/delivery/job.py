@@ -1,4 +1,4 @@
-"""One clip in hand: what the stages of its delivery share, and how it is given up before them."""
+"""One clip's delivery: what its stages share, and how it is ended before they begin."""
 
 from __future__ import annotations
 

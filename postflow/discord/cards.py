@@ -99,7 +99,7 @@ class Card(FrozenModel):
     `buttons`: labels and the addresses they lead to. `picture`: the revision whose picture it
     shows, where there is one when it is sent; see `media.picture`.
 
-    Of what another version of PostFlow put into the outbox, that is shown which is known here.
+    Keys that another version of PostFlow put into the outbox, unknown here, are left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

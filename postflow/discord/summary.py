@@ -1,4 +1,4 @@
-"""One message of many clips: a batch, and names that nobody understood."""
+"""One message about many clips: a batch, or names that no rule reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONGEST_LINK = 120
 _ROOM = MAX_DESCRIPTION - 100
 
 MOST_NAMES = _ROOM // (_LONGEST_NAME + _LONGEST_WHY + len("❌ : \n"))
-"""So many names that nobody understood have room in one message, however long they are."""
+"""So many names that no rule reads have room in one message, however long they are."""
 
 
 def batch_card(batch: Batch) -> Card:
@@ -57,7 +57,7 @@ def batch_card(batch: Batch) -> Card:
 
 
 def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = None) -> Card:
-    """Red: names that nobody understood, each with what would be right."""
+    """Red: names that no rule reads, each with what would be right."""
     some = len(skipped) > 1
     title = f"{counted(len(skipped), 'clip')} {'have names' if some else 'has a name'}"
     lines = [f"❌ {_line(name, f'{why.message} {why.hint}')}" for name, why in skipped.items()]

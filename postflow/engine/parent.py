@@ -26,8 +26,8 @@ SHORT = 0.1
 def end_with_parent(*, last: bool = False) -> None:
     """When who started us ends, we do as on SIGTERM, and are killed if that takes too long.
 
-    One that is `last` waits for the others of its group before. Whom none of ours has started is
-    left alone.
+    One that is `last` waits for the others of its group before. A process that none of ours
+    has started is left alone.
     """
     if GROUP in os.environ and stat.S_ISFIFO(os.fstat(0).st_mode):
         pipe = os.dup(0)

@@ -48,7 +48,7 @@ async def worth_another_attempt(
 
 
 def cache_key(stage: str, studio: OpenStudio, *about: str | None) -> str:
-    """It becomes a file's name, and what it is made of is hostile input."""
+    """A cache key that is safe as a file name, whatever it is made of."""
     text = "\0".join("" if each is None else f"={each}" for each in about)
     digest = xxhash.xxh3_128_hexdigest(text.encode(errors="surrogateescape"))
     return f"{RESULTS}{stage}-{studio.scope}-{digest}"

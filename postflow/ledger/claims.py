@@ -114,7 +114,7 @@ def _unclaimed(studio: str | None) -> Select[Any]:
 
 
 def _due(query: Select[Any], now: datetime) -> Select[Any]:
-    """What was begun of a path is settled before newer content of it travels."""
+    """A new revision of a path waits until the one that was begun is settled."""
     other = clips.alias()
     begun = select(other.c.id).where(
         other.c.root_id == clips.c.root_id,
@@ -130,7 +130,7 @@ def _due(query: Select[Any], now: datetime) -> Select[Any]:
 
 
 def _within_reach(folders: Folders | None) -> ColumnElement[bool]:
-    """What is whole in Frame.io needs its file no more; what a person handed over has no marker."""
+    """Delivered clips need no file any more; clips sent by hand are in folders without a marker."""
     if folders is None:
         return true()
     by_hand = select(roots.c.id).where(roots.c.mark == roots.c.path)

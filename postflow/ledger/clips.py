@@ -115,7 +115,7 @@ LONGEST = 3600.0
 
 
 def backoff_after(why: PostFlowError, tries: int) -> float:
-    """Seconds: as the world asked, else longer each time."""
+    """Seconds until the next try: what the service asked for, else longer each time."""
     if isinstance(why, Retry) and why.retry_after is not None:
         return why.retry_after
     return backoff(tries)

@@ -41,17 +41,17 @@ T = TypeVar("T")
 
 @contextmanager
 def plain_faults() -> Iterator[None]:
-    """Turn what the database says into PostFlow's errors; our own mistakes stay what they are."""
+    """Translate the database's errors into PostFlow's; mistakes of ours are raised as they are."""
     try:
         yield
     except DBAPIError as error:
-        told = _told(error)
-        if told is None:
+        translated = _translated(error)
+        if translated is None:
             raise
-        raise told from error
+        raise translated from error
 
 
-def _told(error: DBAPIError) -> PostFlowError | None:
+def _translated(error: DBAPIError) -> PostFlowError | None:
     """None for a mistake of ours. Damage needs proof: a backup put back undoes what came since."""
     text = str(error.orig).lower()
     if _sqlite_code(error) in DAMAGED:

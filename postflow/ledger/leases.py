@@ -94,7 +94,7 @@ def is_held(ledger: Ledger, prefix: str) -> bool:
 def recover(ledger: Ledger) -> Recovered:
     """End the runs that died, by their lease or by their process being gone from this machine.
 
-    `claim` hands out first what they left, and whoever gets such a clip asks the world.
+    `claim` hands out first what they left; the run that gets such a clip asks Frame.io about it.
     """
     with ledger.writing() as connection:
         ended = end_dead_runs(connection, ledger.now())

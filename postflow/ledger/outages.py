@@ -1,7 +1,8 @@
-"""What keeps clips of a studio from travelling and is none of their own faults.
+"""Outages: what keeps a studio's clips from travelling and lies outside of them, as a sign-in that
+has ended or a tunnel that cannot be had.
 
-It uses up no try of theirs. Where it keeps more than one of them and none arrives meanwhile, the
-others need not find out for themselves: they wait as long. A person is told once.
+An outage uses up none of a clip's tries. Once it has stopped a second clip, the studio's other
+ready clips are put off too. It is announced once.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from .schema import clips, insert_into, outages
 from .states import OPEN, State
 
 PAUSE = timedelta(seconds=120)
-# What may pass by itself is first tried again so soon.
+# The first pause of what may pass by itself.
 BRIEF = timedelta(seconds=30)
-# What passes by itself is told when it has lasted for so long.
+# What may pass by itself is announced when it has lasted for so long.
 BLINK = timedelta(minutes=10)
 
 
@@ -33,7 +34,7 @@ def hold_back(
     now: datetime,
     notice: Announcement | None,
 ) -> datetime:
-    """Note what keeps this clip; when it is worth another try."""
+    """Note the outage that stops this clip; returns when the clip is tried again."""
     mine = _of(row["studio"]) & (outages.c.code == why.code)
     begun = connection.execute(select(outages).where(mine)).mappings().first()
     began_at = begun["began_at"] if begun else now
@@ -54,7 +55,7 @@ def hold_back(
 
 
 def over(connection: Connection, studio: str) -> None:
-    """A clip of the studio arrived: the others need not wait, nor does a new outage go untold."""
+    """A clip of the studio arrived, so its outages are over, and clips put off by them are free."""
     codes = connection.scalars(select(outages.c.code).where(_of(studio))).all()
     if not codes:
         return
@@ -65,7 +66,7 @@ def over(connection: Connection, studio: str) -> None:
 
 
 def clear(ledger: Ledger, studio: str) -> int:
-    """A person has done something about it: what was held up is tried at once. How many clips."""
+    """A person has mended the set-up: what was put off is tried at once. How many clips."""
     with ledger.writing() as connection:
         codes = select(outages.c.code).where(_of(studio))
         held = (clips.c.studio == studio) & clips.c.code.in_(codes) & clips.c.state.in_(OPEN)
@@ -76,7 +77,7 @@ def clear(ledger: Ledger, studio: str) -> int:
 
 
 def current(ledger: Ledger, studio: str) -> dict[str, str]:
-    """What keeps the studio's clips for longer than a moment: by code, in a person's words."""
+    """The outages of a studio that were announced: by code, in a person's words."""
     known = select(outages.c.code, outages.c.reason)
     known = known.where(_of(studio), outages.c.announced)
     with ledger.reading() as connection:

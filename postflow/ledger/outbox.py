@@ -127,12 +127,12 @@ def put_over(connection: Connection, announcement: Announcement, now: datetime) 
 
 
 def hand_on(connection: Connection, clip_id: int, to: int) -> None:
-    """What was told of a clip that another takes the place of, that one tells from now on: else it
-    would be waited for in the channel for ever.
+    """A clip that takes the place of another one takes over its messages: else the channel would
+    show that one as on its way for ever.
     """
     mine = (outbox.c.clip_id == clip_id) & (outbox.c.state == MessageState.SENT)
-    told = select(outbox).where(mine, outbox.c.message_id.is_not(None))
-    for row in connection.execute(told).mappings().all():
+    shown = select(outbox).where(mine, outbox.c.message_id.is_not(None))
+    for row in connection.execute(shown).mappings().all():
         before, own, number = row["key"].rpartition("/clip-")
         key = f"{before}{own}{to}"
         if own and number == str(clip_id) and _found(connection, key) is None:
@@ -247,14 +247,14 @@ def unannounced(ledger: Ledger, studio: str, *, limit: int = 1000) -> list[Unann
 
 
 def resend(ledger: Ledger, studio: str) -> int:
-    """A person's word that what is unknown, refused or put off is to be sent."""
+    """A person asks for what is unknown, refused or put off to be sent; how many messages."""
     put_off = and_(outbox.c.state == MessageState.PENDING, outbox.c.not_before.is_not(None))
     wanted = or_(outbox.c.state.in_(UNDECIDED), put_off)
     return _decide(ledger, studio, wanted, MessageState.PENDING)
 
 
 def mark_sent(ledger: Ledger, studio: str) -> int:
-    """A person's word that they are in the channel, or that nobody misses them."""
+    """A person says that unknown and refused messages are in the channel, or not missed."""
     return _decide(ledger, studio, outbox.c.state.in_(UNDECIDED), MessageState.SENT)
 
 

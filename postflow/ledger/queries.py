@@ -71,9 +71,9 @@ def rows(
     `since`: only what changed its state at or after that time.
     """
     phase_now = _phase(ledger.now())
-    told = (*columns_of(Clip, clips), roots.c.path.label("root"), phase_now.label("phase"))
+    columns = (*columns_of(Clip, clips), roots.c.path.label("root"), phase_now.label("phase"))
     of_root = roots.c.id == clips.c.root_id
-    query = _clips(studio).join(roots, of_root).with_only_columns(*told)
+    query = _clips(studio).join(roots, of_root).with_only_columns(*columns)
     if phase is not None:
         query = query.where(phase_now == phase)
     if name is not None:
@@ -111,7 +111,7 @@ def steps(ledger: Ledger, clip_id: int) -> list[Step]:
 
 
 def endings(ledger: Ledger, studio: str, *, after: int | None = None) -> tuple[int, list[Clip]]:
-    """Clips of a studio whose journey has ended since the step `after`, and the last step there is.
+    """The last step there is, and the studio's clips that have ended since the step `after`.
 
     None: the last step only.
     """

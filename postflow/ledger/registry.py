@@ -146,13 +146,13 @@ def _supersede_others(
 
 
 def is_announced_elsewhere(ledger: Ledger, claim: Claimed) -> bool:
-    """Is the clip told of under another path, and has no message of its own yet?
+    """Was the same content announced under another path, and has the clip no message yet?
 
-    Once it is delivered, its very file must be the one that is told of.
+    Once it is delivered, the file that was announced must be the same file of Frame.io.
     """
-    told = select(outbox.c.id).where(outbox.c.clip_id == claim.clip_id)
+    own = select(outbox.c.id).where(outbox.c.clip_id == claim.clip_id)
     with ledger.reading() as connection:
-        return bool(connection.scalar(select(exists(_duplicate(claim)) & ~exists(told))))
+        return bool(connection.scalar(select(exists(_duplicate(claim)) & ~exists(own))))
 
 
 def namesake(ledger: Ledger, claim: Claimed) -> Namesake | None:

@@ -71,7 +71,7 @@ _GIVEN_UP = {State.SKIPPED, State.FAILED, State.SUPERSEDED}
 
 MOVES: Mapping[State, frozenset[State]] = {
     State.READY: frozenset({State.REQUESTING, *_GIVEN_UP}),
-    # again: the world was asked and has nothing
+    # again: Frame.io was asked, and has no such file
     State.REQUESTING: frozenset({State.REQUESTED, State.REQUESTING, *_GIVEN_UP}),
     State.REQUESTED: frozenset({State.ARRIVED, State.REQUESTING, *_GIVEN_UP}),
     # from here on the clip is delivered, and nothing undoes that
@@ -119,7 +119,7 @@ class IllegalMove(Fatal):
 
 
 class StaleClaim(PostFlowError):
-    """Another run has taken over; whoever gets this stops and touches the world no more."""
+    """Another run has taken the clip over: this one stops, and calls nobody outside any more."""
 
 
 def is_delivered(state: State, finished_at: datetime | None) -> bool:

@@ -95,7 +95,7 @@ def done(
     note: PostFlowError | None = None,
     announce: Announcement | None = None,
 ) -> None:
-    """The journey is over. `note` says what was left undone, such as the stack."""
+    """The delivery has ended. `note` says what was left undone, such as the stack."""
     with _step(ledger, claim) as (connection, row, now):
         move(connection, row, State.DONE, now, finished_at=_finished(row, now), **_why(note))
         _announce(connection, row, announce, now)
@@ -187,7 +187,7 @@ def _put_off(
     event: str,
     **values: Any,
 ) -> datetime:
-    # A world that asks for a second each time does not use up the tries in a minute.
+    # A service that asks for a second each time must not use up the tries within a minute.
     wait = max(backoff_after(why, row["tries"]), backoff(row["tries"]))
     until = now + timedelta(seconds=wait)
     values |= _why(why) | {"not_before": until, "tries": row["tries"] + 1, "run_id": None}

@@ -113,7 +113,9 @@ def descriptors() -> int:
 
 
 class Shortage:
-    """The loop's handler of exceptions: asyncio reports this one a hundred times a second."""
+    """The loop's exception handler: asyncio reports a lack of descriptors a hundred times a second,
+    which is logged once a minute.
+    """
 
     def __init__(self) -> None:
         self._warned_at = float("-inf")

@@ -41,7 +41,7 @@ class TunnelSession:
         await self._close()
 
     async def tunnel(self) -> Tunnel:
-        """A tunnel that answers for itself, a new one if need be."""
+        """The open tunnel if its check passes, else a new one."""
         tunnel = self._tunnel
         try:
             await self.check(tunnel)

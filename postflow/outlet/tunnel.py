@@ -1,4 +1,4 @@
-"""What a tunnel is."""
+"""What the outlet needs of a tunnel, and the two kinds that start no agent."""
 
 from __future__ import annotations
 

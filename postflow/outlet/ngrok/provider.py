@@ -56,7 +56,7 @@ class NgrokTunnel:
 
 
 class NgrokProvider(FrozenModel):
-    """`domain`: a reserved one, else ngrok chooses. Times in seconds.
+    """The settings of an ngrok tunnel. `domain`: a reserved one, else ngrok chooses. In seconds:
 
     `startup_timeout`: for an agent to be ready. `open_timeout`: for all attempts together, where
     ngrok's reason may pass (codes 108, 334, no network). `drop_grace`: how long a lost session

@@ -29,7 +29,8 @@ _BAD_LEVELS = ("WARNING", "ERROR", "CRITICAL")
 
 
 class StderrTail:
-    """`complaints` returns what the agent wrote to stderr; `folder` is the one that it has to read.
+    """The last errors of an agent, as PostFlow's. `complaints` returns what it wrote to stderr;
+    `folder` is the one that it has to read.
 
     `from_snap`: it is confined, and may be kept from writing even its complaints.
     """
