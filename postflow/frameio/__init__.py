@@ -1,7 +1,6 @@
 """Frame.io V4 and the Adobe sign-in it needs."""
 
 from postflow.frameio.auth.ims import (
-    IMS_URL,
     AdobeIms,
     Credential,
     NativeCredential,
@@ -9,18 +8,14 @@ from postflow.frameio.auth.ims import (
     UserCredential,
     WebCredential,
 )
-from postflow.frameio.auth.renewal import LegacyToken, TokenSource, TokenSupply
-from postflow.frameio.auth.tokens import FileTokenStore, Tokens, TokenStore
+from postflow.frameio.auth.renewal import LegacyToken, TokenSource
+from postflow.frameio.auth.tokens import FileTokenStore, Tokens
 
 from .calls import CallRetries
-from .client import FRAMEIO_URL, FrameioClient
-from .models import Account, Profile, UploadStatus, Workspace
-from .stacks import VersionStack
+from .client import FrameioClient
+from .models import UploadStatus
 
 __all__ = [
-    "FRAMEIO_URL",
-    "IMS_URL",
-    "Account",
     "AdobeIms",
     "CallRetries",
     "Credential",
@@ -28,15 +23,10 @@ __all__ = [
     "FrameioClient",
     "LegacyToken",
     "NativeCredential",
-    "Profile",
     "ServiceCredential",
     "TokenSource",
-    "TokenStore",
-    "TokenSupply",
     "Tokens",
     "UploadStatus",
     "UserCredential",
-    "VersionStack",
     "WebCredential",
-    "Workspace",
 ]

@@ -1,22 +1,17 @@
 """The durable memory of deliveries: what was seen, what was begun, what the world answered."""
 
 from .batches import Batch, BatchClip
-from .leases import Recovered
 from .ledger import AsyncLedger, Ledger, open_ledger
 from .models import (
     Announcement,
-    Attempt,
     Claimed,
     ClaimRef,
     Clip,
     Message,
     NamedClip,
     Observation,
-    Observed,
     Registered,
     Root,
-    Sibling,
-    Step,
     Target,
     Unannounced,
 )
@@ -37,7 +32,6 @@ __all__ = [
     "DELIVERED",
     "Announcement",
     "AsyncLedger",
-    "Attempt",
     "AttemptOutcome",
     "Batch",
     "BatchClip",
@@ -52,15 +46,11 @@ __all__ = [
     "Namesake",
     "Observation",
     "ObservationState",
-    "Observed",
     "Phase",
-    "Recovered",
     "Registered",
     "Root",
-    "Sibling",
     "StaleClaim",
     "State",
-    "Step",
     "Target",
     "Unannounced",
     "default_path",
