@@ -1,4 +1,4 @@
-"""What a run shows in Prefect's UI: slips, progress, tables, and the log lines of our modules."""
+"""What runs show in Prefect's UI: slips, progress, tables, their names, and our log lines."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 from uuid import UUID
 
 import httpx
+from prefect import get_client
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
     acreate_table_artifact,
     aupdate_progress_artifact,
 )
+from prefect.client.schemas import filters, sorting
+from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
 from prefect.logging.handlers import APILogHandler
@@ -147,6 +151,32 @@ async def leave_tally(studio: str, drained: Drained) -> None:
         key = "ingest-" + re.sub(r"[^a-z0-9]+", "-", studio.lower())
         async with best_effort("the table of this run"):
             await acreate_table_artifact(rows, key=key, description=f"What ingest {studio} came to")
+
+
+# Seconds between two looks for runs without their name, and how many are named at most.
+NAMING_PAUSE = 20.0
+MOST = 50
+NOT_BEGUN = [StateType.SCHEDULED, StateType.CANCELLED]
+
+
+async def name_runs_to_come(deployment: UUID, name: str) -> NoReturn:
+    """Until cancelled. Prefect calls a run that has not begun by two random words."""
+    while True:
+        async with best_effort("the names of runs to come", level=logging.DEBUG):
+            await _name_runs(deployment, name)
+        await asyncio.sleep(NAMING_PAUSE)
+
+
+async def _name_runs(deployment: UUID, name: str) -> None:
+    mine = filters.FlowRunFilter(
+        deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
+        state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=NOT_BEGUN)),
+    )
+    async with get_client() as client:
+        newest = sorting.FlowRunSort.EXPECTED_START_TIME_DESC
+        for run in await client.read_flow_runs(flow_run_filter=mine, sort=newest, limit=MOST):
+            if run.name != name:
+                await client.update_flow_run(run.id, name=name)
 
 
 def show_in_ui() -> None:

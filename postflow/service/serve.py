@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 from datetime import timedelta
-from typing import NoReturn
 from uuid import UUID
 
 import psutil
 from prefect import get_client
-from prefect.client.schemas import filters, sorting
 from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
     ConcurrencyLimitStrategy,
-    StateType,
 )
 from prefect.events import DeploymentEventTrigger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from postflow.blocks.studio import load_studio
-from postflow.engine.artifacts import best_effort
+from postflow.engine.artifacts import best_effort, name_runs_to_come
 from postflow.engine.crashed_runs import watch_for_crashed_runs
 from postflow.engine.parent import GROUP
 from postflow.flows.deliver import deliver
@@ -38,9 +34,6 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(
 POLL = 2.0
 SHORT = 0.05
 ENGINE = "prefect.engine"
-NOT_BEGUN = [StateType.SCHEDULED, StateType.CANCELLED]
-PAUSE = 20.0
-MOST = 50
 
 
 async def serve(studio: str = "main", *, every: float = 300.0) -> None:
@@ -76,7 +69,7 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
     ledger = (await load_studio(studio)).ledger
     in_background = [
         asyncio.create_task(watch_for_crashed_runs(studio, ledger)),
-        asyncio.create_task(_keep_naming(deployment, f"ingest {studio}")),
+        asyncio.create_task(name_runs_to_come(deployment, f"ingest {studio}")),
     ]
     try:
         await run_until_cancelled(runner, deployment)
@@ -88,28 +81,6 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
 def deployment_name(flow: str, studio: str) -> str:
     """For the studio `main` as in prefect.yaml, so that both ways are one deployment."""
     return flow if studio == "main" else f"{flow}-{studio}"
-
-
-async def _keep_naming(deployment: UUID, name: str) -> NoReturn:
-    """Runs get their names when they begin; until then, and if they never do, Prefect calls each
-    by two words that it draws.
-    """
-    while True:
-        async with best_effort("the names of runs to come", level=logging.DEBUG):
-            await _name_runs(deployment, name)
-        await asyncio.sleep(PAUSE)
-
-
-async def _name_runs(deployment: UUID, name: str) -> None:
-    mine = filters.FlowRunFilter(
-        deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
-        state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=NOT_BEGUN)),
-    )
-    async with get_client() as client:
-        newest = sorting.FlowRunSort.EXPECTED_START_TIME_DESC
-        for run in await client.read_flow_runs(flow_run_filter=mine, sort=newest, limit=MOST):
-            if run.name != name:
-                await client.update_flow_run(run.id, name=name)
 
 
 async def run_until_cancelled(runner: Runner, scheduled: UUID | None = None) -> None:
