@@ -21,7 +21,6 @@ from postflow.media.kinds import ending, is_candidate, refusal
 from postflow.media.probe import printable
 from postflow.media.sighting import Offline, Scanned, Sighting
 from postflow.models import FrozenModel
-from postflow.naming import Naming
 from postflow.service.console import err, out, print_json
 from postflow.service.server import prepare_prefect
 
@@ -30,6 +29,7 @@ from .app import JsonOption, StudioOption, app, run, studio_named
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
     from postflow.ledger import Ledger
+    from postflow.naming import Naming
 
 NO_CLIP = "no clip"
 DELIVER = "deliver"
