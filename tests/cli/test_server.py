@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from postflow.state import is_ours
+from tests.support.prefect_home import migrated
 
 COMMAND = """
 import os
@@ -28,7 +29,10 @@ def test_a_command_alone_starts_one_whose_port_nobody_can_take(
     """Unlike the one that Prefect would start, it listens before anybody can know where."""
     ran = subprocess.run(
         [sys.executable, "-P", "-c", COMMAND],
-        env={"POSTFLOW_STATE_DIR": str(private_state), "PREFECT_HOME": str(tmp_path / "prefect")},
+        env={
+            "POSTFLOW_STATE_DIR": str(private_state),
+            "PREFECT_HOME": str(migrated(tmp_path / "prefect")),
+        },
         cwd=tmp_path,
         check=True,
         capture_output=True,

@@ -13,6 +13,8 @@ import httpx
 from tests.support.prefect_home import migrated
 from tests.support.wait import wait_until_sync
 
+APP = "prefect.server.api.server:create_app"
+
 
 class PrefectServer:
     """`with PrefectServer(home) as server:`; what it knows is in `home`."""
@@ -29,19 +31,16 @@ class PrefectServer:
         return f"http://127.0.0.1:{self._port}/api"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(self._port)]
+        command = [sys.executable, "-m", "uvicorn", "--factory", APP, "--port", str(self._port)]
         environment = {**os.environ, "PREFECT_HOME": str(self._home)}
         environment.pop("PREFECT_API_URL", None)
         with (self._home / "server.log").open("ab") as log:
-            # a group of its own: the server runs below the command that starts it
-            self._process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         wait_until_sync(self._answers, timeout=90, description="the Prefect server")
 
     def kill(self) -> None:
         assert self._process
-        os.killpg(self._process.pid, 9)
+        self._process.kill()
         self._process.wait()
         self._process = None
 

@@ -41,9 +41,9 @@ def two_gibibytes(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads VmHWM from Linux's /proc")
 async def test_two_gibibytes_travel_whole_in_little_memory(
-    studio: str, world: Sandbox, two_gibibytes: Path
+    loopback_studio: str, world: Sandbox, two_gibibytes: Path
 ) -> None:
-    process = await postflow("upload", two_gibibytes, "--json")
+    process = await postflow("upload", two_gibibytes, "--studio", loopback_studio, "--json")
     told, peak = await asyncio.gather(answer(process), _peak(process))
     asset = await asyncio.to_thread(the_asset, world, two_gibibytes)
     assert (asset["size"], asset["id"]) == (SIZE, told[0]["file_id"])
