@@ -168,6 +168,9 @@ def _handled(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
+    except Stopped:  # nothing disturbs what is still to be closed
+        before = dict.fromkeys(numbers, signal.SIG_IGN)
+        raise
     finally:
         for number, old in before.items():
             signal.signal(number, old)

@@ -55,7 +55,7 @@ def sandbox_up(
     file = str(_studio_file(world, home, watching))
     command = ("postflow", "up", "--port", str(port), "--file", file)
     log_path = home / "up.log"
-    part = Part("up", *command, log_path=log_path, environment=environment, limit=STOP_LIMIT)
+    part = Part("up", command, log_path, environment=environment, limit=STOP_LIMIT)
     with part.running():
         up = part.process
         wait_for(lambda: "PostFlow watches" in log_path.read_text(encoding="utf-8"), up, home)

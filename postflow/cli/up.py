@@ -1,11 +1,11 @@
-"""`postflow up`: all that a studio needs on one machine, as one tree of processes."""
+"""`postflow up`: all that a studio needs on one machine; one task for each of its processes."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -20,16 +20,32 @@ from postflow.service.console import err, out, tell_if_open, tell_warning
 from postflow.service.server import own_prefect, prepare_prefect, ui_address
 from postflow.state import address_told, lock_dir, state_dir
 
-from .app import app, stoppable, studio_named
+from .app import app, run, studio_named
 from .setup import resume
 from .status import tell_unannounced
 from .watch import BackfillOption, EveryOption, TakeOverOption, enrol_folders
 
 if TYPE_CHECKING:
     from postflow.blocks.discord import DiscordWebhook
+    from postflow.blocks.studio import Studio
     from postflow.ledger import Clip, Ledger, MessageState
-    from postflow.service.supervisor import Part
+    from postflow.service.supervisor import Part, Tell
 
+StudiosOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--studio",
+        envvar="POSTFLOW_STUDIO",
+        help="The Studio block to use; once for each of several.",
+    ),
+]
+FilesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--file", "-f", help="Apply this studio file first, as `setup` does, and use its studio."
+    ),
+]
+PortOption = Annotated[int, typer.Option(help="Of a Prefect server of our own.", min=1, max=65535)]
 PORT = 4200
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
 RUN_LIMIT = 45.0
@@ -37,56 +53,67 @@ RUN_LIMIT = 45.0
 
 @app.command()
 def up(
-    studio: Annotated[
-        list[str] | None,
-        typer.Option(
-            envvar="POSTFLOW_STUDIO", help="The Studio block to use; once for each of several."
-        ),
-    ] = None,
-    file: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--file",
-            "-f",
-            help="Apply this studio file first, as `setup` does, and use its studio.",
-        ),
-    ] = None,
+    studio: StudiosOption = None,
+    file: FilesOption = None,
     backfill: BackfillOption = None,
     take_over: TakeOverOption = False,
     every: EveryOption = 300.0,
-    port: Annotated[
-        int, typer.Option(help="Of a Prefect server of our own.", min=1, max=65535)
-    ] = PORT,
+    port: PortOption = PORT,
 ) -> None:
-    """All that a studio needs on one machine: Prefect's server, runner and look-out. Until Ctrl-C.
+    """All that a studio needs on one machine: Prefect's server, runner and watcher. Until Ctrl-C.
 
     A server is started only where PREFECT_API_URL or Prefect's profile names none.
     """
     from postflow.service.exposure import folders_with_secrets
     from postflow.service.supervisor import end_leftovers
 
-    with stoppable(), ExitStack() as stack:
-        stack.enter_context(_alone())
+    with _alone(), ExitStack() as stack:
         end_leftovers(state_dir())
         prepare_prefect(verbose=True, alone=False)
         engine = stack.enter_context(a_prefect_server(port))
         tell_if_open(*file or [], *folders_with_secrets())
-        studios = [_apply(each) for each in file or []] or studio or ["main"]
-        parts = [engine.server] if engine.server else []
-        news, people = [], People()
-        for name in dict.fromkeys(studios):
-            news.append(stack.enter_context(closing(_enrol(name, backfill, take_over, people))))
-            parts += stack.enter_context(_watched(name, every=every))
+        names = [_apply(each) for each in file or []] or studio or ["main"]
+        studios = {name: _enrol(name, backfill, take_over) for name in dict.fromkeys(names)}
+        news = [stack.enter_context(_news(name, each.ledger)) for name, each in studios.items()]
+        parts = [part for name in studios for part in _parts(name, every)]
+        for part in parts:
+            stack.enter_context(part.running())
         out.print(f"PostFlow watches. Prefect's UI: {engine.url}/runs", markup=False)
         if engine.server:
             err.print("`postflow ui` opens it, and shows the password that it asks for.")
+            parts.append(engine.server)
         err.print("Ctrl-C ends it all.")
-        while True:
+        channels = [each.discord for each in studios.values()]
+        run(_supervise(parts, news, partial(tell_people, channels)))
+
+
+async def _supervise(parts: Sequence[Part], news: Sequence[News], tell: Tell) -> None:
+    """Until cancelled. Raises Fatal `up.ended` when a part does not last."""
+    try:
+        async with asyncio.TaskGroup() as group:
             for part in parts:
-                people.look_after(part)
-            for each in news:
-                each.tell()
-            time.sleep(1.0)
+                group.create_task(part.keep_running(tell))
+            while True:
+                for each in news:
+                    each.tell()
+                await asyncio.sleep(1.0)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def tell_people(channels: Iterable[DiscordWebhook | None], title: str, text: str) -> None:
+    """Not through the outbox, which a part that keeps ending might never send. Each channel once:
+    several studios may share one.
+    """
+    from postflow.discord.cards import notice_card
+
+    apart = {each.get_url().get_secret_value(): each for each in channels if each}
+    for channel in apart.values():
+        try:
+            async with channel.get_client() as discord:
+                await discord.post(notice_card(title, text))
+        except PostFlowError as error:
+            err.print(f"Discord was not told: {error}", markup=False)
 
 
 def _apply(file: Path) -> str:
@@ -98,17 +125,22 @@ def _apply(file: Path) -> str:
     return studio_file.studio.name
 
 
-def _enrol(studio: str, backfill: str | None, take_over: bool, people: People) -> News:
-    """Mark its watch folders; what becomes of its clips from now on is news."""
-    block = studio_named(studio)
-    enrol_folders(block, studio, backfill, take_over=take_over)
-    if why := asyncio.run(block.adobe.why_to_sign_in()):
+def _enrol(name: str, backfill: str | None, take_over: bool) -> Studio:
+    """The studio; its watch folders are marked."""
+    studio = studio_named(name)
+    enrol_folders(studio, name, backfill, take_over=take_over)
+    if why := asyncio.run(studio.adobe.why_to_sign_in()):
         tell_warning(why)
-    people.add(block.discord)
-    resume(block, studio)
-    news = News(studio, block.ledger)
-    news.tell()
-    return news
+    resume(studio, name)
+    return studio
+
+
+@contextmanager
+def _news(studio: str, ledger: SecretStr | None) -> Iterator[News]:
+    """What becomes of its clips from now on."""
+    with closing(News(studio, ledger)) as news:
+        news.tell()
+        yield news
 
 
 class Engine(NamedTuple):
@@ -139,24 +171,22 @@ def a_prefect_server(port: int) -> Iterator[Engine]:
         yield Engine(url, server)
 
 
-@contextmanager
-def _watched(studio: str, *, every: float) -> Iterator[list[Part]]:
-    """Its runner and its look-out; the look-out stops first, then what is on its way."""
+def _parts(studio: str, every: float) -> list[Part]:
+    """Its runner and its watcher; the watcher stops first, then what is on its way."""
     from postflow.service.supervisor import Part
 
     runner = Part(
         f"runner of studio {studio}",
-        *("postflow", "serve", "--studio", studio, "--every", str(every)),
-        log_path=state_dir() / f"serve-{studio}.log",
+        ("postflow", "serve", "--studio", studio, "--every", str(every)),
+        state_dir() / f"serve-{studio}.log",
         limit=RUN_LIMIT,
     )
     watcher = Part(
-        f"look-out of studio {studio}",
-        *("postflow", "watch", "--no-enrol", "--studio", studio),
-        log_path=state_dir() / f"watch-{studio}.log",
+        f"watcher of studio {studio}",
+        ("postflow", "watch", "--no-enrol", "--studio", studio),
+        state_dir() / f"watch-{studio}.log",
     )
-    with runner.running(), watcher.running():
-        yield [runner, watcher]
+    return [runner, watcher]
 
 
 @contextmanager
@@ -171,47 +201,6 @@ def _alone() -> Iterator[None]:
             hint="Stop it first; one `postflow up` takes several studios: --studio a --studio b.",
             code="up.busy",
         ) from error
-
-
-class People:
-    """All the studios' Discord channels, for what concerns `up` itself. Messages do not go through
-    the outbox, which a part that keeps ending might never send.
-    """
-
-    def __init__(self) -> None:
-        self._channels: dict[str, DiscordWebhook] = {}
-        self._troubles: Once[str] = Once()
-
-    def add(self, channel: DiscordWebhook | None) -> None:
-        """A studio's; several may share one."""
-        if channel:
-            self._channels[channel.get_url().get_secret_value()] = channel
-
-    def look_after(self, part: Part) -> None:
-        """`part.look()`, and one message while the part ends again and again. Raises as that."""
-        try:
-            part.look()
-        except Fatal as error:
-            self._tell("PostFlow has stopped", str(error))
-            raise
-        if not part.trouble:
-            self._troubles.ends(part.name)
-        elif self._troubles.begins(part.name):
-            self._tell("A part of PostFlow does not last", part.trouble)
-
-    def _tell(self, title: str, text: str) -> None:
-        for channel in self._channels.values():
-            try:
-                asyncio.run(_post(channel, title, text))
-            except PostFlowError as error:
-                err.print(f"Discord was not told: {error}", markup=False)
-
-
-async def _post(channel: DiscordWebhook, title: str, text: str) -> None:
-    from postflow.discord.cards import notice_card
-
-    async with channel.get_client() as discord:
-        await discord.post(notice_card(title, text))
 
 
 MARKS = {

@@ -1,6 +1,6 @@
-"""Each look-out says that it is alive, and Prefect's server tells Discord when it stops.
+"""Each watcher says that it is alive, and Prefect's server tells Discord when it stops.
 
-The message is the server's own, by a proactive automation, and so needs no look-out and no runner.
+The message is the server's own, by a proactive automation, and so needs no watcher and no runner.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ RED = 0xFF0000
 
 
 class Heartbeat:
-    """Of the look-out of one studio on this machine: an event, and a call of `ping`, at most once
+    """Of the watcher of one studio on this machine: an event, and a call of `ping`, at most once
     in `every` seconds.
     """
 
     def __init__(self, studio: str, ping: SecretStr | None, *, every: float = EVERY) -> None:
         self._studio = studio
         self._resource = {
-            "prefect.resource.id": f"{_look_out(studio)}.{platform.node()}",
+            "prefect.resource.id": f"{_watcher(studio)}.{platform.node()}",
             "prefect.resource.name": f"studio {studio} on {platform.node()}",
         }
         self._ping = ping
@@ -62,12 +62,12 @@ class Heartbeat:
 
     @asynccontextmanager
     async def telling(self, webhook: DiscordWebhook | None) -> AsyncIterator[None]:
-        """The server tells when it stops, unless somebody ends the look-out."""
+        """The server tells when it stops, unless somebody ends the watcher."""
         if webhook:
             try:
                 await tell_of_silence(self._studio, webhook)
             except (httpx.HTTPError, PrefectException) as error:
-                text = "Nobody is told when this look-out dies: the automation was not saved (%s)."
+                text = "Nobody is told when this watcher dies: the automation was not saved (%s)."
                 log.warning(text, type(error).__name__)
         emit_event(BEAT, resource=self._resource)  # one whose first scan hangs is missed, too
         try:
@@ -95,12 +95,12 @@ async def tell_of_silence(
     block_id = await block.asave(f"postflow-{studio}", overwrite=True)
     minutes = after.total_seconds() / 60
     automation = AutomationCore(
-        name=f"PostFlow: the look-out of {studio} is silent",
+        name=f"PostFlow: the watcher of {studio} is silent",
         description="Made by `postflow watch`; tells Discord that nobody looks any more.",
         trigger=EventTrigger(
             expect={BEAT, ENDED},
             after={BEAT},
-            match={"prefect.resource.id": f"{_look_out(studio)}.*"},
+            match={"prefect.resource.id": f"{_watcher(studio)}.*"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -143,5 +143,5 @@ def _block(studio: str, webhook: DiscordWebhook) -> CustomWebhookNotificationBlo
     )
 
 
-def _look_out(studio: str) -> str:
-    return f"postflow.look-out.{studio}"
+def _watcher(studio: str) -> str:
+    return f"postflow.watcher.{studio}"

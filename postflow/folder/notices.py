@@ -129,7 +129,7 @@ class Notices:
         some, more = problems[:MOST_PROBLEMS], len(problems) - MOST_PROBLEMS
         lines = [f"{each.where}: {each.what}" for each in some]
         if more > 0:
-            lines[-1] += f"\n… and {more} more, in the log of the look-out."
+            lines[-1] += f"\n… and {more} more, in the log of the watcher."
         for start in range(0, len(lines), at_once):
             text = "\n".join(lines[start : start + at_once])
             self.tell("Something in a watched folder cannot be delivered", text)

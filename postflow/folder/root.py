@@ -111,7 +111,7 @@ def sign(root: Path) -> None:
 
 
 def sign_off(root: Path, ledger: str) -> None:
-    """The ledger's look-out watches the folder no more."""
+    """The ledger's watcher watches the folder no more."""
     with suppress(OSError, AbsentError):
         if is_of(read_mark(root), ledger):
             os.utime(root / MARKER, (0, 0))

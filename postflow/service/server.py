@@ -148,7 +148,7 @@ def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
         try:
             server = Part(
                 "Prefect server",
-                *(SERVER, "--fd", str(listener.fileno()), *options),
+                (SERVER, "--fd", str(listener.fileno()), *options),
                 log_path=log_path,
                 environment=KEPT_FOR_A_MONTH | os.environ | QUIET | _server_settings(url, port),
                 pass_fds=[listener.fileno()],

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 
 import psutil
 
@@ -33,8 +34,10 @@ STEADY = 300.0
 AGAIN = 3
 # Bytes; what was logged before is kept once.
 LONGEST_LOG = 20_000_000
-# Seconds between two looks for the log.
-LOOK = 1.0
+# Seconds between two looks for a process, and for its log.
+LOOK = 0.5
+# Tells people a title and a text.
+Tell = Callable[[str, str], Awaitable[None]]
 
 
 def be_a_part(*, last: bool = False) -> None:
@@ -62,6 +65,7 @@ def _is_stdout(path: Path) -> bool:
         return False
 
 
+@dataclass
 class Part:
     """A process that runs until it is stopped; `command` is a module and its arguments.
 
@@ -69,128 +73,111 @@ class Part:
     are known, is the folder of its log.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *command: str,
-        log_path: Path,
-        environment: Mapping[str, str] | None = None,
-        limit: float = STOP_LIMIT,
-        pauses: Sequence[float] = PAUSES,
-        longest_log: int = LONGEST_LOG,
-        pass_fds: Sequence[int] = (),
-    ) -> None:
-        self.name = name
-        self.process: psutil.Popen
-        self.trouble: str | None = None
-        self._command = command
-        self._log_path = log_path
-        self._old_log = log_path.with_name(f"{log_path.name}.1")
-        self._longest_log = longest_log
-        self._environment = environment
-        self._limit = limit
-        self._pass_fds = pass_fds
-        self._pauses = pauses
-        self._failures = 0
-        self._started = 0.0
-        self._due = 0.0
-        self._aside: ThreadPoolExecutor
-        self._ending: Future[None] | None = None
+    name: str
+    command: Sequence[str]
+    log_path: Path
+    environment: Mapping[str, str] | None = None
+    limit: float = STOP_LIMIT
+    pauses: Sequence[float] = PAUSES
+    longest_log: int = LONGEST_LOG
+    pass_fds: Sequence[int] = ()
+    process: psutil.Popen = field(init=False)
 
     @contextmanager
     def running(self) -> Iterator[Self]:
         """Started, and stopped at the end. The log of the time before is kept as `….log.1`."""
         with suppress(FileNotFoundError):
-            self._log_path.replace(self._old_log)
+            self.log_path.replace(self._old_log)
         self._start()
-        with ThreadPoolExecutor(1, self.name) as self._aside:
-            try:
-                yield self
-            finally:
-                if self._ending is None:
-                    self._stop()
-                else:
-                    self._ending.result()
-
-    def look(self) -> None:
-        """Start it again if it has ended, later each time; raises Fatal `up.ended` in the end,
-        unless each time it ended for a reason that passes, as its exit code says. `trouble` says
-        that it has ended several times.
-
-        What it has left behind ends before that, and nobody is held up meanwhile.
-        """
-        code = self.process.poll()
-        if code is None:
-            if self.trouble and time.monotonic() - self._started > STEADY:
-                self.trouble = None
-            self._turn_log()
-            return
-        if self._ending is None:
-            self._due = time.monotonic() + self._next_pause(code)
-            self._ending = self._aside.submit(self._stop)
-        elif self._ending.done() and time.monotonic() >= self._due:
-            self._ending.result()
-            self._start_again()
-
-    def _start_again(self) -> None:
         try:
-            self._start()
-        except OSError as error:
-            err.print(f"{self.name} cannot be started: {error}.", markup=False)
-            self._due = time.monotonic() + self._pauses[-1]
+            yield self
+        finally:
+            self._stop()
+
+    async def keep_running(self, tell: Tell) -> NoReturn:
+        """Until cancelled: start it again when it has ended, after what it has left behind has, and
+        later each time. Raises Fatal `up.ended` in the end, unless each time it ended for a reason
+        that passes, as its exit code says.
+        """
+        failures = 0
+        while True:
+            started = time.monotonic()
+            code = await self._end()
+            failures = 1 if time.monotonic() - started > STEADY else failures + 1
+            pause = await self._next_pause(code, failures, tell)
+            await asyncio.gather(asyncio.to_thread(self._stop), asyncio.sleep(pause))
+            await self._start_again()
+
+    async def _end(self) -> int:
+        while (code := self.process.poll()) is None:
+            self._turn_log()
+            await asyncio.sleep(LOOK)
+        return int(code)
+
+    async def _next_pause(self, code: int, failures: int, tell: Tell) -> float:
+        """In seconds; people hear of the end after which that is no accident any more."""
+        if failures > len(self.pauses) and code != Exit.RETRY:
+            fatal = Fatal(
+                f"PostFlow's {self.name} ends again and again. {self._last_words()}".rstrip(),
+                hint=f"Mend what its log tells, and start `postflow up` again: {self.log_path}",
+                code="up.ended",
+            )
+            await tell("PostFlow has stopped", str(fatal))
+            raise fatal
+        pause = self.pauses[min(failures, len(self.pauses)) - 1]
+        text = f"{self.name} ended with code {code}; it is started again in {pause:.0f} s."
+        text = f"{text} {self._last_words()}".rstrip()
+        err.print(text, markup=False)
+        if failures == AGAIN:
+            await tell("A part of PostFlow does not last", f"The {text} Its log: {self.log_path}")
+        return pause
+
+    async def _start_again(self) -> None:
+        """Later where it cannot be, as when memory is short."""
+        while True:
+            try:
+                return self._start()
+            except OSError as error:
+                err.print(f"{self.name} cannot be started: {error}.", markup=False)
+                await asyncio.sleep(self.pauses[-1])
+
+    @property
+    def _old_log(self) -> Path:
+        return self.log_path.with_name(f"{self.log_path.name}.1")
 
     def _turn_log(self) -> None:
         """Kept under another name, or emptied where it cannot be; the process makes a new one."""
         with suppress(OSError):
-            if self._log_path.stat().st_size > self._longest_log:
+            if self.log_path.stat().st_size > self.longest_log:
                 try:
-                    self._log_path.replace(self._old_log)
+                    self.log_path.replace(self._old_log)
                 except OSError:
-                    os.truncate(self._log_path, 0)
-
-    def _next_pause(self, code: int) -> float:
-        if time.monotonic() - self._started > STEADY:
-            self._failures = 0
-        if self._failures == len(self._pauses) and code != Exit.RETRY:
-            raise Fatal(
-                f"PostFlow's {self.name} ends again and again. {self._last_words()}".rstrip(),
-                hint=f"Mend what its log tells, and start `postflow up` again: {self._log_path}",
-                code="up.ended",
-            )
-        pause = self._pauses[min(self._failures, len(self._pauses) - 1)]
-        self._failures = min(self._failures + 1, len(self._pauses))
-        told = f"{self.name} ended with code {code}; it is started again in {pause:.0f} s."
-        told = f"{told} {self._last_words()}".rstrip()
-        err.print(told, markup=False)
-        if self._failures >= AGAIN:
-            self.trouble = f"The {told} Its log: {self._log_path}"
-        return pause
+                    os.truncate(self.log_path, 0)
 
     def _last_words(self) -> str:
         """The error that the command told last, if it told one."""
         try:
-            text = self._log_path.read_text(encoding="utf-8", errors="replace")
+            text = self.log_path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
         told = [line[2:] for line in text.splitlines() if line.startswith("✗ ")]
         return told[-1] if told else ""
 
     def _start(self) -> None:
-        ours = {parent.GROUP: str(self._log_path.parent), LOG: str(self._log_path)}
-        with _opened(self._log_path, "ab") as log:
+        ours = {parent.GROUP: str(self.log_path.parent), LOG: str(self.log_path)}
+        with _opened(self.log_path, "ab") as log:
             self.process = psutil.Popen(
-                [*PYTHON, *self._command],
-                env={**(self._environment or os.environ), **ours},
+                [*PYTHON, *self.command],
+                env={**(self.environment or os.environ), **ours},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=self._pass_fds,
+                pass_fds=self.pass_fds,
             )
-        self._started, self._ending = time.monotonic(), None
 
     def _stop(self) -> None:
-        stop(self.process, limit=self._limit)
+        stop(self.process, limit=self.limit)
         self.process.stdin.close()
 
 

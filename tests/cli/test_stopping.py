@@ -66,17 +66,17 @@ def test_a_stopped_upload_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_the_look_out_and_the_runner_stop_when_told(
+def test_the_watcher_and_the_runner_stop_when_told(
     postflow: CommandLine, save_studio: SaveStudio, tmp_path: Path, number: signal.Signals
 ) -> None:
     folder = tmp_path / "watch"
     folder.mkdir()
     save_studio(studio={"watching": {"folders": [str(folder)]}})
 
-    look_out = postflow.start("watch")
-    wait_until_sync((folder / MARKER).exists, description="the look-out")
-    look_out.signal(number)
-    assert look_out.wait().code == 128 + number
+    watcher = postflow.start("watch")
+    wait_until_sync((folder / MARKER).exists, description="the watcher")
+    watcher.signal(number)
+    assert watcher.wait().code == 128 + number
 
     before = asyncio.run(_served_since())
     runner = postflow.start("serve")

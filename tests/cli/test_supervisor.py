@@ -8,7 +8,9 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -16,14 +18,14 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
-from postflow.cli.up import People
+from postflow.cli.up import tell_people
 from postflow.engine import parent
 from postflow.errors import Fatal
 from postflow.sandbox import Sandbox
 from postflow.service import supervisor
 from postflow.service.console import Exit
-from postflow.service.supervisor import AGAIN, PYTHON, Part, end_leftovers
-from tests.support.wait import wait_until_sync
+from postflow.service.supervisor import AGAIN, PYTHON, Part, Tell, end_leftovers
+from tests.support.wait import wait_until, wait_until_sync
 
 # SIGTERM is waited for, not handled: a handler that is due just before `signal.pause()`, or by way
 # of the other thread, wakes nobody.
@@ -51,14 +53,12 @@ import subprocess, sys
 subprocess.run([sys.executable, "-m", "stays", "grandchild", "0"])
 """
 PARENT = """
-import pathlib, time
+import asyncio, pathlib
 from postflow.service.supervisor import Part
 log = pathlib.Path("log").absolute()
-server = Part("server", "stays", "server", "0", log_path=log, pauses=[0])
-with server.running(), Part("part", "stays", "part", "0.3", log_path=log).running():
-    while True:
-        server.look()
-        time.sleep(0.01)
+server = Part("server", ("stays", "server", "0"), log, pauses=[0])
+with server.running(), Part("part", ("stays", "part", "0.3"), log).running():
+    asyncio.run(server.keep_running(None))
 """
 
 
@@ -78,93 +78,117 @@ def told(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def look_until(part: Part, predicate: Callable[[], bool]) -> None:
-    def looks() -> bool:
-        part.look()
-        return predicate()
-
-    wait_until_sync(looks, description="what the looks cause")
+async def nobody_hears(title: str, text: str) -> None:
+    raise AssertionError(f"People were told: {title}: {text}")
 
 
-def test_a_part_that_was_killed_is_started_again(
+@asynccontextmanager
+async def kept(part: Part, tell: Tell = nobody_hears) -> AsyncIterator[Part]:
+    """Started, and kept running."""
+    with part.running():
+        keeping = asyncio.create_task(part.keep_running(tell))
+        try:
+            yield part
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+
+async def test_a_part_that_was_killed_is_started_again(
     modules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    part = Part("part", "stays", "it", "0", log_path=modules / "log", pauses=[0])
-    with part.running():
-        wait_until_sync(lambda: told(modules / "starts") == ["it"], description="its start")
+    async with kept(Part("part", ("stays", "it", "0"), modules / "log", pauses=[0])) as part:
+        await wait_until(lambda: told(modules / "starts") == ["it"], description="its start")
         part.process.kill()
-        part.process.wait()
-        look_until(part, lambda: told(modules / "starts") == ["it", "it"])
+        await wait_until(lambda: told(modules / "starts") == ["it", "it"], description="the next")
     assert told(modules / "ends") == ["it"]
     assert capsys.readouterr().err.endswith("started again in 0 s.\n"), "it left no last words"
 
 
-def test_what_a_killed_part_has_started_is_ended_too(modules: Path) -> None:
+async def test_what_a_killed_part_has_started_is_ended_too(modules: Path) -> None:
     """A runner that the kernel kills leaves the run that holds the tunnel open."""
-    with Part("part", "starts_another", log_path=modules / "log", pauses=[600]).running() as part:
-        wait_until_sync(lambda: told(modules / "starts"), description="the grandchild")
+    async with kept(Part("part", ("starts_another",), modules / "log", pauses=[600])) as part:
+        await wait_until(lambda: told(modules / "starts"), description="the grandchild")
         part.process.kill()
-        part.process.wait()
-        part.look()
+        await wait_until(lambda: told(modules / "ends"), description="its end")
     assert told(modules / "ends") == ["grandchild"]
 
 
-def test_what_a_killed_part_has_left_holds_nobody_up(modules: Path) -> None:
-    with Part("part", "starts_another", log_path=modules / "log", pauses=[0]).running() as part:
-        wait_until_sync(lambda: told(modules / "starts"), description="the grandchild")
+async def test_what_a_killed_part_has_left_holds_nobody_up(
+    modules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with kept(Part("part", ("starts_another",), modules / "log", pauses=[0])) as part:
+        await wait_until(lambda: told(modules / "starts"), description="the grandchild")
         killed, (grandchild,) = part.process, part.process.children()
         grandchild.suspend()
         killed.kill()
-        killed.wait()
-        part.look()
-        part.look()
+        said = capsys.readouterr
+        await wait_until(lambda: "started again in 0 s" in said().err, description="the pause")
+        await asyncio.sleep(0)
         assert grandchild.is_running(), "it is not waited for"
         assert part.process is killed, "but nothing takes its place yet"
         grandchild.resume()
-    assert told(modules / "ends") == ["grandchild"]
+        await wait_until(lambda: part.process is not killed, description="the next")
+        assert told(modules / "ends") == ["grandchild"]
 
 
-def test_a_part_that_does_not_last_is_given_up_with_its_reason(
+async def give_up_on(part: Part, people: Tell) -> Fatal:
+    with part.running(), pytest.raises(Fatal, match="The folder is gone") as raised:
+        await part.keep_running(people)
+    return raised.value
+
+
+async def test_a_part_that_does_not_last_is_given_up_with_its_reason(
     modules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    part = Part("look-out", "fails", log_path=modules / "log", pauses=[0, 0])
-    with part.running(), pytest.raises(Fatal, match="The folder is gone") as raised:
-        wait_until_sync(part.look, description="the end of patience")
-    assert raised.value.code == "up.ended"
-    assert str(modules / "log") in raised.value.hint
+    part = Part("watcher", ("fails",), modules / "log", pauses=[0, 0])
+    error = await give_up_on(part, partial(tell_people, []))
+    assert error.code == "up.ended"
+    assert str(modules / "log") in error.hint
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "look-out ended with code 5; it is started again" in lines[0]
+    assert "watcher ended with code 5; it is started again" in lines[0]
 
 
-def test_a_part_that_ends_for_a_reason_that_passes_is_never_given_up(modules: Path) -> None:
+async def test_the_pauses_grow_and_begin_anew_once_a_part_has_lasted(
+    modules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = Part("part", ("fails",), modules / "log", pauses=[0, 0.6, 1.2])
+    await give_up_on(part, partial(tell_people, []))
+    waits = [line.split(" again in ")[1][:3] for line in capsys.readouterr().err.splitlines()]
+    assert waits == ["0 s", "1 s", "1 s"]
+
+    monkeypatch.setattr(supervisor, "STEADY", 0.0)
+    lines: list[str] = []
+
+    def has_ended_often() -> bool:
+        lines.extend(capsys.readouterr().err.splitlines())
+        return len(lines) > len(part.pauses)
+
+    async with kept(part):
+        await wait_until(has_ended_often, description="more ends than there are pauses")
+    assert all("again in 0 s" in line for line in lines)
+
+
+async def test_a_part_that_ends_for_a_reason_that_passes_is_never_given_up(modules: Path) -> None:
     (modules / "fails.py").write_text(FAILS.replace("5", str(int(Exit.RETRY))))
-    part = Part("look-out", "fails", log_path=modules / "log", pauses=[0, 0])
+    part = Part("watcher", ("fails",), modules / "log", pauses=[0, 0])
     starts = set()
 
-    def looks() -> bool:
-        part.look()
+    def has_started_often() -> bool:
         starts.add(part.process.pid)
         return len(starts) == 5
 
-    with part.running():
-        wait_until_sync(looks, description="more starts than there are pauses")
+    async with kept(part, partial(tell_people, [])):
+        await wait_until(has_started_often, description="more starts than there are pauses")
 
 
 async def test_people_hear_once_that_a_part_does_not_last_and_that_all_has_ended(
     modules: Path, world: Sandbox
 ) -> None:
-    people = People()
     webhook = DiscordWebhook(url=SecretStr(world.discord_webhook_url))
-    for _ in range(2):
-        people.add(webhook)
-    part = Part("look-out", "fails", log_path=modules / "log", pauses=[0] * (AGAIN + 1))
-
-    def look_to_the_end() -> None:
-        with part.running(), pytest.raises(Fatal):
-            wait_until_sync(lambda: people.look_after(part), description="the end of patience")
-
-    await asyncio.to_thread(look_to_the_end)
+    part = Part("watcher", ("fails",), modules / "log", pauses=[0] * (AGAIN + 1))
+    await give_up_on(part, partial(tell_people, [webhook, webhook, None]))
     told = [message["embeds"][0] for message in world.messages()]
     assert [each["title"] for each in told] == [
         "A part of PostFlow does not last",
@@ -175,70 +199,66 @@ async def test_people_hear_once_that_a_part_does_not_last_and_that_all_has_ended
 
 def test_the_log_of_the_time_before_is_kept(modules: Path) -> None:
     (modules / "log").write_text("before")
-    with Part("part", "fails", log_path=modules / "log").running() as part:
+    with Part("part", ("fails",), modules / "log").running() as part:
         part.process.wait()
     assert (modules / "log.1").read_text() == "before"
     assert "The folder is gone" in (modules / "log").read_text()
 
 
-def test_a_log_that_grows_long_begins_anew_and_the_part_writes_on(modules: Path) -> None:
-    log = modules / "log"
-    part = Part("part", "talks", log_path=log, longest_log=10_000)
-    with part.running():
-        wait_until_sync(lambda: log.stat().st_size > 10_000, description="a long log")
-        part.look()
-        kept = (modules / "log.1").read_text()
-        wait_until_sync(lambda: log.exists() and log.stat().st_size, description="the next line")
-    assert kept.startswith("line 0\nline 1\n")
-    assert log.read_text(errors="strict").count("\0") == 0
-    assert int(log.read_text().splitlines()[-1].split()[1]) > kept.count("\n")
+async def test_a_log_that_grows_long_begins_anew_and_the_part_writes_on(modules: Path) -> None:
+    log, old = modules / "log", modules / "log.1"
+    async with kept(Part("part", ("talks",), log, longest_log=10_000)):
+        await wait_until(old.exists, description="a long log")
+        before = old.read_text()
+        await wait_until(lambda: log.exists() and log.stat().st_size, description="the next line")
+        after = log.read_text(errors="strict")
+    assert before.startswith("line 0\nline 1\n")
+    assert "\0" not in after
+    assert int(after.splitlines()[-1].split()[1]) > before.count("\n")
 
 
 @pytest.mark.parametrize("tidied", ["removed", "renamed"])
-def test_a_log_that_somebody_tidies_away_is_made_anew(modules: Path, tidied: str) -> None:
+async def test_a_log_that_somebody_tidies_away_is_made_anew(modules: Path, tidied: str) -> None:
     log = modules / "log"
-    with Part("part", "talks", log_path=log).running() as part:
-        wait_until_sync(lambda: log.stat().st_size > 0, description="its first words")
+    async with kept(Part("part", ("talks",), log)) as part:
+        await wait_until(lambda: log.stat().st_size, description="its first words")
         log.rename(modules / "kept") if tidied == "renamed" else log.unlink()
-        look_until(part, lambda: log.exists() and log.stat().st_size > 0)
+        await wait_until(lambda: log.exists() and log.stat().st_size, description="more of them")
         assert part.process.poll() is None
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_a_log_that_cannot_be_turned_or_read_ends_nobody(
+async def test_a_log_that_cannot_be_turned_or_read_ends_nobody(
     modules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As on a full disk: what is there already is emptied all the same."""
     log = modules / "log"
     (modules / "log.1").mkdir()
-    part = Part("part", "talks", log_path=log, longest_log=10_000, pauses=[0])
-    with part.running():
-        wait_until_sync(lambda: log.stat().st_size > 10_000, description="a long log")
+    async with kept(Part("part", ("talks",), log, pauses=[0])) as part:
+        await wait_until(lambda: log.stat().st_size > 10_000, description="a long log")
         part.process.suspend()
-        part.look()
-        assert log.stat().st_size == 0
+        part.longest_log = 10_000
+        await wait_until(lambda: log.stat().st_size == 0, description="an empty one")
         log.unlink()
         log.mkdir()
-        part.process.kill()
-        part.process.wait()
         killed = part.process
-        look_until(part, lambda: part.process is not killed)
+        killed.kill()
+        await wait_until(lambda: part.process is not killed, description="the next")
     assert "part ended with code -9" in capsys.readouterr().err
 
 
-def test_a_part_that_cannot_be_started_again_is_tried_later(
+async def test_a_part_that_cannot_be_started_again_is_tried_later(
     modules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As where memory or processes are short for a while."""
-    part = Part("part", "stays", "it", "0", log_path=modules / "log", pauses=[0])
-    with part.running():
-        wait_until_sync(lambda: told(modules / "starts") == ["it"], description="its start")
+    async with kept(Part("part", ("stays", "it", "0"), modules / "log", pauses=[0])) as part:
+        await wait_until(lambda: told(modules / "starts") == ["it"], description="its start")
         with monkeypatch.context() as short:
             short.setattr(supervisor, "PYTHON", (str(modules / "no python"),))
             part.process.kill()
-            part.process.wait()
-            look_until(part, lambda: "cannot be started" in capsys.readouterr().err)
-        look_until(part, lambda: told(modules / "starts") == ["it", "it"])
+            said = capsys.readouterr
+            await wait_until(lambda: "cannot be started" in said().err, description="a word of it")
+        await wait_until(lambda: told(modules / "starts") == ["it", "it"], description="the next")
 
 
 LOADS = """
@@ -263,7 +283,7 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_parts_import_nothing_of_the_working_directory(strangers: Path) -> None:
     log = strangers / "log"
-    with Part("part", "postflow", "scan", "--help", log_path=log).running() as part:
+    with Part("part", ("postflow", "scan", "--help"), log).running() as part:
         assert part.process.wait() == 0, log.read_text()
 
 

@@ -1,7 +1,7 @@
-"""`postflow up`: server, runners and look-outs as processes; the order of the tests is a session's.
+"""`postflow up`: server, runners and watchers as processes; the order of the tests is a session's.
 
 At first the schedule is a day away, so that whatever arrives was called for by an event; after the
-kill the look-out is frozen, so that the clock alone delivers.
+kill the watcher is frozen, so that the clock alone delivers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from postflow.ledger import Phase
+from postflow.service.server import SERVER
 from tests.support.wait import wait_until_sync
 from tests.watch.conftest import MAIN, SECOND, Running
 
@@ -71,14 +72,14 @@ def test_a_clip_that_failed_is_delivered_after_retry_by_a_command_that_finds_the
     wait_until_sync(lambda: SLOW in up.delivered(), timeout=120, description=SLOW)
 
 
-def test_a_look_out_that_dies_is_started_again(up: Running) -> None:
+def test_a_watcher_that_dies_is_started_again(up: Running) -> None:
     died = up.part("watch")
     assert died is not None
     died.kill()
     wait_until_sync(
         lambda: up.part("watch") not in {None, died}, timeout=30, description="the next one"
     )
-    assert f"look-out of studio {MAIN} ended with code -9" in up.said()
+    assert f"watcher of studio {MAIN} ended with code -9" in up.said()
 
 
 def test_a_run_that_lost_its_runner_and_up_at_once_ends_in_order_before_the_next_up(
@@ -127,7 +128,7 @@ def test_after_a_kill_the_next_up_just_works_and_delivers_what_was_on_its_way_by
     watcher.resume()
 
 
-def test_with_clock_and_look_out_each_clip_still_goes_once(up: Running) -> None:
+def test_with_clock_and_watcher_each_clip_still_goes_once(up: Running) -> None:
     up.drop(LAST)
     up.drop(MISNAMED)
     wait_until_sync(lambda: LAST in up.delivered(), timeout=120, description=LAST)
@@ -212,7 +213,14 @@ def test_names_in_the_ui_say_which_is_which(up: Running) -> None:
 def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
     family = up.family()
     assert len(family) >= 4
+    server = next(each for each in up.process.children() if SERVER in each.cmdline())
     up.process.send_signal(signal.SIGTERM)
+    wait_until_sync(
+        lambda: up.process.children() == [server], timeout=120, description="the others"
+    )
+    up.process.send_signal(signal.SIGTERM)
+    up.process.wait(timeout=60)
+    assert not server.is_running(), "a second signal has cut nothing short"
     _, alive = psutil.wait_procs(family, timeout=120)
     assert alive == []
     assert up.process.returncode == 128 + signal.SIGTERM
