@@ -39,13 +39,15 @@ async def watch(name: str = "main") -> None:
         called_at = NEVER
         heartbeat = Heartbeat(name, studio.settings.ping)
         async with (
-            wakeup(*studio.settings.watching.folders) as bell,
-            folder_watchers(studio.ledger, name, studio.settings.watching, bell=bell) as watchers,
+            wakeup(*studio.settings.watching.folders) as events,
+            folder_watchers(
+                studio.ledger, name, studio.settings.watching, wakeup=events
+            ) as watchers,
             keep_signed_in(studio.sign_in, notices.tell),
             heartbeat.telling(studio.settings.discord),
         ):
             while True:
-                silent = _take(watchers, notices, bell, heartbeat)
+                silent = _take(watchers, notices, events, heartbeat)
                 try:
                     await notices.hand_over()
                     called_at = await _call(studio, called_at, watchers.folders)
@@ -58,14 +60,14 @@ async def watch(name: str = "main") -> None:
 
 
 def _take(
-    watchers: FolderWatchers, notices: Notices, bell: Wakeup, heartbeat: Heartbeat
+    watchers: FolderWatchers, notices: Notices, events: Wakeup, heartbeat: Heartbeat
 ) -> str | None:
     """What the scans came to. Returns why the ledger did not answer, if it did not."""
     for report in watchers.reports():
         heartbeat.beat()
         if notices.take(report):
-            bell.rearm(report.folder)
-    for text in bell.news():
+            events.rearm(report.folder)
+    for text in events.news():
         notices.tell("A watched folder is looked at by the clock only", text)
     return next((each.alarm for each in watchers.last.values() if each.trouble == "ledger"), None)
 

@@ -50,9 +50,10 @@ def enrol(
     *,
     ignoring: Ignoring = SHIPPED_ONLY,
 ) -> int:
-    """The one door by which a folder comes to be watched: how many clips are left alone.
+    """Enter the folder in the ledger as watched; how many clips are left alone.
 
-    Nobody sees the folder before the choice is in the ledger. Raises as `marking` does.
+    The marker is complete only once the choice is in the ledger, so nobody scans before.
+    Raises as `marking` does.
     """
     with marking(folder, owner(ledger, studio)) as mark:
         clips = _clips(folder, ignoring)
@@ -125,7 +126,7 @@ def absent_root(ledger: Ledger, studio: str, folder: Path, why: AbsentError) -> 
 
 
 def restore(ledger: Ledger, studio: str, folder: Path) -> None:
-    """A person's word that this is the right folder: it gets back the marker that it had.
+    """A person says that this is the right folder: it gets back the marker that it had.
 
     Raises Fatal `scan.root_missing` for one that was never watched, and as `restore_mark` does.
     """
@@ -146,7 +147,7 @@ def not_enrolled(studio: str, folder: Path) -> Retry:
 
 
 def _is_lost(ledger: Ledger, theirs: Owner) -> bool:
-    """A ledger whose very place another has taken is no more."""
+    """Was the ledger in that marker at our own ledger's place, and so replaced by it?"""
     return (theirs.place, theirs.machine) == (ledger.place, this_machine())
 
 
@@ -183,11 +184,10 @@ def _of(studio: str) -> str:
 
 def vanished(studio: str, folder: Path, scan: Abandoned) -> str:
     """What a person should know of it, and can do."""
-    of_studio = "" if studio == "main" else f" --studio {shlex.quote(studio)}"
     return (
         f"{scan.reason} from {folder} ({', '.join(scan.examples)}, …). Nothing is concluded until "
         "they are back. If they are really gone: "
-        f"postflow scan --accept-vanished {shlex.quote(str(folder))}{of_studio}"
+        f"postflow scan --accept-vanished {shlex.quote(str(folder))}{_of(studio)}"
     )
 
 
@@ -208,8 +208,7 @@ def accept_vanished(
     result = scanner.scan(believe=True)
     if not isinstance(result, Scanned):
         raise missing(result.reason)
-    if result.partial:
-        where = ", ".join(each.where for each in result.problems if each.unread)
+    if where := ", ".join(each.where for each in result.problems if each.unread):
         raise Retry(
             f"A part of {folder} cannot be read, so nothing is taken for gone: {where}.",
             hint="Mend its access rights or its mount, then say it again.",

@@ -34,7 +34,7 @@ TITLES: Mapping[Trouble, str] = {
     "taken": "A watch folder belongs to another PostFlow",
     "not enrolled": "A watch folder is not enrolled yet",
 }
-# These last until somebody says a word, so whoever meets them first tells them.
+# These last until a person acts, so whoever meets them first tells them.
 FOR_A_PERSON = frozenset({"taken", "not enrolled"})
 MOST_PROBLEMS = 10
 

@@ -110,7 +110,7 @@ class Settler:
 
 log = logging.getLogger(__name__)
 
-OVERDUE = 3600.0
+OVERDUE = 3600.0  # seconds after which a person should hear of a file
 LONGER = 6.0
 
 Judge = Callable[[Path, tuple[int, int]], Verdict]
@@ -151,10 +151,8 @@ class PendingFiles:
     """Looks at each waiting file again and again until it is ready; never sends one away.
 
     `quiet` is the quiet time in seconds, `longest_quiet` what it may grow to. A file whose
-    content cannot be judged has to stand still for `unknown_quiet` (six times `quiet` by
-    default). `accept_open_ended` treats a sound file without a stated end like one that cannot be
-    judged, instead of as unfinished. `overdue` is the time after which a person should hear of a
-    file.
+    content cannot be judged has to stand still six times as long. `accept_open_ended` treats a
+    sound file without a stated end like one that cannot be judged, instead of as unfinished.
     """
 
     def __init__(
@@ -162,15 +160,12 @@ class PendingFiles:
         quiet: float,
         *,
         longest_quiet: float = LONGEST_QUIET,
-        unknown_quiet: float | None = None,
         accept_open_ended: bool = False,
-        overdue: float = OVERDUE,
         judge: Judge = verdict,
     ) -> None:
         self._settler = Settler(quiet, cap=longest_quiet)
-        self._unknown_quiet = LONGER * quiet if unknown_quiet is None else unknown_quiet
+        self._unknown_quiet = LONGER * quiet
         self._accept_open_ended = accept_open_ended
-        self._overdue = overdue
         self._judge = judge
         self._files: dict[str, _Pending] = {}
         self._told: Once[str] = Once()
@@ -196,16 +191,12 @@ class PendingFiles:
         self._told.ends(relpath)
         self._settler.forget(relpath)
 
-    def waiting(self, now: float) -> list[Waiting]:
-        """All that wait, in the order of their arrival."""
-        return [self._waiting(relpath, file, now) for relpath, file in self._files.items()]
-
     def overdue(self, now: float) -> list[Waiting]:
         """Those that have become overdue; each is named once."""
         return [
             self._waiting(relpath, file, now)
             for relpath, file in self._files.items()
-            if now - file.arrived >= self._overdue and self._told.begins(relpath)
+            if now - file.arrived >= OVERDUE and self._told.begins(relpath)
         ]
 
     def next_scan(self) -> float | None:
@@ -248,12 +239,12 @@ class PendingFiles:
         return found.open_ended and self._accept_open_ended
 
     def _waiting(self, relpath: str, file: _Pending, now: float) -> Waiting:
-        refused = isinstance(file.verdict, NotWhole) and not self._tolerates(file.verdict)
+        found = file.verdict if isinstance(file.verdict, NotWhole) else None
         return Waiting(
             relpath=relpath,
             reason=file.reason,
             waited=now - file.arrived,
-            open_ended=isinstance(file.verdict, NotWhole) and file.verdict.open_ended,
-            refused=refused,
-            unreadable=isinstance(file.verdict, NotWhole) and file.verdict.unreadable,
+            open_ended=found is not None and found.open_ended,
+            refused=found is not None and not self._tolerates(found),
+            unreadable=found is not None and found.unreadable,
         )

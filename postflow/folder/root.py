@@ -29,7 +29,7 @@ LONGEST = 4096
 OUT_OF_REACH = frozenset({"file.missing", "file.changed", "file.unreadable"})
 DEAD = frozenset({errno.ENOTCONN, errno.EIO, errno.ESTALE})
 STRANGER = "another volume is mounted in its place (its marker has another id)"
-ROBBED = "another PostFlow has taken it over"
+TAKEN_OVER = "another PostFlow has taken it over"
 NOTE = "PostFlow looks for this file to know that the volume is here. Please leave it in place."
 # Who watches a folder renews its marker's time: seconds between, and after which nobody does.
 SIGN_EVERY = 30.0
@@ -233,7 +233,7 @@ def demand_mark(root: Path, expected: RootMark | None) -> None:
     if mark.id != expected.id:
         raise AbsentError(STRANGER)
     if mark.owner and expected.owner and mark.owner.ledger != expected.owner.ledger:
-        raise AbsentError(ROBBED)
+        raise AbsentError(TAKEN_OVER)
 
 
 def _visible(text: str) -> str:

@@ -11,13 +11,20 @@ from pathlib import Path
 
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import others
-from postflow.media.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting
+from postflow.media.sighting import (
+    Abandoned,
+    Offline,
+    Scanned,
+    ScanResult,
+    Sighting,
+    is_partial,
+)
 from postflow.media.volume import FileSystem, file_system_of
 from postflow.models import is_clip
 
 from .listing import Known
 from .root import AbsentError, RootMark, demand_mark, too_many_vanished
-from .survey import Remembered, Survey, Tree, join, plant
+from .survey import Remembered, Survey, Tree, file_in, join, plant, split
 
 FULL_SHARE = 10
 EXAMPLES = 5
@@ -29,8 +36,8 @@ class Scanner:
 
     A scan lists the directories that changed, and looks at the files that are not at rest, those
     it is told of, and the clips written last; a full one, every few minutes, looks at everything.
-    Nothing is adopted from a scan during which the volume went away. `known` are files of an
-    earlier life; those that `ignoring` passes over by now are none.
+    Nothing is adopted from a scan during which the volume went away. `known` are the files
+    that the ledger knows; those that `ignoring` passes over by now are left out.
     """
 
     def __init__(
@@ -115,11 +122,11 @@ class Scanner:
     def _survey(self, touched: Iterable[str], *, full: bool) -> Survey:
         survey = Survey(
             self._tree,
+            self._ignoring,
             full=full,
             clock=self._clock,
             clock_step=self.file_system.clock_step,
             inodes_last=self.file_system.kind == "local",
-            ignoring=self._ignoring,
         )
         survey.walk(str(self.root))
         survey.restat(self._unsettled.union(touched, self._recent_if_due()))
@@ -135,7 +142,7 @@ class Scanner:
         self, survey: Survey, began: float, *, full: bool, believe: bool
     ) -> Scanned | Abandoned:
         gone = survey.gone()
-        if survey.partial:
+        if is_partial(survey.problems):
             survey.keep_the_missing()
             gone = []
         new, changed = survey.differences()
@@ -175,8 +182,8 @@ class Scanner:
 
     def _facts(self, relpaths: Iterable[str]) -> Iterator[tuple[str, Known]]:
         for relpath in relpaths:
-            rel, _, name = relpath.rpartition("/")
-            yield relpath, self._tree[rel].files[name]
+            if known := file_in(self._tree, relpath):
+                yield relpath, known
 
     def _sightings(self, relpaths: Iterable[str]) -> tuple[Sighting, ...]:
         """Of all but empty files: those are no clips yet."""
@@ -188,9 +195,7 @@ class Scanner:
         rel, _, name = relpath.rpartition("/")
         folder = self._tree.get(rel)
         known = folder.files.get(name) if folder else None
-        if folder is None or known is None or not known.size:
-            return None
-        return _sighting(relpath, folder.path, known)
+        return _sighting(relpath, folder.path, known) if folder and known and known.size else None
 
 
 MOST = 200
@@ -246,14 +251,7 @@ def glance_aside(root: Path, ignoring: Ignoring) -> list[tuple[str, str]]:
 
 
 def _glimpse(root: Path, ignoring: Ignoring) -> Tree:
-    survey = Survey(
-        {},
-        full=True,
-        clock=time.monotonic,
-        clock_step=0.0,
-        inodes_last=False,
-        ignoring=ignoring,
-    )
+    survey = Survey({}, ignoring)
     survey.walk(str(root))
     return survey.relisted
 
@@ -281,12 +279,12 @@ def _sighting(relpath: str, folder: str, known: Known) -> Sighting:
 
 
 def _likeness(relpath: str, known: Known | None) -> tuple[str, int, int]:
-    name = relpath.rpartition("/")[2]
+    _, name = split(relpath)
     return (name, known.size, known.mtime_ns) if known else (name, 0, 0)
 
 
 def _moved(survey: Survey, gone: list[str], new: list[str]) -> int:
     """How many of the gone files are among the new ones, in another folder."""
-    arrived = Counter(_likeness(relpath, survey.found(relpath)) for relpath in new)
-    left = Counter(_likeness(relpath, survey.known(relpath)) for relpath in gone)
+    arrived = Counter(_likeness(relpath, file_in(survey.relisted, relpath)) for relpath in new)
+    left = Counter(_likeness(relpath, file_in(survey.tree, relpath)) for relpath in gone)
     return (arrived & left).total()

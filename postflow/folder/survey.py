@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.ignore import Ignoring
 from postflow.media.sighting import Problem
 
 from .listing import Known, Listing, as_text, known_file, list_folder, unread
@@ -44,34 +45,21 @@ class Folder:
 Tree = dict[str, Folder]
 
 
+@dataclass(slots=True)
 class Survey:
-    """What one pass found. The known tree is only read until `adopt`."""
+    """What one pass found. The known `tree` is only read until `adopt`."""
 
-    def __init__(
-        self,
-        tree: Tree,
-        *,
-        full: bool,
-        clock: Callable[[], float],
-        clock_step: float,
-        inodes_last: bool,
-        ignoring: Ignoring = SHIPPED_ONLY,
-    ) -> None:
-        self._tree = tree
-        self._full = full
-        self._clock = clock
-        self._clock_step = clock_step
-        self._inodes_last = inodes_last
-        self._ignoring = ignoring
-        self._doubted: set[str] = set()
-        self._unseen: set[str] = set()
-        self.relisted: Tree = {}
-        self.restated: dict[str, Known] = {}
-        self.problems: list[Problem] = []
-
-    @property
-    def partial(self) -> bool:
-        return any(problem.unread for problem in self.problems)
+    tree: Tree
+    ignoring: Ignoring
+    full: bool = True
+    clock: Callable[[], float] = time.monotonic
+    clock_step: float = 0.0
+    inodes_last: bool = False
+    relisted: Tree = field(default_factory=dict)
+    restated: dict[str, Known] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    _doubted: set[str] = field(default_factory=set)
+    _unseen: set[str] = field(default_factory=set)
 
     def walk(self, root: str) -> None:
         """Look at every directory, and into those that changed. OSError if the root is away."""
@@ -83,7 +71,7 @@ class Survey:
             except (FileNotFoundError, NotADirectoryError):
                 if not rel:
                     raise
-                self._doubted.add(parent_of(rel))
+                self._doubted.add(split(rel)[0])
                 continue
             except OSError as error:
                 if not rel:
@@ -97,7 +85,7 @@ class Survey:
         looked_at = self.relisted.keys() | set(self._lost())
         for relpath in relpaths:
             rel, _, name = relpath.rpartition("/")
-            folder = self._tree.get(rel)
+            folder = self.tree.get(rel)
             if rel not in looked_at and folder is not None and name in folder.files:
                 self._restat(relpath, rel, f"{folder.path}/{folder.files[name].name}")
 
@@ -105,26 +93,24 @@ class Survey:
         """The known files that are no longer there."""
         found: list[str] = []
         for rel, folder in self.relisted.items():
-            before = self._tree.get(rel)
+            before = self.tree.get(rel)
             if before is not None:
                 found += [join(rel, key) for key in before.files if key not in folder.files]
-        found += [join(rel, key) for rel in self._lost() for key in self._tree[rel].files]
+        found += [join(rel, key) for rel in self._lost() for key in self.tree[rel].files]
         return found
 
     def keep_the_missing(self) -> None:
         """Draw no conclusion from what is missing: it stays known and is looked for again."""
         for rel, folder in self.relisted.items():
-            before = self._tree.get(rel)
+            before = self.tree.get(rel)
             if before is not None:
                 self._keep(rel, folder, before)
 
     def saw(self, relpath: str) -> bool:
         """Whether this pass looked at a file and found it."""
-        rel, _, name = relpath.rpartition("/")
-        folder = self.relisted.get(rel)
-        if folder is None:
-            return relpath in self.restated
-        return name in folder.files and relpath not in self._unseen
+        if relpath in self.restated:
+            return True
+        return file_in(self.relisted, relpath) is not None and relpath not in self._unseen
 
     def differences(self) -> tuple[list[str], list[str]]:
         """The new files and the changed ones. One that was empty so far is new."""
@@ -137,47 +123,35 @@ class Survey:
                 changed.append(join(rel, key))
         return new, changed
 
-    def known(self, relpath: str) -> Known | None:
-        """A file as it was known before this pass."""
-        rel, _, name = relpath.rpartition("/")
-        folder = self._tree.get(rel)
-        return folder.files.get(name) if folder else None
-
     def adopt(self) -> None:
         """Make the draft the known tree."""
         for rel in list(self._lost()):
-            self._tree.pop(rel, None)
-        self._tree.update(self.relisted)
+            self.tree.pop(rel, None)
+        self.tree.update(self.relisted)
         for relpath, known in self.restated.items():
             rel, _, name = relpath.rpartition("/")
-            self._tree[rel].files[name] = known
-        for rel in self._doubted & self._tree.keys():
-            self._tree[rel].stamp = None
-
-    def found(self, relpath: str) -> Known | None:
-        """A file in a folder that this pass listed anew."""
-        rel, _, name = relpath.rpartition("/")
-        folder = self.relisted.get(rel)
-        return folder.files.get(name) if folder else None
+            self.tree[rel].files[name] = known
+        for rel in self._doubted & self.tree.keys():
+            self.tree[rel].stamp = None
 
     def _lost(self) -> Iterator[str]:
         """The known folders that are no longer there, with all below them."""
         for rel, folder in self.relisted.items():
-            before = self._tree.get(rel)
+            before = self.tree.get(rel)
             if before is not None:
                 for key in before.folders.keys() - folder.folders.keys():
-                    yield from _below(self._tree, join(rel, key))
+                    yield from _below(self.tree, join(rel, key))
 
     def _found(self) -> Iterator[tuple[str, str, Known, Known | None]]:
         """Each file looked at: its folder and name, what it is and what it was."""
         for rel, folder in self.relisted.items():
-            before = self._tree.get(rel)
+            before = self.tree.get(rel)
             was = before.files if before else {}
             for key, known in folder.files.items():
                 yield rel, key, known, was.get(key)
         for relpath, known in self.restated.items():
             rel, _, key = relpath.rpartition("/")
-            yield rel, key, known, self.known(relpath)
+            yield rel, key, known, self.tree[rel].files[key]
 
     def _keep(self, rel: str, folder: Folder, before: Folder) -> None:
         files = before.files.keys() - folder.files.keys()
@@ -190,14 +164,14 @@ class Survey:
 
     def _visit(self, rel: str, path: str) -> Folder:
         """The folder as known if its stamp is believed, else as listed now."""
-        stamp, seen = self._stamp(path, follow=not rel), self._clock()
-        known = self._tree.get(rel)
-        if known is not None and not self._full and known.is_believed(stamp, self._clock_step):
+        stamp, seen = self._stamp(path, follow=not rel), self.clock()
+        known = self.tree.get(rel)
+        if known is not None and not self.full and known.is_believed(stamp, self.clock_step):
             return known
         if known is not None and known.stamp == stamp:
             seen = known.stamp_seen
-        listed = self._clock()
-        listing = list_folder(path, rel, self._ignoring)
+        listed = self.clock()
+        listing = list_folder(path, rel, self.ignoring)
         if rel and listing.marked:
             listing = Listing(problems=[Problem(where=as_text(path), what=OTHER_ROOT)])
         self.problems += listing.problems
@@ -213,13 +187,13 @@ class Survey:
         found = os.stat(path, follow_symlinks=follow)  # noqa: PTH116 - a hot path
         if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        return found.st_mtime_ns, found.st_ctime_ns, found.st_ino if self._inodes_last else 0
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_ino if self.inodes_last else 0
 
     def _mend(self, rel: str, folder: Folder, torn: set[str]) -> None:
         """A file that was replaced under our eyes is still what it was, until the next look."""
         for key in torn:
             folder.stamp = None
-            before = self.known(join(rel, key))
+            before = file_in(self.tree, join(rel, key))
             if before is not None:
                 folder.files[key] = before
                 self._unseen.add(join(rel, key))
@@ -242,12 +216,20 @@ def join(rel: str, name: str) -> str:
     return f"{rel}/{name}" if rel else name
 
 
-def parent_of(rel: str) -> str:
-    return rel.rpartition("/")[0]
+def split(relpath: str) -> tuple[str, str]:
+    """Its folder and its name."""
+    folder, _, name = relpath.rpartition("/")
+    return folder, name
+
+
+def file_in(tree: Tree, relpath: str) -> Known | None:
+    rel, _, name = relpath.rpartition("/")
+    folder = tree.get(rel)
+    return folder.files.get(name) if folder else None
 
 
 class Remembered(Protocol):
-    """A file as it is known from an earlier life."""
+    """A file as the ledger knows it from before this process began."""
 
     @property
     def relpath(self) -> str: ...
@@ -261,7 +243,7 @@ def plant(known: Iterable[Remembered], root: str) -> Tree:
     """A tree of files known from before; all folders are to be listed."""
     tree: Tree = {"": Folder(root)}
     for each in known:
-        rel, _, name = each.relpath.rpartition("/")
+        rel, name = split(each.relpath)
         _plant_folder(tree, rel, root)
         tree[rel].files[name] = Known(each.size, each.mtime_ns, name)
     return tree
@@ -270,7 +252,7 @@ def plant(known: Iterable[Remembered], root: str) -> Tree:
 def _plant_folder(tree: Tree, rel: str, root: str) -> None:
     while rel not in tree:
         tree[rel] = Folder(f"{root}/{rel}")
-        parent, _, name = rel.rpartition("/")
+        parent, name = split(rel)
         _plant_folder(tree, parent, root)
         tree[parent].folders[name] = name
 

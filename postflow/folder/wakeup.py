@@ -114,9 +114,9 @@ class Wakeup:
             self._stops[root].set()
 
     def _take(self, root: Path) -> bool:
-        rung = self._changed[root].is_set()
+        woken = self._changed[root].is_set()
         self._changed[root].clear()
-        return rung
+        return woken
 
     async def watch(self, root: Path) -> None:
         """Follow the events of one root until cancelled. Never raises for what the root does."""
@@ -140,7 +140,7 @@ class Wakeup:
                     await asyncio.wait_for(stop.wait(), RETRY_AFTER)
 
     async def _follow(self, root: Path, stop: asyncio.Event) -> None:
-        """Ring for what appears, until told to stop. OSError if the root is not there."""
+        """Wake for what appears, until told to stop. OSError if the root is not there."""
         # With ignore_permission_denied, watchfiles says nothing about a missing root.
         real = await volume.ask(lambda: os.path.realpath(root, strict=True))
         async for changes in watchfiles.awatch(
@@ -172,10 +172,10 @@ class Wakeup:
 @asynccontextmanager
 async def wakeup(*roots: Path, has_events: HasEvents = has_events) -> AsyncIterator[Wakeup]:
     """Watch those roots that have events; volumes that other hosts write to have none."""
-    bell = Wakeup(has_events)
-    watchers = [asyncio.create_task(bell.watch(root)) for root in roots]
+    waker = Wakeup(has_events)
+    watchers = [asyncio.create_task(waker.watch(root)) for root in roots]
     try:
-        yield bell
+        yield waker
     finally:
         for watcher in watchers:
             watcher.cancel()

@@ -46,8 +46,46 @@ OUT_OF_REACH = frozenset({"offline", "late", "taken", "not enrolled"})
 _Scan = tuple[Intake, ScanResult]
 
 
+class ScanLease:
+    """Tells others in the ledger that a folder is scanned by certain rules.
+
+    `seconds`: how long they may trust that after each scan; None: nothing is said.
+    `trusts`: scan no more while another's lease says that the folder is scanned.
+    """
+
+    def __init__(
+        self, ledger: AsyncLedger, rules: str, *, seconds: float | None, trusts: bool
+    ) -> None:
+        self.seconds = seconds
+        self._ledger = ledger
+        self._rules = xxhash.xxh3_64_hexdigest(rules.encode())
+        self._trusts = trusts
+        self._mine = uuid4().hex
+        self._renewed = float("-inf")
+
+    async def is_held_elsewhere(self, root: Root) -> bool:
+        return self._trusts and await self._ledger.run(leases.is_held, self._names(root))
+
+    async def keep(self, root: Root) -> None:
+        if self.seconds and time.monotonic() - self._renewed >= self.seconds / RENEWALS_A_LEASE:
+            mine = self._names(root) + self._mine
+            await self._ledger.run(leases.start, mine, lease_seconds=self.seconds)
+            self._renewed = time.monotonic()
+
+    async def end(self, root: Root) -> None:
+        await self._ledger.run(leases.end, self._names(root) + self._mine)
+
+    def _names(self, root: Root) -> str:
+        """How the leases begin of those that scan the folder by the same rules."""
+        return f"scan {root.id} {self._rules} "
+
+
 class FolderWatcher:
-    """One folder of one studio. The ledger is its memory: a restart forgets nothing."""
+    """One folder of one studio. The ledger is its memory: a restart forgets nothing.
+
+    `within_reach`: the folder was there when last asked, its files can be read. `root`: the folder
+    in the ledger, once it was there.
+    """
 
     def __init__(
         self,
@@ -62,19 +100,8 @@ class FolderWatcher:
         trusts: bool = False,
         ignoring: Ignoring = SHIPPED_ONLY,
     ) -> None:
-        """`within_reach`: the folder was there when last asked, its files can be read.
-
-        `root`: the folder in the ledger, once it was there.
-
-        `open_ended`: take files too whose container never states an end.
-
-        `scan_timeout`: seconds after which a scan that has not come back is an alarm.
-
-        `lease`: how long others may trust, after each scan, that the folder is scanned.
-
-        `trusts`: scan no more while another's lease says that the folder is scanned.
-
-        `ignoring`: what is passed over.
+        """`open_ended`: take files too whose container never states an end. `scan_timeout`: seconds
+        after which a scan that has not come back is an alarm. `lease` and `trusts`: see ScanLease.
         """
         self.folder = folder
         self.within_reach = False
@@ -85,11 +112,10 @@ class FolderWatcher:
         self._quiet = quiet
         self._open_ended = open_ended
         self._scan_timeout = scan_timeout
-        self._lease_seconds = lease
-        self._trusts = trusts
+        rules = f"{quiet} {open_ended} {ignoring.rules}"
+        self._lease = ScanLease(ledger, rules, seconds=lease, trusts=trusts)
         self._ignoring = ignoring
-        self._name = uuid4().hex
-        self._signed_at = self._leased_at = float("-inf")
+        self._signed_at = float("-inf")
         self._is_late = False
         self._in_order = True
         self._scanning: asyncio.Task[_Scan | Root] | None = None
@@ -125,11 +151,11 @@ class FolderWatcher:
 
     async def leave(self) -> None:
         """Say that it watches the folder no more; quickly, or not at all."""
-        if self._lease_seconds is None:
+        if self._lease.seconds is None:
             return
         if self.root:
             with suppress(PostFlowError):
-                await self._ledger.run(leases.end, self._leases(self.root) + self._name)
+                await self._lease.end(self.root)
         if self.within_reach:
             ledger = await self._ledger.run(roots.ledger_id)
             leaving = volume.ask(lambda: sign_off(self.folder, ledger))
@@ -172,7 +198,7 @@ class FolderWatcher:
 
     async def _scan(self) -> _Scan | Root:
         """Only the folder where somebody else scans it."""
-        if self._mark and self.root and await self._is_scanned_elsewhere(self.root):
+        if self._mark and self.root and await self._lease.is_held_elsewhere(self.root):
             self._intake = None
             await self._check(self._mark)
             return self.root
@@ -185,13 +211,10 @@ class FolderWatcher:
     def _scan_and_sign(self, scanner: Scanner, touched: set[str]) -> ScanResult:
         result = scanner.scan(touched=touched)
         due = time.monotonic() - self._signed_at >= SIGN_EVERY
-        if self._lease_seconds and due and not isinstance(result, Offline):
+        if self._lease.seconds and due and not isinstance(result, Offline):
             sign(self.folder)
             self._signed_at = time.monotonic()
         return result
-
-    async def _is_scanned_elsewhere(self, root: Root) -> bool:
-        return self._trusts and await self._ledger.run(leases.is_held, self._leases(root))
 
     async def _check(self, mark: RootMark) -> None:
         """Raises as `_enrolled` does when the volume is not there any more."""
@@ -206,11 +229,6 @@ class FolderWatcher:
         found = await self._ledger.run(observations.expected, root, within=recently)
         self._entering_elsewhere = found.ready
         return ScanReport(folder=self.folder, waiting=found.settling, settling=found.settling)
-
-    def _leases(self, root: Root) -> str:
-        """How the leases begin of those that scan the folder by the same rules."""
-        rules = f"{self._quiet} {self._open_ended} {self._ignoring.rules}"
-        return f"scan {root.id} {xxhash.xxh3_64_hexdigest(rules.encode())} "
 
     async def _open(self) -> Intake:
         """Raises Retry as `enrolment.enrolled` does: a watcher enrols nothing."""
@@ -240,9 +258,9 @@ class FolderWatcher:
             return await self._trusted(scan)
         intake, result = scan
         if isinstance(result, Scanned):
-            await self._keep_lease(intake.root)
+            await self._lease.keep(intake.root)
             report = await intake.take(result, timeout=self._scan_timeout)
-            if report.problems and await self._is_scanned_elsewhere(intake.root):
+            if report.problems and await self._lease.is_held_elsewhere(intake.root):
                 return report.model_copy(update={"problems": ()})  # who scans it tells them
             return report
         # The next scan reads the marker anew, and asks the ledger what a person has told it.
@@ -251,13 +269,6 @@ class FolderWatcher:
             return self._alarm("vanished", vanished(self._studio, self.folder, result))
         await self._open()  # says better why, if it still is so
         return self._alarm("offline", result.reason)
-
-    async def _keep_lease(self, root: Root) -> None:
-        seconds = self._lease_seconds
-        if seconds and time.monotonic() - self._leased_at >= seconds / RENEWALS_A_LEASE:
-            mine = self._leases(root) + self._name
-            await self._ledger.run(leases.start, mine, lease_seconds=seconds)
-            self._leased_at = time.monotonic()
 
 
 def _judge(path: Path, expected: tuple[int, int]) -> Verdict:

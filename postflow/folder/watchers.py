@@ -23,13 +23,13 @@ class FolderWatchers:
     """Each folder has a task of its own: none holds up another, or whoever waits for reports."""
 
     def __init__(
-        self, watchers: Sequence[FolderWatcher], *, interval: float, bell: Wakeup | None = None
+        self, watchers: Sequence[FolderWatcher], *, interval: float, wakeup: Wakeup | None = None
     ) -> None:
-        """`interval`: longest pause between two scans of a folder; `bell` may cut it short."""
+        """`interval`: longest pause between two scans of a folder; `wakeup` may cut it short."""
         self.last: dict[Path, ScanReport] = {}
         self._watchers = watchers
         self._interval = interval
-        self._bell = bell or Wakeup()
+        self._wakeup = wakeup or Wakeup()
         self._tasks: list[asyncio.Task[None]] = []
         self._reports: list[ScanReport] = []
         self._news = asyncio.Event()
@@ -84,13 +84,13 @@ class FolderWatchers:
 
     async def _follow(self, watcher: FolderWatcher) -> None:
         while True:
-            report = await watcher.scan(self._bell.touched(watcher.folder))
+            report = await watcher.scan(self._wakeup.touched(watcher.folder))
             before = self.last.get(watcher.folder)
             self.last[watcher.folder] = report
             self._reports.append(report)
             if report.ready or report.problems or report.overdue or _is_turn(before, report):
                 self._news.set()
-            await self._bell.wait(watcher.folder, self._pause(watcher))
+            await self._wakeup.wait(watcher.folder, self._pause(watcher))
 
     def _pause(self, watcher: FolderWatcher) -> float:
         """Until a waiting file is worth another scan."""
@@ -116,7 +116,7 @@ def folder_watchers(
     watching: Watching,
     *,
     interval: float | None = None,
-    bell: Wakeup | None = None,
+    wakeup: Wakeup | None = None,
     trusts: bool = False,
 ) -> FolderWatchers:
     """Of all the studio's watch folders. Who `trusts` scans once, and then again where no other
@@ -137,4 +137,4 @@ def folder_watchers(
         )
         for folder in watching.folders
     ]
-    return FolderWatchers(watchers, interval=every, bell=bell)
+    return FolderWatchers(watchers, interval=every, wakeup=wakeup)

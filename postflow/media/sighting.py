@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,11 @@ class Problem(FrozenModel):
     unread: bool = False
 
 
+def is_partial(problems: Iterable[Problem]) -> bool:
+    """Could some part of the folder not be looked at?"""
+    return any(problem.unread for problem in problems)
+
+
 class Scanned(FrozenModel):
     """A scan that came to its end. `gone` is empty whenever some part could not be read.
 
@@ -57,7 +63,7 @@ class Scanned(FrozenModel):
 
     @property
     def partial(self) -> bool:
-        return any(problem.unread for problem in self.problems)
+        return is_partial(self.problems)
 
 
 class Offline(FrozenModel):
