@@ -8,7 +8,7 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from postflow.discord import DiscordClient
-from postflow.discord.webhook import Thread
+from postflow.discord.webhook import Routes
 
 from .base import StudioPart, icon, problems, secret_from_environment
 
@@ -55,18 +55,37 @@ class DiscordWebhook(StudioPart, CredentialsBlock):
     )
     thread_name: str | None = Field(
         default=None,
-        title="Name of new posts",
-        description="Where the channel is a forum: the name of the post that each message makes. "
-        "May hold {sequence}, {shot}, {version}, {file} and {project}.",
-        examples=["{sequence} {shot} {version}"],
+        title="Name of posts",
+        description="Where the channel is a forum: the name of the post that a message goes to; "
+        "the first of that name makes it. "
+        "May hold {sequence}, {shot}, {version}, {file}, {project} and {day}.",
+        examples=["{sequence} {shot}", "{sequence}", "{day}"],
+    )
+    tags: list[str] = Field(
+        default_factory=list,
+        title="Tags of new posts",
+        description="Ids of the forum's tags that each new post gets, at most five.",
+    )
+    threads: dict[str, str] = Field(
+        default_factory=dict,
+        title="Threads by sequence",
+        description="Ids of threads that there are, of any channel, for the clips of a sequence.",
+        examples=[{"SQ07": "1234567890"}],
+    )
+    roles: dict[str, str] = Field(
+        default_factory=dict,
+        title="Roles by sequence",
+        description="Ids of roles (Discord's developer mode, Copy Role ID) that are notified of "
+        "a sequence's clips that are ready.",
+        examples=[{"SQ07": "1234567890"}],
     )
 
-    @field_validator("thread_id", "thread_name")
+    @field_validator("thread_id", "thread_name", "tags", "threads", "roles")
     @classmethod
-    def _is_a_right_thread(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _is_a_right_route(cls, value: Any, info: ValidationInfo) -> Any:
         """By field: an error of the whole would show the webhook."""
         try:
-            _thread(**{**info.data, str(info.field_name): value})
+            _routes(**{**info.data, str(info.field_name): value})
         except ValidationError as error:
             raise ValueError(problems(error).partition(": ")[2]) from None
         return value
@@ -76,8 +95,8 @@ class DiscordWebhook(StudioPart, CredentialsBlock):
         return secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL") or self.url
 
     def get_client(self) -> DiscordClient:
-        return DiscordClient(self.get_url(), thread=_thread(self.thread_id, self.thread_name))
+        return DiscordClient(self.get_url(), routes=_routes(**self.model_dump()))
 
 
-def _thread(thread_id: str | None = None, thread_name: str | None = None, **_: Any) -> Thread:
-    return Thread(id=thread_id or None, name=thread_name or None)
+def _routes(**fields: Any) -> Routes:
+    return Routes(**{name: fields[name] for name in Routes.model_fields if fields.get(name)})

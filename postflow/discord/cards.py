@@ -96,6 +96,7 @@ def human_duration(duration: timedelta) -> str:
 class Card(FrozenModel):
     """One message. `lines` are names and values, escaped already; `about` are the clip's fields.
 
+    `notifies`: whoever waits for such a clip, if the channel's settings name a role for it.
     `buttons`: labels and the addresses they lead to. `picture`: the revision whose picture it
     shows, where there is one when it is sent; see `media.picture`.
 
@@ -110,6 +111,7 @@ class Card(FrozenModel):
     lines: tuple[Line, ...] = Field(default=(), max_length=MAX_FIELDS)
     url: str | None = None
     buttons: tuple[Button, ...] = Field(default=(), max_length=MAX_BUTTONS)
+    notifies: bool = False
     picture: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     at: datetime | None = None
     about: dict[str, str] = Field(default_factory=dict)
@@ -129,8 +131,13 @@ class Card(FrozenModel):
         """What the outbox keeps of it. One key is one message."""
         return Announcement(key=key, channel=channel, payload=self.model_dump(mode="json"))
 
-    def payload(self, *, pictured: bool = False) -> dict[str, Any]:
-        """The JSON body for POST and PATCH. Nobody is mentioned, whatever the texts say.
+    def call(self) -> Card:
+        """A short message for those who are not notified by this one, since that is an edit."""
+        return Card(**{name: getattr(self, name) for name in _OF_CALL})
+
+    def payload(self, *, pictured: bool = False, role: str | None = None) -> dict[str, Any]:
+        """The JSON body for POST and PATCH. Nobody is mentioned but that role, whatever the texts
+        say: https://discord.com/developers/docs/resources/message#allowed-mentions-object
 
         `pictured`: with the file 0 of the request, in place of any that the message has.
         """
@@ -152,13 +159,17 @@ class Card(FrozenModel):
             "embeds": [embed],
             "components": self._rows(),
             "attachments": [{"id": 0, "filename": PICTURE}] if pictured else [],
-            "allowed_mentions": {"parse": []},
+            "content": f"<@&{role}>" if role else "",
+            "allowed_mentions": {"parse": []} | ({"roles": [role]} if role else {}),
         }
 
     def _rows(self) -> list[dict[str, Any]]:
         """Link buttons (style 5), the only ones that a plain webhook may send, in one row."""
         links = [{"type": 2, "style": 5, "label": label, "url": url} for label, url in self.buttons]
         return [{"type": 1, "components": links}] if links else []
+
+
+_OF_CALL = ("title", "colour", "url", "buttons", "notifies", "at", "about")
 
 
 def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> Card:
@@ -197,6 +208,7 @@ def ready_card(
         url=link,
         buttons=[("Open in Frame.io", link)] if link else [],
         at=delivery.finished,
+        notifies=True,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Any, Self
 
 import httpx
@@ -29,7 +30,7 @@ from .errors import (
     RefusedError,
     check_answer,
 )
-from .webhook import STAND_IN, HiddenWebhook, Thread
+from .webhook import STAND_IN, HiddenWebhook, Routes
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class DiscordClient:
         self,
         webhook_url: SecretStr,
         *,
-        thread: Thread | None = None,
+        routes: Routes | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float = 10.0,
     ) -> None:
@@ -60,7 +61,7 @@ class DiscordClient:
         )
         self._webhook_url = webhook_url
         self._timeout = timeout
-        self._thread = thread or Thread()
+        self.routes = routes or Routes()
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -73,23 +74,38 @@ class DiscordClient:
         """Whether its messages go where that webhook's go."""
         return self._webhook_url == webhook_url
 
-    async def post(self, card: Card, picture: bytes | None = None) -> str:
-        """The new message's id, behind that of its thread where it has one of its own.
+    async def post(
+        self, card: Card, picture: bytes | None = None, *, thread_id: str | None = None
+    ) -> str:
+        """The new message's id, behind that of its thread where it is in one.
 
         `picture`: a JPEG to show; the message goes without where Discord does not take it.
-
+        `thread_id`: of the thread that was opened under the name that the card's would have.
         Retry `discord.unknown_outcome` means the message may have appeared: posting again may
         show it twice, and a webhook offers no way to look. Raises Fatal or Retry else.
         """
+        place = self.routes.known_thread(card.about) or thread_id
         try:
-            return await self._post(card, self._thread.query(), picture)
+            return await self._post(card, place, picture)
         except RefusedError as refused:
-            raise refused.error from None
+            is_gone = thread_id is not None and refused.number == UNKNOWN_CHANNEL
+            if not is_gone or place != thread_id:
+                raise refused.error from None
+        logger.info("A Discord thread is gone: a new one of its name takes its place.")
+        return await self.post(card, picture)
 
-    async def edit(self, message_id: str, card: Card, picture: bytes | None = None) -> str:
+    async def edit(
+        self,
+        message_id: str,
+        card: Card,
+        picture: bytes | None = None,
+        *,
+        thread_id: str | None = None,
+    ) -> str:
         """The message's id: the same, or a new one where it could not be edited any more.
 
-        It shows `picture` from now on, and no other.
+        It shows `picture` from now on, and no other. It notifies nobody. `thread_id`: as for
+        `post`, where a new one has to be posted.
         """
         thread, _, number = message_id.rpartition("/")
         if not number.isdecimal() or not (thread.isdecimal() or number == message_id):
@@ -98,16 +114,15 @@ class DiscordClient:
                 hint="Post a new message in its place.",
                 code="discord.refused",
             )
-        query = {"thread_id": thread} if thread else self._thread.query()
+        query = {"thread_id": thread} if thread else {}
         try:
-            await self._show("PATCH", f"/messages/{number}", card, query, picture)
+            await self._show("PATCH", f"/messages/{number}", card.payload, query, picture)
         except RefusedError as refused:
             if not refused.is_gone:
                 raise refused.error from None
             logger.info("A Discord message cannot be edited any more: a new one takes its place.")
-            if thread and refused.number == ARCHIVED:  # whoever posts opens it again
-                return await self._post(card, query, picture)
-            return await self.post(card, picture)
+            is_archived = thread and refused.number == ARCHIVED  # whoever posts opens it again
+            return await self.post(card, picture, thread_id=thread if is_archived else thread_id)
         return message_id
 
     async def check(self) -> str:
@@ -118,51 +133,63 @@ class DiscordClient:
         """
         try:
             answer = await self._request("GET", "", None)
-            await self._check_thread()
-            await self._request("POST", "", self._new_thread({}), self._thread.query())
+            await self._check_threads()
+            await self._request("POST", "", self._opening({}), self._query({}))
         except RefusedError as refused:
             if refused.number != EMPTY_MESSAGE:
                 raise refused.error from None
         return str(answer.get("name") or "without a name")
 
-    def _new_thread(self, about: dict[str, str]) -> dict[str, str]:
-        name = self._thread.named(about)
-        return {"thread_name": name} if name else {}
+    def _opening(self, about: dict[str, str]) -> dict[str, Any]:
+        """What opens a thread with a message."""
+        name = self.routes.new_thread(about)
+        return {"thread_name": name, "applied_tags": list(self.routes.tags)} if name else {}
 
-    async def _check_thread(self) -> None:
+    def _query(self, about: dict[str, str]) -> dict[str, str]:
+        known = self.routes.known_thread(about)
+        return {"thread_id": known} if known else {}
+
+    async def _check_threads(self) -> None:
         """A thread that is gone is told apart from a message in it that is not ours."""
-        if self._thread.id is None:
-            return
-        try:
-            await self._request("GET", f"/messages/{self._thread.id}", None, self._thread.query())
-        except RefusedError as refused:
-            if refused.number == UNKNOWN_CHANNEL:
-                raise
+        routes = self.routes
+        for each in {*routes.threads.values(), *([routes.thread_id] if routes.thread_id else [])}:
+            try:
+                await self._request("GET", f"/messages/{each}", None, {"thread_id": each})
+            except RefusedError as refused:
+                if refused.number == UNKNOWN_CHANNEL:
+                    raise
 
-    async def _post(self, card: Card, query: dict[str, str], picture: bytes | None) -> str:
-        answer = await self._show("POST", "", card, {"wait": "true", **query}, picture)
+    async def _post(self, card: Card, thread: str | None, picture: bytes | None) -> str:
+        def payload(*, pictured: bool = False) -> dict[str, Any]:
+            role = self.routes.role(card.about) if card.notifies else None
+            return card.payload(pictured=pictured, role=role) | opening
+
+        opening = {} if thread else self._opening(card.about)
+        query = {"wait": "true"} | ({"thread_id": thread} if thread else {})
+        answer = await self._show("POST", "", payload, query, picture)
         if not answer.get("id"):
             raise UNKNOWN_OUTCOME(what="Discord gave no message id")
-        own_thread = answer.get("channel_id") if self._thread.name else None
-        return f"{own_thread}/{answer['id']}" if own_thread else str(answer["id"])
+        place = answer.get("channel_id") if opening else thread
+        return f"{place}/{answer['id']}" if place else str(answer["id"])
 
     async def _show(
-        self, method: str, path: str, card: Card, query: dict[str, str], picture: bytes | None
+        self,
+        method: str,
+        path: str,
+        payload: Callable[..., dict[str, Any]],
+        query: dict[str, str],
+        picture: bytes | None,
     ) -> dict[str, Any]:
         """What Discord may refuse because of the picture is sent once more without it."""
-        opening = (
-            self._new_thread(card.about) if method == "POST" and not query.get("thread_id") else {}
-        )
         params = {"with_components": "true", **query}
         if picture is not None:
-            payload = card.payload(pictured=True) | opening
             try:
-                return await self._request(method, path, payload, params, picture)
+                return await self._request(method, path, payload(pictured=True), params, picture)
             except RefusedError as refused:
                 if refused.error.code != "discord.refused":
                     raise
                 logger.info("Discord does not take a picture: %s", refused.error)
-        return await self._request(method, path, card.payload() | opening, params)
+        return await self._request(method, path, payload(), params)
 
     async def _request(
         self,

@@ -71,7 +71,7 @@ _MEANINGS: dict[tuple[int, ...], _Meaning] = {
     (220001,): (
         "discord.forum",
         "The webhook leads to a forum, where a message needs a thread to go to",
-        "Set `thread_name` (a post of its own for each message) or `thread_id` (all in one) "
+        "Set `thread_name` (a post for each shot, sequence or day) or `thread_id` (all in one) "
         + _SETTINGS,
     ),
     (220002,): (
@@ -82,12 +82,18 @@ _MEANINGS: dict[tuple[int, ...], _Meaning] = {
     (220003,): (
         "discord.no_forum",
         "The webhook's channel is no forum, so messages cannot open threads there",
-        f"Leave `thread_name` out {_SETTINGS}",
+        f"Leave `thread_name` out, and name threads that there are by `threads` {_SETTINGS}",
     ),
     (40067,): (
         "discord.tag_required",
-        "The Discord forum wants a tag on each post, which PostFlow cannot choose",
-        "Switch off “Require people to select tags” in the forum, or set `thread_id` " + _SETTINGS,
+        "The Discord forum wants a tag on each post, and `tags` names none",
+        "Set `tags`, switch off “Require people to select tags” in the forum, or set `thread_id` "
+        + _SETTINGS,
+    ),
+    (10087,): (
+        "discord.tag_unknown",
+        "The Discord forum has no tag of an id that `tags` names",
+        f"Copy the tags' ids anew {_SETTINGS}",
     ),
     (200000, 200001, 240000): (
         "discord.moderated",

@@ -138,7 +138,8 @@ class OutboxRelay:
     async def _send(self, due: Message) -> Retry | None:
         """The sign that Discord is away, if there was one."""
         try:
-            message = await self._ledger.run(outbox.sending, due, self._run_id)
+            thread = self._discord.routes.new_thread(_fields(due))
+            message = await self._ledger.run(outbox.sending, due, self._run_id, thread=thread)
         except StaleClaim:
             return None
         about = _about(message)
@@ -163,9 +164,20 @@ class OutboxRelay:
                 code="discord.foreign_card",
             ) from error
         shown = await asyncio.to_thread(picture.load, card.picture) if card.picture else None
-        if message.message_id:
-            return await self._discord.edit(message.message_id, card, shown)
-        return await self._discord.post(card, shown)
+        card = card.model_copy(update={"about": _fields(message)})
+        if not message.message_id:
+            return await self._discord.post(card, shown, thread_id=message.thread_id)
+        message_id = await self._discord.edit(
+            message.message_id, card, shown, thread_id=message.thread_id
+        )
+        if message_id == message.message_id and self._is_to_notify(card):
+            call = card.call().announcement(f"{message.key}/call", message.channel)
+            await self._ledger.run(outbox.enqueue, call)
+        return message_id
+
+    def _is_to_notify(self, card: Card) -> bool:
+        """An edit does not, whomever it mentions."""
+        return card.notifies and self._discord.routes.role(card.about) is not None
 
     async def _note(self, outcome: Outcome, message: Message, what: object) -> None:
         """What became of a message is known here only, so a ledger that is busy is asked again.
@@ -194,6 +206,13 @@ def _failed(message: Message, error: Exception) -> tuple[PostFlowError, Outcome]
 def _asked_to_wait(failure: PostFlowError | None) -> float:
     """So many seconds Discord wants to be left alone by all of us."""
     return (failure.retry_after or 0.0) if isinstance(failure, Retry) else 0.0
+
+
+def _fields(message: Message) -> dict[str, str]:
+    """What the name of its thread may hold."""
+    about = message.payload.get("about")
+    known = about if isinstance(about, dict) else {}
+    return {**known, "day": f"{message.made_at.astimezone():%Y-%m-%d}"}
 
 
 def _about(message: Message) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Self
 
 import httpx
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from postflow.errors import Fatal
 from postflow.models import FrozenModel
@@ -80,27 +80,37 @@ def _invalid() -> Fatal:
     )
 
 
-FIELDS = ("sequence", "shot", "version", "file", "project")
+FIELDS = ("sequence", "shot", "version", "file", "project", "day")
 LONGEST_NAME = 100
 OTHERS = "PostFlow"
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-class Thread(FrozenModel):
-    """A thread by its id, or by a name, which may hold fields of the clip: `{sequence} {shot}`."""
+def _number(given: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,20}", given):
+        raise ValueError("an id is a number, as Discord's developer mode copies it")
+    return given
 
-    id: str | None = None
-    name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
 
-    @field_validator("id")
-    @classmethod
-    def _is_a_number(cls, thread_id: str | None) -> str | None:
-        if thread_id and not re.fullmatch(r"[0-9]{1,20}", thread_id):
-            raise ValueError("a thread's id is a number, as Discord's “Copy Thread ID” gives it")
-        return thread_id
+Id = Annotated[str, AfterValidator(_number)]
 
-    @field_validator("name")
+
+class Routes(FrozenModel):
+    """Where messages go, and whom they notify.
+
+    `thread_id`: all to that thread. `thread_name`: to the forum's post of that name, which may hold
+    fields of the clip, as `{sequence} {shot}`, and which opens with `tags`. `threads`: before both,
+    threads that there are, by sequence. `roles`: by sequence too, whom a ready clip notifies.
+    """
+
+    thread_id: Id | None = None
+    thread_name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
+    threads: dict[str, Id] = Field(default_factory=dict)
+    tags: tuple[Id, ...] = Field(default=(), max_length=5)
+    roles: dict[str, Id] = Field(default_factory=dict)
+
+    @field_validator("thread_name")
     @classmethod
     def _has_known_fields(cls, name: str | None) -> str | None:
         unknown = [field for field in _FIELD.findall(name or "") if field not in FIELDS]
@@ -110,19 +120,30 @@ class Thread(FrozenModel):
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
-        if self.id and self.name:
+        if self.thread_id and self.thread_name:
             raise ValueError("thread_id or thread_name, not both")
         return self
 
-    def named(self, about: Mapping[str, str]) -> str | None:
-        """The name of the thread for a message; one that is about no clip goes to OTHERS."""
-        if self.name is None:
+    def new_thread(self, about: Mapping[str, str]) -> str | None:
+        """The name of the thread for a message, where it has none by id; OTHERS for one that is
+        about no clip.
+        """
+        if self.thread_name is None or self.known_thread(about):
             return None
-        if not set(_FIELD.findall(self.name)) <= about.keys():
+        if not set(_FIELD.findall(self.thread_name)) <= about.keys():
             return OTHERS
-        named = _FIELD.sub(lambda field: about[field[1]], self.name)
+        named = _FIELD.sub(lambda field: about[field[1]], self.thread_name)
         seen = "".join(char if char.isprintable() else " " for char in named)
         return " ".join(seen.split())[:LONGEST_NAME] or OTHERS
 
-    def query(self) -> dict[str, Any]:
-        return {"thread_id": self.id} if self.id else {}
+    def known_thread(self, about: Mapping[str, str]) -> str | None:
+        """The id of the thread that is set up for a message."""
+        return _of_sequence(self.threads, about) or self.thread_id
+
+    def role(self, about: Mapping[str, str]) -> str | None:
+        return _of_sequence(self.roles, about)
+
+
+def _of_sequence(table: Mapping[str, str], about: Mapping[str, str]) -> str | None:
+    named = about.get("sequence", "").casefold()
+    return next((value for name, value in table.items() if name.casefold() == named), None)

@@ -254,7 +254,10 @@ class Announcement(FrozenModel):
 
 
 class Message(FrozenModel):
-    """An announcement in the outbox. With a `message_id` it is an edit, else a new post."""
+    """An announcement in the outbox. With a `message_id` it is an edit, else a new post.
+
+    While it is sent: the name of the `thread` it belongs in, and that one's id where it is known.
+    """
 
     key: str
     channel: str
@@ -267,10 +270,13 @@ class Message(FrozenModel):
     token: int
     tries: int
     not_before: datetime | None
+    made_at: datetime
     since: datetime
     reason: str | None
     hint: str | None
     code: str | None
+    thread: str | None = None
+    thread_id: str | None = None
 
 
 class Unannounced(FrozenModel):

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, or_, select,
 
 from postflow.errors import PostFlowError, Retry
 
+from . import threads
 from .clips import backoff_after
 from .ledger import Ledger
 from .models import Announcement, Message, Unannounced, as_entries, columns_of
@@ -55,8 +56,10 @@ def due(ledger: Ledger, *, channel: str | None = None, limit: int = 50) -> list[
     return as_entries(Message, rows)
 
 
-def sending(ledger: Ledger, message: Message, run_id: str) -> Message:
-    """About to post or edit it: returns what to send. Raises StaleClaim if another run is at it."""
+def sending(ledger: Ledger, message: Message, run_id: str, *, thread: str | None = None) -> Message:
+    """About to post or edit it: returns what to send. Raises StaleClaim if another run is at it,
+    or opens the `thread` in which its place is.
+    """
     with ledger.writing() as connection:
         lease = select(leases.c.run_id).where(leases.c.run_id == run_id)
         alive = connection.scalar(lease)
@@ -65,14 +68,24 @@ def sending(ledger: Ledger, message: Message, run_id: str) -> Message:
             raise _taken(message)
         values = {"run_id": run_id, "token": row["token"] + 1, "offered": row["wanted"]}
         move(connection, row, MessageState.SENDING, ledger.now(), **values)
-        return _message(connection, message.key)
+        thread_id = threads.known(connection, message.channel, thread) if thread else None
+        if thread and not thread_id and not row["message_id"]:
+            threads.begin(connection, message.channel, thread, run_id)
+        now = _message(connection, message.key)
+        return now.model_copy(update={"thread": thread, "thread_id": thread_id})
 
 
 def sent(ledger: Ledger, message: Message, message_id: str) -> None:
-    """The channel shows it. Content that was enqueued meanwhile becomes due."""
+    """The channel shows it. Content that was enqueued meanwhile becomes due.
+
+    The id of a message in a thread begins with that one's.
+    """
     with _answered(ledger, message) as (connection, row, now):
         values = {"message_id": message_id, "shown": row["offered"], "tries": 0, "not_before": None}
         move(connection, row, MessageState.SENT, now, run_id=None, **values)
+        thread_id, _, _ = message_id.rpartition("/")
+        if message.thread and thread_id:
+            threads.opened(connection, message.channel, message.thread, thread_id)
         if row["wanted"] > row["offered"]:
             row = _row(connection, message.key)
             move(connection, row, MessageState.PENDING, now)
@@ -178,6 +191,8 @@ def _answered(
         row = _row(connection, message.key)
         if row["token"] != message.token or row["state"] != MessageState.SENDING:
             raise _taken(message)
+        if message.thread:
+            threads.not_opened(connection, message.channel, message.thread, message.run_id)
         yield connection, row, ledger.now()
 
 

@@ -257,6 +257,15 @@ outbox = Table(
     Index("outbox_by_clip", "clip_id"),
 )
 
+threads = Table(
+    "threads",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("name", AnyText, primary_key=True),
+    Column("thread_id", String),
+    Column("run_id", String),
+)
+
 
 Insert = sqlite.Insert | postgresql.Insert
 

@@ -55,7 +55,7 @@ MISTAKES = {
     ),
     "a thread that is none": (
         GOOD.replace("[discord]", '[discord]\nthread_id = "dailies"'),
-        "[discord]: thread_id: a thread's id is a number",
+        "[discord]: thread_id: an id is a number",
     ),
     "a thread's unknown field": (
         GOOD.replace("[discord]", '[discord]\nthread_name = "{scene}"'),

@@ -11,13 +11,13 @@ from pydantic import SecretStr, ValidationError
 from postflow.blocks.discord import DiscordWebhook
 from postflow.discord import DiscordClient
 from postflow.discord.cards import Card, failed_card, notice_card, on_its_way_card, ready_card
-from postflow.discord.webhook import Thread
+from postflow.discord.webhook import Routes
 from postflow.errors import Fatal, Retry, Skip
 from postflow.models import Delivery
 from postflow.sandbox.discord import DiscordWorld
 from tests.discord.conftest import Channel, serving
 
-NEW = Thread(name="{sequence} {shot} {version}")
+NEW = Routes(thread_name="{sequence} {shot} {version}")
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ async def forum() -> AsyncIterator[Channel]:
         yield channel
 
 
-def client(channel: Channel, thread: Thread | None = None) -> DiscordClient:
-    return DiscordClient(channel.url, thread=thread, timeout=0.1)
+def client(channel: Channel, routes: Routes | None = None) -> DiscordClient:
+    return DiscordClient(channel.url, routes=routes, timeout=0.1)
 
 
 def shown(channel: Channel) -> list[tuple[str, str]]:
@@ -66,7 +66,7 @@ async def test_each_message_of_a_forum_is_a_post_with_a_name_of_the_clip(
 async def test_all_messages_may_go_to_one_thread(kind: Any, delivery: Delivery) -> None:
     async for channel in serving(channel=kind):
         dailies = channel.world.threads.open("Dailies")
-        async with client(channel, Thread(id=dailies.id)) as discord:
+        async with client(channel, Routes(thread_id=dailies.id)) as discord:
             message_id = await discord.post(notice_card("one", "x"))
             await discord.edit(message_id, notice_card("two", "x"))
         assert shown(channel) == [("Dailies", "two")]
@@ -107,7 +107,7 @@ async def test_what_becomes_of_the_thread_is_told_as_it_is(
 ) -> None:
     """An archived thread opens again for a message, though none in it can be edited."""
     thread = channel.world.threads.open("Dailies")
-    async with client(channel, Thread(id=thread.id)) as discord:
+    async with client(channel, Routes(thread_id=thread.id)) as discord:
         message_id = await discord.post(notice_card("one", "x"))
         happens(channel.world, thread.id)
         again = notice_card("two", "x")
@@ -143,6 +143,7 @@ ARMED = [
     (400, 220002, "discord.two_threads", "Leave out one"),
     (400, 220003, "discord.no_forum", "Leave `thread_name` out"),
     (400, 40067, "discord.tag_required", "thread_id"),
+    (404, 10087, "discord.tag_unknown", "tags"),
     (400, 50083, "discord.thread_closed", "Unlock"),
     (403, 160005, "discord.thread_closed", "Unlock"),
     (400, 160006, "discord.too_many_threads", "Close some"),
@@ -195,21 +196,23 @@ async def test_an_answer_that_is_not_discords_is_no_verdict_on_the_webhook(
 
 
 @pytest.mark.parametrize(
-    ("kind", "thread", "code"),
+    ("kind", "routes", "code"),
     [
         ("text", None, None),
         ("text", NEW, "discord.no_forum"),
-        ("text", Thread(id="1"), "discord.thread_gone"),
+        ("text", Routes(thread_id="1"), "discord.thread_gone"),
         ("forum", None, "discord.forum"),
         ("forum", NEW, None),
         ("forum_with_tags", NEW, "discord.tag_required"),
+        ("forum_with_tags", NEW.model_copy(update={"tags": ("1",)}), "discord.tag_unknown"),
+        ("text", Routes(threads={"SQ07": "1"}), "discord.thread_gone"),
     ],
 )
 async def test_check_sees_it_beforehand_and_posts_nothing(
-    kind: Any, thread: Thread | None, code: str | None
+    kind: Any, routes: Routes | None, code: str | None
 ) -> None:
     async for channel in serving(channel=kind):
-        async with client(channel, thread) as discord:
+        async with client(channel, routes) as discord:
             if code is None:
                 assert await discord.check() == "PostFlow sandbox"
             else:
@@ -232,14 +235,14 @@ async def test_check_sees_it_beforehand_and_posts_nothing(
 )
 def test_names_of_posts(name: str, named: str, delivery: Delivery) -> None:
     card = ready_card(delivery, project="UNDLM")
-    assert Thread(name=name).named(card.about) == named
+    assert Routes(thread_name=name).new_thread(card.about) == named
 
 
 def test_a_name_holds_nothing_that_cannot_be_seen(delivery: Delivery) -> None:
     odd = delivery.media.model_copy(update={"path": delivery.media.path / "a\nb\x1b[31m\u202e.mov"})
     card: Card = failed_card(odd, None, Skip("no", hint="", code="name.unknown"))
-    assert Thread(name="{file}").named(card.about) == "a b [31m .mov"
-    assert Thread(name="{shot} {file}").named(card.about) == "PostFlow"
+    assert Routes(thread_name="{file}").new_thread(card.about) == "a b [31m .mov"
+    assert Routes(thread_name="{shot} {file}").new_thread(card.about) == "PostFlow"
 
 
 @pytest.mark.parametrize(
