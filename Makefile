@@ -5,10 +5,13 @@ UV     := $(TOOLS)/bin/uv
 RUN    := $(UV) run --frozen --no-sync
 # Suites run side by side, since they mostly wait; and in processes of their own, since Prefect's
 # clients remember the first server that they met.
-JOBS         ?= 5
+JOBS         ?= 6
 WITH_PREFECT := blocks cli crash journeys watch browser
 OUTSIDE      := frameio outlet sandbox sandbox_agent
-SUITES       := crash journeys plain outside cli blocks watch browser
+FAULTS       := $(patsubst %,tests/journeys/test_%.py,again cancelled faults midway stacked stumbling_ledger)
+# The longest first, so that both cores have work to the end.
+SUITES       := test-crash test-plain test-cli test-faults test-journeys test-watch test-outside types \
+                conformance test-blocks test-browser lint
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 OLDEST       := 'prefect==3.8.8' 'sqlalchemy<2.1'
 export UV_PYTHON_DOWNLOADS = never
@@ -43,10 +46,13 @@ apt:  ## Debian's ffmpeg and chromium, where absent (tests only).
 	./.ci/install-packages
 
 test: setup apt  ## The whole suite.
-	$(MAKE) $(TOGETHER) $(addprefix test-,$(SUITES)) conformance lint types
+	$(MAKE) $(TOGETHER) $(SUITES)
 
 test-journeys: setup
-	$(RUN) pytest tests/journeys
+	$(RUN) pytest tests/journeys $(addprefix --ignore=,$(FAULTS))
+
+test-faults: setup
+	$(RUN) pytest $(FAULTS)
 
 test-blocks: setup
 	$(RUN) pytest tests/blocks tests/test_canary.py

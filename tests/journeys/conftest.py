@@ -34,7 +34,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     discord = partialmethod(DiscordClient.__init__, timeout=2.0)
     monkeypatch.setattr(FrameioClient, "__init__", frameio)
     monkeypatch.setattr(DiscordClient, "__init__", discord)
-    ngrok = partial(NgrokProvider, startup_timeout=6, longest_pause=0.1, drop_grace=10)
+    ngrok = partial(NgrokProvider, startup_timeout=10, longest_pause=0.1, drop_grace=10)
     monkeypatch.setattr(tunnel, "NgrokProvider", ngrok)
     shared_for.cache_clear()
 
