@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401 - each module adds its commands to the app
     check,
+    contact,
     demo,
     name,
     retry,

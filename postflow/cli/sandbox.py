@@ -63,12 +63,15 @@ def sandbox(
     studio_file: Annotated[
         Path | None, typer.Option(help="Write a file for `postflow setup --file` there.")
     ] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Be like the Frame.io that `postflow contact` has met.")
+    ] = None,
 ) -> None:
     """Run Frame.io, Adobe, Discord and an ngrok agent in miniature, until Ctrl-C.
 
     `python -m postflow.sandbox --help` tells of its switches.
     """
-    with _running(port) as world:
+    with _running(port, _answers(like) if like else {}) as world:
         if studio_file:
             tables = as_toml(sandbox_studio(world.describe()))
             studio_file.touch(mode=0o600)
@@ -81,13 +84,19 @@ def sandbox(
         threading.Event().wait()
 
 
+def _answers(like: Path) -> dict[str, Any]:
+    from postflow.service.contact.report import read_answers
+
+    return read_answers(like)
+
+
 @contextmanager
-def _running(port: int) -> Iterator[Sandbox]:
+def _running(port: int, switches: dict[str, Any]) -> Iterator[Sandbox]:
     from postflow.sandbox import Sandbox
 
     with ExitStack() as stack:
         try:
-            world = stack.enter_context(Sandbox(port=port))
+            world = stack.enter_context(Sandbox(port=port, **switches))
         except OSError as error:
             raise Fatal(
                 f"The sandbox cannot listen at port {port} ({error.strerror}).",

@@ -102,6 +102,9 @@ class Call:
         return self.ids.get("account_id", "")
 
 
+Send = Callable[[Call, Bucket], Awaitable[httpx.Response]]
+
+
 class Api:
     """Frame.io behind one connection pool. Knows calls, and nothing of what they are for."""
 
@@ -146,6 +149,18 @@ class Api:
         except NotSent as error:
             raise UNREACHABLE(doing=call.endpoint.doing) from error
 
+    async def look(self, call: Call) -> httpx.Response:
+        """The answer as it is, also a refusal, for who wants to know what Frame.io does.
+
+        A 5xx and a lost answer raise Retry, and are not tried again.
+        """
+        try:
+            return await self._unthrottled(call, self._signed_in)
+        except NotSent as error:
+            raise UNREACHABLE(doing=call.endpoint.doing) from error
+        except AnswerLost as error:
+            raise error.failure(call.endpoint) from error
+
     async def create_once(
         self,
         call: Call,
@@ -184,13 +199,13 @@ class Api:
         )
 
     async def _answer(self, call: Call, answer: type[M]) -> M:
-        response = await self._unthrottled(call)
+        response = await self._unthrottled(call, self._granted)
         try:
             return answer.model_validate_json(response.content or b"{}")
         except ValidationError as error:  # a success we cannot read: it may be done or not
             raise AnswerLost(response.status_code) from error
 
-    async def _unthrottled(self, call: Call) -> httpx.Response:
+    async def _unthrottled(self, call: Call, send: Send) -> httpx.Response:
         bucket = self._pacing.bucket(call.endpoint, call.account_id)
         retries = self.retries
 
@@ -203,7 +218,7 @@ class Api:
             reraise=True,
         )
         try:
-            return await attempts(self._signed_in, call, bucket)
+            return await attempts(send, call, bucket)
         except Throttled as error:
             busy = BUSY(doing=call.endpoint.doing)
             busy.retry_after = max(bucket.interval, bucket.closed_for)
@@ -216,6 +231,10 @@ class Api:
         if response.status_code == httpx.codes.UNAUTHORIZED:
             token = await self._tokens.token(rejected=token)
             response = await self._paced(call, bucket, token)
+        return response
+
+    async def _granted(self, call: Call, bucket: Bucket) -> httpx.Response:
+        response = await self._signed_in(call, bucket)
         if response.status_code == httpx.codes.NOT_FOUND and "folder_id" in call.ids:
             self._gone(call.ids["folder_id"])
         if not response.is_success:

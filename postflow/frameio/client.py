@@ -66,7 +66,7 @@ class FrameioClient:
             limits=_CONNECTIONS,
             timeout=httpx.Timeout(timeout, pool=None),
         )
-        api = Api(
+        self.api = api = Api(
             self._http,
             tokens,
             shared.pacing,

@@ -29,6 +29,9 @@ def _plain(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
+# Offered once all is set up, before the first clip.
+FIRST_CONTACT = "What this Frame.io does where no document says it: postflow contact"
+
 out = Terminal(highlight=False, soft_wrap=True)
 err = Terminal(stderr=True, highlight=False, soft_wrap=True)
 

@@ -65,7 +65,9 @@ class Edge:
         application = web.Application(client_max_size=0)
         application.router.add_route("*", "/{path:.*}", self._serve)
         application.on_response_prepare.append(_unsigned)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"

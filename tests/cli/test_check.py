@@ -51,7 +51,8 @@ def test_a_sound_set_up_is_told_part_by_part_and_left_as_it_was(
     ran = postflow("check")
 
     assert ran.code == Exit.DELIVERED, ran.text
-    lines = ran.out.splitlines()
+    *lines, offer = ran.out.splitlines()
+    assert offer.endswith(f"postflow contact --studio {STUDIO}")
     assert [line.split(": ")[0] for line in lines] == [f"✓ {part}" for part in PARTS]
     told = dict(line.removeprefix("✓ ").split(": ", 1) for line in lines)
     assert told["Watch folders"] == "none; clips are delivered by hand only"

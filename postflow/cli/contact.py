@@ -1,0 +1,78 @@
+"""`postflow contact`: what the studio's own Frame.io does where no document says it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from postflow.errors import Fatal
+from postflow.service.console import err, out
+from postflow.service.server import prepare_prefect
+from postflow.state import write_private
+
+from .app import StudioOption, app, run
+
+if TYPE_CHECKING:
+    from postflow.service.contact.report import Report
+    from postflow.service.contact.run import Outcome
+
+
+@app.command()
+def contact(
+    studio: StudioOption = "main",
+    file: Annotated[
+        Path, typer.Option("--file", "-f", help="Where the answers go; they can be sent to us.")
+    ] = Path("contact.json"),
+) -> None:
+    """Ask your Frame.io what no document says, in a folder of its own that is removed afterwards.
+
+    The answers hold no secret, no name and no id. `postflow sandbox --like` plays them.
+    """
+    if not os.access(file.absolute().parent, os.W_OK):
+        raise Fatal(
+            f"The answers cannot be written to {file.absolute()}.",
+            hint="Name another place with --file.",
+            code="contact.place",
+        )
+    prepare_prefect()
+    report = run(_contact(studio))
+    write_private(file.absolute(), report.text())
+    _sum_up(report, file)
+
+
+async def _contact(studio: str) -> Report:
+    from postflow.blocks.studio import load_studio
+    from postflow.service.contact.run import about, contact
+
+    block = await load_studio(studio)
+    err.print(about())
+    return await contact(block, _tell)
+
+
+def _tell(outcome: Outcome) -> None:
+    question, entry = outcome.question, outcome.entry
+    if entry.unanswered:
+        status = f" ({entry.status})" if entry.status else ""
+        out.print(f"· {question.asks} Not known: {entry.unanswered}{status}.", markup=False)
+        if outcome.error:
+            out.print(f"  {outcome.error.message}", markup=False)
+        return
+    mark = "[green]✓[/green]" if entry.consequence is None else "[yellow]![/yellow]"
+    out.print(f"{mark} {escape(question.asks)} {escape(question.says(entry.answer))}")
+
+
+def _sum_up(report: Report, file: Path) -> None:
+    entries = report.answers.values()
+    known = sum(entry.unanswered is None for entry in entries)
+    out.print(f"\n{known} of {len(entries)} answered, in {report.seconds:.0f} s.")
+    others = [entry for entry in entries if entry.consequence]
+    if others:
+        out.print("Other than PostFlow assumes:")
+    for entry in others:
+        end = "handled" if entry.handled else "not handled: please report"
+        out.print(f"  {entry.asked} {entry.consequence}: {end}.", markup=False)
+    out.print(f"The answers are in {file.absolute()}, without names, ids or secrets.", markup=False)

@@ -1,0 +1,179 @@
+"""The visit from its beginning to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import NamedTuple
+
+from postflow.blocks.adobe import BlockTokenStore
+from postflow.blocks.studio import Studio
+from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.frameio.auth.ims import ServiceCredential
+from postflow.locks import one_at_a_time
+from postflow.outlet.ngrok.binary import version as ngrok_version
+from postflow.outlet.probe import probe
+from postflow.outlet.tunnel import TunnelProvider
+from postflow.sandbox.clips import clip_path
+
+from .questions import QUESTIONS, SLOW, Question
+from .report import Entry, Report, Versions, answered
+from .uploads import begin_slow
+from .visit import Bounds, Clip, Unanswered, Visit, Why, in_own_folder
+from .witness import Witness
+
+BOUNDS = Bounds()
+
+
+class Outcome(NamedTuple):
+    """One question, and what came of it. `error` says more than may be sent."""
+
+    question: Question
+    entry: Entry
+    error: PostFlowError | None = None
+
+
+def about(bounds: Bounds = BOUNDS) -> str:
+    """What is going to happen, for who starts it."""
+    return (
+        f"{len(QUESTIONS)} questions to your Frame.io, in a folder of its own that is removed "
+        f"afterwards. Some minutes, at most {bounds.total / 60:.0f}."
+    )
+
+
+async def contact(
+    studio: Studio,
+    tell: Callable[[Outcome], None],
+    *,
+    bounds: Bounds = BOUNDS,
+) -> Report:
+    """Ask, `tell` of each question, and clean up on every way out.
+
+    Raises Fatal and Retry where there is no sign-in or no project; what cannot be asked is told.
+    """
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_alone())
+        client = await stack.enter_async_context(studio.frameio.get_client())
+        at = studio.frameio
+        visit = Visit(
+            frameio=client,
+            project=await client.projects.find(at.project, at.account, at.workspace),
+            clip=Clip.at(clip_path()),
+            bounds=bounds,
+            renews=await _renews(studio),
+        )
+        provider = studio.tunnel.get_client()
+        answers = await ask_all(visit, provider, tell, port=studio.tunnel.port)
+    seconds = round(time.monotonic() - began, 1)
+    return Report(versions=await _versions(studio), seconds=seconds, answers=answers)
+
+
+async def ask_all(
+    visit: Visit,
+    provider: TunnelProvider,
+    tell: Callable[[Outcome], None],
+    *,
+    port: int = 0,
+    questions: Iterable[Question] = QUESTIONS,
+) -> dict[str, Entry]:
+    """In a folder of its own, which is gone afterwards. The rest is not asked once time is up."""
+    entries: dict[str, Entry] = {}
+    ends = time.monotonic() + visit.bounds.total
+    async with in_own_folder(visit), AsyncExitStack() as stack:
+        closed = await _open_tunnel(visit, provider, port, stack)
+        if questions is QUESTIONS and visit.folder:
+            begin_slow(visit)
+        for question in questions:
+            outcome = await _outcome(visit, question, ends, closed)
+            entries[question.key] = outcome.entry
+            tell(outcome)
+    return entries
+
+
+@asynccontextmanager
+async def _alone() -> AsyncIterator[None]:
+    """One visit a machine: the next would take its folder for a leftover."""
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(one_at_a_time("contact", timeout=0.0))
+        except Retry as busy:
+            raise Retry(
+                "Another `postflow contact` runs on this machine.",
+                hint="Wait until it is over.",
+                code="contact.running",
+            ) from busy
+        yield
+
+
+async def _renews(studio: Studio) -> bool | None:
+    if isinstance(studio.adobe.get_credential(), ServiceCredential):
+        return None
+    tokens = await BlockTokenStore(studio.adobe.document_name).load()
+    return tokens is not None and tokens.refresh_token is not None
+
+
+async def _open_tunnel(
+    visit: Visit, provider: TunnelProvider, port: int, stack: AsyncExitStack
+) -> PostFlowError | None:
+    """Why the clip cannot be offered, where it cannot."""
+    witness = Witness(visit.clip.path, port=port)
+    async with AsyncExitStack() as opening:
+        try:
+            await opening.enter_async_context(witness)
+            tunnel = await opening.enter_async_context(provider.open(witness.url))
+            visit.witness, visit.public_url = witness, tunnel.public_url
+            _, url = visit.offer()
+            await probe(url, len(visit.clip.body))
+        except PostFlowError as error:
+            visit.witness = None
+            return error
+        stack.push_async_callback(opening.pop_all().aclose)
+    return None
+
+
+async def _outcome(
+    visit: Visit, question: Question, ends: float, closed: PostFlowError | None
+) -> Outcome:
+    began = time.monotonic()
+    bound = visit.bounds.question + (visit.bounds.slow if question.key in SLOW else 0.0)
+    error, status, why = None, None, None
+    try:
+        async with asyncio.timeout(min(bound, max(0.0, ends - began))):
+            answer = await question.ask(visit)
+        return Outcome(question, answered(question, answer, time.monotonic() - began))
+    except Unanswered as open_question:
+        why, status = open_question.why, open_question.status
+        error = closed if why == "no tunnel" else None
+    except TimeoutError:
+        why = "not in time"
+    except PostFlowError as failure:
+        why, error = _why(failure), failure
+    except (KeyError, TypeError, ValueError, IndexError):  # an answer of another shape
+        why = "another answer"
+    seconds = round(time.monotonic() - began, 1)
+    entry = Entry(asked=question.asks, unanswered=why, status=status, seconds=seconds)
+    return Outcome(question, entry, error)
+
+
+def _why(failure: PostFlowError) -> Why:
+    return "another answer" if isinstance(failure, Fatal) else "no answer"
+
+
+async def _versions(studio: Studio) -> Versions:
+    agent = None
+    if studio.tunnel.provider == "ngrok":
+        try:
+            agent = await ngrok_version(studio.tunnel.ngrok_path)
+        except PostFlowError:
+            agent = None
+    return Versions(
+        postflow=version("postflow"),
+        python=platform.python_version(),
+        prefect=version("prefect"),
+        ngrok=agent,
+    )

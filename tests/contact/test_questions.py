@@ -1,0 +1,181 @@
+"""First contact finds out how the other side is set, whichever of its switches is how."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from postflow.outlet.ngrok.provider import NgrokProvider
+from postflow.outlet.tunnel import LoopbackProvider
+from postflow.sandbox import Sandbox
+from postflow.sandbox.switches import Switches
+from postflow.service.contact.questions import QUESTIONS, Question, Seconds
+from postflow.service.contact.report import Entry, answered
+from postflow.service.contact.run import Outcome, ask_all
+from postflow.service.contact.visit import Bounds, Visit
+from tests.contact.conftest import QUICK
+
+BY_KEY = {question.key: question for question in QUESTIONS}
+# Also what is not asked, as no single clip tells it: a slow fetch from one of a fast line.
+NOT_TOLD = {"fetch_style": {"slow"}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A setting that is to be found out. `also` makes it visible, or gives it its time."""
+
+    key: str
+    setting: Any
+    also: dict[str, Any] = field(default_factory=dict)
+    bounds: Bounds = QUICK
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.setting}"
+
+
+NUMBERS: dict[str, tuple[Any, ...]] = {
+    "part_bytes": (5 << 20, 20 << 20, 64 << 20),
+    "part_url_seconds": (900, 24 * 3600),
+    "fetch_attempts": (1, 3, 5),
+    "size_limit": (50 * 10**9, 50 << 30),
+    "fetch_user_agent": ("sandbox-fetcher/1.0", "Go-http-client/2.0", ""),
+    **dict.fromkeys(
+        ("fetch_delay", "finish_seconds", "fail_seconds", "fetch_pause", "transcode_seconds"),
+        (0.0, 0.4),
+    ),
+    "fetch_idle_timeout": (0.3, 0.6),
+}
+ALSO: dict[Any, dict[str, Any]] = {
+    "size_limit": {"too_big": "refuse"},
+    "fetch_idle_timeout": {"fetch_attempts": 1},
+    ("signed_content_type", "guessed"): {"media_type_at": "upload"},
+}
+# What never happens is waited for no longer than this.
+BOUNDS = {("transcodes", False): Bounds(slow=1.5, poll=0.02)}
+
+
+def settings_of(key: str) -> tuple[Any, ...]:
+    annotation = Switches.model_fields[key].annotation
+    if annotation is bool:
+        return True, False
+    return NUMBERS.get(key) or tuple(
+        setting for setting in get_args(annotation) if setting not in NOT_TOLD.get(key, ())
+    )
+
+
+CASES = [
+    Case(
+        key,
+        setting,
+        ALSO.get((key, setting), ALSO.get(key, {})),
+        BOUNDS.get((key, setting), QUICK),
+    )
+    for key in BY_KEY
+    for setting in settings_of(key)
+]
+
+
+async def ask(visit: Visit, *questions: Question) -> dict[str, Entry]:
+    return await ask_all(visit, LoopbackProvider(), lambda _: None, questions=questions)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_each_setting_of_each_switch_is_found_out(
+    case: Case, world: Sandbox, visit: Visit
+) -> None:
+    visit.bounds = case.bounds
+    world.turn(**{case.key: case.setting}, **case.also)
+    if case.key == "offline_access":
+        visit.renews = "refresh_token" in world.tokens()
+
+    entry = (await ask(visit, BY_KEY[case.key]))[case.key]
+
+    assert entry.unanswered is None
+    if BY_KEY[case.key].answers is Seconds:
+        assert entry.answer >= case.setting
+        assert entry.answer < QUICK.slow
+    else:
+        assert entry.answer == case.setting
+    assert (world.folders(), world.assets()) == ([], [])
+
+
+def test_each_open_question_about_frameio_is_asked_or_named_as_not_asked() -> None:
+    """A row of these tables in docs/sandbox.md that says what it stands for."""
+    told = Path("docs/sandbox.md").read_text(encoding="utf-8")
+    tables = told.partition("### Fetching and what follows")[2].partition("### Discord")[0]
+    open_questions = re.findall(r"^\| `(\w+)` \|[^|]*\| [^|]*\w[^|]*\|", tables, re.MULTILINE)
+    page = Path("docs/first-contact.md").read_text(encoding="utf-8")
+    conveniences = {"rate_scale", "contract", "keep_bytes", "code_seconds", "consent"}
+    unnamed = {key for key in open_questions if f"| `{key}` |" not in page}
+    assert unnamed - conveniences == set()
+    assert BY_KEY.keys() <= set(open_questions) | {"transcode_seconds"}
+
+
+def test_every_answer_but_the_assumed_one_has_its_consequence() -> None:
+    for question in QUESTIONS:
+        if question.assumed is not None:
+            others = {answer for answer in question.answers if answer != question.assumed}
+            assert others == question.otherwise.keys(), question.key
+
+
+async def test_all_at_once_in_a_world_of_its_own_kind(world: Sandbox, visit: Visit) -> None:
+    """What is asked together does not disturb each other."""
+    other = {
+        key: settings_of(key)[-1]
+        for key in BY_KEY
+        if key not in ("transcodes", "offline_access", "fetch_user_agent", "share_policy")
+    }
+    world.turn(**other, share_policy="expiration")
+
+    entries = await ask_all(visit, LoopbackProvider(), lambda _: None)
+
+    assert {key: entry for key, entry in entries.items() if entry.unanswered} == {}
+    exact = {key: set_to for key, set_to in other.items() if BY_KEY[key].answers is not Seconds}
+    assert {key: entries[key].answer for key in exact} == exact
+    assert (world.folders(), world.assets()) == ([], [])
+
+
+async def test_what_may_not_be_asked_is_no_failure(world: Sandbox, visit: Visit) -> None:
+    world.fault("status", "folders.create", code=403, times=None)
+
+    entries = await ask(visit, *QUESTIONS)
+
+    whys = {entry.unanswered for entry in entries.values()}
+    assert whys == {None, "no permission"}
+    assert [key for key, entry in entries.items() if not entry.unanswered] == [
+        "offline_access",
+        "rate_window",
+        "audit_log",
+        "share_assets",
+    ]
+
+
+async def test_without_a_tunnel_the_rest_is_asked(visit: Visit, tmp_path: Path) -> None:
+    provider = NgrokProvider(ngrok_path=Path("/nowhere/ngrok"), state_dir=tmp_path)
+    told: list[Outcome] = []
+    asked = [BY_KEY[key] for key in ("part_etag", "fetch_style", "stack_of_one")]
+
+    entries = await ask_all(visit, provider, told.append, questions=asked)
+
+    whys = {key: entry.unanswered for key, entry in entries.items()}
+    assert whys == {"part_etag": None, "fetch_style": "no tunnel", "stack_of_one": None}
+    assert [each.error.code for each in told if each.error] == ["tunnel.ngrok.missing"]
+
+
+async def test_of_a_programs_name_nothing_else_is_told(world: Sandbox, visit: Visit) -> None:
+    world.turn(
+        fetch_user_agent="Fetch/1.2 (+https://frame.example/?id=7; abc) curl/8.1 https://x.y"
+    )
+    entry = (await ask(visit, BY_KEY["fetch_user_agent"]))["fetch_user_agent"]
+    assert entry.answer == "Fetch/1.2 curl/8.1 https"
+
+
+def test_no_answer_is_told_that_is_of_no_known_kind() -> None:
+    for key, answer in (("fetch_style", "https://x.y"), ("part_bytes", "7"), ("too_big", True)):
+        with pytest.raises(ValidationError):
+            answered(BY_KEY[key], answer, 0.0)
