@@ -24,7 +24,7 @@ from .survey import OTHER_ROOT
 
 log = logging.getLogger(__name__)
 
-# A moment later all may be well, and the next look finds out.
+# These pass by themselves, which the next scan finds out.
 PASSING = frozenset({"file.changing", "file.missing", "volume.hangs"})
 HINT = "Other clips go on. As soon as it is mended, this one goes by itself."
 
@@ -118,9 +118,9 @@ class FailedFiles:
 
 
 class Intake:
-    """Of a folder whose marker is there. `entering`: ready clips about to be in the ledger.
+    """Of a folder whose marker is there. `entering`: so many ready clips are not in the ledger yet.
 
-    `life`: the ledger's, when the folder was opened; of another one nothing is known here.
+    `life`: which opening of the ledger this was made for; after another one it is made anew.
     """
 
     def __init__(

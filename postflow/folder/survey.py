@@ -190,7 +190,7 @@ class Survey:
         return found.st_mtime_ns, found.st_ctime_ns, found.st_ino if self.inodes_last else 0
 
     def _mend(self, rel: str, folder: Folder, torn: set[str]) -> None:
-        """A file that was replaced under our eyes is still what it was, until the next look."""
+        """A file that was replaced during the scan counts as it was, until the next scan."""
         for key in torn:
             folder.stamp = None
             before = file_in(self.tree, join(rel, key))

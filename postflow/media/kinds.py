@@ -84,7 +84,7 @@ def meant(name: str) -> str | None:
 
 
 def refusal(name: str) -> Skip | None:
-    """Why a file of this name is not taken, in its author's words; None for a clip."""
+    """Why a file of this name is not taken, for whoever named it; None for a clip."""
     if is_clip(name):
         return None
     kinds = " ".join(SUFFIXES)
