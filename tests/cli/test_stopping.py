@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
+from postflow.cli.app import Stopped, run, stoppable
 from postflow.folder.root import MARKER
 from postflow.sandbox import Sandbox
 from postflow.service.console import Exit
@@ -87,6 +90,33 @@ def test_the_watcher_and_the_runner_stop_when_told(
     )
     runner.signal(number)
     assert runner.wait().code == 128 + number
+
+
+def test_a_second_signal_disturbs_nothing_that_is_closed_after_the_loop() -> None:
+    """As the server of `up` is."""
+    before = signal.getsignal(signal.SIGTERM)
+    closed: list[str] = []
+
+    async def stopped() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+
+    def close() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        closed.append("server")
+
+    def work() -> None:
+        with stoppable(), ExitStack() as stack:
+            stack.callback(close)
+            run(stopped())
+
+    try:
+        with pytest.raises(Stopped):
+            work()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert closed
 
 
 async def _served_since() -> datetime | None:
