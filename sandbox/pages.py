@@ -16,6 +16,8 @@ from markupsafe import Markup, escape
 from postflow.sandbox.frameio.assets import Asset, File, Folder, VersionStack
 from postflow.sandbox.frameio.studio import Project
 
+from .discord.threads import Thread
+from .discord.uploads import outside
 from .frameio import shapes
 from .share_pages import SharePages
 
@@ -33,6 +35,7 @@ MEDIA_HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options":
 PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _LINK = re.compile(r"(?<!\\)\[((?:\\.|[^\[\]\\])+)\]\((https?://[^\s()]+)\)")
+_ROLE = re.compile(r"<@&([0-9]{1,20})>")
 WIDTH, HEIGHT = 320, 180
 
 
@@ -71,7 +74,8 @@ class Pages:
             "front.html",
             addresses=_harmless(self._world.describe()),
             assets=shapes.file_rows(self._world),
-            messages=self._world.messages(),
+            places=_places(self._world),
+            tags=self._world.discord.threads.tags,
             projects=list(self._world.studio.projects.values()),
         )
 
@@ -155,6 +159,16 @@ class Pages:
         }
 
 
+def _places(world: World) -> list[tuple[Thread | None, list[dict[str, Any]]]]:
+    """What Discord shows: the channel itself, then each thread, with its messages."""
+    threads = world.discord.threads.known
+    by_place: dict[str | None, list[dict[str, Any]]] = {None: []}
+    for message in world.messages():
+        place = message["channel_id"] if message["channel_id"] in threads else None
+        by_place.setdefault(place, []).append(message | {"attachments": outside(message)})
+    return [(threads[place] if place else None, said) for place, said in by_place.items()]
+
+
 def _reading_order(asset: Asset) -> tuple[bool, str]:
     return asset.kind != "folder", asset.name.casefold()
 
@@ -176,6 +190,8 @@ def readable_size(size: int) -> str:
 
 def shown(text: str | None) -> Markup:
     """HTML of one text of a message; names of clips are hostile."""
+    if called := _ROLE.fullmatch(text or ""):
+        return Markup('<span class="role">@{}</span>').format(called[1])
     parts: list[Markup] = []
     end = 0
     for link in _LINK.finditer(text or ""):

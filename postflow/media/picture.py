@@ -93,6 +93,13 @@ async def make(media: MediaFile) -> Path | None:
     return path
 
 
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    with suppress(TimeoutError):  # one that hangs on a dead mount ends with the mount
+        await asyncio.wait_for(process.wait(), ENDING_LIMIT)
+
+
 async def _decoded(clip: BinaryIO, container: str) -> bytes | None:
     """What the process says, which is no more to be trusted than the clip."""
     process = await asyncio.create_subprocess_exec(
@@ -110,9 +117,9 @@ async def _decoded(clip: BinaryIO, container: str) -> bytes | None:
         said = b""
         while len(said) <= LARGEST and (more := await process.stdout.read(LARGEST)):
             said += more
+        if len(said) <= LARGEST:
+            await process.wait()
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        with suppress(TimeoutError):  # one that hangs on a dead mount ends with the mount
-            await asyncio.wait_for(process.wait(), ENDING_LIMIT)
+        if process.returncode is None:
+            await _end(process)
     return said if said.startswith(JPEG) and len(said) <= LARGEST else None

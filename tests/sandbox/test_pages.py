@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
 
 import httpx
@@ -188,3 +189,29 @@ def test_a_messages_title_leads_to_the_clip(world: Sandbox) -> None:
     httpx.post(world.discord_webhook_url, json={"embeds": [embed]})
     page = httpx.get(world.url).text
     assert '<a href="http://127.0.0.1/view/1">UNDLM_1 is ready</a>' in page
+
+
+def test_pictures_buttons_threads_and_mentions_are_shown() -> None:
+    """Names of threads and files are hostile too."""
+    with Sandbox(discord_channel="forum") as forum:
+        embed = {"title": "ready", "image": {"url": "attachment://a.jpg"}}
+        button = {"type": 2, "style": 5, "label": "Open", "url": "https://next.frame.io/x"}
+        message = {
+            "thread_name": HOSTILE,
+            "content": "<@&77>",
+            "embeds": [embed],
+            "components": [{"type": 1, "components": [button]}],
+        }
+        answer = httpx.post(
+            f"{forum.discord_webhook_url}?wait=true&with_components=true",
+            data={"payload_json": json.dumps(message)},
+            files={"files[0]": ("a.jpg", b"jpeg", "image/jpeg")},
+        ).raise_for_status()
+        text = httpx.get(f"{forum.url}/").text
+        page = Elements(text)
+    shown = answer.json()["embeds"][0]["image"]["url"]
+    assert text.count(f'src="{shown}"') == 1
+    assert 'href="https://next.frame.io/x"' in text
+    assert "@77" in page.text
+    assert HOSTILE in page.text
+    assert "script" not in page.tags
