@@ -30,7 +30,7 @@ async def test_a_volume_that_hangs_holds_up_neither_other_folders_nor_the_end_of
     good = tmp_path / "good"
     good.mkdir()
     os.mkfifo(tmp_path / MARKER)
-    async with make_ground(watching={"folders": [tmp_path, good], "scan_timeout": 3.0}) as ground:
+    async with make_ground(watching={"folders": [tmp_path, good], "scan_timeout": 15.0}) as ground:
         enrolled(good, studio=ground.studio, ledger=ground.ledger)
         clip = ground.drop(FIRST).rename(good / FIRST)
         run = ground.start()
