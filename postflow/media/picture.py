@@ -33,6 +33,11 @@ ENDING_LIMIT = 2.0
 JPEG = b"\xff\xd8\xff"
 
 
+def can_be_made() -> bool:
+    """Is there a decoder?"""
+    return find_spec("av") is not None
+
+
 def path_of(revision: str) -> Path:
     """Where the picture of that revision is, if there is one."""
     return state_dir() / "pictures" / f"{revision}.jpg"
@@ -80,7 +85,7 @@ async def make(media: MediaFile) -> Path | None:
     Raises PostFlowError, OSError, TimeoutError.
     """
     path, container = path_of(media.revision), CONTAINERS.get(media.path.suffix.lower())
-    if container is None or find_spec("av") is None:
+    if container is None or not can_be_made():
         return None
     if path.exists():
         return path

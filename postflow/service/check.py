@@ -27,6 +27,7 @@ from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.models import Account
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
+from postflow.media.picture import can_be_made
 from postflow.media.probe import probe_media
 from postflow.media.volume import file_system_of
 from postflow.models import FrozenModel, Project
@@ -273,6 +274,8 @@ def _discord(studio: Studio) -> Chain:
         if discord is None:
             return "none; clips are delivered without announcement"
         async with discord.get_client() as client:
-            return f"leads to “{await client.check()}”"
+            name = await client.check()
+        lacking = "" if can_be_made() else "; without pictures, since PyAV is not installed"
+        return f"leads to “{name}”{lacking}"
 
     return {"Discord webhook": webhook}

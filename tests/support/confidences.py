@@ -32,7 +32,8 @@ class Confidences:
 
         @web.middleware
         async def listen(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self._hear(request, await request.text())
+            has_files = request.content_type == "multipart/form-data"  # its reader is the handler
+            self._hear(request, "" if has_files else await request.text())
             answer = await handler(request)
             if isinstance(answer, web.Response) and "/ims/token" in request.path:
                 self._hear_tokens(json.loads(answer.text or "{}"))
