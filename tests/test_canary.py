@@ -6,6 +6,7 @@ import base64
 import logging
 import os
 import pickle
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -224,6 +225,40 @@ async def test_no_secret_shows_anywhere(
     _expect_nothing(secret, _kept_by_prefect(), {}, default=clip.name.encode(), but=ADDRESSES)
     assert _open_secrets(secret, bystander) == []
     assert (kinds.PUBLIC_ADDRESS in heard) <= _token_was_there(secret, bystander)
+
+
+async def test_first_contact_tells_who_nobody_is(
+    secret: Confidences,
+    world: Sandbox,
+    studio: str,
+    notebook: Notebook,
+    nothing_left: None,
+    console: pytest.CaptureFixture[str],
+) -> None:
+    """No secret anywhere; in what can be sent, no name, id or address of anything either."""
+    from postflow.blocks.studio import load_studio
+    from postflow.service.contact.run import contact
+    from postflow.service.contact.visit import Bounds
+
+    said: list[str] = []
+    bounds = Bounds(slow=10.0, poll=0.1)
+    report = await contact(
+        await load_studio(studio), lambda told: said.append(repr(told)), bounds=bounds
+    )
+
+    ids = [world.account_id, world.workspace_id, world.project_id, world.root_folder_id]
+    names = [world.project_name, "Studio Operator", "operator@", studio, "postflow-contact-"]
+    sendable = report.text()
+    assert [each for each in (*ids, *names, "://", "127.0.0.1") if each in sendable] == []
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}|[\w-]{40}", sendable)
+    places = {
+        "contact.json": sendable.encode(),
+        "said": "".join(said).encode(),
+        "log records": "\n".join(notebook.pages).encode(),
+        "stdout and stderr": "".join(console.readouterr()).encode(),
+    }
+    markers = {"log records": b"", "stdout and stderr": b""}
+    _expect_nothing(secret, places, markers, default=b"How is a clip fetched?")
 
 
 async def _outcome(clip: Path, studio: str) -> Delivery | PostFlowError:

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 WEBHOOK = re.compile(r"/api/(?:v\d+/)?webhooks/\d+/([^/]+)")
-FILE_TOKEN = re.compile(r"/v1/([^/]{40,})/")
+FILE_TOKEN = re.compile(r"/(?:v1/)?([^/]{40,})/")
 
 CLIENT_SECRET, ACCESS_TOKEN, REFRESH_TOKEN = "client secret", "access token", "refresh token"
 WEBHOOK_TOKEN, FILE_ADDRESS, PUBLIC_ADDRESS = "webhook", "file's address", "public address"
