@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from postflow.discord import Card, DiscordClient, on_its_way_card, ready_card
+from postflow.discord import DiscordClient, on_its_way_card, ready_card
 from postflow.discord.relay import SUMMARY_PAUSE, OutboxRelay
 from postflow.ledger import (
     AsyncLedger,
@@ -25,10 +25,8 @@ from postflow.ledger import (
     roots,
     transitions,
 )
-from postflow.media.picture import path_of
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
-from postflow.state import write_private
 from tests.discord.conftest import Channel
 from tests.ledger.ground import BROKEN, BUSY, Clock, add_many, bring_to_arrived
 
@@ -180,35 +178,6 @@ async def test_two_runs_tell_of_one_batch_in_one_message(studio: Studio) -> None
         await studio.end(run)
     assert len(studio.embeds) == 1
     assert studio.delivered() == [1] * 12
-
-
-async def test_a_picture_outlives_the_run_that_was_to_show_it(
-    studio: Studio, media: MediaFile, shot: Shot, delivery: Delivery
-) -> None:
-    """Killed while it edited: the next run edits again, and shows the picture, once."""
-    studio.drop(1)
-    (claim,) = await studio.ledger.run(claims.claim, "run-1", limit=1)
-    key = f"{CHANNEL}/clip-{claim.clip_id}"
-    departure = on_its_way_card(media, shot, project="UNDLM").announcement(key, CHANNEL)
-    await studio.ledger.run(transitions.announce, claim, departure)
-    await studio.send("run-1")
-    write_private(path_of(media.revision), b"jpeg")
-    arrived = bring_to_arrived(studio.ledger.ledger, claim)
-    ready = ready_card(delivery, project="UNDLM").announcement(key, CHANNEL)
-    await studio.ledger.run(transitions.done, arrived, announce=ready)
-    (due,) = await studio.ledger.run(outbox.due)
-    await studio.ledger.run(outbox.sending, due, "run-1")  # and no answer is ever noted
-    async with DiscordClient(studio.channel.url) as discord:
-        assert due.message_id
-        await discord.edit(due.message_id, Card.model_validate(due.payload), b"jpeg")
-    studio.die()
-    await studio.ledger.run(claims.claim, "run-2", limit=1)
-    await studio.send("run-2")
-    (message,) = studio.channel.world.messages
-    (shown,) = message["attachments"]
-    assert studio.channel.world.attachments.data[shown["id"]].data == b"jpeg"
-    assert message["embeds"][0]["image"]["url"] == shown["url"]
-    assert message["embeds"][0]["title"].endswith("is ready for review")
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
-"""A thread for each shot, sequence or day, opened once; and whom a clip that is ready notifies."""
+"""A thread for each shot, sequence or day, opened once; whom a ready clip notifies; and a picture
+that outlives its sender.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +18,12 @@ from postflow.discord.relay import OutboxRelay
 from postflow.discord.webhook import Routes
 from postflow.errors import Skip
 from postflow.ledger import AsyncLedger, MessageState, StaleClaim, leases, open_ledger, outbox
+from postflow.media.picture import path_of
 from postflow.models import Delivery
 from postflow.naming import Naming
+from postflow.state import write_private
 from tests.discord.conftest import Channel, delivery_of, media_named, serving
+from tests.support.wait import wait_until
 
 CHANNEL = "main"
 RUNS = ("run-1", "run-2")
@@ -200,3 +207,46 @@ async def test_a_name_notifies_nobody_else(ledger: AsyncLedger, channel: Channel
     (message,) = channel.world.messages
     assert message["notified"] == {"mention_everyone": False, "mention_roles": ["77"]}
     assert message["content"] == "<@&77>"
+
+
+SENDER = """
+import asyncio, sys
+from pathlib import Path
+from pydantic import SecretStr
+from postflow.discord import DiscordClient
+from postflow.discord.relay import OutboxRelay
+from postflow.ledger import leases, open_ledger
+
+async def send(url):
+    async with open_ledger(Path(sys.argv[1])) as ledger, DiscordClient(SecretStr(url)) as discord:
+        await ledger.run(leases.start, "killed")
+        await OutboxRelay(ledger, discord, "killed", channel="main").send_due()
+
+asyncio.run(send(sys.stdin.read()))
+"""
+
+
+async def test_a_picture_is_shown_once_although_its_sender_was_killed(
+    ledger: AsyncLedger, channel: Channel, tmp_path: Path
+) -> None:
+    teller = Teller(ledger, channel)
+    await teller.tell(departure(of(SHOTS[0])))
+    ready = ready_card(of(SHOTS[0]), project="UNDLM")
+    write_private(path_of(str(ready.picture)), b"jpeg")
+    await ledger.run(outbox.enqueue, ready.announcement(SHOTS[0], CHANNEL))
+    channel.faults.arm("delay", "discord.patch", seconds=2)
+    command = [sys.executable, "-c", SENDER, str(tmp_path / "ledger.db")]
+    sender = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+    assert sender.stdin
+    sender.stdin.write(channel.url.get_secret_value().encode())
+    sender.stdin.close()
+    await wait_until(lambda: channel.faults.armed() == [])
+    sender.kill()
+    await sender.wait()
+    await ledger.run(leases.recover)
+    await teller.send()
+    (message,) = channel.world.messages
+    (shown,) = message["attachments"]
+    assert channel.world.attachments.data[shown["id"]].data == b"jpeg"
+    assert message["embeds"][0]["image"]["url"] == shown["url"]
+    assert teller.shown == {"": ["SQ07 UNDLM_00152 v003 is ready for review"]}
