@@ -392,7 +392,9 @@ QUESTIONS = (
         below=handled("after a stumble of the disk PostFlow asks again"),
     ),
     Question("transcodes", "Is a clip made ready to play?", YES_NO, uploads.transcodes),
-    Question("transcode_seconds", "How soon?", Seconds, uploads.transcode_seconds),
+    Question(
+        "transcode_seconds", "How soon after it was sent?", Seconds, uploads.transcode_seconds
+    ),
 )
 SLOW = frozenset(
     {"fetch_attempts", "fetch_pause", "fail_seconds", "fetch_idle_timeout", "transcodes"}

@@ -153,7 +153,7 @@ async def _outcome(
         why = "not in time"
     except PostFlowError as failure:
         why, error = _why(failure), failure
-    except (KeyError, TypeError, ValueError, IndexError):  # an answer of another shape
+    except (LookupError, TypeError, ValueError, AttributeError):  # an answer of another shape
         why = "another answer"
     seconds = round(time.monotonic() - began, 1)
     entry = Entry(asked=question.asks, unanswered=why, status=status, seconds=seconds)

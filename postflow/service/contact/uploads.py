@@ -31,11 +31,11 @@ AGENT = re.compile(r"[A-Za-z][A-Za-z._-]{0,31}(?:/\d[\d.]{0,15})?")
 
 @dataclass(frozen=True)
 class Fetch:
-    """A remote_upload. `answered` and `ended` as `time.monotonic` gives them."""
+    """A remote_upload. `asked` and `ended` as `time.monotonic` gives them."""
 
     source: Source
     made: Reply
-    answered: float
+    asked: float
     state: str = ""
     ended: float = 0.0
 
@@ -53,15 +53,16 @@ class Fetch:
 async def request_fetch(visit: Visit, name: str, answer: Answer | None = None) -> Fetch:
     source, url = visit.offer(answer) if answer else visit.offer()
     data = {"name": f"contact_{name}{visit.clip.path.suffix}", "source_url": url.get_secret_value()}
+    began = time.monotonic()
     made = await visit.ask(endpoints.REMOTE_UPLOAD, data, folder_id=visit.folder_id)
-    return Fetch(source, made, time.monotonic())
+    return Fetch(source, made, began)
 
 
 async def fetch(visit: Visit, name: str, answer: Answer | None = None) -> Fetch:
     """Asked for, and over: `state` is then complete or failed."""
     asked = await request_fetch(visit, name, answer)
     state = await arrival(visit, asked.made.expect(201, 202).data["id"])
-    return Fetch(asked.source, asked.made, asked.answered, state, time.monotonic())
+    return Fetch(asked.source, asked.made, asked.asked, state, time.monotonic())
 
 
 async def arrival(visit: Visit, file_id: str) -> str:
@@ -110,12 +111,12 @@ async def fetch_user_agent(visit: Visit) -> str:
 
 async def fetch_delay(visit: Visit) -> float:
     done = await visit.once(fetched)
-    return max(0.0, done.fetching[0].at - done.answered)
+    return done.fetching[0].at - done.asked
 
 
 async def finish_seconds(visit: Visit) -> float:
     done = await visit.once(fetched)
-    return max(0.0, done.ended - done.source.seen[-1].ended)
+    return done.ended - done.source.seen[-1].at
 
 
 async def probe(visit: Visit) -> str:
@@ -136,12 +137,12 @@ async def fetch_pause(visit: Visit) -> float:
     tries = await _attempts(visit)
     if len(tries) < 2:
         raise Unanswered("nothing to ask")
-    return median(b.at - a.ended for a, b in pairwise(tries))
+    return median(b.at - a.at for a, b in pairwise(tries))
 
 
 async def fail_seconds(visit: Visit) -> float:
     done = await visit.once(given_up)
-    return max(0.0, done.ended - done.source.seen[-1].ended)
+    return done.ended - done.source.seen[-1].at
 
 
 async def silence(visit: Visit) -> Seen:
@@ -200,7 +201,6 @@ class Sent:
     valid_seconds: int
     content_type: str | None
     etag: str | None
-    ended: float
 
 
 async def reserve(visit: Visit, name: str, size: int) -> Reply:
@@ -227,7 +227,7 @@ async def send(visit: Visit, name: str) -> Sent:
     etag = answer.headers.get("etag")
     if await arrival(visit, made.data["id"]) == "failed":
         raise Unanswered("another answer")
-    return Sent(made, signed, valid, content_type, etag, time.monotonic())
+    return Sent(made, signed, valid, content_type, etag)
 
 
 async def _put(visit: Visit, url: str, signed: frozenset[str], content_type: str) -> httpx.Response:
@@ -237,7 +237,7 @@ async def _put(visit: Visit, url: str, signed: frozenset[str], content_type: str
     try:
         async with httpx.AsyncClient(timeout=visit.bounds.question) as store:
             return await store.put(url, content=visit.clip.body, headers=headers)
-    except httpx.HTTPError:  # its text may hold the address
+    except (httpx.HTTPError, httpx.InvalidURL):  # its text may hold the address
         raise Unanswered("no answer") from None
 
 
@@ -328,9 +328,9 @@ async def a_file(visit: Visit, name: str) -> str:
 
 
 async def transcoded(visit: Visit) -> float | None:
-    """Seconds from complete to transcoded; None where it is not within the time for it."""
-    file_id = await a_file(visit, "transcoded")
+    """Seconds from its being sent to transcoded; None where it is not within the time for it."""
     began = time.monotonic()
+    file_id = await a_file(visit, "transcoded")
 
     async def look() -> float | None:
         told = (await visit.ask(endpoints.FILE, file_id=file_id)).expect(200).data
