@@ -155,6 +155,20 @@ async def test_what_may_not_be_asked_is_no_failure(world: Sandbox, visit: Visit)
     ]
 
 
+@pytest.mark.parametrize("body", [[], {"data": 7}, {"data": [{}]}, {"data": {"upload_urls": []}}])
+async def test_an_answer_of_another_shape_is_no_fault_of_ours(
+    body: object, world: Sandbox, visit: Visit
+) -> None:
+    keys = ("part_rule", "page_sizes", "odd_names", "stack_name", "probe", "share_policy")
+    for where, code in (("files.*", 201), ("folders.children", 200), ("shares.create", 201)):
+        world.fault("status", where, code=code, body=body, times=None)
+    world.fault("status", "folders.create", code=201, body=body, skip=1, times=None)
+
+    entries = await ask(visit, *(BY_KEY[key] for key in keys))
+
+    assert {entry.unanswered for entry in entries.values()} <= {"another answer", None}
+
+
 async def test_without_a_tunnel_the_rest_is_asked(visit: Visit, tmp_path: Path) -> None:
     provider = NgrokProvider(ngrok_path=Path("/nowhere/ngrok"), state_dir=tmp_path)
     told: list[Outcome] = []

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from postflow.errors import Fatal
 from postflow.outlet.probe import BROWSER, PLAIN
+from postflow.outlet.server import http_log
 
 HOST = "127.0.0.1"
 TYPE = "video/quicktime"
@@ -129,7 +130,11 @@ class Witness:
         app = web.Application()
         app.router.add_get("/{token}/{name}", self._answer)
         runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+            app,
+            access_log=None,
+            logger=http_log,
+            handler_cancellation=True,
+            shutdown_timeout=0.1,
         )
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
