@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, model_validator
 
 from postflow.errors import Fatal, engine_trouble
 from postflow.naming import Naming
-from postflow.settings import RetryPolicy, Watching, refuse_old_names
+from postflow.settings import RetryPolicy, Transfer, Watching, refuse_old_names
 
 from .adobe import AdobeTokens
 from .base import StudioPart, icon, problems, secret_from_environment
@@ -48,7 +48,15 @@ class Studio(StudioPart, Block):
     frameio: FrameioAccount = Field(
         title="Frame.io", description="Where clips go, and who signs in."
     )
-    tunnel: Tunnel = Field(description="How Frame.io reaches the clips.")
+    tunnel: Tunnel | None = Field(
+        default=None,
+        description="How Frame.io reaches the clips; empty where they are sent directly.",
+    )
+    transfer: Transfer = Field(
+        default="auto",
+        description="auto: through the tunnel, and directly where there is none, where none can be "
+        "had just now, and above 50 GB. tunnel, direct: that way only.",
+    )
     discord: DiscordWebhook | None = Field(
         default=None, title="Discord", description="Where clips are announced; may be empty."
     )
@@ -80,6 +88,12 @@ class Studio(StudioPart, Block):
     retry_policy: RetryPolicy = Field(
         default_factory=RetryPolicy, description="How often and how long a transfer is tried."
     )
+
+    @model_validator(mode="after")
+    def _tunnel_is_there(self) -> Self:
+        if self.transfer == "tunnel" and self.tunnel is None:
+            raise ValueError("transfer = tunnel needs a tunnel")
+        return self
 
     model_config = ConfigDict(hide_input_in_errors=True)
     _current_names = model_validator(mode="before")(refuse_old_names)

@@ -26,6 +26,7 @@ from postflow.errors import PostFlowError, as_ours, engine_trouble
 from postflow.ledger import DELIVERED, ClaimRef, claims
 from postflow.media.picture import made_beside
 from postflow.models import Arrival, Delivery, Shot, UploadResult
+from postflow.settings import Transfer
 from postflow.tasks.announce import announce, announce_departure, announce_failure
 from postflow.tasks.identify import identify
 from postflow.tasks.place import place
@@ -46,6 +47,7 @@ async def deliver(
     project: str | None = None,
     scene: str | None = None,
     shot: str | None = None,
+    transfer: Transfer | None = None,
     claim: ClaimRef | None = None,
 ) -> Delivery:
     """Deliver one finished clip: once, whole, in the right folder, announced.
@@ -57,11 +59,14 @@ async def deliver(
         project: Another Frame.io project than the studio's, by name or id.
         scene: Sequence or scene, where the file's name does not say it right.
         shot: Shot, likewise.
+        transfer: Another way to Frame.io than the studio's.
         claim: Leave this out. An `ingest` run names here the clip that it has taken.
     """
     show_in_ui()
     try:
-        return await until_stopped(lambda: _deliver(path, studio, project, scene, shot, claim))
+        return await until_stopped(
+            lambda: _deliver(path, studio, project, scene, shot, transfer, claim)
+        )
     except PostFlowError as why:
         log.error("%s", why)  # noqa: TRY400 - `why` is for people, without a traceback
         await leave_refusal(as_meant(path).name, why)
@@ -74,6 +79,7 @@ async def _deliver(
     project: str | None,
     scene: str | None,
     shot: str | None,
+    transfer: Transfer | None,
     claim: ClaimRef | None,
 ) -> Delivery:
     async with (
@@ -81,6 +87,7 @@ async def _deliver(
         delivering(studio, await _admitted(studio, path, claim), project, claim) as job,
         made_beside(job.media),
     ):
+        job.transfer = transfer
         # 1: what the name means, and so where the clip goes
         job.shot = clip = await identify(studio, job.media, scene=scene, shot=shot)
         await announce_departure(studio, job, clip)

@@ -139,7 +139,7 @@ class Drain:
         if why is not None:
             await self._studio.abandon(claim, why, self._announcement(claim, why))
             return
-        await self._hold_outlet_open(outlet)
+        await self._studio.ways.open_outlet(outlet)
         self._send(claim, self._cancelling.guard(claim, self._travel(claim)))
 
     def _send(self, claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:
@@ -178,14 +178,6 @@ class Drain:
         return announcements.of_claim(
             studio.channel, studio.ledger, studio.naming, claim, why, project=studio.project
         )
-
-    async def _hold_outlet_open(self, outlet: AsyncExitStack) -> None:
-        """From the first clip on, for all to share. When it cannot be had, each clip says so."""
-        if not self._studio.outlet.is_open:
-            try:
-                await outlet.enter_async_context(self._studio.outlet.opened())
-            except PostFlowError as error:
-                log.warning("%s", error)
 
     async def _travel(self, claim: Claimed) -> None:
         try:

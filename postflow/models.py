@@ -184,6 +184,13 @@ class UploadPart(FrozenModel):
         return self.start + self.size
 
 
+Way = Literal["tunnel", "direct"]
+"""How a clip's bytes get to Frame.io: fetched from us through a tunnel, or sent by us."""
+
+
+IN_WORDS: dict[str, str] = {"tunnel": "through the tunnel", "direct": "directly"}
+
+
 class Placeholder(FrozenModel):
     """A file that Frame.io has made, and the parts that are to fill it."""
 
@@ -195,7 +202,8 @@ class Placeholder(FrozenModel):
 class Arrival(FrozenModel):
     """A file that was whole in Frame.io `at` a time. `adopted`: it was there before we asked.
 
-    `alone`: no other version of the clip was in its folder.
+    `alone`: no other version of the clip was in its folder. `way`: how it got there, where we sent
+    it; `detour`: why it did not go through the tunnel that is set up.
     """
 
     media: MediaFile
@@ -204,6 +212,8 @@ class Arrival(FrozenModel):
     adopted: bool
     alone: bool
     at: datetime
+    way: Way | None = None
+    detour: str | None = None
 
 
 class Delivery(FrozenModel):
@@ -215,6 +225,8 @@ class Delivery(FrozenModel):
     folder: Folder
     remote: RemoteFile
     adopted: bool = False
+    way: Way | None = None
+    detour: str | None = None
     stack_id: str | None = None
     started: datetime
     finished: datetime

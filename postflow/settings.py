@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -90,6 +90,12 @@ class Watching(BaseModel):
     batch: int = Field(
         default=10, ge=1, description="More clips than this are told of in one Discord message."
     )
+
+
+Transfer = Literal["auto", "tunnel", "direct"]
+"""How clips get to Frame.io: `auto` goes through the tunnel where one is set up, and directly where
+there is none, where none can be had just now, and above the 50 GB that Frame.io fetches.
+"""
 
 
 class RetryPolicy(BaseModel):

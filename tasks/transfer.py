@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from prefect import task
@@ -16,6 +17,8 @@ from prefect.runtime import task_run
 
 from postflow.delivery import arrival
 from postflow.delivery.adoption import Found, find_delivered
+from postflow.delivery.arrival import Sending
+from postflow.delivery.direct import can_go_on_after, missing_of
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import changed
 from postflow.discord.cards import notice_card
@@ -23,10 +26,9 @@ from postflow.engine.artifacts import Progress
 from postflow.engine.stage import KEEP, cache_key, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio import FrameioClient
 from postflow.ledger import StaleClaim, outbox
 from postflow.locks import one_at_a_time
-from postflow.models import Arrival, Exposure, Folder, MediaFile, RemoteFile, Shot
+from postflow.models import Arrival, Folder, MediaFile, RemoteFile, Shot
 from postflow.settings import RetryPolicy
 
 from .announce import announce_departure, announce_failure
@@ -57,7 +59,7 @@ def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
     result_serializer="json",
 )
 async def transfer(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
-    """One attempt: adopted where Frame.io has the clip, else fetched by it through the outlet.
+    """One attempt: adopted where Frame.io has the clip, else sent there by one way or the other.
 
     Raises Retry for what another attempt may mend, `file.changed` and a folder that somebody has
     deleted among that; Fatal for the rest.
@@ -91,21 +93,36 @@ async def _begin_anew_if_changed(studio: OpenStudio, job: DeliveryJob, shot: Sho
 
 async def _attempt(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
     media, record = job.media, job.record
+    may_go_on = studio.ways.may_go_directly(job.transfer)
+    begun = await record.unfinished(folder, media) if may_go_on else ()
     group = await record.group(studio.naming, folder, shot.stack)
-    past = await record.past(folder, shot.stack, media)
+    past = await record.past(folder, shot.stack, media, resumable=bool(begun))
     found = await find_delivered(studio.frameio, folder, media, group, past)
     if found.remote:
         return _arrival(media, folder, found.remote, found)
-    async with studio.outlet.expose(media) as exposure:
-        await record.asking(folder, shot, exposure)
-        remote = await request_upload(studio, media, folder, exposure, known=found.known)
-        async with _withdrawn_unless_whole(studio.frameio, remote):
-            await record.asked(remote)
-            whole = await await_arrival(studio, media, exposure, remote)
-    return _arrival(media, folder, whole, found)
+    resumes = found.unfinished is not None
+    arrived = partial(record.part_arrived, media)
+    way = studio.ways.sending(media, arrived, transfer=job.transfer, resumes=resumes)
+    async with way as sending:
+        if found.unfinished:
+            remote = found.unfinished
+            sending.resume(missing_of(begun, media))
+        else:
+            await record.asking(folder, shot, sending)
+            remote = await request_upload(studio, sending, media, folder, known=found.known)
+        async with _withdrawn_unless_whole(studio, job, sending, remote):
+            await (record.resumed() if resumes else record.asked(remote, parts=sending.parts))
+            whole = await await_arrival(studio, sending, media, remote)
+    return _arrival(media, folder, whole, found, sending)
 
 
-def _arrival(media: MediaFile, folder: Folder, remote: RemoteFile, found: Found) -> Arrival:
+def _arrival(
+    media: MediaFile,
+    folder: Folder,
+    remote: RemoteFile,
+    found: Found,
+    sending: Sending | None = None,
+) -> Arrival:
     return Arrival(
         media=media,
         folder=folder,
@@ -113,6 +130,8 @@ def _arrival(media: MediaFile, folder: Folder, remote: RemoteFile, found: Found)
         adopted=found.remote is not None,
         alone=found.alone,
         at=datetime.now(tz=UTC),
+        way=sending.way if sending else None,
+        detour=sending.detour if sending else None,
     )
 
 
@@ -120,9 +139,9 @@ def _arrival(media: MediaFile, folder: Folder, remote: RemoteFile, found: Found)
 @task(name="request upload", task_run_name="request upload", retries=0, cache_policy=NO_CACHE)
 async def request_upload(
     studio: OpenStudio,
+    sending: Sending,
     media: MediaFile,
     folder: Folder,
-    exposure: Exposure,
     *,
     known: frozenset[str],
 ) -> RemoteFile:
@@ -130,16 +149,7 @@ async def request_upload(
 
     `known` holds the ids that the folder had under this name before.
     """
-    asking = asyncio.ensure_future(
-        studio.frameio.files.remote_upload(
-            folder,
-            media.name,
-            exposure.url,
-            known=known,
-            size=media.size,
-            took_effect=lambda: studio.outlet.served(exposure).requests > 0,
-        )
-    )
+    asking = asyncio.ensure_future(sending.request(folder, known))
     try:
         return await asyncio.shield(asking)
     except asyncio.CancelledError:
@@ -158,9 +168,10 @@ async def _take_back(studio: OpenStudio, asking: asyncio.Future[RemoteFile], nam
 
 @asynccontextmanager
 async def _withdrawn_unless_whole(
-    frameio: FrameioClient, remote: RemoteFile
+    studio: OpenStudio, job: DeliveryJob, sending: Sending, remote: RemoteFile
 ) -> AsyncIterator[None]:
-    """A placeholder whose upload failed or was cancelled does not stay behind.
+    """A placeholder whose upload failed or was cancelled does not stay behind, unless another
+    attempt goes on with it.
 
     When another run has taken the clip over, the file is that run's to judge.
     """
@@ -168,24 +179,39 @@ async def _withdrawn_unless_whole(
         yield
     except StaleClaim:
         raise
-    except (Exception, asyncio.CancelledError):
-        try:
-            await asyncio.wait_for(frameio.files.delete(remote), WITHDRAWAL_LIMIT)
-        except (PostFlowError, TimeoutError) as error:
-            log.warning("The unfinished %s stays in Frame.io for now: %s", remote.name, error)
+    except (Exception, asyncio.CancelledError) as error:
+        can_go_on = sending.way == "direct" and can_go_on_after(error)
+        if not (can_go_on and _comes_again(studio, job, error)):
+            await _withdraw(studio, job, remote)
         raise
+
+
+def _comes_again(studio: OpenStudio, job: DeliveryJob, error: BaseException) -> bool:
+    """In this run, or in a later one."""
+    if task_run.run_count < studio.settings.retry_policy.attempts and isinstance(error, Retry):
+        return True
+    waits = isinstance(error, PostFlowError) and job.record.waits_for(error)
+    return waits or job.record.may_be_put_off
+
+
+async def _withdraw(studio: OpenStudio, job: DeliveryJob, remote: RemoteFile) -> None:
+    try:
+        async with asyncio.timeout(WITHDRAWAL_LIMIT):
+            await studio.frameio.files.delete(remote)
+            await job.record.withdrawn()
+    except (PostFlowError, TimeoutError) as error:
+        log.warning("The unfinished %s stays in Frame.io for now: %s", remote.name, error)
 
 
 @task(name="await arrival", task_run_name="await arrival", retries=0, cache_policy=NO_CACHE)
 async def await_arrival(
-    studio: OpenStudio, media: MediaFile, exposure: Exposure, remote: RemoteFile
+    studio: OpenStudio, sending: Sending, media: MediaFile, remote: RemoteFile
 ) -> RemoteFile:
-    """The file as Frame.io has it, once complete, of equal size, every byte served."""
+    """The file as Frame.io has it, once complete, of equal size, every byte gone out."""
     return await arrival.await_arrival(
         studio.frameio,
-        studio.outlet,
+        sending,
         media,
-        exposure,
         remote,
         policy=studio.settings.retry_policy,
         progress=Progress(media, also=studio.progress),

@@ -25,7 +25,7 @@ from postflow.models import Delivery
 from postflow.sandbox import Sandbox, running
 from postflow.sandbox.server import application as made
 from postflow.sandbox.world import World
-from postflow.settings import RetryPolicy
+from postflow.settings import RetryPolicy, Transfer
 from postflow.state import password
 from tests.journeys import conftest as journeys
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault
@@ -48,6 +48,7 @@ SIGNED_IN = frozenset(
     {kinds.AUTHTOKEN, kinds.ACCESS_TOKEN, kinds.WEBHOOK_TOKEN, kinds.PREFECT_PASSWORD}
 )
 RENEWED = frozenset({kinds.CLIENT_SECRET, kinds.REFRESH_TOKEN})
+PARTS = frozenset({kinds.PART_ADDRESS})
 EXPOSED = frozenset({kinds.FILE_ADDRESS, kinds.PUBLIC_ADDRESS})
 # Ports are used again, so in what other tests wrote, too, an address proves nothing.
 ADDRESSES = frozenset({kinds.PUBLIC_ADDRESS})
@@ -74,6 +75,17 @@ JOURNEYS: dict[str, tuple[tuple[Fault, ...], str | None, frozenset[str]]] = {
         (fault("agent_refuse", "agent", code=105),),
         "tunnel.ngrok.105",
         SIGNED_IN,
+    ),
+    "sent directly": ((SIGNED_OUT,), None, SIGNED_IN | RENEWED | PARTS),
+    "sent directly, and a part is refused": (
+        (fault("expired", "parts.put", times=ALWAYS),),
+        "frameio.parts_expired",
+        SIGNED_IN | PARTS,
+    ),
+    "sent directly, and the store is out of reach": (
+        (fault("reset", "parts.put", times=ALWAYS),),
+        "frameio.unreachable",
+        SIGNED_IN | PARTS,
     ),
     "discord has lost the webhook": (
         (fault("status", "discord.post", code=404, times=ALWAYS),),
@@ -196,7 +208,8 @@ async def test_no_secret_shows_anywhere(
     arm_all(world, trouble)
 
     with Bystander(private_state) as bystander:
-        outcome = await _outcome(clip, studio)
+        way = "direct" if journey.startswith("sent directly") else "tunnel"
+        outcome = await _outcome(clip, studio, way)
 
     if code:
         assert isinstance(outcome, PostFlowError)
@@ -261,11 +274,11 @@ async def test_first_contact_tells_who_nobody_is(
     _expect_nothing(secret, places, markers, default=b"How is a clip fetched?")
 
 
-async def _outcome(clip: Path, studio: str) -> Delivery | PostFlowError:
+async def _outcome(clip: Path, studio: str, way: Transfer) -> Delivery | PostFlowError:
     from postflow.flows.deliver import deliver
 
     try:
-        return await deliver(clip, studio=studio)
+        return await deliver(clip, studio=studio, transfer=way)
     except PostFlowError as error:
         return error
 

@@ -16,6 +16,7 @@ from rich.markup import escape
 from postflow.errors import PostFlowError, Retry
 from postflow.media import volume
 from postflow.media.kinds import UNREAD
+from postflow.models import IN_WORDS
 from postflow.service.console import out, print_json, tell_doubt, tell_warning
 from postflow.service.server import prepare_prefect
 
@@ -208,7 +209,8 @@ def _names(clips: Sequence[Clip]) -> Iterator[tuple[Clip, str]]:
 def _tell(clip: Clip, name: str) -> None:
     from postflow.ledger import Phase, State
 
-    out.print(f"  {clip.phase:<10}  {name}  {clip.view_url or ''}".rstrip(), markup=False)
+    way = f"  {IN_WORDS[clip.way]}" if clip.way in IN_WORDS else ""
+    out.print(f"  {clip.phase:<10}  {name}{way}  {clip.view_url or ''}".rstrip(), markup=False)
     if clip.phase is Phase.DELIVERED and clip.reason:
         undone = "Left undone: its version stack, or its message."
         lacks = undone if clip.state is State.DONE else "Not yet on its version stack."

@@ -23,6 +23,7 @@ from rich.progress import (
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error
 from postflow.service.server import prepare_prefect
+from postflow.settings import Transfer
 
 from .app import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption, app, run
 
@@ -44,6 +45,7 @@ class Asked(TypedDict):
     project: NotRequired[str | None]
     scene: NotRequired[str | None]
     shot: NotRequired[str | None]
+    transfer: NotRequired[Transfer | None]
 
 
 async def plan_uploads(
@@ -125,6 +127,9 @@ def upload(
     ] = None,
     scene: SceneOption = None,
     shot: ShotOption = None,
+    transfer: Annotated[
+        Transfer | None, typer.Option(help="Another way to Frame.io than the studio's.")
+    ] = None,
     discord_webhook: Annotated[
         str | None,
         typer.Option(
@@ -145,7 +150,13 @@ def upload(
     """
     prepare_prefect(verbose=verbose, patient=True)
     files = list(dict.fromkeys(path.absolute() for path in files))
-    asked: Asked = {"studio": studio, "project": project, "scene": scene, "shot": shot}
+    asked: Asked = {
+        "studio": studio,
+        "project": project,
+        "scene": scene,
+        "shot": shot,
+        "transfer": transfer,
+    }
     if dry_run:
         outcomes: dict[Path, Any] = run(plan_uploads(files, json=json, **asked))
     else:
@@ -187,7 +198,7 @@ async def deliver_all(
 
     async with (
         open_studio(asked["studio"], discord_webhook=discord_webhook, progress=bars) as studio,
-        studio.outlet.kept_open(),
+        studio.ways.kept_open(),
     ):
         with bars or nullcontext():
             outcomes = await asyncio.gather(*map(one, files))
@@ -207,6 +218,9 @@ def _report(outcomes: dict[Path, Outcome], not_told: dict[str, str], *, json: bo
             out.print(f"[green]✓[/green] [bold]{escape(path.name)}[/bold]{already}")
             out.print(f"  {escape(outcome.folder.label)}", markup=False)
             out.print(f"  {outcome.view_url}", markup=False)
+            if outcome.way == "direct":
+                why = f": {outcome.detour}" if outcome.detour else "."
+                out.print(f"  Sent directly{why}", markup=False)
             if outcome.media.doubt:
                 out.print(f"  Please check: the file {outcome.media.doubt}.", markup=False)
 
@@ -218,6 +232,7 @@ def _as_json(path: Path, outcome: Outcome, not_told: str | None) -> dict[str, An
         "file": str(path),
         "success": True,
         "adopted": outcome.adopted,
+        "way": outcome.way,
         "view_url": outcome.view_url,
         "file_id": outcome.file_id,
         "folder_id": outcome.folder_id,

@@ -28,9 +28,10 @@ class Past(FrozenModel):
     files hold the same clip, of which size each, and which hold other clips or other exports.
 
     `begun_at`: when a run asked that never heard the answer. `travelling`: files of the same clip
-    that are on their way from another path.
+    that are on their way from another path. `resumable`: the unfinished one can be gone on with.
     """
 
+    resumable: bool = False
     file_id: str | None = None
     begun_at: datetime | None = None
     same: dict[str, int] = Field(default_factory=dict)
@@ -45,17 +46,22 @@ class Past(FrozenModel):
 
 
 class Found(FrozenModel):
-    """What the folder holds: the clip itself, all ids of its name, and whether it has relatives."""
+    """What the folder holds: the clip itself, all ids of its name, and whether it has relatives.
+
+    `unfinished`: the file of ours that is to be gone on with.
+    """
 
     remote: RemoteFile | None
     known: frozenset[str]
     alone: bool
+    unfinished: RemoteFile | None = None
 
 
 async def find_delivered(
     frameio: FrameioClient, folder: Folder, media: MediaFile, group: VersionGroup, past: Past
 ) -> Found:
-    """Look for `media` in `folder`, loose or stacked. Dead placeholders of ours are removed.
+    """Look for `media` in `folder`, loose or stacked. Dead placeholders of ours are removed, but
+    for one that can be gone on with.
 
     Frame.io publishes no checksum: a file of our name and size that was created after ours was
     last written is taken for the same clip, unless we know better, whatever the times say. Raises
@@ -69,6 +75,7 @@ async def find_delivered(
     here = [*contents.files, *stacked]
     namesakes = [f for f in here if _nfc(f.name) == media.name or f.id in past.ours]
     known = {file.id for file in namesakes}
+    unfinished: RemoteFile | None = None
     elsewhere = await _of_ids(frameio, folder, past.ours - {file.id for file in here})
     for listed in (*namesakes, *elsewhere):
         if not _may_be(listed, media, past):
@@ -79,9 +86,12 @@ async def find_delivered(
             return Found(remote=judged, known=frozenset(known), alone=False)
         if judged == "gone":
             known.discard(listed.id)
-    gone = {file.id for file in namesakes} - known
+        elif judged == "unfinished":
+            unfinished = listed
+    gone = {file.id for file in namesakes} - known | ({unfinished.id} if unfinished else set())
     relatives = {file.id for file in (*group.loose(contents), *stacked)}
-    return Found(remote=None, known=frozenset(known), alone=relatives <= gone)
+    alone = relatives <= gone
+    return Found(remote=None, known=frozenset(known), alone=alone, unfinished=unfinished)
 
 
 async def _of_ids(frameio: FrameioClient, folder: Folder, ids: frozenset[str]) -> list[RemoteFile]:
@@ -92,7 +102,7 @@ async def _of_ids(frameio: FrameioClient, folder: Folder, ids: frozenset[str]) -
 
 async def _judge(
     frameio: FrameioClient, folder: Folder, media: MediaFile, listed: RemoteFile, past: Past
-) -> RemoteFile | Literal["gone", "other"]:
+) -> RemoteFile | Literal["gone", "other", "unfinished"]:
     """The file, if it is the whole clip. What our runs left is removed, what is not ours stays.
 
     The file is asked for after its status: a listing is older than both, and proves nothing.
@@ -108,6 +118,8 @@ async def _judge(
         return "gone"
     if status.complete and (remote.size == media.size or _is_whole_by_us(remote, past)):
         return remote
+    if remote.id == past.file_id and past.resumable and not (status.complete or status.failed):
+        return "unfinished"
     if _is_ours(remote, media, past):
         await frameio.files.delete(remote)
         return "gone"

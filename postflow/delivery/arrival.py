@@ -1,18 +1,63 @@
-"""Proof of arrival: Frame.io says complete, sizes are equal, every byte left us, unchanged."""
+"""Proof of arrival: Frame.io says complete, sizes are equal, every byte left us, unchanged.
+
+By whichever way: `by_tunnel` and `direct` each have a `Sending`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from postflow.errors import Fatal, Retry, Skip
 from postflow.frameio import FrameioClient
 from postflow.media.probe import is_unchanged, probe_media
-from postflow.models import Exposure, MediaFile, RemoteFile
-from postflow.outlet import Outlet, Served
+from postflow.models import Folder, MediaFile, RemoteFile, UploadPart, Way
+from postflow.outlet import Served
 from postflow.settings import RetryPolicy
+
+
+class Sending(Protocol):
+    """One clip on its way, from the asking for a file to the last byte."""
+
+    way: Way
+    detour: str | None
+    """Why it is not the way that is set up."""
+
+    parts: tuple[UploadPart, ...]
+    """Those of a file that was asked for, if it is we who send them."""
+
+    @property
+    def exposure(self) -> str | None:
+        """A fingerprint of the address that Frame.io fetches it from, if it does."""
+        ...
+
+    async def request(self, folder: Folder, known: frozenset[str]) -> RemoteFile:
+        """Ask for a file. `known` are the ids of that name from before."""
+        ...
+
+    def start(self) -> None:
+        """The file that was asked for is written down: bytes may leave."""
+        ...
+
+    def left(self) -> Served:
+        """What has left this machine so far."""
+        ...
+
+    def resume(self, missing: Sequence[UploadPart]) -> None:
+        """Go on with a file that was begun before; all parts but these have arrived."""
+        ...
+
+    async def check(self) -> None:
+        """Raises when no more can leave."""
+        ...
+
+    async def settled(self) -> Served:
+        """As `left`, once all is counted and proven. Raises Retry when it is not to be."""
+        ...
+
 
 SELDOM = 10
 """Times `poll`: nothing can be complete before the last byte left us, so few looks are enough."""
@@ -65,7 +110,7 @@ class Polling:
             return
         if self._all_left_at is None:
             raise Retry(
-                f"Frame.io stopped fetching {self._media.name} for {self._policy.stall:.0f} s.",
+                f"No byte of {self._media.name} has left for {self._policy.stall:.0f} s.",
                 hint="It is asked again. Check the studio's uplink with `postflow check`.",
                 code="frameio.stalled",
             )
@@ -106,9 +151,8 @@ Late = Callable[[Retry | None], Awaitable[None]]
 
 async def await_arrival(
     frameio: FrameioClient,
-    outlet: Outlet,
+    sending: Sending,
     media: MediaFile,
-    exposure: Exposure,
     remote: RemoteFile,
     *,
     policy: RetryPolicy,
@@ -119,25 +163,45 @@ async def await_arrival(
 
     That Frame.io is too busy to tell, or cannot be reached, says nothing of the transfer.
     """
+    sending.start()
     polling = Polling(media, policy)
     arrived: RemoteFile | None = None
     unheard: Retry | None = None
     while arrived is None:
-        served = outlet.served(exposure)
+        served = sending.left()
         await progress(served)
         await _refuse_seen_changed(media, served)
         if polling.is_time(served):
             arrived, unheard = await _status(frameio, remote, media.size)
         if arrived is None:
-            await outlet.check(exposure)
+            arrived = await _check(frameio, sending, remote, media.size)
+        if arrived is None:
             polling.refuse_standstill(unheard)
             if polling.becomes_late():
                 await late(unheard)
             await asyncio.sleep(policy.poll)
-    served = await outlet.settled(exposure)
+    served = await sending.settled()
     await progress(served)
     await _prove(media, served, arrived)
     return arrived
+
+
+async def _check(
+    frameio: FrameioClient, sending: Sending, remote: RemoteFile, size: int
+) -> RemoteFile | None:
+    """Raises what ends the sending; but what failed here after the last byte may have succeeded
+    there, so Frame.io is asked once more.
+    """
+    try:
+        await sending.check()
+    except Retry:
+        if sending.left().bytes_covered < size:
+            raise
+        arrived, _ = await _status(frameio, remote, size)
+        if arrived is None:
+            raise
+        return arrived
+    return None
 
 
 async def _status(
@@ -211,7 +275,7 @@ async def _prove(media: MediaFile, served: Served, arrived: RemoteFile) -> None:
         raise Retry(
             f"Only {served.bytes_covered:,} of {media.size:,} bytes of {media.name} left this "
             "machine, yet Frame.io calls it complete.",
-            hint="It is sent again. If this repeats, something between ngrok and Frame.io "
+            hint="It is sent again. If this repeats, something between here and Frame.io "
             "answers in our place.",
             code="frameio.not_whole",
         )

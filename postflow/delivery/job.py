@@ -10,6 +10,7 @@ from postflow.ledger import DELIVERED, Announcement, AsyncLedger, Claimed
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Delivery, MediaFile, Shot
 from postflow.naming import Naming
+from postflow.settings import Transfer
 
 from .adoption import find_delivered
 from .record import DeliveryRecord
@@ -21,10 +22,13 @@ class DeliveryJob:
     """The file as it is now, its record in the ledger, and where it goes."""
 
     def __init__(self, media: MediaFile, record: DeliveryRecord, *, project: str) -> None:
-        """`project`: in Frame.io, by name or id. `shot` is known once the clip is identified."""
+        """`project`: in Frame.io, by name or id. `shot` is known once the clip is identified;
+        `transfer` is another way than the studio's.
+        """
         self.media = media
         self.record = record
         self.project = project
+        self.transfer: Transfer | None = None
         self.shot: Shot | None = None
         self.started = datetime.now(tz=UTC)
 
@@ -35,6 +39,8 @@ class DeliveryJob:
             folder=arrival.folder,
             remote=arrival.remote,
             adopted=arrival.adopted or arrival.at < self.started,
+            way=arrival.way,
+            detour=arrival.detour,
             stack_id=stack_id,
             started=self.started,
             finished=datetime.now(tz=UTC),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
+from postflow.frameio.parts import expires_at
 from postflow.ledger import (
     DELIVERED,
     Announcement,
@@ -16,17 +18,20 @@ from postflow.ledger import (
     Namesake,
     StaleClaim,
     State,
+    StoredPart,
     Target,
     claims,
     known_ids,
     registry,
     transitions,
 )
-from postflow.models import Exposure, Folder, MediaFile, RemoteFile, Shot
+from postflow.ledger import parts as unsent
+from postflow.models import Folder, MediaFile, RemoteFile, Shot, UploadPart, Way
 from postflow.naming import Naming
 from postflow.naming.version import version_key
 
 from .adoption import Past
+from .arrival import Sending
 from .stacking import VersionGroup
 
 log = logging.getLogger(__name__)
@@ -34,6 +39,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_RUNS_PER_CLIP = 8
+ENOUGH_TIME = timedelta(minutes=1)
 
 
 class DeliveryRecord:
@@ -105,15 +111,42 @@ class DeliveryRecord:
         """Other content of this name and version that is in Frame.io already."""
         return await self._write(registry.namesake)
 
-    async def asking(self, folder: Folder, shot: Shot, exposure: Exposure | None) -> None:
-        """About to ask Frame.io to fetch the clip."""
-        await self._intend(_target(folder, shot), exposure.id if exposure else None)
+    async def asking(self, folder: Folder, shot: Shot, sending: Sending) -> None:
+        """About to ask Frame.io for a file that the clip is to fill."""
+        target = _target(folder, shot)
+        await self._intend(target, way=sending.way, exposure=sending.exposure)
 
-    async def asked(self, remote: RemoteFile, *, adopted: bool = False) -> None:
-        """Frame.io has a file for the clip."""
+    async def asked(
+        self, remote: RemoteFile, *, parts: Sequence[UploadPart] = (), adopted: bool = False
+    ) -> None:
+        """Frame.io has a file for the clip; these `parts` of it are ours to send."""
         await self._advance(
-            transitions.requested, remote.id, view_url=remote.view_url, adopted=adopted
+            transitions.requested,
+            remote.id,
+            view_url=remote.view_url,
+            adopted=adopted,
+            parts=parts,
         )
+
+    async def unfinished(self, folder: Folder, media: MediaFile) -> Sequence[StoredPart]:
+        """The parts of a file that an earlier attempt began to send there, if that can go on."""
+        if self._claim is None or self._claim.folder_id != folder.id or not self._claim.file_id:
+            return ()
+        found = await self._ledger.run(unsent.of, self._claim)
+        ends = [expires_at(each.part) for each in found]
+        is_late = any(end and end < datetime.now(UTC) + ENOUGH_TIME for end in ends)
+        fits = sum(each.part.size for each in found) == media.size
+        return found if fits and not is_late else ()
+
+    async def resumed(self) -> None:
+        await self._advance(transitions.resumed)
+
+    async def part_arrived(self, media: MediaFile, number: int, etag: str | None) -> None:
+        await self._write(unsent.arrived, number, etag=etag, mtime_ns=media.mtime_ns)
+
+    async def withdrawn(self) -> None:
+        """The unfinished file was removed."""
+        await self._write(unsent.forget)
 
     async def arrived(self, folder: Folder, shot: Shot, remote: RemoteFile) -> None:
         """The clip is whole in Frame.io, by whatever way it got there."""
@@ -130,12 +163,14 @@ class DeliveryRecord:
     async def _arrive(self, target: Target, remote: RemoteFile) -> None:
         claim = self._claim
         if claim and (claim.state is not State.REQUESTED or claim.file_id != remote.id):
-            await self._intend(target, None)
+            await self._intend(target, way="adopted")
             await self.asked(remote, adopted=True)
         await self._advance(transitions.arrived, view_url=remote.view_url)
 
-    async def _intend(self, target: Target, exposure: str | None) -> None:
-        await self._advance(transitions.intend_request, target, way="tunnel", exposure=exposure)
+    async def _intend(
+        self, target: Target, *, way: Way | Literal["adopted"], exposure: str | None = None
+    ) -> None:
+        await self._advance(transitions.intend_request, target, way=way, exposure=exposure)
 
     async def has_siblings(self, folder: Folder, shot: Shot) -> bool:
         """Are other versions of the clip there, or on their way?"""
@@ -143,7 +178,9 @@ class DeliveryRecord:
         mine = self._claim.clip_id if self._claim else None
         return any(each.clip_id != mine for each in siblings)
 
-    async def past(self, folder: Folder, stack: str, media: MediaFile) -> Past:
+    async def past(
+        self, folder: Folder, stack: str, media: MediaFile, *, resumable: bool = False
+    ) -> Past:
         """What is known of the files in the folder: of earlier attempts, of this and other clips.
 
         What a dead run asked without hearing the answer is known by when it asked.
@@ -155,6 +192,7 @@ class DeliveryRecord:
         unheard = [attempt for attempt in asked[-1:] if attempt.file_id is None]
         own = self._claim.file_id if self._claim else None
         return Past(
+            resumable=resumable,
             file_id=own,
             begun_at=unheard[-1].intended_at if unheard else None,
             same={its: each.size for its, each in same.items() if each.state in DELIVERED},

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
 from postflow.ledger import Announcement, Namesake
-from postflow.models import Delivery, FrozenModel, MediaFile, Project, Shot
+from postflow.models import IN_WORDS, Delivery, FrozenModel, MediaFile, Project, Shot
 
 ON_ITS_WAY = 0xFFA500
 READY = 0x00FF00
@@ -194,6 +194,7 @@ def ready_card(
     """
     link = web_link(delivery.view_url)
     took = human_duration(delivery.finished - delivery.started)
+    way = f", {IN_WORDS[delivery.way]}" if delivery.way else ""
     doubt = delivery.media.doubt
     return _clip_card(
         delivery.shot,
@@ -201,7 +202,7 @@ def ready_card(
         project,
         "is ready for review",
         READY,
-        ("Delivered in", took),
+        ("Delivered in", f"{took}{way}"),
         *([("Please check", plain(f"The file {doubt}.", MAX_VALUE))] if doubt else []),
         *([("Link", f"[Open in Frame.io]({link})")] if link else []),
         description=namesake_text(namesake) if namesake else None,

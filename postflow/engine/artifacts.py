@@ -29,7 +29,7 @@ from rich.filesize import decimal
 
 from postflow.errors import PostFlowError
 from postflow.media import picture
-from postflow.models import Delivery, Drained, MediaFile
+from postflow.models import IN_WORDS, Delivery, Drained, MediaFile
 from postflow.outlet import Served
 
 from .studio import ClipProgress
@@ -80,6 +80,7 @@ def slip(delivery: Delivery, shown: bytes | None = None) -> str:
         "Folder": _plain(delivery.folder.label),
         "Size": decimal(delivery.media.size),
         "Delivery": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
+        "Way": _way(delivery),
         "Frame.io id": f"`{delivery.file_id}`",
     }
     if delivery.media.doubt:
@@ -94,6 +95,14 @@ def _image(shown: bytes | None) -> str:
     if shown is None or len(shown) > SLIP_PICTURE:
         return ""
     return f"\n![One frame](data:image/jpeg;base64,{base64.b64encode(shown).decode()})\n"
+
+
+def _way(delivery: Delivery) -> str:
+    """How it was sent, and why not through the tunnel that is set up."""
+    if delivery.way is None:
+        return "none: it was there"
+    words = IN_WORDS[delivery.way]
+    return f"{words}: {_plain(delivery.detour)}" if delivery.detour else words
 
 
 def _plain(text: str) -> str:
@@ -134,7 +143,7 @@ class Progress:
         self._told, self._told_at = percent, time.monotonic()
         if self._artifact is None:
             self._artifact = await acreate_progress_artifact(
-                percent, description=f"{self._media.name}: bytes fetched by Frame.io"
+                percent, description=f"{self._media.name}: bytes on their way to Frame.io"
             )
         else:
             await aupdate_progress_artifact(self._artifact, percent)

@@ -18,6 +18,7 @@ from postflow.blocks.studio import Studio, load_studio
 from postflow.delivery.by_hand import open_by_hand
 from postflow.delivery.job import abandon
 from postflow.delivery.record import DeliveryRecord
+from postflow.delivery.ways import Ways
 from postflow.discord import DiscordClient
 from postflow.discord.relay import OutboxRelay
 from postflow.errors import Fatal, PostFlowError, Retry
@@ -36,7 +37,7 @@ ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
 
 @dataclass(eq=False, kw_only=True)
 class OpenStudio:
-    """What the stages work with. The outlet opens when the first clip is exposed."""
+    """What the stages work with. A tunnel opens when the first clip is exposed."""
 
     name: str
     settings: Studio
@@ -46,7 +47,7 @@ class OpenStudio:
     frameio: FrameioClient
     sign_in: TokenSource
     ledger: AsyncLedger
-    outlet: Outlet
+    ways: Ways
     discord: DiscordClient | None
     relay: OutboxRelay | None
     progress: ClipProgress | None
@@ -202,6 +203,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         discord = await stack.enter_async_context(studio.discord.get_client())
     sign_in = studio.adobe.get_client()
     frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
+    ways = Ways(frameio, get_outlet(studio), studio.transfer)
     return OpenStudio(
         name=name,
         settings=studio,
@@ -211,7 +213,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         ledger=ledger,
         frameio=frameio,
         sign_in=sign_in,
-        outlet=get_outlet(studio),
+        ways=ways,
         discord=discord,
         relay=await _open_relay(stack, ledger, discord, run_id, name),
         progress=None,
@@ -229,9 +231,10 @@ async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool
     return False
 
 
-def get_outlet(studio: Studio) -> Outlet:
-    """The studio's outlet, not open yet."""
-    return Outlet(studio.tunnel.get_client(), port=studio.tunnel.port)
+def get_outlet(studio: Studio) -> Outlet | None:
+    """The studio's outlet, not open yet; None where no tunnel is set up."""
+    tunnel = studio.tunnel
+    return Outlet(tunnel.get_client(), port=tunnel.port) if tunnel else None
 
 
 async def _open_relay(

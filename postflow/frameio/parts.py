@@ -11,12 +11,17 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Self
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, sleep_using_event, stop_after_attempt
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_when_event_set,
+)
 from tenacity.wait import wait_random_exponential
 
 from postflow.errors import NEVER_SENT, Fatal, Refusal, Retry
@@ -97,7 +102,7 @@ class _OtherwiseSigned(Exception):
 
 
 class PartStore:
-    """Blocks, and may be used from several threads at once; `stop` ends its pauses."""
+    """Blocks, and is used from several threads at once. `stop`, when set, ends its pauses."""
 
     def __init__(
         self,
@@ -113,46 +118,60 @@ class PartStore:
         self._content_types = [media_type] if media_type else [_UNKNOWN_TYPE, guess]
         self._retries = retries
         self._stop = stop or threading.Event()
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closing = False
         self._http: httpx.HTTPTransport | None = None
 
-    def __enter__(self) -> Self:
-        return self
+    def close(self) -> None:
+        """At once, or when the last thread is through: a connection is closed under nobody."""
+        self._stop.set()
+        with self._in_use():
+            self._closing = True
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._http:
-            self._http.close()
-
-    def put(self, part: UploadPart, pieces: Pieces) -> Receipt:
+    def put(self, part: UploadPart, pieces: Pieces, *, is_last: bool = False) -> Receipt:
         """Send a part; `pieces` reads it from its start, each time it is called.
 
-        Raises Retry `frameio.unreachable` or `.busy` when the tries are used up, one that is
-        SPOILED when the file is, Fatal `frameio.part_header`, and what `pieces` raises.
+        `is_last`: with it the file is complete, so that it cannot be mended any more. Raises Retry
+        `frameio.unreachable` or `.busy` when the tries are used up, one that is SPOILED when the
+        file is, Fatal `frameio.part_header`, and what `pieces` raises.
         """
         retries = self._retries
         attempts = Retrying(
-            stop=stop_after_attempt(retries.attempts),
+            stop=stop_after_attempt(retries.attempts) | stop_when_event_set(self._stop),
             wait=wait_random_exponential(retries.backoff, max=retries.longest_backoff),
             retry=retry_if_exception_type(_Again),
             sleep=sleep_using_event(self._stop),
             reraise=True,
         )
-        try:
-            return attempts(self._put, part, pieces)
-        except _Again as again:
-            raise again.why from again.__cause__
+        with self._in_use():
+            try:
+                return attempts(self._put, part, pieces, is_last)
+            except _Again as again:
+                raise again.why from again.__cause__
 
-    def _put(self, part: UploadPart, pieces: Pieces) -> Receipt:
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._closing and not self._users and self._http:
+                    self._http.close()
+
+    def _put(self, part: UploadPart, pieces: Pieces, is_last: bool) -> Receipt:
         for content_type in list(self._content_types):
             try:
                 receipt = self._send(part, pieces, content_type)
             except _OtherwiseSigned:
                 continue
+            except _Again as again:
+                if is_last and again.why.code == ALTERED.code:
+                    raise again.why from None
+                raise
             self._content_types = [content_type]
             return receipt
         raise REFUSED(status=403, said="SignatureDoesNotMatch")
@@ -177,7 +196,7 @@ class PartStore:
         return _receipt(answer, leaving, part)
 
     def _transport(self, url: httpx.URL) -> httpx.HTTPTransport:
-        with self._opening:
+        with self._lock:
             if self._http is None:
                 self._http = httpx.HTTPTransport(proxy=proxy_for(url))
             return self._http

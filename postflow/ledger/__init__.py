@@ -12,6 +12,7 @@ from .models import (
     Observation,
     Registered,
     Root,
+    StoredPart,
     Target,
     Unannounced,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "Root",
     "StaleClaim",
     "State",
+    "StoredPart",
     "Target",
     "Unannounced",
     "default_path",

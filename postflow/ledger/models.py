@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, FromClause, RowMapping
 
-from postflow.models import Folder, FrozenModel, MediaFile
+from postflow.models import Folder, FrozenModel, MediaFile, UploadPart
 
 from .states import AttemptOutcome, MessageState, ObservationState, Phase, State, is_delivered
 
@@ -87,6 +87,16 @@ class Attempt(FrozenModel):
     file_id: str | None
     outcome: AttemptOutcome
     closed_at: datetime | None
+
+
+class StoredPart(FrozenModel):
+    """A part of an unfinished direct upload. Once it has arrived, `mtime_ns` is the mtime that the
+    file had then, and `etag` what the store calls it, if anything.
+    """
+
+    part: UploadPart
+    etag: str | None
+    mtime_ns: int | None
 
 
 class ClaimRef(FrozenModel):
@@ -168,7 +178,9 @@ class Claimed(FrozenModel):
 
 
 class Clip(FrozenModel):
-    """A clip as `postflow status` shows it. `root` is the folder that `relpath` lies below."""
+    """A clip as `postflow status` shows it. `root` is the folder that `relpath` lies below; `way`
+    how it was sent, or is being sent: tunnel, direct, or adopted.
+    """
 
     id: int
     studio: str
@@ -195,6 +207,7 @@ class Clip(FrozenModel):
     version_number: int | None
     file_id: str | None
     view_url: str | None
+    way: str | None = None
 
 
 class NamedClip(FrozenModel):

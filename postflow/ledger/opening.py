@@ -109,7 +109,7 @@ def _set_up_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry)
     connection.isolation_level = None  # BEGIN is ours to say, see _begin
     cursor = connection.cursor()
     mode = cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     if mode != "wal":

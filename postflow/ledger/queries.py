@@ -8,7 +8,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    Table,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+)
 
 from .clips import normal
 from .ledger import Ledger
@@ -71,7 +82,12 @@ def rows(
     `since`: only what changed its state at or after that time.
     """
     phase_now = _phase(ledger.now())
-    columns = (*columns_of(Clip, clips), roots.c.path.label("root"), phase_now.label("phase"))
+    columns = (
+        *columns_of(Clip, clips),
+        roots.c.path.label("root"),
+        phase_now.label("phase"),
+        _way().label("way"),
+    )
     of_root = roots.c.id == clips.c.root_id
     query = _clips(studio).join(roots, of_root).with_only_columns(*columns)
     if phase is not None:
@@ -126,6 +142,13 @@ def endings(ledger: Ledger, studio: str, *, after: int | None = None) -> tuple[i
         steps = select(history.c.clip_id).where(history.c.id > since, history.c.id <= last, moved)
         query = query.where(clips.c.id.in_(steps)).order_by(clips.c.since, clips.c.id)
         return last, as_entries(Clip, connection.execute(query).mappings().all())
+
+
+def _way() -> ScalarSelect[str]:
+    """Of the clip's last upload that Frame.io had a file for."""
+    of_clip = attempts.c.clip_id == clips.c.id, attempts.c.file_id.is_not(None)
+    last = select(attempts.c.way).where(*of_clip).order_by(attempts.c.number.desc()).limit(1)
+    return last.correlate(clips).scalar_subquery()
 
 
 def _phase(now: datetime) -> ColumnElement[str]:

@@ -200,6 +200,19 @@ attempts = Table(
     Column("closed_at", Instant),
 )
 
+# Of unfinished direct uploads only: the addresses are secrets, and good for nothing afterwards.
+parts = Table(
+    "parts",
+    metadata,
+    Column("clip_id", ForeignKey("clips.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("etag", AnyText),
+    Column("mtime_ns", BigInteger),
+)
+
 history = Table(
     "history",
     metadata,

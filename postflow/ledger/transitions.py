@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -10,7 +10,9 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, update
 
 from postflow.errors import PostFlowError, lies_outside
+from postflow.models import UploadPart, Way
 
+from . import parts as unsent
 from .clips import NO_REASON, backoff, backoff_after, change, claimed, held, move
 from .ledger import Ledger
 from .models import Announcement, Claimed, Target
@@ -20,8 +22,6 @@ from .outbox import put, put_over
 from .schema import attempts
 from .states import FILE_GONE, AttemptOutcome, State, check_move
 
-Way = Literal["tunnel", "direct"]
-
 _LED_TO_NOTHING = case(
     (attempts.c.outcome == AttemptOutcome.ACCEPTED, AttemptOutcome.FAILED),
     else_=AttemptOutcome.NOTHING,
@@ -29,7 +29,12 @@ _LED_TO_NOTHING = case(
 
 
 def intend_request(
-    ledger: Ledger, claim: Claimed, target: Target, *, way: Way, exposure: str | None = None
+    ledger: Ledger,
+    claim: Claimed,
+    target: Target,
+    *,
+    way: Way | Literal["adopted"],
+    exposure: str | None = None,
 ) -> Claimed:
     """About to ask Frame.io for an upload. `exposure` is a fingerprint of the URL, never the URL.
 
@@ -38,16 +43,9 @@ def intend_request(
     """
     with _step(ledger, claim) as (connection, row, now):
         _close_attempt(connection, row, _LED_TO_NOTHING, now)
-        number = _last_attempt(connection, row) + 1
-        connection.execute(
-            insert(attempts).values(
-                clip_id=row["id"],
-                number=number,
-                way=way,
-                exposure=exposure,
-                intended_at=now,
-                outcome=AttemptOutcome.OPEN,
-            )
+        unsent.drop(connection, row)
+        number = _open_attempt(
+            connection, row, now, way=way, exposure=exposure, outcome=AttemptOutcome.OPEN
         )
         detail = {"attempt": number, "way": way, "folder": target.folder}
         where = target.model_dump() | {"file_id": None, "view_url": None}
@@ -62,13 +60,36 @@ def requested(
     *,
     view_url: str | None = None,
     adopted: bool = False,
+    parts: Sequence[UploadPart] = (),
 ) -> Claimed:
-    """Frame.io has a file for the clip. `adopted`: it was found there, not answered to us."""
+    """Frame.io has a file for the clip. `adopted`: it was found there, not answered to us.
+
+    `parts` of it are to be sent, from then on until it `arrived` or the clip is given up.
+    """
     with _step(ledger, claim) as (connection, row, now):
         _mark_attempt(connection, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
+        unsent.put(connection, row, parts)
         detail = {"file_id": file_id, "adopted": adopted}
         values = {"file_id": file_id, "view_url": view_url}
         move(connection, row, State.REQUESTED, now, detail=detail, **values)
+        return claimed(connection, claim.clip_id, claim.root)
+
+
+def resumed(ledger: Ledger, claim: Claimed) -> Claimed:
+    """The direct upload that a run of before began goes on, in the same file of Frame.io."""
+    with _step(ledger, claim) as (connection, row, now):
+        _close_attempt(connection, row, AttemptOutcome.FAILED, now)
+        number = _open_attempt(
+            connection,
+            row,
+            now,
+            way="direct",
+            file_id=row["file_id"],
+            outcome=AttemptOutcome.ACCEPTED,
+        )
+        detail = {"attempt": number, "file_id": row["file_id"]}
+        move(connection, row, State.REQUESTING, now, event="resumed", detail=detail)
+        move(connection, held(connection, claim), State.REQUESTED, now)
         return claimed(connection, claim.clip_id, claim.root)
 
 
@@ -76,6 +97,7 @@ def arrived(ledger: Ledger, claim: Claimed, *, view_url: str | None = None) -> C
     """The proof of arrival is complete. From here on the clip counts as delivered."""
     with _step(ledger, claim) as (connection, row, now):
         _close_attempt(connection, row, AttemptOutcome.ARRIVED, now)
+        unsent.drop(connection, row)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
         move(connection, row, State.ARRIVED, now, **values)
         over(connection, row["studio"])
@@ -206,6 +228,8 @@ def _give_up(
     with _step(ledger, claim) as (connection, row, now):
         detail = {"code": why.code, "reason": why.message}
         move(connection, row, to, now, detail=detail, **_why(why))
+        if to is not State.FAILED:
+            unsent.drop(connection, row)
         if to is State.SUPERSEDED or why.code == FILE_GONE:
             settle_again(connection, row, now)
         _announce(connection, row, announce, now)
@@ -239,6 +263,14 @@ def _close_attempt(
     open_ones = attempts.c.outcome.in_([AttemptOutcome.OPEN, AttemptOutcome.ACCEPTED])
     closing = update(attempts).where(attempts.c.clip_id == row["id"], open_ones)
     connection.execute(closing.values(outcome=outcome, closed_at=now))
+
+
+def _open_attempt(connection: Connection, row: RowMapping, now: datetime, **values: Any) -> int:
+    """The number of the new attempt."""
+    number = _last_attempt(connection, row) + 1
+    opening = insert(attempts).values(clip_id=row["id"], number=number, intended_at=now, **values)
+    connection.execute(opening)
+    return number
 
 
 def _mark_attempt(connection: Connection, row: RowMapping, **values: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -25,12 +26,13 @@ from postflow.frameio import FrameioClient
 from postflow.frameio.auth.ims import USER_SCOPES, ServiceCredential
 from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.models import Account
+from postflow.frameio.parts import PartRetries, PartStore
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.picture import can_be_made
 from postflow.media.probe import probe_media
 from postflow.media.volume import file_system_of
-from postflow.models import FrozenModel, Project
+from postflow.models import Folder, FrozenModel, Project
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok.binary import version
 from postflow.outlet.probe import probe
@@ -38,6 +40,8 @@ from postflow.outlet.probe import probe
 from .exposure import Say, prefect_door, private_folders
 
 NEARLY_FULL = 0.9
+SAMPLE = b"PostFlow" * 512
+TWICE = PartRetries(attempts=2)
 
 
 class Finding(FrozenModel):
@@ -148,7 +152,7 @@ class _Frameio:
         self._project: Project | None = None
 
     def chain(self) -> Chain:
-        return {
+        chain: Chain = {
             "Adobe sign-in": self._sign_in,
             "Adobe scopes": lambda: _scopes(self._studio),
             "Frame.io user": self._user,
@@ -158,6 +162,9 @@ class _Frameio:
             "Frame.io storage": self._storage,
             "Frame.io write access": self._write,
         }
+        if self._studio.transfer != "tunnel":
+            chain["Frame.io direct upload"] = self._send
+        return chain
 
     async def _sign_in(self) -> Say:
         source = self._studio.adobe.get_client()
@@ -210,10 +217,31 @@ class _Frameio:
         return home.room
 
     async def _write(self) -> Say:
+        async with self._folder():
+            return "a folder could be made, and was removed"
+
+    async def _send(self) -> Say:
+        """To the store behind Frame.io, which this network may not let through."""
+        async with self._folder() as folder:
+            made = await self._client.files.local_upload(
+                folder, "postflow-check.mov", len(SAMPLE), known=frozenset()
+            )
+            with closing(PartStore(made.media_type, "video/quicktime", retries=TWICE)) as store:
+                sending = asyncio.to_thread(store.put, made.parts[0], lambda: iter([SAMPLE]))
+                receipt = await sending
+        proof = "with its checksum" if receipt.is_proven else "without a checksum"
+        return f"a small file was taken {proof}, and was removed"
+
+    @asynccontextmanager
+    async def _folder(self) -> AsyncIterator[Folder]:
+        """One of our own, removed with what is in it."""
         assert self._project
         name = f"postflow-check-{uuid4().hex[:8]}"
-        await self._client.folders.delete(await self._client.folders.ensure(self._project, (name,)))
-        return "a folder could be made, and was removed"
+        folder = await self._client.folders.ensure(self._project, (name,))
+        try:
+            yield folder
+        finally:
+            await self._client.folders.delete(folder)
 
 
 async def _scopes(studio: Studio) -> Say:
@@ -236,13 +264,19 @@ async def _scopes(studio: Studio) -> Say:
 
 
 def _outlet(studio: Studio, stack: AsyncExitStack) -> Chain:
-    outlet = get_outlet(studio)
+    tunnel, outlet = studio.tunnel, get_outlet(studio)
+    if tunnel is None or outlet is None or studio.transfer == "direct":
+        return {"Tunnel": _not_needed}
     chain: Chain = {}
-    if studio.tunnel.provider == "ngrok":
-        chain["ngrok agent"] = lambda: _agent(studio.tunnel)
+    if tunnel.provider == "ngrok":
+        chain["ngrok agent"] = lambda: _agent(tunnel)
         chain["ngrok account"] = lambda: _tunnel(outlet, stack)
     chain["Outlet, seen from outside"] = lambda: _reachable(outlet)
     return chain
+
+
+async def _not_needed() -> Say:
+    return "none, and none is needed: clips are sent directly"
 
 
 async def _tunnel(outlet: Outlet, stack: AsyncExitStack) -> Say:

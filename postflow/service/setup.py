@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import PrefectClient, get_client
@@ -17,7 +17,7 @@ from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
 from postflow.errors import Fatal
-from postflow.settings import RetryPolicy, Watching, refuse_old_names
+from postflow.settings import RetryPolicy, Transfer, Watching, refuse_old_names
 
 B = TypeVar("B", bound=Block)
 
@@ -34,6 +34,7 @@ class StudioSection(BaseModel):
     watching: Watching = Field(default_factory=Watching)
     ledger: SecretStr | None = None
     ping: SecretStr | None = None
+    transfer: Transfer = "auto"
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
 
 
@@ -45,8 +46,14 @@ class StudioFile(BaseModel):
     studio: StudioSection = Field(default_factory=StudioSection)
     frameio: dict[str, Any]
     adobe: dict[str, Any]
-    tunnel: dict[str, Any] = Field(default_factory=dict)
+    tunnel: dict[str, Any] | None = None
     discord: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _tunnel_is_there(self) -> Self:
+        if self.studio.transfer == "tunnel" and self.tunnel is None:
+            raise ValueError("transfer = tunnel needs a table [tunnel], which may be empty")
+        return self
 
 
 def read_studio_file(path: Path) -> StudioFile:
@@ -80,7 +87,8 @@ def _studio(file: StudioFile) -> Studio:
     adobe = _block(AdobeTokens, file.adobe, "adobe")
     return Studio(
         frameio=_block(FrameioAccount, file.frameio, "frameio", adobe=adobe),
-        tunnel=_block(Tunnel, file.tunnel, "tunnel"),
+        tunnel=_block(Tunnel, file.tunnel, "tunnel") if file.tunnel is not None else None,
+        transfer=section.transfer,
         discord=_block(DiscordWebhook, file.discord, "discord") if file.discord else None,
         naming=section.naming,
         rules=section.rules,

@@ -15,6 +15,7 @@ from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import Ledger, open_ledger
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
+from postflow.settings import Transfer
 from tests.crash.killing import Death
 from tests.crash.life import Order
 from tests.crash.lives import Life, Nursery
@@ -114,6 +115,7 @@ async def prepare(
     folder: Path,
     *,
     tunnel: Tunnel = "loopback",
+    transfer: Transfer = "tunnel",
     ledger: str | None = None,
     watching: dict[str, Any] | None = None,
     **switches: Any,
@@ -125,7 +127,7 @@ async def prepare(
         ground.watched.mkdir()
         tables = sandbox_studio(world.describe(), name=ground.studio)
         watch = QUICK_WATCH | {"folders": [ground.watched]} | (watching or {})
-        tables["studio"] |= {"watching": watch, "retry_policy": QUICK}
+        tables["studio"] |= {"watching": watch, "retry_policy": QUICK, "transfer": transfer}
         if ledger:
             ground.ledger = tables["studio"]["ledger"] = ledger
         enrolled(ground.watched, studio=ground.studio, ledger=ground.ledger)

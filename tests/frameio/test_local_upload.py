@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import random
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def pieces(part: UploadPart) -> Iterator[bytes]:
 
 
 def put_all(made: Placeholder, retries: PartRetries = QUICK) -> list[Receipt]:
-    with PartStore(made.media_type, "video/quicktime", retries=retries) as store:
+    with closing(PartStore(made.media_type, "video/quicktime", retries=retries)) as store:
         return [store.put(part, partial(pieces, part)) for part in made.parts]
 
 
@@ -241,7 +241,7 @@ def test_what_the_address_says_of_its_end_is_understood() -> None:
 
 def put_one(url: str) -> None:
     part = UploadPart(number=1, start=0, size=1000, url=SecretStr(url))
-    with PartStore(None, "video/quicktime", retries=QUICK) as store:
+    with closing(PartStore(None, "video/quicktime", retries=QUICK)) as store:
         store.put(part, partial(pieces, part))
 
 
@@ -270,7 +270,7 @@ class Listener:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection, contextlib.suppress(OSError):
+            with connection, suppress(OSError):
                 tls = self._tls and self._tls.wrap_socket(connection, server_side=True)
                 self._answer(tls or connection)
 

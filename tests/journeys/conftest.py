@@ -15,6 +15,7 @@ from postflow.discord import DiscordClient
 from postflow.frameio import FrameioClient
 from postflow.frameio.calls import CallRetries
 from postflow.frameio.client import shared_for
+from postflow.frameio.parts import PartRetries, PartStore
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
@@ -22,6 +23,7 @@ from tests.journeys.studios import save
 
 MakeClip = Callable[..., Path]
 
+QUICK_PARTS = PartRetries(attempts=3, backoff=0.01, longest_backoff=0.05, silence=2.0)
 SHORT_PAUSES = CallRetries(backoff=0.05, longest_backoff=0.2, looks=(0.05, 0.2))
 
 
@@ -32,6 +34,8 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
     frameio = partialmethod(FrameioClient.__init__, retries=SHORT_PAUSES)
     discord = partialmethod(DiscordClient.__init__, timeout=2.0)
+    parts = partialmethod(PartStore.__init__, retries=QUICK_PARTS)
+    monkeypatch.setattr(PartStore, "__init__", parts)
     monkeypatch.setattr(FrameioClient, "__init__", frameio)
     monkeypatch.setattr(DiscordClient, "__init__", discord)
     ngrok = partial(NgrokProvider, startup_timeout=10, longest_pause=0.1, drop_grace=10)

@@ -18,6 +18,8 @@ async def save(
     patience: dict[str, Any] | None = None,
     watching: dict[str, Any] | None = None,
     ping: str | None = None,
+    transfer: str = "tunnel",
+    has_tunnel: bool = True,
     **tunnel: Any,
 ) -> str:
     """Save a studio's blocks on the test's Prefect server; returns its name."""
@@ -25,7 +27,9 @@ async def save(
 
     tables = sandbox_studio(world.describe(), name=name)
     tables["tunnel"] |= tunnel
-    tables["studio"]["ping"] = ping
+    if not has_tunnel:
+        del tables["tunnel"]
+    tables["studio"] |= {"ping": ping, "transfer": transfer}
     if watching:
         tables["studio"]["watching"] = watching
     file = StudioFile.model_validate(tables)

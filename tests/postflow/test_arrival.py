@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from postflow.delivery import arrival
-from postflow.delivery.arrival import Late, await_arrival
+from postflow.delivery.arrival import Late, Sending, await_arrival
+from postflow.delivery.by_tunnel import by_tunnel
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.media.probe import probe_media
-from postflow.models import Exposure, RemoteFile
+from postflow.models import RemoteFile
 from postflow.outlet import Outlet, Served
 from postflow.outlet.tunnel import LoopbackProvider
 from postflow.sandbox import Sandbox
@@ -44,16 +45,15 @@ async def not_late(_why: Retry | None) -> None: ...
 @asynccontextmanager
 async def travelling(
     world: Sandbox, folder: Path, **client: Any
-) -> AsyncIterator[tuple[FrameioClient, Outlet, Exposure, RemoteFile]]:
+) -> AsyncIterator[tuple[FrameioClient, Sending, RemoteFile]]:
     """A clip that Frame.io was asked to fetch."""
     path = folder / NAME
     path.write_bytes(random.Random(5).randbytes(200_000))
     outlet = Outlet(LoopbackProvider())
     async with connected(world, folder, retries=HURRIED, **client) as frameio:
         place = await frameio.folders.ensure(project_of(world), ("SQ07",))
-        async with outlet.expose(await probe_media(path)) as exposure:
-            remote = await frameio.files.remote_upload(place, NAME, exposure.url, known=frozenset())
-            yield frameio, outlet, exposure, remote
+        async with by_tunnel(frameio, outlet, await probe_media(path)) as sending:
+            yield frameio, sending, await sending.request(place, frozenset())
 
 
 async def arrived(
@@ -64,12 +64,11 @@ async def arrived(
     late: Late = not_late,
     **client: Any,
 ) -> RemoteFile:
-    async with travelling(world, folder, **client) as (frameio, outlet, exposure, remote):
+    async with travelling(world, folder, **client) as (frameio, sending, remote):
         return await await_arrival(
             frameio,
-            outlet,
+            sending,
             await probe_media(folder / NAME),
-            exposure,
             remote,
             policy=policy,
             progress=no_progress,
@@ -139,7 +138,7 @@ async def test_that_it_takes_long_after_the_last_byte_is_told_once(
 async def test_an_end_is_noticed_while_no_byte_flows(end: str, tmp_path: Path) -> None:
     with Sandbox(rate_scale=100) as world:
         world.fault("delay", where="fetch", seconds=600)
-        async with travelling(world, tmp_path) as (frameio, outlet, exposure, remote):
+        async with travelling(world, tmp_path) as (frameio, sending, remote):
             if end == "failed":
                 world.fault("upload_failed", where="files.status")
             else:
@@ -147,9 +146,8 @@ async def test_an_end_is_noticed_while_no_byte_flows(end: str, tmp_path: Path) -
             with pytest.raises(PostFlowError) as raised:
                 await await_arrival(
                     frameio,
-                    outlet,
+                    sending,
                     await probe_media(tmp_path / NAME),
-                    exposure,
                     remote,
                     policy=POLICY,
                     progress=no_progress,

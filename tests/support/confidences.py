@@ -7,6 +7,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from aiohttp import web
@@ -17,6 +18,7 @@ FILE_TOKEN = re.compile(r"/(?:v1/)?([^/]{40,})/")
 
 CLIENT_SECRET, ACCESS_TOKEN, REFRESH_TOKEN = "client secret", "access token", "refresh token"
 WEBHOOK_TOKEN, FILE_ADDRESS, PUBLIC_ADDRESS = "webhook", "file's address", "public address"
+PART_ADDRESS = "part's address"
 AUTHTOKEN = "ngrok authtoken"
 PREFECT_PASSWORD = "password of Prefect's server"
 
@@ -32,9 +34,12 @@ class Confidences:
 
         @web.middleware
         async def listen(request: web.Request, handler: Handler) -> web.StreamResponse:
+            is_part = request.path.startswith("/parts/")
             has_files = request.content_type == "multipart/form-data"  # its reader is the handler
-            self._hear(request, "" if has_files else await request.text())
+            self._hear(request, "" if is_part or has_files else await request.text())
             answer = await handler(request)
+            if isinstance(answer, web.Response) and request.path.endswith("/local_upload"):
+                self._hear_parts(json.loads(answer.text or "{}"))
             if isinstance(answer, web.Response) and "/ims/token" in request.path:
                 self._hear_tokens(json.loads(answer.text or "{}"))
             return answer
@@ -58,6 +63,11 @@ class Confidences:
         address = urlsplit(url)
         self.heard[PUBLIC_ADDRESS].add(address.netloc)
         self.heard[FILE_ADDRESS] |= set(FILE_TOKEN.findall(address.path))
+
+    def _hear_parts(self, answer: dict[str, Any]) -> None:
+        for part in answer.get("data", {}).get("upload_urls", ()):
+            signature = parse_qs(urlsplit(part["url"]).query)["X-Amz-Signature"]
+            self.heard[PART_ADDRESS].add(signature[0])
 
     def _hear_tokens(self, answer: dict[str, str]) -> None:
         for field, kind in (("access_token", ACCESS_TOKEN), ("refresh_token", REFRESH_TOKEN)):
