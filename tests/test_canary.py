@@ -208,7 +208,7 @@ async def test_no_secret_shows_anywhere(
     arm_all(world, trouble)
 
     with Bystander(private_state) as bystander:
-        way = "direct" if journey.startswith("sent directly") else "tunnel"
+        way: Transfer = "direct" if journey.startswith("sent directly") else "tunnel"
         outcome = await _outcome(clip, studio, way)
 
     if code:

@@ -264,7 +264,7 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
     tables: tuple[tuple[type[BaseModel], dict[str, Any]], ...] = (
         (AdobeTokens, file.adobe),
         (FrameioAccount, file.frameio),
-        (Tunnel, file.tunnel),
+        (Tunnel, file.tunnel or {}),
         (DiscordWebhook, file.discord or {}),
     )
     for block, table in tables:

@@ -79,6 +79,7 @@ async def test_a_studio_loads_whole_and_shows_no_secret(prefect_api: str) -> Non
     studio = await load_studio("canary")
 
     assert studio.frameio.workspace == "Main"
+    assert studio.tunnel is not None
     assert studio.tunnel.domain == "studio.ngrok.app"
     assert studio.discord is not None
     assert studio.adobe.scopes == ["openid"]

@@ -35,6 +35,7 @@ PARTS = [
     "Frame.io project",
     "Frame.io storage",
     "Frame.io write access",
+    "Frame.io direct upload",
     "ngrok agent",
     "ngrok account",
     "Outlet, seen from outside",
@@ -62,6 +63,7 @@ def test_a_sound_set_up_is_told_part_by_part_and_left_as_it_was(
     assert told["Frame.io workspace"] == "Main"
     assert world.project_id in told["Frame.io project"]
     assert told["Frame.io storage"] == "0 bytes used, without a limit"
+    assert told["Frame.io direct upload"].startswith("a small file was taken with its checksum")
     assert told["ngrok agent"].startswith("version 3.")
     assert "PostFlow sandbox" in told["Discord webhook"]
     assert (world.assets(), world.folders(), world.messages()) == ([], [], [])
@@ -113,6 +115,10 @@ def the_wrong_project_and_an_old_agent(_: Sandbox, folder: Path) -> dict[str, An
     return {"frameio": {"project": "undlm"}, "tunnel": {"ngrok_path": str(agent)}}
 
 
+def no_way_to_the_store(world: Sandbox, _: Path) -> None:
+    world.fault("reset", "parts.put", times=None)
+
+
 def neither_rights_nor_volumes(world: Sandbox, folder: Path) -> dict[str, Any]:
     world.fault("status", "folders.create", code=403, times=None)
     full = {"id": world.account_id, "storage_usage": 1_990_000_000, "storage_limit": 2 * 10**9}
@@ -128,9 +134,9 @@ TROUBLES = {
     "nothing works": Trouble(
         {
             "Adobe sign-in": ("failed", "does not know this client", "developer.adobe.com"),
-            **dict.fromkeys(PARTS[6:13], NOT_ASKED),
+            **dict.fromkeys(PARTS[6:14], NOT_ASKED),
             "ngrok agent": ("failed", "not at /nowhere/ngrok", "https://ngrok.com/download"),
-            **dict.fromkeys(PARTS[14:16], NOT_ASKED),
+            **dict.fromkeys(PARTS[15:17], NOT_ASKED),
             "Discord webhook": ("failed", "does not know the webhook", "Make a new webhook"),
         },
         cause=nothing_works,
@@ -139,7 +145,7 @@ TROUBLES = {
         {
             "Adobe sign-in": ("warning", "ends on 20", "Run `postflow login` before then"),
             "Adobe scopes": ("failed", "additional_info.roles", "postflow login"),
-            **dict.fromkeys(PARTS[7:13], NOT_ASKED),
+            **dict.fromkeys(PARTS[7:14], NOT_ASKED),
             "ngrok account": ("failed", "authtoken is malformed", "your-authtoken"),
             "Outlet, seen from outside": NOT_ASKED,
             "Discord webhook": ("ok", "none", ""),
@@ -152,7 +158,7 @@ TROUBLES = {
             "Adobe sign-in": ("warning", "ends on 20", "Run `postflow login` before then"),
             "Adobe scopes": ("warning", "did not say", "sign in again"),
             "Frame.io user": ("failed", "(401)", "additional_info.roles"),
-            **dict.fromkeys(PARTS[8:13], NOT_ASKED),
+            **dict.fromkeys(PARTS[8:14], NOT_ASKED),
             "Outlet, seen from outside": ("warning", "warning page", "paid plan"),
             "Discord webhook": ("failed", "not one of a webhook", "Copy URL"),
         },
@@ -162,11 +168,20 @@ TROUBLES = {
     "the wrong project and an old agent": Trouble(
         {
             "Frame.io project": ("failed", "no project called “undlm”", "Did you mean “UNDLM”?"),
-            **dict.fromkeys(PARTS[11:13], NOT_ASKED),
+            **dict.fromkeys(PARTS[11:14], NOT_ASKED),
             "ngrok agent": ("failed", "too old", "ngrok update"),
-            **dict.fromkeys(PARTS[14:16], NOT_ASKED),
+            **dict.fromkeys(PARTS[15:17], NOT_ASKED),
         },
         cause=the_wrong_project_and_an_old_agent,
+    ),
+    "no tunnel, and no way to the store": Trouble(
+        {
+            "Frame.io direct upload": ("failed", "cannot be reached", "firewall"),
+            "Tunnel": ("ok", "sent directly", ""),
+        },
+        code=Exit.FATAL,
+        tables={"tunnel": None},
+        cause=no_way_to_the_store,
     ),
     "neither rights nor volumes": Trouble(
         {
@@ -175,6 +190,7 @@ TROUBLES = {
             "Ledger": ("failed", "neither a path nor", "postgresql://"),
             "Frame.io storage": ("warning", "2.0 GB of 2.0 GB used", "buy more storage"),
             "Frame.io write access": ("failed", "(403)", "editing rights"),
+            "Frame.io direct upload": NOT_ASKED,
             "Outlet, seen from outside": ("failed", "bandwidth", "larger plan"),
         },
         cause=neither_rights_nor_volumes,

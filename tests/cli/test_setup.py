@@ -37,6 +37,7 @@ def test_a_file_makes_a_studio_and_the_next_steps_are_told(
     assert studio.frameio.project == "UNDERLAMES"
     assert studio.adobe.client_secret is not None
     assert studio.adobe.client_secret.get_secret_value() == "p8e-TopSecret"
+    assert studio.tunnel is not None
     assert studio.tunnel.domain == "north.ngrok.app"
     assert studio.discord is not None
     assert studio.retry_policy.attempts == 5

@@ -48,7 +48,7 @@ def test_each_bad_file_is_told_with_its_remedy_and_holds_no_other_up(
     make_clip: MakeClip,
     bad_files: dict[str, Path],
 ) -> None:
-    save_studio()
+    save_studio(studio={"transfer": "tunnel"})
 
     ran = postflow("upload", make_clip(), *bad_files.values(), "--json")
 

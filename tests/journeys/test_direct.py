@@ -184,7 +184,7 @@ async def test_a_clip_that_changes_while_it_is_sent_never_becomes_complete(
         await deliver_and(strike, clip, direct_studio)
         the_asset(world, clip)
     else:
-        with pytest.raises(PostFlowError, match="changed|no clip|ends"):
+        with pytest.raises(PostFlowError, match=r"changed|no clip|ends"):
             await deliver_and(strike, clip, direct_studio)
         assert namesakes(world, clip) == []
 
