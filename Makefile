@@ -39,8 +39,8 @@ $(UV):
 
 setup: .venv/.complete  ## Make the environment from the lock file.
 
-demo: setup  ## Deliver a real clip into the sandbox (KEEP=1 stays up).
-	$(RUN) postflow demo $(if $(KEEP),--keep)
+demo: setup  ## Deliver a real clip into the sandbox (KEEP=1 stays up, DIRECT=1 needs no tunnel).
+	$(RUN) postflow demo $(if $(KEEP),--keep) $(if $(DIRECT),--direct)
 
 apt:  ## Debian's ffmpeg and chromium, where absent (tests only).
 	./.ci/install-packages

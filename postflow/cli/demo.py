@@ -39,7 +39,12 @@ def cleared(home: Path) -> Path:
 
 @contextmanager
 def sandbox_up(
-    world: dict[str, Any], home: Path, port: int, *, watching: dict[str, float]
+    world: dict[str, Any],
+    home: Path,
+    port: int,
+    *,
+    watching: dict[str, float],
+    without_tunnel: bool = False,
 ) -> Iterator[psutil.Popen]:
     """What a person would type. Ready when it says that it watches; `home` holds its things.
 
@@ -52,7 +57,7 @@ def sandbox_up(
         "POSTFLOW_STATE_DIR": str(home / "state"),
         "PREFECT_HOME": str(home / "prefect"),
     }
-    file = str(_studio_file(world, home, watching))
+    file = str(_studio_file(world, home, watching, without_tunnel=without_tunnel))
     command = ("postflow", "up", "--port", str(port), "--file", file)
     log_path = home / "up.log"
     part = Part("up", command, log_path, environment=environment, limit=STOP_LIMIT)
@@ -77,8 +82,12 @@ def wait_for(
         time.sleep(0.05)
 
 
-def _studio_file(world: dict[str, Any], home: Path, watching: dict[str, float]) -> Path:
+def _studio_file(
+    world: dict[str, Any], home: Path, watching: dict[str, float], *, without_tunnel: bool
+) -> Path:
     tables = sandbox_studio(world)
+    if without_tunnel:
+        del tables["tunnel"]
     tables["studio.watching"] = watching | {"folders": [str(home / "watch")]}
     path = home / "studio.toml"
     path.touch(mode=0o600)
@@ -97,6 +106,9 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Stay up until Ctrl-C, to look around.")
     ] = False,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Without a tunnel: the clips are sent directly.")
+    ] = False,
     home: Annotated[Path, typer.Option(help="Where the demo keeps its things.")] = Path(".demo"),
 ) -> None:
     """Drop three clips into a watched folder, and see them arrive in the sandbox."""
@@ -109,7 +121,10 @@ def demo(
     with stoppable(), Sandbox() as world:
         port = free_port()
         err.print("[dim]$ postflow up --file studio.toml[/dim]")
-        with sandbox_up(world.describe(), home, port, watching=WATCHING) as up:
+        up_in_it = sandbox_up(
+            world.describe(), home, port, watching=WATCHING, without_tunnel=direct
+        )
+        with up_in_it as up:
             _travel(world, home, up)
             _show(world, time.monotonic() - started)
             if keep:

@@ -73,6 +73,16 @@ class Reaper:
             event.listen(connection.engine.pool, "checkin", lambda *_: _die())
 
 
+OTHERS = {
+    "INSERT INTO LEASES": "run on duty",
+    "DELETE FROM LEASES": "run off duty",
+    "INSERT INTO OBSERVATIONS": "file seen",
+    "UPDATE PARTS": "part arrived",
+    "UPDATE STACKS": "stack held",
+}
+"""How the statements of further transitions begin."""
+
+
 def _transitions(statement: str, given: list[dict[str, Any]]) -> Iterator[str]:
     words = statement.split(maxsplit=3)
     verb = " ".join(words[:3]).upper()
@@ -81,14 +91,8 @@ def _transitions(statement: str, given: list[dict[str, Any]]) -> Iterator[str]:
             yield f"clip {values['event']}"
         elif verb == "INSERT INTO OUTBOX" or verb.startswith("UPDATE OUTBOX"):
             yield f"message {values.get('state') or 'rewritten'}"
-        elif verb == "INSERT INTO LEASES":
-            yield "run on duty"
-        elif verb == "DELETE FROM LEASES":
-            yield "run off duty"
-        elif verb == "INSERT INTO OBSERVATIONS":
-            yield "file seen"
-        elif verb.startswith("UPDATE STACKS"):
-            yield "stack held"
+        elif name := next((n for begun, n in OTHERS.items() if verb.startswith(begun)), None):
+            yield name
 
 
 def _die() -> None:

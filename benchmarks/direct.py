@@ -1,0 +1,266 @@
+"""How fast parts are sent directly: against curl, by HTTP and TLS, and against the official SDK.
+
+    python benchmarks/direct.py [--rounds 5] [--mebibytes 512] [--sdk PYTHON] [--check]
+
+All send to the same server, which drops what it gets, in turns, each in a process of its own. We
+hash every part on the way, which curl and the SDK do not do; so curl is measured also with `md5sum`
+beside it, which is the same work. `--sdk` is a Python that has `frameio` (`make conformance`
+makes one in .venv-conformance). The ratios are medians of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+MIB = 1 << 20
+PART = 20 * MIB
+AT_ONCE = 4
+MEMORY_GOAL = 60.0
+ROOT = Path(__file__).resolve().parent.parent
+
+SINK = """
+import re, socket, ssl, sys, threading
+
+def drain(connection):
+    buffer, view = bytearray(1 << 20), None
+    view = memoryview(buffer)
+    try:
+        if context:
+            connection = context.wrap_socket(connection, server_side=True)
+        while True:
+            head = b""
+            while b"\\r\\n\\r\\n" not in head:
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                head += piece
+            head, _, rest = head.partition(b"\\r\\n\\r\\n")
+            left = int(re.search(rb"(?i)content-length: (\\d+)", head)[1]) - len(rest)
+            if b"100-continue" in head.lower():
+                connection.sendall(b"HTTP/1.1 100 Continue\\r\\n\\r\\n")
+            while left:
+                left -= connection.recv_into(view, min(left, len(buffer)))
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    except OSError:
+        return
+
+context = None
+if len(sys.argv) > 1:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(sys.argv[1])
+with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+    print(listener.getsockname()[1], flush=True)
+    while True:
+        threading.Thread(target=drain, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+OURS = """
+import asyncio, json, resource, sys, time
+from pathlib import Path
+from pydantic import SecretStr
+from postflow.delivery.direct import DirectSending
+from postflow.media.probe import probe_media
+from postflow.models import UploadPart
+
+async def main(path, url, part):
+    media = await probe_media(Path(path))
+    starts = range(0, media.size, part)
+    parts = [
+        UploadPart(number=number, start=at, size=min(part, media.size - at), url=SecretStr(url))
+        for number, at in enumerate(starts, 1)
+    ]
+    async def arrived(number, etag): ...
+    sending = DirectSending(None, media, arrived, detour=None)
+    sending.resume(parts)
+    before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    sending.start()
+    await sending.settled()
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": after.ru_maxrss / 1024,
+                      "grown": (after.ru_maxrss - before.ru_maxrss) / 1024}))
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+SDK = """
+import json, resource, sys, time
+from types import SimpleNamespace
+from frameio.upload import FrameioUploader
+
+path, url, part = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with open(path, "rb") as file:
+    size = file.seek(0, 2)
+    file.seek(0)
+    urls = [SimpleNamespace(url=url, size=part)] * -(-size // part)
+    asset = SimpleNamespace(upload_urls=urls, file_size=size, media_type="video/quicktime")
+    before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    FrameioUploader(asset, file).upload()
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
+cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": after.ru_maxrss / 1024, "grown": 0}))
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds, CPU seconds, and the most memory in MiB: all of it, and what sending added."""
+
+    seconds: float
+    cpu: float
+    peak: float
+    grown: float
+
+
+Sender = Callable[[], Run]
+
+
+@contextmanager
+def sink(certificate: Path | None) -> Iterator[str]:
+    """Its address."""
+    command = [sys.executable, "-c", SINK, *([str(certificate)] if certificate else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        scheme, port = "https" if certificate else "http", int(process.stdout.readline())
+        try:
+            yield f"{scheme}://localhost:{port}/part?X-Amz-SignedHeaders=host"
+        finally:
+            process.kill()
+
+
+def python(code: str, executable: str, clip: Path, url: str, trusted: Path) -> Sender:
+    def send() -> Run:
+        command = [executable, "-c", code, str(clip), url, str(PART)]
+        environment = {**os.environ, "SSL_CERT_FILE": str(trusted)}
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=ROOT
+        )
+        return Run(**json.loads(done.stdout))
+
+    return send
+
+
+def curl(parts: list[Path], url: str, trusted: Path, *, hashed: bool) -> Sender:
+    puts = [word for part in parts for word in ("-T", str(part), url)]
+    options = ["-sS", "--fail", "--cacert", str(trusted), "-H", "Expect:"]
+    parallel = ["--parallel", "--parallel-max", str(AT_ONCE), "--parallel-immediate"]
+    sending = ["curl", *options, *parallel, *puts]
+    hashing = ["xargs", "-0", "-n1", f"-P{AT_ONCE}", "md5sum"]
+
+    def send() -> Run:
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        with subprocess.Popen(sending, stdout=subprocess.DEVNULL) as process:
+            if hashed:
+                names = "\0".join(map(str, parts)).encode()
+                subprocess.run(hashing, input=names, stdout=subprocess.DEVNULL, check=True)
+            assert process.wait() == 0
+        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return Run(seconds, cpu, 0, 0)
+
+    return send
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison; `goal` for the ratio of the rates, None where there is none."""
+
+    name: str
+    ours: Sender
+    other: Sender
+    goal: float | None
+
+
+def report(lines: list[Line], size: int, rounds: int) -> bool:
+    table = Table("case", "GB/s ours", "other", "ratio", "goal", "CPU s/GB ours", "other", "MiB")
+    reached = True
+    for line in lines:
+        pairs = [(line.ours(), line.other()) for _ in range(rounds + 1)][1:]
+        ratio = statistics.median(other.seconds / ours.seconds for ours, other in pairs)
+        grown = max(ours.grown for ours, _ in pairs)
+        reached &= ratio >= (line.goal or 0) and grown <= MEMORY_GOAL
+        ours, other = ([pair[place] for pair in pairs] for place in (0, 1))
+        table.add_row(
+            line.name,
+            f"{statistics.median(size / 1e9 / run.seconds for run in ours):.2f}",
+            f"{statistics.median(size / 1e9 / run.seconds for run in other):.2f}",
+            f"{ratio:.2f}",
+            f">= {line.goal}" if line.goal else "-",
+            f"{statistics.median(run.cpu / size * 1e9 for run in ours):.2f}",
+            f"{statistics.median(run.cpu / size * 1e9 for run in other):.2f}",
+            f"+{grown:.0f} of {max(run.peak for run in ours):.0f}",
+        )
+    Console(width=120).print(table, f"load {os.getloadavg()[0]:.1f}")
+    return reached
+
+
+def cut(clip: Path, folder: Path, size: int) -> list[Path]:
+    """For curl, which sends whole files only."""
+    parts = []
+    with clip.open("rb") as whole:
+        for number in range(-(-size // PART)):
+            parts.append(folder / f"part{number}")
+            parts[-1].write_bytes(whole.read(PART))
+    return parts
+
+
+def certificate(folder: Path) -> Path:
+    """For localhost, and its key."""
+    file = folder / "localhost.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=localhost"]
+    alternative = ["-addext", "subjectAltName=DNS:localhost"]
+    output = ["-keyout", str(file), "-out", str(folder / "certificate")]
+    subprocess.run([*command, *alternative, *output], check=True, stderr=subprocess.DEVNULL)
+    with file.open("ab") as both:
+        both.write((folder / "certificate").read_bytes())
+    return file
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--mebibytes", type=int, default=512)
+    parser.add_argument("--sdk", default=str(ROOT / ".venv-conformance" / "bin" / "python"))
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    size = options.mebibytes * MIB
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clip, block = folder / "SQ07_UNDLM_00152_v003.mov", random.Random(0).randbytes(MIB)
+        clip.write_bytes(block * options.mebibytes)
+        parts, pem = cut(clip, folder, size), certificate(folder)
+        with sink(None) as plain, sink(pem) as tls:
+            lines = []
+            for scheme, url in (("HTTP", plain), ("TLS", tls)):
+                ours = python(OURS, sys.executable, clip, url, folder / "certificate")
+                for rival, hashed, goal in (("curl", False, None), ("curl, md5sum", True, 0.95)):
+                    other = curl(parts, url, folder / "certificate", hashed=hashed)
+                    lines.append(Line(f"{scheme}: {rival}", ours, other, goal))
+                if shutil.which(options.sdk):
+                    sdk = python(SDK, options.sdk, clip, url, folder / "certificate")
+                    goal = 3.0 if scheme == "HTTP" else 1.0
+                    lines.append(Line(f"{scheme}: official SDK", ours, sdk, goal))
+            reached = report(lines, size, options.rounds)
+    return 1 if options.check and not reached else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
