@@ -161,7 +161,8 @@ def test_one_message_with_a_remedy(
     make_clip: MakeClip,
     trouble: Trouble,
 ) -> None:
-    save_studio(**trouble.tables | (trouble.cause(world) or {}))
+    by_tunnel = {"studio": {"transfer": "tunnel"}}
+    save_studio(**by_tunnel | trouble.tables | (trouble.cause(world) or {}))
 
     ran = postflow("upload", make_clip())
 

@@ -77,7 +77,7 @@ def touched(_: Ground, clip: Path) -> None:
 async def test_what_cannot_be_gone_on_with_begins_anew(
     ground: Ground, meanwhile: Callable[[Ground, Path], None], files: int
 ) -> None:
-    """In a new file where the addresses are void; in the same where only the clip's mtime is new."""
+    """In a new file where the addresses are void; in the same where the clip is but touched."""
     clip = ground.drop(NAME)
     killed_halfway(ground, clip)
     meanwhile(ground, clip)
