@@ -108,4 +108,4 @@ async def test_each_run_dies_one_transition_later_than_the_last(make_ground: Mak
             clips.die(Death(at=transition, moment="before"))
             clips.die(Death(at=transition, moment="after"))
         clips.finish()
-    assert sent(ground.world, "files.remote_upload") == 0
+        assert sent(ground.world, "files.remote_upload") == 0
