@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from postflow.errors import Fatal, PostFlowError
+from postflow.errors import Fatal, PostFlowError, Refusal
 from postflow.frameio import FrameioClient
 from postflow.frameio.errors import REMOTE_UPLOAD_LIMIT
 from postflow.models import MediaFile
@@ -25,6 +25,12 @@ WITHOUT_TUNNEL = 300.0
 """Seconds for which no tunnel is tried again, once none could be had: each try takes its time."""
 
 OF_THE_TUNNEL = ("tunnel.", "outlet.")
+NO_TUNNEL = Refusal(
+    Fatal,
+    "tunnel.none",
+    "The studio has no tunnel.",
+    'Set one up, or let clips go directly: transfer = "auto" or "direct".',
+)
 
 
 class Ways:
@@ -91,7 +97,7 @@ class Ways:
     ) -> Sending | None:
         """None where there is no tunnel just now, and the clip may go without."""
         if self._outlet is None:
-            raise _no_tunnel()
+            raise NO_TUNNEL()
         try:
             async with AsyncExitStack() as first:
                 if not self._outlet.is_open:  # one tries, the others hear of it
@@ -123,11 +129,3 @@ class Ways:
 
     def _remember(self, error: PostFlowError) -> None:
         self._away, self._away_until = error.message, time.monotonic() + WITHOUT_TUNNEL
-
-
-def _no_tunnel() -> Fatal:
-    return Fatal(
-        "The studio has no tunnel.",
-        hint='Set one up, or let clips go directly: transfer = "auto" or "direct".',
-        code="tunnel.none",
-    )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from postflow.blocks.adobe import BlockTokenStore
 from postflow.blocks.studio import Studio
+from postflow.delivery.ways import NO_TUNNEL
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio.auth.ims import ServiceCredential
 from postflow.locks import one_at_a_time
@@ -67,15 +68,16 @@ async def contact(
             bounds=bounds,
             renews=await _renews(studio),
         )
-        provider = studio.tunnel.get_client()
-        answers = await ask_all(visit, provider, tell, port=studio.tunnel.port)
+        tunnel = studio.tunnel
+        provider, port = (tunnel.get_client(), tunnel.port) if tunnel else (None, 0)
+        answers = await ask_all(visit, provider, tell, port=port)
     seconds = round(time.monotonic() - began, 1)
     return Report(versions=await _versions(studio), seconds=seconds, answers=answers)
 
 
 async def ask_all(
     visit: Visit,
-    provider: TunnelProvider,
+    provider: TunnelProvider | None,
     tell: Callable[[Outcome], None],
     *,
     port: int = 0,
@@ -118,9 +120,11 @@ async def _renews(studio: Studio) -> bool | None:
 
 
 async def _open_tunnel(
-    visit: Visit, provider: TunnelProvider, port: int, stack: AsyncExitStack
+    visit: Visit, provider: TunnelProvider | None, port: int, stack: AsyncExitStack
 ) -> PostFlowError | None:
     """Why the clip cannot be offered, where it cannot."""
+    if provider is None:
+        return NO_TUNNEL()
     witness = Witness(visit.clip.path, port=port)
     async with AsyncExitStack() as opening:
         try:
@@ -166,7 +170,7 @@ def _why(failure: PostFlowError) -> Why:
 
 async def _versions(studio: Studio) -> Versions:
     agent = None
-    if studio.tunnel.provider == "ngrok":
+    if studio.tunnel and studio.tunnel.provider == "ngrok":
         try:
             agent = await ngrok_version(studio.tunnel.ngrok_path)
         except PostFlowError:
