@@ -71,8 +71,12 @@ class DirectSending:
     def resume(self, missing: Sequence[UploadPart]) -> None:
         """All but these have arrived before."""
         self._missing = missing
-        absent = sum(part.size for part in missing)
-        self._tally.sent(0, self._media.size - absent)
+        ends = [0, *(part.stop for part in missing)]
+        for end, start in zip(
+            ends, (*(part.start for part in missing), self._media.size), strict=True
+        ):
+            if end < start:
+                self._tally.sent(end, start)
 
     def start(self) -> None:
         self._sending = asyncio.create_task(self._send(), name=f"parts of {self._media.name}")
