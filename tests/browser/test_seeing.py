@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from postflow.media import picture
+from postflow.media.probe import probe_media
 from postflow.models import Delivery, Drained
 from tests.browser.looking import Page
 from tests.journeys.conftest import MakeClip
@@ -19,7 +21,9 @@ STAGES = ("identify", "announce departure", "place", "transfer", "stack", "annou
 async def delivered(page: Page, studio: str, make_clip: MakeClip) -> Delivery:
     from postflow.flows.deliver import deliver
 
-    return await deliver(make_clip(CLIP), studio=studio)
+    clip = make_clip(CLIP)
+    await picture.make(await probe_media(clip))
+    return await deliver(clip, studio=studio)
 
 
 @pytest.fixture
@@ -58,6 +62,7 @@ def test_prefect_shows_the_run_its_stages_and_the_slip_with_the_link(
     page.turn_to("artifacts")
     page.follow("clip-sq07-undlm-00152-v003-mov")
     page.wait_for("2_FROM_ANIM/SQ07/UNDLM_00152", delivered.file_id)
+    page.wait_for_script("document.querySelector('img[alt=\"One frame\"]').naturalWidth == 640")
     assert page.link("Open in Frame.io").get_attribute("href") == delivered.view_url
     page.keep("prefect-slip")
 
