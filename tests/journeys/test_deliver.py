@@ -56,11 +56,11 @@ async def test_a_name_that_means_nothing_goes_nowhere(
 
 
 async def test_scene_and_shot_given_by_hand_win(
-    studio: str, world: Sandbox, make_clip: MakeClip
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     from postflow.flows.deliver import deliver
 
     clip = make_clip("holiday.mov")
-    delivery = await deliver(clip, studio=studio, scene="SQ09", shot="00010")
+    delivery = await deliver(clip, studio=loopback_studio, scene="SQ09", shot="00010")
     assert the_asset(world, clip)["id"] == delivery.file_id
     assert "SQ09" in delivery.folder.path

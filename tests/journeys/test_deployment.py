@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 from prefect import get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
 from postflow.engine.crashed_runs import SIGNATURE
@@ -47,6 +50,25 @@ async def prefect(*arguments: str) -> str:
     return output.decode()
 
 
+async def check_ingest(client: PrefectClient, ingest: DeploymentResponse) -> None:
+    """It is called as that of `up`, and runs by the same rules."""
+    only = WorkPoolFilter(name=WorkPoolFilterName(any_=["postflow"]))
+    found = await client.read_deployments(work_pool_filter=only)
+    assert {each.name for each in found} == {"deliver", "ingest"}
+    assert ingest.global_concurrency_limit is not None
+    assert ingest.global_concurrency_limit.limit == 1
+    assert ingest.concurrency_options is not None
+    assert ingest.concurrency_options.collision_strategy == "CANCEL_NEW"
+    told = ingest.model_dump(mode="json")
+    assert [each["schedule"]["interval"] for each in told["schedules"]] == [300.0]
+    automations = [each.model_dump(mode="json") for each in await client.read_automations()]
+    (called,) = [
+        each for each in automations if each["actions"][0].get("deployment_id") == str(ingest.id)
+    ]
+    assert called["trigger"]["expect"] == ["postflow.file.ready"]
+    assert called["trigger"]["match"] == {"prefect.resource.id": "postflow.studio.main"}
+
+
 @pytest.mark.prefect
 @pytest.mark.slow
 async def test_a_deployment_started_by_hand_delivers_what_the_studio_allows_and_nothing_else(
@@ -61,6 +83,7 @@ async def test_a_deployment_started_by_hand_delivers_what_the_studio_allows_and_
         )
         await prefect("deploy", "--all")
         ingest = await client.read_deployment_by_name("ingest/ingest")
+        await check_ingest(client, ingest)
         await client.delete_deployment(ingest.id)  # else the worker would run its schedule too
 
         deployment = await client.read_deployment_by_name("deliver/deliver")

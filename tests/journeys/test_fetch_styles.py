@@ -22,10 +22,10 @@ def world(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 
 async def test_a_clip_arrives_whole_however_it_is_fetched(
-    studio: str, world: Sandbox, make_clip: MakeClip
+    loopback_studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     from postflow.flows.deliver import deliver
 
     clip = make_clip(extra=3_000_000)
-    delivery = await deliver(clip, studio=studio)
+    delivery = await deliver(clip, studio=loopback_studio)
     assert the_asset(world, clip)["id"] == delivery.file_id

@@ -9,9 +9,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -23,7 +20,6 @@ from tests.watch.conftest import MAIN, SECOND, Running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).parents[2]
 FIRST, OTHERS, SLOW, OTHER, ORPHAN, LATE, LAST = (
     f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(2, 9)
 )
@@ -167,35 +163,6 @@ def test_the_table_of_an_ingest_has_every_clip_and_its_link(up: Running) -> None
     assert rows[LAST]["outcome"] == "delivered"
     assert {rows[LAST]["link or reason"]} == links
     assert rows[MISNAMED]["outcome"] == "skipped"
-
-
-def test_prefect_deploy_registers_both_deployments_under_the_names_they_have(up: Running) -> None:
-    before = _deployments(up)
-    pool = {"name": "postflow", "type": "process"}
-    up.ask("work_pools/", pool)
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    environment = up.environment | {
-        "PREFECT_API_URL": up.api,
-        "PREFECT_API_AUTH_STRING": up.postflow("ui", "--password").strip(),
-    }
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    pools = {"work_pools": {"name": {"any_": ["postflow"]}}}
-    found = {each["name"]: each for each in up.ask("deployments/filter", pools)}
-    assert set(found) == {"deliver", "ingest"}
-    ingest = found["ingest"]
-    assert ingest["global_concurrency_limit"]["limit"] == 1
-    assert ingest["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-    assert [each["schedule"]["interval"] for each in ingest["schedules"]] == [300.0]
-    automations = up.ask("automations/filter", {})
-    (called,) = [
-        each for each in automations if each["actions"][0].get("deployment_id") == ingest["id"]
-    ]
-    assert called["trigger"]["expect"] == ["postflow.file.ready"]
-    assert called["trigger"]["match"] == {"prefect.resource.id": "postflow.studio.main"}
-    assert _deployments(up) == before, "one naming for both ways"
 
 
 def test_names_in_the_ui_say_which_is_which(up: Running) -> None:
