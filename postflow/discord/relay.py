@@ -26,6 +26,7 @@ PULSE = 5.0
 REST = 5.0
 LONGEST_REST = 60.0
 LAST_CHANCE = 10.0
+CALL = "/call"
 
 # Writes what became of a message.
 Outcome = Callable[[Ledger, Message, Any], object]
@@ -58,6 +59,7 @@ class OutboxRelay:
         self._notified = asyncio.Event()
         self._closing = asyncio.Event()
         self._ends_at = float("inf")
+        self._has_called = False
         self._worker: asyncio.Task[None]
         self.unsent: dict[str, str] = {}
         """What the channel did not get, or may not have got, by what it is about: why."""
@@ -83,11 +85,14 @@ class OutboxRelay:
         The message of a batch is brought up to date first, at most every `pause` seconds.
         """
         await self._publish_batches(pause)
-        for message in await self._ledger.run(outbox.due, channel=self._channel):
-            if time.monotonic() > self._ends_at:
-                break
-            if away := await self._send(message):
-                return away
+        self._has_called = True
+        while self._has_called:  # nobody may be there later to send what follows an edit
+            self._has_called = False
+            for message in await self._ledger.run(outbox.due, channel=self._channel):
+                if time.monotonic() > self._ends_at:
+                    break
+                if away := await self._send(message):
+                    return away
         return None
 
     async def _work(self) -> None:
@@ -170,14 +175,18 @@ class OutboxRelay:
         message_id = await self._discord.edit(
             message.message_id, card, shown, thread_id=message.thread_id
         )
-        if message_id == message.message_id and self._is_to_notify(card):
-            call = card.call().announcement(f"{message.key}/call", message.channel)
-            await self._ledger.run(outbox.enqueue, call)
+        if message_id == message.message_id and card.notifies:
+            await self._call(message, card)
         return message_id
 
-    def _is_to_notify(self, card: Card) -> bool:
-        """An edit does not, whomever it mentions."""
-        return card.notifies and self._discord.routes.role(card.about) is not None
+    async def _call(self, message: Message, card: Card) -> None:
+        """A message of its own, once, for whom the card notifies: an edit notifies nobody."""
+        role = self._discord.routes.role(card.about)
+        if role is None or message.key.endswith(CALL):
+            return
+        call = card.call().announcement(message.key + CALL, message.channel)
+        await self._ledger.run(outbox.enqueue, call)
+        self._has_called = True
 
     async def _note(self, outcome: Outcome, message: Message, what: object) -> None:
         """What became of a message is known here only, so a ledger that is busy is asked again.

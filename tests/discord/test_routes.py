@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -179,15 +180,16 @@ async def test_a_clip_that_is_ready_notifies_the_role_of_its_sequence_once(
     early, late, other = (of(file) for file in SHOTS)
     await teller.tell(ready_card(early, project="UNDLM"))
     await teller.tell(departure(late))
-    await teller.tell(ready_card(late, project="UNDLM"))
-    await teller.send()
-    await teller.send()
+    await teller.tell(ready_card(late, project="UNDLM"))  # and nobody sends anything later
     assert notified(channel) == [["77"], [], ["77"]]
     assert teller.shown[""] == [
         "SQ07 UNDLM_00152 v003 is ready for review",
         "SQ07 UNDLM_00152 v004 is ready for review",
         "SQ07 UNDLM_00152 v004 is ready for review",
     ]
+    moved = late.model_copy(update={"finished": late.finished + timedelta(seconds=1)})
+    await teller.tell(ready_card(moved, project="UNDLM"))
+    assert len(notified(channel)) == 3
     error = Skip("no", hint="", code="name.unknown")
     await teller.tell(failed_card(other.media, other.shot, error))
     assert notified(channel)[-1] == []
