@@ -14,7 +14,8 @@ from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.outlet.tunnel import LoopbackProvider
 from postflow.sandbox import Sandbox
 from postflow.sandbox.switches import Switches
-from postflow.service.contact.questions import QUESTIONS, Question, Seconds
+from postflow.service.contact.question import Question, Seconds
+from postflow.service.contact.questions import QUESTIONS
 from postflow.service.contact.report import Entry, answered
 from postflow.service.contact.run import Outcome, ask_all
 from postflow.service.contact.visit import Bounds, Visit

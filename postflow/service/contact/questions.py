@@ -5,80 +5,8 @@ Each is called as the sandbox's switch for it, and its answers are that switch's
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, Field, TypeAdapter
-
-from . import manners, stacks, uploads
-from .visit import Visit
-
-Ask = Callable[[Visit], Awaitable[object]]
-Seconds = Annotated[float, Field(ge=0, le=3600)]
-Count = Annotated[int, Field(ge=0, le=10**12)]
-Programs = Annotated[
-    str, Field(pattern=r"^([A-Za-z][A-Za-z._-]{0,31}(/\d[\d.]{0,15})?( |$)){0,3}$")
-]
-
-
-@dataclass(frozen=True)
-class Consequence:
-    """What an answer means for PostFlow that is not as assumed."""
-
-    words: str
-    handled: bool = True
-
-
-def handled(words: str) -> Consequence:
-    return Consequence(words)
-
-
-def to_report(words: str) -> Consequence:
-    return Consequence(words, handled=False)
-
-
-@dataclass(frozen=True)
-class Question:
-    """`answers` are words for each possible answer, or what kind of number it is.
-
-    `assumed` is an answer, or the least number that we can do with; None where we need nothing.
-    """
-
-    key: str
-    asks: str
-    answers: Mapping[Any, str] | Any
-    ask: Ask
-    assumed: Any = None
-    otherwise: Mapping[Any, Consequence] = field(default_factory=dict)
-    at_least: Any = None
-    below: Consequence | None = None
-
-    @property
-    def allowed(self) -> TypeAdapter[Any]:
-        """What may be told of it, and nothing else."""
-        if isinstance(self.answers, Mapping):
-            return TypeAdapter(Annotated[Any, AfterValidator(self._one_of)])
-        return TypeAdapter(self.answers)
-
-    def _one_of(self, answer: Any) -> Any:
-        if any(answer == each and type(answer) is type(each) for each in self.answers):
-            return answer
-        raise ValueError("no answer that is known")
-
-    def says(self, answer: Any) -> str:
-        if isinstance(self.answers, Mapping):
-            return str(self.answers[answer])
-        if self.answers is Seconds:
-            return f"{answer:.1f} s"
-        return f"{answer:,}" if isinstance(answer, int) else str(answer) or "nothing"
-
-    def consequence(self, answer: Any) -> Consequence | None:
-        """None where all is as assumed, or nothing is."""
-        if self.at_least is not None:
-            return self.below if answer < self.at_least else None
-        return self.otherwise.get(answer)
-
+from . import fetching, files, manners, sending, stacks
+from .question import Count, Programs, Question, Seconds, handled, to_report
 
 YES_NO = {True: "yes", False: "no"}
 TWINS = {"allow": "both have it", "refuse": "the second is refused", "rename": "it gets a number"}
@@ -213,7 +141,7 @@ QUESTIONS = (
         "duplicate_files",
         "What does a second file of one name meet?",
         TWINS,
-        uploads.duplicate_files,
+        files.duplicate_files,
         "allow",
         {
             "refuse": to_report("a clip that was exported again is refused"),
@@ -224,22 +152,22 @@ QUESTIONS = (
         "media_type_at",
         "When is the kind of a file known?",
         {"upload": "once it is there", "creation": "at once"},
-        uploads.media_type_at,
+        files.media_type_at,
     ),
     Question(
         "part_rule",
         "How is a large file cut into parts?",
         {"equal": "into equal ones", "fixed": "into full ones and a rest"},
-        uploads.part_rule,
+        sending.part_rule,
         "equal",
         {"fixed": handled("PostFlow takes each part's size from Frame.io")},
     ),
-    Question("part_bytes", "How many bytes has a part at most?", Count, uploads.part_bytes),
+    Question("part_bytes", "How many bytes has a part at most?", Count, sending.part_bytes),
     Question(
         "part_url_seconds",
         "How many seconds may a part be sent?",
         Count,
-        uploads.part_url_seconds,
+        sending.part_url_seconds,
         at_least=3600,
         below=handled("a large clip on a slow line is begun anew"),
     ),
@@ -251,7 +179,7 @@ QUESTIONS = (
             "guessed": "by its name",
             "never": "none",
         },
-        uploads.signed_content_type,
+        sending.signed_content_type,
         "always",
         {
             "guessed": handled("PostFlow then tries what the name says"),
@@ -262,7 +190,7 @@ QUESTIONS = (
         "signed_acl",
         "Is x-amz-acl signed with a part?",
         {"always": "yes", "never": "no"},
-        uploads.signed_acl,
+        sending.signed_acl,
         "always",
         {"never": handled(EITHER_WAY)},
     ),
@@ -270,7 +198,7 @@ QUESTIONS = (
         "part_etag",
         "Does the store tell the MD5 of a part?",
         {"md5": "yes", "other": "no, something else", "none": "no, nothing"},
-        uploads.part_etag,
+        sending.part_etag,
         "md5",
         {
             "other": handled("direct upload is proven by size, without a checksum"),
@@ -304,7 +232,7 @@ QUESTIONS = (
         "probe",
         "Does Frame.io look at a clip before it says yes to fetching it?",
         {"none": "no", "head": "yes, by HEAD", "get": "yes, by a GET that it breaks off"},
-        uploads.probe,
+        fetching.probe,
         "none",
         {
             "head": handled("PostFlow answers HEAD as GET"),
@@ -320,7 +248,7 @@ QUESTIONS = (
             "ranges": "in ranges",
             "abort_and_resume": "by a GET that is broken off, and one for the rest",
         },
-        uploads.fetch_style,
+        fetching.fetch_style,
         "get",
         dict.fromkeys(
             ("head_then_get", "ranges", "abort_and_resume"),
@@ -331,70 +259,68 @@ QUESTIONS = (
         "fetch_user_agent",
         "How does the fetcher call itself?",
         Programs,
-        uploads.fetch_user_agent,
+        fetching.fetch_user_agent,
     ),
-    Question("fetch_delay", "How soon does it begin?", Seconds, uploads.fetch_delay),
+    Question("fetch_delay", "How soon does it begin?", Seconds, fetching.fetch_delay),
     Question(
         "finish_seconds",
         "How soon after its last byte is a clip complete?",
         Seconds,
-        uploads.finish_seconds,
+        fetching.finish_seconds,
     ),
     Question(
         "redirects",
         "Is a redirect followed?",
         {"followed": "yes", "refused": "no"},
-        uploads.redirects,
+        fetching.redirects,
     ),
     Question(
         "without_length",
         "Is a clip taken that does not say how long it is?",
         {"taken": "yes", "refused": "no"},
-        uploads.without_length,
+        fetching.without_length,
     ),
     Question(
         "too_big",
         "Is a clip of more than 50 GB refused at once?",
         {"fail": "no", "refuse": "yes"},
-        uploads.too_big,
+        fetching.too_big,
     ),
     Question(
         "size_limit",
         "How large may a clip be that is fetched?",
-        {uploads.GB_50: "50 GB", uploads.GIB_50: "50 GiB"},
-        uploads.size_limit,
-        uploads.GB_50,
-        {uploads.GIB_50: handled("PostFlow takes the smaller reading")},
+        {fetching.GB_50: "50 GB", fetching.GIB_50: "50 GiB"},
+        fetching.size_limit,
+        fetching.GB_50,
+        {fetching.GIB_50: handled("PostFlow takes the smaller reading")},
     ),
     Question(
         "fetch_attempts",
         "How often is a clip tried that cannot be had?",
         Count,
-        uploads.fetch_attempts,
+        fetching.fetch_attempts,
         at_least=2,
         below=handled("after a stumble of the tunnel PostFlow asks again"),
     ),
     Question(
-        "fetch_pause", "How long is the pause between two tries?", Seconds, uploads.fetch_pause
+        "fetch_pause", "How long is the pause between two tries?", Seconds, fetching.fetch_pause
     ),
     Question(
         "fail_seconds",
         "How soon after the last try does Frame.io say that it failed?",
         Seconds,
-        uploads.fail_seconds,
+        fetching.fail_seconds,
     ),
     Question(
         "fetch_idle_timeout",
         "How long is a silence borne?",
         Seconds,
-        uploads.fetch_idle_timeout,
+        fetching.fetch_idle_timeout,
         at_least=10.0,
         below=handled("after a stumble of the disk PostFlow asks again"),
     ),
-    Question("transcodes", "Is a clip made ready to play?", YES_NO, uploads.transcodes),
-    Question(
-        "transcode_seconds", "How soon after it was sent?", Seconds, uploads.transcode_seconds
-    ),
+    Question("transcodes", "Is a clip made ready to play?", YES_NO, files.transcodes),
+    Question("transcode_seconds", "How soon after it was sent?", Seconds, files.transcode_seconds),
 )
 SLOW = frozenset(
     {"fetch_attempts", "fetch_pause", "fail_seconds", "fetch_idle_timeout", "transcodes"}

@@ -11,7 +11,8 @@ from pydantic import ConfigDict, Field, ValidationError
 from postflow.errors import Fatal
 from postflow.models import FrozenModel
 
-from .questions import QUESTIONS, Question
+from .question import Question
+from .questions import QUESTIONS
 from .visit import Why
 
 FORMAT = 1

@@ -21,9 +21,10 @@ from postflow.outlet.probe import probe
 from postflow.outlet.tunnel import TunnelProvider
 from postflow.sandbox.clips import clip_path
 
-from .questions import QUESTIONS, SLOW, Question
+from .files import begin_slow
+from .question import Question
+from .questions import QUESTIONS, SLOW
 from .report import Entry, Report, Versions, answered
-from .uploads import begin_slow
 from .visit import Bounds, Clip, Unanswered, Visit, Why, in_own_folder
 from .witness import Witness
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from postflow.frameio import endpoints
 from postflow.frameio.endpoints import Endpoint
 
-from .uploads import a_file
+from .files import a_file
 from .visit import Visit
 
 RENAME_FILE = Endpoint("PATCH", "/v4/accounts/{account_id}/files/{file_id}", "rename the file")
