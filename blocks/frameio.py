@@ -8,6 +8,7 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import Field, HttpUrl
 
 from postflow.frameio import FrameioClient, TokenSource
+from postflow.settings import Sharing
 from postflow.state import lock_dir
 
 from .adobe import AdobeTokens
@@ -47,6 +48,11 @@ class FrameioAccount(StudioPart, CredentialsBlock):
     workspace: str | None = Field(
         default=None,
         description="Name or id of the workspace; needed when two hold a project of that name.",
+    )
+    share: Sharing | None = Field(
+        default=None,
+        title="Share links",
+        description="Links for people who are no members of the project; empty: none are made.",
     )
     base_url: str = Field(
         default="https://api.frame.io",

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 
@@ -96,6 +104,43 @@ Transfer = Literal["auto", "tunnel", "direct"]
 """How clips get to Frame.io: `auto` goes through the tunnel where one is set up, and directly where
 there is none, where none can be had just now, and above the 50 GB that Frame.io fetches.
 """
+
+
+EMAIL = r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+$"
+
+
+class Sharing(BaseModel):
+    """Links that open for people who are no members of the Frame.io project."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    per: Literal["day", "sequence", "batch", "shot"] = Field(
+        description="What one link is for: the clips of a day, of what is delivered together, or "
+        "the whole folder of a sequence or a shot, with all that is in it and comes into it."
+    )
+    expiry: int = Field(default=30, ge=1, le=3650, description="Days until a link opens no more.")
+    access: Literal["public", "secure"] = Field(
+        default="public",
+        description="Whether a link opens for everybody who has it, or for the reviewers only.",
+    )
+    reviewers: tuple[str, ...] = Field(
+        default=(),
+        max_length=100,
+        description="E-mail addresses of those whom Frame.io invites to each link.",
+    )
+    passphrase: SecretStr | None = Field(
+        default=None, min_length=1, max_length=255, description="What a link asks for."
+    )
+    downloads: bool = Field(default=False, description="Whether the clips may be downloaded.")
+
+    @model_validator(mode="after")
+    def _opens_for_somebody(self) -> Self:
+        for address in self.reviewers:
+            if not re.match(EMAIL, address):
+                raise ValueError("reviewers: each is one e-mail address")
+        if self.access == "secure" and not self.reviewers:
+            raise ValueError("a secure link opens for reviewers only, and there are none")
+        return self
 
 
 class RetryPolicy(BaseModel):

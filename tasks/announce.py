@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from postflow.delivery.announcements import of_clip, of_ending
 from postflow.delivery.job import DeliveryJob
-from postflow.discord.cards import failed_card, on_its_way_card, ready_card, waiting_card
+from postflow.delivery.sharing import wish_for, with_known_link
+from postflow.discord.cards import (
+    Card,
+    failed_card,
+    on_its_way_card,
+    ready_card,
+    waiting_card,
+)
 from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
+from postflow.ledger import ShareWish
 from postflow.models import Delivery, Shot
 
 log = logging.getLogger("postflow.deliver")
@@ -53,12 +62,20 @@ async def announce_departure(studio: OpenStudio, job: DeliveryJob, shot: Shot) -
     cache_policy=NO_CACHE,
 )
 async def announce(studio: OpenStudio, job: DeliveryJob, delivery: Delivery) -> None:
-    """The clip is delivered, and its message says "ready", with the link; likewise."""
+    """The clip is delivered, and its message says "ready", with the member's link; likewise.
+
+    The link for everybody follows, unless it is there already.
+    """
     elsewhere = await job.record.is_announced_elsewhere()
     namesake = await job.record.namesake()
     card = ready_card(delivery, project=job.project, namesake=namesake)
-    await job.record.done(None if elsewhere else of_clip(studio.channel, job.record, card))
+    share = None
+    if not elsewhere and studio.settings.frameio.share:
+        share, card = await _with_share(studio, job, delivery, card)
+    ready = None if elsewhere else of_clip(studio.channel, job.record, card)
+    await job.record.done(ready, share=share)
     studio.notify()
+    studio.notify_sharing()
 
 
 @task(
@@ -84,3 +101,25 @@ async def announce_failure(studio: OpenStudio, job: DeliveryJob, why: PostFlowEr
         waiting=of_clip(studio.channel, job.record, waiting) if waiting else None,
     )
     studio.notify()
+
+
+async def _with_share(
+    studio: OpenStudio, job: DeliveryJob, delivery: Delivery, card: Card
+) -> tuple[ShareWish | None, Card]:
+    """In which link the clip is to be, and the card with that link if it is there."""
+    sharing, folder, project = studio.settings.frameio.share, delivery.folder, job.project
+    if sharing is None:
+        return None, card
+    if project == folder.project_id:
+        with suppress(PostFlowError):
+            project = (await studio.find_project(project)).name
+    wish = await wish_for(
+        studio.ledger,
+        studio.naming,
+        sharing,
+        project=project,
+        shot=delivery.shot,
+        folder=folder,
+        run_id=studio.run_id,
+    )
+    return await with_known_link(studio.ledger, studio.name, sharing, wish, card)

@@ -16,6 +16,7 @@ from postflow.ledger import (
     Claimed,
     Ledger,
     Namesake,
+    ShareWish,
     StaleClaim,
     State,
     StoredPart,
@@ -236,16 +237,18 @@ class DeliveryRecord:
         await self._write(transitions.announce, announcement)
         self._announced = True
 
-    async def done(self, announce: Announcement | None = None) -> None:
+    async def done(
+        self, announce: Announcement | None = None, *, share: ShareWish | None = None
+    ) -> None:
         """The clip is delivered, and its message in the outbox, in one transaction.
 
         If it could not be stacked yet, the ledger keeps the stacking for a later run.
         """
         why = self._unstacked
         if why and self._stack_may_wait:
-            await self._write(transitions.postpone_stack, why, announce=announce)
+            await self._write(transitions.postpone_stack, why, announce=announce, share=share)
         else:
-            await self._write(transitions.done, note=why, announce=announce)
+            await self._write(transitions.done, note=why, announce=announce, share=share)
         self._claim = None
 
     async def end(

@@ -15,12 +15,16 @@ from urllib.parse import quote
 from pydantic import ConfigDict, Field, model_validator
 
 from postflow.errors import PostFlowError
-from postflow.ledger import Announcement, Namesake
+from postflow.ledger import Announcement, Namesake, ShareLink
 from postflow.models import IN_WORDS, Delivery, FrozenModel, MediaFile, Project, Shot
 
 ON_ITS_WAY = 0xFFA500
 READY = 0x00FF00
 FAILED = 0xFF0000
+
+# Which link opens for whom.
+MEMBERS = "For members"
+GUESTS = {"public": "For everybody with the link", "secure": "For invited reviewers"}
 
 MAX_TITLE = 256
 MAX_DESCRIPTION = 4096
@@ -204,13 +208,33 @@ def ready_card(
         READY,
         ("Delivered in", f"{took}{way}"),
         *([("Please check", plain(f"The file {doubt}.", MAX_VALUE))] if doubt else []),
-        *([("Link", f"[Open in Frame.io]({link})")] if link else []),
+        *([(MEMBERS, f"[Open in Frame.io]({link})")] if link else []),
         description=namesake_text(namesake) if namesake else None,
         url=link,
         buttons=[("Open in Frame.io", link)] if link else [],
         at=delivery.finished,
         notifies=True,
     )
+
+
+def with_share(card: Card, link: ShareLink) -> Card:
+    """The clip's message, with the link for those who are no members, in the place of an older."""
+    label, url = GUESTS[link.access], web_link(link.url.get_secret_value())
+    if url is None:
+        return card
+    others = GUESTS.values()
+    lines = [line for line in card.lines if line[0] not in others]
+    buttons = [button for button in card.buttons if button[0] not in others]
+    added = {"lines": [*lines, (label, share_text(link, url))], "buttons": [*buttons, (label, url)]}
+    return Card.model_validate(card.model_dump() | added)
+
+
+def share_text(link: ShareLink, url: str) -> str:
+    """The link by its name, how long it opens, and the passphrase that Frame.io made up for it."""
+    until = f" until {link.expires_at.astimezone():%Y-%m-%d}" if link.expires_at else ""
+    word = link.passphrase.get_secret_value() if link.passphrase else ""
+    asks = f", passphrase: {plain(word, 255)}" if word else ""
+    return f"[{plain(link.name, 200)}]({url}){until}{asks}"
 
 
 def _clip_card(

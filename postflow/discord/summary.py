@@ -10,12 +10,15 @@ from postflow.ledger import Batch, BatchClip, State
 
 from .cards import (
     FAILED,
+    GUESTS,
     MAX_DESCRIPTION,
+    MAX_VALUE,
     Card,
     counted,
     human_size,
     plain,
     project_text,
+    share_text,
     shortened,
     web_link,
 )
@@ -51,9 +54,21 @@ def batch_card(batch: Batch) -> Card:
         title=_batch_title(len(batch.clips), len(delivered), waiting),
         colour=BATCH,
         description=_listed(lines),
-        lines=(*counts, ("Project", project_text(batch.project))),
+        lines=(*counts, ("Project", project_text(batch.project)), *_share_lines(batch)),
         at=max((clip.finished_at for clip in batch.clips if clip.finished_at), default=None),
     )
+
+
+def _share_lines(batch: Batch) -> list[tuple[str, str]]:
+    """The links for those who are no members, the newest first, as many as there is room for."""
+    shown: dict[str, str] = {}
+    for link in reversed(batch.links):
+        if url := web_link(link.url.get_secret_value()):
+            label = GUESTS[link.access]
+            text = "\n".join([*filter(None, [shown.get(label)]), share_text(link, url)])
+            if len(text) <= MAX_VALUE:
+                shown[label] = text
+    return list(shown.items())
 
 
 def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = None) -> Card:

@@ -18,6 +18,7 @@ from postflow.blocks.studio import Studio, load_studio
 from postflow.delivery.by_hand import open_by_hand
 from postflow.delivery.job import abandon
 from postflow.delivery.record import DeliveryRecord
+from postflow.delivery.share_relay import ShareRelay
 from postflow.delivery.ways import Ways
 from postflow.discord import DiscordClient
 from postflow.discord.relay import OutboxRelay
@@ -50,6 +51,7 @@ class OpenStudio:
     ways: Ways
     discord: DiscordClient | None
     relay: OutboxRelay | None
+    sharing: ShareRelay | None
     progress: ClipProgress | None
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
 
@@ -124,6 +126,11 @@ class OpenStudio:
         if self.relay:
             self.relay.notify()
 
+    def notify_sharing(self) -> None:
+        """A clip is to be in a link, which is made or filled in the background likewise."""
+        if self.sharing:
+            self.sharing.notify()
+
 
 @dataclass
 class _Opening:
@@ -191,6 +198,8 @@ async def _with_channel(
     channel = f"{studio.name}/{xxhash.xxh3_64_hexdigest(webhook.get_secret_value().encode())}"
     discord = await stack.enter_async_context(DiscordClient(webhook))
     relay = await _open_relay(stack, studio.ledger, discord, studio.run_id, channel)
+    if studio.sharing:  # while this channel's messages can still be changed
+        stack.push_async_callback(studio.sharing.finish)
     return replace(studio, channel=channel, discord=discord, relay=relay)
 
 
@@ -203,6 +212,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         discord = await stack.enter_async_context(studio.discord.get_client())
     sign_in = studio.adobe.get_client()
     frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
+    relay = await _open_relay(stack, ledger, discord, run_id, name)
     ways = Ways(frameio, get_outlet(studio), studio.transfer)
     return OpenStudio(
         name=name,
@@ -215,7 +225,8 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         sign_in=sign_in,
         ways=ways,
         discord=discord,
-        relay=await _open_relay(stack, ledger, discord, run_id, name),
+        relay=relay,
+        sharing=await _open_sharing(stack, studio, ledger, frameio, relay, run_id, name),
         progress=None,
     )
 
@@ -248,3 +259,26 @@ async def _open_relay(
         return None
     relay = OutboxRelay(ledger, discord, run_id, channel=channel)
     return await stack.enter_async_context(relay)
+
+
+async def _open_sharing(
+    stack: AsyncExitStack,
+    studio: Studio,
+    ledger: AsyncLedger,
+    frameio: FrameioClient,
+    relay: OutboxRelay | None,
+    run_id: str,
+    name: str,
+) -> ShareRelay | None:
+    if studio.frameio.share is None:
+        return None
+    relaying = ShareRelay(
+        ledger,
+        frameio,
+        studio.frameio.share,
+        studio=name,
+        run_id=run_id,
+        channel=name if relay else None,
+        told=relay.notify if relay else lambda: None,
+    )
+    return await stack.enter_async_context(relaying)

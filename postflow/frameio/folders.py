@@ -102,6 +102,11 @@ class Folders:
         met = {here: self._cache.get(project.id, here) for here in above}
         return {here: folder_id for here, folder_id in met.items() if folder_id}
 
+    async def show(self, account_id: str, folder_id: str) -> str:
+        """The folder's name."""
+        call = Call(endpoints.FOLDER, {"account_id": account_id, "folder_id": folder_id})
+        return (await self._api.ask(call, One[WireFolder])).data.name
+
     async def delete(self, folder: Folder) -> None:
         """Delete a folder and what is in it. One already gone is no fault."""
         try:

@@ -18,6 +18,8 @@ from .models import (
 )
 from .opening import default_path
 from .registry import Namesake
+from .shared_clips import ShareLink, ShareWish
+from .shares import ShareWork
 from .states import (
     DELIVERED,
     AttemptOutcome,
@@ -50,6 +52,9 @@ __all__ = [
     "Phase",
     "Registered",
     "Root",
+    "ShareLink",
+    "ShareWish",
+    "ShareWork",
     "StaleClaim",
     "State",
     "StoredPart",

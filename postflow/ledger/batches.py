@@ -30,6 +30,7 @@ from .models import Announcement, columns_of
 from .outbox import put
 from .registry import Namesake, namesakes
 from .schema import batches, clips, outbox
+from .shared_clips import ShareLink, links_of_batch
 from .states import OPEN, State, is_delivered
 
 
@@ -62,6 +63,7 @@ class Batch(FrozenModel):
     opened_at: datetime
     changes: int
     clips: tuple[BatchClip, ...]
+    links: tuple[ShareLink, ...] = ()
 
 
 def gather(ledger: Ledger, *, studio: str, channel: str, project: str) -> None:
@@ -151,4 +153,5 @@ def _batch(connection: Connection, row: RowMapping) -> Batch:
     others = namesakes(connection, clips.c.batch_id == row["id"])
     members = [BatchClip(**each, namesake=others.get(each["id"])) for each in rows]
     values = {name: row[name] for name in Batch.model_fields if name in row}
-    return Batch.model_validate(values | {"clips": tuple(members)})
+    links = links_of_batch(connection, row["id"])
+    return Batch.model_validate(values | {"clips": tuple(members), "links": links})

@@ -19,7 +19,7 @@ from .ledger import AsyncLedger, Ledger
 from .models import as_entries, columns_of
 from .outbox import orphan_messages
 from .process import ProcessMark, is_dead_here, this_process
-from .schema import clips, insert_into, leases
+from .schema import clips, insert_into, leases, shares
 from .states import StaleClaim
 
 log = logging.getLogger(__name__)
@@ -137,6 +137,7 @@ def _end(connection: Connection, run_id: str, now: datetime, event: str) -> Ende
     for row in rows:
         change(connection, row, now, event=event, run_id=None)
     unknown = orphan_messages(connection, run_id, now)
+    connection.execute(update(shares).where(shares.c.run_id == run_id).values(run_id=None))
     connection.execute(delete(leases).where(leases.c.run_id == run_id))
     return Ended(run_id, [row["id"] for row in rows], unknown)
 

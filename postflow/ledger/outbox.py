@@ -139,6 +139,14 @@ def put_over(connection: Connection, announcement: Announcement, now: datetime) 
         _put_anew(connection, row, announcement, now)
 
 
+def rewrite(
+    connection: Connection, row: RowMapping, payload: dict[str, Any], now: datetime
+) -> None:
+    """What the message of this row says is outdated; inside the caller's transaction."""
+    draft = Announcement(key=row["key"], channel=row["channel"], payload=payload)
+    _put_anew(connection, row, draft, now)
+
+
 def hand_on(connection: Connection, clip_id: int, to: int) -> None:
     """A clip that takes the place of another one takes over its messages: else the channel would
     show that one as on its way for ever.

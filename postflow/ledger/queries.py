@@ -35,6 +35,7 @@ from .schema import (
     observations,
     outbox,
     roots,
+    shares,
 )
 from .states import NEEDS_FILE, ObservationState, Phase, State
 
@@ -177,10 +178,13 @@ def _observations(studio: str | None) -> Select[Any]:
 
 
 AT_ONCE = 500
+LET_IN = frozenset({"url", "passphrase"})
 
 
 def export(ledger: Ledger) -> Iterator[str]:
-    """Lines without ends: `ledger`, then every root, batch, clip (with its story) and message."""
+    """Lines without ends: `ledger`, then every root, batch, clip (with its story), share link
+    (without what lets somebody in) and message.
+    """
     with ledger.reading() as connection:
         now = ledger.now()
         yield _line("ledger", {"schema": SCHEMA_VERSION, "exported_at": now})
@@ -190,6 +194,8 @@ def export(ledger: Ledger) -> Iterator[str]:
             yield _line("batch", row)
         for row in _rows(connection, clips):
             yield _line("clip", row | _story(connection, row["id"]))
+        for row in _rows(connection, shares):
+            yield _line("share", {name: row[name] for name in row if name not in LET_IN})
         for row in _rows(connection, outbox):
             yield _line("message", row)
 

@@ -236,6 +236,48 @@ stacks = Table(
     Column("clip_id", ForeignKey("clips.id")),
 )
 
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("studio", String, nullable=False),
+    Column("subject", AnyText, nullable=False),
+    Column("name", AnyText, nullable=False),
+    Column("account_id", String, nullable=False),
+    Column("project_id", String, nullable=False),
+    Column("access", String, nullable=False),
+    Column("asset_ids", JsonText, nullable=False),
+    Column("adding", JsonText),
+    Column("state", String, nullable=False),
+    Column("share_id", String),
+    Column("url", AnyText),
+    Column("passphrase", AnyText),
+    Column("invited", String),
+    Column("intended_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("seen_at", Instant),
+    Column("run_id", ForeignKey("leases.run_id")),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("not_before", Instant),
+    Column("reason", AnyText),
+    Column("hint", AnyText),
+    Column("code", String),
+    Index("shares_by_subject", "studio", "subject"),
+)
+
+shared_clips = Table(
+    "shared_clips",
+    metadata,
+    Column("clip_id", ForeignKey("clips.id"), primary_key=True),
+    Column("studio", String, nullable=False),
+    Column("subject", AnyText, nullable=False),
+    Column("name", AnyText, nullable=False),
+    Column("folder_id", String),
+    Column("since", Instant, nullable=False),
+    Column("share", ForeignKey("shares.id")),
+    Index("shared_clips_by_share", "share", "studio", "subject"),
+)
+
 folders = Table(
     "folders",
     metadata,

@@ -20,6 +20,7 @@ from .observations import settle_again
 from .outages import hold_back, over
 from .outbox import put, put_over
 from .schema import attempts
+from .shared_clips import ShareWish, wish
 from .states import FILE_GONE, AttemptOutcome, State, check_move
 
 _LED_TO_NOTHING = case(
@@ -116,15 +117,24 @@ def done(
     *,
     note: PostFlowError | None = None,
     announce: Announcement | None = None,
+    share: ShareWish | None = None,
 ) -> None:
-    """The delivery has ended. `note` says what was left undone, such as the stack."""
+    """The delivery has ended. `note` says what was left undone, such as the stack; `share` in which
+    link the clip is to be.
+    """
     with _step(ledger, claim) as (connection, row, now):
         move(connection, row, State.DONE, now, finished_at=_finished(row, now), **_why(note))
         _announce(connection, row, announce, now)
+        _share(connection, row, share, now)
 
 
 def postpone_stack(
-    ledger: Ledger, claim: Claimed, why: PostFlowError, *, announce: Announcement | None = None
+    ledger: Ledger,
+    claim: Claimed,
+    why: PostFlowError,
+    *,
+    announce: Announcement | None = None,
+    share: ShareWish | None = None,
 ) -> datetime:
     """The clip is delivered; only its stack is tried again, not before the returned time.
 
@@ -138,6 +148,7 @@ def postpone_stack(
         else:
             until = _put_off(connection, row, why, now, event="stack put off", finished_at=finished)
         _announce(connection, row, announce, now)
+        _share(connection, row, share, now)
         return until
 
 
@@ -252,6 +263,13 @@ def _announce(
 ) -> None:
     if announcement is not None:
         put(connection, announcement, now, clip_id=row["id"])
+
+
+def _share(
+    connection: Connection, row: RowMapping, wanted: ShareWish | None, now: datetime
+) -> None:
+    if wanted is not None:
+        wish(connection, row, wanted, now)
 
 
 def _close_attempt(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from postflow.errors import Fatal, Skip
 from postflow.models import FrozenModel, Shot
@@ -13,7 +13,7 @@ from .checks import check_rules
 from .filename import clean_name, safe_part, shown, split_version
 from .matcher import Matcher, nearest_name
 from .presets import PRESETS
-from .rules import NameRule, Values, folder_of, read_rules, stack_of
+from .rules import NameRule, Values, fields_of, folder_of, read_rules, stack_of
 from .version import Order, date_of, version_number, version_order
 
 _OPTIONS = {"sequence": "--scene SQ07", "shot": "--shot 00152"}
@@ -113,6 +113,19 @@ class Naming:
                 answers=answers,
             )
         return Explanation(name=known.file_name, shot=known, answers=self._answers(known.file_name))
+
+    def folder_for(self, shot: Shot, field: Literal["sequence", "shot"]) -> tuple[str, ...]:
+        """The path of the folder that the rule keeps for the clip's sequence, or its shot, alone;
+        empty where it keeps none.
+        """
+        rule = next((rule for rule in self.rules if rule.name == shot.rule), None)
+        if rule is None or getattr(shot, field) is None:
+            return ()
+        parts = rule.folder.split("/")[: len(shot.folder)]
+        named = (
+            depth for depth, part in enumerate(parts, 1) if field in fields_of(part, rule.name)
+        )
+        return shot.folder[: next(named, 0)]
 
     def order(self, shot: Shot) -> Order:
         """What the versions of one stack are sorted by, the earliest first."""

@@ -69,7 +69,7 @@ def test_ready_tells_the_journey_and_links_to_it(delivery: Delivery) -> None:
     assert embed["url"] == "https://next.frame.io/p/view/f"
     assert embed["timestamp"] == "2026-11-22T12:02:05+00:00"
     assert lines_of(card)["Delivered in"] == "2 min 05 s"
-    assert lines_of(card)["Link"] == "[Open in Frame.io](https://next.frame.io/p/view/f)"
+    assert lines_of(card)["For members"] == "[Open in Frame.io](https://next.frame.io/p/view/f)"
     assert card.buttons == (("Open in Frame.io", "https://next.frame.io/p/view/f"),)
 
 
@@ -99,7 +99,7 @@ def test_failed_needs_no_shot(media: MediaFile) -> None:
 def test_what_is_no_web_address_is_not_linked(media: MediaFile, url: str) -> None:
     card = ready_card(delivery_of(media, url), project="UNDLM")
 
-    assert "Link" not in lines_of(card)
+    assert "For members" not in lines_of(card)
     assert "url" not in embed_of(card)
     assert card.payload()["components"] == []
 
@@ -107,7 +107,10 @@ def test_what_is_no_web_address_is_not_linked(media: MediaFile, url: str) -> Non
 def test_link_cannot_be_broken_out_of(media: MediaFile) -> None:
     card = ready_card(delivery_of(media, "https://x/a) [b](https://evil"), project="UNDLM")
 
-    assert lines_of(card)["Link"] == "[Open in Frame.io](https://x/a%29%20%5Bb%5D%28https://evil)"
+    assert (
+        lines_of(card)["For members"]
+        == "[Open in Frame.io](https://x/a%29%20%5Bb%5D%28https://evil)"
+    )
 
 
 @pytest.mark.parametrize(

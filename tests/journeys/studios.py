@@ -20,6 +20,7 @@ async def save(
     ping: str | None = None,
     transfer: str = "tunnel",
     has_tunnel: bool = True,
+    share: dict[str, Any] | None = None,
     **tunnel: Any,
 ) -> str:
     """Save a studio's blocks on the test's Prefect server; returns its name."""
@@ -30,6 +31,8 @@ async def save(
     if not has_tunnel:
         del tables["tunnel"]
     tables["studio"] |= {"ping": ping, "transfer": transfer}
+    if share:
+        tables["frameio"]["share"] = share
     if watching:
         tables["studio"]["watching"] = watching
     file = StudioFile.model_validate(tables)
