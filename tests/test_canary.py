@@ -50,12 +50,20 @@ SIGNED_IN = frozenset(
 RENEWED = frozenset({kinds.CLIENT_SECRET, kinds.REFRESH_TOKEN})
 PARTS = frozenset({kinds.PART_ADDRESS})
 EXPOSED = frozenset({kinds.FILE_ADDRESS, kinds.PUBLIC_ADDRESS})
+SHARED = frozenset({kinds.SHARE_LINK, kinds.PASSPHRASE})
+# Messages are made from the ledger, and they are what people get the link by.
+IN_THE_LEDGER = frozenset({kinds.SHARE_LINK})
 # Ports are used again, so in what other tests wrote, too, an address proves nothing.
 ADDRESSES = frozenset({kinds.PUBLIC_ADDRESS})
 
 SIGNED_OUT = fault("token_expiry", "accounts.list")
 JOURNEYS: dict[str, tuple[tuple[Fault, ...], str | None, frozenset[str]]] = {
-    "delivered": ((SIGNED_OUT,), None, SIGNED_IN | RENEWED | EXPOSED),
+    "delivered": ((SIGNED_OUT,), None, SIGNED_IN | RENEWED | EXPOSED | SHARED),
+    "frameio refuses the share": (
+        (fault("status", "shares.create", code=422, times=ALWAYS),),
+        None,
+        SIGNED_IN | EXPOSED | {kinds.PASSPHRASE},
+    ),
     "adobe refuses to renew": (
         (SIGNED_OUT, fault("status", "ims.token", code=400, times=ALWAYS)),
         "adobe.",
@@ -144,6 +152,7 @@ async def _save(world: Sandbox) -> None:
         "refresh_token": tokens["refresh_token"],
         "expires_at": datetime.now(UTC) + timedelta(seconds=tokens["expires_in"]),
     }
+    tables["frameio"]["share"] = {"per": "shot", "passphrase": "aviary-passphrase-0123456789"}
     file = StudioFile.model_validate(tables)
     section = file.studio.model_copy(update={"retry_policy": RetryPolicy(**QUICK)})
     await save_studio(file.model_copy(update={"studio": section}))
@@ -220,7 +229,6 @@ async def test_no_secret_shows_anywhere(
     places = {
         "log records": "\n".join(notebook.pages).encode(),
         "results": _content(tmp_path / "results"),
-        "state": _content(private_state),
         "outcome": _told(outcome),
         "command lines": b"\n".join(bystander.command_lines),
         **await prefect_tells.told(prefect_api, clip.name),
@@ -235,6 +243,8 @@ async def test_no_secret_shows_anywhere(
         "artifacts": b"[" if code else clip.name.encode(),
     }
     _expect_nothing(secret, places, markers, default=clip.name.encode())
+    state = {"state": _content(private_state)}
+    _expect_nothing(secret, state, {}, default=clip.name.encode(), but=IN_THE_LEDGER)
     _expect_nothing(secret, _kept_by_prefect(), {}, default=clip.name.encode(), but=ADDRESSES)
     assert _open_secrets(secret, bystander) == []
     assert (kinds.PUBLIC_ADDRESS in heard) <= _token_was_there(secret, bystander)

@@ -161,8 +161,9 @@ class LinkMaker:
         if work.resumed:
             share = await self._frameio.shares.find(new, since=work.intended_at, known=work.known)
         if share is None:
+            terms = self._terms_of(work)
             share = await self._frameio.shares.create(
-                new, self._terms_of(work), since=work.intended_at, known=work.known
+                new, terms, since=work.intended_at, known=work.known
             )
         made = self._made(share, work)
         await self._invite(work, share.id)

@@ -118,9 +118,10 @@ async def prepare(
     transfer: Transfer = "tunnel",
     ledger: str | None = None,
     watching: dict[str, Any] | None = None,
+    share: str | None = None,
     **switches: Any,
 ) -> AsyncIterator[Ground]:
-    """A fresh world, and a studio of its own on the Prefect server."""
+    """A fresh world, and a studio of its own on the Prefect server. `share`: what a link is per."""
     with Sandbox(**switches) as world:
         ground = Ground(world, nursery, folder, f"crash-{next(_numbers)}")
         ground.state.mkdir(parents=True)
@@ -128,6 +129,8 @@ async def prepare(
         tables = sandbox_studio(world.describe(), name=ground.studio)
         watch = QUICK_WATCH | {"folders": [ground.watched]} | (watching or {})
         tables["studio"] |= {"watching": watch, "retry_policy": QUICK, "transfer": transfer}
+        if share:
+            tables["frameio"]["share"] = {"per": share}
         if ledger:
             ground.ledger = tables["studio"]["ledger"] = ledger
         enrolled(ground.watched, studio=ground.studio, ledger=ground.ledger)

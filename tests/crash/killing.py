@@ -1,8 +1,9 @@
 """Death by kill -9 at a chosen transition, from outside of the code that dies.
 
-SQLAlchemy's events say what each transaction is about to make durable: every line of the history
-and every state of an announcement is a transition. The process ends right before the commit (the
-effect is done, its outcome is not written) or right after it (the intent is, the effect is not).
+SQLAlchemy's events say what each transaction is about to make durable: every line of the history,
+every state of an announcement and of a share link is a transition. The process ends right before
+the commit (the effect is done, its outcome is not written) or right after it (the intent is, the
+effect is not).
 """
 
 from __future__ import annotations
@@ -91,6 +92,8 @@ def _transitions(statement: str, given: list[dict[str, Any]]) -> Iterator[str]:
             yield f"clip {values['event']}"
         elif verb == "INSERT INTO OUTBOX" or verb.startswith("UPDATE OUTBOX"):
             yield f"message {values.get('state') or 'rewritten'}"
+        elif "SHARES" in verb and "state" in values:
+            yield f"link {values['state']}"
         elif name := next((n for begun, n in OTHERS.items() if verb.startswith(begun)), None):
             yield name
 

@@ -63,6 +63,12 @@ def check_one_stack(ground: Ground, names: list[str]) -> None:
     assert [assets[name]["position"] for name in names] == list(range(1, len(names) + 1))
 
 
+def check_one_link(ground: Ground) -> None:
+    """One was made, and somebody who reads the channel has it."""
+    [share] = ground.world.shares()
+    assert share["url"] in str([message["embeds"] for message in ground.world.messages()])
+
+
 def subject(title: str) -> str:
     """The clip a message is about: "SQ07 UNDLM_00152 v001 is on its way" -> "… v001"."""
     return title.replace("\\", "").partition(" is ")[0]

@@ -15,8 +15,8 @@ from tests.crash.agents import agents
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.killing import Death, Moment
-from tests.crash.record import check_delivered_once, is_complete
-from tests.crash.three_clips import TRANSITIONS, ThreeClips
+from tests.crash.record import check_delivered_once, check_one_link, is_complete, sent
+from tests.crash.three_clips import LINK_TRANSITIONS, TRANSITIONS, ThreeClips
 from tests.support.wait import wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
@@ -24,11 +24,29 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 NAME = "SQ07_UNDLM_00152_v001.mov"
 
 
-async def test_all_transitions_are_known(ground: Ground) -> None:
-    """So that a new one cannot be left out of the tests below."""
-    clips = ThreeClips(ground)
-    assert clips.finish() == 0
-    assert set(ground.transitions(1)) == set(TRANSITIONS)
+async def test_all_transitions_are_known(make_ground: MakeGround) -> None:
+    """So that a new one cannot be left out of the tests below. A message that is being sent may be
+    rewritten, if its link comes just then.
+    """
+    async with make_ground(share="sequence") as ground:
+        clips = ThreeClips(ground)
+        assert clips.finish() == 0
+        known = {*TRANSITIONS, *LINK_TRANSITIONS, "message rewritten"}
+        assert set(ground.transitions(1)) | {"message rewritten"} == known
+        check_one_link(ground)
+
+
+@pytest.mark.parametrize("moment", get_args(Moment))
+async def test_a_link_is_made_once_whenever_its_run_dies(
+    make_ground: MakeGround, moment: Moment
+) -> None:
+    async with make_ground(share="sequence") as ground:
+        ground.drop(NAME)
+        for transition in LINK_TRANSITIONS:
+            assert not ground.live(Death(at=transition, moment=moment)), transition
+        assert ground.live()
+        check_one_link(ground)
+        assert sent(ground.world, "shares.create") == 1
 
 
 @pytest.mark.parametrize("moment", get_args(Moment))

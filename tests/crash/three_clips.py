@@ -37,6 +37,9 @@ TRANSITIONS = [
 ]
 """All that a run makes durable, in the order in which one clip after the other comes to it."""
 
+LINK_TRANSITIONS = ["link making", "link open"]
+"""What comes with share links, beside the clips."""
+
 
 class ThreeClips:
     """The clips in the watch folder, and what the deaths so far may have cost in messages."""

@@ -15,11 +15,13 @@ from aiohttp.typedefs import Handler, Middleware
 
 WEBHOOK = re.compile(r"/api/(?:v\d+/)?webhooks/\d+/([^/]+)")
 FILE_TOKEN = re.compile(r"/(?:v1/)?([^/]{40,})/")
+SHARE_WORD = re.compile(r'"short_url": "[^"]*/s/([^"]+)"')
 
 CLIENT_SECRET, ACCESS_TOKEN, REFRESH_TOKEN = "client secret", "access token", "refresh token"
 WEBHOOK_TOKEN, FILE_ADDRESS, PUBLIC_ADDRESS = "webhook", "file's address", "public address"
 PART_ADDRESS = "part's address"
 AUTHTOKEN = "ngrok authtoken"
+SHARE_LINK, PASSPHRASE = "share link", "share's passphrase"
 PREFECT_PASSWORD = "password of Prefect's server"
 
 
@@ -42,6 +44,8 @@ class Confidences:
                 self._hear_parts(json.loads(answer.text or "{}"))
             if isinstance(answer, web.Response) and "/ims/token" in request.path:
                 self._hear_tokens(json.loads(answer.text or "{}"))
+            if isinstance(answer, web.Response) and "/shares" in request.path:
+                self.heard[SHARE_LINK] |= set(SHARE_WORD.findall(answer.text or ""))
             return answer
 
         return listen
@@ -58,6 +62,9 @@ class Confidences:
             self.heard[REFRESH_TOKEN] |= set(form.get("refresh_token", ()))
         if request.path.endswith("/remote_upload"):
             self._hear_address(json.loads(body)["data"]["source_url"])
+
+        if request.path.endswith("/shares") and body:
+            self.heard[PASSPHRASE].add(json.loads(body)["data"]["passphrase"])
 
     def _hear_address(self, url: str) -> None:
         address = urlsplit(url)
