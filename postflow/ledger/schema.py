@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 from postflow.models import EPOCH
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _MICROSECOND = timedelta(microseconds=1)
 
 
