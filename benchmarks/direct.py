@@ -75,6 +75,7 @@ OURS = """
 import asyncio, json, resource, sys, time
 from pathlib import Path
 from pydantic import SecretStr
+from postflow.bandwidth import Bandwidth
 from postflow.delivery.direct import DirectSending
 from postflow.media.probe import probe_media
 from postflow.models import UploadPart
@@ -87,7 +88,7 @@ async def main(path, url, part):
         for number, at in enumerate(starts, 1)
     ]
     async def arrived(number, etag): ...
-    sending = DirectSending(None, media, arrived, detour=None)
+    sending = DirectSending(None, media, arrived, detour=None, bandwidth=Bandwidth())
     sending.resume(parts)
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     sending.start()

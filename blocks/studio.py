@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, model_validator
 
+from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal, engine_trouble
 from postflow.naming import Naming
-from postflow.settings import RetryPolicy, Transfer, Watching, refuse_old_names
+from postflow.settings import (
+    LimitedHours,
+    Rate,
+    RetryPolicy,
+    Transfer,
+    Watching,
+    bytes_a_second,
+    limit_at,
+    refuse_old_names,
+)
 
 from .adobe import AdobeTokens
 from .base import StudioPart, icon, problems, secret_from_environment
@@ -56,6 +67,16 @@ class Studio(StudioPart, Block):
         default="auto",
         description="auto: through the tunnel, and directly where there is none, where none can be "
         "had just now, and above 50 GB. tunnel, direct: that way only.",
+    )
+    limit: Rate = Field(
+        default="none",
+        description="Most that clips may take of the uplink: 50 MB/s, 400 Mbit/s, or none. It "
+        "holds for each process that sends.",
+    )
+    bandwidth: tuple[LimitedHours, ...] = Field(
+        default=(),
+        title="Limits by hours",
+        description="Other limits at some hours; the first that fits holds.",
     )
     discord: DiscordWebhook | None = Field(
         default=None, title="Discord", description="Where clips are announced; may be empty."
@@ -110,6 +131,13 @@ class Studio(StudioPart, Block):
     def get_naming(self) -> Naming:
         """The compiled rules. Raises Fatal `naming.rules` when they are unsafe or ambiguous."""
         return Naming.from_rules(self.rules) if self.rules else Naming.preset(self.naming)
+
+    def get_bandwidth(self) -> Bandwidth:
+        """For all clips of a process to share."""
+        limits = {self.limit, *(hours.limit for hours in self.bandwidth)}
+        if not any(map(bytes_a_second, limits)):
+            return Bandwidth()
+        return Bandwidth(lambda: limit_at(datetime.now().astimezone(), self.limit, self.bandwidth))
 
 
 async def load_studio(name: str) -> Studio:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
+    ByteSize,
     ConfigDict,
     Field,
     SecretStr,
+    TypeAdapter,
     field_validator,
     model_validator,
 )
@@ -168,3 +173,73 @@ class RetryPolicy(BaseModel):
     def delays(self) -> list[float]:
         """Seconds between the attempts: twice as long each time, a minute at most."""
         return [min(60.0, self.poll * 2**number) for number in range(8)]
+
+
+_NO_LIMIT = {"", "none", "0"}
+_LEAST = 10_000
+# Not Mb: some mean bits by it, others bytes.
+_RATE = re.compile(r"(\d+(?:\.\d+)? ?[kKMG]?i?(?:B|[Bb]it)) ?/ ?s", re.ASCII)
+_BYTES = TypeAdapter(ByteSize)
+
+
+@lru_cache
+def bytes_a_second(rate: str) -> int | None:
+    """What `50 MB/s`, `400 Mbit/s` or `20MiB/s` means; None for no limit. Raises ValueError."""
+    if rate.strip().lower() in _NO_LIMIT:
+        return None
+    if not (found := _RATE.fullmatch(rate.strip())):
+        raise ValueError('write "50 MB/s" (bytes), "400 Mbit/s" (bits), or "none"')
+    rate_ = int(_BYTES.validate_python(found[1]))
+    if 0 < rate_ < _LEAST:
+        raise ValueError("less than 10 kB/s carries no clip")
+    return rate_ or None
+
+
+def _is_rate(rate: Any) -> str:
+    bytes_a_second(str(rate))
+    return str(rate)
+
+
+def _is_time(given: Any) -> Any:
+    if isinstance(given, time) or re.fullmatch(r"\d\d:\d\d(:\d\d)?", str(given), re.ASCII):
+        return given
+    raise ValueError('write "08:00": hours and minutes of this machine\'s local time')
+
+
+Rate = Annotated[str, BeforeValidator(_is_rate)]
+LocalTime = Annotated[time, BeforeValidator(_is_time)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+
+
+class LimitedHours(BaseModel):
+    """Hours with a limit of their own, by the machine's local time; over midnight where they end
+    before they begin, and a whole day where they end as they begin.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
+
+    start: LocalTime = Field(alias="from", description="As 08:00, local time.")
+    to: LocalTime = Field(description="As 19:00; the limit no longer holds then.")
+    limit: Rate = Field(description="As of the studio.")
+    days: tuple[Day, ...] = Field(
+        default=DAYS, description="Days on which they begin: mon, tue, wed, thu, fri, sat, sun."
+    )
+
+    def include(self, now: datetime) -> bool:
+        if self.start < self.to:
+            return self.start <= now.time() < self.to and self._begin_on(now)
+        if now.time() >= self.start:
+            return self._begin_on(now)
+        return now.time() < self.to and self._begin_on(now - timedelta(days=1))
+
+    def _begin_on(self, day: datetime) -> bool:
+        return DAYS[day.weekday()] in self.days
+
+
+def limit_at(now: datetime, limit: str, hours: tuple[LimitedHours, ...]) -> int | None:
+    """Bytes a second that may leave, None for all: by the first hours that include `now`, else by
+    `limit`.
+    """
+    of_the_hour = (each.limit for each in hours if each.include(now))
+    return bytes_a_second(next(of_the_hour, limit))

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 
+from postflow.bandwidth import Bandwidth, ThreadShare
 from postflow.errors import PostFlowError, Retry, lies_outside
 from postflow.frameio import FrameioClient
 from postflow.frameio.parts import ALTERED, PartStore
@@ -47,7 +48,13 @@ class DirectSending:
     exposure: str | None = None
 
     def __init__(
-        self, frameio: FrameioClient, media: MediaFile, arrived: Arrived, *, detour: str | None
+        self,
+        frameio: FrameioClient,
+        media: MediaFile,
+        arrived: Arrived,
+        *,
+        detour: str | None,
+        bandwidth: Bandwidth,
     ) -> None:
         self.detour = detour
         self.parts: tuple[UploadPart, ...] = ()
@@ -55,6 +62,7 @@ class DirectSending:
         self._media = media
         self._arrived = arrived
         self._stop = threading.Event()
+        self._share = ThreadShare(bandwidth, self._stop)
         self._tally = Tally(media.size)
         self._missing: Sequence[UploadPart] = ()
         self._store = PartStore(None, media.content_type, stop=self._stop)
@@ -145,9 +153,10 @@ class DirectSending:
         with closing(_Reading(media)) as reading:
             start = part.start
             while start < part.stop:
+                count = self._share.take(min(PIECE, part.stop - start))
                 if self._stop.is_set():
                     raise Stopped
-                piece = reading.piece(start, min(PIECE, part.stop - start))
+                piece = reading.piece(start, count)
                 yield piece
                 self._tally.sent(start, start + len(piece))
                 start += len(piece)
@@ -184,10 +193,15 @@ class _Reading:
 
 @asynccontextmanager
 async def direct(
-    frameio: FrameioClient, media: MediaFile, arrived: Arrived, *, detour: str | None = None
+    frameio: FrameioClient,
+    media: MediaFile,
+    arrived: Arrived,
+    *,
+    bandwidth: Bandwidth,
+    detour: str | None = None,
 ) -> AsyncIterator[DirectSending]:
     """Nothing is sent any more once the block is left. `detour`: why it goes this way."""
-    sending = DirectSending(frameio, media, arrived, detour=detour)
+    sending = DirectSending(frameio, media, arrived, detour=detour, bandwidth=bandwidth)
     try:
         yield sending
     finally:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal, PostFlowError, Refusal
 from postflow.frameio import FrameioClient
 from postflow.frameio.errors import REMOTE_UPLOAD_LIMIT
@@ -36,10 +37,17 @@ NO_TUNNEL = Refusal(
 class Ways:
     """Those of a studio. `outlet` is None where no tunnel is set up."""
 
-    def __init__(self, frameio: FrameioClient, outlet: Outlet | None, transfer: Transfer) -> None:
+    def __init__(
+        self,
+        frameio: FrameioClient,
+        outlet: Outlet | None,
+        transfer: Transfer,
+        bandwidth: Bandwidth,
+    ) -> None:
         self._frameio = frameio
         self._outlet = outlet
         self._transfer = transfer
+        self._bandwidth = bandwidth
         self._opening = asyncio.Lock()
         self._away: str | None = None
         self._away_until = 0.0
@@ -88,7 +96,9 @@ class Ways:
                 detour = self._detour(media) if wanted == "auto" and not resumes else None
                 if detour:
                     log.warning("%s goes directly. %s", media.name, detour)
-                going = direct(self._frameio, media, arrived, detour=detour)
+                going = direct(
+                    self._frameio, media, arrived, detour=detour, bandwidth=self._bandwidth
+                )
                 sending = await stack.enter_async_context(going)
             yield sending
 

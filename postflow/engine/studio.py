@@ -14,6 +14,7 @@ from uuid import uuid4
 import xxhash
 from pydantic import SecretStr
 
+from postflow.bandwidth import Bandwidth
 from postflow.blocks.studio import Studio, load_studio
 from postflow.delivery.by_hand import open_by_hand
 from postflow.delivery.job import abandon
@@ -213,7 +214,8 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     sign_in = studio.adobe.get_client()
     frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
     relay = await _open_relay(stack, ledger, discord, run_id, name)
-    ways = Ways(frameio, get_outlet(studio), studio.transfer)
+    bandwidth = studio.get_bandwidth()
+    ways = Ways(frameio, get_outlet(studio, bandwidth), studio.transfer, bandwidth)
     return OpenStudio(
         name=name,
         settings=studio,
@@ -242,10 +244,12 @@ async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool
     return False
 
 
-def get_outlet(studio: Studio) -> Outlet | None:
+def get_outlet(studio: Studio, bandwidth: Bandwidth | None = None) -> Outlet | None:
     """The studio's outlet, not open yet; None where no tunnel is set up."""
     tunnel = studio.tunnel
-    return Outlet(tunnel.get_client(), port=tunnel.port) if tunnel else None
+    if tunnel is None:
+        return None
+    return Outlet(tunnel.get_client(), port=tunnel.port, bandwidth=bandwidth)
 
 
 async def _open_relay(

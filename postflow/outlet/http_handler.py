@@ -227,8 +227,13 @@ class Answers:
                 sock, file.pinned.descriptor, file.tally.sent, copy=not self._limits.sendfile
             )
             for start, stop in _last_piece_apart(selection):
-                await sending.send(start, stop, idle=self._limits.idle, tick=refuse_changed)
-                refuse_changed()
+                while start < stop:
+                    count = await file.share.take(stop - start)
+                    await sending.send(
+                        start, start + count, idle=self._limits.idle, tick=refuse_changed
+                    )
+                    refuse_changed()
+                    start += count
 
 
 def _last_piece_apart(selection: Selection) -> Iterator[tuple[int, int]]:

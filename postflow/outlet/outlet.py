@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from postflow.bandwidth import Bandwidth
 from postflow.errors import Retry
 from postflow.models import Exposure, MediaFile
 
@@ -108,6 +109,7 @@ class Outlet:
         *,
         port: int = 0,
         limits: Limits | None = None,
+        bandwidth: Bandwidth | None = None,
         probe_timeout: float = 20.0,
     ) -> None:
         """`port` of the media server on loopback, 0 for a free one; `probe_timeout`: seconds for a
@@ -116,6 +118,7 @@ class Outlet:
         self._provider = provider
         self._port = port
         self._limits = limits
+        self._bandwidth = bandwidth
         self._probe_timeout = probe_timeout
         self._changing = asyncio.Lock()
         self._users = 0
@@ -209,7 +212,9 @@ class Outlet:
 
     async def _open(self) -> _Live:
         async with AsyncExitStack() as stack:
-            server = stack.enter_context(MediaServer(port=self._port, limits=self._limits))
+            server = stack.enter_context(
+                MediaServer(port=self._port, limits=self._limits, bandwidth=self._bandwidth)
+            )
             session = TunnelSession(self._provider, server.url)
             await stack.enter_async_context(session)
             return _Live(server, session, stack.pop_all())

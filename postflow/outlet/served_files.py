@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from postflow.bandwidth import Bandwidth, LoopShare
 from postflow.errors import Retry
 from postflow.media.probe import NOT_THERE, explained, holds, open_clip, printable
 from postflow.media.volume import mtime_of
@@ -153,7 +154,7 @@ class Limits(BaseModel):
 class ServedFile:
     """Made in any thread; all but `snapshot` and `forget_visits` then belongs to the server's."""
 
-    def __init__(self, media: MediaFile, limits: Limits) -> None:
+    def __init__(self, media: MediaFile, limits: Limits, bandwidth: Bandwidth) -> None:
         """Opens the file; raises as PinnedFile does."""
         self.pinned = PinnedFile(media)
         self.name = media.path.name
@@ -163,6 +164,7 @@ class ServedFile:
         self.id = self.digest.hex()[:12]
         self.path = SecretStr(f"/{ADDRESS_VERSION}/{token}/{_quoted(self.name)}")
         self.slots = asyncio.Semaphore(limits.parallel)
+        self.share = LoopShare(bandwidth)
         self.changed = False
         self.tally = Tally(media.size)
         self._expires = time.monotonic() + limits.lifetime

@@ -15,6 +15,7 @@ from functools import partial
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal
 from postflow.media import volume
 from postflow.media.probe import printable
@@ -47,10 +48,13 @@ http_log.addFilter(_no_request_lines)
 class MediaServer:
     """`with MediaServer() as server:` opens and closes it; both take milliseconds."""
 
-    def __init__(self, *, port: int = 0, limits: Limits | None = None) -> None:
+    def __init__(
+        self, *, port: int = 0, limits: Limits | None = None, bandwidth: Bandwidth | None = None
+    ) -> None:
         """`port` 0 takes a free one."""
         self._port = port
         self._limits = limits or Limits()
+        self._bandwidth = bandwidth or Bandwidth()
         self._registry = Registry()
         self._thread = LoopThread("postflow media server", self._listening)
         self.url = ""
@@ -65,7 +69,9 @@ class MediaServer:
 
     async def publish(self, media: MediaFile) -> ServedFile:
         """Put a file on offer. Raises Retry if it is no longer what `media` says, or hangs."""
-        opening = asyncio.create_task(volume.ask(lambda: ServedFile(media, self._limits)))
+        opening = asyncio.create_task(
+            volume.ask(lambda: ServedFile(media, self._limits, self._bandwidth))
+        )
         try:
             file = await volume.in_time(asyncio.shield(opening), media.path)
         except BaseException:

@@ -17,7 +17,14 @@ from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
 from postflow.errors import Fatal
-from postflow.settings import RetryPolicy, Transfer, Watching, refuse_old_names
+from postflow.settings import (
+    LimitedHours,
+    Rate,
+    RetryPolicy,
+    Transfer,
+    Watching,
+    refuse_old_names,
+)
 
 B = TypeVar("B", bound=Block)
 
@@ -31,6 +38,8 @@ class StudioSection(BaseModel):
     name: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]*$")
     naming: str = "undlm"
     rules: list[dict[str, Any]] = Field(default_factory=list)
+    limit: Rate = "none"
+    bandwidth: tuple[LimitedHours, ...] = ()
     watching: Watching = Field(default_factory=Watching)
     ledger: SecretStr | None = None
     ping: SecretStr | None = None
@@ -92,6 +101,8 @@ def _studio(file: StudioFile) -> Studio:
         discord=_block(DiscordWebhook, file.discord, "discord") if file.discord else None,
         naming=section.naming,
         rules=section.rules,
+        limit=section.limit,
+        bandwidth=section.bandwidth,
         watching=section.watching,
         ledger=section.ledger,
         ping=section.ping,
