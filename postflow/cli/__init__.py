@@ -9,6 +9,7 @@ from . import (  # noqa: F401 - each module adds its commands to the app
     sandbox,
     scan,
     setup,
+    share,
     status,
     ui,
     up,

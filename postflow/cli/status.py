@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from postflow.service.console import out, print_json, tell_doubt, tell_warning
 from postflow.service.server import prepare_prefect
 
 from .app import JsonOption, StudioOption, app, studio_named
+from .share import tell_who_looked, who_looked
 
 if TYPE_CHECKING:
     from postflow.ledger import Clip, Ledger, MessageState, Observation, Phase, Unannounced
@@ -50,14 +52,21 @@ def status(
 
 @app.command()
 def history(
-    studio: StudioOption = "main", limit: LimitOption = 50, json: JsonOption = False
+    name: Annotated[
+        str | None, typer.Argument(help="A file's name: only this clip, and who looked at it.")
+    ] = None,
+    studio: StudioOption = "main",
+    limit: LimitOption = 50,
+    json: JsonOption = False,
 ) -> None:
     """When each clip was delivered, how long it took, and its link."""
     prepare_prefect()
     from postflow.ledger import Ledger
 
-    with Ledger.open(studio_named(studio).ledger) as ledger:
-        tell_history(ledger, studio, limit=limit, json=json)
+    block = studio_named(studio)
+    with Ledger.open(block.ledger) as ledger:
+        looked = partial(who_looked, block, ledger) if name else None
+        tell_history(ledger, studio, name=name, looked=looked, limit=limit, json=json)
 
 
 @app.command()
@@ -100,6 +109,7 @@ class Overview:
     others: Mapping[str, int]
     settling: Sequence[Observation]
     clips: Sequence[Clip]
+    links: Sequence[tuple[str, str]] = ()
 
     def as_json(self) -> dict[str, Any]:
         sign_in = self.sign_in
@@ -112,6 +122,7 @@ class Overview:
             "others": self.others,
             "settling": [each.model_dump(mode="json") for each in self.settling],
             "clips": [_clip_as_json(each) for each in self.clips],
+            "links": [{"name": name, "reason": why} for name, why in self.links],
         }
 
     def tell(self) -> None:
@@ -124,6 +135,9 @@ class Overview:
         told = [f"{self.counts[phase]} {phase}" for phase in Phase if self.counts[phase]]
         out.print(", ".join(told) or "No clip has been seen yet.")
         tell_unannounced(self.unannounced, studio=self.studio)
+        for name, why in self.links:
+            said = f"The share link {name} could not be made: {why}"
+            out.print(f"[yellow]![/yellow] {escape(said)}")
         self._tell_others()
         for each in self.settling:
             word = Phase.REFUSED if each.refused else Phase.SETTLING
@@ -152,7 +166,7 @@ def tell_status(
     json: bool = False,
 ) -> None:
     """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
-    from postflow.ledger import Phase, observations, outages, outbox, queries
+    from postflow.ledger import Phase, observations, outages, outbox, queries, shared_clips
 
     # In the order of the journey; what is over without a person is left out.
     phases = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
@@ -167,6 +181,7 @@ def tell_status(
         others=observations.others(ledger, studio),
         settling=queries.unsettled(ledger, studio=studio, limit=limit),
         clips=[clip for clips in latest for clip in clips],
+        links=shared_clips.troubles(ledger, studio),
     )
     if json:
         print_json(overview.as_json())
@@ -174,19 +189,31 @@ def tell_status(
         overview.tell()
 
 
-def tell_history(ledger: Ledger, studio: str, *, limit: int = 50, json: bool = False) -> None:
-    """Deliveries, the last one first."""
+def tell_history(
+    ledger: Ledger,
+    studio: str,
+    *,
+    name: str | None = None,
+    looked: Callable[[Sequence[Clip]], list[dict[str, str]]] | None = None,
+    limit: int = 50,
+    json: bool = False,
+) -> None:
+    """Deliveries, the last one first; of those of one name also who `looked`."""
     from postflow.ledger import Phase, queries
 
-    clips = queries.rows(ledger, studio=studio, phase=Phase.DELIVERED, limit=limit)
+    clips = queries.rows(ledger, studio=studio, phase=Phase.DELIVERED, name=name, limit=limit)
+    seen = looked(clips) if looked and clips else None
     if json:
-        print_json([_clip_as_json(each) for each in clips])
+        more = {} if seen is None else {"looked": seen}
+        print_json([_clip_as_json(each) | more for each in clips])
         return
     for clip, name in _names(clips):
         facts = f"{_when(clip)}  {_took(clip):>6}  {decimal(clip.size):>8}"
         out.print(f"{facts}  {name}  {clip.view_url or ''}".rstrip(), markup=False)
     if not clips:
         out.print("No clip has been delivered yet.")
+    if seen is not None:
+        tell_who_looked(seen)
 
 
 def _clip_as_json(clip: Clip) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from .ledger import Ledger
 from .models import as_entries, columns_of
 from .outbox import rewrite
 from .schema import clips, insert_into, outbox, shared_clips, shares, stacks
-from .states import OPEN, State
+from .states import DELIVERED, OPEN, State
 
 Payload = dict[str, Any]
 
@@ -76,6 +76,25 @@ class ShareRef(FrozenModel):
     account_id: str
     share_id: str
     name: str
+
+
+class DeliveredClip(FrozenModel):
+    """A clip in Frame.io, and what of it is to be shared: its version stack, else its file."""
+
+    name: str
+    relpath: str
+    folder_id: str
+    stack: str
+    account_id: str
+    project_id: str
+    version_number: int | None
+    finished_at: datetime
+    asset_id: str
+
+    @property
+    def rank(self) -> tuple[int, datetime]:
+        """The latest version has the highest."""
+        return self.version_number or -1, self.finished_at
 
 
 class Waiting(FrozenModel):
@@ -162,6 +181,20 @@ def links_of_clip(ledger: Ledger, clip_id: int) -> tuple[list[ShareRef], set[str
     return [
         ShareRef.model_validate({n: row[n] for n in ShareRef.model_fields}) for row in its
     ], assets
+
+
+def delivered(ledger: Ledger, studio: str) -> list[DeliveredClip]:
+    """All that the studio has delivered."""
+    asset = func.coalesce(stacks.c.stack_id, clips.c.file_id).label("asset_id")
+    query = select(*columns_of(DeliveredClip, clips), asset).outerjoin(stacks, _STACKED)
+    query = query.where(
+        clips.c.studio == studio,
+        clips.c.state.in_(DELIVERED),
+        clips.c.finished_at.is_not(None),
+        clips.c.file_id.is_not(None),
+    )
+    with ledger.reading() as connection:
+        return as_entries(DeliveredClip, connection.execute(query).mappings().all())
 
 
 def troubles(ledger: Ledger, studio: str) -> list[tuple[str, str]]:

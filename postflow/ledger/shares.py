@@ -109,8 +109,16 @@ def begin_by_hand(
     asset_ids: Sequence[str],
     terms: Terms,
 ) -> ShareWork:
-    """A person wants a link of these assets; `project` are the ids of account and project."""
+    """A person wants a link of these assets; `project` are the ids of account and project. One that
+    was begun, and of which nobody heard, is taken up.
+    """
     with ledger.writing() as connection:
+        end_dead_runs(connection, ledger.now(), but=run_id)
+        rows = _rows(connection, studio, subject)
+        unheard = (row for row in rows if row["state"] == ShareState.MAKING and not row["run_id"])
+        if begun := next(unheard, None):
+            _write(connection, begun["id"], run_id=run_id)
+            return _work(connection, begun["id"], resumed=True)
         values = {"studio": studio, "subject": subject, "name": name}
         new = _intend(connection, run_id, project, asset_ids, terms, ledger.now(), **values)
         return _work(connection, new)
