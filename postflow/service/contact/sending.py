@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from postflow.frameio import endpoints
+from postflow.proxies import proxy_for
 
 from .fetching import arrival
 from .visit import Reply, Unanswered, Visit
@@ -61,8 +62,13 @@ async def _put(visit: Visit, url: str, signed: frozenset[str], content_type: str
     if content_type:
         headers["content-type"] = content_type
     try:
-        async with httpx.AsyncClient(timeout=visit.bounds.question) as store:
-            return await store.put(url, content=visit.clip.body, headers=headers)
+        request = httpx.Request("PUT", url, content=visit.clip.body, headers=headers)
+        request.extensions["timeout"] = httpx.Timeout(visit.bounds.question).as_dict()
+        # a client of httpx logs the address
+        async with httpx.AsyncHTTPTransport(proxy=proxy_for(request.url)) as store:
+            answer = await store.handle_async_request(request)
+            await answer.aread()
+        return answer
     except (httpx.HTTPError, httpx.InvalidURL):  # its text may hold the address
         raise Unanswered("no answer") from None
 
