@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
 from postflow.discord import MOST_NAMES, batch_card, skipped_card
 from postflow.errors import Skip
-from postflow.ledger import BatchClip, Namesake, State
+from postflow.ledger import BatchClip, Namesake, ShareLink, State
 from tests.discord.conftest import NOON
 from tests.discord.summaries import batch_of, clip_done, clip_failed, clip_waiting
 
@@ -50,6 +51,27 @@ def test_a_batch_tells_of_namesakes_and_of_those_in_doubt_first() -> None:
         f"✅ [1.mov]{link}",
         f"✅ [2.mov]{link}: exported again",
     ]
+
+
+def test_a_batch_says_which_link_is_for_whom_as_many_as_there_is_room_for() -> None:
+    links = tuple(
+        ShareLink(
+            id=number,
+            name=f"UNDLM · {number}",
+            access="secure" if number == 9 else "public",
+            url=SecretStr(f"https://f.io/{number:0200}"),
+            passphrase=SecretStr("open_sesame") if number == 8 else None,
+            expires_at=NOON,
+        )
+        for number in range(10)
+    )
+    batch = batch_of(clip_done()).model_copy(update={"links": links})
+    lines = dict(batch_card(batch).lines)
+    assert lines["For invited reviewers"].startswith("[UNDLM · 9](https://f.io/")
+    told = lines["For everybody with the link"].splitlines()
+    assert told[0].startswith("[UNDLM · 8]")
+    assert told[0].endswith(r"until 2026-11-22, passphrase: open\_sesame")
+    assert len(told) == 4
 
 
 @pytest.mark.parametrize(
