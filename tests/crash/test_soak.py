@@ -19,8 +19,11 @@ pytestmark = [pytest.mark.prefect, pytest.mark.soak, pytest.mark.timeout(3600)]
 RANDOM_KILLS = int(os.environ.get("POSTFLOW_SOAK_KILLS", "100"))
 
 
-async def test_killed_at_every_transition_of_every_clip(make_ground: MakeGround) -> None:
-    async with make_ground() as ground:
+@pytest.mark.parametrize("transfer", ["tunnel", "direct"])
+async def test_killed_at_every_transition_of_every_clip(
+    make_ground: MakeGround, transfer: str
+) -> None:
+    async with make_ground(transfer=transfer, part_bytes=40_000) as ground:
         ThreeClips(ground).finish()
         reference = Counter(ground.transitions(1))
     deaths = [
@@ -32,7 +35,7 @@ async def test_killed_at_every_transition_of_every_clip(make_ground: MakeGround)
     told_twice, survived = 0, 0
     for number, death in enumerate(deaths, start=1):
         print(f"{number} of {len(deaths)}: {death}", flush=True)  # noqa: T201 - how far it is
-        async with make_ground() as ground:
+        async with make_ground(transfer=transfer, part_bytes=40_000) as ground:
             clips = ThreeClips(ground)
             # how often a run renews its lease depends on how fast it is
             survived += ground.live(death)
