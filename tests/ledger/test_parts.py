@@ -1,4 +1,4 @@
-"""Parts of unfinished direct uploads: kept for whoever goes on, shown to nobody, gone at the end."""
+"""Parts of an unfinished direct upload: kept for whoever goes on, shown to nobody, then gone."""
 
 from __future__ import annotations
 
