@@ -1,11 +1,15 @@
-"""A person cancels one clip's run in Prefect's UI: that clip stops, the others travel on."""
+"""A person cancels a clip, by `postflow cancel` or in Prefect's UI: it stops, others travel on.
+
+The ledger says what is cancelled, so a clip is stopped by whichever run has it, on any host.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -18,79 +22,104 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
+from postflow.delivery.announcements import of_clip
 from postflow.delivery.job import DeliveryJob
-from postflow.delivery.record import DeliveryRecord
+from postflow.discord.cards import failed_card
 from postflow.engine.artifacts import best_effort
 from postflow.engine.studio import OpenStudio
-from postflow.errors import Fatal, engine_trouble
-from postflow.ledger import Claimed, State, queries
+from postflow.errors import PostFlowError, engine_trouble
+from postflow.ledger import Claimed, StaleClaim, queue
 from postflow.ledger.errors import retry_while_busy
-from postflow.tasks.announce import announce_failure
-
-from .batch import Batch
 
 log = logging.getLogger("postflow.ingest")
 
+# Seconds between two looks into the ledger, for each clip, and at Prefect's server.
+LOOK = 2.0
 PAUSE = 3.0
 MOST = 200
 NEWEST = sorting.FlowRunSort.START_TIME_DESC
-OVER = frozenset({State.DONE, State.SKIPPED, State.FAILED, State.SUPERSEDED})
+
+
+@asynccontextmanager
+async def until_cancelled(job: DeliveryJob) -> AsyncIterator[None]:
+    """Stop the block when a person cancels the clip: raises Fatal `clip.cancelled`.
+
+    A clip that is whole in Frame.io is not stopped any more.
+    """
+    work = asyncio.current_task()
+    assert work is not None
+    others = work.cancelling()
+    asked: list[str] = []
+    looking = asyncio.create_task(_cancel_when_asked(job, work, asked), name="cancelling")
+    try:
+        yield
+    except asyncio.CancelledError:
+        if asked and work.uncancel() <= others:
+            raise queue.cancelled(job.media.name, asked[0]) from None
+        raise
+    finally:
+        looking.cancel()
+
+
+async def _cancel_when_asked(
+    job: DeliveryJob, work: asyncio.Task[object], asked: list[str]
+) -> None:
+    while not asked:
+        try:
+            how = await job.record.how_cancelled()
+        except PostFlowError as error:  # a busy ledger: it is asked again
+            log.debug("%s", error)
+            how = None
+        if how:
+            asked.append(how)
+            work.cancel()
+        await asyncio.sleep(LOOK)
+
+
+async def withdrawn(studio: OpenStudio, job: DeliveryJob, why: PostFlowError) -> bool:
+    """End a cancelled clip of which something may be in Frame.io; false where nothing can be."""
+    if (claim := job.record.begun) is None:
+        return False
+    card = failed_card(job.media, job.shot, why, project=job.project)
+    message = of_clip(studio.channel, job.record, card)
+    await retry_while_busy(
+        lambda: studio.abandon(claim, why, message), f"The end of {claim.name} is to be noted"
+    )
+    studio.notify()
+    return True
 
 
 class Cancelling:
-    """Subflows live in the process of `ingest`, so nobody but it can stop one of them."""
+    """What is cancelled in Prefect's UI of this `ingest` run's subflows: they live in its process,
+    so nobody but it can stop one of them.
+    """
 
-    def __init__(self, studio: OpenStudio, batch: Batch) -> None:
+    def __init__(self, studio: OpenStudio) -> None:
         self._studio = studio
-        self._batch = batch
         self._asked: dict[tuple[int, int], UUID] = {}
         self._heard: set[UUID] = set()
         self._looked_at = time.monotonic()
 
-    async def look(self, on_their_way: Mapping[asyncio.Task[None], Claimed]) -> None:
-        """Every few seconds: stop the clips whose runs a person has cancelled."""
-        if not on_their_way or time.monotonic() - self._looked_at < PAUSE:
+    async def look(self, on_their_way: Iterable[Claimed]) -> None:
+        """Every few seconds: the ledger has what a person has cancelled."""
+        travelling = [claim for claim in on_their_way if claim.finished_at is None]
+        if not travelling or time.monotonic() - self._looked_at < PAUSE:
             return
         self._looked_at = time.monotonic()
         new = [run for run in await _cancelling() if run.id not in self._heard]
         asked = {Path(run.parameters["path"]): run.id for run in new}
-        for task, claim in on_their_way.items():
-            has_run = claim.finished_at is None
-            if has_run and claim.path in asked:
-                run_id = asked[claim.path]
-                self._heard.add(run_id)
-                self._asked[_key(claim)] = run_id
-                task.cancel()
+        for claim in travelling:
+            if claim.path in asked:
+                with suppress(StaleClaim):
+                    await self._studio.ledger.run(queue.mark_cancelled, claim, queue.IN_PREFECT)
+                self._asked[_key(claim)] = asked[claim.path]
+                self._heard.add(asked[claim.path])
 
     async def guard(self, claim: Claimed, travel: Coroutine[None, None, None]) -> None:
-        """The clip's travel. A person's stop makes it failed; any other cancellation goes on."""
-        try:
-            await travel
-        except asyncio.CancelledError:
-            run_id = self._asked.pop(_key(claim), None)
-            if run_id is None:
-                raise
-            why = _cancelled(claim)
-            log.warning("%s", why)
-            await retry_while_busy(
-                lambda: self._end(claim, why), f"The end of {claim.name} is to be noted"
-            )
-            self._batch.not_delivered(claim.name, why)
-            await _end_run(run_id, str(why))
-
-    async def _end(self, claim: Claimed, why: Fatal) -> None:
-        """Fail the clip as far as it had come; one that is whole in Frame.io stays delivered."""
-        rows = await self._studio.ledger.run(
-            queries.rows, studio=self._studio.name, name=claim.relpath
-        )
-        state = next(row.state for row in rows if row.id == claim.clip_id)
-        if state in OVER:
-            return
-        current = claim.model_copy(update={"state": state})
-        record = DeliveryRecord(self._studio.ledger, current, by_hand=False)
-        job = DeliveryJob(claim.media, record, project=self._studio.project)
-        job.shot = self._studio.naming.identify(claim.name)
-        await announce_failure(self._studio, job, why)
+        """The clip's travel; its run is Cancelled, also where it was over already."""
+        await travel
+        if run_id := self._asked.pop(_key(claim), None):
+            await _end_run(run_id)
 
 
 def _key(claim: Claimed) -> tuple[int, int]:
@@ -98,10 +127,13 @@ def _key(claim: Claimed) -> tuple[int, int]:
     return claim.clip_id, claim.token
 
 
-async def _end_run(run_id: UUID, message: str) -> None:
-    state: RunState[None] = Cancelled(message=message)
+async def _end_run(run_id: UUID) -> None:
+    """Prefect takes no other end of a run that was to be cancelled."""
+    late: RunState[None] = Cancelled(message="It was over before it could be stopped.")
     async with best_effort("the end of a cancelled run"), get_client() as client:
-        await client.set_flow_run_state(run_id, state, force=True)
+        run = await client.read_flow_run(run_id)
+        if run.state_type is StateType.CANCELLING:
+            await client.set_flow_run_state(run_id, late, force=True)
 
 
 async def _cancelling() -> list[FlowRun]:
@@ -120,11 +152,3 @@ async def _cancelling() -> list[FlowRun]:
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("%s", engine_trouble(error) or error)
         return []
-
-
-def _cancelled(claim: Claimed) -> Fatal:
-    return Fatal(
-        f"Somebody cancelled {claim.name} in Prefect's UI.",
-        hint=f"Deliver it after all with `postflow retry {claim.name}`.",
-        code="clip.cancelled",
-    )

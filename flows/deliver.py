@@ -11,7 +11,7 @@ from typing import Any
 
 from prefect import Task, flow
 from prefect.runtime import flow_run
-from prefect.states import Failed
+from prefect.states import Cancelled, Failed
 from pydantic import SecretStr
 
 from postflow.delivery.by_hand import allowed, as_meant
@@ -23,7 +23,7 @@ from postflow.engine.stage import worth_another_attempt
 from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, as_ours, engine_trouble
-from postflow.ledger import DELIVERED, ClaimRef, claims
+from postflow.ledger import DELIVERED, ClaimRef, claims, queue
 from postflow.media.picture import made_beside
 from postflow.models import Arrival, Delivery, Shot, UploadResult
 from postflow.settings import Transfer
@@ -32,6 +32,8 @@ from postflow.tasks.identify import identify
 from postflow.tasks.place import place
 from postflow.tasks.stack import stack
 from postflow.tasks.transfer import transfer
+
+from .cancelling import until_cancelled, withdrawn
 
 log = logging.getLogger("postflow.deliver")
 
@@ -70,7 +72,8 @@ async def deliver(
     except PostFlowError as why:
         log.error("%s", why)  # noqa: TRY400 - `why` is for people, without a traceback
         await leave_refusal(as_meant(path).name, why)
-        return Failed(message=str(why), data=why)  # type: ignore[return-value]
+        ended = Cancelled if why.code == queue.CANCELLED else Failed
+        return ended(message=str(why), data=why)  # type: ignore[return-value]
 
 
 async def _deliver(
@@ -85,6 +88,7 @@ async def _deliver(
     async with (
         open_studio(name) as studio,
         delivering(studio, await _admitted(studio, path, claim), project, claim) as job,
+        until_cancelled(job),
         made_beside(job.media),
     ):
         job.transfer = transfer
@@ -136,7 +140,8 @@ async def delivering(
             log.exception("A fault of our own, at %s:", job.media.name)
         why = await studio.volume_error_or(job.media.path, as_ours(error))
         try:
-            await announce_failure(studio, job, why)
+            if why.code != queue.CANCELLED or not await withdrawn(studio, job, why):
+                await announce_failure(studio, job, why)
         except Exception:
             await job.record.give_back()
             raise

@@ -26,7 +26,7 @@ from postflow.errors import (
 )
 from postflow.folder.notices import Notices
 from postflow.folder.watchers import folder_watchers
-from postflow.ledger import Announcement, Claimed, StaleClaim, claims
+from postflow.ledger import Announcement, Claimed, StaleClaim, claims, queue
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
 from postflow.tasks.stack import stack_again
@@ -61,7 +61,7 @@ class Drain:
         self._finished: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(studio)
-        self._cancelling = Cancelling(studio, self._batch)
+        self._cancelling = Cancelling(studio)
         self._busy_at = self._went_well_at = time.monotonic()
 
     async def run(self) -> Drained:
@@ -85,7 +85,7 @@ class Drain:
                 return False
             await self._release_finished()
             await self._start_some(outlet)
-            await self._cancelling.look(self._on_their_way)
+            await self._cancelling.look(self._on_their_way.values())
         except Retry as error:
             log.warning("%s", error)
             if time.monotonic() - self._went_well_at > BEARABLE:
@@ -135,7 +135,7 @@ class Drain:
         if claim.finished_at is not None:
             self._send(claim, self._stack_again(claim))
             return
-        why = self._misnamed(claim)
+        why = self._refused(claim)
         if why is not None:
             await self._studio.abandon(claim, why, self._announcement(claim, why))
             return
@@ -154,8 +154,10 @@ class Drain:
                 await self._studio.ledger.run(claims.release, self._finished[0])
             del self._finished[0]
 
-    def _misnamed(self, claim: Claimed) -> Skip | Fatal | None:
-        """Why its name alone keeps the clip from travelling, if it does."""
+    def _refused(self, claim: Claimed) -> Skip | Fatal | None:
+        """Why a person, or its name alone, keeps the clip from travelling, if so."""
+        if claim.cancelled:
+            return queue.cancelled(claim.name, claim.cancelled)
         if no_clip := refusal(claim.name):
             return no_clip
         try:

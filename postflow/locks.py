@@ -57,7 +57,7 @@ async def _acquire(lock: BaseAsyncFileLock, clip: str, timeout: float) -> None:
 def _busy(clip: str, timeout: float) -> Retry:
     return Retry(
         f"Another run has been busy with {clip} for {timeout:.0f} s.",
-        hint="Look for it in the Prefect UI; cancel it if it hangs.",
+        hint="Look for it in `postflow status`; if it hangs, `postflow cancel` it.",
         code="clip.busy",
     )
 

@@ -112,7 +112,7 @@ async def _attempt(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Fol
             remote = await request_upload(studio, sending, media, folder, known=found.known)
         async with _withdrawn_unless_whole(studio, job, sending, remote):
             await (record.resumed() if resumes else record.asked(remote, parts=sending.parts))
-            whole = await await_arrival(studio, sending, media, remote)
+            whole = await await_arrival(studio, job, sending, remote)
     return _arrival(media, folder, whole, found, sending)
 
 
@@ -205,16 +205,17 @@ async def _withdraw(studio: OpenStudio, job: DeliveryJob, remote: RemoteFile) ->
 
 @task(name="await arrival", task_run_name="await arrival", retries=0, cache_policy=NO_CACHE)
 async def await_arrival(
-    studio: OpenStudio, sending: Sending, media: MediaFile, remote: RemoteFile
+    studio: OpenStudio, job: DeliveryJob, sending: Sending, remote: RemoteFile
 ) -> RemoteFile:
     """The file as Frame.io has it, once complete, of equal size, every byte gone out."""
+    media = job.media
     return await arrival.await_arrival(
         studio.frameio,
         sending,
         media,
         remote,
         policy=studio.settings.retry_policy,
-        progress=Progress(media, also=studio.progress),
+        progress=Progress(media, job.record, also=studio.progress),
         late=lambda why: _tell_late(studio, media, why),
     )
 

@@ -5,6 +5,7 @@ from . import (  # noqa: F401 - each module adds its commands to the app
     contact,
     demo,
     name,
+    queue,
     retry,
     sandbox,
     scan,

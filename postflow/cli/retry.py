@@ -101,6 +101,8 @@ def _by_name(
     """
     from postflow.ledger import retrying
 
+    if again := _wished_again(ledger, studio, name, folders):
+        return again
     on_disk = str(Path(name).expanduser().absolute())
     found = retrying.named(ledger, on_disk, studio=studio)
     found = found or retrying.named(ledger, in_its_folder(name, folders), studio=studio)
@@ -117,6 +119,14 @@ def _by_name(
             return [clip.relpath]
     err.print(_why_not(ledger, studio, meant[0] if meant else None, name), markup=False)
     return []
+
+
+def _wished_again(ledger: Ledger, studio: str, name: str, folders: Sequence[Path]) -> list[str]:
+    """Files that were cancelled while they settled, and settle still."""
+    from postflow.ledger import queue
+
+    spots = queue.spots(ledger, in_its_folder(name, folders), studio=studio)
+    return [spot.relpath for spot in spots if queue.forget_wish(ledger, spot)]
 
 
 def in_its_folder(name: str, folders: Sequence[Path]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,17 +22,18 @@ from postflow.service.console import out, print_json, tell_doubt, tell_warning
 from postflow.service.server import prepare_prefect
 
 from .app import JsonOption, StudioOption, app, studio_named
+from .queue import how_far, how_much_is_left
 from .share import tell_who_looked, who_looked
+from .unannounced import tell_unannounced, unannounced_as_json
 
 if TYPE_CHECKING:
-    from postflow.ledger import Clip, Ledger, MessageState, Observation, Phase, Unannounced
+    from postflow.ledger import Clip, Ledger, Observation, Phase, Unannounced
+    from postflow.ledger.progress import Left
 
 LimitOption = Annotated[int, typer.Option(help="At most so many clips of a kind.", min=1)]
 
 # Seconds for a volume to answer.
 HANGS = 5.0
-NAMED = 5
-AGAIN = "`postflow retry --messages`"
 
 
 @app.command()
@@ -105,6 +106,7 @@ class Overview:
     sign_in: PostFlowError | None
     outages: Mapping[str, str]
     counts: Mapping[Phase, int]
+    left: Left
     unannounced: Sequence[Unannounced]
     others: Mapping[str, int]
     settling: Sequence[Observation]
@@ -118,6 +120,7 @@ class Overview:
             "sign_in": sign_in and {"reason": sign_in.message, "hint": sign_in.hint},
             "outages": self.outages,
             "counts": self.counts,
+            "left": self.left.model_dump(),
             "unannounced": unannounced_as_json(self.unannounced, studio=self.studio),
             "others": self.others,
             "settling": [each.model_dump(mode="json") for each in self.settling],
@@ -134,6 +137,8 @@ class Overview:
             out.print(f"[yellow]![/yellow] Clips wait for this: {escape(reason)}")
         told = [f"{self.counts[phase]} {phase}" for phase in Phase if self.counts[phase]]
         out.print(", ".join(told) or "No clip has been seen yet.")
+        if self.left.clips:
+            out.print(f"Left: {how_much_is_left(self.left)}.")
         tell_unannounced(self.unannounced, studio=self.studio)
         for name, why in self.links:
             said = f"The share link {name} could not be made: {why}"
@@ -166,21 +171,35 @@ def tell_status(
     json: bool = False,
 ) -> None:
     """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
-    from postflow.ledger import Phase, observations, outages, outbox, queries, shared_clips
+    from postflow.ledger import (
+        Phase,
+        observations,
+        outages,
+        outbox,
+        progress,
+        queries,
+        shared_clips,
+    )
 
     # In the order of the journey; what is over without a person is left out.
     phases = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
     latest = (queries.rows(ledger, studio=studio, phase=each, limit=limit) for each in phases)
+    sent = progress.travelling(ledger, studio)
     overview = Overview(
         studio=studio,
         away=away,
         sign_in=sign_in,
         outages=outages.current(ledger, studio),
         counts=queries.counts(ledger, studio),
+        left=progress.left(ledger, studio),
         unannounced=outbox.unannounced(ledger, studio),
         others=observations.others(ledger, studio),
         settling=queries.unsettled(ledger, studio=studio, limit=limit),
-        clips=[clip for clips in latest for clip in clips],
+        clips=[
+            clip.model_copy(update={"progress": sent.get(clip.id)})
+            for clips in latest
+            for clip in clips
+        ],
         links=shared_clips.troubles(ledger, studio),
     )
     if json:
@@ -242,6 +261,12 @@ def _tell(clip: Clip, name: str) -> None:
         undone = "Left undone: its version stack, or its message."
         lacks = undone if clip.state is State.DONE else "Not yet on its version stack."
         out.print(f"              {lacks}", markup=False)
+    if clip.cancelled:
+        out.print(f"              It is being stopped: cancelled {clip.cancelled}.", markup=False)
+    elif clip.progress:
+        out.print(f"              {how_far(clip.progress)}", markup=False)
+    elif clip.priority and clip.phase is Phase.WAITING:
+        out.print("              It goes before others.", markup=False)
     if clip.doubt:
         out.print(f"              Please check: the file {clip.doubt}.", markup=False)
     if clip.reason:
@@ -260,68 +285,3 @@ def _took(clip: Clip) -> str:
     if not clip.finished_at or not clip.started_at:
         return ""
     return f"{(clip.finished_at - clip.started_at).total_seconds():.0f} s"
-
-
-def tell_unannounced(messages: Iterable[Unannounced], *, studio: str) -> None:
-    """A warning for each reason, with what to do and whom it is about."""
-    alike: defaultdict[tuple[MessageState, str, str], list[str]] = defaultdict(list)
-    for each in messages:
-        alike[each.state, each.reason or "", remedy(each, studio)].append(each.about)
-    for (state, reason, what_to_do), names in alike.items():
-        out.print(f"[yellow]![/yellow] {escape(_headline(state, len(names), reason))}")
-        out.print(f"  → {what_to_do}", markup=False)
-        out.print(f"    {_named(names)}", markup=False)
-
-
-def unannounced_as_json(messages: Sequence[Unannounced], *, studio: str) -> dict[str, Any]:
-    from postflow.ledger import MessageState
-
-    counts = Counter(each.state for each in messages)
-    return {
-        "failed": counts[MessageState.FAILED],
-        "unknown": counts[MessageState.UNKNOWN],
-        "waiting": counts[MessageState.PENDING],
-        "messages": [
-            each.model_dump(mode="json") | {"hint": remedy(each, studio)} for each in messages
-        ],
-    }
-
-
-def remedy(message: Unannounced, studio: str) -> str:
-    """What a person can do, with the command as it has to be typed for this studio."""
-    text = _remedy(message, studio)
-    return text if studio == "main" else text.replace(AGAIN, f"{AGAIN[:-1]} --studio {studio}`")
-
-
-def _remedy(message: Unannounced, studio: str) -> str:
-    from postflow.ledger import MessageState
-
-    if message.state is MessageState.UNKNOWN:
-        return (
-            f"Look into the channel. Where it is missing, {AGAIN} sends it again; `--told` in its "
-            "place says that it is there."
-        )
-    if message.state is MessageState.FAILED:
-        hint = message.hint or ""
-        return hint if AGAIN in hint else f"{hint} {AGAIN} sends it again.".strip()
-    if message.channel != studio:
-        return "The next `postflow upload` that is given the same other webhook sends it."
-    return message.hint or "`postflow up` sends it; `postflow check` tries the webhook."
-
-
-def _headline(state: MessageState, number: int, reason: str) -> str:
-    from postflow.discord.cards import counted
-    from postflow.ledger import MessageState
-
-    some = counted(number, "message")
-    if state is MessageState.FAILED:
-        return f"Discord has refused {some}: {reason}"
-    if state is MessageState.UNKNOWN:
-        return f"{some} may be missing in Discord: {reason}"
-    waits = "waits" if number == 1 else "wait"
-    return f"{some} {waits} for Discord: {reason or 'nothing has come to send what is new.'}"
-
-
-def _named(names: list[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f", … and {more} more" if more > 0 else "")

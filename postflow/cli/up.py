@@ -22,7 +22,7 @@ from postflow.state import address_told, lock_dir, state_dir
 
 from .app import app, run, studio_named
 from .setup import resume
-from .status import tell_unannounced
+from .unannounced import tell_unannounced
 from .watch import BackfillOption, EveryOption, TakeOverOption, enrol_folders
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from postflow.discord.cards import Card, failed_card, notice_card
 from postflow.errors import PostFlowError
-from postflow.ledger import Announcement, AsyncLedger, Claimed
-from postflow.models import Shot
+from postflow.ledger import Announcement, AsyncLedger, Claimed, queue
+from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
 
 from .record import DeliveryRecord
@@ -46,9 +46,23 @@ def of_claim(
     project: str,
 ) -> Announcement | None:
     """Of a clip that was claimed, and did not get as far as its own run."""
-    shot: Shot | None = None
-    with suppress(Exception):  # the name itself may be the trouble
-        shot = naming.identify(claim.name)
-    card = failed_card(claim.media, shot, why, project=project)
+    card = failed_card(claim.media, _shot_of(naming, claim.name), why, project=project)
     record = DeliveryRecord(ledger, claim, by_hand=False)
     return of_ending(channel, claim.run_id, record, card, why)
+
+
+def of_cancelled(
+    channel: str | None, naming: Naming, clip_id: int, media: MediaFile, *, project: str
+) -> Announcement | None:
+    """Of a clip that was cancelled before a run had it."""
+    if channel is None:
+        return None
+    why = queue.cancelled(media.name, queue.BY_COMMAND)
+    card = failed_card(media, _shot_of(naming, media.name), why, project=project)
+    return card.announcement(f"{channel}/clip-{clip_id}", channel)
+
+
+def _shot_of(naming: Naming, name: str) -> Shot | None:
+    with suppress(Exception):  # the name itself may be the trouble
+        return naming.identify(name)
+    return None

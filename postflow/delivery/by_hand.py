@@ -169,6 +169,6 @@ def _sighting(folder: Path, media: MediaFile) -> Sighting:
 def _busy(media: MediaFile) -> Retry:
     return Retry(
         f"Another run is delivering {media.name} at this moment.",
-        hint="Look for it in the Prefect UI; cancel it if it hangs.",
+        hint="Look for it in `postflow status`; if it hangs, `postflow cancel` it.",
         code="clip.busy",
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from postflow.errors import Fatal, PostFlowError, Skip
 from postflow.frameio import FrameioClient
 from postflow.ledger import DELIVERED, Announcement, AsyncLedger, Claimed
+from postflow.ledger.queue import CANCELLED
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Delivery, MediaFile, Shot
 from postflow.naming import Naming
@@ -72,7 +73,7 @@ async def abandon(
 
 
 def _is_over(why: PostFlowError) -> bool:
-    return isinstance(why, Skip) or why.code == "file.changed"
+    return isinstance(why, Skip) or why.code in {"file.changed", CANCELLED}
 
 
 async def _arrived(

@@ -23,6 +23,8 @@ from postflow.ledger import (
     Target,
     claims,
     known_ids,
+    progress,
+    queue,
     registry,
     transitions,
 )
@@ -111,6 +113,23 @@ class DeliveryRecord:
     async def namesake(self) -> Namesake | None:
         """Other content of this name and version that is in Frame.io already."""
         return await self._write(registry.namesake)
+
+    async def how_cancelled(self) -> str | None:
+        """How a person cancelled the clip, if it can still be stopped."""
+        return None if self._is_delivered else await self._write(queue.how_cancelled)
+
+    @property
+    def begun(self) -> Claimed | None:
+        """The claim, where something of the clip may be in Frame.io."""
+        claim = self._claim
+        return claim if claim and claim.state in {State.REQUESTING, State.REQUESTED} else None
+
+    async def note_progress(self, sent: int, rate: float) -> None:
+        """For whoever asks from elsewhere. A busy ledger is no fault: it is told later."""
+        try:
+            await self._write(progress.note, sent, rate)
+        except PostFlowError as error:
+            log.debug("How far the clip is could not be noted: %s", error)
 
     async def asking(self, folder: Folder, shot: Shot, sending: Sending) -> None:
         """About to ask Frame.io for a file that the clip is to fill."""

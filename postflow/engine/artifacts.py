@@ -27,6 +27,8 @@ from prefect.exceptions import PrefectException
 from prefect.logging.handlers import APILogHandler
 from rich.filesize import decimal
 
+from postflow.delivery.pace import Pace
+from postflow.delivery.record import DeliveryRecord
 from postflow.errors import PostFlowError
 from postflow.media import picture
 from postflow.models import IN_WORDS, Delivery, Drained, MediaFile
@@ -118,10 +120,16 @@ PAUSE = 1.0
 
 
 class Progress:
-    """Called with what was served; tells the UI at most once a second, and `also` each time."""
+    """Called with what was served; tells the UI at most once a second, and `also` each time.
 
-    def __init__(self, media: MediaFile, *, also: ClipProgress | None) -> None:
+    The ledger has it for who asks elsewhere.
+    """
+
+    def __init__(
+        self, media: MediaFile, record: DeliveryRecord, *, also: ClipProgress | None
+    ) -> None:
         self._media = media
+        self._pace = Pace(record)
         self._also = also
         self._artifact: UUID | None = None
         self._told = -1.0
@@ -130,6 +138,7 @@ class Progress:
     async def __call__(self, served: Served) -> None:
         if self._also:
             await self._also(self._media, served)
+        await self._pace(served.bytes_covered)
         percent = round(100 * served.bytes_covered / max(served.total, 1), 1)
         if percent != self._told and (self._is_time() or percent >= 100):
             # a server that is away delays no transfer: the bar stands still meanwhile

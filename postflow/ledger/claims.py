@@ -40,7 +40,8 @@ def claim(
     folders: Folders | None = None,
     lease_seconds: float = LEASE_SECONDS,
 ) -> list[Claimed]:
-    """Take up to `limit` clips that nobody works on: what a dead run left first, then the oldest.
+    """Take up to `limit` clips that nobody works on: what a dead run left first, then what a person
+    put first, then the oldest.
 
     The run's lease starts or is renewed. Two runs never get the same clip. What is not delivered
     yet of other watch folders than `folders` waits; None: all, where they were last opened.
@@ -76,7 +77,7 @@ def claim_clip(
         row = connection.execute(query).mappings().one_or_none()
         if row is None:
             return None
-        return _take(connection, row, run_id, now, folders, batch_id=None)
+        return _take(connection, row, run_id, now, folders, batch_id=None, cancelled=None)
 
 
 def read_claim(ledger: Ledger, ref: ClaimRef) -> Claimed:
@@ -130,17 +131,19 @@ def _due(query: Select[Any], now: datetime) -> Select[Any]:
 
 
 def _within_reach(folders: Folders | None) -> ColumnElement[bool]:
-    """Delivered clips need no file any more; clips sent by hand are in folders without a marker."""
+    """Delivered and cancelled clips need no file any more; clips sent by hand are in folders
+    without a marker.
+    """
     if folders is None:
         return true()
     by_hand = select(roots.c.id).where(roots.c.mark == roots.c.path)
     here = or_(clips.c.root_id.in_(folders), clips.c.root_id.in_(by_hand))
-    return or_(clips.c.state.in_(DELIVERED), here)
+    return or_(clips.c.state.in_(DELIVERED), clips.c.cancelled.is_not(None), here)
 
 
 def _most_urgent() -> tuple[ColumnElement[Any], ...]:
     begun_first = case((clips.c.state == State.READY, 1), else_=0)
-    return begun_first, clips.c.found_at, clips.c.id
+    return begun_first, clips.c.priority.desc(), clips.c.found_at, clips.c.id
 
 
 def _take(

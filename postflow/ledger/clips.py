@@ -21,6 +21,8 @@ AFRESH: dict[str, Any] = NO_REASON | {
     "started_at": None,
     "finished_at": None,
     "batch_id": None,
+    "priority": 0,
+    "cancelled": None,
 }
 
 
@@ -51,7 +53,7 @@ def move(
     """Write a new state and its line in the history. Raises IllegalMove."""
     check_move(State(row["state"]), to)
     if to in CLOSED:
-        values = {"finished_at": now, "run_id": None} | values
+        values = {"finished_at": now, "run_id": None, "cancelled": None} | values
     change(connection, row, now, event=event or to, to=to, detail=detail, since=now, **values)
 
 

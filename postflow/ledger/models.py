@@ -112,7 +112,7 @@ class Claimed(FrozenModel):
     """A clip in the hands of one run. A write that shows an outdated `token` is refused.
 
     `root` is where the run finds the clip's folder. With a `finished_at` the clip was told of as
-    delivered, and only its stack is left to do.
+    delivered, and only its stack is left to do. `cancelled`: how somebody stopped it.
     """
 
     clip_id: int
@@ -142,6 +142,7 @@ class Claimed(FrozenModel):
     view_url: str | None
     stack_id: str | None
     batch_id: int | None
+    cancelled: str | None = None
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -177,6 +178,18 @@ class Claimed(FrozenModel):
         )
 
 
+class Progress(FrozenModel):
+    """How far a clip on its way has come, in bytes, bytes a second and seconds, as far as is known.
+
+    `rate` and `seconds` are None where nothing was heard of it for a while.
+    """
+
+    sent: int
+    left: int
+    rate: float | None
+    seconds: float | None
+
+
 class Clip(FrozenModel):
     """A clip as `postflow status` shows it. `root` is the folder that `relpath` lies below; `way`
     how it was sent, or is being sent: tunnel, direct, or adopted.
@@ -208,6 +221,9 @@ class Clip(FrozenModel):
     file_id: str | None
     view_url: str | None
     way: str | None = None
+    priority: int = 0
+    cancelled: str | None = None
+    progress: Progress | None = None
 
 
 class NamedClip(FrozenModel):

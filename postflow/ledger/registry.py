@@ -25,6 +25,7 @@ from .clips import AFRESH, move, normal
 from .ledger import Ledger
 from .models import Claimed, Registered, Root
 from .outbox import hand_on
+from .queue import fulfil
 from .schema import clips, history, observations, outbox, roots
 from .states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
 
@@ -49,6 +50,7 @@ def register(ledger: Ledger, root: Root, media: MediaFile) -> Registered | None:
     """
     disk_path = media.path.relative_to(root.path).as_posix()
     with ledger.writing() as connection:
+        wish = _wish(connection, root, normal(disk_path))
         if not _settle(connection, root, normal(disk_path), media):
             return None
         now = ledger.now()
@@ -58,7 +60,16 @@ def register(ledger: Ledger, root: Root, media: MediaFile) -> Registered | None:
         else:
             result = _meet_again(connection, found, disk_path, media, now)
         _supersede_others(connection, root, normal(disk_path), result.clip_id, now)
+        if wish and result.new:
+            result = result.model_copy(
+                update={"state": fulfil(connection, result.clip_id, wish, now)}
+            )
         return result
+
+
+def _wish(connection: Connection, root: Root, relpath: str) -> str | None:
+    here = observations.c.root_id == root.id, observations.c.relpath == relpath
+    return connection.scalar(select(observations.c.wish).where(*here))
 
 
 def _settle(connection: Connection, root: Root, relpath: str, media: MediaFile) -> bool:
@@ -68,7 +79,7 @@ def _settle(connection: Connection, root: Root, relpath: str, media: MediaFile) 
         & (observations.c.size == media.size)
         & (observations.c.mtime_ns == media.mtime_ns)
     )
-    settled = {"state": ObservationState.SETTLED, "note": None, "refused": False}
+    settled = {"state": ObservationState.SETTLED, "note": None, "refused": False, "wish": None}
     return (
         connection.execute(update(observations).where(as_registered).values(settled)).rowcount == 1
     )
@@ -143,6 +154,8 @@ def _supersede_others(
         move(connection, row, State.SUPERSEDED, now, event="superseded", detail={"by": clip_id})
         if row["state"] == State.READY:
             hand_on(connection, row["id"], clip_id)
+            inheriting = update(clips).where(clips.c.id == clip_id)
+            connection.execute(inheriting.values(priority=row["priority"]))
 
 
 def is_announced_elsewhere(ledger: Ledger, claim: Claimed) -> bool:

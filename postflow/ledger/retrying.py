@@ -90,6 +90,7 @@ def redo(ledger: Ledger, clip_id: int, file_id: str) -> bool:
 def _again(connection: Connection, row: RowMapping, now: datetime) -> None:
     if row["state"] in OPEN:
         batch = row["batch_id"] if row["finished_at"] else None
-        change(connection, row, now, event="retry", **NO_REASON, tries=0, batch_id=batch)
+        values = NO_REASON | {"tries": 0, "batch_id": batch, "cancelled": None}
+        change(connection, row, now, event="retry", **values)
     else:
         move(connection, row, State.READY, now, event="retry", **AFRESH)

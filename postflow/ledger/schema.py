@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 from postflow.models import EPOCH
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -107,6 +107,7 @@ observations = Table(
     Column("gone_at", Instant),
     Column("note", AnyText),
     Column("refused", Boolean, nullable=False, default=False),
+    Column("wish", String),
     Index("observations_by_state", "root_id", "state"),
 )
 
@@ -180,6 +181,8 @@ clips = Table(
     Column("view_url", AnyText),
     Column("stack_id", String),
     Column("batch_id", ForeignKey("batches.id")),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("cancelled", String),
     UniqueConstraint("root_id", "relpath", "revision"),
     Index("clips_by_state", "state", "not_before"),
     Index("clips_by_stack", "folder_id", "stack"),
@@ -198,6 +201,9 @@ attempts = Table(
     Column("file_id", String),
     Column("outcome", String, nullable=False),
     Column("closed_at", Instant),
+    Column("sent", BigInteger),
+    Column("rate", Float),
+    Column("sent_at", Instant),
 )
 
 # Of unfinished direct uploads only: the addresses are secrets, and good for nothing afterwards.

@@ -104,6 +104,9 @@ OPEN = frozenset(State) - CLOSED
 DELIVERED = frozenset({State.ARRIVED, State.STACKING, State.STACKED, State.DONE})
 """The clip is whole in Frame.io, and no later failure undoes that."""
 
+UNDELIVERED = OPEN - DELIVERED
+"""Waits, or is on its way."""
+
 REPLACEABLE = frozenset({State.READY, State.SKIPPED, State.FAILED})
 """Superseded as soon as the path holds newer content: nothing of these is in the world."""
 

@@ -19,6 +19,7 @@ from .models import Announcement, Claimed, Target
 from .observations import settle_again
 from .outages import hold_back, over
 from .outbox import put, put_over
+from .queue import CANCELLED
 from .schema import attempts
 from .shared_clips import ShareWish, wish
 from .states import FILE_GONE, AttemptOutcome, State, check_move
@@ -100,6 +101,7 @@ def arrived(ledger: Ledger, claim: Claimed, *, view_url: str | None = None) -> C
         _close_attempt(connection, row, AttemptOutcome.ARRIVED, now)
         unsent.drop(connection, row)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
+        values["cancelled"] = None  # it is whole in Frame.io: that came first
         move(connection, row, State.ARRIVED, now, **values)
         over(connection, row["studio"])
         return claimed(connection, claim.clip_id, claim.root)
@@ -239,7 +241,7 @@ def _give_up(
     with _step(ledger, claim) as (connection, row, now):
         detail = {"code": why.code, "reason": why.message}
         move(connection, row, to, now, detail=detail, **_why(why))
-        if to is not State.FAILED:
+        if to is not State.FAILED or why.code == CANCELLED:
             unsent.drop(connection, row)
         if to is State.SUPERSEDED or why.code == FILE_GONE:
             settle_again(connection, row, now)

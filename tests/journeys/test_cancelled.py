@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import types
 from pathlib import Path
-from typing import Any
-from unittest.mock import AsyncMock, Mock
-from uuid import uuid4
 
 import pytest
 
@@ -91,27 +87,3 @@ async def test_a_run_that_is_cancelled_after_arrival_has_delivered(
     await delivers_now(world, clip, loopback_studio)
     assert the_asset(world, clip)["id"] == asset["id"]
     assert endings(world) == [READY]
-
-
-async def test_a_stop_of_what_was_over_already_stops_no_later_claim_of_the_clip(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from postflow.flows import cancelling
-
-    asked = types.SimpleNamespace(id=uuid4(), parameters={"path": str(tmp_path / "a.mov")})
-    monkeypatch.setattr(cancelling, "PAUSE", 0.0)
-    monkeypatch.setattr(cancelling, "_cancelling", AsyncMock(return_value=[asked]))
-    first: Any = types.SimpleNamespace(
-        path=tmp_path / "a.mov", clip_id=1, token=1, finished_at=None, name="a.mov"
-    )
-    again: Any = types.SimpleNamespace(**vars(first) | {"token": 2})
-    watched = cancelling.Cancelling(Mock(), Mock())
-    over = asyncio.create_task(asyncio.sleep(0))
-    await over
-    await watched.look({over: first})
-    with pytest.raises(asyncio.CancelledError):  # as at the end of the run, and nobody is told
-        await watched.guard(again, _stopped())
-
-
-async def _stopped() -> None:
-    raise asyncio.CancelledError

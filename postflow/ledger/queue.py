@@ -1,0 +1,245 @@
+"""What waits: a person puts clips first, or takes them out.
+
+A clip that a run has, or had begun when it died, is marked only: that run, or the next one, ends
+it, since it may have left something in Frame.io.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from postflow.errors import Fatal
+from postflow.models import FrozenModel, MediaFile
+
+from .clips import change, held, move, normal
+from .leases import end_dead_runs
+from .ledger import Ledger
+from .models import Announcement, Claimed
+from .outbox import put_over
+from .schema import clips, observations, roots
+from .states import UNDELIVERED, ObservationState, State
+
+CANCELLED = "clip.cancelled"
+BY_COMMAND = "with `postflow cancel`"
+IN_PREFECT = "in Prefect's UI"
+
+Announce = Callable[[int, MediaFile], Announcement | None]
+"""What the message of a cancelled clip says instead, if the clip has one."""
+
+
+class Outcome(StrEnum):
+    """What came of a person's word about one clip."""
+
+    FIRST = "first"
+    FIRST_WHEN_WHOLE = "first when whole"
+    TRAVELS = "travels"
+    CANCELLED = "cancelled"
+    CANCELLED_WHEN_WHOLE = "cancelled when whole"
+    IS_STOPPED = "is stopped"
+    IS_TIDIED = "is tidied"
+    ALREADY = "already"
+
+
+class Wish(StrEnum):
+    """What a person wants of a file that settles; done when it becomes a clip."""
+
+    FIRST = "first"
+    CANCEL = "cancel"
+
+
+class Spot(FrozenModel):
+    """A path at which a clip is, or a file that settles. `open`: it may still travel."""
+
+    root_id: int
+    root: Path
+    relpath: str
+    open: bool
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.relpath
+
+
+def cancelled(name: str, how: str) -> Fatal:
+    return Fatal(
+        f"Somebody cancelled {name} {how}.",
+        hint=f"Deliver it after all with `postflow retry {name}`.",
+        code="clip.cancelled",
+    )
+
+
+def spots(ledger: Ledger, name: str, *, studio: str) -> list[Spot]:
+    """Where something goes by a file name, a path below its root or a path on disk."""
+    is_path = Path(name).is_absolute()
+    wanted = normal(Path(name).name if is_path else name)
+    with ledger.reading() as connection:
+        found = [*_clips_called(connection, wanted, studio)]
+        found += _settling_called(connection, wanted, studio)
+    merged: dict[tuple[int, str], Spot] = {}
+    for spot in found:
+        key = spot.root_id, spot.relpath
+        merged[key] = spot if spot.open or key not in merged else merged[key]
+    return [s for s in merged.values() if not is_path or normal(str(s.path)) == normal(name)]
+
+
+def put_first(ledger: Ledger, spot: Spot) -> Outcome | None:
+    """What waits at that path goes before all else that waits. None where nothing does."""
+    with ledger.writing() as connection:
+        now = ledger.now()
+        end_dead_runs(connection, now)
+        rows = connection.execute(_undelivered().where(*_at(spot))).mappings().all()
+        wished = _wish(connection, Wish.FIRST, _settles(), *_seen_at(spot))
+        highest = select(func.max(clips.c.priority)).where(clips.c.state.in_(UNDELIVERED))
+        for row in rows:
+            if row["run_id"] is None:
+                top = (connection.scalar(highest) or 0) + 1
+                change(connection, row, now, event="first", priority=top, not_before=None)
+    if any(row["run_id"] is None for row in rows):
+        return Outcome.FIRST
+    if wished:
+        return Outcome.FIRST_WHEN_WHOLE
+    return Outcome.TRAVELS if rows else None
+
+
+def cancel(
+    ledger: Ledger, studio: str, how: str, announce: Announce, *, at: Spot | None = None
+) -> list[tuple[str, Outcome]]:
+    """Cancel what waits, travels or settles: at one path, or all. Returns each path's outcome."""
+    here = _at(at) if at else [clips.c.studio == studio]
+    seen = _seen_at(at) if at else [observations.c.root_id.in_(_roots_of(studio))]
+    with ledger.writing() as connection:
+        now = ledger.now()
+        end_dead_runs(connection, now)
+        rows = connection.execute(_undelivered().where(*here)).mappings().all()
+        told = [(row["relpath"], _cancel(connection, row, now, how, announce)) for row in rows]
+        unwished = observations.c.wish.is_distinct_from(Wish.CANCEL)
+        settling = _wish(connection, Wish.CANCEL, _settles(), unwished, *seen)
+    return told + [(relpath, Outcome.CANCELLED_WHEN_WHOLE) for relpath in settling]
+
+
+def mark_cancelled(ledger: Ledger, claim: Claimed, how: str) -> None:
+    """A clip of a run is to be stopped by that run. Raises StaleClaim."""
+    with ledger.writing() as connection:
+        row = held(connection, claim)
+        if row["state"] in UNDELIVERED and not row["cancelled"]:
+            change(connection, row, ledger.now(), event="cancel asked", cancelled=how)
+
+
+def how_cancelled(ledger: Ledger, claim: Claimed) -> str | None:
+    """How somebody stopped the claimed clip, if somebody did."""
+    mine = clips.c.id == claim.clip_id, clips.c.token == claim.token
+    with ledger.reading() as connection:
+        return connection.scalar(select(clips.c.cancelled).where(*mine))
+
+
+def forget_wish(ledger: Ledger, spot: Spot) -> bool:
+    """A file that settles is to travel once it is whole, whatever was said before."""
+    wished = observations.c.wish == Wish.CANCEL
+    with ledger.writing() as connection:
+        return bool(_wish(connection, None, _settles(), wished, *_seen_at(spot)))
+
+
+def fulfil(connection: Connection, clip_id: int, wish: str | None, now: datetime) -> State:
+    """A file has become a clip; what was wished of it happens."""
+    row = connection.execute(select(clips).where(clips.c.id == clip_id)).mappings().one()
+    if wish == Wish.FIRST:
+        highest = connection.scalar(select(func.max(clips.c.priority))) or 0
+        change(connection, row, now, event="first", priority=highest + 1)
+    elif wish == Wish.CANCEL:
+        _fail(connection, row, now, cancelled(row["name"], BY_COMMAND))
+        return State.FAILED
+    return State(row["state"])
+
+
+def _cancel(
+    connection: Connection, row: RowMapping, now: datetime, how: str, announce: Announce
+) -> Outcome:
+    if row["state"] == State.READY and row["run_id"] is None:
+        _fail(connection, row, now, cancelled(row["name"], how))
+        if message := announce(row["id"], _media(connection, row)):
+            put_over(connection, message, now)
+        return Outcome.CANCELLED
+    if row["cancelled"]:
+        return Outcome.ALREADY
+    soon = {} if row["run_id"] else {"not_before": None}
+    change(connection, row, now, event="cancel asked", cancelled=how, **soon)
+    return Outcome.IS_STOPPED if row["run_id"] else Outcome.IS_TIDIED
+
+
+def _fail(connection: Connection, row: RowMapping, now: datetime, why: Fatal) -> None:
+    detail = {"code": why.code, "reason": why.message}
+    values = {"reason": why.message, "hint": why.hint, "code": why.code, "not_before": None}
+    move(connection, row, State.FAILED, now, detail=detail, **values)
+
+
+def _media(connection: Connection, row: RowMapping) -> MediaFile:
+    root = select(roots.c.path).where(roots.c.id == row["root_id"])
+    path = Path(connection.execute(root).scalar_one()) / row["disk_path"]
+    about = {name: row[name] for name in ("size", "mtime_ns", "fingerprint", "doubt")}
+    return MediaFile(path=path, **about)
+
+
+def _wish(connection: Connection, wish: Wish | None, *where: ColumnElement[bool]) -> list[str]:
+    """The relpaths of those files of which that is wished now."""
+    wishing = update(observations).where(*where).values(wish=wish)
+    return list(connection.scalars(wishing.returning(observations.c.relpath)))
+
+
+def _undelivered() -> Select[Any]:
+    return select(clips).where(clips.c.state.in_(UNDELIVERED)).order_by(clips.c.id)
+
+
+def _settles() -> ColumnElement[bool]:
+    return and_(observations.c.state == ObservationState.SETTLING, observations.c.gone_at.is_(None))
+
+
+def _at(spot: Spot) -> list[ColumnElement[bool]]:
+    return [clips.c.root_id == spot.root_id, clips.c.relpath == spot.relpath]
+
+
+def _seen_at(spot: Spot) -> list[ColumnElement[bool]]:
+    return [observations.c.root_id == spot.root_id, observations.c.relpath == spot.relpath]
+
+
+def _roots_of(studio: str) -> Select[Any]:
+    return select(roots.c.id).where(roots.c.studio == studio)
+
+
+def _clips_called(connection: Connection, name: str, studio: str) -> list[Spot]:
+    is_open = clips.c.state.in_(UNDELIVERED).label("open")
+    query = select(clips.c.root_id, roots.c.path.label("root"), clips.c.relpath, is_open)
+    query = query.join(roots, roots.c.id == clips.c.root_id).where(
+        clips.c.studio == studio,
+        clips.c.state != State.SUPERSEDED,
+        or_(clips.c.name == name, clips.c.relpath == name),
+    )
+    rows = connection.execute(query.order_by(clips.c.id)).mappings()
+    return [Spot.model_validate(dict(row)) for row in rows]
+
+
+def _settling_called(connection: Connection, name: str, studio: str) -> list[Spot]:
+    relpath = observations.c.relpath
+    query = select(observations.c.root_id, roots.c.path.label("root"), relpath)
+    query = query.join(roots, roots.c.id == observations.c.root_id).where(
+        roots.c.studio == studio,
+        _settles(),
+        or_(relpath == name, relpath.endswith(f"/{name}", autoescape=True)),
+    )
+    rows = connection.execute(query.order_by(relpath)).mappings()
+    return [Spot.model_validate({**row, "open": True}) for row in rows]
