@@ -86,7 +86,7 @@ def test_status_begins_with_a_sum(full: Ledger, capsys: pytest.CaptureFixture[st
         f"skipped skipped.mov {MISNAMED.message} → {MISNAMED.hint}",
         f"waiting put off.mov {BUSY.message} → {BUSY.hint} It is tried again at",
         "on its way travels.mov",
-        "delivered SQ07/done.mov http",
+        "delivered SQ07/done.mov through the tunnel http",
     ],
 )
 def test_status_says_of_each_clip_where_it_stands(
