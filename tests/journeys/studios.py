@@ -20,6 +20,7 @@ async def save(
     ping: str | None = None,
     transfer: str = "tunnel",
     has_tunnel: bool = True,
+    limits: dict[str, Any] | None = None,
     share: dict[str, Any] | None = None,
     **tunnel: Any,
 ) -> str:
@@ -30,7 +31,7 @@ async def save(
     tables["tunnel"] |= tunnel
     if not has_tunnel:
         del tables["tunnel"]
-    tables["studio"] |= {"ping": ping, "transfer": transfer}
+    tables["studio"] |= {"ping": ping, "transfer": transfer, **(limits or {})}
     if share:
         tables["frameio"]["share"] = share
     if watching:

@@ -127,7 +127,8 @@ async def test_a_clip_gets_no_more_by_more_connections() -> None:
 
     async def take(name: str, share: LoopShare) -> None:
         while taken.total() < 200 * MOST:
-            taken[name] += await share.take(10 * MOST)
+            count = await share.take(10 * MOST)
+            taken[name] += count
 
     many, one = LoopShare(bandwidth), LoopShare(bandwidth)
     async with asyncio.TaskGroup() as group:
