@@ -32,17 +32,21 @@ from rich.table import Table
 MIB = 1 << 20
 GB = 1e9
 STALLED = 64
+LIMIT = 200_000_000
 Ranges = list[tuple[int, int]]
 
 OURS = """
 import asyncio, sys
 from pathlib import Path
+from postflow.bandwidth import Bandwidth
 from postflow.media.probe import probe_media
 from postflow.outlet.server import MediaServer
 from postflow.outlet.served_files import Limits
 
 async def main():
-    with MediaServer(limits=Limits(parallel=1000)) as server:
+    limit = float(sys.argv[2]) if len(sys.argv) > 2 else None
+    bandwidth = Bandwidth((lambda: limit) if limit else None)
+    with MediaServer(limits=Limits(parallel=1000), bandwidth=bandwidth) as server:
         file = await server.publish(await probe_media(Path(sys.argv[1])))
         print(server.url + file.path.get_secret_value(), flush=True)
         await asyncio.to_thread(sys.stdin.read)
@@ -145,9 +149,9 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def python_server(name: str, code: str, clip: Path) -> Iterator[Server]:
+def python_server(name: str, code: str, clip: Path, *limit: int) -> Iterator[Server]:
     """A server that prints the clip's URL when it is ready."""
-    with running([sys.executable, "-c", code, str(clip)]) as process:
+    with running([sys.executable, "-c", code, str(clip), *map(str, limit)]) as process:
         assert process.stdout
         found = re.fullmatch(r"http://127.0.0.1:(\d+)(/.*)", process.stdout.readline().strip())
         assert found
@@ -225,6 +229,14 @@ def stalled_readers(server: Server, size: int) -> float:
         return server.memory() - before
 
 
+def limited(clip: Path, case: Case) -> str:
+    """What a limit costs, and how well it is kept."""
+    with python_server("limited", OURS, clip, LIMIT) as server:
+        found = run(server, case)
+    asked = f"Limited to {LIMIT / 1e6:.0f} MB/s: {found.rate * 1e3:.0f} MB/s in {case.name}"
+    return f"{asked}, CPU {found.cpu:.2f} s/GB"
+
+
 def measure(ours: Server, other: Server, case: Case, rounds: int) -> tuple[list[Run], list[Run]]:
     """Fetch in turns; who begins changes with each round."""
     results: dict[str, list[Run]] = {ours.name: [], other.name: []}
@@ -297,6 +309,7 @@ def main() -> int:
         )
         with rival as other:
             reached = report(ours, other, size, options.rounds)
+        Console(width=110).print(limited(clip, cases(size)[0]))
     return 1 if options.check and not reached else 0
 
 
