@@ -24,11 +24,11 @@ from tenacity import (
 )
 from tenacity.wait import wait_random_exponential
 
-from postflow.errors import NEVER_SENT, Fatal, Refusal, Retry
+from postflow.errors import Fatal, Refusal, Retry
 from postflow.models import FrozenModel, UploadPart
 from postflow.proxies import proxy_for
 
-from .errors import BUSY, UNREACHABLE
+from .errors import BUSY
 
 Pieces = Callable[[], Iterator[bytes]]
 
@@ -42,6 +42,12 @@ _MD5 = re.compile(r'"?([0-9a-f]{32})"?', re.ASCII)
 _TRY_AGAIN = {408, 429}
 _CUT_SHORT = {"BadDigest", "IncompleteBody", "RequestTimeout"}
 
+UNREACHABLE = Refusal(
+    Retry,
+    "frameio.unreachable",
+    "The store behind Frame.io cannot be reached at {host}.",
+    "{remedy}",
+)
 REFUSED = Refusal(
     Retry,
     "frameio.part_refused",
@@ -189,10 +195,8 @@ class PartStore:
         try:
             answer = self._transport(url).handle_request(request)
             answer.read()
-        except NEVER_SENT as error:
-            raise _Again(UNREACHABLE(doing=_DOING)) from error
         except httpx.TransportError as error:
-            raise _Again(UNREACHABLE(doing=_DOING)) from error
+            raise _Again(UNREACHABLE(host=url.host, remedy=_way_to_reach(error))) from error
         return _receipt(answer, leaving, part)
 
     def _transport(self, url: httpx.URL) -> httpx.HTTPTransport:
@@ -234,6 +238,14 @@ class _Leaving:
             self.digest.update(piece)
             self.size += len(piece)
             yield piece  # here bytes leave
+
+
+def _way_to_reach(error: httpx.TransportError) -> str:
+    if isinstance(error, httpx.ProxyError):
+        return "The proxy does not let it through: check HTTPS_PROXY, password included."
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "Its certificate is not trusted here: SSL_CERT_FILE names who signed it."
+    return "It is another host than Frame.io's: network, proxy and firewall have to let it pass."
 
 
 def _receipt(answer: httpx.Response, left: _Leaving, part: UploadPart) -> Receipt:

@@ -229,6 +229,8 @@ def test_a_store_without_a_certificate_that_counts_gets_nothing() -> None:
     with Listener(localhost_tls()) as store, pytest.raises(PostFlowError) as raised:
         put_one(store.url.replace("http://127.0.0.1", "https://localhost"))
     assert raised.value.code == "frameio.unreachable"
+    assert "at localhost." in raised.value.message
+    assert "SSL_CERT_FILE" in raised.value.hint
     assert store.heard == b""
 
 
