@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from postflow.errors import Retry
 from postflow.media.volume import file_system_of
@@ -30,10 +31,21 @@ def utc_now() -> datetime:
     return datetime.now(tz=UTC)
 
 
+class _Answer(NamedTuple):
+    """What the database's clock said, and when by our own monotonic one."""
+
+    said: datetime
+    at: float
+
+    def now(self) -> datetime:
+        return self.said + timedelta(seconds=time.monotonic() - self.at)
+
+
 class Ledger:
     """What the modules beside this one ask and tell: `claims.claim(ledger, ...)`.
 
-    Live: close it. `clock` gives the time as an aware datetime, `reopen` the database anew.
+    Live: close it. `reopen` opens the database anew. `clock` gives the time as an aware datetime;
+    without one the time is PostgreSQL's, or with SQLite this machine's.
 
     `lives` counts how often the ledger began anew under us, since its file was taken away.
     """
@@ -41,13 +53,14 @@ class Ledger:
     def __init__(
         self,
         engine: Engine,
-        clock: Clock = utc_now,
+        clock: Clock | None = None,
         reopen: Callable[[], Engine] | None = None,
     ) -> None:
         self._engine = engine
         self._reopen = reopen
         self._file = self._file_now()
-        self.now = clock
+        self._clock = clock or (utc_now if self.dialect == "sqlite" else None)
+        self._answer: _Answer | None = None
         self.lives = 1
 
     @classmethod
@@ -55,7 +68,7 @@ class Ledger:
         cls,
         where: str | SecretStr | Path | None = None,
         *,
-        clock: Clock = utc_now,
+        clock: Clock | None = None,
         file_system: FindFileSystem = file_system_of,
     ) -> Self:
         """Open or create it at a path or `postgresql://` URL. Raises as `open_engine` does."""
@@ -80,6 +93,7 @@ class Ledger:
         """A transaction that may write: committed on leaving, rolled back on an error."""
         self._demand_file()
         with plain_faults(), self._engine.begin() as connection:
+            self._ask_clock(connection)
             yield connection
 
     @contextmanager
@@ -90,7 +104,32 @@ class Ledger:
         if self.dialect == "postgresql":
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with plain_faults(), engine.begin() as connection:
+            if self._answer is None:
+                self._ask_clock(connection)
             yield connection
+
+    def now(self) -> datetime:
+        """By one clock for all hosts on PostgreSQL: as the database said in the last transaction
+        that could write, and so in this one.
+        """
+        if self._clock is not None:
+            return self._clock()
+        if self._answer is None:
+            with self.reading():
+                pass
+        assert self._answer is not None
+        return self._answer.now()
+
+    @property
+    def host_ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the one that `now` goes by."""
+        return utc_now() - self.now()
+
+    def _ask_clock(self, connection: Connection) -> None:
+        if self._clock is None:
+            said = connection.scalar(text("SELECT clock_timestamp()"))
+            assert isinstance(said, datetime)
+            self._answer = _Answer(said, time.monotonic())
 
     def _file_now(self) -> tuple[int, int] | None:
         """Which file SQLite's is; None for another database, or where there is none."""
@@ -150,7 +189,7 @@ class AsyncLedger:
 async def open_ledger(
     where: str | SecretStr | Path | None = None,
     *,
-    clock: Clock = utc_now,
+    clock: Clock | None = None,
     file_system: FindFileSystem = file_system_of,
 ) -> AsyncIterator[AsyncLedger]:
     """A ledger for the event loop; raises as `Ledger.open` does."""

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -40,6 +41,7 @@ from postflow.outlet.probe import probe
 from .exposure import Say, prefect_door, private_folders
 
 NEARLY_FULL = 0.9
+APART = timedelta(seconds=5)
 SAMPLE = b"PostFlow" * 512
 TWICE = PartRetries(attempts=2)
 
@@ -126,10 +128,26 @@ async def _folder(studio: Studio, at: Path) -> Say:
 
 def _ledger(studio: Studio) -> Chain:
     async def opens() -> Say:
-        async with open_ledger(studio.ledger):
-            return f"{_place_of(studio.ledger)}, schema {SCHEMA_VERSION}"
+        async with open_ledger(studio.ledger) as ledger:
+            place = f"{_place_of(studio.ledger)}, schema {SCHEMA_VERSION}"
+            return clocks_apart(ledger.ledger.host_ahead, place) or place
 
     return {"Ledger": opens}
+
+
+def clocks_apart(ahead: timedelta, place: str) -> Say | None:
+    """A warning where this machine's clock and the database's differ by seconds."""
+    if abs(ahead) <= APART:
+        return None
+    seconds, which = (
+        f"{abs(ahead).total_seconds():.0f} s",
+        "ahead of" if ahead > APART else "behind",
+    )
+    return (
+        f"{place}; this machine's clock is {seconds} {which} the database's",
+        "Have both set by NTP. Leases go by the database's clock, so nothing is lost meanwhile; "
+        "but an upload that a dead run began is known by when it was asked for.",
+    )
 
 
 def _place_of(ledger: SecretStr | None) -> str:
