@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postflow.errors import Retry, Skip, our_fault_at_name
+from postflow.folder.listing import Known
 from postflow.folder.scanner import EMPTY, Scanner, glance, glance_aside
 from postflow.media.containers.reading import NotWhole, our_fault
 from postflow.media.containers.whole import verdict
@@ -186,7 +187,7 @@ def look(
     for problem in result.problems:
         err.print(f"{problem.where}: {problem.what}", markup=False)
     at_rest = {
-        (each.relpath, each.size, each.mtime_ns)
+        each.relpath: Known(each.size, each.mtime_ns, each.relpath)
         for each in known
         if each.state is not ObservationState.SETTLING
     }
@@ -200,7 +201,7 @@ def _before_enrolment(
 ) -> list[Prospect]:
     """Nothing is delivered before a person has been asked."""
     try:
-        found = [_prospect(each, naming, set()) for each in glance(folder, ignoring)]
+        found = [_prospect(each, naming, {}) for each in glance(folder, ignoring)]
         found += _passed_over(glance_aside(folder, ignoring))
     except OSError as error:
         err.print(f"{folder} cannot be read ({error.strerror}).", markup=False)
@@ -210,10 +211,11 @@ def _before_enrolment(
     return [each.model_copy(update=asked) if each.what == DELIVER else each for each in found]
 
 
-def _prospect(each: Sighting, naming: Naming, at_rest: set[tuple[str, int, int]]) -> Prospect:
+def _prospect(each: Sighting, naming: Naming, at_rest: Mapping[str, Known]) -> Prospect:
     if not is_candidate(each.path):
         return Prospect(file=each.relpath, what=NO_CLIP, where=ending(each.relpath))
-    if (each.relpath, each.size, each.mtime_ns) in at_rest:
+    known = at_rest.get(each.relpath)
+    if known and known.equals(Known(each.size, each.mtime_ns, each.relpath)):
         return Prospect(file=each.relpath, what="known")
     try:
         if no_clip := refusal(each.path.name):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from postflow.media.ignore import Ignoring
 from postflow.media.sighting import Problem
-from postflow.media.volume import mtime_of
+from postflow.media.volume import mtime_of, same_mtime
 
 from .root import MARKER
 
@@ -28,7 +28,7 @@ class Known(NamedTuple):
     name: str
 
     def equals(self, other: Known) -> bool:
-        return self.size == other.size and self.mtime_ns == other.mtime_ns
+        return self.size == other.size and same_mtime(self.mtime_ns, other.mtime_ns)
 
 
 @dataclass(slots=True)

@@ -183,8 +183,8 @@ def _as_seen(root: Root, sighting: Sighting, old: Row | None, now: datetime) -> 
         "gone_at": None,
     }
     kept = ("state", "since", "waiting_since", "note", "refused")
-    if old is not None and _content(old) == _content(seen):
-        return seen | {name: old[name] for name in kept}
+    if old is not None and is_as_it_was(old, seen):
+        return seen | {name: old[name] for name in ("mtime_ns", *kept)}
     restless = old is not None and old["state"] == ObservationState.SETTLING
     return seen | {
         "state": ObservationState.SETTLING,
@@ -195,14 +195,16 @@ def _as_seen(root: Root, sighting: Sighting, old: Row | None, now: datetime) -> 
     }
 
 
-def _content(row: Row) -> tuple[int, int]:
-    return row["size"], row["mtime_ns"]
+def is_as_it_was(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """By its size and mtime, which another host may have seen more coarsely, or less."""
+    is_same_size: bool = old["size"] == new["size"]
+    return is_same_size and volume.same_mtime(old["mtime_ns"], new["mtime_ns"])
 
 
 def _what_happened(old: Row | None, new: Row) -> str:
     if old is None:
         return "new"
-    return "same" if _content(old) == _content(new) else "changed"
+    return "same" if is_as_it_was(old, new) else "changed"
 
 
 def _write(connection: Connection, root: Root, fresh: list[Row], altered: list[Row]) -> None:

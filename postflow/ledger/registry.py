@@ -24,6 +24,7 @@ from postflow.models import FrozenModel, MediaFile
 from .clips import AFRESH, move, normal
 from .ledger import Ledger
 from .models import Claimed, Registered, Root
+from .observations import is_as_it_was
 from .outbox import hand_on
 from .queue import fulfil
 from .schema import clips, history, observations, outbox, roots
@@ -73,16 +74,15 @@ def _wish(connection: Connection, root: Root, relpath: str) -> str | None:
 
 
 def _settle(connection: Connection, root: Root, relpath: str, media: MediaFile) -> bool:
-    as_registered = (
-        (observations.c.root_id == root.id)
-        & (observations.c.relpath == relpath)
-        & (observations.c.size == media.size)
-        & (observations.c.mtime_ns == media.mtime_ns)
-    )
+    here = (observations.c.root_id == root.id) & (observations.c.relpath == relpath)
+    seen = connection.execute(select(observations).where(here)).mappings().one_or_none()
+    if seen is None or not is_as_it_was(
+        dict(seen), {"size": media.size, "mtime_ns": media.mtime_ns}
+    ):
+        return False
     settled = {"state": ObservationState.SETTLED, "note": None, "refused": False, "wish": None}
-    return (
-        connection.execute(update(observations).where(as_registered).values(settled)).rowcount == 1
-    )
+    connection.execute(update(observations).where(here).values(settled))
+    return True
 
 
 def _row_of(connection: Connection, root: Root, relpath: str, revision: str) -> RowMapping | None:

@@ -103,6 +103,26 @@ def within(nanoseconds: int) -> int:
     return max(EARLIEST, min(nanoseconds, LATEST))
 
 
+SECOND = 10**9
+FAT = 2 * SECOND
+# Nanoseconds that mtimes are whole multiples of, coarsest first: seconds, exFAT's, Windows' 100 ns.
+STEPS = (SECOND, 10**7, 10**6, 10**3, 100)
+
+
+def same_mtime(one: int, other: int) -> bool:
+    """Can both be of one moment, since one host sees it more coarsely than the other?
+
+    Two that are alike in precision are of one host, or of hosts alike, and have to be equal.
+    """
+    if one == other:
+        return True
+    for step in STEPS:
+        if coarse := [each for each in (one, other) if each % step == 0]:
+            within_step = FAT if coarse[0] % FAT == 0 else step
+            return len(coarse) == 1 and abs(one - other) < within_step
+    return False
+
+
 class DaemonThread:
     """Runs calls one after the other in a thread that lives until `close`.
 

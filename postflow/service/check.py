@@ -143,11 +143,11 @@ def clocks_apart(ahead: timedelta, place: str) -> Say | None:
         f"{abs(ahead).total_seconds():.0f} s",
         "ahead of" if ahead > APART else "behind",
     )
-    return (
-        f"{place}; this machine's clock is {seconds} {which} the database's",
-        "Have both set by NTP. Leases go by the database's clock, so nothing is lost meanwhile; "
-        "but an upload that a dead run began is known by when it was asked for.",
+    remedy = (
+        "Have both set by NTP. Leases go by the database's clock, and no host robs another; but "
+        "what a dead run left in Frame.io is known by when it was asked for."
     )
+    return f"{place}; this machine's clock is {seconds} {which} the database's", remedy
 
 
 def _place_of(ledger: SecretStr | None) -> str:

@@ -274,6 +274,35 @@ def test_files_known_from_an_earlier_life_are_not_new(studio: Studio) -> None:
     assert result.gone == ("SQ03/deleted.mov",)
 
 
+SECOND = 10**9
+NOON = 1_795_000_000 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "is_changed"),
+    [
+        pytest.param(NOON + 123_456_700, NOON, False, id="whole-seconds"),
+        pytest.param(NOON + SECOND, NOON + 1_900_000_001, False, id="and-back"),
+        pytest.param(NOON + SECOND + 500, NOON + 2 * SECOND, False, id="fat-rounds-up"),
+        pytest.param(NOON + 123_456_789, NOON + 123_456_700, False, id="100-ns"),
+        pytest.param(NOON + 123_456_789, NOON + 123_456_889, True, id="as-precise-and-later"),
+        pytest.param(NOON, NOON + SECOND, True, id="seconds-that-differ"),
+        pytest.param(NOON + SECOND, NOON + 2_000_000_001, True, id="a-second-later"),
+        pytest.param(NOON, NOON + 2_000_000_001, True, id="two-seconds-later"),
+    ],
+)
+def test_an_mtime_that_another_host_saw_more_precisely_is_no_change(
+    studio: Studio, before: int, found: int, is_changed: bool
+) -> None:
+    path = studio.write("a.mov")
+    os.utime(path, ns=(found, found))
+    if path.stat().st_mtime_ns != found:
+        pytest.skip("this file system holds no nanoseconds")
+    known = [remembered("a.mov", path.stat().st_size, before)]
+    result = studio.scanned(Scanner(studio.root, known=known, clock=studio.clock))
+    assert relpaths(result.changed) == (["a.mov"] if is_changed else [])
+
+
 def test_a_file_stirred_up_is_reported_again(studio: Studio, scanner: Scanner) -> None:
     studio.write("clip.mov")
     studio.believed(scanner)

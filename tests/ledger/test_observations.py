@@ -122,6 +122,33 @@ def test_a_file_that_was_set_aside_and_then_changes_is_waited_for(
     assert only(ledger, root).state is ObservationState.SETTLING
 
 
+def test_hosts_that_see_other_mtimes_do_not_undo_each_other(ledger: Ledger, root: Root) -> None:
+    """As over SMB (100 ns), a mount with whole seconds, and FAT, in turn."""
+    fine, whole, fat = 10**18 + 10**9 + 123_456_700, 10**18 + 10**9, 10**18 + 2 * 10**9
+    observations.observe(ledger, root, [sighting(root, "a.mov", mtime_ns=fine)])
+    assert registry.register(ledger, root, media(root, "a.mov", mtime_ns=whole))
+    for mtime_ns in (whole, fine, fat, fine):
+        seen = [sighting(root, "a.mov", mtime_ns=mtime_ns)]
+        assert observations.observe(ledger, root, seen).same == 1
+    assert only(ledger, root).state is ObservationState.SETTLED
+
+
+def test_content_that_changes_within_a_hosts_second_is_another_clip(
+    ledger: Ledger, root: Root
+) -> None:
+    """Its finder sees another mtime, and asks; the fingerprint tells."""
+    second = 10**18
+    observations.observe(ledger, root, [sighting(root, "a.mov", mtime_ns=second)])
+    first = registry.register(ledger, root, media(root, "a.mov", mtime_ns=second))
+    changed = media(root, "a.mov", content="b", mtime_ns=second + 5)
+    observations.observe(ledger, root, [sighting(root, "a.mov", mtime_ns=second + 5)])
+    later = registry.register(ledger, root, changed)
+    assert first
+    assert later
+    assert later.new
+    assert later.clip_id != first.clip_id
+
+
 def test_hostile_file_names_come_back_as_they_were(ledger: Ledger, root: Root) -> None:
     names = [
         r"back\slash\udce9_v001.mov",
