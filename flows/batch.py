@@ -19,13 +19,19 @@ class Batch:
         self._skipped: dict[str, Skip] = {}
         self._announced: dict[str, Skip] = {}
         self._part = 1
+        self._project: str | None = None
 
     async def expect(self, waiting: int) -> None:
         """So many clips wait or travel. Of more than `batch`, those without a message share one."""
         studio = self._studio
         if studio.channel and waiting > studio.settings.watching.batch:
+            if self._project is None:
+                self._project = await studio.project_name(studio.project)
             await studio.ledger.run(
-                batches.gather, studio=studio.name, channel=studio.channel, project=studio.project
+                batches.gather,
+                studio=studio.name,
+                channel=studio.channel,
+                project=self._project,
             )
 
     def delivered(self, delivery: Delivery) -> None:

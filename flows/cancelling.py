@@ -80,7 +80,7 @@ async def withdrawn(studio: OpenStudio, job: DeliveryJob, why: PostFlowError) ->
     """End a cancelled clip of which something may be in Frame.io; false where nothing can be."""
     if (claim := job.record.begun) is None:
         return False
-    card = failed_card(job.media, job.shot, why, project=job.project)
+    card = failed_card(job.media, job.shot, why, project=await studio.project_name(job.project))
     message = of_clip(studio.channel, job.record, card)
     await retry_while_busy(
         lambda: studio.abandon(claim, why, message), f"The end of {claim.name} is to be noted"

@@ -142,6 +142,10 @@ class Sandbox:
         """As a person in Frame.io does: `enabled=False` revokes it, `expiration=…`."""
         self._loop.ask(lambda: self._there.shares[share_id].settings.update(settings))
 
+    def rename_project(self, name: str) -> None:
+        """As a person in Frame.io does, with the project that was there first."""
+        self._loop.ask(lambda: setattr(self._there.studio.first_project, "name", name))
+
     def delete_share(self, share_id: str) -> None:
         self._loop.ask(lambda: self._there.shares.pop(share_id))
 

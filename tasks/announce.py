@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -42,10 +41,11 @@ ASK_AGAIN = 5
 async def announce_departure(studio: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
     """The clip's message says "on its way"; a copy of a clip that was announced has none."""
     media = job.media
-    log.info("%s goes to %s in %s.", media.name, "/".join(shot.folder), job.project)
+    project = await studio.project_name(job.project)
+    log.info("%s goes to %s in %s.", media.name, "/".join(shot.folder), project)
     if media.doubt:
         log.warning("Please check %s: the file %s.", media.name, media.doubt)
-    card = on_its_way_card(media, shot, project=job.project)
+    card = on_its_way_card(media, shot, project=project)
     message = of_clip(studio.channel, job.record, card)
     if message and not await job.record.is_announced_elsewhere():
         await job.record.announce(message)
@@ -68,7 +68,8 @@ async def announce(studio: OpenStudio, job: DeliveryJob, delivery: Delivery) -> 
     """
     elsewhere = await job.record.is_announced_elsewhere()
     namesake = await job.record.namesake()
-    card = ready_card(delivery, project=job.project, namesake=namesake)
+    project = await studio.project_name(job.project)
+    card = ready_card(delivery, project=project, namesake=namesake)
     share = None
     if not elsewhere and studio.settings.frameio.share:
         share, card = await _with_share(studio, job, delivery, card)
@@ -93,8 +94,9 @@ async def announce_failure(studio: OpenStudio, job: DeliveryJob, why: PostFlowEr
     What is no clip's own fault is told once, in a message of its own, and the clip waits. Of one
     that is tried again the message it has says so.
     """
-    card = failed_card(job.media, job.shot, why, project=job.project)
-    waiting = waiting_card(job.media, job.shot, why, project=job.project) if job.shot else None
+    project = await studio.project_name(job.project)
+    card = failed_card(job.media, job.shot, why, project=project)
+    waiting = waiting_card(job.media, job.shot, why, project=project) if job.shot else None
     await job.record.end(
         why,
         of_ending(studio.channel, studio.run_id, job.record, card, why),
@@ -107,17 +109,14 @@ async def _with_share(
     studio: OpenStudio, job: DeliveryJob, delivery: Delivery, card: Card
 ) -> tuple[ShareWish | None, Card]:
     """In which link the clip is to be, and the card with that link if it is there."""
-    sharing, folder, project = studio.settings.frameio.share, delivery.folder, job.project
+    sharing, folder = studio.settings.frameio.share, delivery.folder
     if sharing is None:
         return None, card
-    if project == folder.project_id:
-        with suppress(PostFlowError):
-            project = (await studio.find_project(project)).name
     wish = await wish_for(
         studio.ledger,
         studio.naming,
         sharing,
-        project=project,
+        project=await studio.project_name(job.project),
         shot=delivery.shot,
         folder=folder,
         run_id=studio.run_id,

@@ -272,3 +272,21 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
         assert table.keys() <= block.model_fields.keys() - {"adobe"}
         sign_in = {"adobe": AdobeTokens(**file.adobe)} if block is FrameioAccount else {}
         block(**table, **sign_in)
+
+
+def test_the_integrators_checklist_names_tests_that_are_there_and_a_reason_for_the_rest() -> None:
+    """What is met has a test, or a sentence that says where else it is seen."""
+    trees = [ast.parse(text(path)) for path in (ROOT / "tests").rglob("test_*.py")]
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    there = {node.name for tree in trees for node in tree.body if isinstance(node, functions)}
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text(DOCS / "integrator-checklist.md").splitlines()
+        if line.startswith("| ") and "| here |" not in line
+    ]
+    assert len(rows) > 30
+    for line, here, why in rows:
+        assert here in {"met", "partly", "not met", "measured", "does not apply"}, line
+        named = set(re.findall(r"`(test_\w+)`", why))
+        assert named <= there, line
+        assert named if here == "met" else why, line

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import xxhash
 from pydantic import SecretStr
@@ -33,6 +33,9 @@ from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
+
+# Seconds to learn the name of a project for a message.
+LOOK_UP = 5.0
 
 ClipProgress = Callable[[MediaFile, Served], Awaitable[None]]
 
@@ -80,6 +83,14 @@ class OpenStudio:
         except PostFlowError:
             self.projects.pop(name_or_id, None)
             raise
+
+    async def project_name(self, name_or_id: str) -> str:
+        """As people know the project: one given by its id is looked up, if that takes no time."""
+        with suppress(ValueError, PostFlowError, TimeoutError):
+            UUID(name_or_id)
+            async with asyncio.timeout(LOOK_UP):
+                return (await self.find_project(name_or_id)).name
+        return name_or_id
 
     async def probe_media(self, path: Path) -> MediaFile:
         """The clip on disk. Raises as the `probe_media` of media does, and Retry `folder.away`."""

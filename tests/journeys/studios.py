@@ -22,6 +22,7 @@ async def save(
     has_tunnel: bool = True,
     limits: dict[str, Any] | None = None,
     share: dict[str, Any] | None = None,
+    project: str | None = None,
     **tunnel: Any,
 ) -> str:
     """Save a studio's blocks on the test's Prefect server; returns its name."""
@@ -32,6 +33,8 @@ async def save(
     if not has_tunnel:
         del tables["tunnel"]
     tables["studio"] |= {"ping": ping, "transfer": transfer, **(limits or {})}
+    if project:
+        tables["frameio"]["project"] = project
     if share:
         tables["frameio"]["share"] = share
     if watching:

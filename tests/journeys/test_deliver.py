@@ -7,7 +7,8 @@ import pytest
 from postflow.errors import Skip
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
-from tests.journeys.proof import READY, endings, the_asset, titles
+from tests.journeys.proof import READY, endings, the_asset, titles, words
+from tests.journeys.studios import save
 from tests.support.wild_times import WILD, written_at
 
 pytestmark = pytest.mark.prefect
@@ -64,3 +65,25 @@ async def test_scene_and_shot_given_by_hand_win(
     delivery = await deliver(clip, studio=loopback_studio, scene="SQ09", shot="00010")
     assert the_asset(world, clip)["id"] == delivery.file_id
     assert "SQ09" in delivery.folder.path
+
+
+async def test_a_project_given_by_its_id_is_the_same_after_somebody_has_renamed_it(
+    nothing_cached: None, world: Sandbox, make_clip: MakeClip
+) -> None:
+    from postflow.flows.deliver import deliver, upload_file_to_frameio
+
+    studio = await save(world, name="by-id", provider="loopback", project=world.project_id)
+    first, second, third = (
+        make_clip(f"SQ07_UNDLM_0000{n}_v001.mov", extra=80 * n) for n in (1, 2, 3)
+    )
+    await deliver(first, studio=studio)
+    world.rename_project("RENAMED")
+    await deliver(second, studio=studio)
+    by_hand = await upload_file_to_frameio(third, project_name=world.project_id, studio=studio)
+    assert by_hand.success
+    assert {the_asset(world, clip)["project_id"] for clip in (first, second, third)} == {
+        world.project_id
+    }
+    told = words(world)
+    assert told.count("RENAMED") == 2
+    assert world.project_id not in told.replace(f"/project/{world.project_id}", "")

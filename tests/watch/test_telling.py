@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from postflow.cli.queue import cancel_all, cancel_named, put_first
 from postflow.cli.retry import in_its_folder, try_again
 from postflow.cli.status import tell_history, tell_status
 from postflow.cli.up import News
@@ -22,11 +24,14 @@ from postflow.ledger import (
     leases,
     observations,
     outbox,
+    progress,
     queries,
+    queue,
     retrying,
     roots,
     transitions,
 )
+from postflow.models import MediaFile
 from tests.ledger.ground import (
     BROKEN,
     BUSY,
@@ -34,6 +39,7 @@ from tests.ledger.ground import (
     add,
     add_many,
     bring_to_arrived,
+    bring_to_requested,
     claim_one,
     sighting,
 )
@@ -147,6 +153,82 @@ def test_status_says_that_a_person_has_to_sign_in(
     assert told(capsys).startswith(f"! {ends.message} → {ends.hint}")
     tell_status(full, "main", sign_in=ends, json=True)
     assert json.loads(capsys.readouterr().out)["sign_in"]["hint"] == ends.hint
+
+
+def test_status_says_how_far_a_clip_is_and_what_is_left(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = roots.add(ledger, "main", Path("/mnt/show"), "mark-1")
+    add(ledger, root, "travels.mov", size=1000)
+    progress.note(ledger, bring_to_requested(ledger, claim_one(ledger)), 400, 100.0)
+    add(ledger, root, "next.mov", size=500)
+    put_first(ledger, "main", ["next.mov"])
+    capsys.readouterr()
+    tell_status(ledger, "main")
+    status = told(capsys)
+    assert "Left: 2 clips, 1.1 kB, 0:00:11 at 100 bytes/s." in status
+    assert "400 bytes of 1.0 kB have left, 0:00:06 at 100 bytes/s" in status
+    assert "next.mov It goes before others." in status
+    cancel_named(ledger, "main", ["travels.mov"], [], silent)
+    tell_status(ledger, "main")
+    assert "It is being stopped: cancelled with `postflow cancel`." in told(capsys)
+
+
+def test_status_tells_of_what_clips_wait_for(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = roots.add(ledger, "main", Path("/mnt/show"), "mark-1")
+    away = Retry("Frame.io cannot be reached.", hint="Wait.", code="frameio.unreachable")
+    add(ledger, root, "a.mov")
+    transitions.postpone(ledger, claim_one(ledger), away)
+    tell_status(ledger, "main")
+    assert "waiting a.mov Frame.io cannot be reached. → Wait. It is tried again at" in told(capsys)
+
+
+def silent(_clip: int, _media: MediaFile) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "of_first", "of_cancel"),
+    [
+        ("put off.mov", "put off.mov goes first.", "put off.mov is cancelled."),
+        ("grows.mov", "goes first as soon as it is whole", "it will not travel"),
+        ("travels.mov", "is on its way already", "its run stops it within seconds"),
+        ("done.mov", "SQ07/done.mov is delivered. http", "SQ07/done.mov is delivered. http"),
+        ("failed.mov", "`postflow retry failed.mov`", "`postflow retry failed.mov`"),
+        ("skipped.mov", "skipped.mov is skipped", "skipped.mov is skipped"),
+        ("unheard of.mov", "No clip called unheard of.mov", "No clip called unheard of.mov"),
+    ],
+)
+def test_a_word_about_a_clip_gets_a_plain_answer(
+    name: str, of_first: str, of_cancel: str, full: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    may = name in {"put off.mov", "grows.mov", "travels.mov"}
+    assert put_first(full, "main", [name]) is may
+    first = capsys.readouterr()
+    assert cancel_named(full, "main", [name], [], silent) is may
+    second = capsys.readouterr()
+    assert of_first in " ".join((first.out + first.err).split())
+    assert of_cancel in " ".join((second.out + second.err).split())
+
+
+def test_of_what_was_cancelled_while_it_settled_a_retry_lets_it_go(full: Ledger) -> None:
+    cancel_named(full, "main", ["grows.mov"], [], silent)
+    assert try_again(full, "main", name="grows.mov") == 1
+    assert try_again(full, "main", name="grows.mov") == 0
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_all_are_cancelled_only_after_a_yes(
+    answer: str, full: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(f"{answer}\n"))
+    assert cancel_all(full, "main", silent, asks=True) is (answer == "y")
+    said = told(capsys)
+    assert "1 settling, 1 waiting, 1 on its way?" in said
+    failed = {row.relpath for row in queries.rows(full) if row.code == queue.CANCELLED}
+    assert failed == ({"put off.mov"} if answer == "y" else set())
+    assert ("Nothing is cancelled" in said) is (answer == "n")
 
 
 def test_history_has_when_how_long_and_the_link(
