@@ -186,7 +186,7 @@ async def _admitted(studio: OpenStudio, path: Path, claim: ClaimRef | None) -> P
 async def _stacked(
     studio: OpenStudio, job: DeliveryJob, clip: Shot, arrival: Arrival
 ) -> str | None:
-    """A clip that could not be stacked is delivered all the same, and stacked by a later run."""
+    """A clip that is not stacked now is delivered all the same, and stacked by a later run."""
     try:
         return await stack(studio, job, clip, arrival)
     except PostFlowError as error:

@@ -13,7 +13,6 @@ import httpx
 from prefect.exceptions import CancelledRun, PrefectException
 
 from postflow.delivery import announcements
-from postflow.delivery.record import DeliveryRecord
 from postflow.engine.studio import OpenStudio
 from postflow.errors import (
     Fatal,
@@ -29,10 +28,10 @@ from postflow.folder.watchers import folder_watchers
 from postflow.ledger import Announcement, Claimed, StaleClaim, claims, queue
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
-from postflow.tasks.stack import stack_again
 
 from .batch import Batch
 from .cancelling import Cancelling
+from .stacking import StackQueue
 
 log = logging.getLogger("postflow.ingest")
 
@@ -62,10 +61,15 @@ class Drain:
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(studio)
         self._cancelling = Cancelling(studio)
+        self._stacks = StackQueue(studio)
         self._busy_at = self._went_well_at = time.monotonic()
 
     async def run(self) -> Drained:
-        """Until nothing has been ready, settling or on its way for the idle timeout."""
+        """Until nothing has been ready, settling, on its way or stacked for the idle timeout.
+
+        So a run stays for the stacks of a burst while Frame.io makes one every few seconds; what
+        waits longer is left to a later run.
+        """
         async with AsyncExitStack() as outlet, self._watchers:
             try:
                 while await self._round(outlet):
@@ -103,8 +107,9 @@ class Drain:
             log.warning("%s", error)
 
     async def _is_busy(self) -> bool:
+        stacking = await self._stacks.advance()
         travelling = self._on_their_way or self._claimed or self._finished
-        if travelling or self._watchers.may_find or await self._waiting():
+        if stacking or travelling or self._watchers.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
         return time.monotonic() - self._busy_at < self._idle_timeout
@@ -132,9 +137,6 @@ class Drain:
             del self._claimed[0]
 
     async def _start(self, claim: Claimed, outlet: AsyncExitStack) -> None:
-        if claim.finished_at is not None:
-            self._send(claim, self._stack_again(claim))
-            return
         why = self._refused(claim)
         if why is not None:
             await self._studio.abandon(claim, why, self._announcement(claim, why))
@@ -199,15 +201,6 @@ class Drain:
         else:
             self._batch.delivered(delivery)
 
-    async def _stack_again(self, claim: Claimed) -> None:
-        try:
-            await stack_again(self._studio, claim)
-        except PostFlowError as error:
-            log.warning("%s", error)
-        except Exception as error:
-            log.exception("A fault of our own, at the stack of %s:", claim.name)
-            await DeliveryRecord(self._studio.ledger, claim, by_hand=False).end(as_ours(error))
-
     async def _not_delivered(self, claim: Claimed, why: PostFlowError) -> None:
         """Its own run has ended the claim, unless it did not get as far."""
         self._batch.not_delivered(claim.name, why)
@@ -220,7 +213,7 @@ class Drain:
 
         A fault of our own ends the whole run.
         """
-        await self._watchers.wait(PULSE, self._on_their_way)
+        await self._watchers.wait(PULSE, [*self._on_their_way, *self._stacks.tasks])
         for task in [each for each in self._on_their_way if each.done()]:
             self._finished.append(self._on_their_way.pop(task))
             await task
@@ -230,6 +223,7 @@ class Drain:
         for task in self._on_their_way:
             task.cancel()
         await asyncio.gather(*self._on_their_way, return_exceptions=True)
+        await self._stacks.stop()
 
 
 async def _alone(claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:

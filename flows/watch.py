@@ -20,7 +20,7 @@ from postflow.folder.notices import Notices, Outage
 from postflow.folder.wakeup import Wakeup, wakeup
 from postflow.folder.watchers import FolderWatchers, folder_watchers
 from postflow.frameio.auth.sign_in import keep_signed_in
-from postflow.ledger import claims
+from postflow.ledger import claims, stack_queue
 
 log = logging.getLogger("postflow.watch")
 
@@ -73,17 +73,20 @@ def _take(
 
 
 async def _call(studio: OpenStudio, called_at: float, folders: Mapping[int, Path]) -> float:
-    """Call `ingest` if clips wait that no run takes up; when a call was last made and not heard."""
+    """Call `ingest` if clips, or their stacks, wait that no run takes up; when a call was last made
+    and not heard.
+    """
     waiting = await studio.ledger.run(claims.ready, studio.name, folders=folders)
-    if not waiting or await _is_taken(studio.name):
+    stacks = await studio.ledger.run(stack_queue.due, studio.name)
+    if not (waiting or stacks) or await _is_taken(studio.name):
         return NEVER
     if time.monotonic() - called_at < CALL_AGAIN:
         return called_at
-    log.info("Clips that are ready: %d.", waiting)
+    log.info("Clips that are ready: %d, that wait for their stack: %d.", waiting, stacks)
     emit_event(
         READY,
         resource={"prefect.resource.id": f"postflow.studio.{studio.name}"},
-        payload={"studio": studio.name, "waiting": waiting},
+        payload={"studio": studio.name, "waiting": waiting, "stacks": stacks},
     )
     return time.monotonic()
 

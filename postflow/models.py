@@ -217,7 +217,7 @@ class Arrival(FrozenModel):
 
 
 class Delivery(FrozenModel):
-    """The end of the journey."""
+    """The end of the journey. `stack_follows`: it is put on its version stack later."""
 
     success: Literal[True] = True
     media: MediaFile
@@ -228,6 +228,7 @@ class Delivery(FrozenModel):
     way: Way | None = None
     detour: str | None = None
     stack_id: str | None = None
+    stack_follows: bool = False
     started: datetime
     finished: datetime
 

@@ -10,16 +10,20 @@ from prefect.cache_policies import NO_CACHE
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.stacking import stack_versions
+from postflow.discord.cards import stacked_payload, unstacked_payload
 from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
-from postflow.errors import PostFlowError
-from postflow.ledger import Claimed, StaleClaim
+from postflow.errors import PostFlowError, Retry
+from postflow.frameio.endpoints import CHILDREN
+from postflow.ledger import Claimed, StaleClaim, stack_queue
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Folder, Shot
 
 log = logging.getLogger("postflow.ingest")
 
 BUSY_LIMIT = 600.0
+# Calls that list a folder are every clip's: stacks leave half of them to clips.
+LOOKS_TO_SPARE = CHILDREN.calls // 2
 
 
 @task(
@@ -32,37 +36,80 @@ BUSY_LIMIT = 600.0
     cache_policy=NO_CACHE,
 )
 async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arrival) -> str | None:
-    """The version stack's id; None while there is but one version."""
-    if arrival.alone and not await job.record.has_siblings(arrival.folder, shot):
+    """The version stack's id; None while there is but one version, and where the stack follows.
+
+    A clip does not wait for Frame.io's ten new stacks a minute: where one cannot be had at once, or
+    others wait, it is left to the queue of `ingest`. One that a person sends from outside of the
+    watch folders waits for its own.
+    """
+    record, folder = job.record, arrival.folder
+    if arrival.alone and not await record.has_siblings(folder, shot):
         return None
-    return await _join(studio, arrival.folder, shot.stack, job.record)
+    if not record.may_leave_stack:
+        return await _join(studio, folder, shot.stack, record)
+    is_known = await record.stack_is_known(folder, shot)
+    if await _must_wait(studio, is_known=is_known):
+        record.leave_stack()
+        return None
+    return await _join_at_once(studio, folder, shot.stack, record, is_known=is_known)
 
 
-async def stack_again(studio: OpenStudio, claim: Claimed) -> None:
-    """A clip that was delivered without its stack joins it now, or is put off once more."""
-    record = DeliveryRecord(studio.ledger, claim, by_hand=False)
+async def _must_wait(studio: OpenStudio, *, is_known: bool) -> bool:
+    frameio = studio.frameio
+    if frameio.folders.looks < LOOKS_TO_SPARE:
+        return True
+    if not is_known and (studio.making_stack.locked() or not frameio.stacks.creations):
+        return True
+    return await studio.ledger.run(stack_queue.due, studio.name) > 0
+
+
+async def _join_at_once(
+    studio: OpenStudio, folder: Folder, name: str, record: DeliveryRecord, *, is_known: bool
+) -> str | None:
+    """Left to the queue after all where another program has used up the rate."""
     try:
-        await _join(studio, claim.destination, str(claim.stack), record)
+        if is_known:
+            return await _join(studio, folder, name, record, waits=False)
+        async with studio.making_stack:
+            return await _join(studio, folder, name, record, waits=False)
+    except Retry as later:
+        if later.retry_after is None:
+            raise
+        record.leave_stack()
+        return None
+
+
+async def stack_in_turn(studio: OpenStudio, claim: Claimed) -> None:
+    """A clip that was delivered without its stack joins it now, or is put off once more; with it
+    all that wait for the same stack.
+    """
+    record = DeliveryRecord(studio.ledger, claim, by_hand=False)
+    reword = stacked_payload
+    try:
+        async with studio.making_stack:
+            await _join(studio, claim.destination, str(claim.stack), record)
     except StaleClaim:
         raise
     except PostFlowError as error:
         yet = " yet" if record.not_stacked(error) else ""
+        reword = unstacked_payload
         log.warning("%s, delivered earlier, is not%s stacked: %s", claim.name, yet, error)
     else:
         log.info("%s, delivered earlier, has its place among its versions now.", claim.name)
-    await record.done()
+    await record.done(reword=reword)
+    studio.notify()
 
 
 async def _join(
-    studio: OpenStudio, folder: Folder, name: str, record: DeliveryRecord
+    studio: OpenStudio, folder: Folder, name: str, record: DeliveryRecord, *, waits: bool = True
 ) -> str | None:
     if record.stack_id:
         return record.stack_id
     async with one_at_a_time("stack", folder.id, clip=name, timeout=BUSY_LIMIT):
         await record.stacking()
         group = await record.group(studio.naming, folder, name)
-        made = await stack_versions(studio.frameio, group, folder)
+        made = await stack_versions(studio.frameio, group, folder, waits=waits)
         if made is None:
             return None
-        await record.stacked(made.id)
-    return made.id
+        await record.stacked(made, reword=stacked_payload)
+    return made.stack.id

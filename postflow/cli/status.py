@@ -257,6 +257,8 @@ def _tell(clip: Clip, name: str) -> None:
 
     way = f"  {IN_WORDS[clip.way]}" if clip.way in IN_WORDS else ""
     out.print(f"  {clip.phase:<10}  {name}{way}  {clip.view_url or ''}".rstrip(), markup=False)
+    if clip.phase is Phase.DELIVERED and clip.state is not State.DONE and not clip.reason:
+        out.print("              Its version stack follows.", markup=False)
     if clip.phase is Phase.DELIVERED and clip.reason:
         undone = "Left undone: its version stack, or its message."
         lacks = undone if clip.state is State.DONE else "Not yet on its version stack."

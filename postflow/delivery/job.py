@@ -43,6 +43,7 @@ class DeliveryJob:
             way=arrival.way,
             detour=arrival.detour,
             stack_id=stack_id,
+            stack_follows=self.record.stack_follows,
             started=self.started,
             finished=datetime.now(tz=UTC),
         )

@@ -29,13 +29,14 @@ from postflow.ledger import (
     transitions,
 )
 from postflow.ledger import parts as unsent
+from postflow.ledger.outbox import Reword
 from postflow.models import Folder, MediaFile, RemoteFile, Shot, UploadPart, Way
 from postflow.naming import Naming
 from postflow.naming.version import version_key
 
 from .adoption import Past
 from .arrival import Sending
-from .stacking import VersionGroup
+from .stacking import Stacked, VersionGroup
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -73,6 +74,7 @@ class DeliveryRecord:
         self._watched = watched
         self._announced = False
         self._unstacked: PostFlowError | None = None
+        self.stack_follows = False
 
     async def _write(
         self,
@@ -193,10 +195,14 @@ class DeliveryRecord:
         await self._advance(transitions.intend_request, target, way=way, exposure=exposure)
 
     async def has_siblings(self, folder: Folder, shot: Shot) -> bool:
-        """Are other versions of the clip there, or on their way?"""
+        """Are other versions of the clip there? One that is on its way sees this one itself."""
         siblings = await self._ledger.run(known_ids.siblings, folder.id, shot.stack)
         mine = self._claim.clip_id if self._claim else None
-        return any(each.clip_id != mine for each in siblings)
+        return any(each.clip_id != mine and each.state in DELIVERED for each in siblings)
+
+    async def stack_is_known(self, folder: Folder, shot: Shot) -> bool:
+        """Was a stack made of its versions, that it only has to join?"""
+        return await self._ledger.run(known_ids.stack_of, folder.id, shot.stack) is not None
 
     async def past(
         self, folder: Folder, stack: str, media: MediaFile, *, resumable: bool = False
@@ -243,8 +249,18 @@ class DeliveryRecord:
         """About to touch the version stack. Raises Retry while another host does."""
         await self._advance(known_ids.intend_stack)
 
-    async def stacked(self, stack_id: str) -> None:
-        await self._advance(known_ids.stacked, stack_id)
+    async def stacked(self, made: Stacked, *, reword: Reword | None = None) -> None:
+        """It is on the stack, as are others that may have waited for it, whose messages change."""
+        await self._advance(known_ids.stacked, made.stack.id, file_ids=made.file_ids, reword=reword)
+
+    @property
+    def may_leave_stack(self) -> bool:
+        """Do later `ingest` runs look after it?"""
+        return self._claim is not None and self._watched
+
+    def leave_stack(self) -> None:
+        """Its stack is left to the queue."""
+        self.stack_follows = True
 
     def not_stacked(self, why: PostFlowError) -> bool:
         """Could not be stacked. Is that left to a later `ingest` run?"""
@@ -257,17 +273,26 @@ class DeliveryRecord:
         self._announced = True
 
     async def done(
-        self, announce: Announcement | None = None, *, share: ShareWish | None = None
+        self,
+        announce: Announcement | None = None,
+        *,
+        share: ShareWish | None = None,
+        reword: Reword | None = None,
     ) -> None:
         """The clip is delivered, and its message in the outbox, in one transaction.
 
-        If it could not be stacked yet, the ledger keeps the stacking for a later run.
+        If it is not stacked yet, the ledger keeps the stacking for the queue, or for a later run.
+        `reword` changes what was told of one that waited for its stack, once it waits no more.
         """
         why = self._unstacked
-        if why and self._stack_may_wait:
+        if self.stack_follows:
+            await self._write(transitions.leave_stack, announce=announce, share=share)
+        elif why and self._stack_may_wait:
             await self._write(transitions.postpone_stack, why, announce=announce, share=share)
         else:
-            await self._write(transitions.done, note=why, announce=announce, share=share)
+            await self._write(
+                transitions.done, note=why, announce=announce, share=share, reword=reword
+            )
         self._claim = None
 
     async def end(

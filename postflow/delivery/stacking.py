@@ -9,11 +9,18 @@ from postflow.errors import Fatal, Skip
 from postflow.frameio import FrameioClient
 from postflow.frameio.folders import Contents
 from postflow.frameio.stacks import MOST, VersionStack
-from postflow.models import BYTES_ARE_IN, Folder, RemoteFile
+from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, RemoteFile
 from postflow.naming import Naming
 from postflow.naming.version import Order, version_order
 
 log = logging.getLogger(__name__)
+
+
+class Stacked(FrozenModel):
+    """A stack, and the files that are on it."""
+
+    stack: VersionStack
+    file_ids: frozenset[str]
 
 
 class VersionGroup:
@@ -93,11 +100,12 @@ async def find_stack(
 
 
 async def stack_versions(
-    frameio: FrameioClient, group: VersionGroup, folder: Folder
-) -> VersionStack | None:
+    frameio: FrameioClient, group: VersionGroup, folder: Folder, *, waits: bool = True
+) -> Stacked | None:
     """Bring all versions in the folder onto one stack, in order. None while there is but one.
 
-    It looks first and moves only what is not in its place, so it may be repeated at any time.
+    It looks first and moves only what is not in its place, so it may be repeated at any time. Who
+    does not wait has a Retry with `retry_after` where Frame.io makes no new stack just now.
     """
     found = await frameio.folders.contents(folder)
     whole = [file for file in group.loose(found) if await _is_whole(frameio, file)]
@@ -107,7 +115,8 @@ async def stack_versions(
         if len(loose) < 2:
             return None
         first, loose = loose[:MOST], loose[MOST:]
-        stack = await frameio.stacks.create(folder, tuple(file.id for file in first))
+        ids = tuple(file.id for file in first)
+        stack = await frameio.stacks.create(folder, ids, waits=waits)
         log.info("%d versions are now one stack, %s.", len(first), stack.name)
         current = first
     else:
@@ -115,8 +124,9 @@ async def stack_versions(
         current = await _oldest_first(frameio, stack)
     for file in loose:
         await frameio.files.move(file, stack.id)
-    await _reorder(frameio, stack, folder, [*current, *loose], group)
-    return stack
+    there = [*current, *loose]
+    await _reorder(frameio, stack, folder, there, group)
+    return Stacked(stack=stack, file_ids=frozenset(file.id for file in there))
 
 
 async def _is_whole(frameio: FrameioClient, file: RemoteFile) -> bool:

@@ -37,6 +37,7 @@ MAX_LABEL = 80
 
 LONGEST_LINK = 512
 PICTURE = "picture.jpg"
+STACK = "Version stack"
 
 _LONGEST_REASON = 1500
 _LONGEST_VALUE = 300
@@ -207,6 +208,7 @@ def ready_card(
         "is ready for review",
         READY,
         ("Delivered in", f"{took}{way}"),
+        *([(STACK, "follows")] if delivery.stack_follows else []),
         *([("Please check", plain(f"The file {doubt}.", MAX_VALUE))] if doubt else []),
         *([(MEMBERS, f"[Open in Frame.io]({link})")] if link else []),
         description=namesake_text(namesake) if namesake else None,
@@ -235,6 +237,17 @@ def share_text(link: ShareLink, url: str) -> str:
     word = link.passphrase.get_secret_value() if link.passphrase else ""
     asks = f", passphrase: {plain(word, 255)}" if word else ""
     return f"[{plain(link.name, 200)}]({url}){until}{asks}"
+
+
+def stacked_payload(payload: dict[str, Any]) -> dict[str, Any]:
+    """The message of a clip whose stack followed: that it does is told no longer."""
+    return payload | {"lines": [line for line in payload["lines"] if line[0] != STACK]}
+
+
+def unstacked_payload(payload: dict[str, Any]) -> dict[str, Any]:
+    """The message of a clip whose stack was to follow, and could not be made."""
+    told = [STACK, "could not be made"]
+    return payload | {"lines": [told if line[0] == STACK else line for line in payload["lines"]]}
 
 
 def _clip_card(

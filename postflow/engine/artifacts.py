@@ -85,6 +85,8 @@ def slip(delivery: Delivery, shown: bytes | None = None) -> str:
         "Way": _way(delivery),
         "Frame.io id": f"`{delivery.file_id}`",
     }
+    if delivery.stack_follows:
+        rows["Version stack"] = "follows; `postflow status` says when it is there"
     if delivery.media.doubt:
         rows["Please check"] = _plain(f"The file {delivery.media.doubt}.")
     head, *body = (f"| {name} | {value} |" for name, value in rows.items())

@@ -85,12 +85,16 @@ class Throttled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`ids` fill the endpoint's path. The body may hold a secret, so it is not in the repr."""
+    """`ids` fill the endpoint's path. The body may hold a secret, so it is not in the repr.
+
+    One that does not `wait` is given up at the first 429.
+    """
 
     endpoint: Endpoint
     ids: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Json | None = field(default=None, repr=False)
+    waits: bool = True
 
     @property
     def path(self) -> str:
@@ -132,6 +136,10 @@ class Api:
     def server_time(self) -> datetime | None:
         """What Frame.io's clock shows, to about a second; None before its first answer."""
         return None if self._clock_ahead is None else datetime.now(UTC) + self._clock_ahead
+
+    def free(self, endpoint: Endpoint) -> int:
+        """How many calls of it Frame.io takes at once, as far as we know."""
+        return self._pacing.free(endpoint)
 
     async def ask(self, call: Call, answer: type[M]) -> M:
         """A call that may be repeated (GET, PATCH, DELETE)."""
@@ -213,7 +221,8 @@ class Api:
             return isinstance(error, Throttled) and bucket.closed_for <= retries.total
 
         attempts = AsyncRetrying(
-            stop=stop_after_attempt(retries.refusals) | stop_after_delay(retries.total),
+            stop=stop_after_attempt(retries.refusals if call.waits else 1)
+            | stop_after_delay(retries.total),
             retry=retry_if_exception(is_over_soon),
             reraise=True,
         )

@@ -92,6 +92,11 @@ class Folders:
         logger.info("A folder of %s was deleted in Frame.io; looking again.", "/".join(path))
         return await self._walk(project, path, known)
 
+    @property
+    def looks(self) -> int:
+        """How many folders Frame.io lists for us at once: a hundred a minute."""
+        return self._api.free(endpoints.CHILDREN)
+
     def forget(self, folder: Folder) -> None:
         """It is looked for anew the next time: something in it is gone."""
         self._cache.forget(folder.id)

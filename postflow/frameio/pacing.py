@@ -90,6 +90,13 @@ class Bucket:
         self._level = max(self._level, self.limit + random.random())
 
     @property
+    def free(self) -> int:
+        """How many calls would go out at once."""
+        self._leak()
+        room = math.floor(self.limit - self._level - len(self._queue) + _SETTLED)
+        return 0 if self.closed_for else max(0, room)
+
+    @property
     def share(self) -> float:
         """Which part of the documented rate is ours just now."""
         return min(1.0, self._share + (time.monotonic() - self._shared_at) / _RECOVERY)
@@ -126,6 +133,11 @@ class Pacing:
         if key not in self._buckets:
             self._buckets[key] = Bucket(endpoint.calls, endpoint.window)
         return self._buckets[key]
+
+    def free(self, endpoint: Endpoint) -> int:
+        """How many calls would go out at once, whichever account is asked."""
+        met = (bucket.free for (each, _), bucket in self._buckets.items() if each == endpoint)
+        return min(met, default=endpoint.calls)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

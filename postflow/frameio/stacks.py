@@ -34,8 +34,18 @@ class Stacks:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def create(self, folder: Folder, file_ids: tuple[str, ...]) -> VersionStack:
-        """Stack 2 to 10 files of the folder, given from oldest to newest."""
+    @property
+    def creations(self) -> int:
+        """How many stacks Frame.io makes for us at once: ten a minute."""
+        return self._api.free(endpoints.CREATE_STACK)
+
+    async def create(
+        self, folder: Folder, file_ids: tuple[str, ...], *, waits: bool = True
+    ) -> VersionStack:
+        """Stack 2 to 10 files of the folder, given from oldest to newest.
+
+        Who does not wait for Frame.io's rate has a Retry with `retry_after` at its refusal.
+        """
         if not FEWEST <= len(file_ids) <= MOST or len(set(file_ids)) < len(file_ids):
             raise BAD_STACK(count=len(file_ids), fewest=FEWEST, most=MOST)
 
@@ -48,6 +58,7 @@ class Stacks:
             endpoints.CREATE_STACK,
             {"account_id": folder.account_id, "folder_id": folder.id},
             body={"data": {"file_ids": list(file_ids)}},
+            waits=waits,
         )
         made = await self._api.create_once(call, One[WireStack], look)
         return as_stack(made, folder.account_id, folder.id)

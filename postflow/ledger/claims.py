@@ -44,7 +44,8 @@ def claim(
     put first, then the oldest.
 
     The run's lease starts or is renewed. Two runs never get the same clip. What is not delivered
-    yet of other watch folders than `folders` waits; None: all, where they were last opened.
+    yet of other watch folders than `folders` waits; None: all, where they were last opened. What
+    was told of and waits for its stack is left to `stack_queue`.
     """
     with ledger.writing() as connection:
         now = ledger.now()
@@ -53,7 +54,7 @@ def claim(
         query = _due(_unclaimed(studio), now).where(_within_reach(folders))
         query = query.order_by(*_most_urgent()).limit(limit)
         rows = connection.execute(query).mappings().all()
-        return [_take(connection, row, run_id, now, folders) for row in rows]
+        return [take(connection, row, run_id, now, folders) for row in rows]
 
 
 def claim_clip(
@@ -67,17 +68,17 @@ def claim_clip(
     """Take one clip by a person's word, put off or not. None when a run has it, or it is closed.
 
     It leaves its batch: what a person takes in hand has a message of its own. One that was told of
-    as delivered, and only waits for its stack, is left to `claim`.
+    as delivered, and only waits for its stack, is left to `stack_queue`.
     """
     with ledger.writing() as connection:
         now = ledger.now()
         start_lease(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
-        query = _unclaimed(None).where(clips.c.id == clip_id, clips.c.finished_at.is_(None))
+        query = _unclaimed(None).where(clips.c.id == clip_id)
         row = connection.execute(query).mappings().one_or_none()
         if row is None:
             return None
-        return _take(connection, row, run_id, now, folders, batch_id=None, cancelled=None)
+        return take(connection, row, run_id, now, folders, batch_id=None, cancelled=None)
 
 
 def read_claim(ledger: Ledger, ref: ClaimRef) -> Claimed:
@@ -97,16 +98,25 @@ def release(ledger: Ledger, claim: Claimed) -> None:
 def ready(ledger: Ledger, studio: str | None = None, *, folders: Folders | None = None) -> int:
     """How many clips `claim` would take now, those of runs whose lease ran out among them."""
     now = ledger.now()
-    alive = select(leases.c.run_id).where(leases.c.expires_at > now)
-    free = or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive))
-    query = _due(_open(studio), now).where(free, _within_reach(folders))
+    query = _due(_open(studio), now).where(is_free(now), _within_reach(folders))
     query = query.with_only_columns(func.count())
     with ledger.reading() as connection:
         return connection.scalar(query) or 0
 
 
+def is_free(now: datetime) -> ColumnElement[bool]:
+    """No living run has it."""
+    alive = select(leases.c.run_id).where(leases.c.expires_at > now)
+    return or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive))
+
+
+def is_time(now: datetime) -> ColumnElement[bool]:
+    """It is not put off any more."""
+    return or_(clips.c.not_before.is_(None), clips.c.not_before <= now)
+
+
 def _open(studio: str | None) -> Select[Any]:
-    query = select(clips).where(clips.c.state.in_(OPEN))
+    query = select(clips).where(clips.c.state.in_(OPEN), clips.c.finished_at.is_(None))
     return query if studio is None else query.where(clips.c.studio == studio)
 
 
@@ -125,7 +135,7 @@ def _due(query: Select[Any], now: datetime) -> Select[Any]:
         or_(other.c.not_before.is_(None), other.c.not_before <= now),
     )
     return query.where(
-        or_(clips.c.not_before.is_(None), clips.c.not_before <= now),
+        is_time(now),
         or_(clips.c.state != State.READY, ~exists(begun)),
     )
 
@@ -146,7 +156,7 @@ def _most_urgent() -> tuple[ColumnElement[Any], ...]:
     return begun_first, clips.c.priority.desc(), clips.c.found_at, clips.c.id
 
 
-def _take(
+def take(
     connection: Connection,
     row: RowMapping,
     run_id: str,
@@ -154,6 +164,7 @@ def _take(
     folders: Folders | None,
     **values: Any,
 ) -> Claimed:
+    """Give the clip to the run, inside the caller's transaction."""
     change(
         connection,
         row,

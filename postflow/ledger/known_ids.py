@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Update, select, update
 
 from postflow.errors import Retry
 
-from .clips import claimed, held, move
+from .clips import NO_REASON, claimed, held, move
 from .ledger import Ledger
 from .models import Claimed, Sibling, as_entries, columns_of
+from .outbox import Reword, rewrite_of_clip
 from .schema import clips, folders, insert_into, stacks
-from .states import State, check_move
+from .states import DELIVERED, State, check_move
 
 BUSY_WAIT = 5.0
 
@@ -57,13 +59,24 @@ def intend_stack(ledger: Ledger, claim: Claimed) -> Claimed:
         return claimed(connection, claim.clip_id, claim.root)
 
 
-def stacked(ledger: Ledger, claim: Claimed, stack_id: str) -> Claimed:
-    """The clip is on that stack of Frame.io's."""
+def stacked(
+    ledger: Ledger,
+    claim: Claimed,
+    stack_id: str,
+    *,
+    file_ids: Collection[str] = (),
+    reword: Reword | None = None,
+) -> Claimed:
+    """The clip is on that stack of Frame.io's, with those files: what waited for it is done.
+
+    `reword`: what their messages say then.
+    """
     with ledger.writing() as connection:
         row = held(connection, claim)
         now = ledger.now()
         connection.execute(_at(row).values(stack_id=stack_id, clip_id=None))
         move(connection, row, State.STACKED, now, detail={"stack_id": stack_id}, stack_id=stack_id)
+        _end_waiting(connection, row, stack_id, file_ids, now, reword)
         return claimed(connection, claim.clip_id, claim.root)
 
 
@@ -79,6 +92,30 @@ def _take_stack(connection: Connection, row: RowMapping) -> None:
             retry_after=BUSY_WAIT,
         )
     connection.execute(_at(row).values(clip_id=row["id"]))
+
+
+def _end_waiting(
+    connection: Connection,
+    row: RowMapping,
+    stack_id: str,
+    file_ids: Collection[str],
+    now: datetime,
+    reword: Reword | None,
+) -> None:
+    """Clips that were told of, and wait for the stack on which they are now."""
+    waiting = select(clips).where(
+        clips.c.folder_id == row["folder_id"],
+        clips.c.stack == row["stack"],
+        clips.c.id != row["id"],
+        clips.c.file_id.in_(file_ids),
+        clips.c.state.in_(DELIVERED - {State.DONE}),
+        clips.c.finished_at.is_not(None),
+        clips.c.run_id.is_(None),
+    )
+    for each in connection.execute(waiting).mappings().all():
+        values = NO_REASON | {"stack_id": stack_id, "finished_at": each["finished_at"]}
+        move(connection, each, State.DONE, now, detail={"stack_id": stack_id}, **values)
+        rewrite_of_clip(connection, each["id"], reword, now)
 
 
 def _holder(row: RowMapping) -> Select[Any]:

@@ -7,7 +7,7 @@ webhook cannot be asked what it holds. New content goes out as a new post. An ed
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,9 @@ NO_ANSWER = Retry(
 # A message that waits so long, or was tried so often, waits for somebody.
 LONG = timedelta(minutes=10)
 OFTEN = 3
+
+Reword = Callable[[dict[str, Any]], dict[str, Any]]
+"""From what a message says to what it is to say."""
 
 UNDECIDED = (MessageState.UNKNOWN, MessageState.FAILED)
 
@@ -145,6 +148,18 @@ def rewrite(
     """What the message of this row says is outdated; inside the caller's transaction."""
     draft = Announcement(key=row["key"], channel=row["channel"], payload=payload)
     _put_anew(connection, row, draft, now)
+
+
+def rewrite_of_clip(
+    connection: Connection, clip_id: int, reword: Reword | None, now: datetime
+) -> None:
+    """The clip's message, if it has one, says from here on what `reword` makes of it."""
+    if reword is None:
+        return
+    told = select(outbox).where(outbox.c.clip_id == clip_id)
+    for row in connection.execute(told).mappings().all():
+        draft = Announcement(key=row["key"], channel=row["channel"], payload=reword(row["payload"]))
+        put_over(connection, draft, now)
 
 
 def hand_on(connection: Connection, clip_id: int, to: int) -> None:

@@ -18,7 +18,7 @@ from .ledger import Ledger
 from .models import Announcement, Claimed, Target
 from .observations import settle_again
 from .outages import hold_back, over
-from .outbox import put, put_over
+from .outbox import Reword, put, put_over, rewrite_of_clip
 from .queue import CANCELLED
 from .schema import attempts
 from .shared_clips import ShareWish, wish
@@ -120,14 +120,16 @@ def done(
     note: PostFlowError | None = None,
     announce: Announcement | None = None,
     share: ShareWish | None = None,
+    reword: Reword | None = None,
 ) -> None:
     """The delivery has ended. `note` says what was left undone, such as the stack; `share` in which
-    link the clip is to be.
+    link the clip is to be; `reword` changes what its message says.
     """
     with _step(ledger, claim) as (connection, row, now):
         move(connection, row, State.DONE, now, finished_at=_finished(row, now), **_why(note))
         _announce(connection, row, announce, now)
         _share(connection, row, share, now)
+        rewrite_of_clip(connection, row["id"], reword, now)
 
 
 def postpone_stack(
@@ -152,6 +154,25 @@ def postpone_stack(
         _announce(connection, row, announce, now)
         _share(connection, row, share, now)
         return until
+
+
+def leave_stack(
+    ledger: Ledger,
+    claim: Claimed,
+    *,
+    announce: Announcement | None = None,
+    share: ShareWish | None = None,
+) -> None:
+    """The clip is delivered; its stack comes in turn, at the pace that Frame.io allows.
+
+    Legal where `done` is.
+    """
+    with _step(ledger, claim) as (connection, row, now):
+        check_move(State(row["state"]), State.DONE)
+        values = NO_REASON | {"finished_at": _finished(row, now), "run_id": None}
+        change(connection, row, now, event="stack follows", **values)
+        _announce(connection, row, announce, now)
+        _share(connection, row, share, now)
 
 
 def skip(

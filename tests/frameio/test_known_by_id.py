@@ -89,8 +89,9 @@ class Shot:
 
     async def stacked(self, group: VersionGroup) -> tuple[str, list[str]]:
         """The stack that is made of the group, and its versions."""
-        stack = await stack_versions(self.client, group, self.folder)
-        assert stack is not None
+        made = await stack_versions(self.client, group, self.folder)
+        assert made is not None
+        stack = made.stack
         return stack.id, [file.id for file in await self.client.stacks.versions(stack)]
 
     @asynccontextmanager

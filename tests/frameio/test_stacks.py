@@ -133,4 +133,5 @@ async def test_an_order_that_was_left_half_made_is_mended(
     await client.stacks.create(folder, ids_of([one, three, two]))
     made = await stack_versions(client, VersionGroup(Naming.preset(), "SQ07_UNDLM_00152"), folder)
     assert made is not None
-    assert ids_of(await client.stacks.versions(made)) == ids_of(versions)
+    assert ids_of(await client.stacks.versions(made.stack)) == ids_of(versions)
+    assert made.file_ids == set(ids_of(versions))

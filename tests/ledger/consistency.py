@@ -34,7 +34,7 @@ def check_consistent(ledger: Ledger) -> list[Record]:
 def _lacks_stack(clip: Record) -> bool:
     """Told of as delivered, and open still."""
     events = {step["event"] for step in clip["history"]}
-    return clip["state"] in DELIVERED and "stack put off" in events
+    return clip["state"] in DELIVERED and bool({"stack put off", "stack follows"} & events)
 
 
 def _check_history(clip: Record) -> None:

@@ -13,6 +13,7 @@ from postflow.ledger import (
     claims,
     observations,
     registry,
+    stack_queue,
     transitions,
 )
 from postflow.ledger.observations import ignore_backlog
@@ -81,6 +82,12 @@ def add_many(ledger: Ledger, root: Root, count: int) -> list[int]:
 
 def claim_one(ledger: Ledger, run_id: str = "run-1", *, lease_seconds: float = 60) -> Claimed:
     (claim,) = claims.claim(ledger, run_id, limit=1, lease_seconds=lease_seconds)
+    return claim
+
+
+def take_stack(ledger: Ledger, run_id: str = "run-1") -> Claimed:
+    claim = stack_queue.take_next(ledger, run_id)
+    assert claim is not None
     return claim
 
 

@@ -30,6 +30,7 @@ from postflow.ledger import (
     queries,
     retrying,
     roots,
+    stack_queue,
     transitions,
 )
 from postflow.ledger.states import CLOSED, MOVES, OPEN, REPLACEABLE
@@ -54,7 +55,10 @@ MOVE_BY_NAME: Moves = {
     ),
     "arrived": (State.ARRIVED, lambda ledger, claim: transitions.arrived(ledger, claim)),
     "intend_stack": (State.STACKING, lambda ledger, claim: known_ids.intend_stack(ledger, claim)),
-    "stacked": (State.STACKED, lambda ledger, claim: known_ids.stacked(ledger, claim, "stack")),
+    "stacked": (
+        State.STACKED,
+        lambda ledger, claim: known_ids.stacked(ledger, claim, "stack", file_ids=["file"]),
+    ),
     "done": (State.DONE, lambda ledger, claim: transitions.done(ledger, claim)),
     "skip": (State.SKIPPED, lambda ledger, claim: transitions.skip(ledger, claim, MISNAMED)),
     "fail": (State.FAILED, lambda ledger, claim: transitions.fail(ledger, claim, BROKEN)),
@@ -131,6 +135,21 @@ class AnyOrder(RuleBasedStateMachine):
             assert (claim.token, claim.state) == (clip.token, clip.state)
         self.claims += taken
 
+    @rule(run=st.sampled_from(RUNS))
+    def a_run_takes_a_stack(self, run: str) -> None:
+        self.expiry[run] = self.time + LEASE
+        self._end_dead_runs()
+        free = {number for number, clip in self.clips.items() if self._lacks_stack(clip)}
+        is_busy = any(c.state is State.STACKING and c.holder for c in self.clips.values())
+        claim = stack_queue.take_next(self.ledger, run, lease_seconds=LEASE)
+        assert (claim is not None) == (bool(free) and not is_busy)
+        if claim:
+            assert claim.clip_id in free
+            clip = self.clips[claim.clip_id]
+            clip.token += 1
+            clip.holder = run
+            self.claims.append(claim)
+
     @precondition(lambda self: self.claims)
     @rule(name=st.sampled_from(sorted(MOVE_BY_NAME)), data=st.data())
     def somebody_moves(self, name: str, data: st.DataObject) -> None:
@@ -185,13 +204,17 @@ class AnyOrder(RuleBasedStateMachine):
         return None
 
     @precondition(lambda self: self._good_claims())
-    @rule(data=st.data())
-    def a_run_leaves_the_stack_for_later(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), trouble=st.booleans())
+    def a_run_leaves_the_stack_for_later(self, data: st.DataObject, trouble: bool) -> None:
         claim = data.draw(st.sampled_from(self._good_claims()))
         clip = self.clips[claim.clip_id]
         if State.DONE not in MOVES[clip.state]:
             with pytest.raises(IllegalMove):
                 transitions.postpone_stack(self.ledger, claim, BUSY)
+            return
+        if not trouble:
+            transitions.leave_stack(self.ledger, claim)
+            clip.holder, clip.told, clip.not_before = None, True, 0.0
             return
         until = transitions.postpone_stack(self.ledger, claim, BUSY)
         clip.holder, clip.told = None, True
@@ -256,6 +279,8 @@ class AnyOrder(RuleBasedStateMachine):
         dead = {run for run, expiry in self.expiry.items() if expiry <= self.time}
         free = [clip for clip in self.clips.values() if self._is_claimable(clip, dead)]
         assert claims.ready(self.ledger) == len(free)
+        waiting = [clip for clip in self.clips.values() if self._lacks_stack(clip, dead)]
+        assert stack_queue.due(self.ledger) == len(waiting)
 
     def _good_claims(self) -> list[Claimed]:
         return [
@@ -276,8 +301,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _is_claimable(self, clip: Model, dead: set[str] | None = None) -> bool:
         is_free = clip.holder is None or clip.holder in (dead or ())
-        is_due = clip.state in OPEN and clip.not_before <= self.time
+        is_due = clip.state in OPEN and clip.not_before <= self.time and not clip.told
         return is_due and is_free and not (clip.state is State.READY and self._is_begun(clip.path))
+
+    def _lacks_stack(self, clip: Model, dead: set[str] | None = None) -> bool:
+        is_free = clip.holder is None or clip.holder in (dead or ())
+        is_due = clip.told and clip.state in OPEN and clip.not_before <= self.time
+        return is_due and is_free
 
     def _is_begun(self, path: str) -> bool:
         """Other content of the path has to be settled first."""
@@ -306,6 +336,9 @@ class AnyOrder(RuleBasedStateMachine):
             self.stacking = clip_id
         if to is State.STACKED:
             self.stacking = None
+            for other in self.clips.values():
+                if other.told and other.holder is None and other.state in OPEN:
+                    other.state = State.DONE
 
     def _end_dead_runs(self) -> None:
         for run in [run for run, expiry in self.expiry.items() if expiry <= self.time]:

@@ -31,6 +31,7 @@ from tests.ledger.ground import (
     add_many,
     bring_to_arrived,
     claim_one,
+    take_stack,
 )
 
 PAUSE = 10.0
@@ -159,7 +160,7 @@ def test_a_clip_that_only_lacks_its_stack_is_delivered_in_its_batch(
     gather(ledger)
     assert retrying.retry(ledger, "a.mov")
     clock.time = until
-    transitions.done(ledger, claim_one(ledger))
+    transitions.done(ledger, take_stack(ledger))
     old, new = untold(ledger)
     assert (old.id, batch_card(old)) == (batch.id, card)
     assert [clip.name for clip in new.clips] == ["b.mov"]

@@ -19,6 +19,7 @@ from postflow.ledger import (
     queries,
     registry,
     retrying,
+    stack_queue,
     transitions,
 )
 from tests.ledger.consistency import check_consistent
@@ -32,6 +33,7 @@ from tests.ledger.ground import (
     bring_to_requested,
     claim_one,
     media,
+    take_stack,
     target,
 )
 
@@ -186,12 +188,13 @@ def test_what_only_lacks_its_stack_is_delivered_and_taken_up_again(
     began = clock()
     until = transitions.postpone_stack(ledger, claim, BUSY)
     assert until - clock() == timedelta(seconds=30)
-    assert claims.claim(ledger, "run-2", limit=1) == []
+    assert stack_queue.take_next(ledger, "run-2") is None
     (clip,) = queries.rows(ledger, phase=Phase.DELIVERED)
     assert (clip.state, clip.code, clip.finished_at) == (state, BUSY.code, began)
 
     clock.time = until
-    claim = claim_one(ledger, "run-2")
+    assert claims.claim(ledger, "run-2", limit=1) == []
+    claim = take_stack(ledger, "run-2")
     assert (claim.state, claim.finished_at) == (state, began)
     assert queries.counts(ledger)[Phase.DELIVERED] == 1
     transitions.done(ledger, claim)
@@ -202,11 +205,12 @@ def test_what_only_lacks_its_stack_is_delivered_and_taken_up_again(
 def test_the_stack_is_waited_for_longer_each_time(ledger: Ledger, clock: Clock) -> None:
     bring_to_arrived(ledger, claim_one(ledger))
     clock.forward(61)
-    waits = []
+    claim, waits = claim_one(ledger, "run-2"), []
     for _ in range(3):
-        until = transitions.postpone_stack(ledger, claim_one(ledger, "run-2"), BUSY)
+        until = transitions.postpone_stack(ledger, claim, BUSY)
         waits.append((until - clock()).total_seconds())
         clock.time = until
+        claim = take_stack(ledger, "run-2")
     assert waits == [30, 60, 120]
 
 
@@ -222,9 +226,9 @@ def test_a_run_that_dies_at_the_stack_of_a_delivered_clip_leaves_it_delivered(
     clock.time = transitions.postpone_stack(
         ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY
     )
-    finished = known_ids.intend_stack(ledger, claim_one(ledger)).finished_at
+    finished = known_ids.intend_stack(ledger, take_stack(ledger)).finished_at
     clock.forward(61)
-    claim = claim_one(ledger, "run-2")
+    claim = take_stack(ledger, "run-2")
     assert (claim.state, claim.finished_at) == (State.STACKING, finished)
     assert finished is not None
 
@@ -232,7 +236,7 @@ def test_a_run_that_dies_at_the_stack_of_a_delivered_clip_leaves_it_delivered(
 def test_a_person_can_end_the_waiting_for_the_stack(ledger: Ledger) -> None:
     transitions.postpone_stack(ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY)
     assert retrying.retry(ledger, "a.mov") == ["a.mov"]
-    assert claim_one(ledger).finished_at is not None
+    assert take_stack(ledger).finished_at is not None
 
 
 def test_what_only_lacks_its_stack_is_not_for_a_persons_hands(ledger: Ledger, root: Root) -> None:
