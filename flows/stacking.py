@@ -57,7 +57,7 @@ class StackQueue:
         studio, frameio = self._studio, self._studio.frameio
         has_looks = frameio.folders.looks >= LOOKS_TO_SPARE
         extending = has_looks or time.monotonic() - self._extended_at >= SELDOM
-        creating = frameio.stacks.creations > 0
+        creating = frameio.stacks.creations > len(studio.stacking)
         if not (extending or creating) or not await studio.ledger.run(stack_queue.due, studio.name):
             return None
         if extending:

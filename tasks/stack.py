@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -47,36 +49,24 @@ async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arriv
         return None
     if not record.may_leave_stack:
         return await _join(studio, folder, shot.stack, record)
-    is_known = await record.stack_is_known(folder, shot)
-    if await _must_wait(studio, is_known=is_known):
+    if await _must_wait(studio, is_known=await record.stack_is_known(folder, shot)):
         record.leave_stack()
         return None
-    return await _join_at_once(studio, folder, shot.stack, record, is_known=is_known)
-
-
-async def _must_wait(studio: OpenStudio, *, is_known: bool) -> bool:
-    frameio = studio.frameio
-    if frameio.folders.looks < LOOKS_TO_SPARE:
-        return True
-    if not is_known and (studio.making_stack.locked() or not frameio.stacks.creations):
-        return True
-    return await studio.ledger.run(stack_queue.due, studio.name) > 0
-
-
-async def _join_at_once(
-    studio: OpenStudio, folder: Folder, name: str, record: DeliveryRecord, *, is_known: bool
-) -> str | None:
-    """Left to the queue after all where another program has used up the rate."""
     try:
-        if is_known:
-            return await _join(studio, folder, name, record, waits=False)
-        async with studio.making_stack:
-            return await _join(studio, folder, name, record, waits=False)
+        return await _join(studio, folder, shot.stack, record)
     except Retry as later:
         if later.retry_after is None:
             raise
-        record.leave_stack()
+        record.leave_stack()  # another program or host was before us
         return None
+
+
+async def _must_wait(studio: OpenStudio, *, is_known: bool) -> bool:
+    if studio.frameio.folders.looks < LOOKS_TO_SPARE:
+        return True
+    if not is_known and studio.frameio.stacks.creations <= len(studio.stacking):
+        return True
+    return await studio.ledger.run(stack_queue.due, studio.name) > 0
 
 
 async def stack_in_turn(studio: OpenStudio, claim: Claimed) -> None:
@@ -86,14 +76,17 @@ async def stack_in_turn(studio: OpenStudio, claim: Claimed) -> None:
     record = DeliveryRecord(studio.ledger, claim, by_hand=False)
     reword = stacked_payload
     try:
-        async with studio.making_stack:
-            await _join(studio, claim.destination, str(claim.stack), record)
+        await _join(studio, claim.destination, str(claim.stack), record)
     except StaleClaim:
         raise
     except PostFlowError as error:
-        yet = " yet" if record.not_stacked(error) else ""
-        reword = unstacked_payload
-        log.warning("%s, delivered earlier, is not%s stacked: %s", claim.name, yet, error)
+        if isinstance(error, Retry) and error.retry_after is not None:
+            record.leave_stack()
+            log.info("The stack of %s has to wait: %s", claim.name, error)
+        else:
+            yet = " yet" if record.not_stacked(error) else ""
+            reword = unstacked_payload
+            log.warning("%s, delivered earlier, is not%s stacked: %s", claim.name, yet, error)
     else:
         log.info("%s, delivered earlier, has its place among its versions now.", claim.name)
     await record.done(reword=reword)
@@ -101,15 +94,30 @@ async def stack_in_turn(studio: OpenStudio, claim: Claimed) -> None:
 
 
 async def _join(
-    studio: OpenStudio, folder: Folder, name: str, record: DeliveryRecord, *, waits: bool = True
+    studio: OpenStudio, folder: Folder, name: str, record: DeliveryRecord
 ) -> str | None:
+    """Raises Retry with `retry_after` where Frame.io makes no new stack just now."""
     if record.stack_id:
         return record.stack_id
-    async with one_at_a_time("stack", folder.id, clip=name, timeout=BUSY_LIMIT):
-        await record.stacking()
-        group = await record.group(studio.naming, folder, name)
-        made = await stack_versions(studio.frameio, group, folder, waits=waits)
-        if made is None:
-            return None
-        await record.stacked(made, reword=stacked_payload)
+    with _counted(studio):
+        async with one_at_a_time("stack", folder.id, clip=name, timeout=BUSY_LIMIT):
+            await record.stacking()
+            group = await record.group(studio.naming, folder, name)
+            made = await stack_versions(
+                studio.frameio, group, folder, waits=not record.may_leave_stack
+            )
+            if made is None:
+                return None
+            await record.stacked(made, reword=stacked_payload)
     return made.stack.id
+
+
+@contextmanager
+def _counted(studio: OpenStudio) -> Iterator[None]:
+    """Others see that it may need one of Frame.io's ten new stacks a minute."""
+    this = object()
+    studio.stacking.add(this)
+    try:
+        yield
+    finally:
+        studio.stacking.discard(this)

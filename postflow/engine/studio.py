@@ -58,7 +58,7 @@ class OpenStudio:
     sharing: ShareRelay | None
     progress: ClipProgress | None
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
-    making_stack: asyncio.Lock = field(default_factory=asyncio.Lock)
+    stacking: set[object] = field(default_factory=set)
 
     @property
     def project(self) -> str:

@@ -15,8 +15,14 @@ from tests.crash.agents import agents
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.killing import Death, Moment
-from tests.crash.record import check_delivered_once, check_one_link, is_complete, sent
-from tests.crash.three_clips import LINK_TRANSITIONS, TRANSITIONS, ThreeClips
+from tests.crash.record import (
+    check_delivered_once,
+    check_one_link,
+    check_one_stack,
+    is_complete,
+    sent,
+)
+from tests.crash.three_clips import LINK_TRANSITIONS, TRANSITIONS, VERSIONS, ThreeClips
 from tests.support.wait import wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
@@ -98,3 +104,22 @@ async def test_no_agent_outlives_the_run_after(make_ground: MakeGround, death: D
         clips.finish()
         assert not agents(ground.state)
         assert not list((ground.state / "ngrok").iterdir())
+
+
+@pytest.mark.parametrize("moment", get_args(Moment))
+async def test_a_stack_that_was_left_for_later_is_made_once_whenever_its_run_dies(
+    make_ground: MakeGround, moment: Moment
+) -> None:
+    """Another program has used up Frame.io's rate when the clips come."""
+    names = [*VERSIONS, "SQ07_UNDLM_00152_v003.mov"]
+    steps = ("clip claimed", "clip stacking", "stack held", "clip stacked", "clip done")
+    async with make_ground(watching={"at_once": 1}) as ground:
+        dropped = {name: ground.drop(name, atoms=n) for n, name in enumerate(names)}
+        ground.world.fault("status", "version_stacks.create", code=429)
+        assert ground.live()
+        assert ground.transitions(1).count("clip stack follows") == 2
+        for step in steps:
+            assert not ground.live(Death(at=step, moment=moment)), step
+        assert ground.live()
+        check_delivered_once(ground, dropped)
+        check_one_stack(ground, names)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from postflow.frameio import endpoints
 from postflow.frameio.client import shared_for
-from postflow.ledger import Ledger, Phase, State, queries, retrying
+from postflow.ledger import Ledger, Phase, State, queries, retrying, stack_queue
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import raw
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault, named
-from tests.journeys.proof import READY, armed, calls, endings
+from tests.journeys.proof import READY, armed, calls, endings, words
 from tests.journeys.studios import save
 from tests.support.enrolled import enrolled
 
@@ -124,5 +125,36 @@ async def test_what_could_not_be_stacked_for_a_while_is_stacked_by_a_later_inges
     assert stacked(world) == {"001": 1, "002": 2}
     assert calls(world, "files.remote_upload") == 2
     assert world.messages() == told
+    with Ledger.open() as ledger:
+        assert {clip.state for clip in queries.rows(ledger)} == {State.DONE}
+
+
+async def test_clips_are_told_of_before_their_stacks_which_come_in_few_calls_and_in_order(
+    watched_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """Frame.io makes no stack for now, and says so: no clip waits for that."""
+    from postflow.flows.ingest import ingest
+
+    one = [make_clip(f"SQ07_UNDLM_00152_v00{n}.mov", extra=8 * n) for n in (1, 2, 3)]
+    two = [make_clip(f"SQ07_UNDLM_00153_v00{n}.mov", extra=80 * n) for n in (1, 2)]
+    pacing = shared_for(world.url).pacing
+    pacing.bucket(endpoints.CREATE_STACK, world.account_id).close({"retry-after": "3600"})
+    drained = await ingest(watched_studio)
+    assert set(drained.delivered) == {clip.name for clip in one + two}
+    assert endings(world) == [READY] * 5
+    assert {asset["stack"] for asset in world.assets()} == {None}
+    assert words(world).count("follows") == 3, "of the first version of each nothing follows"
+    with Ledger.open() as ledger:
+        assert stack_queue.due(ledger, watched_studio) == 3
+
+    shared_for.cache_clear()
+    await ingest(watched_studio)
+    stacks: dict[str, list[str]] = {}
+    for asset in sorted(world.assets(), key=lambda asset: asset["position"]):
+        stacks.setdefault(asset["stack"], []).append(asset["name"])
+    assert sorted(stacks.values()) == [[clip.name for clip in clips] for clips in (one, two)]
+    assert (calls(world, "version_stacks.create"), calls(world, "files.move")) == (2, 0)
+    assert endings(world) == [READY] * 5
+    assert "follows" not in words(world)
     with Ledger.open() as ledger:
         assert {clip.state for clip in queries.rows(ledger)} == {State.DONE}
