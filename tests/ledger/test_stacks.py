@@ -5,9 +5,22 @@ from __future__ import annotations
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import Claimed, Ledger, Root, State, claims, known_ids, leases, transitions
+from postflow.ledger import (
+    Announcement,
+    Claimed,
+    Ledger,
+    Root,
+    State,
+    claims,
+    known_ids,
+    leases,
+    outbox,
+    queries,
+    stack_queue,
+    transitions,
+)
 from tests.ledger.consistency import check_consistent
-from tests.ledger.ground import BROKEN, Clock, add, claim_one, target
+from tests.ledger.ground import BROKEN, Clock, add, claim_one, take_stack, target
 
 
 def arrive(
@@ -100,3 +113,56 @@ def test_an_intent_can_be_repeated_after_looking(ledger: Ledger, root: Root) -> 
     again = known_ids.intend_stack(ledger, claim_one(ledger, "run-2"))
     known_ids.stacked(ledger, again, "stack-1")
     check_consistent(ledger)
+
+
+def waiting(ledger: Ledger, root: Root, name: str, version: int, stack: str = "shot") -> Claimed:
+    claim = arrive(ledger, root, name, version, stack=stack)
+    message = Announcement(key=f"clip of {name}", channel="dailies", payload={"says": "follows"})
+    transitions.leave_stack(ledger, claim, announce=message)
+    return claim
+
+
+def test_all_that_wait_for_one_stack_are_ended_with_the_first_of_them(
+    ledger: Ledger, root: Root
+) -> None:
+    """What is not on it, or in the hands of another run, is not."""
+    for version in (1, 2, 3):
+        waiting(ledger, root, f"v{version}.mov", version)
+    waiting(ledger, root, "x.mov", 1, stack="other shot")
+    claim = known_ids.intend_stack(ledger, take_stack(ledger))
+    assert claim.name == "v1.mov"
+    other = take_stack(ledger, "run-2")
+    assert other.name == "x.mov", "the others' stack is in the hands of a run"
+    known_ids.stacked(
+        ledger,
+        claim,
+        "stack-1",
+        file_ids=["file of v1.mov", "file of v3.mov", "file of x.mov"],
+        reword=lambda payload: payload | {"says": "stacked"},
+    )
+    states = {clip.name: (clip.state, clip.not_before) for clip in queries.rows(ledger)}
+    assert states == {
+        "v1.mov": (State.STACKED, None),
+        "v2.mov": (State.ARRIVED, None),
+        "v3.mov": (State.DONE, None),
+        "x.mov": (State.ARRIVED, None),
+    }
+    said = {message.key: message.payload["says"] for message in outbox.messages(ledger)}
+    assert [key for key, text in said.items() if text == "stacked"] == ["clip of v3.mov"]
+    check_consistent(ledger)
+
+
+@pytest.mark.parametrize(("creating", "extending"), [(True, False), (False, True)])
+def test_stacks_that_are_there_and_those_to_be_made_may_be_taken_apart(
+    ledger: Ledger, root: Root, creating: bool, extending: bool
+) -> None:
+    known_ids.stacked(
+        ledger, known_ids.intend_stack(ledger, arrive(ledger, root, "a1.mov", 1)), "s"
+    )
+    waiting(ledger, root, "b2.mov", 2, stack="other shot")
+    waiting(ledger, root, "a2.mov", 2)
+    claim = stack_queue.take_next(ledger, "run", creating=creating, extending=extending)
+    assert claim is not None
+    assert claim.name == ("b2.mov" if creating else "a2.mov")
+    assert stack_queue.take_next(ledger, "run", creating=creating, extending=extending) is None
+    assert stack_queue.due(ledger) == 1
