@@ -29,7 +29,7 @@ class StackQueue:
 
     @property
     def tasks(self) -> tuple[asyncio.Task[None], ...]:
-        return (self._at_work[0],) if self._at_work else ()
+        return (self._at_work[0],) if self._at_work and not self._at_work[0].done() else ()
 
     async def advance(self) -> bool:
         """Begin the next one if its time has come. Is one being made?"""
@@ -58,23 +58,19 @@ class StackQueue:
         has_looks = frameio.folders.looks >= LOOKS_TO_SPARE
         extending = has_looks or time.monotonic() - self._extended_at >= SELDOM
         creating = frameio.stacks.creations > len(studio.stacking)
-        if not (extending or creating) or not await studio.ledger.run(stack_queue.due, studio.name):
-            return None
-        if extending:
-            claim = await self._take(creating=False, extending=True)
-            if claim:
-                self._extended_at = time.monotonic()
-                return claim
+        if extending and (claim := await self._take(creating=False, extending=True)):
+            self._extended_at = time.monotonic()
+            return claim
         return await self._take(creating=True, extending=False) if creating else None
 
     async def _take(self, *, creating: bool, extending: bool) -> Claimed | None:
-        studio = self._studio
-        return await studio.ledger.run(
-            stack_queue.take_next,
-            studio.run_id,
-            studio.name,
-            creating=creating,
-            extending=extending,
+        """Nothing is written where nothing is due."""
+        ledger, name = self._studio.ledger, self._studio.name
+        if not await ledger.run(stack_queue.due, name, creating=creating, extending=extending):
+            return None
+        run_id = self._studio.run_id
+        return await ledger.run(
+            stack_queue.take_next, run_id, name, creating=creating, extending=extending
         )
 
     async def _make(self, claim: Claimed) -> None:

@@ -21,10 +21,19 @@ from .states import DELIVERED, State
 WAITING = DELIVERED - {State.DONE}
 
 
-def due(ledger: Ledger, studio: str | None = None) -> int:
-    """How many clips wait for their stack, and are not put off; those of dead runs among them."""
+def due(
+    ledger: Ledger, studio: str | None = None, *, creating: bool = True, extending: bool = True
+) -> int:
+    """How many clips wait for their stack, and are not put off; those of dead runs among them.
+
+    `creating`: also those that have no stack yet; `extending`: also those that have one.
+    """
     now = ledger.now()
-    query = _waiting(studio, now).with_only_columns(func.count()).order_by(None)
+    query = (
+        _waiting(studio, now, creating=creating, extending=extending)
+        .with_only_columns(func.count())
+        .order_by(None)
+    )
     with ledger.reading() as connection:
         return connection.scalar(query) or 0
 
@@ -38,27 +47,25 @@ def take_next(
     extending: bool = True,
     lease_seconds: float = LEASE_SECONDS,
 ) -> Claimed | None:
-    """Take the one that has waited longest, but none whose stack a run is at.
-
-    `creating`: also those that have no stack yet; `extending`: also those that have one.
-    """
+    """Take the one of them that has waited longest, but none whose stack a run is at."""
     with ledger.writing() as connection:
         now = ledger.now()
         start_lease(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
-        query = _waiting(studio, now).where(~_is_busy())
-        if not (creating and extending):
-            query = query.where(_has_stack() if extending else ~_has_stack())
+        query = _waiting(studio, now, creating=creating, extending=extending)
+        query = query.where(~_is_busy())
         row = connection.execute(query.limit(1)).mappings().first()
         return take(connection, row, run_id, now, None) if row else None
 
 
-def _waiting(studio: str | None, now: datetime) -> Select[Any]:
+def _waiting(studio: str | None, now: datetime, *, creating: bool, extending: bool) -> Select[Any]:
     query = select(clips).where(
         clips.c.state.in_(WAITING), clips.c.finished_at.is_not(None), is_free(now), is_time(now)
     )
     if studio is not None:
         query = query.where(clips.c.studio == studio)
+    if not (creating and extending):
+        query = query.where(_has_stack() if extending else ~_has_stack())
     return query.order_by(clips.c.finished_at, clips.c.id)
 
 
