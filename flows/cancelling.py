@@ -102,7 +102,7 @@ class Cancelling:
 
     async def look(self, on_their_way: Iterable[Claimed]) -> None:
         """Every few seconds: the ledger has what a person has cancelled."""
-        travelling = [claim for claim in on_their_way if claim.finished_at is None]
+        travelling = list(on_their_way)
         if not travelling or time.monotonic() - self._looked_at < PAUSE:
             return
         self._looked_at = time.monotonic()

@@ -253,15 +253,11 @@ def _names(clips: Sequence[Clip]) -> Iterator[tuple[Clip, str]]:
 
 
 def _tell(clip: Clip, name: str) -> None:
-    from postflow.ledger import Phase, State
+    from postflow.ledger import Phase
 
     way = f"  {IN_WORDS[clip.way]}" if clip.way in IN_WORDS else ""
     out.print(f"  {clip.phase:<10}  {name}{way}  {clip.view_url or ''}".rstrip(), markup=False)
-    if clip.phase is Phase.DELIVERED and clip.state is not State.DONE and not clip.reason:
-        out.print("              Its version stack follows.", markup=False)
-    if clip.phase is Phase.DELIVERED and clip.reason:
-        undone = "Left undone: its version stack, or its message."
-        lacks = undone if clip.state is State.DONE else "Not yet on its version stack."
+    if clip.phase is Phase.DELIVERED and (lacks := _lacks(clip)):
         out.print(f"              {lacks}", markup=False)
     if clip.cancelled:
         out.print(f"              It is being stopped: cancelled {clip.cancelled}.", markup=False)
@@ -277,6 +273,15 @@ def _tell(clip: Clip, name: str) -> None:
     if clip.not_before:
         when = f"{clip.not_before.astimezone():%H:%M}"
         out.print(f"              It is tried again at {when}.", markup=False)
+
+
+def _lacks(clip: Clip) -> str:
+    """What a delivery lacks: nothing, or its version stack, for now or for good."""
+    from postflow.ledger import State
+
+    if clip.state is State.DONE:
+        return "Left undone: its version stack, or its message." if clip.reason else ""
+    return "Not yet on its version stack." if clip.reason else "Its version stack follows."
 
 
 def _when(clip: Clip) -> str:

@@ -110,9 +110,12 @@ def test_status_says_of_a_delivery_what_was_left_undone(
     transitions.postpone_stack(ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY)
     add(ledger, root, "left loose.mov")
     transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger)), note=BROKEN)
+    add(ledger, root, "in turn.mov")
+    transitions.leave_stack(ledger, bring_to_arrived(ledger, claim_one(ledger)))
     tell_status(ledger, "main")
     status = told(capsys)
-    assert status.startswith("2 delivered")
+    assert status.startswith("3 delivered")
+    assert status.count("Its version stack follows.") == 1
     assert f"Not yet on its version stack. {BUSY.message} → {BUSY.hint} It is tried again" in status
     assert f"Left undone: its version stack, or its message. {BROKEN.message}" in status
 
