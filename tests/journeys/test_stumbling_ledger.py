@@ -45,8 +45,8 @@ async def ingested(studio: str, **faults: Exception | list[Exception]) -> Stumbl
     from postflow.engine.studio import open_studio
     from postflow.flows.ingest import ingest
 
-    async with open_studio(studio) as live:
-        live.ledger, stumbler = stumbling(live.ledger, **faults)
+    async with open_studio(studio) as opened:
+        opened.ledger, stumbler = stumbling(opened.ledger, **faults)
         await ingest(studio)
     return stumbler
 
@@ -61,7 +61,8 @@ async def test_each_step_of_a_journey_may_meet_a_busy_ledger(
     late = set(stumbler.calls) - asked - NOT_OF_A_CLIP
     assert {"intend_stack", "stacked", "postpone"} <= late
     third = make_clip("SQ07_UNDLM_00152_v003.mov", extra=16)
-    another = await ingested(watching, arrived=[BUSY] * 3, **dict.fromkeys(late, BUSY))
+    withdrawn: dict[str, Exception | list[Exception]] = {"requested": BUSY, "arrived": [BUSY] * 3}
+    another = await ingested(watching, **withdrawn, **dict.fromkeys(late, BUSY))
     elsewhere = make_clip("SQ08_UNDLM_00001_v001.mov", extra=24)
     placing = await ingested(watching, **dict.fromkeys(PLACE, BUSY))
     assert [each.yet_to_come for each in (stumbler, another, placing)] == [set()] * 3
@@ -98,13 +99,13 @@ async def test_by_hand_too_nothing_is_held_and_the_next_attempt_delivers(
     from postflow.flows.deliver import deliver
 
     clip = make_clip(V1)
-    async with open_studio(watching) as live:
-        real = live.ledger
-        live.ledger, _ = stumbling(real, arrived=[BUSY] * 3, fail=[BUSY] * 6)
+    async with open_studio(watching) as opened:
+        real = opened.ledger
+        opened.ledger, _ = stumbling(real, arrived=[BUSY] * 3, fail=[BUSY] * 6)
         with pytest.raises(Retry):
             await deliver(clip, studio=watching)
         assert_nobody_holds_any()
-        live.ledger = real
+        opened.ledger = real
         await deliver(clip, studio=watching)
     the_asset(world, clip)
     assert endings(world) == [READY]
