@@ -20,19 +20,6 @@ from tests.ledger.conftest import (  # noqa: F401 - fixtures are found by their 
 MakeGround = Callable[..., AbstractAsyncContextManager[Ground]]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: runs for many minutes; only when asked by -m soak")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The long versions are left out unless they are named."""
-    if "soak" in config.option.markexpr:
-        return
-    left_out = [item for item in items if item.get_closest_marker("soak")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
-
-
 @pytest.fixture(scope="session")
 def warm_nursery(prefect_api: str) -> Iterator[Nursery]:
     with nursery(prefect_api) as ready:
