@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,15 +51,17 @@ async def _contact(studio: str) -> Report:
 
     block = await load_studio(studio)
     err.print(about())
-    return await contact(block, _tell)
+    return await contact(block, partial(_tell, set()))
 
 
-def _tell(outcome: Outcome) -> None:
+def _tell(said: set[str], outcome: Outcome) -> None:
+    """Why something is not known is said once, of however many questions it is true."""
     question, entry = outcome.question, outcome.entry
     if entry.unanswered:
         status = f" ({entry.status})" if entry.status else ""
         out.print(f"· {question.asks} Not known: {entry.unanswered}{status}.", markup=False)
-        if outcome.error:
+        if outcome.error and outcome.error.message not in said:
+            said.add(outcome.error.message)
             out.print(f"  {outcome.error.message}", markup=False)
         return
     mark = "[green]✓[/green]" if entry.consequence is None else "[yellow]![/yellow]"

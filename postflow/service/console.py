@@ -30,7 +30,7 @@ def _plain(text: str) -> str:
 
 
 # Offered once all is set up, before the first clip.
-FIRST_CONTACT = "What this Frame.io does where no document says it: postflow contact"
+FIRST_CONTACT = "To ask this Frame.io first what its documents leave open: postflow contact"
 
 out = Terminal(highlight=False, soft_wrap=True)
 err = Terminal(stderr=True, highlight=False, soft_wrap=True)

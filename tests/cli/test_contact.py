@@ -10,8 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from postflow.cli.contact import _tell
+from postflow.delivery.ways import NO_TUNNEL
 from postflow.sandbox import Sandbox
 from postflow.service.console import Exit
+from postflow.service.contact.questions import QUESTIONS
+from postflow.service.contact.report import Entry
+from postflow.service.contact.run import Outcome
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import SaveStudio
 from tests.support.wait import wait_until_sync
@@ -62,6 +67,17 @@ def test_what_it_was_told_makes_a_sandbox_like_it(
     assert {key: switches[key] for key in ("fetch_style", "stack_name", "duplicate_files")} == {
         key: MET[key] for key in ("fetch_style", "stack_name", "duplicate_files")
     }
+
+
+def test_a_reason_that_many_questions_share_is_said_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said: set[str] = set()
+    for question in QUESTIONS[:3]:
+        entry = Entry(asked=question.asks, unanswered="no tunnel", seconds=0.0)
+        _tell(said, Outcome(question, entry, NO_TUNNEL()))
+    told = capsys.readouterr().out
+    assert (told.count("Not known: no tunnel."), told.count(NO_TUNNEL().message)) == (3, 1)
 
 
 def test_stopped_it_leaves_nothing(
