@@ -30,7 +30,7 @@ from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 
-WATCHING = {"quiet": 0.5, "interval": 0.5, "idle_timeout": 20.0, "at_once": 8}
+WATCHING = {"quiet": 0.5, "interval": 0.5, "idle_timeout": 90.0, "at_once": 8}
 FREE_ATOM = b"\0\0\0\x08free"
 NOT_FRAMEIO = ("ims.", "discord.", "fetch", "edge", "agent", "parts.")
 POLL = "files.status"
