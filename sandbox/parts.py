@@ -126,12 +126,12 @@ class Parts:
 
     async def put(self, request: web.Request) -> web.Response:
         try:
-            etag = await self._take(request)
+            digest = await self._take(request)
         except PartError as error:
             return error.answer()
-        return web.Response(headers={"ETag": f'"{etag}"'} if etag else None)
+        return web.Response(headers=self._told(digest))
 
-    async def _take(self, request: web.Request) -> str | None:
+    async def _take(self, request: web.Request) -> str:
         self._check_signature(request)
         if self._world.faults.take(PUT, "expired"):
             raise PartError(403, "AccessDenied", "Request has expired")
@@ -148,7 +148,7 @@ class Parts:
         if upload.complete:
             upload.stitching = True
             self._world.ingestion.spawn(upload.file, self._stitch(upload))
-        return self._etag(digest)
+        return digest
 
     async def _store(self, request: web.Request, path: Path) -> str:
         """The MD5 of what was stored, which `corrupt` makes other than what was sent."""
@@ -162,15 +162,16 @@ class Parts:
                 await asyncio.to_thread(sink.write, kept)
         return digest.hexdigest()
 
-    def _etag(self, digest: str) -> str | None:
-        """S3 gives the MD5, but not of what is encrypted by KMS or was a multipart upload."""
+    def _told(self, digest: str) -> dict[str, str]:
+        """S3 gives the MD5, but of what is encrypted by KMS something that looks like one."""
         match self._world.switches.part_etag:
             case "none":
-                return None
+                return {}
             case "other":
-                return f"{digest[::-1]}-1"
+                kms = {"x-amz-server-side-encryption": "aws:kms"}
+                return {"ETag": f'"{hashlib.md5(digest.encode()).hexdigest()}"', **kms}
             case "md5":
-                return digest
+                return {"ETag": f'"{digest}"'}
 
     def _upload(self, request: web.Request) -> tuple[_Upload, int]:
         upload = self._uploads.get(request.match_info["file_id"])

@@ -35,6 +35,7 @@ Pieces = Callable[[], Iterator[bytes]]
 _DOING = "take a part of the file"
 _ALWAYS_SENT = {"host", "content-length"}
 _ACL = "x-amz-acl"
+_ENCRYPTED = "x-amz-server-side-encryption"
 _UNKNOWN_TYPE = "application/octet-stream"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
@@ -128,6 +129,7 @@ class PartStore:
         self._users = 0
         self._closing = False
         self._http: httpx.HTTPTransport | None = None
+        self._tells_md5: bool | None = None
 
     def close(self) -> None:
         """At once, or when the last thread is through: a connection is closed under nobody."""
@@ -171,7 +173,7 @@ class PartStore:
     def _put(self, part: UploadPart, pieces: Pieces, is_last: bool) -> Receipt:
         for content_type in list(self._content_types):
             try:
-                receipt = self._send(part, pieces, content_type)
+                receipt = self._send(part, pieces, content_type, is_last)
             except _OtherwiseSigned:
                 continue
             except _Again as again:
@@ -182,9 +184,9 @@ class PartStore:
             return receipt
         raise REFUSED(status=403, said="SignatureDoesNotMatch")
 
-    def _send(self, part: UploadPart, pieces: Pieces, content_type: str) -> Receipt:
+    def _send(self, part: UploadPart, pieces: Pieces, content_type: str, is_last: bool) -> Receipt:
         url = httpx.URL(part.url.get_secret_value())
-        leaving = _Leaving(pieces())
+        leaving = _Leaving(pieces(), is_hashed=is_last or self._tells_md5 is not False)
         request = httpx.Request(
             "PUT",
             url,
@@ -197,7 +199,20 @@ class PartStore:
             answer.read()
         except httpx.TransportError as error:
             raise _Again(UNREACHABLE(host=url.host, remedy=_way_to_reach(error))) from error
-        return _receipt(answer, leaving, part)
+        if not answer.is_success:
+            raise _refusal(answer.status_code, answer.content)
+        self._hear(told := _md5(answer.headers))
+        if leaving.size != part.size or told not in {None, leaving.md5}:
+            raise _Again(ALTERED())
+        return Receipt(etag=answer.headers.get("etag"), is_proven=told is not None)
+
+    def _hear(self, told: str | None) -> None:
+        """A store that tells no MD5 is compared with none, so that none is computed. One that does
+        after all gets that part again, hashed, as all others from then on.
+        """
+        with self._lock:
+            if told or self._tells_md5 is None:
+                self._tells_md5 = told is not None
 
     def _transport(self, url: httpx.URL) -> httpx.HTTPTransport:
         with self._lock:
@@ -226,16 +241,21 @@ def _headers(url: httpx.URL, size: int, content_type: str) -> dict[str, str]:
 
 
 class _Leaving:
-    """The bytes of a part on their way out, counted and hashed."""
+    """The bytes of a part on their way out, counted, and hashed where that is of use."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    def __init__(self, pieces: Iterator[bytes], *, is_hashed: bool) -> None:
         self._pieces = pieces
+        self._digest = hashlib.md5(usedforsecurity=False) if is_hashed else None
         self.size = 0
-        self.digest = hashlib.md5(usedforsecurity=False)
+
+    @property
+    def md5(self) -> str:
+        return self._digest.hexdigest() if self._digest else "not computed"
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
-            self.digest.update(piece)
+            if self._digest:
+                self._digest.update(piece)
             self.size += len(piece)
             yield piece  # here bytes leave
 
@@ -248,14 +268,14 @@ def _way_to_reach(error: httpx.TransportError) -> str:
     return "It is another host than Frame.io's: network, proxy and firewall have to let it pass."
 
 
-def _receipt(answer: httpx.Response, left: _Leaving, part: UploadPart) -> Receipt:
-    if not answer.is_success:
-        raise _refusal(answer.status_code, answer.content)
-    etag = answer.headers.get("etag")
-    found = _MD5.fullmatch(etag or "")
-    if left.size != part.size or (found and found[1] != left.digest.hexdigest()):
-        raise _Again(ALTERED())
-    return Receipt(etag=etag, is_proven=found is not None)
+def _md5(headers: httpx.Headers) -> str | None:
+    """An ETag looks like an MD5, and is none, where KMS or a key of the client's encrypts:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html.
+    """
+    is_other = headers.get(_ENCRYPTED, "").startswith("aws:kms")
+    is_other |= f"{_ENCRYPTED}-customer-algorithm" in headers
+    found = _MD5.fullmatch(headers.get("etag", ""))
+    return found[1] if found and not is_other else None
 
 
 def _refusal(status: int, body: bytes) -> Exception:

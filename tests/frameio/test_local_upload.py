@@ -189,6 +189,34 @@ async def test_an_etag_that_is_no_md5_proves_nothing_and_is_no_fault(
             assert await whole(client, made) == len(BYTES)
 
 
+async def test_what_is_compared_with_nothing_is_not_hashed_and_no_proof_is_lost_by_it(
+    tmp_path: Path,
+) -> None:
+    """Sent twice is a part whose MD5 is told after all; the last one cannot be, so it is hashed."""
+    with Sandbox(part_etag="other", part_bytes=50_000, rate_scale=100) as world:
+        async with connected(world, tmp_path) as client:
+            folder = await client.folders.ensure(project_of(world), ())
+            made = await begun(client, folder)
+            turns = zip(made.parts, ["other", "md5", "md5", "none", "md5"], strict=False)
+            with closing(PartStore(made.media_type, "video/quicktime", retries=QUICK)) as store:
+                heard = []
+                for part, etag in turns:
+                    world.turn(part_etag=etag)
+                    before = calls(world, PUT)
+                    receipt = store.put(part, partial(pieces, part))
+                    heard.append((receipt.is_proven, calls(world, PUT) - before))
+            assert heard == [(False, 1), (True, 2), (True, 1), (False, 1), (True, 1)]
+            *_, before_last, last = made.parts
+            with closing(PartStore(made.media_type, "video/quicktime", retries=QUICK)) as store:
+                world.turn(part_etag="none")
+                store.put(before_last, partial(pieces, before_last))
+                world.turn(part_etag="md5")
+                before = calls(world, PUT)
+                assert store.put(last, partial(pieces, last), is_last=True).is_proven
+                assert calls(world, PUT) == before + 1
+            assert await whole(client, made) == len(BYTES)
+
+
 @pytest.mark.parametrize("known_at", ["upload", "creation"])
 @pytest.mark.parametrize("signed", ["always", "guessed", "never"])
 async def test_the_content_type_is_what_was_signed(
