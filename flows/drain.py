@@ -112,6 +112,9 @@ class Drain:
         if stacking or travelling or self._watchers.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
+        if self._watchers.out_of_reach:
+            log.warning("None of the watch folders is here; this run leaves its place to others.")
+            return False
         return time.monotonic() - self._busy_at < self._idle_timeout
 
     async def _waiting(self) -> int:

@@ -256,7 +256,9 @@ def _tell(clip: Clip, name: str) -> None:
     from postflow.ledger import Phase
 
     way = f"  {IN_WORDS[clip.way]}" if clip.way in IN_WORDS else ""
-    out.print(f"  {clip.phase:<10}  {name}{way}  {clip.view_url or ''}".rstrip(), markup=False)
+    host = f"  from {clip.host}" if clip.host else ""
+    line = f"  {clip.phase:<10}  {name}{way}{host}  {clip.view_url or ''}"
+    out.print(line.rstrip(), markup=False)
     if clip.phase is Phase.DELIVERED and (lacks := _lacks(clip)):
         out.print(f"              {lacks}", markup=False)
     if clip.cancelled:

@@ -30,6 +30,7 @@ from rich.filesize import decimal
 from postflow.delivery.pace import Pace
 from postflow.delivery.record import DeliveryRecord
 from postflow.errors import PostFlowError
+from postflow.ledger.process import host_of, this_machine
 from postflow.media import picture
 from postflow.models import IN_WORDS, Delivery, Drained, MediaFile
 from postflow.outlet import Served
@@ -83,6 +84,7 @@ def slip(delivery: Delivery, shown: bytes | None = None) -> str:
         "Size": decimal(delivery.media.size),
         "Delivery": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
         "Way": _way(delivery),
+        "Host": _plain(host_of(this_machine())),
         "Frame.io id": f"`{delivery.file_id}`",
     }
     if delivery.stack_follows:

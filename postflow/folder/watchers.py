@@ -82,6 +82,11 @@ class FolderWatchers:
         """Those whose files can be read: the root's id, and where it is mounted here."""
         return within_reach(self._watchers)
 
+    @property
+    def out_of_reach(self) -> bool:
+        """There are folders, and each was looked for and is not there."""
+        return bool(self._watchers) and not any(each.within_reach for each in self._watchers)
+
     async def _follow(self, watcher: FolderWatcher) -> None:
         while True:
             report = await watcher.scan(self._wakeup.touched(watcher.folder))

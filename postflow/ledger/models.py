@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import Field, computed_field
 from sqlalchemy import ColumnElement, FromClause, RowMapping
 
 from postflow.models import Folder, FrozenModel, MediaFile, UploadPart
 
+from .process import host_of
 from .states import AttemptOutcome, MessageState, ObservationState, Phase, State, is_delivered
 
 
@@ -192,7 +194,7 @@ class Progress(FrozenModel):
 
 class Clip(FrozenModel):
     """A clip as `postflow status` shows it. `root` is the folder that `relpath` lies below; `way`
-    how it was sent, or is being sent: tunnel, direct, or adopted.
+    how it was sent, or is being sent: tunnel, direct, or adopted. `machine`: its run's.
     """
 
     id: int
@@ -221,9 +223,17 @@ class Clip(FrozenModel):
     file_id: str | None
     view_url: str | None
     way: str | None = None
+    machine: str | None = Field(default=None, exclude=True)
     priority: int = 0
     cancelled: str | None = None
     progress: Progress | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def host(self) -> str | None:
+        """Which carries it just now."""
+        is_carried = self.phase is Phase.ON_ITS_WAY
+        return host_of(self.machine) if self.machine and is_carried else None
 
 
 class NamedClip(FrozenModel):

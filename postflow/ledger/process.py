@@ -60,3 +60,8 @@ def this_machine() -> str:
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
     return " ".join(parts)
+
+
+def host_of(machine: str) -> str:
+    """The machine's name, as people call it."""
+    return machine.split()[0]

@@ -88,6 +88,7 @@ def rows(
         roots.c.path.label("root"),
         phase_now.label("phase"),
         _way().label("way"),
+        leases.c.machine,
     )
     of_root = roots.c.id == clips.c.root_id
     query = _clips(studio).join(roots, of_root).with_only_columns(*columns)

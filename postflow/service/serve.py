@@ -22,9 +22,9 @@ from postflow.blocks.studio import load_studio
 from postflow.engine.artifacts import best_effort, name_runs_to_come
 from postflow.engine.crashed_runs import watch_for_crashed_runs
 from postflow.engine.parent import GROUP
+from postflow.flows.calling import READY
 from postflow.flows.deliver import deliver
 from postflow.flows.ingest import ingest
-from postflow.flows.watch import READY
 from postflow.state import leave_working_directory
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,8 +15,11 @@ from prefect.states import Pending, Running
 from prefect.types.entrypoint import EntrypointType
 
 from postflow.engine.crashed_runs import LEASE, SIGNATURE, CrashDetector, tag_run
-from postflow.ledger import Ledger, leases
+from postflow.ledger import Ledger, leases, roots
 from postflow.ledger.process import ProcessMark, this_process
+from postflow.sandbox import Sandbox
+from tests.journeys.studios import save
+from tests.ledger.ground import add
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_api")]
 
@@ -69,9 +73,10 @@ async def slotted(studio: str = "main") -> None: ...
 @pytest.fixture
 async def deployment() -> DeploymentResponse:
     """With the one slot that `serve` gives it."""
+    name = f"slots-{uuid4().hex[:8]}"
     made = await slotted.ato_deployment(
-        name=f"slots-{uuid4().hex}",
-        parameters={"studio": "slots"},
+        name=name,
+        parameters={"studio": name},
         concurrency_limit=1,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
@@ -101,7 +106,7 @@ async def test_a_run_of_another_host_is_dead_when_its_lease_in_the_ledger_is_ove
 ) -> None:
     """Prefect's own lease on the slot would last for five minutes."""
     elsewhere = HERE.model_copy(update={"machine": "other"}).model_dump_json()
-    detector = CrashDetector("slots", None)
+    detector = CrashDetector(deployment.parameters["studio"], None)
     async with get_client() as client:
         run = await begun(client, deployment)
         await client.update_flow_run_labels(run.id, {SIGNATURE: elsewhere, LEASE: "run-1"})
@@ -116,11 +121,36 @@ async def test_a_run_of_another_host_is_dead_when_its_lease_in_the_ledger_is_ove
     assert await taken(deployment) == int(lasts)
 
 
+async def test_a_watcher_whose_clips_wait_frees_the_slot_of_a_lost_host(
+    world: Sandbox,
+    deployment: DeploymentResponse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where workers carry the clips, no `serve` does."""
+    from postflow.engine.studio import open_studio
+    from postflow.flows.calling import Caller
+
+    monkeypatch.setattr("postflow.flows.calling.LOOK_AGAIN", 0.0)
+    elsewhere = HERE.model_copy(update={"machine": "other"}).model_dump_json()
+    name = await save(world, name=deployment.parameters["studio"], provider="loopback")
+    async with get_client() as client, open_studio(name) as studio:
+        root = await studio.ledger.run(roots.add, name, tmp_path)
+        await studio.ledger.run(add, root, "SQ07_UNDLM_00001_v001.mov")
+        run = await begun(client, deployment)
+        await client.update_flow_run_labels(run.id, {SIGNATURE: elsewhere, LEASE: "gone"})
+        caller = Caller(studio)
+        for _ in range(2):
+            assert await taken(deployment) == 1
+            await caller.call({root.id: tmp_path})
+    assert await taken(deployment) == 0
+
+
 async def test_a_slot_that_no_run_holds_is_given_back(deployment: DeploymentResponse) -> None:
     """As after a full disk, which costs Prefect its lease: the slot would be taken for ever."""
     assert deployment.global_concurrency_limit
     name = deployment.global_concurrency_limit.name
-    detector = CrashDetector("slots", None)
+    detector = CrashDetector(deployment.parameters["studio"], None)
     async with get_client() as client:
         await client.increment_concurrency_slots([name], 1, mode="concurrency")
     await detector.round()

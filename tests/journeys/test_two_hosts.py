@@ -40,3 +40,20 @@ async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewher
     assert set(drained.delivered) == {first.name, second.name}
     assert the_asset(world, first)["id"] != the_asset(world, second)["id"]
     assert endings(world) == [READY, READY]
+
+
+async def test_a_run_that_has_none_of_its_folders_leaves_its_place_at_once(
+    world: Sandbox, tmp_path: Path
+) -> None:
+    """It would wait for an hour, in the only slot, beside a host that has the volume."""
+    from postflow.flows.ingest import ingest
+
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    enrolled(volume, studio="no-volume")
+    volume.rename(tmp_path / "elsewhere")
+    watching = {"folders": [str(volume)], "idle_timeout": 3600.0}
+    studio = await save(world, name="no-volume", provider="loopback", watching=watching)
+    async with asyncio.timeout(120):
+        drained = await ingest(studio=studio)
+    assert not drained.delivered
