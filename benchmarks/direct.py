@@ -11,7 +11,7 @@ rival. Where it tells the MD5 of each part, we hash them all on the way, which c
 `md5sum` runs beside it. The SDK never hashes: it meets us both ways.
 
 Rates on the loopback say how much of a processor is left, as no line is in the way; they scatter by
-a third where others use the machine. So `--check` holds CPU (to 1.2 times that of the rival with
+a third where others use the machine. So `--check` holds CPU (to 1.2 times that of curl with
 md5sum) and memory, and rates are only told.
 """
 
