@@ -113,7 +113,7 @@ async def test_a_stack_that_was_left_for_later_is_made_once_whenever_its_run_die
     """Another program has used up Frame.io's rate when the clips come."""
     names = [*VERSIONS, "SQ07_UNDLM_00152_v003.mov"]
     steps = ("clip claimed", "clip stacking", "stack held", "clip stacked", "clip done")
-    async with make_ground(watching={"at_once": 1}) as ground:
+    async with make_ground(watching={"at_once": 1}, rate_limits=False) as ground:
         dropped = {name: ground.drop(name, atoms=n) for n, name in enumerate(names)}
         ground.world.fault("status", "version_stacks.create", code=429)
         assert ground.live()
