@@ -6,7 +6,7 @@ import logging
 
 from prefect import flow
 
-from postflow.discord.cards import counted
+from postflow.discord.card import counted
 from postflow.engine.artifacts import leave_tally, show_in_ui
 from postflow.engine.crashed_runs import clean_up, tag_run
 from postflow.engine.stopping import until_stopped

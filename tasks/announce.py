@@ -10,13 +10,8 @@ from prefect.cache_policies import NO_CACHE
 from postflow.delivery.announcements import of_clip, of_ending
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.sharing import wish_for, with_known_link
-from postflow.discord.cards import (
-    Card,
-    failed_card,
-    on_its_way_card,
-    ready_card,
-    waiting_card,
-)
+from postflow.discord.card import Card
+from postflow.discord.cards import failed_card, on_its_way_card, ready_card, waiting_card
 from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError

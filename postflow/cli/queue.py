@@ -203,7 +203,7 @@ def how_far(progress: Progress) -> str:
 
 
 def how_much_is_left(left: Left) -> str:
-    from postflow.discord.cards import counted
+    from postflow.discord.card import counted
 
     return f"{counted(left.clips, 'clip')}, {decimal(left.bytes)}{_at_that_rate(left)}"
 

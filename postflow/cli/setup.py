@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def resume(block: Studio, studio: str) -> None:
     """A ledger that is away costs no more than that they wait some minutes longer."""
-    from postflow.discord.cards import counted
+    from postflow.discord.card import counted
     from postflow.ledger import Ledger, outages
 
     with suppress(PostFlowError), Ledger.open(block.ledger) as ledger:

@@ -65,7 +65,7 @@ def _remedy(message: Unannounced, studio: str) -> str:
 
 
 def _headline(state: MessageState, number: int, reason: str) -> str:
-    from postflow.discord.cards import counted
+    from postflow.discord.card import counted
     from postflow.ledger import MessageState
 
     some = counted(number, "message")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from postflow.discord.cards import Card, failed_card, notice_card
+from postflow.discord.card import Card
+from postflow.discord.cards import failed_card, notice_card
 from postflow.errors import PostFlowError
 from postflow.ledger import Announcement, AsyncLedger, Claimed, queue
 from postflow.models import MediaFile, Shot

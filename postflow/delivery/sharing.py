@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from postflow.discord.cards import Card, with_share
+from postflow.discord.card import Card
+from postflow.discord.cards import with_share
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
 from postflow.frameio.shares import LONGEST_NAME, NewShare, Share, ShareTerms

@@ -1,22 +1,27 @@
-"""What a message says. Pure: models in, a webhook payload out.
-
-Limits and keys: https://discord.com/developers/docs/resources/message#embed-object
-"""
+"""What the message of a clip says. Pure: models in, a card out."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Annotated, Any, Self
+from typing import Any
 from urllib.parse import quote
 
-from pydantic import ConfigDict, Field, model_validator
-
 from postflow.errors import PostFlowError
-from postflow.ledger import Announcement, Namesake, ShareLink
-from postflow.models import IN_WORDS, Delivery, FrozenModel, MediaFile, Project, Shot
+from postflow.ledger import Namesake, ShareLink
+from postflow.models import IN_WORDS, Delivery, MediaFile, Project, Shot
+
+from .card import (
+    LONGEST_LINK,
+    MAX_DESCRIPTION,
+    MAX_TITLE,
+    MAX_VALUE,
+    Card,
+    Line,
+    human_duration,
+    human_size,
+    plain,
+)
 
 ON_ITS_WAY = 0xFFA500
 READY = 0x00FF00
@@ -26,155 +31,10 @@ FAILED = 0xFF0000
 MEMBERS = "For members"
 GUESTS = {"public": "For everybody with the link", "secure": "For invited reviewers"}
 
-MAX_TITLE = 256
-MAX_DESCRIPTION = 4096
-MAX_FIELDS = 25
-MAX_FIELD_NAME = 256
-MAX_VALUE = 1024
-MAX_TOTAL = 6000
-MAX_BUTTONS = 5
-MAX_LABEL = 80
-
-LONGEST_LINK = 512
-PICTURE = "picture.jpg"
 STACK = "Version stack"
 
 _LONGEST_REASON = 1500
 _LONGEST_VALUE = 300
-
-Line = tuple[
-    Annotated[str, Field(min_length=1, max_length=MAX_FIELD_NAME)],
-    Annotated[str, Field(min_length=1, max_length=MAX_VALUE)],
-]
-
-Button = tuple[
-    Annotated[str, Field(min_length=1, max_length=MAX_LABEL)],
-    Annotated[str, Field(pattern="^https?://", max_length=LONGEST_LINK)],
-]
-
-_MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<:@-])")
-_UNITS = ("KB", "MB", "GB", "TB")
-
-
-def plain(text: str, limit: int) -> str:
-    """At most `limit` characters that render as `text`, in one line."""
-    seen = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
-    escaped = _MARKDOWN.sub(r"\\\1", " ".join(seen.split()))
-    return shortened(escaped, limit) or "(empty)"
-
-
-def shortened(text: str, limit: int) -> str:
-    """`text` cut to `limit` characters, an ellipsis in the place of what is gone."""
-    if len(text) <= limit:
-        return text
-    return text[: limit - 1].rstrip("\\ ") + "…"
-
-
-def counted(number: int, thing: str) -> str:
-    """1 clip, 2 clips."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def human_size(size: int) -> str:
-    """Bytes in decimal units, as disks and Frame.io count them: 831 MB."""
-    if size < 1000:
-        return counted(size, "byte")
-    amount = float(size)
-    for unit in _UNITS:
-        amount /= 1000
-        if amount < 999.5 or unit == _UNITS[-1]:
-            break
-    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
-
-
-def human_duration(duration: timedelta) -> str:
-    """Whole seconds up to an hour, then minutes: 8 s, 2 min 05 s, 1 h 12 min."""
-    seconds = max(0, round(duration.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-class Card(FrozenModel):
-    """One message. `lines` are names and values, escaped already; `about` are the clip's fields.
-
-    `notifies`: whoever waits for such a clip, if the channel's settings name a role for it.
-    `buttons`: labels and the addresses they lead to. `picture`: the revision whose picture it
-    shows, where there is one when it is sent; see `media.picture`.
-
-    Keys that another version of PostFlow put into the outbox, unknown here, are left out.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    title: str = Field(min_length=1, max_length=MAX_TITLE)
-    colour: int = Field(ge=0, le=0xFFFFFF)
-    description: str | None = Field(default=None, min_length=1, max_length=MAX_DESCRIPTION)
-    lines: tuple[Line, ...] = Field(default=(), max_length=MAX_FIELDS)
-    url: str | None = None
-    buttons: tuple[Button, ...] = Field(default=(), max_length=MAX_BUTTONS)
-    notifies: bool = False
-    picture: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
-    at: datetime | None = None
-    about: dict[str, str] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        texts = [
-            self.title,
-            self.description or "",
-            *(text for line in self.lines for text in line),
-        ]
-        if sum(map(len, texts)) > MAX_TOTAL:
-            raise ValueError(f"a card holds at most {MAX_TOTAL} characters")
-        return self
-
-    def announcement(self, key: str, channel: str) -> Announcement:
-        """What the outbox keeps of it. One key is one message."""
-        return Announcement(key=key, channel=channel, payload=self.model_dump(mode="json"))
-
-    def call(self) -> Card:
-        """A short message for those who are not notified by this one, since that is an edit."""
-        return Card(**{name: getattr(self, name) for name in _OF_CALL})
-
-    def payload(self, *, pictured: bool = False, role: str | None = None) -> dict[str, Any]:
-        """The JSON body for POST and PATCH. Nobody is mentioned but that role, whatever the texts
-        say: https://discord.com/developers/docs/resources/message#allowed-mentions-object
-
-        `pictured`: with the file 0 of the request, in place of any that the message has.
-        """
-        embed: dict[str, Any] = {
-            "title": self.title,
-            "color": self.colour,
-            "fields": [{"name": n, "value": v, "inline": len(v) <= 40} for n, v in self.lines],
-            "footer": {"text": "PostFlow"},
-        }
-        if self.at:
-            embed["timestamp"] = self.at.astimezone(UTC).isoformat()
-        if self.description:
-            embed["description"] = self.description
-        if self.url:
-            embed["url"] = self.url
-        if pictured:
-            embed["image"] = {"url": f"attachment://{PICTURE}"}
-        return {
-            "embeds": [embed],
-            "components": self._rows(),
-            "attachments": [{"id": 0, "filename": PICTURE}] if pictured else [],
-            "content": f"<@&{role}>" if role else "",
-            "allowed_mentions": {"parse": []} | ({"roles": [role]} if role else {}),
-        }
-
-    def _rows(self) -> list[dict[str, Any]]:
-        """Link buttons (style 5), the only ones that a plain webhook may send, in one row."""
-        links = [{"type": 2, "style": 5, "label": label, "url": url} for label, url in self.buttons]
-        return [{"type": 1, "components": links}] if links else []
-
-
-_OF_CALL = ("title", "colour", "url", "buttons", "notifies", "at", "about")
 
 
 def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> Card:

@@ -20,7 +20,7 @@ from tenacity import (
 
 from postflow.errors import NEVER_SENT, Fatal, Retry
 
-from .cards import PICTURE, Card
+from .card import PICTURE, Card
 from .errors import (
     ARCHIVED,
     EMPTY_MESSAGE,

@@ -13,7 +13,7 @@ import httpx
 
 from postflow.errors import Fatal, PostFlowError, Refusal, Retry
 
-from .cards import shortened
+from .card import shortened
 
 LONGEST_WAIT = 3600.0
 _LEAST_WAIT = 0.05

@@ -8,20 +8,8 @@ from datetime import UTC, datetime
 from postflow.errors import PostFlowError
 from postflow.ledger import Batch, BatchClip, State
 
-from .cards import (
-    FAILED,
-    GUESTS,
-    MAX_DESCRIPTION,
-    MAX_VALUE,
-    Card,
-    counted,
-    human_size,
-    plain,
-    project_text,
-    share_text,
-    shortened,
-    web_link,
-)
+from .card import MAX_DESCRIPTION, MAX_VALUE, Card, counted, human_size, plain, shortened
+from .cards import FAILED, GUESTS, project_text, share_text, web_link
 
 BATCH = 0x0099FF
 

@@ -28,7 +28,7 @@ from prefect.states import Crashed
 from prefect.types import KeyValueLabels
 from pydantic import SecretStr
 
-from postflow.discord.cards import counted
+from postflow.discord.card import counted
 from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from postflow.delivery.share_relay import FEW_WAIT, MANY, MANY_WAIT, ShareRelay, is_due
-from postflow.discord.cards import READY, Card
+from postflow.discord.card import Card
+from postflow.discord.cards import READY
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
 from postflow.frameio.shares import NewShare, ShareTerms

@@ -19,7 +19,7 @@ from postflow.discord import (
     ready_card,
     skipped_card,
 )
-from postflow.discord.cards import human_duration, human_size, plain
+from postflow.discord.card import human_duration, human_size, plain
 from postflow.errors import Fatal, Skip
 from postflow.ledger import Namesake
 from postflow.models import Delivery, MediaFile, Shot

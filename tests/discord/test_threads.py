@@ -10,7 +10,8 @@ from pydantic import SecretStr, ValidationError
 
 from postflow.blocks.discord import DiscordWebhook
 from postflow.discord import DiscordClient
-from postflow.discord.cards import Card, failed_card, notice_card, on_its_way_card, ready_card
+from postflow.discord.card import Card
+from postflow.discord.cards import failed_card, notice_card, on_its_way_card, ready_card
 from postflow.discord.webhook import Routes
 from postflow.errors import Fatal, Retry, Skip
 from postflow.models import Delivery
