@@ -198,9 +198,13 @@ async def _withdraw(studio: OpenStudio, job: DeliveryJob, remote: RemoteFile) ->
     try:
         async with asyncio.timeout(WITHDRAWAL_LIMIT):
             await studio.frameio.files.delete(remote)
-            await job.record.withdrawn()
     except (PostFlowError, TimeoutError) as error:
         log.warning("The unfinished %s stays in Frame.io for now: %s", remote.name, error)
+        return
+    try:
+        await job.record.withdrawn()
+    except PostFlowError as error:
+        log.warning("That %s was withdrawn is not noted: %s", remote.name, error)
 
 
 @task(name="await arrival", task_run_name="await arrival", retries=0, cache_policy=NO_CACHE)

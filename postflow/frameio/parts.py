@@ -73,8 +73,6 @@ UNKNOWN_HEADER = Refusal(
     "The store behind Frame.io wants a header that this PostFlow does not know ({header}).",
     "Please report it. Until then, deliver through a tunnel.",
 )
-SPOILED = frozenset(each.code for each in (REFUSED, EXPIRED, ALTERED))
-"""Nothing more can be made of the file that was begun."""
 
 
 class PartRetries(FrozenModel):
@@ -141,8 +139,9 @@ class PartStore:
         """Send a part; `pieces` reads it from its start, each time it is called.
 
         `is_last`: with it the file is complete, so that it cannot be mended any more. Raises Retry
-        `frameio.unreachable` or `.busy` when the tries are used up, one that is SPOILED when the
-        file is, Fatal `frameio.part_header`, and what `pieces` raises.
+        `frameio.unreachable` or `.busy` when the tries are used up, `.part_refused`,
+        `.parts_expired` or `.part_altered` when the file has to be begun anew, Fatal
+        `frameio.part_header`, and what `pieces` raises.
         """
         retries = self._retries
         attempts = Retrying(

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from postflow.delivery.direct import can_go_on_after
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.auth.login import localhost_tls
-from postflow.frameio.parts import SPOILED, PartRetries, PartStore, Receipt, expires_at
+from postflow.frameio.parts import PartRetries, PartStore, Receipt, expires_at
 from postflow.models import Folder, Placeholder, Project, UploadPart
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, connected, project_of
@@ -172,7 +173,7 @@ async def test_what_stays_is_a_clear_failure(
     with pytest.raises(Retry) as raised:
         put_all(made, QUICK.model_copy(update={"silence": 0.2}))
     assert raised.value.code == code
-    assert (code in SPOILED) == (code not in {"frameio.busy", "frameio.unreachable"})
+    assert can_go_on_after(raised.value) == (code in {"frameio.busy", "frameio.unreachable"})
     secret = made.parts[0].url.get_secret_value().rpartition("=")[2]
     assert secret not in f"{raised.value!r} {raised.value.__cause__!r} {made!r}"
 
