@@ -90,12 +90,11 @@ async def share_by_hand(
     project = await frameio.projects.show(first.account_id, first.project_id)
     maker = LinkMaker(ledger, frameio, sharing, not_invited=not_invited)
     assets = list(dict.fromkeys(clip.asset_id for clip in chosen))
-    subject = xxhash.xxh3_64_hexdigest("\0".join([*sorted(assets), repr(sharing)]).encode())
     work = await ledger.run(
         shares.begin_by_hand,
         run_id,
         studio,
-        subject=f"by hand {subject}",
+        subject=f"by hand {subject_of(assets, sharing)}",
         name=share_name(project.name, ", ".join(names)),
         project=(first.account_id, first.project_id),
         asset_ids=assets,
@@ -114,3 +113,9 @@ async def share_by_hand(
             code="share.gone",
         )
     return work, made, troubles[0] if troubles else None
+
+
+def subject_of(assets: Sequence[str], sharing: Sharing) -> str:
+    """The same for the same command only: another passphrase is another link."""
+    secret = sharing.passphrase.get_secret_value() if sharing.passphrase else ""
+    return xxhash.xxh3_64_hexdigest("\0".join([*sorted(assets), repr(sharing), secret]).encode())
