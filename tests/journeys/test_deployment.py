@@ -91,7 +91,7 @@ async def test_a_deployment_started_by_hand_delivers_what_the_studio_allows_and_
         assert schema["required"] == ["path"]
         assert schema["properties"]["path"]["format"] == "path"
         assert schema["properties"]["studio"]["default"] == "main"
-        by_people = {"path", "studio", "project", "scene", "shot"}
+        by_people = {"path", "studio", "project", "scene", "shot", "transfer"}
         assert set(schema["properties"]) == by_people | {"claim"}
         assert schema["properties"]["claim"]["description"].startswith("Leave this out.")
         assert all(field["description"] for field in schema["properties"].values())
