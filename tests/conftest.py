@@ -72,6 +72,7 @@ def prefect_api(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The API of one real Prefect server for the whole session, run as `postflow up` does."""
+    from prefect.logging.handlers import APILogHandler
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
     port = free_port()
@@ -83,6 +84,8 @@ def prefect_api(
         _let_prefect_leak(pytestconfig, port)
         with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: password()}):
             yield api
+            # Else the interpreter's end waits a minute for a server that is gone.
+            APILogHandler().flush()
 
 
 def _let_prefect_leak(config: pytest.Config, port: int) -> None:
