@@ -58,7 +58,9 @@ async def publish(server: MediaServer, folder: Path, number: int = 1) -> tuple[S
 
 
 async def fetch(session: aiohttp.ClientSession, url: str, start: int, stop: int) -> bytes:
-    async with session.get(url, headers={"Range": f"bytes={start}-{stop - 1}"}) as answer:
+    part = {"Range": f"bytes={start}-{stop - 1}"}
+    # One that is withdrawn before its answer begins is refused, later ones are cut.
+    async with session.get(url, headers=part, raise_for_status=True) as answer:
         return await answer.read()
 
 
