@@ -11,7 +11,7 @@ from pydantic import Field
 
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
-from postflow.frameio.errors import UNKNOWN_ITEM
+from postflow.frameio.errors import UNKNOWN_ITEM, suppress_not_found
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile
 
 from .stacking import VersionGroup, find_stack
@@ -138,12 +138,9 @@ def _in_progress(media: MediaFile, folder: Folder) -> Retry:
 
 
 async def _shown(frameio: FrameioClient, account_id: str, file_id: str) -> RemoteFile | None:
-    try:
+    with suppress_not_found():
         return await frameio.files.show(account_id, file_id)
-    except Fatal as error:
-        if error.code != "frameio.not_found":
-            raise
-        return None
+    return None
 
 
 def _is_whole_by_us(remote: RemoteFile, past: Past) -> bool:

@@ -11,6 +11,7 @@ from postflow.discord.card import Card
 from postflow.discord.cards import with_share
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
+from postflow.frameio.errors import suppress_not_found
 from postflow.frameio.shares import LONGEST_NAME, NewShare, Share, ShareTerms
 from postflow.ledger import (
     AsyncLedger,
@@ -237,12 +238,8 @@ class LinkMaker:
         """A file, a version stack, or a folder; their ids do not tell which."""
         frameio = self._frameio
         for show in (frameio.files.show, frameio.stacks.show, frameio.folders.show):
-            try:
+            with suppress_not_found():
                 await show(account_id, asset_id)
-            except Fatal as error:
-                if error.code != "frameio.not_found":
-                    raise
-            else:
                 return True
         return False
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from postflow.errors import Fatal, Skip
+from postflow.errors import Skip
 from postflow.frameio import FrameioClient
+from postflow.frameio.errors import suppress_not_found
 from postflow.frameio.folders import Contents
 from postflow.frameio.stacks import MOST, VersionStack
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, RemoteFile
@@ -90,13 +91,10 @@ async def find_stack(
     here = group.stack(found)
     if group.stack_id is None or (here and here.id == group.stack_id):
         return here
-    try:
+    with suppress_not_found():
         moved = await frameio.stacks.show(folder.account_id, group.stack_id)
-    except Fatal as error:
-        if error.code != "frameio.not_found":
-            raise
-        return here
-    return moved if moved.project_id in ("", folder.project_id) else here
+        return moved if moved.project_id in ("", folder.project_id) else here
+    return here
 
 
 async def stack_versions(

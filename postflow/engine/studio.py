@@ -23,9 +23,10 @@ from postflow.delivery.share_relay import ShareRelay
 from postflow.delivery.ways import Ways
 from postflow.discord import DiscordClient
 from postflow.discord.relay import OutboxRelay
-from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.errors import PostFlowError, Retry
 from postflow.folder.root import volume_error_or
 from postflow.frameio import FrameioClient, TokenSource
+from postflow.frameio.errors import suppress_not_found
 from postflow.ledger import Announcement, AsyncLedger, Claimed, open_ledger
 from postflow.ledger.leases import hold_lease
 from postflow.media import volume
@@ -247,13 +248,10 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
 
 async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool:
     """Has somebody deleted the file in Frame.io?"""
-    try:
+    with suppress_not_found():
         await frameio.files.show(account_id, file_id)
-    except Fatal as error:
-        if error.code != "frameio.not_found":
-            raise
-        return True
-    return False
+        return False
+    return True
 
 
 def get_outlet(studio: Studio, bandwidth: Bandwidth | None = None) -> Outlet | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 
@@ -151,6 +153,16 @@ def refusal(answer: httpx.Response, doing: str) -> PostFlowError:
     if status not in _NEVER_FULL and _FULL.search(re.sub("[_-]", " ", answer.text)):
         return STORAGE_FULL(details=details)
     return BY_STATUS.get(status, REFUSED)(doing=doing, status=status, details=details)
+
+
+@contextmanager
+def suppress_not_found() -> Iterator[None]:
+    """Leave the block at Frame.io's 404: somebody has deleted what is asked for."""
+    try:
+        yield
+    except Fatal as error:
+        if error.code != "frameio.not_found":
+            raise
 
 
 def check_name(name: str) -> None:

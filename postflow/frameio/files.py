@@ -16,7 +16,7 @@ from postflow.models import Folder, Placeholder, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
-from .errors import LOCAL_UPLOAD_LIMIT, ODD_PARTS, check_name, check_size
+from .errors import LOCAL_UPLOAD_LIMIT, ODD_PARTS, check_name, check_size, suppress_not_found
 from .models import Nothing, One, UploadStatus, WireFile, WirePlaceholder, nfc
 from .paging import Listing, listing
 from .projects import Accounts
@@ -142,11 +142,8 @@ class Files:
     async def delete(self, remote: RemoteFile) -> None:
         """One already gone is no fault."""
         call = Call(endpoints.DELETE_FILE, _ids(remote.account_id, remote.id))
-        try:
+        with suppress_not_found():
             await self._api.ask(call, Nothing)
-        except Fatal as error:
-            if error.code != "frameio.not_found":
-                raise
 
     async def _newly_made(
         self, folder: Folder, name: str, since: datetime, theirs: Set[str]

@@ -13,7 +13,7 @@ from postflow.models import Folder, FrozenModel, Project, RemoteFile
 
 from . import endpoints
 from .calls import Api, Call
-from .errors import check_name
+from .errors import check_name, suppress_not_found
 from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, nfc, read_child
 from .paging import Listing, listing
 from .stacks import VersionStack, as_stack
@@ -114,11 +114,8 @@ class Folders:
 
     async def delete(self, folder: Folder) -> None:
         """Delete a folder and what is in it. One already gone is no fault."""
-        try:
+        with suppress_not_found():
             await self._api.ask(Call(endpoints.DELETE_FOLDER, _ids(folder)), Nothing)
-        except Fatal as error:
-            if error.code != "frameio.not_found":
-                raise
         self.forget(folder)
 
     async def contents(self, folder: Folder) -> Contents:
@@ -160,13 +157,10 @@ class Folders:
 
     async def _is_there(self, project: Project, folder_id: str) -> bool:
         call = Call(endpoints.FOLDER, {"account_id": project.account_id, "folder_id": folder_id})
-        try:
+        with suppress_not_found():
             found = (await self._api.ask(call, One[WireFolder])).data
-        except Fatal as error:
-            if error.code != "frameio.not_found":
-                raise
-            return False
-        return found.project_id in ("", project.id)
+            return found.project_id in ("", project.id)
+        return False
 
     async def _child(self, project: Project, parent_id: str, path: tuple[str, ...]) -> str:
         async with one_at_a_time("folder", parent_id, folder=self._lock_dir):

@@ -13,7 +13,7 @@ from postflow.models import FrozenModel
 
 from . import endpoints
 from .calls import AnswerLost, Api, Call
-from .errors import NO_LINK
+from .errors import NO_LINK, suppress_not_found
 from .models import Activity, Named, Nothing, One, WireAdded, WireShare, WireUser
 from .paging import every_page
 
@@ -91,14 +91,10 @@ class Shares:
 
     async def show(self, account_id: str, share_id: str) -> Share | None:
         """None where it was deleted."""
-        try:
-            call = Call(endpoints.SHARE, _ids(account_id, share_id))
-            found = (await self._api.ask(call, One[WireShare])).data
-        except Fatal as error:
-            if error.code != "frameio.not_found":
-                raise
-            return None
-        return _share(found, account_id)
+        call = Call(endpoints.SHARE, _ids(account_id, share_id))
+        with suppress_not_found():
+            return _share((await self._api.ask(call, One[WireShare])).data, account_id)
+        return None
 
     async def add_asset(self, account_id: str, share_id: str, asset_id: str) -> None:
         """One that is in it already is no fault."""
