@@ -39,12 +39,12 @@ def retry(
     if not (name or failed or messages or told):
         raise typer.BadParameter("give a NAME, --failed, --messages or --told")
     prepare_prefect()
-    from postflow.ledger import Ledger, outbox
+    from postflow.ledger import Ledger, unannounced
 
     block = studio_named(studio)
     with Ledger.open(block.ledger) as ledger:
         if told:
-            out.print(f"Messages taken for told: {outbox.mark_sent(ledger, studio)}.")
+            out.print(f"Messages taken for told: {unannounced.mark_sent(ledger, studio)}.")
             if not (name or failed or messages):
                 return
         found = try_again(
@@ -74,12 +74,12 @@ def try_again(
 
     `is_gone`: has somebody deleted the delivered clip in Frame.io?
     """
-    from postflow.ledger import outbox, retrying
+    from postflow.ledger import retrying, unannounced
 
     again = retrying.retry(ledger, studio=studio) if failed else []
     if name:
         again += _by_name(ledger, studio, name, folders, is_gone)
-    resent = outbox.resend(ledger, studio) if messages else 0
+    resent = unannounced.resend(ledger, studio) if messages else 0
     for path in again:
         out.print(f"{path} will be tried again.", markup=False)
     if resent:

@@ -171,20 +171,8 @@ def tell_status(
     json: bool = False,
 ) -> None:
     """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
-    from postflow.ledger import (
-        Phase,
-        observations,
-        outages,
-        outbox,
-        progress,
-        queries,
-        shared_clips,
-    )
+    from postflow.ledger import observations, outages, progress, queries, shared_clips, unannounced
 
-    # In the order of the journey; what is over without a person is left out.
-    phases = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
-    latest = (queries.rows(ledger, studio=studio, phase=each, limit=limit) for each in phases)
-    sent = progress.travelling(ledger, studio)
     overview = Overview(
         studio=studio,
         away=away,
@@ -192,20 +180,29 @@ def tell_status(
         outages=outages.current(ledger, studio),
         counts=queries.counts(ledger, studio),
         left=progress.left(ledger, studio),
-        unannounced=outbox.unannounced(ledger, studio),
+        unannounced=unannounced.current(ledger, studio),
         others=observations.others(ledger, studio),
         settling=queries.unsettled(ledger, studio=studio, limit=limit),
-        clips=[
-            clip.model_copy(update={"progress": sent.get(clip.id)})
-            for clips in latest
-            for clip in clips
-        ],
+        clips=_latest(ledger, studio, limit),
         links=shared_clips.troubles(ledger, studio),
     )
     if json:
         print_json(overview.as_json())
     else:
         overview.tell()
+
+
+def _latest(ledger: Ledger, studio: str, limit: int) -> list[Clip]:
+    """In the order of the journey; what is over without a person is left out."""
+    from postflow.ledger import Phase, progress, queries
+
+    phases = (Phase.WAITING, Phase.ON_ITS_WAY, Phase.FAILED, Phase.SKIPPED, Phase.DELIVERED)
+    sent = progress.travelling(ledger, studio)
+    return [
+        clip.model_copy(update={"progress": sent.get(clip.id)})
+        for phase in phases
+        for clip in queries.rows(ledger, studio=studio, phase=phase, limit=limit)
+    ]
 
 
 def tell_history(

@@ -226,12 +226,12 @@ class News:
 
     def tell(self) -> None:
         """Print what is new. A ledger that is away for a while is said once."""
-        from postflow.ledger import Ledger, outages, outbox, queries
+        from postflow.ledger import Ledger, outages, queries, unannounced
 
         try:
             self._ledger = self._ledger or Ledger.open(self._where)
             self._last, clips = queries.endings(self._ledger, self._studio, after=self._last)
-            unannounced = outbox.unannounced(self._ledger, self._studio)
+            untold = unannounced.current(self._ledger, self._studio)
             held_up = outages.current(self._ledger, self._studio)
         except PostFlowError as error:
             if error.code == "ledger.replaced":
@@ -242,7 +242,7 @@ class News:
         self._faults.ends("ledger")
         for clip in clips:
             _tell(clip)
-        messages = {(each.key, each.state, each.code): each for each in unannounced}
+        messages = {(each.key, each.state, each.code): each for each in untold}
         new = [messages[each] for each in self._messages.new(messages)]
         tell_unannounced(new, studio=self._studio)
         for code in self._outages.new(held_up):

@@ -2,19 +2,17 @@
 
 from .batches import Batch, BatchClip
 from .ledger import AsyncLedger, Ledger, open_ledger
+from .messages import Announcement, Message, Unannounced
 from .models import (
-    Announcement,
     Claimed,
     ClaimRef,
     Clip,
-    Message,
     NamedClip,
     Observation,
     Registered,
     Root,
     StoredPart,
     Target,
-    Unannounced,
 )
 from .opening import default_path
 from .registry import Namesake

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, FromClause, RowMapping
 from postflow.models import Folder, FrozenModel, MediaFile, UploadPart
 
 from .process import host_of
-from .states import AttemptOutcome, MessageState, ObservationState, Phase, State, is_delivered
+from .states import AttemptOutcome, ObservationState, Phase, State, is_delivered
 
 
 class Root(FrozenModel):
@@ -282,53 +282,6 @@ class Sibling(FrozenModel):
     state: State
     file_id: str | None
     stack_id: str | None
-
-
-class Announcement(FrozenModel):
-    """What a channel is to show. One key is one message, whatever it says later."""
-
-    key: str
-    channel: str
-    payload: dict[str, Any]
-
-
-class Message(FrozenModel):
-    """An announcement in the outbox. With a `message_id` it is an edit, else a new post.
-
-    While it is sent: the name of the `thread` it belongs in, and that one's id where it is known.
-    """
-
-    key: str
-    channel: str
-    clip_id: int | None
-    payload: dict[str, Any]
-    wanted: int
-    message_id: str | None
-    state: MessageState
-    run_id: str | None
-    token: int
-    tries: int
-    not_before: datetime | None
-    made_at: datetime
-    since: datetime
-    reason: str | None
-    hint: str | None
-    code: str | None
-    thread: str | None = None
-    thread_id: str | None = None
-
-
-class Unannounced(FrozenModel):
-    """A message that is not in its channel, or may not be. `about`: a clip's path, or its title."""
-
-    key: str
-    channel: str
-    state: MessageState
-    since: datetime
-    reason: str | None
-    hint: str | None
-    code: str | None
-    about: str
 
 
 M = TypeVar("M", bound=FrozenModel)

@@ -15,7 +15,7 @@ from postflow.errors import Fatal, PostFlowError, Retry
 
 from .clips import NO_REASON
 from .ledger import Ledger
-from .models import Announcement
+from .messages import Announcement
 from .outbox import put
 from .schema import clips, insert_into, outages
 from .states import OPEN, State

@@ -6,21 +6,21 @@ webhook cannot be asked what it holds. New content goes out as a new post. An ed
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, or_, select, update
+from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from postflow.errors import PostFlowError, Retry
 
 from . import threads
 from .clips import backoff_after
 from .ledger import Ledger
-from .models import Announcement, Message, Unannounced, as_entries, columns_of
-from .schema import clips, insert_into, leases, outbox
+from .messages import Announcement, Message
+from .models import as_entries, columns_of
+from .schema import insert_into, leases, outbox
 from .states import MessageState, StaleClaim, check_message_move
 
 NO_ANSWER = Retry(
@@ -29,14 +29,8 @@ NO_ANSWER = Retry(
     code="ledger.message_unknown",
 )
 
-# A message that waits so long, or was tried so often, waits for somebody.
-LONG = timedelta(minutes=10)
-OFTEN = 3
-
 Reword = Callable[[dict[str, Any]], dict[str, Any]]
 """From what a message says to what it is to say."""
-
-UNDECIDED = (MessageState.UNKNOWN, MessageState.FAILED)
 
 
 def enqueue(ledger: Ledger, announcement: Announcement) -> None:
@@ -260,57 +254,3 @@ def _taken(message: Message) -> StaleClaim:
         hint="Nothing to do: that run sends it.",
         code="ledger.stale_message",
     )
-
-
-def unannounced(ledger: Ledger, studio: str, *, limit: int = 1000) -> list[Unannounced]:
-    """A studio's messages that were refused, got no answer, or have waited for long; oldest first.
-
-    Those of another webhook than the studio's own are in channels below the studio's.
-    """
-    waits_long = and_(
-        outbox.c.state == MessageState.PENDING,
-        or_(outbox.c.since <= ledger.now() - LONG, outbox.c.tries >= OFTEN),
-    )
-    query = select(outbox, clips.c.relpath).outerjoin(clips, clips.c.id == outbox.c.clip_id)
-    query = query.where(_of(studio), or_(outbox.c.state.in_(UNDECIDED), waits_long))
-    with ledger.reading() as connection:
-        rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).mappings().all()
-    return [
-        Unannounced(
-            about=row["relpath"] or _about(row["payload"]),
-            **{name: row[name] for name in Unannounced.model_fields if name != "about"},
-        )
-        for row in rows
-    ]
-
-
-def resend(ledger: Ledger, studio: str) -> int:
-    """A person asks for what is unknown, refused or put off to be sent; how many messages."""
-    put_off = and_(outbox.c.state == MessageState.PENDING, outbox.c.not_before.is_not(None))
-    wanted = or_(outbox.c.state.in_(UNDECIDED), put_off)
-    return _decide(ledger, studio, wanted, MessageState.PENDING)
-
-
-def mark_sent(ledger: Ledger, studio: str) -> int:
-    """A person says that unknown and refused messages are in the channel, or not missed."""
-    return _decide(ledger, studio, outbox.c.state.in_(UNDECIDED), MessageState.SENT)
-
-
-def _decide(ledger: Ledger, studio: str, which: ColumnElement[bool], to: MessageState) -> int:
-    query = select(outbox).where(which, _of(studio)).order_by(outbox.c.id)
-    with ledger.writing() as connection:
-        rows = connection.execute(query).mappings().all()
-        for row in rows:
-            move(connection, row, to, ledger.now(), tries=0, not_before=None)
-        return len(rows)
-
-
-def _of(studio: str) -> ColumnElement[bool]:
-    below = outbox.c.channel.startswith(f"{studio}/", autoescape=True)
-    return or_(outbox.c.channel == studio, below)
-
-
-def _about(payload: dict[str, Any]) -> str:
-    """Of a message that is about no clip: its title, without Discord's escapes."""
-    title = re.sub(r"\\(.)", r"\1", str(payload.get("title") or ""))
-    return title or "another message"

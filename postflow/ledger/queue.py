@@ -30,7 +30,8 @@ from postflow.models import FrozenModel, MediaFile
 from .clips import change, held, move, normal
 from .leases import end_dead_runs
 from .ledger import Ledger
-from .models import Announcement, Claimed
+from .messages import Announcement
+from .models import Claimed
 from .outbox import put_over
 from .schema import clips, observations, roots
 from .states import UNDELIVERED, ObservationState, State

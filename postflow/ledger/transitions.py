@@ -7,27 +7,23 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, update
+from sqlalchemy import Connection, RowMapping
 
 from postflow.errors import PostFlowError, lies_outside
 from postflow.models import UploadPart, Way
 
+from . import attempts
 from . import parts as unsent
 from .clips import NO_REASON, backoff, backoff_after, change, claimed, held, move
 from .ledger import Ledger
-from .models import Announcement, Claimed, Target
+from .messages import Announcement
+from .models import Claimed, Target
 from .observations import settle_again
 from .outages import hold_back, over
 from .outbox import Reword, put, put_over, rewrite_of_clip
 from .queue import CANCELLED
-from .schema import attempts
 from .shared_clips import ShareWish, wish
 from .states import FILE_GONE, AttemptOutcome, State, check_move
-
-_LED_TO_NOTHING = case(
-    (attempts.c.outcome == AttemptOutcome.ACCEPTED, AttemptOutcome.FAILED),
-    else_=AttemptOutcome.NOTHING,
-)
 
 
 def intend_request(
@@ -44,9 +40,9 @@ def intend_request(
     one led to nothing.
     """
     with _step(ledger, claim) as (connection, row, now):
-        _close_attempt(connection, row, _LED_TO_NOTHING, now)
+        attempts.close(connection, row, attempts.LED_TO_NOTHING, now)
         unsent.drop(connection, row)
-        number = _open_attempt(
+        number = attempts.begin(
             connection, row, now, way=way, exposure=exposure, outcome=AttemptOutcome.OPEN
         )
         detail = {"attempt": number, "way": way, "folder": target.folder}
@@ -69,7 +65,7 @@ def requested(
     `parts` of it are to be sent, from then on until it `arrived` or the clip is given up.
     """
     with _step(ledger, claim) as (connection, row, now):
-        _mark_attempt(connection, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
+        attempts.mark(connection, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
         unsent.put(connection, row, parts)
         detail = {"file_id": file_id, "adopted": adopted}
         values = {"file_id": file_id, "view_url": view_url}
@@ -80,8 +76,8 @@ def requested(
 def resumed(ledger: Ledger, claim: Claimed) -> Claimed:
     """The direct upload that a run of before began goes on, in the same file of Frame.io."""
     with _step(ledger, claim) as (connection, row, now):
-        _close_attempt(connection, row, AttemptOutcome.FAILED, now)
-        number = _open_attempt(
+        attempts.close(connection, row, AttemptOutcome.FAILED, now)
+        number = attempts.begin(
             connection,
             row,
             now,
@@ -98,7 +94,7 @@ def resumed(ledger: Ledger, claim: Claimed) -> Claimed:
 def arrived(ledger: Ledger, claim: Claimed, *, view_url: str | None = None) -> Claimed:
     """The proof of arrival is complete. From here on the clip counts as delivered."""
     with _step(ledger, claim) as (connection, row, now):
-        _close_attempt(connection, row, AttemptOutcome.ARRIVED, now)
+        attempts.close(connection, row, AttemptOutcome.ARRIVED, now)
         unsent.drop(connection, row)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
         values["cancelled"] = None  # it is whole in Frame.io: that came first
@@ -293,32 +289,3 @@ def _share(
 ) -> None:
     if wanted is not None:
         wish(connection, row, wanted, now)
-
-
-def _close_attempt(
-    connection: Connection,
-    row: RowMapping,
-    outcome: AttemptOutcome | ColumnElement[str],
-    now: datetime,
-) -> None:
-    open_ones = attempts.c.outcome.in_([AttemptOutcome.OPEN, AttemptOutcome.ACCEPTED])
-    closing = update(attempts).where(attempts.c.clip_id == row["id"], open_ones)
-    connection.execute(closing.values(outcome=outcome, closed_at=now))
-
-
-def _open_attempt(connection: Connection, row: RowMapping, now: datetime, **values: Any) -> int:
-    """The number of the new attempt."""
-    number = _last_attempt(connection, row) + 1
-    opening = insert(attempts).values(clip_id=row["id"], number=number, intended_at=now, **values)
-    connection.execute(opening)
-    return number
-
-
-def _mark_attempt(connection: Connection, row: RowMapping, **values: Any) -> None:
-    last = attempts.c.number == _last_attempt(connection, row)
-    connection.execute(update(attempts).where(attempts.c.clip_id == row["id"], last).values(values))
-
-
-def _last_attempt(connection: Connection, row: RowMapping) -> int:
-    query = select(func.max(attempts.c.number)).where(attempts.c.clip_id == row["id"])
-    return connection.scalar(query) or 0

@@ -24,6 +24,7 @@ from postflow.ledger import (
     retrying,
     roots,
     transitions,
+    unannounced,
 )
 from tests.ledger.ground import BROKEN, CHANGED, GONE, media, sighting, target
 
@@ -98,7 +99,7 @@ def _tidy(ledger: Ledger, _root: Root, luck: random.Random, run: str) -> None:
             lambda: leases.renew(ledger, run),
             lambda: retrying.retry(ledger),
             lambda: retrying.retry(ledger, luck.choice(PATHS)),
-            lambda: outbox.resend(ledger, "c"),
+            lambda: unannounced.resend(ledger, "c"),
             lambda: list(queries.export(ledger)),
         )
     )()

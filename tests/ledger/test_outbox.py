@@ -18,6 +18,7 @@ from postflow.ledger import (
     leases,
     outbox,
     transitions,
+    unannounced,
 )
 from tests.ledger.ground import MISNAMED, Clock, add, bring_to_arrived, claim_one
 
@@ -139,8 +140,8 @@ def test_a_person_can_have_unknown_and_refused_messages_sent_again(ledger: Ledge
     outbox.enqueue(ledger, announcement(key="clip:2"))
     outbox.refused(ledger, begin(ledger), DELETED)
     assert states(ledger) == {"clip:1": MessageState.UNKNOWN, "clip:2": MessageState.FAILED}
-    assert outbox.resend(ledger, "dailies") == 2
-    assert outbox.resend(ledger, "dailies") == 0
+    assert unannounced.resend(ledger, "dailies") == 2
+    assert unannounced.resend(ledger, "dailies") == 0
     assert len(outbox.due(ledger)) == 2
 
 
@@ -220,7 +221,7 @@ def test_that_a_clip_waits_is_said_in_its_message_and_makes_none(
     outbox.unknown(ledger, begin(ledger), AWAY)
     transitions.postpone(ledger, claim, AWAY, waiting=announcement("is waiting"))
     assert outbox.due(ledger) == [], "whether it has a message, nobody knows"
-    outbox.resend(ledger, "dailies")
+    unannounced.resend(ledger, "dailies")
     outbox.sent(ledger, begin(ledger), "m1")
     clock.forward(60)
     transitions.postpone(ledger, claim_one(ledger), AWAY, waiting=announcement("is waiting"))

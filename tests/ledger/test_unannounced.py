@@ -15,6 +15,7 @@ from postflow.ledger import (
     leases,
     outbox,
     transitions,
+    unannounced,
 )
 from tests.ledger.ground import Clock, add, claim_one
 
@@ -36,7 +37,7 @@ def begun(ledger: Ledger, key: str = "main/a", channel: str = "main") -> Message
 
 
 def found(ledger: Ledger, studio: str = "main") -> list[tuple[str, MessageState, str | None]]:
-    return [(each.key, each.state, each.code) for each in outbox.unannounced(ledger, studio)]
+    return [(each.key, each.state, each.code) for each in unannounced.current(ledger, studio)]
 
 
 def test_what_was_told_or_will_be_is_no_trouble(ledger: Ledger) -> None:
@@ -49,18 +50,18 @@ def test_what_was_told_or_will_be_is_no_trouble(ledger: Ledger) -> None:
 def test_refused_and_unanswered_ones_are_named_until_a_person_decides(ledger: Ledger) -> None:
     outbox.refused(ledger, begun(ledger, "main/a"), DELETED)
     assert found(ledger) == [("main/a", MessageState.FAILED, "discord.webhook_gone")]
-    assert outbox.resend(ledger, "main") == 1
+    assert unannounced.resend(ledger, "main") == 1
     assert found(ledger) == []
     outbox.unknown(ledger, begun(ledger, "main/b"))
     assert found(ledger) == [("main/b", MessageState.UNKNOWN, "ledger.message_unknown")]
-    assert outbox.mark_sent(ledger, "main") == 1
+    assert unannounced.mark_sent(ledger, "main") == 1
     assert found(ledger) == []
-    assert outbox.mark_sent(ledger, "main") == 0, "what is to be sent is not told yet"
+    assert unannounced.mark_sent(ledger, "main") == 0, "what is to be sent is not told yet"
 
 
 def test_new_content_of_one_taken_for_told_goes_out(ledger: Ledger) -> None:
     outbox.unknown(ledger, begun(ledger))
-    outbox.mark_sent(ledger, "main")
+    unannounced.mark_sent(ledger, "main")
     outbox.enqueue(ledger, Announcement(key="main/a", channel="main", payload={"title": "ready"}))
     assert [message.message_id for message in outbox.due(ledger)] == [None]
 
@@ -75,7 +76,7 @@ def test_one_that_waits_for_long_waits_for_somebody(
         outbox.not_sent(ledger, outbox.sending(ledger, message, "run-1"), AWAY)
     clock.forward(minutes * 60)
     assert bool(found(ledger)) is late
-    assert outbox.resend(ledger, "main") == (tries > 0), "at once, whatever it waited for"
+    assert unannounced.resend(ledger, "main") == (tries > 0), "at once, whatever it waited for"
     assert len(outbox.due(ledger)) == 1
 
 
@@ -83,7 +84,7 @@ def test_each_studio_has_its_own_and_those_of_its_other_webhooks(ledger: Ledger)
     for channel in ("main", "main/0a1b", "main-2", "mainx/0a1b", "second"):
         outbox.refused(ledger, begun(ledger, f"{channel}/x", channel), DELETED)
     assert [key for key, *_ in found(ledger)] == ["main/x", "main/0a1b/x"]
-    assert outbox.resend(ledger, "second") == 1
+    assert unannounced.resend(ledger, "second") == 1
     assert len(found(ledger)) == 2
 
 
@@ -102,7 +103,7 @@ def test_it_is_told_of_a_clip_by_its_path_else_by_what_it_says(ledger: Ledger, r
     def about(message: Unannounced) -> str:
         return message.about
 
-    assert list(map(about, outbox.unannounced(ledger, "main"))) == [
+    assert list(map(about, unannounced.current(ledger, "main"))) == [
         "SQ07/a.mov",
         "2 clips_are ready",
     ]

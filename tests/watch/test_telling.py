@@ -31,6 +31,7 @@ from postflow.ledger import (
     retrying,
     roots,
     transitions,
+    unannounced,
 )
 from postflow.models import MediaFile
 from tests.ledger.ground import (
@@ -385,10 +386,10 @@ def test_status_tells_what_discord_did_not_get(
     tell_status(unheard, "main")
     assert REFUSED + UNANSWERED in told(capsys)
     tell_status(unheard, "main", json=True)
-    unannounced = json.loads(capsys.readouterr().out)["unannounced"]
-    assert (unannounced["failed"], unannounced["unknown"], unannounced["waiting"]) == (3, 1, 0)
-    assert unannounced["messages"][0]["code"] == "discord.webhook_gone"
-    assert "--studio" not in unannounced["messages"][0]["hint"]
+    told_of = json.loads(capsys.readouterr().out)["unannounced"]
+    assert (told_of["failed"], told_of["unknown"], told_of["waiting"]) == (3, 1, 0)
+    assert told_of["messages"][0]["code"] == "discord.webhook_gone"
+    assert "--studio" not in told_of["messages"][0]["hint"]
     assert try_again(unheard, "main", name=None, messages=True) == 4
     capsys.readouterr()
     tell_status(unheard, "main")
@@ -414,7 +415,7 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
         assert told(capsys) == REFUSED + UNANSWERED
         news.tell()
         assert told(capsys) == ""
-        outbox.resend(unheard, "main")
+        unannounced.resend(unheard, "main")
         news.tell()
         message = next(each for each in outbox.due(unheard) if each.key == "0")
         outbox.refused(unheard, outbox.sending(unheard, message, "run-1"), WEBHOOK_GONE)

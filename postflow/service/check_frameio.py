@@ -1,0 +1,147 @@
+"""What `check` asks of Adobe and Frame.io."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from uuid import uuid4
+
+from postflow.blocks.adobe import BlockTokenStore
+from postflow.blocks.studio import Studio
+from postflow.errors import Fatal
+from postflow.frameio import FrameioClient
+from postflow.frameio.auth.ims import USER_SCOPES, ServiceCredential
+from postflow.frameio.auth.sign_in import why_to_sign_in
+from postflow.frameio.models import Account
+from postflow.frameio.parts import PartRetries, PartStore
+from postflow.models import Folder, Project
+
+from .exposure import Say
+
+Chain = dict[str, Callable[[], Awaitable[Say]]]
+NEARLY_FULL = 0.9
+SAMPLE = b"PostFlow" * 512
+TWICE = PartRetries(attempts=2)
+
+
+class FrameioCheck:
+    """Sign-in, scopes, account, project and the right to write, each on top of the last."""
+
+    def __init__(self, studio: Studio, stack: AsyncExitStack) -> None:
+        self._studio = studio
+        self._stack = stack
+        self._client: FrameioClient
+        self._accounts: list[Account] = []
+        self._project: Project | None = None
+
+    def chain(self) -> Chain:
+        chain: Chain = {
+            "Adobe sign-in": self._sign_in,
+            "Adobe scopes": lambda: _scopes(self._studio),
+            "Frame.io user": self._user,
+            "Frame.io account": self._account,
+            "Frame.io workspace": self._workspace,
+            "Frame.io project": self._find_project,
+            "Frame.io storage": self._storage,
+            "Frame.io write access": self._write,
+        }
+        if self._studio.transfer != "tunnel":
+            chain["Frame.io direct upload"] = self._send
+        return chain
+
+    async def _sign_in(self) -> Say:
+        source = self._studio.adobe.get_client()
+        await source.token()
+        client = self._studio.frameio.get_client(source)
+        self._client = await self._stack.enter_async_context(client)
+        if soon := await why_to_sign_in(source):
+            return (soon.message, soon.hint)
+        return f"an access token for credential {self._studio.adobe.client_id[:6]}…"
+
+    async def _user(self) -> Say:
+        profile = await self._client.accounts.me()
+        return f"{profile.name} ({profile.email})"
+
+    async def _account(self) -> Say:
+        self._accounts = await self._client.accounts.all()
+        if not self._accounts:
+            raise Fatal(
+                "The signed-in user belongs to no Frame.io account.",
+                hint="Let an administrator of the account invite the user in Frame.io.",
+                code="frameio.no_account",
+            )
+        return ", ".join(account.name for account in self._accounts)
+
+    async def _workspace(self) -> Say:
+        rooms = [
+            room
+            for home in self._accounts
+            for room in await self._client.accounts.workspaces(home.id)
+        ]
+        return ", ".join(room.name for room in rooms) or "none that the user can list"
+
+    async def _find_project(self) -> Say:
+        at = self._studio.frameio
+        self._project = await self._client.projects.find(at.project, at.account, at.workspace)
+        return f"{self._project.name}, id {self._project.id}"
+
+    async def _storage(self) -> Say:
+        """Of the account that the project is in."""
+        at = self._project and self._project.account_id
+        home = next((each for each in self._accounts if each.id == at), None)
+        if home is None:
+            return "its account does not say"
+        limit = home.storage_limit
+        if limit is not None and home.storage_usage >= NEARLY_FULL * limit:
+            return (
+                f"{home.room}: what does not fit is refused",
+                "Free room in the account, or buy more storage.",
+            )
+        return home.room
+
+    async def _write(self) -> Say:
+        async with self._folder():
+            return "a folder could be made, and was removed"
+
+    async def _send(self) -> Say:
+        """To the store behind Frame.io, which this network may not let through."""
+        async with self._folder() as folder:
+            made = await self._client.files.local_upload(
+                folder, "postflow-check.mov", len(SAMPLE), known=frozenset()
+            )
+            with closing(PartStore(made.media_type, "video/quicktime", retries=TWICE)) as store:
+                sending = asyncio.to_thread(store.put, made.parts[0], lambda: iter([SAMPLE]))
+                receipt = await sending
+        proof = "with its checksum" if receipt.is_proven else "without a checksum"
+        return f"a small file was taken {proof}, and was removed"
+
+    @asynccontextmanager
+    async def _folder(self) -> AsyncIterator[Folder]:
+        """One of our own, removed with what is in it."""
+        assert self._project
+        name = f"postflow-check-{uuid4().hex[:8]}"
+        folder = await self._client.folders.ensure(self._project, (name,))
+        try:
+            yield folder
+        finally:
+            await self._client.folders.delete(folder)
+
+
+async def _scopes(studio: Studio) -> Say:
+    if isinstance(studio.adobe.get_credential(), ServiceCredential):
+        return "server-to-server, by the Admin Console"
+    tokens = await BlockTokenStore(studio.adobe.document_name).load()
+    granted = set(tokens.scopes) if tokens else set()
+    if not granted:
+        return ("Adobe did not say what it granted", "Should Frame.io answer 401, sign in again.")
+    missing = [scope for scope in USER_SCOPES if scope not in granted]
+    if "additional_info.roles" in missing:
+        raise Fatal(
+            "The sign-in lacks the scope additional_info.roles, so Frame.io answers 401.",
+            hint="Enable it on the Adobe credential, then `postflow login` again; docs/adobe.md.",
+            code="adobe.scopes",
+        )
+    if missing:
+        return (f"not granted: {', '.join(missing)}", "See docs/adobe.md; then `postflow login`.")
+    return "all granted"
