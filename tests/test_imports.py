@@ -25,7 +25,7 @@ LAYERS = (
     {"locks"},
     {"state"},
     {"models"},
-    {"errors", "proxies", "bandwidth"},
+    {"errors", "proxies", "bandwidth", "stop"},
 )
 RANK = {room: rank for rank, rooms in enumerate(reversed(LAYERS)) for room in rooms}
 WITHOUT_PREFECT = set(RANK) - {"cli", "service", "flows", "tasks", "engine", "blocks"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import signal
 import sys
@@ -19,6 +18,7 @@ import typer
 
 from postflow.errors import PostFlowError, Retry, engine_trouble
 from postflow.service.console import err, exit_code, tell_error
+from postflow.stop import Stop
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
@@ -102,7 +102,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     The loop lives in a thread: in the main one Prefect handles SIGTERM during a flow, by an
     exception in whatever runs at that moment, clean-ups included.
     """
-    stop = _Stop()
+    stop = Stop(lambda: err.print("Stopping …"))
     with (
         ThreadPoolExecutor(1, "postflow", initializer=_spare_children) as pool,
         _handled(stop, signal.SIGINT, signal.SIGTERM),
@@ -129,32 +129,6 @@ def stoppable() -> Iterator[None]:
     """
     with _handled(_stop_here, signal.SIGINT, signal.SIGTERM):
         yield
-
-
-class _Stop:
-    """A signal handler that cancels the coroutine it guards."""
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None
-
-    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        if self.number is not None:
-            self._cancel()
-        return await work
-
-    def __call__(self, number: int, _frame: FrameType | None) -> None:
-        first, self.number = self.number is None, number
-        if first and self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has just ended
-                self._loop.call_soon_threadsafe(self._cancel)
-
-    def _cancel(self) -> None:
-        err.print("Stopping …")
-        if self._task is not None:
-            self._task.cancel()
 
 
 def _stop_here(number: int, _frame: FrameType | None) -> NoReturn:

@@ -167,7 +167,7 @@ def look(
     `open_ended`: files whose container never states an end are taken too. `ignoring`: what is
     passed over.
     """
-    from postflow.folder.enrolment import vanished, watched
+    from postflow.folder.enrolment import watched
     from postflow.ledger import ObservationState, observations
 
     root = watched(ledger, studio, folder)
@@ -179,13 +179,8 @@ def look(
         return []
     known = observations.known(ledger, root)
     scanner = Scanner(folder, known=known, ignoring=ignoring)
-    result = scanner.scan()
-    if not isinstance(result, Scanned):
-        text = result.reason if isinstance(result, Offline) else vanished(studio, folder, result)
-        err.print(text, markup=False)
+    if not _has_scanned(scanner, studio):
         return []
-    for problem in result.problems:
-        err.print(f"{problem.where}: {problem.what}", markup=False)
     at_rest = {
         each.relpath: Known(each.size, each.mtime_ns, each.relpath)
         for each in known
@@ -194,6 +189,20 @@ def look(
     found = [(each, _prospect(each, naming, at_rest)) for each in scanner.everything()]
     prospects = [_if_whole(each, prospect, open_ended) for each, prospect in found]
     return [*prospects, *_passed_over(scanner.passed_over())]
+
+
+def _has_scanned(scanner: Scanner, studio: str) -> bool:
+    """What cannot be read, or why the folder is left alone, is told."""
+    from postflow.folder.enrolment import vanished
+
+    result = scanner.scan()
+    if isinstance(result, Scanned):
+        for problem in result.problems:
+            err.print(f"{problem.where}: {problem.what}", markup=False)
+        return True
+    gone = result.reason if isinstance(result, Offline) else vanished(studio, scanner.root, result)
+    err.print(gone, markup=False)
+    return False
 
 
 def _before_enrolment(

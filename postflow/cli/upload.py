@@ -91,6 +91,17 @@ def _plan_as_json(path: Path, plan: Plan, project: str) -> dict[str, object]:
     return {"file": str(path), "project": project, **plan.model_dump(mode="json")}
 
 
+WebhookOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="POSTFLOW_DISCORD_WEBHOOK_URL",
+        help="Announce to this webhook instead of the studio's. Better given by environment: "
+        "a command line can be seen by others.",
+        show_envvar=True,
+    ),
+]
+
+
 class ClipBars:
     """One bar a clip: bytes, rate, time left. Give it to `open_studio(progress=…)`."""
 
@@ -130,15 +141,7 @@ def upload(
     transfer: Annotated[
         Transfer | None, typer.Option(help="Another way to Frame.io than the studio's.")
     ] = None,
-    discord_webhook: Annotated[
-        str | None,
-        typer.Option(
-            envvar="POSTFLOW_DISCORD_WEBHOOK_URL",
-            help="Announce to this webhook instead of the studio's. Better given by environment: "
-            "a command line can be seen by others.",
-            show_envvar=True,
-        ),
-    ] = None,
+    discord_webhook: WebhookOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen.")] = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import xxhash
 
-from postflow.errors import Fatal, PostFlowError, Skip
+from postflow.errors import Fatal, PostFlowError, Refusal, Skip
 from postflow.frameio import FrameioClient
 from postflow.ledger import AsyncLedger, ShareWork, shares
 from postflow.ledger.shared_clips import DeliveredClip
@@ -16,6 +16,13 @@ from postflow.naming import Naming
 from postflow.settings import Sharing
 
 from .sharing import LinkMaker, share_name
+
+GONE = Refusal(
+    Skip,
+    "share.gone",
+    "Some of these clips are no longer in Frame.io.",
+    "`postflow retry NAME` delivers one once more.",
+)
 
 
 def choose(
@@ -101,17 +108,11 @@ async def share_by_hand(
         terms=maker.terms(datetime.now(UTC)),
     )
     try:
-        made = await maker.carry_out(work)
-    except Fatal:
+        if (made := await maker.carry_out(work)) is None:
+            raise GONE()
+    except (Fatal, Skip):
         await ledger.run(shares.over, work)
         raise
-    if made is None:
-        await ledger.run(shares.over, work)
-        raise Skip(
-            "Some of these clips are no longer in Frame.io.",
-            hint="`postflow retry NAME` delivers one once more.",
-            code="share.gone",
-        )
     return work, made, troubles[0] if troubles else None
 
 

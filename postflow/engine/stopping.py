@@ -18,6 +18,8 @@ from typing import Any, TypeVar, cast
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled
 
+from postflow.stop import Stop
+
 from .crashed_runs import end_children
 from .parent import end_with_parent
 
@@ -43,22 +45,26 @@ async def until_stopped(work: Work[T]) -> T:
     """
     if not is_of_a_deployment() or threading.current_thread() is not threading.main_thread():
         return await _stoppable(work)
-    stop = _Stop()
+    stop = Stop()
     before = signal.signal(signal.SIGTERM, stop)
     end_with_parent()
     try:
         outcome = await _in_a_thread(stop, work)
-        if stop.asked:
+        if stop.number is not None:
             await end_children(Cancelled(message=STOPPED))
         return outcome
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN if stop.asked else before)
+        signal.signal(signal.SIGTERM, before if stop.number is None else signal.SIG_IGN)
 
 
-async def _in_a_thread(stop: _Stop, work: Work[T]) -> T:
+async def _in_a_thread(stop: Stop, work: Work[T]) -> T:
+    async def guarded() -> T:
+        _stop.set(stop)
+        return await stop.guard(_stoppable(work))
+
     with ThreadPoolExecutor(1, "run") as pool:
         job = asyncio.get_running_loop().run_in_executor(
-            pool, copy_context().run, asyncio.run, stop.guard(work)
+            pool, copy_context().run, asyncio.run, guarded()
         )
         try:
             return await asyncio.shield(job)
@@ -72,34 +78,9 @@ async def _stoppable(work: Work[T]) -> T:
     try:
         return await work()
     except asyncio.CancelledError:
-        if not (stop := _stop.get()) or not stop.asked:
+        if not (stop := _stop.get()) or stop.number is None:
             raise
     return cast("T", Cancelled(message=STOPPED))
 
 
-class _Stop:
-    """A signal handler that cancels the coroutine it guards, once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._cancel: Callable[[], object] | None = None
-
-    async def guard(self, work: Work[T]) -> T:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
-        _stop.set(self)
-        if self.asked:
-            task.cancel()
-        try:
-            return await _stoppable(work)
-        finally:
-            self._cancel = None
-
-    def __call__(self, *_: object) -> None:
-        first, self.asked = not self.asked, True
-        if first and self._cancel is not None:
-            self._cancel()
-
-
-_stop: ContextVar[_Stop | None] = ContextVar("stop", default=None)
+_stop: ContextVar[Stop | None] = ContextVar("stop", default=None)

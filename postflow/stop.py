@@ -1,0 +1,45 @@
+"""A signal that cancels a coroutine, of a loop in another thread."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Stop:
+    """A signal handler that cancels the coroutine it guards, once, also one that begins later.
+
+    `tell` is called in the loop's thread, before. `number` is None until a signal has come.
+    """
+
+    def __init__(self, tell: Callable[[], object] = lambda: None) -> None:
+        self.number: int | None = None
+        self._tell = tell
+        self._cancel: Callable[[], object] | None = None
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        self._cancel = partial(loop.call_soon_threadsafe, self._end, task)
+        if self.number is not None:
+            self._end(task)
+        try:
+            return await work
+        finally:
+            self._cancel = None
+
+    def __call__(self, number: int = signal.SIGTERM, *_: object) -> None:
+        first, self.number = self.number is None, number
+        if first and (cancel := self._cancel):
+            with suppress(RuntimeError):  # the loop has just ended
+                cancel()
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        self._tell()
+        task.cancel()
