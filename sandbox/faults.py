@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -42,6 +45,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
+        self._held: list[Callable[[], object]] = []
         self._lock = threading.Lock()
 
     def arm(
@@ -76,6 +80,31 @@ class Faults:
         """Nothing of what was armed for this very `where` happens any more; of all for None."""
         with self._lock:
             self._armed = [a for a in self._armed if where not in (None, a.fault.where)]
+
+    async def last(self, fault: Fault) -> None:
+        """Wait for the `seconds` of a fault that was taken, or until `release`."""
+        over = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            loop.call_soon_threadsafe(over.set)
+
+        with self._lock:
+            self._held.append(end)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(float(fault.options.get("seconds", 1))):
+                    await over.wait()
+        finally:
+            with self._lock, contextlib.suppress(ValueError):
+                self._held.remove(end)
+
+    def release(self) -> None:
+        """What waits by a fault goes on at once."""
+        with self._lock:
+            held, self._held = self._held, []
+        for end in held:
+            end()
 
     def _taking(self, where: str, whats: tuple[str, ...], limit: int | None) -> list[Fault]:
         taken: list[Fault] = []

@@ -123,7 +123,7 @@ class Ingestion:
     async def _pull(self, file: File, url: str) -> Pulled:
         faults, switches = self._world.faults, self._world.switches
         if delay := faults.take("fetch", "delay"):
-            await asyncio.sleep(float(delay.options.get("seconds", 1)))
+            await faults.last(delay)
         if faults.take("fetch", "status", "reset", "lost_answer", "upload_failed"):
             raise FetchError("A fault was armed for this fetch.")
         pulled = await pull(

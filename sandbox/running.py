@@ -163,6 +163,10 @@ class Sandbox:
         """End the faults that were armed for this `where`, or all of them."""
         self._there.faults.clear(where)
 
+    def release(self) -> None:
+        """End each `delay` and `late_answer` that lasts just now."""
+        self._there.faults.release()
+
     def turn(self, **switches: Any) -> None:
         """Change switches while it runs; `reset` puts them back. Raises ValueError."""
         self._loop.ask(lambda: self._there.turn(**switches))

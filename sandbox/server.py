@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 import time
@@ -95,7 +94,7 @@ async def _before(world: World, op: str, request: web.Request) -> web.Response |
     """What goes wrong before the operation has any effect."""
     faults = world.faults
     if delay := faults.take(op, "delay"):
-        await asyncio.sleep(float(delay.options.get("seconds", 1)))
+        await faults.last(delay)
     if faults.take(op, "token_expiry"):
         world.ims.expire_access()
     if faults.take(op, "reset"):
@@ -110,7 +109,7 @@ async def _after(
     """Let the operation happen; the answer may be late, lost, or another one by option `code`."""
     answer = await handler(request)
     if late := world.faults.take(op, "late_answer"):
-        await asyncio.sleep(float(late.options.get("seconds", 1)))
+        await world.faults.last(late)
     lost = world.faults.take(op, "lost_answer")
     if lost is None:
         return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import itertools
 import secrets
@@ -110,7 +109,7 @@ class DiscordWorld:
 
     async def _delayed(self, where: str) -> None:
         if fault := self._faults.take(where, "delay"):
-            await asyncio.sleep(float(fault.options.get("seconds", 1)))
+            await self._faults.last(fault)
 
     async def _answered(
         self, request: web.Request, handler: Handler, fault: Fault | None

@@ -84,10 +84,11 @@ def test_a_clip_by_hand_withdraws_and_a_second_signal_does_not_disturb_that(
     serve: psutil.Popen, world: Sandbox, private_state: Path, make_clip: MakeClip
 ) -> None:
     run = Begun("deliver", serve, world, path=str(make_clip()))
-    world.fault("delay", where="files.delete", times=1, seconds=1)
+    world.fault("delay", where="files.delete", times=1, seconds=600)
     run.engine.terminate()
     wait_until_sync(lambda: "files.delete" not in str(armed(world)), description="the withdrawal")
     run.engine.terminate()
+    world.release()
     run.check_ended(private_state)
 
 

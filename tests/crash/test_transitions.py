@@ -19,11 +19,10 @@ from tests.crash.record import (
     check_delivered_once,
     check_one_link,
     check_one_stack,
-    is_complete,
     sent,
 )
+from tests.crash.test_leftover import arrive_unheard
 from tests.crash.three_clips import LINK_TRANSITIONS, TRANSITIONS, VERSIONS, ThreeClips
-from tests.support.wait import wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
@@ -83,9 +82,7 @@ async def test_what_arrived_unheard_is_found_though_the_file_servers_clock_is_ah
     clip = ground.drop(NAME)
     ahead = clip.stat().st_mtime + 3600
     os.utime(clip, (ahead, ahead))
-    ground.world.fault("late_answer", "files.remote_upload", seconds=1)
-    assert not ground.live(Death(at="clip requested"))
-    wait_until_sync(lambda: is_complete(ground.world.assets()[0]), description="its arrival")
+    arrive_unheard(ground)
     assert ground.live()
     check_delivered_once(ground, {NAME: clip})
     assert ground.world.assets()[0]["created"] == 1

@@ -250,13 +250,14 @@ async def test_what_became_of_a_message_is_noted_although_the_ledger_was_busy(
 ) -> None:
     """Otherwise it would be on its way for as long as its run lasts, and no news would follow."""
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
-    channel.faults.arm("delay", "discord.post", seconds=2)
+    channel.faults.arm("delay", "discord.post", seconds=600)
     async with open_ledger(tmp_path / "ledger.db") as ledger, DiscordClient(channel.url) as discord:
         await enqueue(ledger, MANY[:1])
         somebody = sqlite3.connect(tmp_path / "ledger.db")
         async with await relay_of(ledger, discord):
             await wait_until(lambda: outbox.messages(ledger.ledger, MessageState.SENDING))
             somebody.execute("BEGIN IMMEDIATE")
+            channel.faults.release()
             await wait_until(lambda: "outcome is to be noted" in caplog.text)
             somebody.rollback()
         somebody.close()

@@ -236,7 +236,7 @@ async def test_a_picture_is_shown_once_although_its_sender_was_killed(
     ready = ready_card(of(SHOTS[0]), project="UNDLM")
     write_private(path_of(str(ready.picture)), b"jpeg")
     await ledger.run(outbox.enqueue, ready.announcement(SHOTS[0], CHANNEL))
-    channel.faults.arm("delay", "discord.patch", seconds=2)
+    channel.faults.arm("delay", "discord.patch", seconds=600)
     command = [sys.executable, "-c", SENDER, str(tmp_path / "ledger.db")]
     sender = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
     assert sender.stdin
@@ -252,3 +252,4 @@ async def test_a_picture_is_shown_once_although_its_sender_was_killed(
     assert channel.world.attachments.data[shown["id"]].data == b"jpeg"
     assert message["embeds"][0]["image"]["url"] == shown["url"]
     assert teller.shown == {"": ["SQ07 UNDLM_00152 v003 is ready for review"]}
+    channel.faults.release()

@@ -44,7 +44,7 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
     folder = tmp_path / "watch"
     folder.mkdir()
     enrol(ledger.ledger, "main", folder)
-    watcher = FolderWatcher(ledger, "main", folder, scan_timeout=2.0)
+    watcher = FolderWatcher(ledger, "main", folder, scan_timeout=5.0)
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
     assert (await watcher.scan()).alarm is None
     assert watcher.next_scan is not None

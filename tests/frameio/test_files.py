@@ -182,9 +182,10 @@ async def test_whatever_happens_to_the_request_there_is_one_file(
 async def test_an_answer_that_takes_too_long_is_a_lost_one(
     world: Sandbox, tmp_path: Path, client: FrameioClient, folder: Folder, source: Source
 ) -> None:
-    async with connected(world, tmp_path, timeout=0.3) as hasty:
-        world.fault("delay", where=UPLOAD, seconds=1)
+    async with connected(world, tmp_path, timeout=1.0) as hasty:
+        world.fault("delay", where=UPLOAD, seconds=600)
         remote = await upload(hasty, folder, source)
+    world.release()
     await wait_until(lambda: calls(world, UPLOAD) == 2)
     assert remote.id in await ids_in(client, folder)
 

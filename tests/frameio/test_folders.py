@@ -19,6 +19,8 @@ from postflow.frameio.folders import FolderCache
 from postflow.models import Folder, Project
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, connected, folder_names, raw, subfolders
+from tests.journeys.proof import armed
+from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
 PATH = ("2_FROM_ANIM", "SQ07", "UNDLM_00152")
@@ -140,17 +142,25 @@ def ensure_in_processes(given: str, number: int) -> list[str]:
             process.communicate()
 
 
-async def test_hosts_without_a_common_lock_end_in_the_oldest_folder(
-    world: Sandbox, tmp_path: Path, project: Project
-) -> None:
-    """Both look, both find nothing, both create: the younger, still empty one goes again."""
-    world.fault("delay", where=CREATE, seconds=0.2, times=2)
+async def ensured_at_once(world: Sandbox, tmp_path: Path, project: Project) -> list[str]:
+    """Two hosts have both looked in vain before either creates the folder."""
 
     async def ensure(host: str) -> str:
         async with connected(world, tmp_path / host) as client:
             return (await client.folders.ensure(project, ("SQ07",))).id
 
-    ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
+    world.fault("delay", where=CREATE, seconds=600, times=2)
+    both = asyncio.gather(*(ensure(host) for host in ("one", "two")))
+    await wait_until(lambda: armed(world) == [] or both.done(), description="both requests")
+    world.release()
+    return list(await both)
+
+
+async def test_hosts_without_a_common_lock_end_in_the_oldest_folder(
+    world: Sandbox, tmp_path: Path, project: Project
+) -> None:
+    """Both look, both find nothing, both create: the younger, still empty one goes again."""
+    ids = await ensured_at_once(world, tmp_path, project)
     assert calls(world, CREATE) == 2
     left = await subfolders(world, project.root_folder_id)
     assert len(left) == 1
@@ -253,13 +263,7 @@ async def test_frameio_that_allows_each_name_once_is_understood(
     """Another host is quicker, and our creation is answered by 409."""
     with Sandbox(duplicate_folders="refuse", rate_scale=100) as world:
         project = project.model_copy(update=world_ids(world))
-        world.fault("delay", where=CREATE, seconds=0.2, times=2)
-
-        async def ensure(host: str) -> str:
-            async with connected(world, tmp_path / host) as client:
-                return (await client.folders.ensure(project, ("SQ07",))).id
-
-        ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
+        ids = await ensured_at_once(world, tmp_path, project)
         assert len(set(ids)) == 1
 
 
@@ -268,13 +272,7 @@ async def test_frameio_that_numbers_names_that_are_taken_is_understood(
 ) -> None:
     with Sandbox(duplicate_folders="rename", rate_scale=100) as world:
         project = project.model_copy(update=world_ids(world))
-        world.fault("delay", where=CREATE, seconds=0.2, times=2)
-
-        async def ensure(host: str) -> str:
-            async with connected(world, tmp_path / host) as client:
-                return (await client.folders.ensure(project, ("SQ07",))).id
-
-        ids = await asyncio.gather(*(ensure(host) for host in ("one", "two")))
+        ids = await ensured_at_once(world, tmp_path, project)
         assert len(set(ids)) == 1
         assert await folder_names(world) == {"SQ07"}
 

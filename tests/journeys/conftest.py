@@ -23,7 +23,7 @@ from tests.journeys.studios import save
 
 MakeClip = Callable[..., Path]
 
-QUICK_PARTS = PartRetries(attempts=3, backoff=0.01, longest_backoff=0.05, silence=2.0)
+QUICK_PARTS = PartRetries(attempts=3, backoff=0.01, longest_backoff=0.05, silence=15.0)
 SHORT_PAUSES = CallRetries(backoff=0.05, longest_backoff=0.2, looks=(0.05, 0.2))
 
 

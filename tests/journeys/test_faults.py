@@ -24,7 +24,7 @@ from tests.journeys.proof import (
 
 pytestmark = pytest.mark.prefect
 
-LIMIT = 45.0
+LIMIT = 120.0
 
 # The sign-in is remembered from run to run, so it is made worthless first.
 SIGNED_OUT = fault("token_expiry", "accounts.list")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,18 +18,31 @@ from postflow.sandbox.clips import clip_path
 from tests.frameio.connecting import raw
 from tests.journeys.conftest import MakeClip
 from tests.journeys.faults import Fault, fault, named
-from tests.journeys.proof import FAILED, ON_ITS_WAY, READY, endings, namesakes, the_asset, words
+from tests.journeys.proof import (
+    FAILED,
+    ON_ITS_WAY,
+    READY,
+    armed,
+    endings,
+    namesakes,
+    the_asset,
+    words,
+)
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
 
 LIMIT = 100.0
-SLOWLY = fault("rate", "edge", bytes_per_second=100_000)
-FETCHED_LATE = fault("delay", "fetch", seconds=1)
+SLOWLY = fault("rate", "edge", bytes_per_second=50_000)
+FETCHED_LATE = fault("delay", "fetch", seconds=600)
 
 
-async def deliver_and(strike: Callable[[], Awaitable[None]], clip: Path, studio: str) -> Delivery:
-    """Deliver, and `strike` once when Frame.io has been asked and its status was seen."""
+async def deliver_and(
+    strike: Callable[[], Awaitable[None]], clip: Path, studio: str, world: Sandbox
+) -> Delivery:
+    """Deliver, and `strike` once when Frame.io has been asked and its status was seen; a fetch that
+    waits begins then.
+    """
     from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
@@ -39,6 +53,7 @@ async def deliver_and(strike: Callable[[], Awaitable[None]], clip: Path, studio:
         if not struck:
             struck = True
             await strike()
+            world.release()
 
     async with asyncio.timeout(LIMIT), open_studio(studio, progress=progress):
         return await deliver(clip, studio=studio)
@@ -61,9 +76,16 @@ async def test_a_blow_while_bytes_flow_costs_no_clip(
 
     clip = make_clip(extra=200_000)
     SLOWLY.arm(world)
-    delivery = await deliver_and(strike, clip, studio)
+    delivery = await deliver_and(strike, clip, studio, world)
     assert the_asset(world, clip)["id"] == delivery.file_id
     assert endings(world) == [READY]
+
+
+async def show(world: Sandbox, page: str, **options: Any) -> None:
+    """From now on: the agent has been told, with something harmless that was armed after it."""
+    world.fault(page, "edge", **options)
+    world.fault("noise", "agent", lines=1)
+    await wait_until(lambda: "noise" not in str(armed(world)), description="the agent to know")
 
 
 @pytest.mark.parametrize("page", ["quota_page", "interstitial"])
@@ -73,11 +95,11 @@ async def test_a_page_of_ngrok_is_never_taken_for_the_clip(
     """The probe saw the clip; what Frame.io then fetches is a page."""
 
     async def strike() -> None:
-        world.fault(page, "edge")
+        await show(world, page)
 
     clip = make_clip()
     FETCHED_LATE.arm(world)
-    delivery = await deliver_and(strike, clip, studio)
+    delivery = await deliver_and(strike, clip, studio, world)
     asset = the_asset(world, clip)
     assert (asset["id"], asset["created"]) == (delivery.file_id, 2)
     assert endings(world) == [READY]
@@ -87,12 +109,12 @@ async def test_a_quota_that_is_used_up_midway_is_told_and_leaves_nothing(
     studio: str, world: Sandbox, make_clip: MakeClip
 ) -> None:
     async def strike() -> None:
-        world.fault("quota_page", "edge", times=None, requests=-1)
+        await show(world, "quota_page", times=None, requests=-1)
 
     clip = make_clip()
     FETCHED_LATE.arm(world)
     with pytest.raises(Fatal) as failure:
-        await deliver_and(strike, clip, studio)
+        await deliver_and(strike, clip, studio, world)
     assert failure.value.code == "tunnel.ngrok.725"
     assert namesakes(world, clip) == []
     assert endings(world) == [FAILED]
@@ -112,7 +134,7 @@ async def test_a_clip_that_changes_on_disk_arrives_as_it_is_in_the_end(
     clip = make_clip(extra=200_000)
     again = clip_path().read_bytes() + b"\0\0\0\x0bmdatnew"
     SLOWLY.arm(world)
-    delivery = await deliver_and(strike, clip, studio)
+    delivery = await deliver_and(strike, clip, studio, world)
     assert the_asset(world, clip)["id"] == delivery.file_id
     assert delivery.media.size == len(again)
     assert endings(world) == [FAILED, READY]
@@ -146,7 +168,7 @@ async def test_a_clip_that_vanishes_is_told_and_leaves_nothing(
     clip = make_clip()
     FETCHED_LATE.arm(world)
     with pytest.raises(Skip) as failure:
-        await deliver_and(strike, clip, loopback_studio)
+        await deliver_and(strike, clip, loopback_studio, world)
     assert failure.value.code == "file.missing"
     assert "deleted or renamed while it was on its way" in words(world)
     assert namesakes(world, clip) == []
@@ -175,7 +197,7 @@ async def test_what_somebody_deletes_in_frameio_meanwhile_is_made_again(
 
     clip = make_clip()
     FETCHED_LATE.arm(world)
-    delivery = await deliver_and(strike, clip, loopback_studio)
+    delivery = await deliver_and(strike, clip, loopback_studio, world)
     assert the_asset(world, clip)["id"] == delivery.file_id
     assert endings(world) == [READY]
 
@@ -188,12 +210,13 @@ async def test_a_run_that_was_overtaken_leaves_the_file_to_the_other_run(
     from postflow.flows.deliver import deliver
 
     clip = make_clip()
-    world.fault("late_answer", "files.remote_upload", seconds=1)
+    world.fault("late_answer", "files.remote_upload", seconds=600)
     async with open_studio(loopback_studio) as live:
         run = asyncio.create_task(deliver(clip, studio=loopback_studio))
         await wait_until(lambda: namesakes(world, clip), description="the request")
         await live.ledger.run(leases.end, live.run_id)
         assert await live.ledger.run(claims.claim, "the other", limit=1)
+        world.release()
         with pytest.raises(StaleClaim):
             await run
     the_asset(world, clip)

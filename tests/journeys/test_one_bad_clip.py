@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import calls, the_asset
 from tests.journeys.studios import save
 from tests.support.enrolled import enrolled
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.prefect
 
@@ -85,11 +87,14 @@ async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
     from postflow.engine.studio import open_studio
     from postflow.flows.ingest import ingest
 
-    world.fault("delay", "fetch", seconds=2)
+    world.fault("delay", "fetch", seconds=600)
     async with open_studio(watching_studio) as live:
         away = AwayOnce(live.ledger, "ready", world.assets)
         live.ledger = cast("AsyncLedger", away)
-        drained = await ingest(studio=watching_studio)
+        run = asyncio.create_task(ingest(studio=watching_studio))
+        await wait_until(lambda: away.was_away or run.done())
+        world.release()
+        drained = await run
     assert away.was_away
     assert list(drained.delivered) == [BAD]
     assert calls(world, "files.remote_upload") == 1

@@ -37,7 +37,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "tunnel": {"provider": "loopback"},
     "direct": {"transfer": "direct", "has_tunnel": False},
 }
-LIMIT = 60.0
+LIMIT = 120.0
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tests.journeys.studios import save
 
 pytestmark = pytest.mark.prefect
 
-LIMIT = 45.0
+LIMIT = 120.0
 EVERYBODY = "For everybody with the link"
 CLIENT = "client@studio.example"
 SaveStudio = Callable[..., Awaitable[str]]

@@ -29,13 +29,15 @@ async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewher
     enrolled(first.parent, studio="two-hosts")
     watching = {"folders": [str(first.parent)], "quiet": 0.2, "interval": 0.2, "idle_timeout": 2.0}
     studio = await save(world, name="two-hosts", provider="loopback", watching=watching)
-    world.fault("delay", "fetch", seconds=2, times=1)
+    world.fault("delay", "fetch", seconds=600)
     async with open_studio(studio) as live:
         run = asyncio.create_task(ingest(studio=studio))
         await wait_until(lambda: namesakes(world, first), description="the first clip's request")
         mark = read_mark(first.parent)
         await live.ledger.run(roots.mounted, studio, Path("/Volumes/renders"), mark.id)
         second = make_clip("SQ07_UNDLM_00002_v001.mov", extra=80)
+        await wait_until(lambda: namesakes(world, second), description="the second one's")
+        world.release()
         drained = await run
     assert set(drained.delivered) == {first.name, second.name}
     assert the_asset(world, first)["id"] != the_asset(world, second)["id"]

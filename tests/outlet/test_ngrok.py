@@ -64,7 +64,7 @@ async def test_slow_agent_is_waited_for(agents: Agents) -> None:
 
 async def test_endpoint_is_adopted_when_the_answer_to_its_request_is_lost(agents: Agents) -> None:
     delay = {"what": "connect_delay", "seconds": 30}
-    async with agents.provider(delay, request_timeout=0.3).open(NOWHERE) as tunnel:
+    async with agents.provider(delay, request_timeout=2.0).open(NOWHERE) as tunnel:
         await tunnel.check()
 
 

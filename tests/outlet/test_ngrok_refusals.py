@@ -96,19 +96,19 @@ async def test_passing_refusal_is_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"),
+    ("fault", "timeout", "code"),
     [
-        ("agent_hang", "silent"),
-        ("agent_web_only", "silent"),
-        ("agent_offline", "network"),
-        ("agent_silent_exit", "ended"),
+        ("agent_hang", 2, "silent"),
+        ("agent_web_only", 2, "silent"),
+        ("agent_offline", 8, "network"),
+        ("agent_silent_exit", 30, "ended"),
     ],
 )
 async def test_agent_that_does_not_come_up_is_stopped_in_time(
-    agents: Agents, fault: str, code: str
+    agents: Agents, fault: str, timeout: float, code: str
 ) -> None:
     """pyngrok alone would wait for ever for the first two."""
-    error = await refusal_of(agents, {"what": fault}, startup_timeout=2)
+    error = await refusal_of(agents, {"what": fault}, startup_timeout=timeout)
     assert (type(error), error.code) == (Retry, f"tunnel.ngrok.{code}")
 
 
@@ -116,7 +116,7 @@ async def test_lost_network_is_tried_again_until_the_total_limit(
     agents: Agents, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = await refusal_of(
-        agents, {"what": "agent_offline"}, startup_timeout=3, open_timeout=4, longest_pause=0.05
+        agents, {"what": "agent_offline"}, startup_timeout=8, open_timeout=9, longest_pause=0.05
     )
     assert error.code == "tunnel.ngrok.network"
     assert "no such host" in error.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -71,10 +72,11 @@ async def test_short_drop_is_borne(agents: Agents) -> None:
 
 async def test_long_drop_is_an_error_until_it_ends(agents: Agents) -> None:
     async with agents.provider(drop_grace=0).open(NOWHERE) as tunnel:
-        await agents.strike("drop", seconds=0.3)
+        await agents.strike("drop", seconds=3)
         seen: list[Retry | Fatal | None] = []
         while not seen or seen[-1] is not None:
             seen.append(await trouble(tunnel))
+            await asyncio.sleep(0.1)
         assert {error.code for error in seen if error} == {"tunnel.ngrok.lost"}
 
 

@@ -58,7 +58,7 @@ async def public() -> AsyncIterator[Public]:
 
 async def finding(public: Public) -> PostFlowError:
     with pytest.raises(PostFlowError) as found:
-        await probe(public.url, SIZE, timeout=0.3)
+        await probe(public.url, SIZE, timeout=1.0)
     return found.value
 
 

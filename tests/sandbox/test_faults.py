@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -150,12 +151,12 @@ def test_token_expiry_makes_access_tokens_invalid_and_leaves_refresh_tokens(
 
 
 def test_a_late_answer_was_done_though_nobody_waited_for_it(world: Sandbox, caller: Caller) -> None:
-    world.fault("late_answer", "folders.create", seconds=5)
+    world.fault("late_answer", "folders.create", seconds=600)
     caller.http.timeout = 0.2
     with pytest.raises(httpx.ReadTimeout):
         caller.folder("SQ07")
 
-    assert [row["path"] for row in world.folders()] == ["SQ07"]
+    wait_until_sync(lambda: [row["path"] for row in world.folders()] == ["SQ07"])
 
 
 def test_delay_holds_the_answer_back(world: Sandbox, caller: Caller) -> None:
@@ -164,6 +165,22 @@ def test_delay_holds_the_answer_back(world: Sandbox, caller: Caller) -> None:
 
     assert caller.http.get("/v4/me").status_code == 200
     assert time.monotonic() - began >= 0.3
+
+
+def test_what_waits_goes_on_when_it_is_released(world: Sandbox, caller: Caller) -> None:
+    def left() -> list[str]:
+        return [armed["what"] for armed in httpx.get(f"{world.url}/sandbox/faults").json()]
+
+    world.fault("delay", "me", seconds=600)
+    world.fault("late_answer", "me", seconds=600)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(caller.http.get, "/v4/me")
+        wait_until_sync(lambda: left() == ["late_answer"])
+        world.release()
+        wait_until_sync(lambda: left() == [])
+        assert not answer.done()
+        world.release()
+        assert answer.result().status_code == 200
 
 
 @pytest.mark.parametrize(
