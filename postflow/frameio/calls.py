@@ -120,15 +120,13 @@ class Api:
         retries: CallRetries,
         *,
         timeout: float,
-        page_size: int,
         gone: Callable[[str], None],
     ) -> None:
         """`gone` hears the id of each folder that Frame.io does not find."""
         self.retries = retries
-        self.page_size = page_size
         self._http = http
         self._tokens = tokens
-        self._pacing = pacing
+        self.pacing = pacing
         self._timeout = timeout
         self._gone = gone
         self._clock_ahead: timedelta | None = None
@@ -139,7 +137,7 @@ class Api:
 
     def free(self, endpoint: Endpoint) -> int:
         """How many calls of it Frame.io takes at once, as far as we know."""
-        return self._pacing.free(endpoint)
+        return self.pacing.free(endpoint)
 
     async def ask(self, call: Call, answer: type[M]) -> M:
         """A call that may be repeated (GET, PATCH, DELETE)."""
@@ -214,7 +212,7 @@ class Api:
             raise AnswerLost(response.status_code) from error
 
     async def _unthrottled(self, call: Call, send: Send) -> httpx.Response:
-        bucket = self._pacing.bucket(call.endpoint, call.account_id)
+        bucket = self.pacing.bucket(call.endpoint, call.account_id)
         retries = self.retries
 
         def is_over_soon(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ import httpx
 from postflow.frameio.auth.renewal import TokenSupply
 
 from .calls import CALL_RETRIES, Api, CallRetries
+from .endpoints import FOLDER_PAGE
 from .files import Files
 from .folders import FolderCache, Folders
 from .pacing import Pacing
@@ -26,8 +27,8 @@ _CONNECTIONS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
 class Shared:
     """Survives the single client: tasks open and close theirs all the time."""
 
-    def __init__(self) -> None:
-        self.pacing = Pacing()
+    def __init__(self, page_size: int = FOLDER_PAGE) -> None:
+        self.pacing = Pacing(page_size)
         self.folders = FolderCache()
         self.uploads: set[str] = set()
 
@@ -54,7 +55,6 @@ class FrameioClient:
         timeout: float = 30.0,
         retries: CallRetries = CALL_RETRIES,
         lock_dir: Path | None = None,
-        page_size: int = 500,
         shared: Shared | None = None,
     ) -> None:
         base_url = base_url.rstrip("/")
@@ -72,7 +72,6 @@ class FrameioClient:
             shared.pacing,
             retries,
             timeout=timeout,
-            page_size=page_size,
             gone=shared.folders.forget,
         )
         self.accounts = Accounts(api)

@@ -120,7 +120,7 @@ class Folders:
 
     async def contents(self, folder: Folder) -> Contents:
         """Loose files and version stacks of a folder, in one call a page."""
-        found = await self.children(folder, "file", "version_stack")
+        found = await self.children(folder)
         found.items.sort(key=lambda child: (child.created_at, child.id))
         files = (child for child in found.items if isinstance(child, WireFile))
         stacks = (child for child in found.items if isinstance(child, WireStack))
@@ -130,10 +130,9 @@ class Folders:
             unread=tuple(nfc(thing.name) for thing in found.unread),
         )
 
-    async def children(self, folder: Folder, *types: str) -> Listing[Child]:
-        """What lies directly in a folder; `types` of file, folder, version_stack."""
-        query = {"type": ",".join(types)} if types else {}
-        return await listing(self._api, Call(endpoints.CHILDREN, _ids(folder), query), read_child)
+    async def children(self, folder: Folder) -> Listing[Child]:
+        """What lies directly in a folder. All of it: whether `type` takes a list is not known."""
+        return await listing(self._api, Call(endpoints.CHILDREN, _ids(folder)), read_child)
 
     async def _walk(self, project: Project, path: tuple[str, ...], known: FolderIds) -> Folder:
         start, folder_id = await self._deepest(project, path, known)

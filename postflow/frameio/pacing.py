@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from .endpoints import Endpoint
+from .endpoints import FOLDER_PAGE, Endpoint
 
 _HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-window")
 _SETTLED = 1e-6
@@ -123,9 +123,10 @@ class Bucket:
 
 
 class Pacing:
-    """A bucket for each endpoint and account."""
+    """A bucket for each endpoint and account, and the largest page of a list that is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, page_size: int = FOLDER_PAGE) -> None:
+        self.page_size = page_size
         self._buckets: dict[tuple[Endpoint, str], Bucket] = {}
 
     def bucket(self, endpoint: Endpoint, account_id: str) -> Bucket:

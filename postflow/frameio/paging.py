@@ -11,8 +11,11 @@ from typing import Any, Generic, TypeVar
 import httpx
 from pydantic import ValidationError
 
+from postflow.errors import Fatal
+
 from .calls import Api, Call
-from .errors import UNKNOWN_ITEM, UNREADABLE
+from .endpoints import PAGE
+from .errors import REFUSED, UNKNOWN_ITEM, UNREADABLE
 from .models import Links, Named, Page, nfc
 
 logger = logging.getLogger(__name__)
@@ -40,16 +43,26 @@ async def listing(api: Api, call: Call, read: Callable[[Any], W]) -> Listing[W]:
     seen: set[str] = set()
     after: str | None = ""
     while after is not None:
-        query = {**call.query, "page_size": min(api.page_size, call.endpoint.page)}
-        if after:
-            query["after"] = after
-        page = await api.ask(replace(call, query=query), Page)
+        query = {**call.query, **({"after": after} if after else {})}
+        page = await _page(api, replace(call, query=query))
         _sort(page, call, read, found)
         after = _cursor(page.links)
         if after in seen or after == "":
             raise UNREADABLE(doing=call.endpoint.doing)
         seen.add(after or "")
     return found
+
+
+async def _page(api: Api, call: Call) -> Page:
+    """Where a large page is refused, one of a hundred, from then on."""
+    size = min(api.pacing.page_size, call.endpoint.page)
+    try:
+        return await api.ask(replace(call, query={**call.query, "page_size": size}), Page)
+    except Fatal as refused:
+        if refused.code != REFUSED.code or size <= PAGE:
+            raise
+    api.pacing.page_size = PAGE
+    return await _page(api, call)
 
 
 async def every_page(api: Api, call: Call, read: Callable[[Any], W]) -> list[W]:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
+from postflow.frameio.client import Shared
 from postflow.models import Folder, Project, RemoteFile
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import answering, calls, connected, raw
@@ -75,7 +76,7 @@ async def arrived(client: FrameioClient, remote: RemoteFile) -> RemoteFile:
 
 
 async def ids_in(client: FrameioClient, folder: Folder) -> set[str]:
-    found = await client.folders.children(folder, "file")
+    found = await client.folders.children(folder)
     return {child.id for child in found.items}
 
 
@@ -132,7 +133,7 @@ async def test_all_files_of_a_name_are_found_on_all_pages(
         await client.files.remote_upload(
             folder, f"other{number}.mov", source.url, known=frozenset()
         )
-    async with connected(world, tmp_path, page_size=2) as another:
+    async with connected(world, tmp_path, shared=Shared(page_size=2)) as another:
         found = await files_named(another, folder, NAME)
     assert [file.id for file in found] == [file.id for file in ours]
     assert await files_named(client, folder, NAME.lower()) == []

@@ -15,7 +15,7 @@ import pytest
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.client import Shared
-from postflow.frameio.folders import FolderCache
+from postflow.frameio.folders import Contents, FolderCache
 from postflow.models import Folder, Project
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, connected, folder_names, raw, subfolders
@@ -187,7 +187,7 @@ async def test_a_folder_on_a_later_page_is_found(
     for number in range(7):
         await make(world, project.root_folder_id, f"SQ{number:02}")
     wanted = await make(world, project.root_folder_id, "SQ99")
-    async with connected(world, tmp_path, page_size=2) as client:
+    async with connected(world, tmp_path, shared=Shared(page_size=2)) as client:
         assert (await client.folders.ensure(project, ("SQ99",))).id == wanted
     pages = [request["query"] for request in world.requests() if request["op"] == "folders.list"]
     assert len(pages) == 4
@@ -203,7 +203,7 @@ async def test_a_fault_on_page_two_is_an_error_not_an_end(
         await make(world, project.root_folder_id, f"SQ{number:02}")
     before = calls(world, CREATE)
     world.fault("status", where="folders.list", code=status, skip=1)
-    async with connected(world, tmp_path, page_size=2) as client:
+    async with connected(world, tmp_path, shared=Shared(page_size=2)) as client:
         with pytest.raises(Fatal):
             await client.folders.ensure(project, ("SQ04",))
     assert calls(world, CREATE) == before
@@ -217,7 +217,7 @@ async def test_a_passing_fault_on_page_two_is_overcome(
         await make(world, project.root_folder_id, f"SQ{number:02}")
     wanted = await make(world, project.root_folder_id, "SQ04")
     world.fault("status", where="folders.list", code=status, skip=1)
-    async with connected(world, tmp_path, page_size=2) as client:
+    async with connected(world, tmp_path, shared=Shared(page_size=2)) as client:
         assert (await client.folders.ensure(project, ("SQ04",))).id == wanted
 
 
@@ -333,7 +333,7 @@ async def test_folders_can_be_listed_and_deleted(
     ids = [await make(world, root.id, "check") for _ in range(2)]
     made = [root.model_copy(update={"id": folder_id}) for folder_id in ids]
     assert [child.id for child in (await client.folders.children(root)).items] == ids
-    assert (await client.folders.children(root, "file", "version_stack")).items == []
+    assert (await client.folders.contents(root)) == Contents(files=(), stacks=())
     for folder in made:
         await client.folders.delete(folder)
     await client.folders.delete(made[0])

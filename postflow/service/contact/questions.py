@@ -48,7 +48,7 @@ QUESTIONS = (
         manners.page_sizes,
         "documented",
         {
-            "hundred": to_report("folders cannot be listed, and nothing is delivered"),
+            "hundred": handled("PostFlow then asks for a hundred"),
             "ignored": handled("PostFlow reads page after page, whatever their size"),
         },
     ),
@@ -66,7 +66,7 @@ QUESTIONS = (
         {"commas": "yes, joined by commas", "refused": "no"},
         manners.type_list,
         "commas",
-        {"refused": to_report("folders cannot be searched for a clip, and none is delivered")},
+        {"refused": handled(NOTHING_SENT)},
     ),
     Question(
         "audit_log",
@@ -135,7 +135,7 @@ QUESTIONS = (
         {"hundred": "yes", "ten": "no, fewer"},
         manners.share_assets,
         "hundred",
-        {"ten": to_report("links to more than a few clips cannot be made")},
+        {"ten": handled("PostFlow then makes links of ten")},
     ),
     Question(
         "duplicate_files",
