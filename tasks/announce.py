@@ -15,7 +15,8 @@ from postflow.discord.cards import failed_card, on_its_way_card, ready_card, wai
 from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
-from postflow.ledger import ShareWish
+from postflow.ledger import Announcement, ShareWish
+from postflow.ledger.errors import retry_while_busy
 from postflow.models import Delivery, Shot
 
 log = logging.getLogger("postflow.deliver")
@@ -24,15 +25,7 @@ log = logging.getLogger("postflow.deliver")
 ASK_AGAIN = 5
 
 
-@task(
-    name="announce departure",
-    task_run_name="announce departure",
-    retries=ASK_AGAIN,
-    retry_delay_seconds=BACKOFF,
-    retry_condition_fn=worth_another_attempt,
-    timeout_seconds=600,
-    cache_policy=NO_CACHE,
-)
+# No task of its own: each costs Prefect's server as much as all that this does.
 async def announce_departure(studio: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
     """The clip's message says "on its way"; a copy of a clip that was announced has none."""
     media = job.media
@@ -42,9 +35,17 @@ async def announce_departure(studio: OpenStudio, job: DeliveryJob, shot: Shot) -
         log.warning("Please check %s: the file %s.", media.name, media.doubt)
     card = on_its_way_card(media, shot, project=project)
     message = of_clip(studio.channel, job.record, card)
-    if message and not await job.record.is_announced_elsewhere():
-        await job.record.announce(message)
+    if message:
+        await retry_while_busy(
+            lambda: _announce_unless_elsewhere(job, message),
+            f"The departure of {media.name} is to be noted",
+        )
         studio.notify()
+
+
+async def _announce_unless_elsewhere(job: DeliveryJob, message: Announcement) -> None:
+    if not await job.record.is_announced_elsewhere():
+        await job.record.announce(message)
 
 
 @task(

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.runtime import task_run
 
@@ -109,10 +108,10 @@ async def _attempt(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Fol
             sending.resume(missing_of(begun, media))
         else:
             await record.asking(folder, shot, sending)
-            remote = await request_upload(studio, sending, media, folder, known=found.known)
+            remote = await _request_upload(studio, sending, media, folder, known=found.known)
         async with _withdrawn_unless_whole(studio, job, sending, remote):
             await (record.resumed() if resumes else record.asked(remote, parts=sending.parts))
-            whole = await await_arrival(studio, job, sending, remote)
+            whole = await _await_arrival(studio, job, sending, remote)
     return _arrival(media, folder, whole, found, sending)
 
 
@@ -135,9 +134,7 @@ def _arrival(
     )
 
 
-# Steps of an attempt, which are no stages and are not tried again by themselves.
-@task(name="request upload", task_run_name="request upload", retries=0, cache_policy=NO_CACHE)
-async def request_upload(
+async def _request_upload(
     studio: OpenStudio,
     sending: Sending,
     media: MediaFile,
@@ -207,8 +204,7 @@ async def _withdraw(studio: OpenStudio, job: DeliveryJob, remote: RemoteFile) ->
         log.warning("That %s was withdrawn is not noted: %s", remote.name, error)
 
 
-@task(name="await arrival", task_run_name="await arrival", retries=0, cache_policy=NO_CACHE)
-async def await_arrival(
+async def _await_arrival(
     studio: OpenStudio, job: DeliveryJob, sending: Sending, remote: RemoteFile
 ) -> RemoteFile:
     """The file as Frame.io has it, once complete, of equal size, every byte gone out."""

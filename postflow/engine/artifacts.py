@@ -40,8 +40,6 @@ from .studio import ClipProgress
 log = logging.getLogger("postflow.deliver")
 
 LONGEST = 5.0
-# Bytes of a picture that a slip carries within itself: Prefect keeps each slip in its database.
-SLIP_PICTURE = 60_000
 
 
 @asynccontextmanager
@@ -57,7 +55,7 @@ async def best_effort(what: str, *, level: int = logging.WARNING) -> AsyncIterat
 async def leave_slip(delivery: Delivery) -> None:
     """A markdown artifact with the link, under a key that gathers the clip's history."""
     name = delivery.media.name
-    shown = await asyncio.to_thread(picture.load, delivery.media.revision)
+    shown = await asyncio.to_thread(picture.load, delivery.media.revision, small=True)
     async with best_effort(f"the slip of {name}"):
         await acreate_markdown_artifact(
             slip(delivery, shown), key=_key(name), description=f"Slip of {name}"
@@ -73,7 +71,7 @@ async def leave_refusal(name: str, why: PostFlowError) -> None:
 
 
 def slip(delivery: Delivery, shown: bytes | None = None) -> str:
-    """The slip's markdown, with the picture where that is small enough."""
+    """The slip's markdown with the small picture: Prefect keeps each slip twice in its database."""
     seconds = (delivery.finished - delivery.started).total_seconds()
     rows = {
         "File": f"{_plain(delivery.media.name)}",
@@ -98,7 +96,7 @@ def slip(delivery: Delivery, shown: bytes | None = None) -> str:
 
 
 def _image(shown: bytes | None) -> str:
-    if shown is None or len(shown) > SLIP_PICTURE:
+    if shown is None:
         return ""
     return f"\n![One frame](data:image/jpeg;base64,{base64.b64encode(shown).decode()})\n"
 
@@ -209,12 +207,16 @@ def show_in_ui() -> None:
     handler = APILogHandler()
     handler.addFilter(_inside_a_run)
     logger.addHandler(handler)
-    logging.getLogger("prefect.task_runs").addFilter(_without_traceback)
+    logging.getLogger("prefect.task_runs").addFilter(_to_the_point)
     logger.setLevel(logging.INFO)
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Errors of ours carry their remedy, so their traceback is left out."""
+def _to_the_point(record: logging.LogRecord) -> bool:
+    """That a stage is over stands in its run. Errors of ours carry their remedy, so their traceback
+    is left out.
+    """
+    if record.levelno <= logging.INFO and "state Completed" in record.getMessage():
+        return False
     if record.exc_info and isinstance(record.exc_info[1], PostFlowError):
         record.exc_info = None
     return True

@@ -1,5 +1,5 @@
-"""A script for a process of its own: a clip as its standard input, one frame of it as a JPEG on its
-standard output, or nothing. See `picture`, which starts it.
+"""A script for a process of its own: a clip as its standard input, one frame of it on its
+standard output, as a JPEG and as a small one after that, or nothing. `picture` starts it.
 
 The clip is hostile input to a large decoder, so this process imports nothing of ours, knows no
 secret and no path, opens no file but the one it was given, and has little time and memory. The
@@ -32,8 +32,8 @@ CPU_SECONDS = 8
 MEMORY = 2 << 30
 MOST_PIXELS = 8192 * 8192
 MOST_FRAMES = 600
-LARGEST = 100_000
-LONGEST_SIDE = 640
+LARGEST, SMALL = 100_000, 8_000
+LONGEST_SIDE, SMALL_SIDE = 640, 240
 
 # What clips for review are coded with; FFmpeg knows some 500 more.
 # fmt: off
@@ -79,9 +79,9 @@ def main(container: str) -> None:
         av.open(file, "r", format=container, options=_options()) as clip,
     ):
         frame = _best(_frames(clip))
-        jpeg = _jpeg(_upright(frame, _proportion(clip))) if frame else None
-    if jpeg:
-        sys.stdout.buffer.write(jpeg)
+        picture = _upright(frame, _proportion(clip)) if frame else None
+    if picture and (jpeg := _jpeg(picture, LARGEST)):
+        sys.stdout.buffer.write(jpeg + (_jpeg(_small(picture), SMALL) or b""))
 
 
 def _options() -> dict[str, str]:
@@ -162,7 +162,7 @@ def _proportion(clip: InputContainer) -> Fraction:
     return stated if Fraction(1, 4) <= stated <= 4 else Fraction(1)
 
 
-def _jpeg(picture: av.VideoFrame) -> bytes | None:
+def _jpeg(picture: av.VideoFrame, largest: int) -> bytes | None:
     """As good as fits."""
     for coarseness in (4, 6, 9, 13, 19, 27):
         encoder = av.CodecContext.create("mjpeg", "w")
@@ -172,14 +172,14 @@ def _jpeg(picture: av.VideoFrame) -> bytes | None:
         jpeg = b"".join(
             bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None))
         )
-        if len(jpeg) <= LARGEST:
+        if len(jpeg) <= largest:
             return jpeg
     return None
 
 
 def _upright(frame: av.VideoFrame, proportion: Fraction) -> av.VideoFrame:
     """In its true proportions, and turned as a player would turn it."""
-    width, height = _size(frame, proportion)
+    width, height = _size(float(frame.width * proportion), float(frame.height), LONGEST_SIDE)
     picture = frame.reformat(
         width, height, "yuvj420p", interpolation="AREA", dst_colorspace="ITU601"
     )
@@ -189,10 +189,16 @@ def _upright(frame: av.VideoFrame, proportion: Fraction) -> av.VideoFrame:
     return picture
 
 
-def _size(frame: av.VideoFrame, proportion: Fraction) -> tuple[int, int]:
-    """Even numbers; the longer side is of LONGEST_SIDE, or what the frame has."""
-    wide, high = float(frame.width * proportion), float(frame.height)
-    scale = min(1.0, LONGEST_SIDE / max(wide, high))
+def _small(picture: av.VideoFrame) -> av.VideoFrame:
+    width, height = _size(picture.width, picture.height, SMALL_SIDE)
+    small = picture.reformat(width, height, interpolation="AREA")
+    small.pts, small.time_base = picture.pts, picture.time_base
+    return small
+
+
+def _size(wide: float, high: float, longest: int) -> tuple[int, int]:
+    """Even numbers; the longer side is of `longest`, or as it is."""
+    scale = min(1.0, longest / max(wide, high))
     return max(2, round(wide * scale / 2) * 2), max(2, round(high * scale / 2) * 2)
 
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 SCRIPT = Path(__file__).with_name("frame.py")
 # FFmpeg's name of each container, so that it guesses none.
 CONTAINERS = {".mov": "mov", ".mp4": "mov", ".mxf": "mxf", ".avi": "avi", ".mkv": "matroska"}
-LARGEST = 100_000
+LARGEST, SMALL = 100_000, 8_000
 LIMIT = 20.0
 ENDING_LIMIT = 2.0
 JPEG = b"\xff\xd8\xff"
@@ -38,15 +38,15 @@ def can_be_made() -> bool:
     return find_spec("av") is not None
 
 
-def path_of(revision: str) -> Path:
-    """Where the picture of that revision is, if there is one."""
-    return state_dir() / "pictures" / f"{revision}.jpg"
+def path_of(revision: str, *, small: bool = False) -> Path:
+    """Where the picture of that revision is, if there is one; or the small one beside it."""
+    return state_dir() / "pictures" / f"{revision}{'.small' if small else ''}.jpg"
 
 
-def load(revision: str) -> bytes | None:
+def load(revision: str, *, small: bool = False) -> bytes | None:
     """The picture, where this machine has it. Blocking."""
     try:
-        return path_of(revision).read_bytes() or None
+        return path_of(revision, small=small).read_bytes() or None
     except OSError:
         return None
 
@@ -54,7 +54,8 @@ def load(revision: str) -> bytes | None:
 def forget_all_but(revisions: Collection[str], *, older: timedelta) -> int:
     """Remove pictures of other revisions, made so long ago; how many. Blocking."""
     kept = (state_dir() / "pictures").glob("*.jpg")
-    return sweep((each for each in kept if each.stem not in revisions), older=older)
+    others = (each for each in kept if each.name.partition(".")[0] not in revisions)
+    return sweep(others, older=older)
 
 
 @asynccontextmanager
@@ -91,9 +92,12 @@ async def make(media: MediaFile) -> Path | None:
         return path
     async with asyncio.timeout(LIMIT):
         with await volume.ask(lambda: os.fdopen(open_clip(media.path), "rb")) as clip:
-            jpeg = await _decoded(clip, container)
-            if jpeg is None or not await volume.ask(lambda: holds(clip.fileno(), media)):
+            jpegs = await _decoded(clip, container)
+            if jpegs is None or not await volume.ask(lambda: holds(clip.fileno(), media)):
                 return None
+    jpeg, small = jpegs
+    if small:
+        await asyncio.to_thread(write_private, path_of(media.revision, small=True), small)
     await asyncio.to_thread(write_private, path, jpeg)
     return path
 
@@ -105,8 +109,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await asyncio.wait_for(process.wait(), ENDING_LIMIT)
 
 
-async def _decoded(clip: BinaryIO, container: str) -> bytes | None:
-    """What the process says, which is no more to be trusted than the clip."""
+async def _decoded(clip: BinaryIO, container: str) -> tuple[bytes, bytes] | None:
+    """The picture and the small one, as the process says, which is no more to be trusted than the
+    clip.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
@@ -120,11 +126,14 @@ async def _decoded(clip: BinaryIO, container: str) -> bytes | None:
     assert process.stdout is not None
     try:
         said = b""
-        while len(said) <= LARGEST and (more := await process.stdout.read(LARGEST)):
+        while len(said) <= LARGEST + SMALL and (more := await process.stdout.read(LARGEST)):
             said += more
-        if len(said) <= LARGEST:
+        if len(said) <= LARGEST + SMALL:
             await process.wait()
     finally:
         if process.returncode is None:
             await _end(process)
-    return said if said.startswith(JPEG) and len(said) <= LARGEST else None
+    end = said.rfind(JPEG)  # which no JPEG holds within itself
+    jpeg, small = (said[:end], said[end:]) if end > 0 else (said, b"")
+    fits = len(jpeg) <= LARGEST and len(small) <= SMALL
+    return (jpeg, small) if jpeg.startswith(JPEG) and fits else None

@@ -57,9 +57,12 @@ FEW_AHEAD = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "1",
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT2M",
 }
-# Runs, their logs and artifacts, and events, which nobody would remove otherwise. Seconds.
+# Runs, their logs and artifacts, which nobody would remove otherwise. Seconds.
 A_MONTH = str(30 * 86_400)
-KEPT_FOR_A_MONTH = {
+UNLESS_TOLD = {
+    # Automations hear events all the same. Kept, they would be two thirds of what a clip takes in
+    # the database, for one page of the UI.
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": A_MONTH,
 }
@@ -150,7 +153,7 @@ def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
                 "Prefect server",
                 (SERVER, "--fd", str(listener.fileno()), *options),
                 log_path=log_path,
-                environment=KEPT_FOR_A_MONTH | os.environ | QUIET | _server_settings(url, port),
+                environment=UNLESS_TOLD | os.environ | QUIET | _server_settings(url, port),
                 pass_fds=[listener.fileno()],
             )
             with server.running():

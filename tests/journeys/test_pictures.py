@@ -66,7 +66,8 @@ async def test_the_picture_is_in_the_message_the_slip_and_the_status(
     assert message["components"][0]["components"][0]["label"] == "Open in Frame.io"
 
     slip = str((await artifacts_of(run))["markdown"].data)
-    assert base64.b64encode(kept.read_bytes()).decode() in slip
+    small = picture.path_of(kept.stem, small=True)
+    assert base64.b64encode(small.read_bytes()).decode() in slip
     with Ledger.open() as ledger:
         tell_status(ledger, loopback_studio, json=True)
         (clip_of_status,) = json.loads(capsys.readouterr().out)["clips"]
@@ -84,7 +85,7 @@ async def test_it_is_made_beside_the_transfer_and_a_re_export_has_its_own(
     first, again = world.messages()
     assert [len(shown(each)) for each in (first, again)] == [1, 1]
     assert "Exported again" in words(world)
-    assert len(list((state_dir() / "pictures").iterdir())) == 2
+    assert len(list((state_dir() / "pictures").iterdir())) == 4, "each has a small one beside it"
 
 
 async def test_where_the_picture_is_missing_the_message_goes_without(
@@ -121,8 +122,9 @@ async def test_pictures_go_with_the_rows_of_their_clips(
     kept = picture.path_of(delivery.media.revision)
     gone = picture.path_of("0" * 32)
     gone.write_bytes(b"x")
-    for each in (kept, gone):
+    small = picture.path_of(delivery.media.revision, small=True)
+    for each in (kept, small, gone):
         os.utime(each, (0, 0))
     (state_dir() / "swept").unlink(missing_ok=True)
     await ingest(loopback_studio, idle_timeout=0.0)
-    assert (kept.exists(), gone.exists()) == (True, False)
+    assert (kept.exists(), small.exists(), gone.exists()) == (True, True, False)
