@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import aiohttp
-from multidict import CIMultiDictProxy
+import httpx
 from pydantic import SecretStr
 from tenacity import (
     AsyncRetrying,
@@ -14,6 +13,7 @@ from tenacity import (
 
 from postflow.errors import Retry
 from postflow.outlet.ngrok.errors import REFUSALS, code_in, refused
+from postflow.proxies import proxy_for
 
 # Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
 EDGE_HEADER = "ngrok-error-code"
@@ -37,27 +37,27 @@ async def probe(url: SecretStr, size: int, *, timeout: float = 20.0) -> str | No
         stop=stop_before_delay(timeout),
         reraise=True,
     )
-    answer = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-    async with aiohttp.ClientSession(timeout=answer, trust_env=True) as client:
+    proxy = proxy_for(httpx.URL(url.get_secret_value()))
+    async with httpx.AsyncHTTPTransport(proxy=proxy) as client:  # a client logs the address
         await retrying(_check, client, url, size)
-        _, headers = await _head(client, url, BROWSER)
+        headers = (await _head(client, url, BROWSER)).headers
     if _edge_code(headers) == FREE_PLAN_PAGE:
         refusal = REFUSALS[FREE_PLAN_PAGE]
         return f"{refusal.message} It does so for browsers only. {refusal.hint}"
     return None
 
 
-async def _check(client: aiohttp.ClientSession, url: SecretStr, size: int) -> None:
-    status, headers = await _head(client, url, PLAIN)
-    if (code := _edge_code(headers)) is not None:
+async def _check(client: httpx.AsyncHTTPTransport, url: SecretStr, size: int) -> None:
+    answer = await _head(client, url, PLAIN)
+    if (code := _edge_code(answer.headers)) is not None:
         raise refused(code)
-    if status != 200:
+    if (status := answer.status_code) != 200:
         raise Retry(
             f"The public address answers with status {status} where the file should be.",
             hint="Check that the public address leads to PostFlow's media server.",
             code="tunnel.status",
         )
-    length = headers.get("Content-Length")
+    length = answer.headers.get("Content-Length")
     if length != str(size):
         raise Retry(
             f"The public address announces {length or 'no'} bytes; the file has {size}.",
@@ -67,20 +67,23 @@ async def _check(client: aiohttp.ClientSession, url: SecretStr, size: int) -> No
 
 
 async def _head(
-    client: aiohttp.ClientSession, url: SecretStr, user_agent: str
-) -> tuple[int, CIMultiDictProxy[str]]:
+    client: httpx.AsyncHTTPTransport, url: SecretStr, user_agent: str
+) -> httpx.Response:
     headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
     try:
-        async with client.head(url.get_secret_value(), headers=headers) as answer:
-            return answer.status, answer.headers
-    except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as error:
+        request = httpx.Request("HEAD", url.get_secret_value(), headers=headers)
+        request.extensions["timeout"] = httpx.Timeout(ANSWER_SECONDS).as_dict()
+        answer = await client.handle_async_request(request)
+        await answer.aclose()
+        return answer
+    except httpx.ProxyError as error:
         raise Retry(
             f"The proxy does not let PostFlow look at its public address ({type(error).__name__}).",
             hint="Check address and password in HTTPS_PROXY, or name the tunnel's domain in "
             "NO_PROXY.",
             code="tunnel.proxy",
         ) from None
-    except (aiohttp.ClientError, TimeoutError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         # Not chained: the client's texts hold the address.
         raise Retry(
             f"The public address cannot be reached ({type(error).__name__}).",
@@ -89,5 +92,5 @@ async def _head(
         ) from None
 
 
-def _edge_code(headers: CIMultiDictProxy[str]) -> int | None:
+def _edge_code(headers: httpx.Headers) -> int | None:
     return code_in(headers.get(EDGE_HEADER, ""))

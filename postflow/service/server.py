@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import getproxies
 
 import httpx
 import psutil
@@ -37,6 +38,7 @@ QUIET = {
 PREFECT_QUEUES = ("EventsWorker", "APILogWorker")
 SERVER = "postflow.service.prefect_server"
 HOST = "127.0.0.1"
+PROXIES = ("http://", "https://", "socks5://", "socks5h://")
 START_LIMIT = 180.0
 # In memory, a server that restarts forgets who holds the one slot of `ingest`, and never frees it.
 LEASES_ON_DISK = "prefect.server.concurrency.lease_storage.filesystem"
@@ -85,11 +87,23 @@ def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool 
     for queue in PREFECT_QUEUES:
         logging.getLogger(queue).setLevel(logging.ERROR)
     _demand_address(os.environ.get("PREFECT_API_URL"))
+    _demand_known_proxies()
     from postflow.blocks.base import find_prefect
 
     find_prefect()
     if alone:
         _start_one_if_none()
+
+
+def _demand_known_proxies() -> None:
+    for name in ("http", "https", "all"):
+        proxy = getproxies().get(name, "")
+        if "://" in proxy and not proxy.lower().startswith(PROXIES):
+            raise Fatal(
+                f"{name.upper()}_PROXY names a proxy of a kind that PostFlow cannot speak with.",
+                hint=f"It begins with one of {', '.join(PROXIES)}",
+                code="postflow.proxy",
+            )
 
 
 def _demand_address(url: str | None) -> None:
