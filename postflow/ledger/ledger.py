@@ -20,7 +20,7 @@ from postflow.errors import Retry
 from postflow.media.volume import file_system_of
 
 from .errors import plain_faults
-from .opening import FindFileSystem, open_engine
+from .opening import FindFileSystem, demand_schema, open_engine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,9 +90,13 @@ class Ledger:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that may write: committed on leaving, rolled back on an error."""
+        """A transaction that may write: committed on leaving, rolled back on an error.
+
+        Raises Fatal `ledger.newer` where another release has taken the ledger over meanwhile.
+        """
         self._demand_file()
         with plain_faults(), self._engine.begin() as connection:
+            demand_schema(connection)
             self._ask_clock(connection)
             yield connection
 
@@ -104,6 +108,7 @@ class Ledger:
         if self.dialect == "postgresql":
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with plain_faults(), engine.begin() as connection:
+            demand_schema(connection)
             if self._answer is None:
                 self._ask_clock(connection)
             yield connection

@@ -35,6 +35,7 @@ ONE_WRITER = f"""
     SET LOCAL idle_in_transaction_session_timeout = '{BUSY_SECONDS}s';
     SELECT pg_advisory_xact_lock(7302031)
 """
+VERSION = "SELECT value FROM meta WHERE key = 'postflow_schema'"
 PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 OWN_DISK = "Choose a folder on this machine's own disk, or give the URL of a PostgreSQL database."
 
@@ -181,13 +182,25 @@ def _prepare(connection: Connection) -> None:
     found = _version_of(connection)
     if found is None:
         _create(connection)
-    elif found > SCHEMA_VERSION:
+    else:
+        _demand(found)
+
+
+def demand_schema(connection: Connection) -> None:
+    """Another release may have opened the ledger since. Raises Fatal ledger.newer, ledger.older."""
+    found = connection.exec_driver_sql(VERSION).scalar()
+    if found != str(SCHEMA_VERSION):
+        _demand(int(found or 0))
+
+
+def _demand(found: int) -> None:
+    if found > SCHEMA_VERSION:
         raise Fatal(
             f"The ledger is of a newer PostFlow (its schema is {found}, not {SCHEMA_VERSION}).",
             hint="Install the newer PostFlow here too, or use another ledger.",
             code="ledger.newer",
         )
-    elif found < SCHEMA_VERSION:
+    if found < SCHEMA_VERSION:
         raise Fatal(
             f"The ledger is of an older PostFlow (its schema is {found}, not {SCHEMA_VERSION}).",
             hint="Move it away or name another place: a new ledger asks what becomes of the clips.",

@@ -16,7 +16,7 @@ from postflow.ledger import Ledger, opening, queries
 from postflow.sandbox import Sandbox
 from postflow.state import state_dir
 from tests.journeys.conftest import MakeClip
-from tests.journeys.proof import titles
+from tests.journeys.proof import titles, words
 from tests.journeys.studios import save
 from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
@@ -94,6 +94,9 @@ async def test_each_lost_folder_is_told_once_and_the_ledgers_silence_at_once(
         await wait_until(lambda: len(titles(world)) == 1 + len(folders))
     await wait_until(lambda: said("in order again") == len(folders))
     assert Counter(titles(world)) == {SILENT: 1, LOST: len(folders)}
+    with Ledger.open() as ledger, ledger.writing() as connection:
+        connection.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'postflow_schema'")
+    await wait_until(lambda: "of a newer PostFlow" in words(world))
 
 
 def is_known(clip: Path) -> bool:

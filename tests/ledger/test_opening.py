@@ -125,6 +125,19 @@ def test_a_ledger_of_another_postflow_is_refused(where: str, version: str, code:
     assert f"schema is {version}," in refused.value.message
 
 
+def test_another_release_that_takes_it_over_meanwhile_ends_all_reading_and_writing(
+    where: str,
+) -> None:
+    with Ledger.open(where) as ledger:
+        root = roots.add(ledger, "main", Path("/mnt/show"))
+        with ledger.writing() as connection:
+            connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'postflow_schema'"))
+        with pytest.raises(Fatal, match="of a newer PostFlow"):
+            claims.ready(ledger)
+        with pytest.raises(Fatal, match="of a newer PostFlow"):
+            add(ledger, root, "a.mov")
+
+
 def test_a_database_with_somebody_elses_tables_is_refused(
     tmp_path: Path, postgres_url: str
 ) -> None:

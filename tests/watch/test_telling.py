@@ -71,6 +71,9 @@ def full(ledger: Ledger) -> Ledger:
     return ledger
 
 
+NEWER = "UPDATE meta SET value = '99' WHERE key = 'postflow_schema'"
+
+
 def told(capsys: pytest.CaptureFixture[str]) -> str:
     return " ".join(capsys.readouterr().out.split())
 
@@ -421,6 +424,11 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
         outbox.refused(unheard, outbox.sending(unheard, message, "run-1"), WEBHOOK_GONE)
         news.tell()
         assert "Discord has refused 1 message:" in told(capsys)
+        with unheard.writing() as connection:
+            connection.exec_driver_sql(NEWER)
+        for _ in range(2):
+            news.tell()
+    assert capsys.readouterr().err.count("of a newer PostFlow") == 1
 
 
 def test_files_of_one_name_in_two_folders_are_told_with_them(
