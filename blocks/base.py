@@ -10,17 +10,9 @@ from typing import Any, Self
 
 from prefect.context import refresh_global_settings_context
 from prefect.settings import PREFECT_API_URL
-from pydantic import HttpUrl, SecretStr, ValidationError
+from pydantic import HttpUrl, SecretStr
 
-from postflow.state import (
-    API,
-    CLIENT_PASSWORD,
-    is_ours,
-    locked,
-    passing_password,
-    password,
-    told_address,
-)
+from postflow.servers import API, CLIENT_PASSWORD, locked, our_server, passing_password, password
 
 ICONS = "https://cdn.jsdelivr.net/npm/simple-icons@9.21.0/icons"
 # The server that Prefect starts for a single script is nobody else's either.
@@ -31,16 +23,15 @@ EPHEMERAL = {
 
 
 def find_prefect() -> None:
-    """Let Prefect use the server of `up` while that runs.
+    """Let Prefect use the server of ours that runs: of `up`, or the one that commands share.
 
     Else, where none is configured, Prefect will start one of its own, with a password that is
     good for nothing else: another user may take its port before it listens.
     Raises Fatal `postflow.state_dir`.
     """
-    given, address = os.environ.get(API), told_address()
-    if given and os.environ.get(CLIENT_PASSWORD):
+    if os.environ.get(API) and os.environ.get(CLIENT_PASSWORD):
         return
-    if address and given in (None, "", address) and is_ours(address):
+    if address := our_server():
         set_environment({API: address, CLIENT_PASSWORD: password()})
     elif not PREFECT_API_URL.value():
         set_environment({**EPHEMERAL, **os.environ, **locked(passing_password())})
@@ -92,12 +83,3 @@ def secret_from_environment(variable: str) -> SecretStr | None:
     """The variable's value, which wins over the block's; None when unset or empty."""
     value = os.environ.get(variable)
     return SecretStr(value) if value else None
-
-
-def problems(error: ValidationError) -> str:
-    """One line: each field and what is wrong with it."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'the table'}: "
-        + problem["msg"].removeprefix("Value error, ")
-        for problem in error.errors(include_input=False, include_url=False)
-    )

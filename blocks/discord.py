@@ -9,8 +9,9 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo,
 
 from postflow.discord import DiscordClient
 from postflow.discord.webhook import Routes
+from postflow.settings import problems
 
-from .base import StudioPart, icon, problems, secret_from_environment
+from .base import StudioPart, icon, secret_from_environment
 
 
 class DiscordWebhook(StudioPart, CredentialsBlock):

@@ -10,20 +10,22 @@ from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, mod
 
 from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal, engine_trouble
+from postflow.models import Transfer
 from postflow.naming import Naming
 from postflow.settings import (
     LimitedHours,
     Rate,
     RetryPolicy,
-    Transfer,
     Watching,
     bytes_a_second,
     limit_at,
+    problems,
     refuse_old_names,
 )
+from postflow.state import remember_studio
 
 from .adobe import AdobeTokens
-from .base import StudioPart, icon, problems, secret_from_environment
+from .base import StudioPart, icon, secret_from_environment
 from .discord import DiscordWebhook
 from .frameio import FrameioAccount
 from .tunnel import Tunnel
@@ -139,6 +141,13 @@ class Studio(StudioPart, Block):
             return Bandwidth()
         return Bandwidth(lambda: limit_at(datetime.now().astimezone(), self.limit, self.bandwidth))
 
+    def remember(self, name: str) -> None:
+        """For `postflow name` and the shell's completion. An address may hold a password."""
+        ledger = self.ledger.get_secret_value() if self.ledger else None
+        is_file = ledger is None or "://" not in ledger
+        facts = {"naming": self.naming, "rules": self.rules}
+        remember_studio(name, facts | ({"ledger": ledger} if is_file else {}))
+
 
 async def load_studio(name: str) -> Studio:
     """The studio of that name. Raises Fatal `studio.missing` or `studio.invalid`."""
@@ -162,6 +171,7 @@ async def load_studio(name: str) -> Studio:
             hint="Make it with `postflow setup`, or name another one with --studio.",
             code="studio.missing",
         ) from error
+    studio.remember(name)
     webhook = secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL")
     if webhook and studio.discord is None:
         studio.discord = DiscordWebhook(url=webhook)

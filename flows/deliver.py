@@ -25,8 +25,7 @@ from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, as_ours, engine_trouble
 from postflow.ledger import DELIVERED, ClaimRef, claims, queue
 from postflow.media.picture import made_beside
-from postflow.models import Arrival, Delivery, Shot, UploadResult
-from postflow.settings import Transfer
+from postflow.models import Arrival, Delivery, Shot, Transfer, UploadResult
 from postflow.tasks.announce import announce, announce_departure, announce_failure
 from postflow.tasks.identify import identify
 from postflow.tasks.place import place

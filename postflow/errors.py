@@ -13,14 +13,14 @@ import os
 import traceback
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 E = TypeVar("E", bound="PostFlowError", covariant=True)
 
-# Of an HTTP call that never left this machine, and may be repeated whatever it asks for.
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
@@ -104,6 +104,11 @@ def as_ours(error: Exception) -> PostFlowError:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return DISK_FULL(what=error.filename or "what it has to", reason=error.strerror)
     return FAULT(kind=type(error).__name__)
+
+
+def printable(name: Path | str) -> str:
+    """A file's name for people: no control characters, nothing that cannot be encoded."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in str(name))
 
 
 def our_fault_at_name(name: str, error: Exception) -> Fatal:
@@ -191,7 +196,7 @@ SLOW_START = Refusal(
 
 ITS_CLIENT = ("prefect.client.orchestration", "prefect.client.base")
 # What comes of an answer that is HTML, or JSON of another kind.
-NONSENSE = (httpx.InvalidURL, ValueError, AttributeError, LookupError, TypeError)
+NONSENSE = (ValueError, AttributeError, LookupError, TypeError)
 
 
 def engine_trouble(error: BaseException) -> PostFlowError | None:
@@ -199,13 +204,15 @@ def engine_trouble(error: BaseException) -> PostFlowError | None:
 
     Our own clients translate theirs, so what is left of HTTP is Prefect's.
     """
+    import httpx
+
     if isinstance(error, BaseExceptionGroup):  # of Prefect's runner
         return next(filter(None, map(engine_trouble, error.exceptions)), None)
     if isinstance(error, httpx.HTTPStatusError):
         return _refused(error.response.status_code)
     if isinstance(error, httpx.TransportError):
         return OUT_OF_REACH(kind=type(error).__name__, remedy=_way_to_reach(error))
-    if isinstance(error, NONSENSE):
+    if isinstance(error, (httpx.InvalidURL, *NONSENSE)):
         return NO_PREFECT() if _is_of_its_client(error) else None
     if isinstance(error, RuntimeError) and "ephemeral Prefect API server" in str(error):
         return SLOW_START()
@@ -222,6 +229,8 @@ def _refused(status: int) -> PostFlowError:
 
 
 def _way_to_reach(error: httpx.TransportError) -> str:
+    import httpx
+
     if isinstance(error, httpx.ProxyError):
         return "A proxy stands in the way: name the server's host in NO_PROXY."
     if "CERTIFICATE_VERIFY_FAILED" in str(error):

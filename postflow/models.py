@@ -27,6 +27,11 @@ SUFFIXES = tuple(CONTENT_TYPES)
 BYTES_ARE_IN = frozenset({"uploaded", "transcoded"})
 """What Frame.io calls a file that it holds; of an unknown word only the upload's status tells."""
 
+Transfer = Literal["auto", "tunnel", "direct"]
+"""How clips get to Frame.io: `auto` goes through the tunnel where one is set up, and directly where
+there is none, where none can be had just now, and above the 50 GB that Frame.io fetches.
+"""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

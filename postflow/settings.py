@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     TypeAdapter,
+    ValidationError,
     field_validator,
     model_validator,
 )
@@ -32,6 +33,15 @@ def refuse_old_names(given: Any) -> Any:
         for old in RENAMED.keys() & given.keys():
             raise ValueError(f"{old} is called {RENAMED[old]} now")
     return given
+
+
+def problems(error: ValidationError) -> str:
+    """One line: each field and what is wrong with it."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'the table'}: "
+        + problem["msg"].removeprefix("Value error, ")
+        for problem in error.errors(include_input=False, include_url=False)
+    )
 
 
 class Watching(BaseModel):
@@ -103,12 +113,6 @@ class Watching(BaseModel):
     batch: int = Field(
         default=10, ge=1, description="More clips than this are told of in one Discord message."
     )
-
-
-Transfer = Literal["auto", "tunnel", "direct"]
-"""How clips get to Frame.io: `auto` goes through the tunnel where one is set up, and directly where
-there is none, where none can be had just now, and above the 50 GB that Frame.io fetches.
-"""
 
 
 EMAIL = r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+$"

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import logging
+import json
 import os
-import secrets
 import shlex
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
-import httpx
 import platformdirs
-from filelock import FileLock
 
 from .errors import Fatal
 
@@ -100,6 +96,30 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def remember_studio(name: str, facts: Mapping[str, Any]) -> None:
+    """For what has to be quick: as last loaded on this machine, without anything secret."""
+    file, text = _studio_file(name), json.dumps(facts)
+    with suppress(OSError):  # a full disk is told of by what needs it
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            write_private(file, text)
+
+
+def remembered_studio(name: str) -> dict[str, Any] | None:
+    try:
+        facts = json.loads(_studio_file(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def remembered_studios() -> list[str]:
+    return sorted(file.stem for file in (state_dir() / "studios").glob("*.json"))
+
+
+def _studio_file(name: str) -> Path:
+    return state_dir() / "studios" / f"{PurePath(name).name}.json"
+
+
 def lock_dir() -> Path:
     """Where the processes of this machine lock each other out."""
     path = state_dir() / "locks"
@@ -134,109 +154,3 @@ def _age(path: Path) -> timedelta:
         return timedelta(seconds=time.time() - path.stat().st_mtime)
     except FileNotFoundError:
         return timedelta()
-
-
-log = logging.getLogger("postflow")
-
-API = "PREFECT_API_URL"
-SERVER_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"
-CLIENT_PASSWORD = "PREFECT_API_AUTH_STRING"
-PROOF = "/postflow/proof"
-# Seconds. A busy machine answers late; a free port at once.
-PATIENCE = 10.0
-DIGITS = 64
-
-
-def locked(password: str) -> dict[str, str]:
-    """The environment of a server that asks for the password, and of its clients."""
-    return {
-        SERVER_PASSWORD: password,
-        CLIENT_PASSWORD: password,
-        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
-    }
-
-
-def password() -> str:
-    """What the environment names, else one that is made once and kept in the state folder."""
-    given = _given_password()
-    return given if given not in (None, ONCE) else _kept_password(state_dir() / "prefect-password")
-
-
-def passing_password() -> str:
-    """For a server that proves nothing: what the environment names, else one for us alone."""
-    return _given_password() or ONCE
-
-
-def _given_password() -> str | None:
-    return os.environ.get(SERVER_PASSWORD) or os.environ.get(CLIENT_PASSWORD) or None
-
-
-def _new_password() -> str:
-    return f"postflow:{secrets.token_urlsafe(32)}"
-
-
-def _kept_password(path: Path) -> str:
-    with FileLock(lock_dir() / "prefect-password.lock", mode=0o600):
-        kept = path.read_text(encoding="utf-8") if path.exists() else ""
-        if kept:
-            demand_own(
-                path, "Remove it, so that one is made anew, and let nobody else write there."
-            )
-        else:
-            kept = _new_password()
-            write_private(path, kept)
-        return kept
-
-
-ONCE = _new_password()
-
-
-@contextmanager
-def address_told(api_url: str) -> Iterator[None]:
-    """Let others on this machine find the server that `postflow up` has started."""
-    write_private(_address_file(), api_url)
-    try:
-        yield
-    finally:
-        _address_file().unlink(missing_ok=True)
-
-
-def told_address() -> str | None:
-    """Where the server of `up` is said to be. A `kill -9` leaves the word behind."""
-    try:
-        return _address_file().read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-
-
-def _address_file() -> Path:
-    return state_dir() / "prefect-api-url"
-
-
-def is_ours(api_url: str) -> bool:
-    """Does who listens there know the password?"""
-    server = httpx.URL(api_url).netloc.decode()
-    question = secrets.token_hex(16)
-    try:
-        answer = _ask(f"http://{server}{PROOF}", question)
-    except httpx.ConnectError:
-        return False
-    except httpx.TransportError as error:
-        answer = type(error).__name__
-    if hmac.compare_digest(answer.encode(), proof(password(), server, question).encode()):
-        return True
-    log.warning("What listens at %s is not the server of `postflow up`, and is not used.", server)
-    return False
-
-
-def _ask(url: str, question: str) -> str:
-    """A stranger may answer without end."""
-    asked = {"question": question}
-    with httpx.stream("GET", url, params=asked, timeout=PATIENCE) as answer:
-        return next(answer.iter_bytes(DIGITS), b"").decode(errors="replace")
-
-
-def proof(password: str, server: str, question: str) -> str:
-    """Worth nothing to anybody but who asked, nor at another port."""
-    told = f"{server} {question}".encode()
-    return hmac.new(password.encode(), told, hashlib.sha256).hexdigest()

@@ -28,8 +28,8 @@ if "PREFECT_HOME" not in os.environ:
 
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
+from postflow.servers import password
 from postflow.service.server import own_prefect, ui_address
-from postflow.state import password
 from tests.support.prefect_home import migrated
 
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)

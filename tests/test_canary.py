@@ -21,12 +21,12 @@ from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 
 from postflow.cli.sandbox import sandbox_studio
 from postflow.errors import PostFlowError
-from postflow.models import Delivery
+from postflow.models import Delivery, Transfer
 from postflow.sandbox import Sandbox, running
 from postflow.sandbox.server import application as made
 from postflow.sandbox.world import World
-from postflow.settings import RetryPolicy, Transfer
-from postflow.state import password
+from postflow.servers import password
+from postflow.settings import RetryPolicy
 from tests.journeys import conftest as journeys
 from tests.journeys.faults import ALWAYS, Fault, arm_all, fault
 from tests.journeys.studios import QUICK
@@ -142,7 +142,8 @@ async def studio(world: Sandbox, nothing_cached: None, saved: set[str]) -> str:
 
 
 async def _save(world: Sandbox) -> None:
-    from postflow.service.setup import StudioFile, save_studio
+    from postflow.service.save_studio import save_studio
+    from postflow.service.studio_file import StudioFile
 
     tokens = world.tokens()
     tables = sandbox_studio(world.describe(), name="aviary")

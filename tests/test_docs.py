@@ -250,7 +250,7 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
     from postflow.blocks.discord import DiscordWebhook
     from postflow.blocks.frameio import FrameioAccount
     from postflow.blocks.tunnel import Tunnel
-    from postflow.service.setup import read_studio_file
+    from postflow.service.studio_file import read_studio_file
 
     _, example, *_ = re.split(
         r"^```(?:toml)?$", text(DOCS / "configuration.md"), flags=re.MULTILINE

@@ -23,9 +23,10 @@ LAYERS = (
     {"outlet", "ledger"},
     {"frameio", "naming", "media"},
     {"locks"},
+    {"servers"},
     {"state"},
     {"models"},
-    {"errors", "proxies", "bandwidth", "stop"},
+    {"errors", "http", "bandwidth", "stop"},
 )
 RANK = {room: rank for rank, rooms in enumerate(reversed(LAYERS)) for room in rooms}
 WITHOUT_PREFECT = set(RANK) - {"cli", "service", "flows", "tasks", "engine", "blocks"}

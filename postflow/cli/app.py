@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from postflow.errors import PostFlowError, Retry, engine_trouble
-from postflow.service.console import err, exit_code, tell_error
+from postflow.service.console import err, exit_code, out, tell_error, waiting
 from postflow.stop import Stop
+
+from . import completion
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
@@ -26,7 +28,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 StudioOption = Annotated[
-    str, typer.Option("--studio", envvar="POSTFLOW_STUDIO", help="The Studio block to use.")
+    str,
+    typer.Option(
+        "--studio",
+        envvar="POSTFLOW_STUDIO",
+        help="The Studio block to use.",
+        autocompletion=completion.studios,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 VerboseOption = Annotated[
@@ -41,11 +49,28 @@ Files = Annotated[list[Path], typer.Argument(help="The clips.", metavar="FILE", 
 
 app = typer.Typer(
     name="postflow",
-    help="Finished clips, delivered once and whole to Frame.io, announced in Discord.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        out.print(f"postflow {version('postflow')}", markup=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Finished clips, delivered once and whole to Frame.io, announced in Discord."""
 
 
 def main() -> None:
@@ -84,9 +109,10 @@ def _no_room(error: OSError) -> Retry:
 
 def studio_named(name: str) -> Studio:
     """The studio's blocks; Prefect has to be prepared before. Raises as `load_studio` does."""
-    from postflow.blocks.studio import load_studio
+    with waiting(f"Loading studio {name}"):
+        from postflow.blocks.studio import load_studio
 
-    return asyncio.run(load_studio(name))
+        return asyncio.run(load_studio(name))
 
 
 class Stopped(SystemExit):

@@ -10,9 +10,10 @@ from rich.markup import escape
 from postflow.service.console import FIRST_CONTACT, Exit, out, print_json
 from postflow.service.server import prepare_prefect
 
-from .app import JsonOption, StudioOption, app, run
+from .app import JsonOption, StudioOption, app, run, studio_named
 
 if TYPE_CHECKING:
+    from postflow.blocks.studio import Studio
     from postflow.service.check import Finding
 
 MARKS = {
@@ -27,7 +28,7 @@ MARKS = {
 def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
     """Verify every part of the set-up, each with its remedy. Exit code 5 when one fails."""
     prepare_prefect()
-    findings = run(_check(studio, quiet=json))
+    findings = run(_check(studio_named(studio), quiet=json))
     if json:
         print_json([finding.model_dump() for finding in findings])
     failed = any(finding.verdict == "failed" for finding in findings)
@@ -36,12 +37,11 @@ def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
     raise typer.Exit(Exit.FATAL if failed else Exit.DELIVERED)
 
 
-async def _check(studio: str, *, quiet: bool) -> list[Finding]:
-    from postflow.blocks.studio import load_studio
+async def _check(studio: Studio, *, quiet: bool) -> list[Finding]:
     from postflow.service.check import check_studio
 
     findings = []
-    async for finding in check_studio(await load_studio(studio)):
+    async for finding in check_studio(studio):
         findings.append(finding)
         if not quiet:
             _tell(finding)

@@ -15,9 +15,10 @@ from postflow.service.console import err, out
 from postflow.service.server import prepare_prefect
 from postflow.state import write_private
 
-from .app import StudioOption, app, run
+from .app import StudioOption, app, run, studio_named
 
 if TYPE_CHECKING:
+    from postflow.blocks.studio import Studio
     from postflow.service.contact.report import Report
     from postflow.service.contact.run import Outcome
 
@@ -40,18 +41,16 @@ def contact(
             code="contact.place",
         )
     prepare_prefect()
-    report = run(_contact(studio))
+    report = run(_contact(studio_named(studio)))
     write_private(file.absolute(), report.text())
     _sum_up(report, file)
 
 
-async def _contact(studio: str) -> Report:
-    from postflow.blocks.studio import load_studio
+async def _contact(studio: Studio) -> Report:
     from postflow.service.contact.run import about, contact
 
-    block = await load_studio(studio)
     err.print(about())
-    return await contact(block, partial(_tell, set()))
+    return await contact(studio, partial(_tell, set()))
 
 
 def _tell(said: set[str], outcome: Outcome) -> None:

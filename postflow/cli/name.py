@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from postflow.service.console import Exit, out, print_json
 from postflow.service.server import prepare_prefect
+from postflow.state import remembered_studio
 
 from .app import JsonOption, SceneOption, ShotOption, StudioOption, app, studio_named
 
@@ -33,8 +34,8 @@ def name(
 ) -> None:
     """Explain what file names mean. Exit code 3 when one is not understood.
 
-    The rules are the studio's where a Prefect server is configured (PREFECT_API_URL), else the
-    preset "undlm".
+    The rules are the studio's: asked of Prefect where PREFECT_API_URL names a server, else as this
+    machine last used them. Where it knows none, they are the preset "undlm".
     """
     naming = _naming(preset, studio)
     answers = [naming.explain(PurePath(n).name or n, scene=scene, shot=shot) for n in names]
@@ -50,10 +51,13 @@ def name(
 def _naming(preset: str | None, studio: str) -> Naming:
     from postflow.naming import Naming
 
-    if preset or not os.environ.get("PREFECT_API_URL"):
-        return Naming.preset(preset or "undlm")
-    prepare_prefect()
-    return studio_named(studio).get_naming()
+    if preset:
+        return Naming.preset(preset)
+    if os.environ.get("PREFECT_API_URL"):
+        prepare_prefect()
+        return studio_named(studio).get_naming()
+    known = remembered_studio(studio) or {"naming": "undlm", "rules": []}
+    return Naming.from_rules(known["rules"]) if known["rules"] else Naming.preset(known["naming"])
 
 
 def _tell(answer: Explanation) -> None:

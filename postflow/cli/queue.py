@@ -14,6 +14,7 @@ from rich.filesize import decimal
 from postflow.service.console import Exit, err, out
 from postflow.service.server import prepare_prefect
 
+from . import completion
 from .app import StudioOption, app, studio_named
 from .retry import in_its_folder
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from postflow.ledger.queue import Announce, Spot
 
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Files' names, or their paths.", metavar="NAME…")
+    list[str] | None,
+    typer.Argument(
+        help="Files' names, or their paths.", metavar="NAME…", autocompletion=completion.clips
+    ),
 ]
 
 FIRST = {

@@ -12,6 +12,7 @@ import typer
 from postflow.service.console import Exit, err, out
 from postflow.service.server import prepare_prefect
 
+from . import completion
 from .app import StudioOption, app, studio_named
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def retry(
-    name: Annotated[str | None, typer.Argument(help="A file's name, or its path.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A file's name, or its path.", autocompletion=completion.clips),
+    ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
     messages: Annotated[
         bool, typer.Option("--messages", help="Also what Discord may not have got.")

@@ -43,11 +43,13 @@ def setup(
     ],
 ) -> None:
     """Create or replace a studio's blocks from a TOML file."""
-    prepare_prefect()
-    from postflow.service.exposure import folders_with_secrets
-    from postflow.service.setup import read_studio_file, save_studio
+    from postflow.service.studio_file import read_studio_file
 
     studio_file = read_studio_file(file)
+    prepare_prefect()
+    from postflow.service.exposure import folders_with_secrets
+    from postflow.service.save_studio import save_studio
+
     tell_if_open(file, *folders_with_secrets())
     block = asyncio.run(save_studio(studio_file))
     name = studio_file.studio.name

@@ -15,12 +15,11 @@ from rich.filesize import decimal
 from rich.markup import escape
 
 from postflow.errors import PostFlowError, Retry
-from postflow.media import volume
-from postflow.media.kinds import UNREAD
 from postflow.models import IN_WORDS
 from postflow.service.console import out, print_json, tell_doubt, tell_warning
 from postflow.service.server import prepare_prefect
 
+from . import completion
 from .app import JsonOption, StudioOption, app, studio_named
 from .queue import how_far, how_much_is_left
 from .share import tell_who_looked, who_looked
@@ -54,7 +53,11 @@ def status(
 @app.command()
 def history(
     name: Annotated[
-        str | None, typer.Argument(help="A file's name: only this clip, and who looked at it.")
+        str | None,
+        typer.Argument(
+            help="A file's name: only this clip, and who looked at it.",
+            autocompletion=completion.clips,
+        ),
     ] = None,
     studio: StudioOption = "main",
     limit: LimitOption = 50,
@@ -89,6 +92,7 @@ async def folders_away(ledger: Ledger, studio: str, folders: Sequence[Path]) -> 
 
 async def _why_not_watched(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
     from postflow.folder.enrolment import why_not_watched
+    from postflow.media import volume
 
     asking = volume.ask(lambda: why_not_watched(ledger, studio, folder))
     try:
@@ -151,6 +155,8 @@ class Overview:
             _tell(clip, name)
 
     def _tell_others(self) -> None:
+        from postflow.media.kinds import UNREAD
+
         others = dict(self.others)
         if unread := others.pop(UNREAD, 0):
             what = "Files and folders that cannot be read, or whose names cannot travel"

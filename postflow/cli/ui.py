@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from postflow.errors import Fatal
+from postflow.servers import API, is_ours, password, told_address
 from postflow.service.console import err, out
-from postflow.state import API, is_ours, password, told_address
 
 from .app import app
 

@@ -16,19 +16,22 @@ from rich.markup import escape
 
 from postflow.errors import Fatal, PostFlowError
 from postflow.models import Once
-from postflow.service.console import err, out, tell_if_open, tell_warning
+from postflow.servers import address_told
+from postflow.service.console import err, out, tell_if_open, tell_warning, waiting
 from postflow.service.server import own_prefect, prepare_prefect, ui_address
-from postflow.state import address_told, lock_dir, state_dir
+from postflow.state import lock_dir, state_dir
 
+from . import completion
 from .app import app, run, studio_named
 from .setup import resume
 from .unannounced import tell_unannounced
-from .watch import BackfillOption, EveryOption, TakeOverOption, enrol_folders
+from .watch import BackfillOption, EveryOption, TakeOverOption, demand_choice, enrol_folders
 
 if TYPE_CHECKING:
     from postflow.blocks.discord import DiscordWebhook
     from postflow.blocks.studio import Studio
     from postflow.ledger import Clip, Ledger, MessageState
+    from postflow.service.studio_file import StudioFile
     from postflow.service.supervisor import Part, Tell
 
 StudiosOption = Annotated[
@@ -37,6 +40,7 @@ StudiosOption = Annotated[
         "--studio",
         envvar="POSTFLOW_STUDIO",
         help="The Studio block to use; once for each of several.",
+        autocompletion=completion.studios,
     ),
 ]
 FilesOption = Annotated[
@@ -64,15 +68,19 @@ def up(
 
     A server is started only where PREFECT_API_URL or Prefect's profile names none.
     """
-    from postflow.service.exposure import folders_with_secrets
+    from postflow.service.studio_file import read_studio_file
     from postflow.service.supervisor import end_leftovers
 
+    files = [read_studio_file(each) for each in file or []]
+    demand_choice(backfill)
     with _alone(), ExitStack() as stack:
         end_leftovers(state_dir())
         prepare_prefect(verbose=True, alone=False)
         engine = stack.enter_context(a_prefect_server(port))
+        from postflow.service.exposure import folders_with_secrets
+
         tell_if_open(*file or [], *folders_with_secrets())
-        names = [_apply(each) for each in file or []] or studio or ["main"]
+        names = [_apply(each) for each in files] or studio or ["main"]
         studios = {name: _enrol(name, backfill, take_over) for name in dict.fromkeys(names)}
         news = [stack.enter_context(_news(name, each.ledger)) for name, each in studios.items()]
         parts = [part for name in studios for part in _parts(name, every)]
@@ -116,13 +124,12 @@ async def tell_people(channels: Iterable[DiscordWebhook | None], title: str, tex
             err.print(f"Discord was not told: {error}", markup=False)
 
 
-def _apply(file: Path) -> str:
+def _apply(file: StudioFile) -> str:
     """Set up the studio of the file; its name."""
-    from postflow.service.setup import read_studio_file, save_studio
+    from postflow.service.save_studio import save_studio
 
-    studio_file = read_studio_file(file)
-    asyncio.run(save_studio(studio_file))
-    return studio_file.studio.name
+    asyncio.run(save_studio(file))
+    return file.studio.name
 
 
 def _enrol(name: str, backfill: str | None, take_over: bool) -> Studio:
@@ -162,12 +169,11 @@ def a_prefect_server(port: int) -> Iterator[Engine]:
     if configured:
         yield Engine(configured.removesuffix("/api"), None)
         return
-    err.print("Starting Prefect …")
     url = ui_address(port)
-    with (
-        own_prefect(port, state_dir() / "server.log") as server,
-        address_told(f"{url}/api"),
-    ):
+    with ExitStack() as stack:
+        with waiting("Starting Prefect"):
+            server = stack.enter_context(own_prefect(port, state_dir() / "server.log"))
+        stack.enter_context(address_told(f"{url}/api"))
         yield Engine(url, server)
 
 

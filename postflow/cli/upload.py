@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict, Unpack
@@ -21,9 +22,9 @@ from rich.progress import (
 )
 
 from postflow.errors import PostFlowError, engine_trouble
-from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error
+from postflow.models import Transfer
+from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error, waiting
 from postflow.service.server import prepare_prefect
-from postflow.settings import Transfer
 
 from .app import Files, JsonOption, SceneOption, ShotOption, StudioOption, VerboseOption, app, run
 
@@ -151,8 +152,14 @@ def upload(
     Exit codes: 0 all delivered, 2 wrong use, 3 a clip was skipped, 4 a clip may succeed later,
     5 somebody has to mend the set-up; of several the gravest.
     """
-    prepare_prefect(verbose=verbose, patient=True)
     files = list(dict.fromkeys(path.absolute() for path in files))
+    missing = run(_missing(files))
+    if len(missing) == len(files):
+        _report(missing, {}, json=json)
+        raise typer.Exit(_gravest(missing))
+    prepare_prefect(verbose=verbose, patient=True)
+    with waiting("Loading PostFlow"):
+        import postflow.flows.deliver  # noqa: F401 - which takes a second or two
     asked: Asked = {
         "studio": studio,
         "project": project,
@@ -168,8 +175,20 @@ def upload(
         work = deliver_all(files, discord_webhook=webhook, bars=bars, **asked)
         outcomes, not_told = run(work)
         _report(outcomes, not_told, json=json)
-    codes = [exit_code(o if isinstance(o, PostFlowError) else None) for o in outcomes.values()]
-    raise typer.Exit(max(codes))
+    raise typer.Exit(_gravest(outcomes))
+
+
+def _gravest(outcomes: Mapping[Path, object]) -> Exit:
+    return max(exit_code(o if isinstance(o, PostFlowError) else None) for o in outcomes.values())
+
+
+async def _missing(files: list[Path]) -> dict[Path, Outcome]:
+    """Why files cannot even be looked at: where that is so of all, nothing has to be waited for."""
+    from postflow.media.probe import probe_media
+
+    looks = await asyncio.gather(*map(probe_media, files), return_exceptions=True)
+    found = zip(files, looks, strict=True)
+    return {path: look for path, look in found if isinstance(look, PostFlowError)}
 
 
 async def deliver_all(

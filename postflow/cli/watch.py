@@ -61,6 +61,7 @@ def enrol(
 
     `up` and `watch` do the same when they start.
     """
+    demand_choice(backfill)
     prepare_prefect()
     from postflow.folder.enrolment import why_not_watched
     from postflow.ledger import Ledger
@@ -87,6 +88,7 @@ def watch(
     from postflow.service.supervisor import be_a_part
 
     be_a_part()
+    demand_choice(backfill)
     prepare_prefect(verbose=True, alone=False)
     demand_server()
     from postflow.flows.watch import watch as watch_folders
@@ -110,6 +112,11 @@ def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     run(serve_deployments(studio, every=every))
 
 
+def demand_choice(backfill: str | None) -> Choice | None:
+    """What the option says, before anything is waited for. Raises Fatal `watch.backfill`."""
+    return None if backfill is None else _choice(backfill)
+
+
 def enrol_folders(
     block: Studio, studio: str, backfill: str | None, *, take_over: bool = False
 ) -> None:
@@ -120,7 +127,7 @@ def enrol_folders(
     """
     from postflow.ledger import Ledger
 
-    choice = None if backfill is None else _choice(backfill)
+    choice = demand_choice(backfill)
     folders = block.watching.folders
     if not folders:
         raise Fatal(

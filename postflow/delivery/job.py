@@ -9,9 +9,8 @@ from postflow.frameio import FrameioClient
 from postflow.ledger import DELIVERED, Announcement, AsyncLedger, Claimed
 from postflow.ledger.queue import CANCELLED
 from postflow.locks import one_at_a_time
-from postflow.models import Arrival, Delivery, MediaFile, Shot
+from postflow.models import Arrival, Delivery, MediaFile, Shot, Transfer
 from postflow.naming import Naming
-from postflow.settings import Transfer
 
 from .adoption import find_delivered
 from .record import DeliveryRecord

@@ -12,9 +12,8 @@ from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal, PostFlowError, Refusal
 from postflow.frameio import FrameioClient
 from postflow.frameio.errors import REMOTE_UPLOAD_LIMIT
-from postflow.models import MediaFile
+from postflow.models import MediaFile, Transfer
 from postflow.outlet import Outlet
-from postflow.settings import Transfer
 
 from .arrival import Sending
 from .by_tunnel import by_tunnel

@@ -18,7 +18,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from postflow.errors import NEVER_SENT, Fatal, Retry
+from postflow.errors import Fatal, Retry
+from postflow.http import NEVER_SENT
 
 from .card import PICTURE, Card
 from .errors import (

@@ -11,11 +11,10 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from postflow.errors import Fatal, PostFlowError, Retry, as_ours
+from postflow.errors import Fatal, PostFlowError, Retry, as_ours, printable
 from postflow.ledger import AsyncLedger, Ledger, Message, StaleClaim, batches, outbox
 from postflow.ledger.errors import retry_while_busy
 from postflow.media import picture
-from postflow.media.probe import printable
 
 from . import Card, DiscordClient, batch_card
 

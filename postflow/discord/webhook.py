@@ -14,8 +14,8 @@ import httpx
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from postflow.errors import Fatal
+from postflow.http import proxy_for
 from postflow.models import FrozenModel
-from postflow.proxies import proxy_for
 
 STAND_IN = "https://discord/webhook"
 

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from postflow.errors import PostFlowError
+from postflow.errors import PostFlowError, printable
 from postflow.ledger import AsyncLedger, ObservationState, Root, observations, registry
 from postflow.media import volume
 from postflow.media.containers.reading import FAULT, our_fault
 from postflow.media.kinds import UNREAD, is_candidate
-from postflow.media.probe import printable, probe_media
+from postflow.media.probe import probe_media
 from postflow.media.sighting import Problem, Scanned, Sighting
 from postflow.models import Once
 

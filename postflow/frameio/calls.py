@@ -23,8 +23,9 @@ from tenacity import (
 )
 from tenacity.wait import wait_random_exponential
 
-from postflow.errors import NEVER_SENT, Retry
+from postflow.errors import Retry
 from postflow.frameio.auth.renewal import TokenSupply
+from postflow.http import NEVER_SENT
 from postflow.models import FrozenModel
 
 from .endpoints import Endpoint

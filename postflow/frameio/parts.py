@@ -25,8 +25,8 @@ from tenacity import (
 from tenacity.wait import wait_random_exponential
 
 from postflow.errors import Fatal, Refusal, Retry
+from postflow.http import proxy_for
 from postflow.models import FrozenModel, UploadPart
-from postflow.proxies import proxy_for
 
 from .errors import BUSY
 

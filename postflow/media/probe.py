@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from postflow.errors import Fatal, PostFlowError, Retry, Skip
+from postflow.errors import Fatal, PostFlowError, Retry, Skip, printable
 from postflow.media.containers.essence import Range, essence_of
 from postflow.media.containers.reading import NotWhole, Reader, Whole
 from postflow.media.containers.whole import verdict
@@ -150,11 +150,6 @@ def holds(descriptor: int, media: MediaFile) -> bool:
     return mtime_of(now) == media.mtime_ns or (
         fingerprint(descriptor, now.st_size, media.path.suffix) == (media.fingerprint, media.rest)
     )
-
-
-def printable(name: Path | str) -> str:
-    """A file's name for people: no control characters, nothing that cannot be encoded."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in str(name))
 
 
 def _probe(path: Path, *, any_kind: bool) -> MediaFile:

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from postflow.errors import printable
 from postflow.media import volume
-from postflow.media.probe import printable
 
 from .connection_limit import Connections
 from .ranges import Selection, select

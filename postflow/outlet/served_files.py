@@ -16,8 +16,8 @@ from urllib.parse import quote, unquote
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from postflow.bandwidth import Bandwidth, LoopShare
-from postflow.errors import Retry
-from postflow.media.probe import NOT_THERE, explained, holds, open_clip, printable
+from postflow.errors import Retry, printable
+from postflow.media.probe import NOT_THERE, explained, holds, open_clip
 from postflow.media.volume import mtime_of
 from postflow.models import FrozenModel, MediaFile
 

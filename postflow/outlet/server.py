@@ -16,9 +16,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from postflow.bandwidth import Bandwidth
-from postflow.errors import Fatal
+from postflow.errors import Fatal, printable
 from postflow.media import volume
-from postflow.media.probe import printable
 from postflow.models import MediaFile
 
 from .connection_limit import Connections, Server, Shortage

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from postflow.errors import Fatal, PostFlowError, Skip
-from postflow.media.probe import printable
+from postflow.errors import Fatal, PostFlowError, Skip, printable
 from postflow.models import Once
 from postflow.state import open_to_others
 
@@ -34,6 +35,20 @@ FIRST_CONTACT = "To ask this Frame.io first what its documents leave open: postf
 
 out = Terminal(highlight=False, soft_wrap=True)
 err = Terminal(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A moving line with the seconds, for as long as it lasts; nothing where nobody looks."""
+    if not err.is_terminal:
+        yield
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description} …"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as line:
+        line.add_task(what, total=None)
+        yield
 
 
 def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:

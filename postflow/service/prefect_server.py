@@ -26,8 +26,9 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_se
 from sqlalchemy import Engine, event
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from postflow.state import PROOF, proof
+from postflow.servers import PROOF, proof
 
+from .shared_server import stay_while_used
 from .supervisor import be_a_part
 
 DEFERRED = "BEGIN DEFERRED"
@@ -90,7 +91,9 @@ def guarded(app: ASGIApp) -> ASGIApp:
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Prefect's settings say the rest.")
     arguments.add_argument("--fd", type=int, help="a socket that listens already")
-    arguments.add_argument("--brief", action="store_true", help="no UI, and no background services")
+    arguments.add_argument(
+        "--idle", type=float, help="no UI and no services; end after so many seconds without a user"
+    )
     given = arguments.parse_args()
     fd: int | None = given.fd
     be_a_part(last=True)
@@ -99,7 +102,7 @@ def main() -> None:
         event.listen(Engine, "before_cursor_execute", begin_immediate, retval=True)
     server = get_current_settings().server
     config = uvicorn.Config(
-        guarded(create_app(final=True, ephemeral=given.brief)),
+        guarded(create_app(final=True, ephemeral=given.idle is not None)),
         host=str(server.api.host),
         port=server.api.port,
         timeout_keep_alive=server.api.keepalive_timeout,
@@ -107,7 +110,10 @@ def main() -> None:
         ws_ping_timeout=server.api.websocket_ping_timeout,
         log_level=server.logging_level.lower(),
     )
-    uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+    running = uvicorn.Server(config)
+    if given.idle is not None:
+        stay_while_used(running, f"{server.ui.api_url}", given.idle)
+    running.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
 
 
 if __name__ == "__main__":

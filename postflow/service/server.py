@@ -1,30 +1,31 @@
-"""The Prefect server that a command works with: one that is configured, that of `up`, or its own.
+"""The Prefect server that a command works with: one that is configured, that of `up`, or the one
+that commands share.
 
 Prefect is imported only when needed, after its environment has been set.
 """
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
-import httpx
-import psutil
-
 from postflow.errors import Fatal
-from postflow.state import API, locked, password, state_dir
+from postflow.servers import API, locked, password
+from postflow.state import state_dir
 
-from .console import Warnings, err
+from .console import Warnings, waiting
 
 if TYPE_CHECKING:
+    import psutil
+
     from .supervisor import Part
 
 QUIET = {
@@ -36,6 +37,7 @@ QUIET = {
 }
 # They warn of every short command that they are not empty yet, and empty themselves at its end.
 PREFECT_QUEUES = ("EventsWorker", "APILogWorker")
+# Started by `python -m`.
 SERVER = "postflow.service.prefect_server"
 HOST = "127.0.0.1"
 PROXIES = ("http://", "https://", "socks5://", "socks5h://")
@@ -73,9 +75,29 @@ UNLESS_TOLD = {
 def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool = False) -> None:
     """Set Prefect up through its environment; has to come before its first import.
 
-    While `postflow up` runs a server of its own, that one is used. Where there is none, one is
-    started for a command that works `alone`. What only asks is not `patient` with one that is busy.
+    While `postflow up` runs a server of its own, that one is used. Where there is none, a command
+    that works `alone` starts one, which stays for the next. What only asks is not `patient` with
+    one that is busy.
     """
+    _set_up(verbose, patient)
+    _demand_address(os.environ.get(API))
+    _demand_known_proxies()
+    state_dir()  # what is wrong with it is told before anything is waited for
+    with waiting("Starting Prefect"):
+        from .shared_server import find_or_start, is_surely_needed
+
+        if alone and is_surely_needed():  # Prefect, slow to import, is imported meanwhile
+            find_or_start()
+        from prefect.settings import PREFECT_API_URL
+
+        from postflow.blocks.base import find_prefect
+
+        find_prefect()
+        if alone and not PREFECT_API_URL.value():
+            find_or_start()
+
+
+def _set_up(verbose: bool, patient: bool) -> None:
     for variable, value in QUIET.items():
         if not (verbose and variable.endswith("CONSOLE_LEVEL")):
             os.environ.setdefault(variable, value)
@@ -86,13 +108,6 @@ def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool 
         logger.addHandler(Warnings())
     for queue in PREFECT_QUEUES:
         logging.getLogger(queue).setLevel(logging.ERROR)
-    _demand_address(os.environ.get("PREFECT_API_URL"))
-    _demand_known_proxies()
-    from postflow.blocks.base import find_prefect
-
-    find_prefect()
-    if alone:
-        _start_one_if_none()
 
 
 def _demand_known_proxies() -> None:
@@ -116,22 +131,6 @@ def _demand_address(url: str | None) -> None:
         )
 
 
-def _start_one_if_none() -> None:
-    """For this command, until it ends. Of the one that Prefect would start, every user of the
-    machine reads the port in the process list, and can take it before it listens.
-    """
-    from prefect.settings import PREFECT_API_URL
-
-    if PREFECT_API_URL.value():
-        return
-    err.print("Starting Prefect …")
-    logs = state_dir() / "command"
-    logs.mkdir(exist_ok=True, mode=0o700)
-    server = ExitStack()
-    atexit.register(server.close)  # after Prefect's queues have emptied themselves
-    server.enter_context(own_prefect(0, logs / "server.log", "--brief"))
-
-
 def demand_server() -> None:
     """Raises Fatal `prefect.none` where none is configured: one that Prefect starts for a single
     command hears nothing of the others.
@@ -148,8 +147,8 @@ def demand_server() -> None:
 
 
 @contextmanager
-def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
-    """Start a server that keeps its database in Prefect's home; yields its process. Port 0 is any.
+def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
+    """Start a server that keeps its database in Prefect's home; yields its process.
 
     The processes we start later are pointed at the server, and told its password,
     through the environment. Raises Fatal `prefect.port` or `prefect.server`.
@@ -158,20 +157,19 @@ def own_prefect(port: int, log_path: Path, *options: str) -> Iterator[Part]:
 
     from .supervisor import Part
 
-    with _listening(port) as listener:
-        port = listener.getsockname()[1]
+    with listening(port) as listener:
         url = ui_address(port)
         set_environment({API: f"{url}/api", **locked(password())})
         try:
             server = Part(
                 "Prefect server",
-                (SERVER, "--fd", str(listener.fileno()), *options),
+                (SERVER, "--fd", str(listener.fileno())),
                 log_path=log_path,
-                environment=UNLESS_TOLD | os.environ | QUIET | _server_settings(url, port),
+                environment=server_environment(url, port),
                 pass_fds=[listener.fileno()],
             )
             with server.running():
-                _wait_until_healthy(server.process, f"{url}/api/health", log_path)
+                wait_until_healthy(server.process, url, log_path)
                 yield server
         finally:
             os.environ.pop(API)
@@ -181,21 +179,18 @@ def ui_address(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def _server_settings(url: str, port: int) -> dict[str, str]:
-    return (
-        FEW_WRITES
-        | FEW_AHEAD
-        | {
-            "PREFECT_SERVER_API_HOST": HOST,
-            "PREFECT_SERVER_API_PORT": str(port),
-            "PREFECT_SERVER_UI_API_URL": f"{url}/api",
-            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK,
-        }
-    )
+def server_environment(url: str, port: int) -> dict[str, str]:
+    ours = {
+        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_UI_API_URL": f"{url}/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{port}",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK,
+    }
+    return UNLESS_TOLD | os.environ | QUIET | FEW_WRITES | FEW_AHEAD | ours
 
 
-def _listening(port: int) -> socket.socket:
+def listening(port: int) -> socket.socket:
     """Held for as long as we live: nobody else takes the port while the server starts anew."""
     try:
         return socket.create_server((HOST, port))
@@ -208,23 +203,20 @@ def _listening(port: int) -> socket.socket:
         ) from error
 
 
-def _wait_until_healthy(server: psutil.Popen, url: str, log_path: Path) -> None:
+def wait_until_healthy(
+    server: psutil.Popen | subprocess.Popen[bytes], url: str, log_path: Path
+) -> None:
+    import httpx
+
     deadline = time.monotonic() + START_LIMIT
-    with httpx.Client(timeout=2.0) as client:
+    with httpx.Client(base_url=url, timeout=2.0) as client:
         while server.poll() is None and time.monotonic() < deadline:
-            if _is_healthy(client, url):
-                return
+            with suppress(httpx.TransportError):
+                if client.get("/api/health").is_success:
+                    return
             time.sleep(0.1)
     raise Fatal(
         "Prefect's server did not start.",
         hint=f"Its log says why: {log_path}",
         code="prefect.server",
     )
-
-
-def _is_healthy(client: httpx.Client, url: str) -> bool:
-    """Does a server answer there? `url` is the address of its health check."""
-    try:
-        return client.get(url).is_success
-    except httpx.TransportError:
-        return False

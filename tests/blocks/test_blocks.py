@@ -18,8 +18,9 @@ from postflow.frameio.auth.ims import WebCredential
 from postflow.frameio.auth.tokens import Tokens
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
-from postflow.service.setup import StudioFile, save_studio
-from postflow.state import password
+from postflow.servers import password
+from postflow.service.save_studio import save_studio
+from postflow.service.studio_file import StudioFile
 from tests.support.signed_in import SignedIn
 
 BLOCKS = (Studio, FrameioAccount, AdobeTokens, Tunnel, DiscordWebhook)

@@ -18,8 +18,9 @@ import postflow
 from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel
 from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
-from postflow.service.setup import StudioFile, save_studio
-from postflow.state import password
+from postflow.servers import password
+from postflow.service.save_studio import save_studio
+from postflow.service.studio_file import StudioFile
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = (AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel)

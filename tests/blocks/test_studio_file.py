@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Fatal
-from postflow.service.setup import read_studio_file, save_studio
+from postflow.service.save_studio import save_studio
+from postflow.service.studio_file import read_studio_file
 from tests.support.studio_file import GOOD, SECRETS
 
 MISTAKES = {
@@ -76,7 +77,7 @@ async def test_a_mistake_is_told_by_its_place_before_anything_is_saved(
     file = tmp_path / "studio.toml"
     if text is not None:
         file.write_bytes(text.encode(errors="surrogateescape"))
-    monkeypatch.setattr("postflow.service.setup.get_client", _no_server)
+    monkeypatch.setattr("postflow.service.save_studio.get_client", _no_server)
 
     with pytest.raises(Fatal) as caught:
         await save_studio(read_studio_file(file))

@@ -11,8 +11,9 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
-from postflow.service.setup import StudioFile, save_studio
-from postflow.state import password
+from postflow.servers import password
+from postflow.service.save_studio import save_studio
+from postflow.service.studio_file import StudioFile
 from tests.browser.looking import Page
 from tests.journeys.conftest import (
     make_clip,

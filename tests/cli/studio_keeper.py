@@ -15,7 +15,8 @@ class StudioKeeper:
         self._saved: Tables = {}
 
     async def save(self, tables: Tables) -> None:
-        from postflow.service.setup import StudioFile, save_studio
+        from postflow.service.save_studio import save_studio
+        from postflow.service.studio_file import StudioFile
 
         if self._shape(tables) != self._shape(self._saved):
             await save_studio(StudioFile.model_validate(tables))

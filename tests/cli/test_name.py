@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from postflow.cli import app
 from postflow.service.console import Exit
+from postflow.state import remember_studio
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import SaveStudio
 
@@ -57,6 +58,12 @@ def test_a_name_with_markup_is_shown_as_it_is(name: Name) -> None:
     told = name("[red]SQ07_v1.mov")
     assert told.exit_code == Exit.SKIPPED
     assert "[red]SQ07_v1.mov" in told.stdout
+
+
+def test_without_a_server_the_rules_are_those_that_this_machine_last_used(name: Name) -> None:
+    remember_studio("main", {"naming": "wip_byshot", "rules": []})
+    (answer,) = json.loads(name("SQ07_UNDLM_00152_v003.mov", "--json").stdout)
+    assert answer["shot"]["folder"][0] == "WIP_BYSHOT"
 
 
 @pytest.mark.prefect

@@ -1,4 +1,4 @@
-"""The Prefect server of a command that finds none."""
+"""The Prefect server that commands share where they find none."""
 
 from __future__ import annotations
 
@@ -8,36 +8,54 @@ from pathlib import Path
 
 import pytest
 
-from postflow.state import is_ours
+from postflow.servers import is_ours, shared_address, told_address
 from tests.support.prefect_home import migrated
+from tests.support.wait import wait_until_sync
 
 COMMAND = """
 import os
 from postflow.service.server import prepare_prefect
 prepare_prefect()
-from postflow.state import is_ours
+from postflow.servers import is_ours
 from prefect.client.orchestration import get_client
 address = os.environ["PREFECT_API_URL"]
-print(address, is_ours(address), get_client(sync_client=True).api_healthcheck())
+print(address, is_ours(address), get_client(sync_client=True).api_healthcheck(), flush=True)
+input()
 """
 
 
+def command(home: Path, state: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", COMMAND],
+        env={
+            "POSTFLOW_STATE_DIR": str(state),
+            "PREFECT_HOME": str(home),
+            "POSTFLOW_SERVER_IDLE": "0",
+        },
+        cwd=state,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.mark.prefect
-def test_a_command_alone_starts_one_whose_port_nobody_can_take(
+def test_the_first_command_starts_one_for_all_until_the_last_has_ended(
     private_state: Path, tmp_path: Path
 ) -> None:
     """Unlike the one that Prefect would start, it listens before anybody can know where."""
-    ran = subprocess.run(
-        [sys.executable, "-P", "-c", COMMAND],
-        env={
-            "POSTFLOW_STATE_DIR": str(private_state),
-            "PREFECT_HOME": str(migrated(tmp_path / "prefect")),
-        },
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    address, ours, trouble = ran.stdout.split()
-    assert (ours, trouble, ran.stderr) == ("True", "None", "Starting Prefect …\n")
-    assert not is_ours(address), "it has ended"
+    home = migrated(tmp_path / "prefect")
+    with command(home, private_state) as first, command(home, private_state) as second:
+        assert first.stdout
+        assert second.stdout
+        told = first.stdout.readline()
+        assert second.stdout.readline() == told
+        address, ours, trouble = told.split()
+        assert (ours, trouble, shared_address()) == ("True", "None", address)
+        assert told_address() is None, "it has no UI for `postflow ui`"
+        assert first.communicate("\n") == ("", "")
+        assert is_ours(address)
+        assert second.communicate("\n") == ("", ""), "nothing moves where nobody looks"
+    wait_until_sync(lambda: shared_address() is None, description="that nobody finds it")
+    wait_until_sync(lambda: not is_ours(address), description="its end")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import stat
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -15,10 +17,13 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from postflow.cli import app
+from postflow.ledger import Ledger, observations, registry, roots
 from postflow.sandbox import Sandbox
 from postflow.service.console import Exit
-from postflow.service.setup import read_studio_file
+from postflow.service.studio_file import read_studio_file
+from postflow.state import remember_studio
 from tests.cli.command_line import CommandLine
+from tests.ledger.ground import media, sighting
 from tests.support.wait import wait_until_sync
 
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
@@ -59,6 +64,59 @@ def test_help_waits_for_nothing_that_a_command_works_with() -> None:
     heavy = {"prefect", "sqlalchemy", "aiohttp", "cryptography"}
     code = f"import sys, postflow.cli; sys.exit(bool({heavy} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (["setup", "--file", "nowhere.toml"], "studio.file"),
+        (["up", "--file", "nowhere.toml"], "studio.file"),
+        (["up", "--backfill", "some"], "watch.backfill"),
+        (["upload", "nowhere.mov"], "file.missing"),
+        (["status"], "prefect.address"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else each,
+)
+def test_what_is_wrong_with_a_call_is_told_before_prefect_is_imported(
+    call: list[str], says: str
+) -> None:
+    code = (
+        "import sys; from postflow.cli import main\n"
+        "try: main()\nfinally: print([each for each in sys.modules if each == 'prefect'])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", code, *call],
+        env=os.environ | {"PREFECT_API_URL": "nonsense"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert says in ran.stderr
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_told_and_help_has_its_short_name() -> None:
+    runner = CliRunner()
+    assert runner.invoke(app, ["--version"]).stdout == f"postflow {version('postflow')}\n"
+    assert "Usage:" in runner.invoke(app, ["status", "-h"]).stdout
+
+
+def test_the_shell_completes_studios_and_clips(
+    private_state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Ledger.open() as ledger:
+        root = roots.add(ledger, "north", Path("/mnt/show"))
+        clip = "SQ07/SQ07_UNDLM_00152_v003.mov"
+        observations.observe(ledger, root, [sighting(root, clip)])
+        registry.register(ledger, root, media(root, clip))
+    remember_studio("north", {"naming": "undlm", "rules": [], "ledger": None})
+    monkeypatch.setenv("_POSTFLOW_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_CWORD", "4")
+    monkeypatch.setenv("COMP_WORDS", "postflow retry --studio north SQ07_U")
+    assert CliRunner().invoke(app, []).stdout.split() == ["SQ07_UNDLM_00152_v003.mov"]
+    monkeypatch.setenv("COMP_CWORD", "3")
+    monkeypatch.setenv("COMP_WORDS", "postflow retry --studio n")
+    assert CliRunner().invoke(app, []).stdout.split() == ["north"]
 
 
 @pytest.mark.prefect

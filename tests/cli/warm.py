@@ -20,8 +20,8 @@ def main() -> None:
     prepare_prefect()
     import postflow.cli
     import postflow.flows.deliver
+    import postflow.service.save_studio
     import postflow.service.serve
-    import postflow.service.setup
     from postflow.blocks import tunnel
     from postflow.outlet.ngrok.provider import NgrokProvider
     from tests.support import run_imports  # noqa: F401 - imported for the forks

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from postflow.cli.sandbox import sandbox_studio
 from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import Ledger, open_ledger
+from postflow.models import Transfer
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
-from postflow.settings import Transfer
 from tests.crash.killing import Death
 from tests.crash.life import Order
 from tests.crash.lives import Life, Nursery
@@ -48,7 +48,8 @@ class Ground:
 
     async def use_tunnel(self, tunnel: Tunnel) -> None:
         """From the next life on."""
-        from postflow.service.setup import StudioFile, save_studio
+        from postflow.service.save_studio import save_studio
+        from postflow.service.studio_file import StudioFile
 
         other = {"tunnel": {"provider": "loopback"}} if tunnel == "loopback" else {}
         await save_studio(StudioFile.model_validate(self.tables | other))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.cli.scan import look, tell_prospects
+from postflow.cli.scan import tell_prospects
 from postflow.cli.status import tell_status
 from postflow.folder.enrolment import NONE, enrol
 from postflow.folder.watcher import FolderWatcher
@@ -17,6 +17,7 @@ from postflow.ledger import AsyncLedger, observations, open_ledger, queries
 from postflow.media.ignore import Ignoring
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
+from postflow.service.prospects import look
 from tests.support.enrolled import enrolled
 
 CLIP = "SQ07_UNDLM_00152_v003.mov"

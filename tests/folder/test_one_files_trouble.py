@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import pytest
 
-from postflow.cli.scan import look
 from postflow.errors import Retry
 from postflow.folder import intake as intake_module
 from postflow.folder import watcher as watching_module
@@ -23,6 +22,7 @@ from postflow.media.probe import probe_media
 from postflow.models import Shot
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
+from postflow.service.prospects import look
 from tests.support.enrolled import enrolled
 
 BAD, GOOD = "SQ07_UNDLM_00001_v001.mov", "SQ07_UNDLM_00002_v001.mov"
@@ -161,7 +161,7 @@ async def test_the_scan_command_shows_the_others_and_says_what_is_wrong_with_one
     if where == "naming":
         monkeypatch.setattr(naming, "identify", fails_at(BAD, real, FAULT))
     else:
-        monkeypatch.setattr("postflow.cli.scan.verdict", fails_at(BAD, verdict, FAULT))
+        monkeypatch.setattr("postflow.service.prospects.verdict", fails_at(BAD, verdict, FAULT))
     await FolderWatcher(ledger, "main", folder).scan()
     found = {each.file: each for each in look(ledger.ledger, "main", folder, naming)}
     assert found[GOOD].what == "deliver"

@@ -26,7 +26,8 @@ async def save(
     **tunnel: Any,
 ) -> str:
     """Save a studio's blocks on the test's Prefect server; returns its name."""
-    from postflow.service.setup import StudioFile, save_studio
+    from postflow.service.save_studio import save_studio
+    from postflow.service.studio_file import StudioFile
 
     tables = sandbox_studio(world.describe(), name=name)
     tables["tunnel"] |= tunnel

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from postflow.models import Transfer
 from postflow.sandbox import Sandbox
-from postflow.settings import Transfer
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import the_asset
 from tests.journeys.studios import save

@@ -13,7 +13,8 @@ from postflow.cli.sandbox import sandbox_studio
 from postflow.discord.cards import notice_card
 from postflow.ledger import Ledger, MessageState, outbox, queries
 from postflow.sandbox import Sandbox
-from postflow.service.setup import StudioFile, save_studio
+from postflow.service.save_studio import save_studio
+from postflow.service.studio_file import StudioFile
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import the_asset
 from tests.support.enrolled import enrolled

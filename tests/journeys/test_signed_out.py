@@ -25,7 +25,8 @@ STUDIO = "signed-out"
 async def adobe(nothing_cached: None, world: Sandbox, tmp_path: Path) -> AdobeTokens:
     """The sign-in of a studio in which nothing happens. Nobody has signed in."""
     from postflow.blocks.studio import load_studio
-    from postflow.service.setup import StudioFile, save_studio
+    from postflow.service.save_studio import save_studio
+    from postflow.service.studio_file import StudioFile
 
     enrolled(tmp_path, studio=STUDIO)
     tables = sandbox_studio(world.describe(), name=STUDIO)

@@ -15,7 +15,8 @@ from postflow.ledger import ClaimRef
 from postflow.media.probe import probe_media
 from postflow.models import Delivery, Drained
 from postflow.sandbox import Sandbox
-from postflow.service.setup import StudioFile, save_studio
+from postflow.service.save_studio import save_studio
+from postflow.service.studio_file import StudioFile
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import titles, words
 from tests.support.enrolled import enrolled

@@ -18,14 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postflow.errors import Fatal, Retry, Skip
+from postflow.errors import Fatal, Retry, Skip, printable
 from postflow.media.probe import (
     SAMPLE,
     SAMPLES,
     Print,
     fingerprint,
     is_unchanged,
-    printable,
     probe_media,
 )
 from postflow.outlet.served_files import PinnedFile

@@ -14,36 +14,36 @@ from pathlib import Path
 
 import pytest
 
-from postflow import state
+from postflow import servers
 from postflow.blocks import base as server
 from postflow.errors import Fatal
 from postflow.state import state_dir
 from tests.support.serving import serving
 
-PASSWORDS = (state.SERVER_PASSWORD, state.CLIENT_PASSWORD)
+PASSWORDS = (servers.SERVER_PASSWORD, servers.CLIENT_PASSWORD)
 
 
 @pytest.fixture(autouse=True)
 def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in (state.API, *PASSWORDS):
+    for variable in (servers.API, *PASSWORDS):
         monkeypatch.delenv(variable, raising=False)
 
 
 def test_the_password_is_made_once_for_its_owner_only(private_state: Path) -> None:
-    made = state.password()
-    assert state.password() == made
+    made = servers.password()
+    assert servers.password() == made
     assert len(made) > 40
     kept = private_state / "prefect-password"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     kept.write_text("")  # the disk was full just then
-    assert state.password() not in {"", made}
+    assert servers.password() not in {"", made}
 
 
 def test_a_password_of_ones_own_is_used_and_kept_nowhere(
     private_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(state.SERVER_PASSWORD, "admin:pass")
-    assert state.password() == "admin:pass"
+    monkeypatch.setenv(servers.SERVER_PASSWORD, "admin:pass")
+    assert servers.password() == "admin:pass"
     assert not (private_state / "prefect-password").exists()
 
 
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         """What the true server would say."""
         question = self.path.partition("question=")[2]
         at = f"127.0.0.1:{self.server.server_port}"
-        return state.proof(state.password(), at, question).encode()
+        return servers.proof(servers.password(), at, question).encode()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -89,38 +89,40 @@ def listening(body: bytes = b"") -> Iterator[Listener]:
 def test_the_server_that_knows_the_password_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: dict[str, str] = {}
     monkeypatch.setattr(server, "set_environment", set_to.update)
-    with listening() as ours, state.address_told(ours.api):
+    with listening() as ours, servers.address_told(ours.api):
         server.find_prefect()
     assert set_to == {
-        state.API: ours.api,
-        state.CLIENT_PASSWORD: state.password(),
+        servers.API: ours.api,
+        servers.CLIENT_PASSWORD: servers.password(),
     }
-    assert state.told_address() is None, "it has ended"
+    assert servers.told_address() is None, "it has ended"
 
 
 @pytest.mark.parametrize("body", [b"true", b"0" * 64, b"\xff" * 10_000_000])
 def test_a_stranger_at_its_port_is_told_of_and_never_hears_the_password(
     body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with listening(body) as stranger, state.address_told(stranger.api):
-        assert not state.is_ours(stranger.api)
-    assert "is not the server of `postflow up`" in caplog.text
+    with listening(body) as stranger, servers.address_told(stranger.api):
+        assert not servers.is_ours(stranger.api)
+    assert "is not a Prefect server of ours" in caplog.text
     assert stranger.heard
-    secret = state.password().removeprefix("postflow:")
+    secret = servers.password().removeprefix("postflow:")
     assert not [heard for heard in stranger.heard if secret in heard or "Authorization" in heard]
 
 
 def test_a_proof_that_was_passed_on_from_another_port_is_none() -> None:
     question = "asked"
-    first, second = (state.proof("secret", f"127.0.0.1:{port}", question) for port in (4200, 4201))
+    first, second = (
+        servers.proof("secret", f"127.0.0.1:{port}", question) for port in (4200, 4201)
+    )
     assert first != second
-    assert state.proof("other", "127.0.0.1:4200", question) != first
+    assert servers.proof("other", "127.0.0.1:4200", question) != first
 
 
 def test_nobody_at_its_port_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert not state.is_ours(f"http://127.0.0.1:{port}/api")
+    assert not servers.is_ours(f"http://127.0.0.1:{port}/api")
     assert caplog.text == ""
 
 
@@ -136,17 +138,17 @@ def test_another_users_state_folder_is_refused(
 def test_a_password_that_another_user_laid_there_is_refused(
     private_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(state.SERVER_PASSWORD, raising=False)
-    monkeypatch.delenv(state.CLIENT_PASSWORD, raising=False)
+    monkeypatch.delenv(servers.SERVER_PASSWORD, raising=False)
+    monkeypatch.delenv(servers.CLIENT_PASSWORD, raising=False)
     laid = private_state / "prefect-password"
     laid.write_text("postflow:known")
     for folder in ("state_dir", "lock_dir"):
-        monkeypatch.setattr(state, folder, lambda: private_state)
+        monkeypatch.setattr(servers, folder, lambda: private_state)
     monkeypatch.setattr(os, "geteuid", lambda: laid.stat().st_uid + 1)
     with pytest.raises(
         Fatal, match=r"prefect-password, where .* belongs to another user"
     ) as refused:
-        state.password()
+        servers.password()
     assert "Remove it" in refused.value.hint
 
 
@@ -179,6 +181,6 @@ def test_python_finds_the_server_by_itself_else_locks_the_one_that_prefect_start
             text=True,
         )
     api, password, *lock = told.split()
-    assert (password == state.password()) == up, "a stranger may take its port"
+    assert (password == servers.password()) == up, "a stranger may take its port"
     assert (api, lock[0]) == ((ours.api, "False") if up else ("None", "True"))
     assert up or lock[1] == "180"

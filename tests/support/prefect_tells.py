@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from prefect.logging.handlers import APILogHandler
 
-from postflow.state import password
+from postflow.servers import password
 from tests.support.signed_in import SignedIn
 
 FIRST = b"identify"

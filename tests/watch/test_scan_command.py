@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 import typer
 
-from postflow.cli.scan import look, one_of, tell_gone, tell_prospects
+from postflow.cli.scan import one_of, tell_gone, tell_prospects
 from postflow.cli.status import folders_away
 from postflow.errors import Fatal
 from postflow.folder.enrolment import restore
 from postflow.folder.root import MARKER, read_mark
 from postflow.folder.scanner import glance
 from postflow.ledger import Ledger, Phase, observations, queries, roots
+from postflow.media.ignore import SHIPPED_ONLY
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
+from postflow.service.prospects import look
 from tests.ledger.ground import set_aside
 from tests.support.marked import mark_root
 
@@ -170,7 +172,7 @@ def test_many_files_that_vanished_are_told_with_the_command_that_says_they_are_g
         assert look(ledger, "second", folder, Naming.preset("undlm")) == []
         told = " ".join(capsys.readouterr().err.split())
         assert f"postflow scan --accept-vanished {folder} --studio second" in told
-        tell_gone(ledger, "second", folder)
+        tell_gone(ledger, "second", folder, SHIPPED_ONLY)
         assert f"Taken for gone in {folder}: 40." in capsys.readouterr().out
         assert len(look(ledger, "second", folder, Naming.preset("undlm"))) == 3
 

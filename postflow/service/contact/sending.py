@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from postflow.frameio import endpoints
-from postflow.proxies import proxy_for
+from postflow.http import proxy_for
 
 from .fetching import arrival
 from .visit import Reply, Unanswered, Visit

@@ -1,0 +1,20 @@
+"""What our clients of httpx share: which calls never left, and the proxy for bare transports.
+
+A client of httpx finds the environment's proxy by itself; a transport of its own, which keeps an
+address that is a secret out of the client's log lines and errors, has to be told.
+"""
+
+from __future__ import annotations
+
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+# Of an HTTP call that never left this machine, and may be repeated whatever it asks for.
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    proxies = getproxies()
+    proxy = None if proxy_bypass(url.host) else proxies.get(url.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

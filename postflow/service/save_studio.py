@@ -1,0 +1,78 @@
+"""From a studio's file to its blocks."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from prefect.blocks.core import Block
+from prefect.client.orchestration import PrefectClient, get_client
+from pydantic import ValidationError
+
+from postflow.blocks.adobe import AdobeTokens
+from postflow.blocks.base import part_name
+from postflow.blocks.discord import DiscordWebhook
+from postflow.blocks.frameio import FrameioAccount
+from postflow.blocks.studio import Studio
+from postflow.blocks.tunnel import Tunnel
+from postflow.settings import problems
+
+from .studio_file import StudioFile, unreadable
+
+B = TypeVar("B", bound=Block)
+
+
+async def save_studio(file: StudioFile) -> Studio:
+    """Create or replace the blocks of a studio, their types included, once all of it is right.
+
+    A saved sign-in of the same credential is kept.
+    """
+    name, studio = file.studio.name, studio_of(file)
+    studio.get_naming()
+    async with get_client() as client:
+        await _keep_sign_in(studio.adobe, part_name(name, "adobe"), client)
+        for part in ("adobe", "frameio", "tunnel", "discord"):
+            if block := getattr(studio, part):
+                await block.asave(part_name(name, part), overwrite=True, client=client)
+        await studio.asave(name, overwrite=True, client=client)
+    studio.remember(name)
+    return studio
+
+
+def studio_of(file: StudioFile) -> Studio:
+    """Its blocks, not saved yet. Raises Fatal `studio.file`."""
+    section = file.studio
+    adobe = _block(AdobeTokens, file.adobe, "adobe")
+    return Studio(
+        frameio=_block(FrameioAccount, file.frameio, "frameio", adobe=adobe),
+        tunnel=_block(Tunnel, file.tunnel, "tunnel") if file.tunnel is not None else None,
+        transfer=section.transfer,
+        discord=_block(DiscordWebhook, file.discord, "discord") if file.discord else None,
+        naming=section.naming,
+        rules=section.rules,
+        limit=section.limit,
+        bandwidth=section.bandwidth,
+        watching=section.watching,
+        ledger=section.ledger,
+        ping=section.ping,
+        retry_policy=section.retry_policy,
+    )
+
+
+def _block(kind: type[B], table: dict[str, Any], section: str, **parts: Block) -> B:
+    unknown = set(table) - (set(kind.model_fields) - set(parts))
+    if unknown:
+        raise unreadable(f"[{section}]", f"unknown: {', '.join(sorted(unknown))}")
+    try:
+        return kind(**table, **parts)
+    except ValidationError as error:
+        raise unreadable(f"[{section}]", problems(error)) from None
+
+
+async def _keep_sign_in(adobe: AdobeTokens, name: str, client: PrefectClient) -> None:
+    try:
+        saved: AdobeTokens = await AdobeTokens.aload(name, client=client)
+    except ValueError:
+        return
+    tokens = saved.get_tokens()
+    if tokens and saved.client_id == adobe.client_id and adobe.access_token is None:
+        adobe.keep(tokens)

@@ -1,0 +1,82 @@
+"""A studio's TOML file: what it may hold, read without Prefect."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from postflow.errors import Fatal
+from postflow.models import Transfer
+from postflow.naming import Naming
+from postflow.settings import (
+    LimitedHours,
+    Rate,
+    RetryPolicy,
+    Watching,
+    problems,
+    refuse_old_names,
+)
+
+
+class StudioSection(BaseModel):
+    """`[studio]` of the file."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    _current_names = model_validator(mode="before")(refuse_old_names)
+
+    name: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]*$")
+    naming: str = "undlm"
+    rules: list[dict[str, Any]] = Field(default_factory=list)
+    limit: Rate = "none"
+    bandwidth: tuple[LimitedHours, ...] = ()
+    watching: Watching = Field(default_factory=Watching)
+    ledger: SecretStr | None = None
+    ping: SecretStr | None = None
+    transfer: Transfer = "auto"
+    retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
+
+    def get_naming(self) -> Naming:
+        return Naming.from_rules(self.rules) if self.rules else Naming.preset(self.naming)
+
+
+class StudioFile(BaseModel):
+    """The whole file: one table for each block."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    studio: StudioSection = Field(default_factory=StudioSection)
+    frameio: dict[str, Any]
+    adobe: dict[str, Any]
+    tunnel: dict[str, Any] | None = None
+    discord: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _tunnel_is_there(self) -> Self:
+        if self.studio.transfer == "tunnel" and self.tunnel is None:
+            raise ValueError("transfer = tunnel needs a table [tunnel], which may be empty")
+        return self
+
+
+def read_studio_file(path: Path) -> StudioFile:
+    """Raises Fatal `studio.file`, which names the line or field and never a value, or one of the
+    naming rules'.
+    """
+    try:
+        file = StudioFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise unreadable(str(path), str(error)) from error
+    except ValidationError as error:
+        raise unreadable(str(path), problems(error)) from None
+    file.studio.get_naming()
+    return file
+
+
+def unreadable(where: str, why: str) -> Fatal:
+    return Fatal(
+        f"The studio file does not load: {where}: {why}.",
+        hint="See docs/configuration.md for every table and field.",
+        code="studio.file",
+    )
