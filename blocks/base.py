@@ -22,7 +22,7 @@ EPHEMERAL = {
 }
 
 
-def find_prefect() -> None:
+def find_prefect(*, shared: bool = True) -> None:
     """Let Prefect use the server of ours that runs: of `up`, or the one that commands share.
 
     Else, where none is configured, Prefect will start one of its own, with a password that is
@@ -31,7 +31,7 @@ def find_prefect() -> None:
     """
     if os.environ.get(API) and os.environ.get(CLIENT_PASSWORD):
         return
-    if address := our_server():
+    if address := our_server(shared=shared):
         set_environment({API: address, CLIENT_PASSWORD: password()})
     elif not PREFECT_API_URL.value():
         set_environment({**EPHEMERAL, **os.environ, **locked(passing_password())})

@@ -72,13 +72,14 @@ def _kept_password(path: Path) -> str:
 ONCE = _new_password()
 
 
-def our_server() -> str | None:
-    """The API of a Prefect server of ours that runs here: that of `up`, or the one that commands
-    share, which then stays for as long as this process does.
+def our_server(*, shared: bool = True) -> str | None:
+    """The API of a Prefect server of ours that runs here: that of `up`, or else the one that
+    commands share, which then stays for as long as this process does.
     """
     given = os.environ.get(API)
-    _stay(state_dir() / "command")
-    for address in (told_address(), shared_address()):
+    if shared:
+        _stay(state_dir() / "command")
+    for address in (told_address(), shared_address() if shared else None):
         if address and given in (None, "", address) and is_ours(address):
             return address
     return None

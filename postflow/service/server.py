@@ -92,7 +92,7 @@ def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool 
 
         from postflow.blocks.base import find_prefect
 
-        find_prefect()
+        find_prefect(shared=alone)  # it has no services, which those need that stay
         if alone and not PREFECT_API_URL.value():
             find_or_start()
 

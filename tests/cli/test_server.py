@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.servers import is_ours, shared_address, told_address
+from postflow.servers import is_ours, our_server, shared_address
 from tests.support.prefect_home import migrated
 from tests.support.wait import wait_until_sync
 
@@ -53,7 +53,7 @@ def test_the_first_command_starts_one_for_all_until_the_last_has_ended(
         assert second.stdout.readline() == told
         address, ours, trouble = told.split()
         assert (ours, trouble, shared_address()) == ("True", "None", address)
-        assert told_address() is None, "it has no UI for `postflow ui`"
+        assert our_server(shared=False) is None, "`up` and `ui` need one with services and a UI"
         assert first.communicate("\n") == ("", "")
         assert is_ours(address)
         assert second.communicate("\n") == ("", ""), "nothing moves where nobody looks"
