@@ -42,7 +42,7 @@ IDLE = 600.0
 IDLE_UNFOUND = 15.0
 LOOK = 1.0
 # Whence Prefect may take its server's address; all of them but the environment are files.
-CONFIGURED_IN = ("prefect.toml", "pyproject.toml", ".env")
+CONFIGURED_IN = ("./prefect.toml", "pyproject.toml", ".env")
 
 
 def idle_time() -> float:
