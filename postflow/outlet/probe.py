@@ -12,8 +12,8 @@ from tenacity import (
 )
 
 from postflow.errors import Retry
+from postflow.http import proxy_for
 from postflow.outlet.ngrok.errors import REFUSALS, code_in, refused
-from postflow.proxies import proxy_for
 
 # Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
 EDGE_HEADER = "ngrok-error-code"

@@ -12,9 +12,9 @@ from typing import Any, get_args
 import pytest
 
 from postflow.errors import PostFlowError
+from postflow.models import Transfer
 from postflow.sandbox import Sandbox
 from postflow.sandbox.switches import FIXED, Switches
-from postflow.settings import Transfer
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import FAILED, READY, endings, words
 from tests.journeys.studios import save
