@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
-from postflow.service.console import FIRST_CONTACT, Exit, out, print_json
+from postflow.service.console import Exit, first_contact, out, print_json
 from postflow.service.server import prepare_prefect
 
 from .app import JsonOption, StudioOption, app, run, studio_named
@@ -33,7 +33,7 @@ def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
         print_json([finding.model_dump() for finding in findings])
     failed = any(finding.verdict == "failed" for finding in findings)
     if not (json or failed):
-        out.print(f"{FIRST_CONTACT}{'' if studio == 'main' else f' --studio {studio}'}")
+        out.print(first_contact(studio))
     raise typer.Exit(Exit.FATAL if failed else Exit.DELIVERED)
 
 

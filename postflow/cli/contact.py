@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from postflow.errors import Fatal
-from postflow.service.console import err, out
+from postflow.service.console import contact_mark, err, out
 from postflow.service.server import prepare_prefect
 from postflow.state import write_private
 
@@ -43,6 +43,7 @@ def contact(
     prepare_prefect()
     report = run(_contact(studio_named(studio)))
     write_private(file.absolute(), report.text())
+    contact_mark(studio).touch()
     _sum_up(report, file)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postflow.errors import Fatal, PostFlowError
-from postflow.service.console import FIRST_CONTACT, err, out, tell_if_open
+from postflow.service.console import err, first_contact, out, tell_if_open
 from postflow.service.server import prepare_prefect
 
 from .app import StudioOption, app, run, studio_named
@@ -59,7 +59,7 @@ def setup(
     if studio_file.adobe.get("kind", "web") != "service":
         out.print(f"  Next: postflow login{option}")
     out.print(f"  Then: postflow check{option}")
-    out.print(f"{FIRST_CONTACT}{option}")
+    out.print(first_contact(name))
 
 
 @app.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import xxhash
 
@@ -105,7 +104,7 @@ async def share_by_hand(
         name=share_name(project.name, ", ".join(names)),
         project=(first.account_id, first.project_id),
         asset_ids=assets,
-        terms=maker.terms(datetime.now(UTC)),
+        terms=maker.terms(await ledger.now()),
     )
     try:
         if (made := await maker.carry_out(work)) is None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from postflow.discord.cards import notice_card
@@ -96,7 +96,7 @@ class ShareRelay:
         """Make or fill the links that are due, all that have clips if `at_once`."""
         many = await self._ledger.run(shared_clips.on_their_way, self._studio)
         for each in await self._ledger.run(shared_clips.waiting, self._studio):
-            if at_once or is_due(each, many, datetime.now(UTC)):
+            if at_once or is_due(each, many, await self._ledger.now()):
                 await self._share(each.subject)
 
     async def _work(self) -> None:
@@ -119,7 +119,7 @@ class ShareRelay:
     async def _share(self, subject: str) -> None:
         """Until all clips of the subject are in a link, or something stands in the way."""
         for _ in range(ROUNDS):
-            terms = self._maker.terms(datetime.now(UTC))
+            terms = self._maker.terms(await self._ledger.now())
             work = await self._ledger.run(shares.begin, self._run_id, self._studio, subject, terms)
             if work is None or not await self._carry_out(work):
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from postflow.discord.card import Card
@@ -89,7 +89,7 @@ async def with_known_link(
     """A clip that lies in a folder which a link opens is in that link already."""
     if wish.folder_id is None:
         return wish, card
-    now = datetime.now(UTC)
+    now = await ledger.now()
     link = await ledger.run(
         shared_clips.link_with,
         studio,
@@ -173,9 +173,9 @@ class LinkMaker:
         return made
 
     async def _fill(self, work: ShareWork) -> shares.Made | None:
-        share_id, account_id = str(work.share_id), work.account_id
+        share_id, account_id, now = str(work.share_id), work.account_id, await self._ledger.now()
         share = await self._frameio.shares.show(account_id, share_id)
-        if share is None or not share.opens(lasting(self._sharing, datetime.now(UTC))):
+        if share is None or not share.opens(lasting(self._sharing, now)):
             log.info("The link %s opens no more: another one takes its place.", work.name)
             await self._ledger.run(shares.over, work)
             return None

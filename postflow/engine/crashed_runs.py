@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
@@ -53,7 +54,7 @@ INGEST = filters.FlowFilterName(any_=["ingest"])
 DELIVER = filters.FlowFilterName(any_=["deliver"])
 PAUSE = 20.0
 # A run of `ingest` is tagged when it begins.
-UNSIGNED = timedelta(seconds=60)
+UNSIGNED = 60.0
 
 
 async def tag_run(run_id: str | None = None) -> None:
@@ -87,6 +88,7 @@ class CrashDetector:
 
     def __init__(self, studio: str, ledger: SecretStr | None) -> None:
         self._studio = studio
+        self._unsigned: dict[UUID, float] = {}
         self._where = ledger
         self._suspects: set[UUID] = set()
 
@@ -98,7 +100,9 @@ class CrashDetector:
             clips = await _unfinished(client, self._studio, DELIVER)
             # Those within a run of `ingest` have no signature, and end with it.
             runs += [run for run in clips if SIGNATURE in run.labels]
-            seem = {run.id for run in runs if _seems_dead(run, living)}
+            known = {run.id for run in runs}
+            self._unsigned = {each: at for each, at in self._unsigned.items() if each in known}
+            seem = {run.id for run in runs if self._seems_dead(run, living)}
             dead = [run for run in runs if _is_dead_here(run) or run.id in seem & self._suspects]
             for run in dead:
                 await _mark_crashed(client, run)
@@ -107,6 +111,19 @@ class CrashDetector:
             for deployment in (lost[each] for each in lost.keys() & self._suspects):
                 await _free(client, deployment, left[deployment.id])
             self._suspects = seem | lost.keys()
+
+    def _seems_dead(self, run: FlowRun, living: set[str] | None) -> bool:
+        """Of another machine, and without its lease; or it should have signed long ago, by this
+        machine's clock alone: the run's own may be another one's.
+        """
+        signature, lease = run.labels.get(SIGNATURE), run.labels.get(LEASE)
+        if not isinstance(signature, str):
+            if not (run.state and run.state.is_running()):
+                return False
+            now = time.monotonic()
+            return now - self._unsigned.setdefault(run.id, now) > UNSIGNED
+        is_away = not is_here(ProcessMark.model_validate_json(signature))
+        return is_away and lease is not None and living is not None and lease not in living
 
     async def _living(self) -> set[str] | None:
         """The leases that last; None while the ledger cannot tell."""
@@ -121,16 +138,6 @@ class CrashDetector:
 def _is_dead_here(run: FlowRun) -> bool:
     signature = run.labels.get(SIGNATURE)
     return isinstance(signature, str) and is_dead_here(ProcessMark.model_validate_json(signature))
-
-
-def _seems_dead(run: FlowRun, living: set[str] | None) -> bool:
-    """Of another machine, and without its lease; or it should have signed long ago."""
-    signature, lease = run.labels.get(SIGNATURE), run.labels.get(LEASE)
-    if not isinstance(signature, str):
-        began = run.state.timestamp if run.state and run.state.is_running() else None
-        return began is not None and datetime.now(tz=UTC) - began > UNSIGNED
-    is_away = not is_here(ProcessMark.model_validate_json(signature))
-    return is_away and lease is not None and living is not None and lease not in living
 
 
 async def _unfinished(

@@ -189,6 +189,10 @@ class AsyncLedger:
         asked = self._thread.submit(call, self.ledger, *args, **kwargs)
         return await asyncio.shield(asyncio.wrap_future(asked))
 
+    async def now(self) -> datetime:
+        """See `Ledger.now`."""
+        return await self.run(Ledger.now)
+
 
 @asynccontextmanager
 async def open_ledger(

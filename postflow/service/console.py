@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rich.markup import escape
 
 from postflow.errors import Fatal, PostFlowError, Skip, printable
 from postflow.models import Once
-from postflow.state import open_to_others
+from postflow.state import open_to_others, state_dir
 
 
 class Terminal(Console):
@@ -29,9 +30,6 @@ class Terminal(Console):
 def _plain(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
-
-# Offered once all is set up, before the first clip.
-FIRST_CONTACT = "To ask this Frame.io first what its documents leave open: postflow contact"
 
 out = Terminal(highlight=False, soft_wrap=True)
 err = Terminal(stderr=True, highlight=False, soft_wrap=True)
@@ -49,6 +47,23 @@ def waiting(what: str) -> Iterator[None]:
     with Progress(*columns, console=err, transient=True) as line:
         line.add_task(what, total=None)
         yield
+
+
+def contact_mark(studio: str) -> Path:
+    """As old as the last `postflow contact` of a studio from this machine."""
+    return state_dir() / f"contact-{studio}"
+
+
+def first_contact(studio: str) -> str:
+    """Offered once all is set up, before the first clip; or when it was."""
+    command = "postflow contact" + ("" if studio == "main" else f" --studio {studio}")
+    mark = contact_mark(studio)
+    if not mark.exists():
+        return f"To ask this Frame.io first what its documents leave open: {command}"
+    day = datetime.fromtimestamp(mark.stat().st_mtime).astimezone()
+    return (
+        f"This Frame.io was asked what its documents leave open on {day:%Y-%m-%d}. Again: {command}"
+    )
 
 
 def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:

@@ -13,12 +13,12 @@ import pytest
 from postflow.cli.contact import _tell
 from postflow.delivery.ways import NO_TUNNEL
 from postflow.sandbox import Sandbox
-from postflow.service.console import Exit
+from postflow.service.console import Exit, first_contact
 from postflow.service.contact.questions import QUESTIONS
 from postflow.service.contact.report import Entry
 from postflow.service.contact.run import Outcome
 from tests.cli.command_line import CommandLine
-from tests.cli.conftest import SaveStudio
+from tests.cli.conftest import STUDIO, SaveStudio
 from tests.support.wait import wait_until_sync
 
 pytestmark = pytest.mark.prefect
@@ -43,6 +43,7 @@ def test_what_it_was_told_makes_a_sandbox_like_it(
     assert [folder["path"].count("/") for folder in world.folders()].count(0) == 1
     world.turn(fetch_delay=0.0)
     file = tmp_path / "contact.json"
+    assert first_contact(STUDIO).startswith("To ask this Frame.io first")
 
     ran = postflow("contact", "--file", file)
 
@@ -50,6 +51,7 @@ def test_what_it_was_told_makes_a_sandbox_like_it(
     assert (world.folders(), world.assets()) == ([], [])
     assert "! How is a clip fetched? HEAD first, then GET" in ran.out
     assert "a clip that was exported again is refused: not handled: please report." in ran.out
+    assert first_contact(STUDIO).startswith("This Frame.io was asked")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     told = json.loads(file.read_text())
     assert told["versions"]["ngrok"].startswith("3.")
