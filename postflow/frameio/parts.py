@@ -88,10 +88,14 @@ PART_RETRIES = PartRetries()
 
 
 class Receipt(FrozenModel):
-    """What the store said of a part. `is_proven`: it gave the MD5 of what was sent."""
+    """What the store said of a part. `is_proven`: it gave the MD5 of what was sent.
+
+    `content_type` is the one that was signed, where one was.
+    """
 
     etag: str | None
     is_proven: bool
+    content_type: str
 
 
 class _Again(Exception):
@@ -203,7 +207,8 @@ class PartStore:
         self._hear(told := _md5(answer.headers))
         if leaving.size != part.size or told not in {None, leaving.md5}:
             raise _Again(ALTERED())
-        return Receipt(etag=answer.headers.get("etag"), is_proven=told is not None)
+        etag = answer.headers.get("etag")
+        return Receipt(etag=etag, is_proven=told is not None, content_type=content_type)
 
     def _hear(self, told: str | None) -> None:
         """A store that tells no MD5 is compared with none, so that none is computed. One that does

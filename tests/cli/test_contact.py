@@ -14,7 +14,7 @@ from postflow.cli.contact import _tell
 from postflow.delivery.ways import NO_TUNNEL
 from postflow.sandbox import Sandbox
 from postflow.service.console import Exit, first_contact
-from postflow.service.contact.questions import QUESTIONS
+from postflow.service.contact.question import QUESTIONS
 from postflow.service.contact.report import Entry
 from postflow.service.contact.run import Outcome
 from tests.cli.command_line import CommandLine

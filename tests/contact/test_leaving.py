@@ -17,7 +17,7 @@ from postflow.frameio import endpoints
 from postflow.frameio.models import WireFolder
 from postflow.outlet.tunnel import LoopbackProvider
 from postflow.sandbox import Sandbox
-from postflow.service.contact.questions import QUESTIONS
+from postflow.service.contact.question import QUESTIONS
 from postflow.service.contact.report import read_answers
 from postflow.service.contact.run import ask_all
 from postflow.service.contact.visit import Visit, is_left_over

@@ -10,13 +10,12 @@ from statistics import median
 
 from postflow.frameio import endpoints
 
-from .manners import INVALID
-from .visit import Reply, Unanswered, Visit
+from .visit import INVALID, Answers, Reply, Unanswered, Visit
 from .witness import Answer, Seen, Source, failing, moved, said_to_be, silent, unsized
 
-GB_50, GIB_50 = 50 * 10**9, 50 << 30
 # Above the one reading of 50 GB and below the other; above both.
-ABOVE_GB, ABOVE_GIB = 51 * 10**9, 54 * 10**9
+READINGS = {51 * 10**9: 50 * 10**9, 54 * 10**9: 50 << 30}
+BREAKING_OFF = ("ranges", "abort_and_resume")
 AGENT = re.compile(r"[A-Za-z][A-Za-z._-]{0,31}(?:/\d[\d.]{0,15})?")
 
 
@@ -36,14 +35,13 @@ class Fetch:
         return bool(self.made.data.get("file_size"))
 
     @property
-    def fetching(self) -> list[Seen]:
-        """The requests, but for the one that found out the size."""
-        return self.source.seen[1:] if self.probed else self.source.seen
+    def since_last_request(self) -> float:
+        return self.ended - self.source.seen[-1].at
 
 
 async def request_fetch(visit: Visit, name: str, answer: Answer | None = None) -> Fetch:
     source, url = visit.offer(answer) if answer else visit.offer()
-    data = {"name": f"contact_{name}{visit.clip.path.suffix}", "source_url": url.get_secret_value()}
+    data = visit.named(name, source_url=url.get_secret_value())
     began = time.monotonic()
     made = await visit.ask(endpoints.REMOTE_UPLOAD, data, folder_id=visit.folder_id)
     return Fetch(source, made, began)
@@ -52,17 +50,8 @@ async def request_fetch(visit: Visit, name: str, answer: Answer | None = None) -
 async def fetch(visit: Visit, name: str, answer: Answer | None = None) -> Fetch:
     """Asked for, and over: `state` is then complete or failed."""
     asked = await request_fetch(visit, name, answer)
-    state = await arrival(visit, asked.made.expect(201, 202).data["id"])
+    state = await visit.arrival(asked.made.expect(201, 202).data["id"])
     return Fetch(asked.source, asked.made, asked.asked, state, time.monotonic())
-
-
-async def arrival(visit: Visit, file_id: str) -> str:
-    async def look() -> str | None:
-        told = (await visit.ask(endpoints.UPLOAD_STATUS, file_id=file_id)).expect(200).data
-        states = ("upload_failed", "upload_complete")
-        return next((each.removeprefix("upload_") for each in states if told.get(each)), None)
-
-    return await visit.until(look, visit.bounds.slow)
 
 
 async def fetch_whole(visit: Visit, name: str) -> Fetch:
@@ -72,20 +61,24 @@ async def fetch_whole(visit: Visit, name: str) -> Fetch:
     return done
 
 
-async def fetched(visit: Visit) -> Fetch:
-    return await fetch_whole(visit, "fetched")
+async def fetched(visit: Visit) -> Answers:
+    """Of a program's name, what stands in brackets, addresses above all, is left out."""
+    done = await fetch_whole(visit, "fetched")
+    seen = done.source.seen
+    requests = seen[1:] if done.probed else seen
+    said = re.sub(r"\(.*?\)", "", seen[-1].user_agent)
+    return {
+        "probe": seen[0].method.lower() if done.probed else "none",
+        "fetch_style": _style(requests),
+        "fetch_user_agent": " ".join(AGENT.findall(said)[:3]),
+        "fetch_delay": requests[0].at - done.asked,
+        "finish_seconds": done.since_last_request,
+        "media_type_at": done.made.media_type_at,
+    }
 
 
-async def given_up(visit: Visit) -> Fetch:
-    done = await fetch(visit, "given_up", failing)
-    if done.state != "failed":
-        raise Unanswered("another answer")
-    return done
-
-
-async def fetch_style(visit: Visit) -> str:
+def _style(requests: list[Seen]) -> str:
     """A clip so small may be fetched otherwise than a large one."""
-    requests = (await visit.once(fetched)).fetching
     gets = [each for each in requests if each.method == "GET"]
     if gets[0].range:
         return "ranges"
@@ -94,61 +87,30 @@ async def fetch_style(visit: Visit) -> str:
     return "head_then_get" if requests[0].method == "HEAD" else "get"
 
 
-async def fetch_user_agent(visit: Visit) -> str:
-    """Names and versions of programs; what stands in brackets, addresses above all, is left out."""
-    said = (await visit.once(fetched)).source.seen[-1].user_agent
-    return " ".join(AGENT.findall(re.sub(r"\(.*?\)", "", said))[:3])
+async def given_up(visit: Visit) -> Answers:
+    done = await fetch(visit, "given_up", failing)
+    if done.state != "failed":
+        raise Unanswered("another answer")
+    probe = (await visit.once(fetched))["probe"]
+    tries = done.source.gets()[1 if probe == "get" else 0 :]
+    pauses = [later.at - one.at for one, later in pairwise(tries)]
+    known: Answers = {"fetch_attempts": len(tries), "fail_seconds": done.since_last_request}
+    return {**known, "fetch_pause": median(pauses)} if pauses else known
 
 
-async def fetch_delay(visit: Visit) -> float:
-    done = await visit.once(fetched)
-    return done.fetching[0].at - done.asked
-
-
-async def finish_seconds(visit: Visit) -> float:
-    done = await visit.once(fetched)
-    return done.ended - done.source.seen[-1].at
-
-
-async def probe(visit: Visit) -> str:
-    done = await visit.once(fetched)
-    return done.source.seen[0].method.lower() if done.probed else "none"
-
-
-async def fetch_attempts(visit: Visit) -> int:
-    return len(await _attempts(visit))
-
-
-async def _attempts(visit: Visit) -> list[Seen]:
-    gets = (await visit.once(given_up)).source.gets()
-    return gets[1:] if await probe(visit) == "get" else gets
-
-
-async def fetch_pause(visit: Visit) -> float:
-    tries = await _attempts(visit)
-    if len(tries) < 2:
-        raise Unanswered("nothing to ask")
-    return median(b.at - a.at for a, b in pairwise(tries))
-
-
-async def fail_seconds(visit: Visit) -> float:
-    done = await visit.once(given_up)
-    return done.ended - done.source.seen[-1].at
-
-
-async def silence(visit: Visit) -> Seen:
-    """The first request that was left without an end, once it is hung up."""
+async def fetch_idle_timeout(visit: Visit) -> float:
+    """Of the first request that was left without an end, once it is hung up, by whom that is no
+    habit.
+    """
+    if (await visit.once(fetched))["fetch_style"] in BREAKING_OFF:
+        raise Unanswered("not told apart")
     asked = await request_fetch(visit, "silent", silent)
     asked.made.expect(201, 202)
 
     async def look() -> Seen | None:
         return next((get for get in asked.source.gets() if get.ended), None)
 
-    return await visit.until(look, visit.bounds.slow)
-
-
-async def fetch_idle_timeout(visit: Visit) -> float:
-    seen = await visit.once(silence)
+    seen = await visit.until(look, visit.bounds.slow)
     return seen.ended - seen.at
 
 
@@ -162,22 +124,11 @@ async def without_length(visit: Visit) -> str:
     return "taken" if (await fetch(visit, "unsized", unsized)).state == "complete" else "refused"
 
 
-async def refused_size(visit: Visit) -> int:
-    """The smallest size that is refused at once, of two; 0 where none is."""
-    for size in (ABOVE_GB, ABOVE_GIB):
+async def sizes(visit: Visit) -> Answers:
+    """The smallest size that is refused at once, of two."""
+    for size, limit in READINGS.items():
         asked = await request_fetch(visit, f"of_{size}", said_to_be(size))
         if asked.made.expect(201, 202, 413, *INVALID).status > 202:
-            return size
+            return {"too_big": "refuse", "size_limit": limit}
         await visit.ask(endpoints.DELETE_FILE, file_id=asked.made.data["id"])
-    return 0
-
-
-async def too_big(visit: Visit) -> str:
-    return "refuse" if await visit.once(refused_size) else "fail"
-
-
-async def size_limit(visit: Visit) -> int:
-    size = await visit.once(refused_size)
-    if not size:
-        raise Unanswered("nothing to ask")
-    return GB_50 if size == ABOVE_GB else GIB_50
+    return {"too_big": "fail"}

@@ -10,12 +10,11 @@ from uuid import uuid4
 from postflow.frameio import endpoints
 from postflow.frameio.endpoints import FOLDER_PAGE, MINUTE, Endpoint
 
-from .visit import Reply, Unanswered, Visit
+from .visit import INVALID, Reply, Unanswered, Visit
 
 AUDIT_LOG = Endpoint(
     "GET", "/v4/accounts/{account_id}/audit_logs", "show the audit log", page=endpoints.PAGE
 )
-INVALID = (400, 422)
 TWINS = "contact twin"
 ODD = 'contact a/b\\c:d*e?f"g<h>i|j'
 MOST_IN_A_SHARE = 100

@@ -11,8 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from postflow.errors import Fatal
 from postflow.models import FrozenModel
 
-from .question import Question
-from .questions import QUESTIONS
+from .question import QUESTIONS, Question
 from .visit import Why
 
 FORMAT = 1
@@ -63,8 +62,8 @@ def answered(question: Question, answer: object, seconds: float) -> Entry:
         asked=question.asks,
         answer=told,
         assumed=question.at_least if question.assumed is None else question.assumed,
-        consequence=consequence.words if consequence else None,
-        handled=consequence.handled if consequence else None,
+        consequence=consequence,
+        handled=told not in question.unhandled if consequence else None,
         seconds=round(seconds, 1),
     )
 

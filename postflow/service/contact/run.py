@@ -21,9 +21,8 @@ from postflow.outlet.probe import probe
 from postflow.outlet.tunnel import TunnelProvider
 from postflow.sandbox.clips import clip_path
 
-from .files import begin_slow
-from .question import Question
-from .questions import QUESTIONS, SLOW
+from .question import QUESTIONS, Question
+from .questions import PATIENT, SLOW, TRIAL_OF, Trial
 from .report import Entry, Report, Versions, answered
 from .visit import Bounds, Clip, Unanswered, Visit, Why, in_own_folder
 from .witness import Witness
@@ -90,7 +89,8 @@ async def ask_all(
     async with in_own_folder(visit), AsyncExitStack() as stack:
         closed = await _open_tunnel(visit, provider, port, stack)
         if questions is QUESTIONS and visit.folder:
-            begin_slow(visit)
+            for trial in SLOW:
+                visit.begin(trial)
         for question in questions:
             outcome = await _outcome(visit, question, ends, closed)
             entries[question.key] = outcome.entry
@@ -145,11 +145,12 @@ async def _outcome(
     visit: Visit, question: Question, ends: float, closed: PostFlowError | None
 ) -> Outcome:
     began = time.monotonic()
-    bound = visit.bounds.question + (visit.bounds.slow if question.key in SLOW else 0.0)
+    trial = TRIAL_OF[question.key]
+    bound = visit.bounds.question + (visit.bounds.slow if trial in PATIENT else 0.0)
     error, status, why = None, None, None
     try:
         async with asyncio.timeout(min(bound, max(0.0, ends - began))):
-            answer = await question.ask(visit)
+            answer = await _answer(visit, trial, question.key)
         return Outcome(question, answered(question, answer, time.monotonic() - began))
     except Unanswered as open_question:
         why, status = open_question.why, open_question.status
@@ -163,6 +164,15 @@ async def _outcome(
     seconds = round(time.monotonic() - began, 1)
     entry = Entry(asked=question.asks, unanswered=why, status=status, seconds=seconds)
     return Outcome(question, entry, error)
+
+
+async def _answer(visit: Visit, trial: Trial, key: str) -> object:
+    found = await visit.once(trial)
+    if not isinstance(found, dict):
+        return found
+    if key not in found:
+        raise Unanswered("nothing to ask")
+    return found[key]
 
 
 def _why(failure: PostFlowError) -> Why:

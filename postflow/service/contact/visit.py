@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import md5
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -44,12 +43,15 @@ NAME = re.compile(r"postflow-contact-([0-9a-f]{8})-[0-9a-f]{32}")
 # After so long one that another host has made is a leftover.
 OLD = timedelta(hours=1)
 CLEANING = 60.0
+ENDS = ("failed", "complete")
 # With pages that Frame.io takes whatever it thinks of large ones.
 FOLDERS = replace(endpoints.FOLDERS, page=endpoints.PAGE)
 DELETE_SHARE = Endpoint(
     "DELETE", "/v4/accounts/{account_id}/shares/{share_id}", "delete the share link", 60
 )
 REFUSED = (401, 402, 403)
+INVALID = (400, 422)
+Answers = Mapping[str, object]
 
 
 def new_name() -> str:
@@ -88,6 +90,11 @@ class Reply:
     data: Any
     headers: Mapping[str, str]
 
+    @property
+    def media_type_at(self) -> str:
+        """Of a new file: does Frame.io know its kind already?"""
+        return "upload" if self.data.get("media_type") is None else "creation"
+
     def expect(self, *statuses: int) -> Reply:
         """Itself, or Unanswered where it has none of these statuses."""
         if self.status in statuses:
@@ -107,10 +114,6 @@ class Clip:
     @classmethod
     def at(cls, path: Path) -> Clip:
         return cls(path, path.read_bytes())
-
-    @property
-    def md5(self) -> str:
-        return md5(self.body, usedforsecurity=False).hexdigest()
 
 
 @dataclass
@@ -156,6 +159,10 @@ class Visit:
         url = self.public_url.get_secret_value() + source.path.get_secret_value()
         return source, SecretStr(url)
 
+    def named(self, name: str, **data: Any) -> dict[str, Any]:
+        """What a new file of the folder is asked for with."""
+        return {"name": f"contact_{name}{self.clip.path.suffix}", **data}
+
     def begin(self, trial: Callable[[Visit], Awaitable[T]]) -> asyncio.Task[T]:
         """A trial under way or done. Several questions may want what came of it."""
         if trial not in self._tasks:
@@ -173,6 +180,15 @@ class Visit:
                 raise Unanswered("not in time")
             await asyncio.sleep(self.bounds.poll)
         return found
+
+    async def arrival(self, file_id: str) -> str:
+        """Of a file that is on its way: complete or failed."""
+
+        async def look() -> str | None:
+            told = (await self.ask(endpoints.UPLOAD_STATUS, file_id=file_id)).expect(200).data
+            return next((each for each in ENDS if told.get(f"upload_{each}")), None)
+
+        return await self.until(look, self.bounds.slow)
 
     async def stop(self) -> None:
         """End the trials."""
