@@ -29,8 +29,10 @@ STOP_LIMIT = 90.0
 
 
 def cleared(home: Path) -> Path:
-    """`home` with an empty watch folder: the sandbox begins empty each time, and so do we."""
-    for folder, mode in (("watch", 0o777), ("state", 0o700)):
+    """`home` with an empty watch folder: the sandbox begins empty each time, and so do we, without
+    the runs of the last time.
+    """
+    for folder, mode in (("watch", 0o777), ("state", 0o700), ("prefect", 0o700)):
         shutil.rmtree(home / folder, ignore_errors=True)
         home.mkdir(parents=True, exist_ok=True)
         (home / folder).mkdir(mode)
@@ -95,9 +97,6 @@ def _studio_file(
     return path
 
 
-EARLIER, OTHER = "SQ07_UNDLM_00152_v003.mov", "SQ07_UNDLM_00153_v001.mov"
-# With it the clip is another take, not only metadata that was added.
-MEDIA_ATOM = b"\0\0\0\x09mdatx"
 WATCHING = {"quiet": 1.0, "interval": 1.0, "idle_timeout": 5.0}
 
 
@@ -130,22 +129,25 @@ def demo(
             if keep:
                 _stay(world.url, f"http://127.0.0.1:{port}", home / "state")
             err.print("Stopping …")
+    if not keep:
+        _say_what_is_next()
 
 
 def _travel(world: Sandbox, home: Path, up: psutil.Popen) -> None:
     """Two clips, one of them written slowly, and later a new export of the first."""
-    from postflow.sandbox.clips import clip_path
+    from postflow.sandbox.clips import clip_path, exported_again_path, other_clip_path
 
-    folder, clip = home / "watch", clip_path().read_bytes()
-    err.print(f"{EARLIER} is dropped into the watched folder …")
-    _write(folder / EARLIER, [clip])
-    part = len(clip) // 4 + 1
-    err.print(f"{OTHER} is written slowly …")
-    _write(folder / OTHER, [clip[at : at + part] for at in range(0, len(clip), part)], pause=0.7)
+    folder, first, other = home / "watch", clip_path(), other_clip_path().read_bytes()
+    err.print(f"{first.name} is dropped into the watched folder …")
+    _write(folder / first.name, [first.read_bytes()])
+    part = len(other) // 4 + 1
+    err.print(f"{other_clip_path().name} is written slowly …")
+    slowly = [other[at : at + part] for at in range(0, len(other), part)]
+    _write(folder / other_clip_path().name, slowly, pause=0.7)
     wait_for(lambda: _arrived(world) == 2, up, home)
-    _write(new := folder / f".{EARLIER}", [clip, MEDIA_ATOM])
-    err.print(f"{EARLIER} is exported again …")
-    new.replace(folder / EARLIER)
+    _write(new := folder / f".{first.name}", [exported_again_path().read_bytes()])
+    err.print(f"{first.name} is exported again …")
+    new.replace(folder / first.name)
     wait_for(lambda: _arrived(world) == 3, up, home)
 
 
@@ -187,6 +189,14 @@ def _is_about(title: str, name: str) -> bool:
 def _title(message: dict[str, Any]) -> str:
     """As Discord shows it: without the backslashes that keep names from being markup."""
     return str(message["embeds"][0]["title"]).replace("\\", "")
+
+
+def _say_what_is_next() -> None:
+    out.print(
+        "\n     Next  postflow demo --keep: it stays up, to see the clips play and the runs in"
+        " Prefect's UI (make demo KEEP=1)\n           postflow setup: your own studio",
+        markup=False,
+    )
 
 
 def _stay(world_url: str, prefect_url: str, state: Path) -> None:

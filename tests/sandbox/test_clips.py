@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from postflow.naming import Naming
-from postflow.sandbox.clips import clip_path
+from postflow.sandbox.clips import clip_path, exported_again_path, other_clip_path
 
 
-def test_clip_is_small_and_a_browser_can_play_it_as_it_comes() -> None:
+@pytest.mark.parametrize(
+    "path", [clip_path(), other_clip_path(), exported_again_path()], ids=lambda path: path.name
+)
+def test_clip_is_small_and_a_browser_can_play_it_as_it_comes(path: Path) -> None:
     """H.264 and AAC in a MOV whose index comes before its pictures."""
-    clip = clip_path().read_bytes()
+    clip = path.read_bytes()
 
     assert len(clip) < 300_000
     assert clip[4:12] == b"ftypqt  "
