@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal,
     or_,
     select,
+    tuple_,
 )
 
 from .clips import normal
@@ -37,7 +41,7 @@ from .schema import (
     roots,
     shares,
 )
-from .states import NEEDS_FILE, ObservationState, Phase, State
+from .states import DELIVERED, NEEDS_FILE, OPEN, ObservationState, Phase, State
 
 FINAL_PHASES = {
     State.DONE: Phase.DELIVERED,
@@ -53,16 +57,33 @@ PHASES_BEFORE = {
 
 
 REFUSED = "refused"
+# Nearly all clips of a studio in the end; what phase they are in needs no second look.
+OVER = {State.DONE, State.SUPERSEDED}
+STATES_OF = {
+    Phase.DELIVERED: DELIVERED,
+    Phase.GONE: NEEDS_FILE,
+    **{phase: {state} for state, phase in FINAL_PHASES.items() if state is not State.DONE},
+    **dict.fromkeys((Phase.WAITING, Phase.ON_ITS_WAY), OPEN),
+}
+"""States of clips that may be in the phase."""
 
 
 def counts(ledger: Ledger, studio: str | None = None) -> dict[Phase, int]:
     """How many files stand in each phase; every phase has an entry."""
     phase = _phase(ledger.now())
     of_clips = _clips(studio).with_only_columns(phase, func.count()).group_by(phase)
+    of_clips = of_clips.where(clips.c.state.not_in(OVER))
+    ended = select(clips.c.state, func.count()).group_by(clips.c.state)
+    ended = ended.where(clips.c.state.in_(OVER))
+    if studio is not None:
+        ended = ended.where(clips.c.studio == studio)
     waited = case((observations.c.refused, REFUSED), else_=observations.c.state)
     of_paths = _observations(studio).with_only_columns(waited, func.count()).group_by(waited)
+    of_paths = of_paths.where(observations.c.state.in_(PHASES_BEFORE.values()))
     with ledger.reading() as connection:
-        found = {row[0]: row[1] for row in connection.execute(of_clips)}
+        found = Counter({row[0]: row[1] for row in connection.execute(of_clips)})
+        for state, count in connection.execute(ended):
+            found[FINAL_PHASES[state]] += count
         looked = {row[0]: row[1] for row in connection.execute(of_paths)}
     for name, state in (PHASES_BEFORE | {Phase.REFUSED: REFUSED}).items():
         found[name] = looked.get(state, 0)
@@ -76,11 +97,15 @@ def rows(
     phase: Phase | None = None,
     name: str | None = None,
     since: datetime | None = None,
+    holding: str | None = None,
+    before: tuple[datetime, int] | None = None,
+    clip_id: int | None = None,
     limit: int = 1000,
 ) -> list[Clip]:
     """Clips, the one that changed last first. `name` is a file name or a path below its root.
 
-    `since`: only what changed its state at or after that time.
+    `since`: only what changed its state at or after that time. `holding`: only those whose path or
+    folder in Frame.io holds that text. `before`: what comes after a clip of that `since` and id.
     """
     phase_now = _phase(ledger.now())
     columns = (
@@ -98,9 +123,20 @@ def rows(
         query = query.where(or_(clips.c.name == normal(name), clips.c.relpath == normal(name)))
     if since is not None:
         query = query.where(clips.c.since >= since)
+    if holding is not None:
+        places = (clips.c.relpath, clips.c.folder)
+        query = query.where(or_(*(each.icontains(holding, autoescape=True) for each in places)))
+    if before is not None:
+        query = query.where(tuple_(clips.c.since, clips.c.id) < tuple_(*map(literal, before)))
+    if clip_id is not None:
+        query = query.where(clips.c.id == clip_id)
     query = query.order_by(clips.c.since.desc(), clips.c.id.desc()).limit(limit)
+    # One state at a time, each in the order of an index: of many clips only the last are read.
+    each_state = (query.where(clips.c.state == each) for each in STATES_OF.get(phase, State))
     with ledger.reading() as connection:
-        return as_entries(Clip, connection.execute(query).mappings().all())
+        found = [row for each in each_state for row in connection.execute(each).mappings()]
+    found.sort(key=itemgetter("since", "id"), reverse=True)
+    return as_entries(Clip, found[:limit])
 
 
 def revisions(ledger: Ledger) -> set[str]:

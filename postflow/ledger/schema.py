@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .columns import AnyText, Instant, JsonText
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 
 metadata = MetaData()
@@ -140,6 +140,7 @@ clips = Table(
     Column("cancelled", String),
     UniqueConstraint("root_id", "relpath", "revision"),
     Index("clips_by_state", "state", "not_before"),
+    Index("clips_by_age", "studio", "state", "since"),
     Index("clips_by_stack", "folder_id", "stack"),
     Index("clips_by_name", "name"),
     Index("clips_by_batch", "batch_id"),
