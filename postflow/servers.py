@@ -1,4 +1,4 @@
-"""Prefect servers of ours on this machine: where they are, their password, and its proof."""
+"""Servers of ours on this machine, Prefect's and the page's: where they are, their password, and its proof."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ API = "PREFECT_API_URL"
 SERVER_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"
 CLIENT_PASSWORD = "PREFECT_API_AUTH_STRING"
 PROOF = "/postflow/proof"
+# The names of this machine by which its servers may be asked.
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+# Files that say where a server of `up` is.
+PREFECT = "prefect-api-url"
+PAGE = "page-url"
 # Seconds. A busy machine answers late; a free port at once.
 PATIENCE = 10.0
 DIGITS = 64
@@ -41,6 +46,11 @@ def password() -> str:
     """What the environment names, else one that is made once and kept in the state folder."""
     given = _given_password()
     return given if given not in (None, ONCE) else _kept_password(state_dir() / "prefect-password")
+
+
+def reading_password() -> str:
+    """For who may look at the page of clips, and do nothing there."""
+    return _kept_password(state_dir() / "page-password")
 
 
 def passing_password() -> str:
@@ -119,18 +129,19 @@ def _locked_out(handle: int) -> bool:
 
 
 @contextmanager
-def address_told(api_url: str) -> Iterator[None]:
-    """Let others on this machine find the server that `postflow up` has started."""
-    write_private(_address_file(), api_url)
+def address_told(url: str, server: str = PREFECT) -> Iterator[None]:
+    """Let others on this machine find a server of `postflow up`: Prefect's, or the page's."""
+    file = state_dir() / server
+    write_private(file, url)
     try:
         yield
     finally:
-        _address_file().unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
 
-def told_address() -> str | None:
-    """Where the server of `up` is said to be. A `kill -9` leaves the word behind."""
-    return _told(_address_file())
+def told_address(server: str = PREFECT) -> str | None:
+    """Where that server of `up` is said to be. A `kill -9` leaves the word behind."""
+    return _told(state_dir() / server)
 
 
 def _told(file: Path) -> str | None:
@@ -138,10 +149,6 @@ def _told(file: Path) -> str | None:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-
-
-def _address_file() -> Path:
-    return state_dir() / "prefect-api-url"
 
 
 def is_ours(api_url: str) -> bool:

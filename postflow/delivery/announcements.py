@@ -53,12 +53,18 @@ def of_claim(
 
 
 def of_cancelled(
-    channel: str | None, naming: Naming, clip_id: int, media: MediaFile, *, project: str
+    channel: str | None,
+    naming: Naming,
+    clip_id: int,
+    media: MediaFile,
+    *,
+    project: str,
+    how: str = queue.BY_COMMAND,
 ) -> Announcement | None:
     """Of a clip that was cancelled before a run had it."""
     if channel is None:
         return None
-    why = queue.cancelled(media.name, queue.BY_COMMAND)
+    why = queue.cancelled(media.name, how)
     card = failed_card(media, _shot_of(naming, media.name), why, project=project)
     return card.announcement(f"{channel}/clip-{clip_id}", channel)
 

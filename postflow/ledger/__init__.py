@@ -11,6 +11,7 @@ from .models import (
     Observation,
     Registered,
     Root,
+    Step,
     StoredPart,
     Target,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "ShareWork",
     "StaleClaim",
     "State",
+    "Step",
     "StoredPart",
     "Target",
     "Unannounced",

@@ -42,6 +42,8 @@ class Observation(FrozenModel):
     gone_at: datetime | None
     note: str | None
     refused: bool
+    root_id: int = Field(exclude=True)
+    wish: str | None = Field(default=None, exclude=True)
 
 
 class Observed(FrozenModel):
@@ -200,7 +202,9 @@ class Clip(FrozenModel):
     id: int
     studio: str
     root: str | None = None
+    root_id: int = Field(exclude=True)
     relpath: str
+    disk_path: str = Field(exclude=True)
     name: str
     revision: str
     size: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from .clips import normal
+from .clips import attempts_of, normal
 from .ledger import Ledger
-from .models import Clip, Observation, Step, as_entries, columns_of
+from .models import Attempt, Clip, Observation, Step, as_entries, columns_of
 from .observations import at_path_of_clip
 from .schema import (
     SCHEMA_VERSION,
@@ -162,6 +162,45 @@ def steps(ledger: Ledger, clip_id: int) -> list[Step]:
     with ledger.reading() as connection:
         found = connection.execute(query.order_by(history.c.id)).mappings().all()
     return as_entries(Step, found)
+
+
+def attempts_at(ledger: Ledger, clip_id: int) -> tuple[Attempt, ...]:
+    """A clip's upload requests, oldest first."""
+    with ledger.reading() as connection:
+        return attempts_of(connection, clip_id)
+
+
+def versions(ledger: Ledger, clip_id: int, *, limit: int = 50) -> list[Clip]:
+    """The other clips of its version stack, the one that changed last first."""
+    mine = select(clips.c.studio, clips.c.folder_id, clips.c.stack).where(clips.c.id == clip_id)
+    with ledger.reading() as connection:
+        clip = connection.execute(mine).one()
+        same = clips.c.folder_id == clip.folder_id, clips.c.stack == clip.stack
+        others = select(clips.c.id).where(*same, clips.c.studio == clip.studio)
+        others = others.where(clips.c.id != clip_id).order_by(clips.c.since.desc())
+        ids = list(connection.scalars(others.limit(limit)))
+    return [clip for each in ids for clip in rows(ledger, clip_id=each)]
+
+
+A_DAY = timedelta(days=1)
+
+
+def last_step(ledger: Ledger) -> int:
+    """The number of the last step of any clip; 0 where there is none."""
+    with ledger.reading() as connection:
+        return connection.scalar(select(func.max(history.c.id))) or 0
+
+
+def delivered_since(ledger: Ledger, studio: str, since: datetime) -> list[tuple[datetime, int]]:
+    """When each clip was delivered from that time on, and its size."""
+    query = select(clips.c.finished_at, clips.c.size).where(
+        clips.c.studio == studio,
+        clips.c.state.in_(DELIVERED),
+        clips.c.finished_at >= since,
+        clips.c.since >= since - A_DAY,  # by an index: a clip is told of soon after it arrived
+    )
+    with ledger.reading() as connection:
+        return [(row.finished_at, row.size) for row in connection.execute(query)]
 
 
 def endings(ledger: Ledger, studio: str, *, after: int | None = None) -> tuple[int, list[Clip]]:

@@ -39,6 +39,7 @@ from .states import UNDELIVERED, ObservationState, State
 CANCELLED = "clip.cancelled"
 BY_COMMAND = "with `postflow cancel`"
 IN_PREFECT = "in Prefect's UI"
+ON_PAGE = "on PostFlow's page"
 
 Announce = Callable[[int, MediaFile], Announcement | None]
 """What the message of a cancelled clip says instead, if the clip has one."""

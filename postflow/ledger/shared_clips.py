@@ -6,7 +6,7 @@ link, or several where many clips came after the first was made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -181,6 +181,16 @@ def links_of_clip(ledger: Ledger, clip_id: int) -> tuple[list[ShareRef], set[str
     return [
         ShareRef.model_validate({n: row[n] for n in ShareRef.model_fields}) for row in its
     ], assets
+
+
+def links_of(ledger: Ledger, clip_ids: Collection[int]) -> dict[int, SecretStr]:
+    """The address of the open link that each of those clips is in, if it is in one. For people."""
+    query = select(shared_clips.c.clip_id, shares.c.url).join(
+        shares, shares.c.id == shared_clips.c.share
+    )
+    query = query.where(shared_clips.c.clip_id.in_(clip_ids), shares.c.state == ShareState.OPEN)
+    with ledger.reading() as connection:
+        return {row.clip_id: SecretStr(row.url) for row in connection.execute(query) if row.url}
 
 
 def delivered(ledger: Ledger, studio: str) -> list[DeliveredClip]:

@@ -26,13 +26,12 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_se
 from sqlalchemy import Engine, event
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from postflow.servers import PROOF, proof
+from postflow.servers import LOOPBACK, PROOF, proof
 
 from .shared_server import stay_while_used
 from .supervisor import be_a_part
 
 DEFERRED = "BEGIN DEFERRED"
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def begin_immediate(

@@ -1,0 +1,310 @@
+"""The page's addresses, on loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import web
+
+from postflow import language
+from postflow.errors import PostFlowError
+from postflow.language import _
+from postflow.media import picture
+from postflow.models import EPOCH
+from postflow.state import PROOF, proof
+
+from . import actions, chart, clip, listing, live, words
+from .door import A_WEEK, COOKIE, Door, Handler, Role, add_headers
+from .listing import Asked, Kind
+from .studios import PageStudio
+
+HERE = Path(__file__).parent
+STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+HOST = "127.0.0.1"
+PORT = 4280
+# Bytes. No form of ours is longer.
+LONGEST_FORM = 64_000
+# Seconds that a page that is open may hold up the end.
+CLOSING = 0.5
+
+
+def listening(port: int = PORT) -> tuple[socket.socket, bool]:
+    """A socket that listens on loopback, and whether at that port: else another program has it,
+    and any is taken.
+    """
+    try:
+        return socket.create_server((HOST, port)), True
+    except OSError:
+        return socket.create_server((HOST, 0)), False
+
+
+@asynccontextmanager
+async def served(page: Page, listener: socket.socket) -> AsyncIterator[None]:
+    """The page is there while the `async with` lasts. No request is logged: addresses of links
+    and what people search are nobody's business.
+    """
+    runner = web.AppRunner(page.app(), access_log=None, shutdown_timeout=CLOSING)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+class Page:
+    """`studios` by name. `prefect`: where runs are seen, if anywhere."""
+
+    def __init__(
+        self, studios: Sequence[PageStudio], *, password: str, reading: str, prefect: str | None
+    ) -> None:
+        self._studios = {each.name: each for each in studios}
+        self._password = password
+        self._door = Door(password, reading)
+        self._templates = _templates(prefect, list(self._studios))
+        self._charts: dict[str, tuple[datetime, chart.Chart]] = {}
+
+    def app(self) -> web.Application:
+        app = web.Application(
+            client_max_size=LONGEST_FORM, middlewares=[self._door.guard, self._say_faults]
+        )
+        app.on_response_prepare.append(add_headers)
+        app.router.add_get("/", self._front)
+        app.router.add_get(PROOF, self._prove)
+        app.router.add_get("/static/{name}", _static)
+        app.router.add_get("/sign-in", self._ask_password)
+        app.router.add_post("/sign-in", self._sign_in)
+        app.router.add_post("/sign-out", self._sign_out)
+        studio = "/studio/{studio}"
+        app.router.add_get(f"{studio}/", self._board)
+        app.router.add_get(f"{studio}/live", self._live_board)
+        app.router.add_post(f"{studio}/act", self._act)
+        app.router.add_get(studio + r"/clip/{clip:\d{1,18}}", self._clip)
+        app.router.add_get(studio + r"/clip/{clip:\d{1,18}}/live", self._live_clip)
+        app.router.add_get(studio + r"/clip/{clip:\d{1,18}}/picture", self._picture)
+        app.router.add_get(studio + r"/clip/{clip:\d{1,18}}/meant", self._meant)
+        app.router.add_post(studio + r"/clip/{clip:\d{1,18}}/deliver", self._deliver)
+        return app
+
+    @web.middleware
+    async def _say_faults(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What is foreseeable, as a ledger that is away, is a page with its remedy."""
+        try:
+            return await handler(request)
+        except PostFlowError as error:
+            return self._page("trouble.html", status=503, error=error)
+
+    async def _prove(self, request: web.Request) -> web.Response:
+        """To whoever is about to send people here; see `postflow.state`."""
+        server = "{}:{}".format(*request.get_extra_info("sockname"))
+        return web.Response(text=proof(self._password, server, request.query.get("question", "")))
+
+    async def _ask_password(self, _request: web.Request) -> web.Response:
+        return self._page("sign_in.html", wrong=False)
+
+    async def _sign_in(self, request: web.Request) -> web.Response:
+        role = self._door.role_for(str((await request.post()).get("password", "")))
+        if role is None:
+            return self._page("sign_in.html", status=403, wrong=True)
+        answer = web.Response(status=303, headers={"Location": "/"})
+        session = self._door.session(role)
+        answer.set_cookie(COOKIE, session, max_age=A_WEEK, httponly=True, samesite="Strict")
+        return answer
+
+    async def _sign_out(self, request: web.Request) -> web.Response:
+        answer = web.Response(status=303, headers={"Location": "/sign-in"})
+        answer.del_cookie(COOKIE, httponly=True, samesite="Strict")
+        return answer
+
+    async def _front(self, request: web.Request) -> web.Response:
+        await self._door.demand(request)
+        raise web.HTTPSeeOther(f"/studio/{next(iter(self._studios))}/")
+
+    async def _board(self, request: web.Request) -> web.Response:
+        role, studio, asked = await self._asked(request)
+        board = await studio.read(listing.read, studio, asked)
+        days = await self._chart(studio)
+        return self._page("board.html", request, role, asked=asked, board=board, chart=days)
+
+    async def _live_board(self, request: web.Request) -> web.StreamResponse:
+        role, studio, asked = await self._asked(request)
+
+        async def render() -> str:
+            board = await studio.read(listing.read, studio, asked)
+            return self._html("board_live.html", request, role, asked=asked, board=board)
+
+        return await live.tell(request, lambda: studio.read(listing.pulse, studio), render)
+
+    async def _asked(self, request: web.Request) -> tuple[Role, PageStudio, Asked]:
+        role = await self._door.demand(request)
+        query = request.query
+        return (
+            role,
+            self._studio(request),
+            Asked(
+                text=query.get("q", "").strip()[:200],
+                kind=Kind(query["show"]) if query.get("show") in set(Kind) else None,
+                before=_place(query.get("before", "")),
+            ),
+        )
+
+    async def _act(self, request: web.Request) -> web.Response:
+        await self._door.demand(request, Role.ACT)
+        studio, form = self._studio(request), await request.post()
+        target = actions.target_in(form)
+        if target is None:
+            raise web.HTTPBadRequest(text="This form names no clip.")
+        action = str(form.get("action", ""))
+        said = await studio.read(actions.act, studio, action, target)
+        if said is None:
+            raise web.HTTPNotFound(text="There is no such clip.")
+        return self._said(request, said)
+
+    async def _clip(self, request: web.Request) -> web.Response:
+        role, studio, story = await self._story(request)
+        meant, told = clip.proposal(studio, story.entry.name)
+        return self._page("clip.html", request, role, story=story, meant=meant, told=told)
+
+    async def _live_clip(self, request: web.Request) -> web.StreamResponse:
+        role, studio, story = await self._story(request)
+        clip_id = int(request.match_info["clip"])
+
+        async def render() -> str:
+            now = await studio.read(clip.read, studio, clip_id) or story
+            return self._html("clip_live.html", request, role, story=now)
+
+        return await live.tell(request, lambda: studio.read(listing.pulse, studio), render)
+
+    async def _story(self, request: web.Request) -> tuple[Role, PageStudio, clip.Story]:
+        role = await self._door.demand(request)
+        studio = self._studio(request)
+        story = await studio.read(clip.read, studio, int(request.match_info["clip"]))
+        if story is None:
+            raise web.HTTPNotFound(text="There is no such clip.")
+        return role, studio, story
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        _role, _studio, story = await self._story(request)
+        assert story.entry.clip is not None
+        jpeg = await asyncio.to_thread(picture.load, story.entry.clip.revision)
+        if jpeg is None:
+            raise web.HTTPNotFound
+        kept = {"Cache-Control": "private, max-age=86400, immutable"}
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=kept)
+
+    async def _meant(self, request: web.Request) -> web.Response:
+        """Where it would go by the values of the form, before it is sent."""
+        role, studio, story = await self._story(request)
+        sequence, shot = (request.query.get(name, "") for name in ("sequence", "shot"))
+        said = clip.meant(studio, story.entry.name, sequence, shot)
+        html = self._html("meant.html", request, role, meant=said)
+        return web.Response(text=html, content_type="text/html")
+
+    async def _deliver(self, request: web.Request) -> web.Response:
+        await self._door.demand(request, Role.ACT)
+        _role, studio, story = await self._story(request)
+        form, entry = await request.post(), story.entry
+        sequence, shot = (str(form.get(name, "")) for name in ("sequence", "shot"))
+        said = clip.meant(studio, entry.name, sequence, shot)
+        if said.goes is None:
+            told = f"{said.why} {said.hint or ''}".strip()
+            return self._said(request, actions.Said(name=entry.name, text=told, done=False))
+        assert entry.clip is not None
+        path = await studio.read(actions.path_of, studio, entry.clip.id)
+        assert path is not None
+        await studio.deliver(path, said.sequence or None, said.shot or None)
+        text = _("is handed over; it is on its way within seconds.")
+        return self._said(request, actions.Said(name=entry.name, text=text))
+
+    def _said(self, request: web.Request, said: actions.Said) -> web.Response:
+        """Plain for the page's script, which shows it where somebody is, else a page."""
+        if "application/json" in request.headers.get("Accept", ""):
+            return web.json_response(said.model_dump())
+        return self._page("said.html", said=said, back=f"/studio/{request.match_info['studio']}/")
+
+    def _studio(self, request: web.Request) -> PageStudio:
+        found = self._studios.get(request.match_info["studio"])
+        if found is None:
+            raise web.HTTPNotFound(text="There is no such studio.")
+        return found
+
+    async def _chart(self, studio: PageStudio) -> chart.Chart:
+        """At most a minute old."""
+        now = datetime.now().astimezone()
+        made, found = self._charts.get(studio.name, (None, None))
+        if made is None or found is None or (now - made).total_seconds() > 60:
+            found = await studio.read(chart.read, studio.name)
+            self._charts[studio.name] = now, found
+        return found
+
+    def _page(
+        self,
+        template: str,
+        request: web.Request | None = None,
+        role: Role | None = None,
+        *,
+        status: int = 200,
+        **shown: Any,
+    ) -> web.Response:
+        html = self._html(template, request, role, **shown)
+        return web.Response(text=html, content_type="text/html", status=status)
+
+    def _html(
+        self, template: str, request: web.Request | None, role: Role | None, **shown: Any
+    ) -> str:
+        about: Mapping[str, Any] = {}
+        if request is not None:
+            about = {
+                "studio": request.match_info["studio"],
+                "token": self._door.token(request.cookies.get(COOKIE, "")),
+                "query": request.query_string,
+            }
+        may_act = role is Role.ACT
+        return self._templates.get_template(template).render(
+            **about, signed_in=role is not None, may_act=may_act, **shown
+        )
+
+
+async def _static(request: web.Request) -> web.FileResponse:
+    name = request.match_info["name"]
+    if name not in STATIC:
+        raise web.HTTPNotFound
+    return web.FileResponse(HERE / "static" / name, headers={"Content-Type": STATIC[name]})
+
+
+def _templates(prefect: str | None, studios: Sequence[str]) -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    language.teach(templates)
+    templates.filters |= {**words.FILTERS, "web": _web}
+    templates.globals |= {
+        "prefect": prefect,
+        "studios": studios,
+        "Kind": Kind,
+        "place": words.place,
+    }
+    return templates
+
+
+def _web(address: str | None) -> str | None:
+    """What may be a link: no script that somebody has put in its place."""
+    return address if address and address.startswith(("https://", "http://")) else None
+
+
+def _place(before: str) -> tuple[datetime, int] | None:
+    """After which clip a page of a shelf begins; see `words.place`."""
+    found = re.fullmatch(r"(\d{1,16})-(\d{1,18})", before)
+    return (EPOCH + timedelta(microseconds=int(found[1])), int(found[2])) if found else None

@@ -1,0 +1,81 @@
+"""A studio as the page knows it, and its ledger, opened when somebody first looks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from pydantic import SecretStr
+
+from postflow.errors import Skip
+from postflow.ledger import AsyncLedger, Ledger, open_ledger
+from postflow.models import Shot
+from postflow.naming import Naming
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Deliver = Callable[[Path, str | None, str | None], Awaitable[None]]
+"""Has the studio's runner deliver a path, with a sequence and a shot given by hand."""
+# Names that are remembered, with what they mean.
+REMEMBERED = 20_000
+
+
+@dataclass
+class PageStudio:
+    """Live: an `async with` closes its ledger."""
+
+    name: str
+    project: str
+    naming: Naming
+    where: SecretStr | str | Path | None
+    announces: bool
+    deliver: Deliver
+    _opened: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _ledger: AsyncLedger | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
+
+    async def read(
+        self, call: Callable[Concatenate[Ledger, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """In the ledger's thread, for what only reads and for what writes. Raises as it does."""
+        async with self._opening:
+            if self._ledger is None:
+                opening = open_ledger(self.where)
+                self._ledger = await self._opened.enter_async_context(opening)
+        return await self._ledger.run(call, *args, **kwargs)
+
+    @cached_property
+    def shot_of(self) -> Callable[[str], Shot | None]:
+        """What a name means; None where no rule reads it."""
+
+        @lru_cache(REMEMBERED)
+        def identified(name: str) -> Shot | None:
+            try:
+                return self.naming.identify(name)
+            except Skip:
+                return None
+
+        return identified
+
+    def place_of(self, relpath: str, name: str, folder: str | None = None) -> str:
+        """The folder of the clip's sequence in Frame.io; of a name that says none, that of the
+        clip there, or else the one on disk.
+        """
+        shot = self.shot_of(name)
+        if shot is None:
+            return folder or relpath.rpartition("/")[0]
+        parts = folder.split("/") if folder else list(shot.folder)
+        depth = len(self.naming.folder_for(shot, "sequence"))
+        return "/".join(parts[:depth] or parts)
