@@ -1,4 +1,6 @@
-"""Servers of ours on this machine, Prefect's and the page's: where they are, their password, and its proof."""
+"""Servers of ours on this machine, Prefect's and the page's: where they are, their passwords, and
+the proof of the first.
+"""
 
 from __future__ import annotations
 

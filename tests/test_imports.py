@@ -13,6 +13,7 @@ TOP = ("flows", "tasks", "blocks")  # folders of the checkout that are imported 
 LAYERS = (
     {"cli"},
     {"service"},
+    {"page"},
     {"flows"},
     {"tasks"},
     {"engine"},
@@ -26,7 +27,7 @@ LAYERS = (
     {"servers"},
     {"state"},
     {"models"},
-    {"errors", "http", "bandwidth", "stop"},
+    {"errors", "http", "bandwidth", "stop", "language"},
 )
 RANK = {room: rank for rank, rooms in enumerate(reversed(LAYERS)) for room in rooms}
 WITHOUT_PREFECT = set(RANK) - {"cli", "service", "flows", "tasks", "engine", "blocks"}

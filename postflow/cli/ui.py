@@ -1,4 +1,4 @@
-"""`postflow ui`: Prefect's UI, and the password that it asks for."""
+"""`postflow ui`: the page of clips and Prefect's UI, and the passwords that they ask for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from postflow.errors import Fatal
-from postflow.servers import API, is_ours, password, told_address
+from postflow.servers import API, PAGE, is_ours, password, reading_password, told_address
 from postflow.service.console import err, out
 
 from .app import app
@@ -17,23 +17,43 @@ from .app import app
 
 @app.command()
 def ui(
+    runs: Annotated[bool, typer.Option("--runs", help="Prefect's UI instead, with the runs.")] = (
+        False
+    ),
     only_password: Annotated[
         bool, typer.Option("--password", help="Print nothing but the password; open nothing.")
     ] = False,
 ) -> None:
-    """Open Prefect's UI, and show the password that it asks for once in each browser."""
-    address = _demand_ours()
+    """Open the page of clips, and show the password that it asks for once in each browser."""
     if only_password:
+        _demand_ours()
         print(password())  # noqa: T201 - the command's output
         return
-    url = f"{address.removesuffix('/api')}/runs"
+    url = f"{_demand_ours().removesuffix('/api')}/runs" if runs else _demand_page()
     out.print(url, markup=False)
     out.print(f"Password: {password()}", markup=False)
-    err.print(
-        "Until it has it, the page says “Authentication failed”. Whoever has it can do all that"
-    )
-    err.print("PostFlow can, and read all secrets of the studio.")
+    if runs:
+        err.print(
+            "Until it has it, the page says “Authentication failed”. Whoever has it can do all that"
+        )
+        err.print("PostFlow can, and read all secrets of the studio.")
+    else:
+        out.print(f"For looking only: {reading_password()}", markup=False)
+        err.print("Whoever has the first can do all that PostFlow can; both look at all clips.")
+        err.print("`postflow ui --runs` opens Prefect's UI, which asks for the first.")
     webbrowser.open(url)
+
+
+def _demand_page() -> str:
+    """Its address, if whoever listens there is ours: nobody else is told the password."""
+    url = told_address(PAGE)
+    if url and is_ours(url):
+        return url
+    raise Fatal(
+        "`postflow up` does not run.",
+        hint="Start it: the page is there for as long as it runs.",
+        code="prefect.no_ui",
+    )
 
 
 def _demand_ours() -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from postflow.blocks.discord import DiscordWebhook
     from postflow.blocks.studio import Studio
     from postflow.ledger import Clip, Ledger, MessageState
+    from postflow.service.page import StudioPage
     from postflow.service.studio_file import StudioFile
     from postflow.service.supervisor import Part, Tell
 
@@ -50,7 +51,11 @@ FilesOption = Annotated[
     ),
 ]
 PortOption = Annotated[int, typer.Option(help="Of a Prefect server of our own.", min=1, max=65535)]
+PagePortOption = Annotated[
+    int, typer.Option(help="Of the page of clips; where it is taken, any.", min=1, max=65535)
+]
 PORT = 4200
+PAGE_PORT = 4280
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
 RUN_LIMIT = 45.0
 
@@ -63,8 +68,10 @@ def up(
     take_over: TakeOverOption = False,
     every: EveryOption = 300.0,
     port: PortOption = PORT,
+    page_port: PagePortOption = PAGE_PORT,
 ) -> None:
-    """All that a studio needs on one machine: Prefect's server, runner and watcher. Until Ctrl-C.
+    """All that a studio needs on one machine: Prefect's server, runner, watcher, and the page of
+    clips. Until Ctrl-C.
 
     A server is started only where PREFECT_API_URL or Prefect's profile names none.
     """
@@ -78,6 +85,7 @@ def up(
         prepare_prefect(verbose=True, alone=False)
         engine = stack.enter_context(a_prefect_server(port))
         from postflow.service.exposure import folders_with_secrets
+        from postflow.service.page import a_page
 
         tell_if_open(*file or [], *folders_with_secrets())
         names = [_apply(each) for each in files] or studio or ["main"]
@@ -86,19 +94,24 @@ def up(
         parts = [part for name in studios for part in _parts(name, every)]
         for part in parts:
             stack.enter_context(part.running())
-        out.print(f"PostFlow watches. Prefect's UI: {engine.url}/runs", markup=False)
+        page = stack.enter_context(a_page(studios, page_port, prefect=f"{engine.url}/runs"))
+        out.print(f"PostFlow watches. Clips: {page.url}", markup=False)
+        out.print(f"Prefect's UI: {engine.url}/runs", markup=False)
+        err.print("`postflow ui` opens the page of clips, and shows the password that it asks for.")
         if engine.server:
-            err.print("`postflow ui` opens it, and shows the password that it asks for.")
             parts.append(engine.server)
         err.print("Ctrl-C ends it all.")
         channels = [each.discord for each in studios.values()]
-        run(_supervise(parts, news, partial(tell_people, channels)))
+        run(_supervise(parts, news, page, partial(tell_people, channels)))
 
 
-async def _supervise(parts: Sequence[Part], news: Sequence[News], tell: Tell) -> None:
+async def _supervise(
+    parts: Sequence[Part], news: Sequence[News], page: StudioPage, tell: Tell
+) -> None:
     """Until cancelled. Raises Fatal `up.ended` when a part does not last."""
     try:
         async with asyncio.TaskGroup() as group:
+            group.create_task(page.keep_served())
             for part in parts:
                 group.create_task(part.keep_running(tell))
             while True:

@@ -19,10 +19,8 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    literal,
     or_,
     select,
-    tuple_,
 )
 
 from .clips import attempts_of, normal
@@ -127,12 +125,15 @@ def rows(
         places = (clips.c.relpath, clips.c.folder)
         query = query.where(or_(*(each.icontains(holding, autoescape=True) for each in places)))
     if before is not None:
-        query = query.where(tuple_(clips.c.since, clips.c.id) < tuple_(*map(literal, before)))
+        at, last = before
+        same_moment = and_(clips.c.since == at, clips.c.id < last)
+        query = query.where(or_(clips.c.since < at, same_moment))
     if clip_id is not None:
         query = query.where(clips.c.id == clip_id)
     query = query.order_by(clips.c.since.desc(), clips.c.id.desc()).limit(limit)
     # One state at a time, each in the order of an index: of many clips only the last are read.
-    each_state = (query.where(clips.c.state == each) for each in STATES_OF.get(phase, State))
+    states = STATES_OF.get(phase, frozenset()) if phase else State
+    each_state = (query.where(clips.c.state == each) for each in states)
     with ledger.reading() as connection:
         found = [row for each in each_state for row in connection.execute(each).mappings()]
     found.sort(key=itemgetter("since", "id"), reverse=True)
@@ -175,6 +176,8 @@ def versions(ledger: Ledger, clip_id: int, *, limit: int = 50) -> list[Clip]:
     mine = select(clips.c.studio, clips.c.folder_id, clips.c.stack).where(clips.c.id == clip_id)
     with ledger.reading() as connection:
         clip = connection.execute(mine).one()
+        if clip.stack is None:
+            return []
         same = clips.c.folder_id == clip.folder_id, clips.c.stack == clip.stack
         others = select(clips.c.id).where(*same, clips.c.studio == clip.studio)
         others = others.where(clips.c.id != clip_id).order_by(clips.c.since.desc())

@@ -48,13 +48,15 @@ def act(ledger: Ledger, studio: PageStudio, action: str, target: Target) -> Said
     spot = _spot(ledger, studio, target)
     if spot is None:
         return None
-    if action == "retry":
-        return _retry(ledger, target, spot)
-    if action == "first":
-        return _said(spot, queue.put_first(ledger, spot))
-    if action == "cancel":
-        return _cancel(ledger, studio, spot)
-    return None
+    match action:
+        case "retry":
+            return _retry(ledger, target, spot)
+        case "first":
+            return _said(spot, queue.put_first(ledger, spot))
+        case "cancel":
+            return _cancel(ledger, studio, spot)
+        case _:
+            return None
 
 
 def _retry(ledger: Ledger, target: Target, spot: Spot) -> Said:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from postflow.errors import Skip
+from typing import TypedDict
+
+from postflow.errors import PostFlowError
 from postflow.ledger import Ledger, Step, queries
 from postflow.ledger.models import Attempt
 from postflow.models import FrozenModel, Shot
@@ -47,12 +49,18 @@ def read(ledger: Ledger, studio: PageStudio, clip_id: int) -> Story | None:
     )
 
 
-def proposal(studio: PageStudio, name: str) -> tuple[Meant, Explanation]:
-    """The sequence and shot of the name, or else of the nearest right one; and why it is so."""
+class Proposal(TypedDict):
+    """The sequence and shot of a name, or else of the nearest right one; and what it means."""
+
+    meant: Meant
+    explained: Explanation
+
+
+def proposal(studio: PageStudio, name: str) -> Proposal:
     told = studio.naming.explain(name)
     nearest = told.shot or (studio.shot_of(told.nearest) if told.nearest else None)
     sequence, shot = (nearest.sequence, nearest.shot) if nearest else (None, None)
-    return meant(studio, name, sequence or "", shot or ""), told
+    return Proposal(meant=meant(studio, name, sequence or "", shot or ""), explained=told)
 
 
 def meant(studio: PageStudio, name: str, sequence: str, shot: str) -> Meant:
@@ -61,5 +69,5 @@ def meant(studio: PageStudio, name: str, sequence: str, shot: str) -> Meant:
     try:
         scene, number = given["sequence"] or None, given["shot"] or None
         return Meant(**given, goes=studio.naming.identify(name, scene=scene, shot=number))
-    except Skip as why:
+    except PostFlowError as why:
         return Meant(**given, why=why.message, hint=why.hint)

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from aiohttp import web
 
-from postflow.state import LOOPBACK
+from postflow.servers import LOOPBACK
 
 COOKIE = "postflow"
 # Seconds.

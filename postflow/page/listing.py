@@ -8,7 +8,16 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
-from postflow.ledger import Clip, Ledger, Observation, Phase, outages, outbox, progress, queries
+from postflow.ledger import (
+    Clip,
+    Ledger,
+    Observation,
+    Phase,
+    outages,
+    progress,
+    queries,
+    unannounced,
+)
 from postflow.ledger import shared_clips as links
 from postflow.ledger.models import Progress
 from postflow.ledger.progress import Left
@@ -131,7 +140,7 @@ def read(ledger: Ledger, studio: PageStudio, asked: Asked) -> Board:
         counts=by_kind,
         left=progress.left(ledger, studio.name),
         outages=tuple(outages.current(ledger, studio.name).values()),
-        unannounced=len(outbox.unannounced(ledger, studio.name)),
+        unannounced=len(unannounced.current(ledger, studio.name)),
         links=tuple(links.troubles(ledger, studio.name)),
         shelves=tuple(_shelf(ledger, studio, asked, kind, by_kind[kind]) for kind in kinds),
     )

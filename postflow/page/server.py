@@ -19,7 +19,7 @@ from postflow.errors import PostFlowError
 from postflow.language import _
 from postflow.media import picture
 from postflow.models import EPOCH
-from postflow.state import PROOF, proof
+from postflow.servers import PROOF, proof
 
 from . import actions, chart, clip, listing, live, words
 from .door import A_WEEK, COOKIE, Door, Handler, Role, add_headers
@@ -29,21 +29,18 @@ from .studios import PageStudio
 HERE = Path(__file__).parent
 STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 HOST = "127.0.0.1"
-PORT = 4280
 # Bytes. No form of ours is longer.
 LONGEST_FORM = 64_000
 # Seconds that a page that is open may hold up the end.
 CLOSING = 0.5
 
 
-def listening(port: int = PORT) -> tuple[socket.socket, bool]:
-    """A socket that listens on loopback, and whether at that port: else another program has it,
-    and any is taken.
-    """
+def listening(port: int) -> socket.socket:
+    """A socket that listens on loopback; at any port where another program has that one."""
     try:
-        return socket.create_server((HOST, port)), True
+        return socket.create_server((HOST, port))
     except OSError:
-        return socket.create_server((HOST, 0)), False
+        return socket.create_server((HOST, 0))
 
 
 @asynccontextmanager
@@ -51,7 +48,9 @@ async def served(page: Page, listener: socket.socket) -> AsyncIterator[None]:
     """The page is there while the `async with` lasts. No request is logged: addresses of links
     and what people search are nobody's business.
     """
-    runner = web.AppRunner(page.app(), access_log=None, shutdown_timeout=CLOSING)
+    runner = web.AppRunner(
+        page.app(), access_log=None, shutdown_timeout=CLOSING, handler_cancellation=True
+    )
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()
@@ -96,10 +95,12 @@ class Page:
 
     @web.middleware
     async def _say_faults(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """What is foreseeable, as a ledger that is away, is a page with its remedy."""
+        """What is foreseeable, as a ledger that is away, is told with its remedy."""
         try:
             return await handler(request)
         except PostFlowError as error:
+            if _asks_plainly(request):
+                return web.json_response({"name": "", "text": str(error), "done": False})
             return self._page("trouble.html", status=503, error=error)
 
     async def _prove(self, request: web.Request) -> web.Response:
@@ -170,8 +171,8 @@ class Page:
 
     async def _clip(self, request: web.Request) -> web.Response:
         role, studio, story = await self._story(request)
-        meant, told = clip.proposal(studio, story.entry.name)
-        return self._page("clip.html", request, role, story=story, meant=meant, told=told)
+        about = clip.proposal(studio, story.entry.name)
+        return self._page("clip.html", request, role, story=story, **about)
 
     async def _live_clip(self, request: web.Request) -> web.StreamResponse:
         role, studio, story = await self._story(request)
@@ -179,7 +180,8 @@ class Page:
 
         async def render() -> str:
             now = await studio.read(clip.read, studio, clip_id) or story
-            return self._html("clip_live.html", request, role, story=now)
+            about = clip.proposal(studio, now.entry.name)
+            return self._html("clip_live.html", request, role, story=now, **about)
 
         return await live.tell(request, lambda: studio.read(listing.pulse, studio), render)
 
@@ -226,7 +228,7 @@ class Page:
 
     def _said(self, request: web.Request, said: actions.Said) -> web.Response:
         """Plain for the page's script, which shows it where somebody is, else a page."""
-        if "application/json" in request.headers.get("Accept", ""):
+        if _asks_plainly(request):
             return web.json_response(said.model_dump())
         return self._page("said.html", said=said, back=f"/studio/{request.match_info['studio']}/")
 
@@ -271,6 +273,11 @@ class Page:
         return self._templates.get_template(template).render(
             **about, signed_in=role is not None, may_act=may_act, **shown
         )
+
+
+def _asks_plainly(request: web.Request) -> bool:
+    """As the page's script does."""
+    return "application/json" in request.headers.get("Accept", "")
 
 
 async def _static(request: web.Request) -> web.FileResponse:

@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from pydantic import SecretStr
 
-from postflow.errors import Skip
+from postflow.errors import PostFlowError
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
 from postflow.models import Shot
 from postflow.naming import Naming
@@ -64,7 +64,7 @@ class PageStudio:
         def identified(name: str) -> Shot | None:
             try:
                 return self.naming.identify(name)
-            except Skip:
+            except PostFlowError:
                 return None
 
         return identified

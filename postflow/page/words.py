@@ -8,7 +8,7 @@ from typing import Any
 
 from postflow.discord.card import human_duration, human_size
 from postflow.language import _
-from postflow.ledger import Phase, Step
+from postflow.ledger import Clip, Phase, State, Step
 from postflow.ledger.models import Progress
 from postflow.ledger.progress import Left
 from postflow.ledger.queue import Outcome
@@ -118,6 +118,22 @@ def about_step(of: Step) -> str:
     return " ".join(told)
 
 
+def stack(clip: Clip) -> str:
+    """On which version stack a delivered clip is, or why on none."""
+    if clip.state is not State.DONE:
+        return (
+            _("Not yet on its version stack.") if clip.reason else _("Its version stack follows.")
+        )
+    if clip.reason:
+        return _("Left undone: its version stack, or its message.")
+    if clip.stack is None or clip.version_number is None:
+        return ""
+    return _("Version %(number)s of %(stack)s") % {
+        "number": clip.version_number,
+        "stack": printable(clip.stack),
+    }
+
+
 def when(at: datetime) -> str:
     """By this machine's clock; the day is said where it is another."""
     here, today = at.astimezone(), datetime.now().astimezone()
@@ -149,5 +165,18 @@ def pace(of: Left | Progress) -> str:
 
 FILTERS: Mapping[str, Callable[..., str]] = {"plain": printable} | {
     each.__name__: each
-    for each in (kind, nothing, phase, way, action, step, about_step, when, exactly, size, pace)
+    for each in (
+        kind,
+        nothing,
+        phase,
+        way,
+        action,
+        step,
+        about_step,
+        stack,
+        when,
+        exactly,
+        size,
+        pace,
+    )
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from socket import socket
@@ -15,24 +16,50 @@ from prefect.deployments.flow_runs import arun_deployment
 from prefect.exceptions import PrefectException
 
 from postflow.blocks.studio import Studio
-from postflow.errors import Retry, engine_trouble
-from postflow.page.server import Page, served
+from postflow.errors import as_ours, engine_trouble
+from postflow.page.server import HOST, Page, listening, served
 from postflow.page.studios import PageStudio
-from postflow.state import password, reading_password
+from postflow.servers import PAGE, address_told, password, reading_password
 
+from .console import err
 from .serve import deployment_name
 
 
-async def keep_page(
-    studios: Mapping[str, Studio], listener: socket, *, prefect: str
-) -> NoReturn:
-    """Serve it until cancelled. `prefect`: where runs are seen."""
-    async with AsyncExitStack() as stack:
-        shown = [await stack.enter_async_context(_shown(*each)) for each in studios.items()]
-        page = Page(shown, password=password(), reading=reading_password(), prefect=prefect)
-        await stack.enter_async_context(served(page, listener))
-        await asyncio.Event().wait()
-    raise AssertionError
+@dataclass(frozen=True)
+class StudioPage:
+    """`prefect`: where runs are seen."""
+
+    studios: Mapping[str, Studio]
+    listener: socket
+    prefect: str
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.listener.getsockname()[1]}/"
+
+    async def keep_served(self) -> NoReturn:
+        """Until cancelled."""
+        async with AsyncExitStack() as stack:
+            studios = [_shown(name, studio) for name, studio in self.studios.items()]
+            for studio in studios:
+                await stack.enter_async_context(studio)
+            page = Page(
+                studios, password=password(), reading=reading_password(), prefect=self.prefect
+            )
+            await stack.enter_async_context(served(page, self.listener))
+            while True:
+                await asyncio.Event().wait()
+
+
+@contextmanager
+def a_page(studios: Mapping[str, Studio], port: int, *, prefect: str) -> Iterator[StudioPage]:
+    """It listens from now on, answers while it `keep_served`, and other commands find it."""
+    with listening(port) as listener:
+        page = StudioPage(studios, listener, prefect)
+        if listener.getsockname()[1] != port:
+            err.print(f"Port {port} is taken; the page of clips has another. Or give --page-port.")
+        with address_told(page.url, PAGE):
+            yield page
 
 
 def _shown(name: str, studio: Studio) -> PageStudio:
@@ -47,14 +74,10 @@ def _shown(name: str, studio: Studio) -> PageStudio:
 
 
 async def _deliver(studio: str, path: Path, sequence: str | None, shot: str | None) -> None:
-    """By a run of the studio's runner. Raises Retry `prefect.unreachable` and its kin."""
+    """By a run of the studio's runner. Raises as `engine_trouble` and `as_ours` have it."""
     deployment = f"deliver/{deployment_name('deliver', studio)}"
     asked = {"path": str(path), "studio": studio, "scene": sequence, "shot": shot}
     try:
         await arun_deployment(deployment, parameters=asked, timeout=0, as_subflow=False)
     except (httpx.HTTPError, PrefectException) as error:
-        raise engine_trouble(error) or Retry(
-            f"Prefect's server did not take the run: {error}",
-            hint="Try again in a minute; server.log says why.",
-            code="prefect.refused",
-        ) from error
+        raise engine_trouble(error) or as_ours(error) from error

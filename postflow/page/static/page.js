@@ -21,8 +21,9 @@ const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.dataset.key 
 const alike = (one, other) => one.nodeType === other.nodeType && one.nodeName === other.nodeName;
 
 // Makes an element equal to another one, and touches only what differs: focus and pictures stay.
+// What says `data-keep`, as a form in which somebody writes, is left alone.
 function become(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
+  if (old.isEqualNode(fresh) || old.dataset?.keep !== undefined) return;
   if (old.nodeType !== Node.ELEMENT_NODE || !alike(old, fresh)) { old.replaceWith(fresh); return; }
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
