@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from postflow.discord.card import human_duration, human_size
+from postflow.errors import printable
 from postflow.language import _
 from postflow.ledger import Clip, Phase, State, Step
 from postflow.ledger.models import Progress
 from postflow.ledger.progress import Left
 from postflow.ledger.queue import Outcome
-from postflow.media.probe import printable
 from postflow.models import EPOCH
 
 from .listing import Kind

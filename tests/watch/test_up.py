@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from postflow.ledger import Phase
-from tests.support.wait import wait_until_sync
+from postflow.servers import PAGE, PREFECT
+from tests.page.ground import BOARD, Person, line_of, shelves
+from tests.support.wait import wait_until, wait_until_sync
 from tests.watch.conftest import MAIN, SECOND, Running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -176,6 +178,22 @@ def test_names_in_the_ui_say_which_is_which(up: Running) -> None:
     )
 
 
+async def test_on_the_page_a_misnamed_clip_is_delivered_under_another_name(up: Running) -> None:
+    """It says its address, takes the password of Prefect's server, and has the runner deliver."""
+    url = (up.home / "state" / PAGE).read_text().removesuffix("/")
+    assert f"Clips: {url}/" in up.said()
+    async with Person(url, up.password) as person:
+        html = await person.sees()
+        assert MISNAMED in shelves(html)["attention"]
+        clip = line_of(html, MISNAMED).split(f'href="{BOARD}')[1].split('"')[0]
+        token = (await person.sees(f"{BOARD}{clip}")).split('name="token" value="')[1][:64]
+        values = {"token": token, "sequence": "SQ08", "shot": "00205"}
+        answer = await person.post(f"{BOARD}{clip}/deliver", data=values)
+        assert "is handed over" in answer.text
+        await wait_until(lambda: _is(up, MISNAMED, Phase.DELIVERED), timeout=120)
+        assert MISNAMED in shelves(await person.sees())["delivered"]
+
+
 def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
     family = up.family()
     assert len(family) >= 4
@@ -185,13 +203,14 @@ def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
     assert up.process.returncode == 128 + signal.SIGTERM
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", up.port)) != 0
-    assert not (up.home / "state" / "prefect-api-url").exists()
+    assert not (up.home / "state" / PREFECT).exists()
+    assert not (up.home / "state" / PAGE).exists()
     assert list((up.home / "state" / "ngrok").iterdir()) == []
 
 
 def test_every_clip_was_delivered_once(up: Running) -> None:
     sizes = [(asset["name"], asset["size"]) for asset in up.world.assets()]
-    assert len(sizes) == len(set(sizes)) == 8
+    assert len(sizes) == len(set(sizes)) == 9
 
 
 def _deployments(up: Running) -> dict[str, str]:
