@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from postflow.discord import MOST_NAMES, skipped_card
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
@@ -19,6 +21,7 @@ class Batch:
         self._skipped: dict[str, Skip] = {}
         self._announced: dict[str, Skip] = {}
         self._part = 1
+        self._of = uuid4().hex
         self._project: str | None = None
 
     async def expect(self, waiting: int) -> None:
@@ -53,7 +56,7 @@ class Batch:
         if len(self._announced) == MOST_NAMES:
             self._announced, self._part = {}, self._part + 1
         self._announced[claim.name] = why
-        key = f"{studio.channel}/skipped-{studio.run_id}-{self._part}"
+        key = f"{studio.channel}/skipped-{self._of}-{self._part}"
         return skipped_card(self._announced).announcement(key, studio.channel)
 
     def drained(self) -> Drained:

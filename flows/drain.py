@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -52,7 +52,7 @@ class Drain:
         self._deliver = deliver
         watching = studio.settings.watching
         self._idle_timeout = watching.idle_timeout if idle_timeout is None else idle_timeout
-        self._watchers = folder_watchers(
+        self.watchers = self._watchers = folder_watchers(
             studio.ledger, studio.name, watching, interval=PULSE, trusts=True
         )
         self._notices = Notices(studio.ledger, studio.channel, studio.run_id, lasting_only=True)
@@ -70,16 +70,16 @@ class Drain:
         So a run stays for the stacks of a burst while Frame.io makes one every few seconds; what
         waits longer is left to a later run.
         """
-        async with AsyncExitStack() as outlet, self._watchers:
+        async with self._studio.ways.kept_open(), self._watchers:
             try:
-                while await self._round(outlet):
+                while await self._round():
                     await self._pause()
                 await self._tell()
             finally:
                 await self._stop()
         return self._batch.drained()
 
-    async def _round(self, outlet: AsyncExitStack) -> bool:
+    async def _round(self) -> bool:
         """False when there is nothing left to do. A ledger that is away for a while ends nothing:
         the clips on their way do not ask it all the time.
         """
@@ -88,7 +88,7 @@ class Drain:
             if not await self._is_busy():
                 return False
             await self._release_finished()
-            await self._start_some(outlet)
+            await self._start_some()
             await self._cancelling.look(self._on_their_way.values())
         except Retry as error:
             log.warning("%s", error)
@@ -122,7 +122,7 @@ class Drain:
             claims.ready, self._studio.name, folders=self._watchers.folders
         )
 
-    async def _start_some(self, outlet: AsyncExitStack) -> None:
+    async def _start_some(self) -> None:
         room = self._studio.settings.watching.at_once - len(self._on_their_way) - len(self._claimed)
         if room > 0:
             waiting = await self._waiting() + self._watchers.entering
@@ -136,15 +136,14 @@ class Drain:
             )
         # One that could not be started just now is this run's all the same.
         while self._claimed:
-            await self._start(self._claimed[0], outlet)
+            await self._start(self._claimed[0])
             del self._claimed[0]
 
-    async def _start(self, claim: Claimed, outlet: AsyncExitStack) -> None:
+    async def _start(self, claim: Claimed) -> None:
         why = self._refused(claim)
         if why is not None:
             await self._studio.abandon(claim, why, self._announcement(claim, why))
             return
-        await self._studio.ways.open_outlet(outlet)
         self._send(claim, self._cancelling.guard(claim, self._travel(claim)))
 
     def _send(self, claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:

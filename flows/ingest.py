@@ -10,43 +10,65 @@ from postflow.discord.card import counted
 from postflow.engine.artifacts import leave_tally, show_in_ui
 from postflow.engine.crashed_runs import clean_up, tag_run
 from postflow.engine.stopping import until_stopped
-from postflow.engine.studio import open_studio
+from postflow.engine.studio import OpenStudio, open_studio
 from postflow.models import Drained
 
 from .drain import Drain
+from .staying import Stay
 
 log = logging.getLogger("postflow.ingest")
 
+NOTHING = Drained(delivered={}, failed={}, put_off={}, skipped={})
+
 
 @flow(name="ingest", flow_run_name="ingest {studio}")
-async def ingest(studio: str = "main", idle_timeout: float | None = None) -> Drained:
+async def ingest(
+    studio: str = "main", idle_timeout: float | None = None, stay: bool = False
+) -> Drained:
     """Scan the watch folders, deliver every clip that is ready, wait for late-comers, close.
 
     Args:
         studio: The Studio block with the set-up.
         idle_timeout: Seconds to wait for late-comers; the studio's own when empty.
+        stay: Then stay, with no tunnel open, so that the next clip goes at once, until the clock's
+            next run is due. What came of the clips is in the run's tables then, not in its result.
     """
     show_in_ui()
-    return await until_stopped(lambda: _ingest(studio, idle_timeout))
+    return await until_stopped(lambda: _ingest(studio, idle_timeout, stay=stay))
 
 
-async def _ingest(studio: str, idle_timeout: float | None) -> Drained:
+async def _ingest(name: str, idle_timeout: float | None, *, stay: bool) -> Drained:
     await tag_run()
-    drained = await _drain(studio, idle_timeout)
-    await leave_tally(studio, drained)
-    delivered, failed = counted(len(drained.delivered), "clip"), len(drained.failed)
-    log.info("%s delivered, %d failed.", delivered, failed)
+    async with open_studio(name) as studio:
+        await tag_run(studio.run_id)
+        await clean_up(studio)
+        drained = await _drain(studio, idle_timeout, stay=stay)
+    drained = drained.model_copy(update={"not_told": studio.not_told})
+    await _tell(name, drained)
     if drained.not_told:
         told = counted(len(drained.not_told), "message")
         log.warning("%s not told in Discord; `postflow status` says what to do.", told)
     return drained
 
 
-async def _drain(name: str, idle_timeout: float | None) -> Drained:
+async def _drain(studio: OpenStudio, idle_timeout: float | None, *, stay: bool) -> Drained:
+    """What is not in a table yet: while it stays, what came of the clips is told each time."""
     from .deliver import deliver
 
-    async with open_studio(name) as studio:
-        await tag_run(studio.run_id)
-        await clean_up(studio)
-        drained = await Drain(studio, deliver, idle_timeout=idle_timeout).run()
-    return drained.model_copy(update={"not_told": studio.not_told})
+    staying = Stay(studio) if stay else None
+    while True:
+        drain = Drain(studio, deliver, idle_timeout=idle_timeout)
+        drained = await drain.run()
+        if staying is None:
+            return drained
+        await _tell(studio.name, drained)
+        if not await staying.until_wanted(drain.watchers):
+            return NOTHING
+
+
+async def _tell(name: str, drained: Drained) -> None:
+    if drained == NOTHING:
+        return
+    await leave_tally(name, drained)
+    delivered, failed = counted(len(drained.delivered), "clip"), len(drained.failed)
+    log.info("%s delivered, %d failed.", delivered, failed)

@@ -63,17 +63,6 @@ class Ways:
                 await stack.enter_async_context(self._outlet.kept_open())
             yield
 
-    async def open_outlet(self, stack: AsyncExitStack) -> None:
-        """For all clips to share, where they go that way. When it cannot be had, each says so."""
-        outlet = self._outlet
-        if outlet is None or outlet.is_open or self._transfer == "direct" or self._is_away:
-            return
-        try:
-            await stack.enter_async_context(outlet.opened())
-        except PostFlowError as error:
-            self._remember(error)
-            log.warning("%s", error)
-
     @asynccontextmanager
     async def sending(
         self,

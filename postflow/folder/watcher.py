@@ -59,12 +59,12 @@ class ScanLease:
         self.seconds = seconds
         self._ledger = ledger
         self._rules = xxhash.xxh3_64_hexdigest(rules.encode())
-        self._trusts = trusts
+        self.trusts = trusts
         self._mine = uuid4().hex
         self._renewed = float("-inf")
 
     async def is_held_elsewhere(self, root: Root) -> bool:
-        return self._trusts and await self._ledger.run(leases.is_held, self._names(root))
+        return self.trusts and await self._ledger.run(leases.is_held, self._names(root))
 
     async def keep(self, root: Root) -> None:
         if self.seconds and time.monotonic() - self._renewed >= self.seconds / RENEWALS_A_LEASE:
@@ -149,6 +149,10 @@ class FolderWatcher:
         self.within_reach = report.trouble not in OUT_OF_REACH
         return report
 
+    async def is_scanned_elsewhere(self) -> bool:
+        """Does another watcher, which this one trusts, look after the folder?"""
+        return self.root is not None and await self._lease.is_held_elsewhere(self.root)
+
     async def leave(self) -> None:
         """Say that it watches the folder no more; quickly, or not at all."""
         if self._lease.seconds is None:
@@ -198,10 +202,14 @@ class FolderWatcher:
 
     async def _scan(self) -> _Scan | Root:
         """Only the folder where somebody else scans it."""
-        if self._mark and self.root and await self._lease.is_held_elsewhere(self.root):
-            self._intake = None
-            await self._check(self._mark)
-            return self.root
+        if self._lease.trusts:
+            mark, root = self._mark, self.root
+            if mark is None or root is None:
+                mark, root = await self._meet()
+            if await self._lease.is_held_elsewhere(root):
+                self._intake = None
+                await self._check(mark)
+                return root
         intake = self._intake
         if intake is None or intake.life != self._ledger.ledger.lives:
             intake = self._intake = await self._open()
@@ -232,8 +240,7 @@ class FolderWatcher:
 
     async def _open(self) -> Intake:
         """Raises Retry as `enrolment.enrolled` does: a watcher enrols nothing."""
-        mark, root = await self._enrolled()
-        self._mark, self.root, self.within_reach = mark, root, True
+        mark, root = await self._meet()
         known = await self._ledger.run(observations.known, root)
         if over := [e.relpath for e in known if self._ignoring.passes_over(e.relpath)]:
             await self._ledger.run(observations.observe, root, (), gone=over)
@@ -244,6 +251,11 @@ class FolderWatcher:
         quiet = self._quiet or scanner.file_system.quiet
         pending = PendingFiles(quiet, accept_open_ended=self._open_ended, judge=_judge)
         return Intake(self._ledger, root, scanner, pending, self._problems, self._failed)
+
+    async def _meet(self) -> tuple[RootMark, Root]:
+        mark, root = await self._enrolled()
+        self._mark, self.root, self.within_reach = mark, root, True
+        return mark, root
 
     async def _enrolled(self) -> tuple[RootMark, Root]:
         ledger, where = self._ledger, (self._studio, self.folder)

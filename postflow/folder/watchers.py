@@ -82,6 +82,11 @@ class FolderWatchers:
         """Those whose files can be read: the root's id, and where it is mounted here."""
         return within_reach(self._watchers)
 
+    async def are_scanned_elsewhere(self) -> bool:
+        """Are all within reach, and looked after by another watcher that is trusted?"""
+        there = [e.within_reach and await e.is_scanned_elsewhere() for e in self._watchers]
+        return bool(there) and all(there)
+
     @property
     def out_of_reach(self) -> bool:
         """There are folders, and each was looked for and is not there."""
@@ -124,8 +129,8 @@ def folder_watchers(
     wakeup: Wakeup | None = None,
     trusts: bool = False,
 ) -> FolderWatchers:
-    """Of all the studio's watch folders. Who `trusts` scans once, and then again where no other
-    watcher does; who does not is trusted.
+    """Of all the studio's watch folders. Who `trusts` scans where no other watcher does; who does
+    not is trusted.
     """
     every = watching.interval if interval is None else interval
     watchers = [

@@ -23,7 +23,7 @@ from postflow.media import volume
 from postflow.media.sighting import Sighting
 
 from .ledger import Ledger
-from .models import Observation, Observed, Root, as_entries, columns_of
+from .models import Observed, Root
 from .schema import clips, observations, roots
 from .states import ObservationState
 
@@ -33,6 +33,16 @@ AT_ONCE = 1000
 ABOUT_TO_BE_ENTERED = "is whole, and about to be taken up"
 
 Row = dict[str, Any]
+STATES = {str(state): state for state in ObservationState}
+
+
+class KnownFile(NamedTuple):
+    """A file as the last scan saw it. Of these a ledger may have a hundred thousand."""
+
+    relpath: str
+    size: int
+    mtime_ns: int
+    state: ObservationState
 
 
 class Expected(NamedTuple):
@@ -66,16 +76,18 @@ def enter_all(
     return counts
 
 
-def known(ledger: Ledger, root: Root, state: ObservationState | None = None) -> list[Observation]:
+def known(ledger: Ledger, root: Root, state: ObservationState | None = None) -> list[KnownFile]:
     """All files of the root that are there as far as is known, or those in one state."""
-    query = select(*columns_of(Observation, observations)).where(
+    columns = (observations.c[name] for name in KnownFile._fields)
+    query = select(*columns).where(
         observations.c.root_id == root.id, observations.c.gone_at.is_(None)
     )
     if state is not None:
         query = query.where(observations.c.state == state)
+    query = query.order_by(observations.c.relpath).execution_options(yield_per=AT_ONCE)
     with ledger.reading() as connection:
-        rows = connection.execute(query.order_by(observations.c.relpath)).mappings().all()
-    return as_entries(Observation, rows)
+        rows = connection.execute(query)
+        return [KnownFile(path, size, mtime, STATES[its]) for path, size, mtime, its in rows]
 
 
 def set_notes(

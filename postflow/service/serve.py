@@ -40,7 +40,8 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
     """Until cancelled. `every` is the interval of the scheduled ingest, in seconds."""
     leave_working_directory()
     os.environ.setdefault(GROUP, "none")  # our runs end when we do
-    runner = Runner(query_seconds=POLL)
+    # Nothing is fetched before it is due: until then a run of `ingest` stays in its place.
+    runner = Runner(query_seconds=POLL, prefetch_seconds=0)
     called = DeploymentEventTrigger(
         name=f"PostFlow: clips of {studio} are ready",
         description="Runs ingest when the watcher finds clips that are ready.",
@@ -51,7 +52,7 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         name=deployment_name("ingest", studio),
         description="Delivers all clips that are ready in the studio's watch folders.",
         tags=["postflow"],
-        parameters={"studio": studio},
+        parameters={"studio": studio, "stay": True},
         interval=timedelta(seconds=every),
         triggers=[called],
         concurrency_limit=ONE_AT_A_TIME,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import select
+
 from postflow.ledger import (
     Ledger,
     Observation,
@@ -15,13 +17,17 @@ from postflow.ledger import (
     queries,
     registry,
     roots,
+    schema,
 )
+from postflow.ledger.models import as_entries, columns_of
 from postflow.ledger.observations import stop_ignoring
 from tests.ledger.ground import Clock, add, media, set_aside, sighting
 
 
 def only(ledger: Ledger, root: Root) -> Observation:
-    (found,) = observations.known(ledger, root)
+    query = select(*columns_of(Observation, schema.observations))
+    with ledger.reading() as connection:
+        (found,) = as_entries(Observation, connection.execute(query).mappings().all())
     return found
 
 
