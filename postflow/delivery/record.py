@@ -378,6 +378,7 @@ def _target(folder: Folder, shot: Shot) -> Target:
         stack=shot.stack,
         version_number=shot.version_number,
         version_key=version_key(shot.version),
+        sequence=shot.sequence,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
@@ -86,7 +87,8 @@ def human_duration(duration: timedelta) -> str:
 class Card(FrozenModel):
     """One message. `lines` are names and values, escaped already; `about` are the clip's fields.
 
-    `notifies`: whoever waits for such a clip, if the channel's settings name a role for it.
+    `notifies`: whoever waits for such a clip, if the channel's settings name a role for its
+    sequence, or for one of the `sequences` that the message is about.
     `buttons`: labels and the addresses they lead to. `picture`: the revision whose picture it
     shows, where there is one when it is sent; see `media.picture`.
 
@@ -102,6 +104,7 @@ class Card(FrozenModel):
     url: str | None = None
     buttons: tuple[Button, ...] = Field(default=(), max_length=MAX_BUTTONS)
     notifies: bool = False
+    sequences: tuple[str, ...] = ()
     picture: str | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     at: datetime | None = None
     about: dict[str, str] = Field(default_factory=dict)
@@ -121,12 +124,18 @@ class Card(FrozenModel):
         """What the outbox keeps of it. One key is one message."""
         return Announcement(key=key, channel=channel, payload=self.model_dump(mode="json"))
 
+    @property
+    def called(self) -> tuple[str, ...]:
+        """The sequences for which somebody is to be notified."""
+        own = self.about.get("sequence")
+        return (*([own] if own else []), *self.sequences) if self.notifies else ()
+
     def call(self) -> Card:
         """A short message for those who are not notified by this one, since that is an edit."""
         return Card(**{name: getattr(self, name) for name in _OF_CALL})
 
-    def payload(self, *, pictured: bool = False, role: str | None = None) -> dict[str, Any]:
-        """The JSON body for POST and PATCH. Nobody is mentioned but that role, whatever the texts
+    def payload(self, *, pictured: bool = False, roles: Sequence[str] = ()) -> dict[str, Any]:
+        """The JSON body for POST and PATCH. Nobody is mentioned but these roles, whatever the texts
         say: https://discord.com/developers/docs/resources/message#allowed-mentions-object
 
         `pictured`: with the file 0 of the request, in place of any that the message has.
@@ -149,8 +158,8 @@ class Card(FrozenModel):
             "embeds": [embed],
             "components": self._rows(),
             "attachments": [{"id": 0, "filename": PICTURE}] if pictured else [],
-            "content": f"<@&{role}>" if role else "",
-            "allowed_mentions": {"parse": []} | ({"roles": [role]} if role else {}),
+            "content": " ".join(f"<@&{role}>" for role in roles),
+            "allowed_mentions": {"parse": []} | ({"roles": [*roles]} if roles else {}),
         }
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -159,4 +168,4 @@ class Card(FrozenModel):
         return [{"type": 1, "components": links}] if links else []
 
 
-_OF_CALL = ("title", "colour", "url", "buttons", "notifies", "at", "about")
+_OF_CALL = ("title", "colour", "url", "buttons", "notifies", "sequences", "at", "about")

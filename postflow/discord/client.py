@@ -162,8 +162,9 @@ class DiscordClient:
 
     async def _post(self, card: Card, thread: str | None, picture: bytes | None) -> str:
         def payload(*, pictured: bool = False) -> dict[str, Any]:
-            role = self.routes.role(card.about) if card.notifies else None
-            return card.payload(pictured=pictured, role=role) | opening
+            return (
+                card.payload(pictured=pictured, roles=self.routes.roles_of(card.called)) | opening
+            )
 
         opening = {} if thread else self._opening(card.about)
         query = {"wait": "true"} | ({"thread_id": thread} if thread else {})

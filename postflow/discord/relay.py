@@ -180,8 +180,7 @@ class OutboxRelay:
 
     async def _call(self, message: Message, card: Card) -> None:
         """A message of its own, once, for whom the card notifies: an edit notifies nobody."""
-        role = self._discord.routes.role(card.about)
-        if role is None or message.key.endswith(CALL):
+        if not self._discord.routes.roles_of(card.called) or message.key.endswith(CALL):
             return
         call = card.call().announcement(message.key + CALL, message.channel)
         await self._ledger.run(outbox.enqueue, call)

@@ -24,7 +24,10 @@ MOST_NAMES = _ROOM // (_LONGEST_NAME + _LONGEST_WHY + len("❌ : \n"))
 
 
 def batch_card(batch: Batch) -> Card:
-    """Blue: what has become of each clip. What went wrong is spelled out first."""
+    """Blue: what has become of each clip. What went wrong is spelled out first.
+
+    It shows the picture of the clip that was delivered first, which no later one replaces.
+    """
     failed = _in(batch, State.FAILED)
     skipped = _in(batch, State.SKIPPED)
     delivered = [clip for clip in batch.clips if clip.delivered]
@@ -34,6 +37,7 @@ def batch_card(batch: Batch) -> Card:
     lines += [f"⏳ {_reason_line(clip)}" for clip in put_off]
     lines += [_ready_line(clip) for clip in sorted(delivered, key=_is_doubtful, reverse=True)]
     size = human_size(sum(clip.size for clip in delivered))
+    first = min(delivered, key=lambda clip: clip.finished_at or batch.opened_at, default=None)
     counts = [("Delivered", f"{len(delivered)} ({size})" if delivered else "0")]
     counts += [("Failed", str(len(failed)))] if failed else []
     counts += [("Skipped", str(len(skipped)))] if skipped else []
@@ -43,6 +47,9 @@ def batch_card(batch: Batch) -> Card:
         colour=BATCH,
         description=_listed(lines),
         lines=(*counts, ("Project", project_text(batch.project)), *_share_lines(batch)),
+        picture=first and first.revision,
+        notifies=bool(delivered) and not waiting,
+        sequences=tuple(sorted({clip.sequence for clip in delivered if clip.sequence})),
         at=max((clip.finished_at for clip in batch.clips if clip.finished_at), default=None),
     )
 

@@ -7,7 +7,7 @@ httpx logs each request's URL, and its errors carry the request. So the client a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 import httpx
@@ -96,6 +96,10 @@ def _number(given: str) -> str:
 Id = Annotated[str, AfterValidator(_number)]
 
 
+# A sentence of roles has room in a message's 2,000 characters.
+MOST_ROLES = 50
+
+
 class Routes(FrozenModel):
     """Where messages go, and whom they notify.
 
@@ -140,8 +144,10 @@ class Routes(FrozenModel):
         """The id of the thread that is set up for a message."""
         return _of_sequence(self.threads, about) or self.thread_id
 
-    def role(self, about: Mapping[str, str]) -> str | None:
-        return _of_sequence(self.roles, about)
+    def roles_of(self, sequences: Sequence[str]) -> list[str]:
+        """Each once, as many as a message may mention."""
+        found = (_of_sequence(self.roles, {"sequence": each}) for each in sequences)
+        return list(dict.fromkeys(filter(None, found)))[:MOST_ROLES]
 
 
 def _of_sequence(table: Mapping[str, str], about: Mapping[str, str]) -> str | None:

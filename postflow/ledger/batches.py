@@ -40,6 +40,8 @@ class BatchClip(FrozenModel):
 
     id: int
     name: str
+    revision: str
+    sequence: str | None = None
     size: int
     doubt: str | None = None
     state: State

@@ -70,7 +70,10 @@ class Registered(FrozenModel):
 
 
 class Target(FrozenModel):
-    """Where a clip goes in Frame.io. `version_key`: equal for versions that mean the same."""
+    """Where a clip goes in Frame.io. `version_key`: equal for versions that mean the same.
+
+    `sequence`: whose role waits for it.
+    """
 
     account_id: str
     project_id: str
@@ -79,6 +82,7 @@ class Target(FrozenModel):
     stack: str
     version_number: int | None = None
     version_key: str | None = None
+    sequence: str | None = None
 
 
 class Attempt(FrozenModel):

@@ -132,6 +132,7 @@ clips = Table(
     Column("stack", AnyText),
     Column("version_number", Integer),
     Column("version_key", String),
+    Column("sequence", AnyText),
     Column("file_id", String),
     Column("view_url", AnyText),
     Column("stack_id", String),

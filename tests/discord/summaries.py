@@ -16,6 +16,7 @@ def clip_waiting(name: str = "SQ07_v001.mov", **more: Any) -> BatchClip:
     values: dict[str, Any] = {
         "id": 1,
         "name": name,
+        "revision": "0" * 32,
         "size": 831_000_000,
         "state": State.READY,
         "finished_at": None,

@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 
-from postflow.discord import Card, DiscordClient, failed_card, on_its_way_card, ready_card
+from postflow.discord import (
+    Card,
+    DiscordClient,
+    batch_card,
+    failed_card,
+    on_its_way_card,
+    ready_card,
+)
 from postflow.discord.cards import notice_card
 from postflow.discord.relay import OutboxRelay
 from postflow.discord.webhook import Routes
@@ -24,6 +31,7 @@ from postflow.models import Delivery
 from postflow.naming import Naming
 from postflow.state import write_private
 from tests.discord.conftest import Channel, delivery_of, media_named, serving
+from tests.discord.summaries import batch_of, clip_done, clip_waiting
 from tests.support.wait import wait_until
 
 CHANNEL = "main"
@@ -193,6 +201,16 @@ async def test_a_clip_that_is_ready_notifies_the_role_of_its_sequence_once(
     error = Skip("no", hint="", code="name.unknown")
     await teller.tell(failed_card(other.media, other.shot, error))
     assert notified(channel)[-1] == []
+
+
+async def test_a_batch_notifies_the_roles_of_its_sequences_when_it_is_over(
+    ledger: AsyncLedger, channel: Channel
+) -> None:
+    teller = Teller(ledger, channel, roles={"SQ07": "77", "SQ08": "88", "SQ09": "99"})
+    done = [clip_done(sequence=name) for name in ("SQ07", "SQ08", "SQ07", "SQ10")]
+    for clips in ([*done, clip_waiting()], done, done):
+        await teller.tell(batch_card(batch_of(*clips)), key="batch-1")
+    assert notified(channel) == [[], ["77", "88"]]
 
 
 async def test_a_name_notifies_nobody_else(ledger: AsyncLedger, channel: Channel) -> None:

@@ -22,6 +22,7 @@ def test_a_batch_spells_failures_out_before_what_arrived() -> None:
     card = batch_card(batch_of(*clips, put_off, clip_waiting(), skipped, failed))
     (embed,) = card.payload()["embeds"]
     assert embed["color"] == 0x0099FF
+    assert (card.picture, card.called) == ("0" * 32, ()), "it is not over"
     assert embed["timestamp"] == "2026-11-22T12:05:00+00:00"
     told = embed["description"].splitlines()
     assert told[:4] == [
