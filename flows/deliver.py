@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from postflow.delivery.by_hand import allowed, as_meant
 from postflow.delivery.job import DeliveryJob
-from postflow.delivery.record import DeliveryRecord, changed
+from postflow.delivery.record import DeliveryRecord
 from postflow.engine.artifacts import best_effort, leave_refusal, leave_slip, show_in_ui
 from postflow.engine.crashed_runs import tag_run
 from postflow.engine.stage import worth_another_attempt
@@ -25,6 +25,7 @@ from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, as_ours, engine_trouble
 from postflow.ledger import DELIVERED, ClaimRef, claims, queue
 from postflow.media.picture import made_beside
+from postflow.media.pinned import changed
 from postflow.models import Arrival, Delivery, Shot, Transfer, UploadResult
 from postflow.tasks.announce import announce, announce_departure, announce_failure
 from postflow.tasks.identify import identify

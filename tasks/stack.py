@@ -11,13 +11,13 @@ from prefect.cache_policies import NO_CACHE
 
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord
-from postflow.delivery.stacking import stack_versions
+from postflow.delivery.stacking import VersionGroup, stack_versions
 from postflow.discord.cards import stacked_payload, unstacked_payload
 from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio.endpoints import CHILDREN
-from postflow.ledger import Claimed, StaleClaim, stack_queue
+from postflow.ledger import Claimed, StaleClaim, known_ids, stack_queue
 from postflow.locks import one_at_a_time
 from postflow.models import Arrival, Folder, Shot
 
@@ -49,7 +49,8 @@ async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arriv
         return None
     if not record.may_leave_stack:
         return await _join(studio, folder, shot.stack, record)
-    if await _must_wait(studio, is_known=await record.stack_is_known(folder, shot)):
+    made = await studio.ledger.run(known_ids.stack_of, folder.id, shot.stack)
+    if await _must_wait(studio, is_known=made is not None):
         record.leave_stack()
         return None
     try:
@@ -102,7 +103,7 @@ async def _join(
     with _counted(studio):
         async with one_at_a_time("stack", folder.id, clip=name, timeout=BUSY_LIMIT):
             await record.stacking()
-            group = await record.group(studio.naming, folder, name)
+            group = await VersionGroup.known(studio.ledger, studio.naming, folder, name)
             made = await stack_versions(
                 studio.frameio, group, folder, waits=not record.may_leave_stack
             )

@@ -17,9 +17,9 @@ from prefect.runtime import task_run
 from postflow.delivery import arrival
 from postflow.delivery.adoption import Found, find_delivered
 from postflow.delivery.arrival import Sending
-from postflow.delivery.direct import can_go_on_after, missing_of
 from postflow.delivery.job import DeliveryJob
-from postflow.delivery.record import changed
+from postflow.delivery.stacking import VersionGroup
+from postflow.delivery.unfinished import can_go_on_after, missing_of
 from postflow.discord.cards import notice_card
 from postflow.engine.artifacts import Progress
 from postflow.engine.stage import KEEP, cache_key, worth_another_attempt
@@ -27,6 +27,7 @@ from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.ledger import StaleClaim, outbox
 from postflow.locks import one_at_a_time
+from postflow.media.pinned import changed
 from postflow.models import Arrival, Folder, MediaFile, RemoteFile, Shot
 from postflow.settings import RetryPolicy
 
@@ -88,19 +89,21 @@ async def _begin_anew_if_changed(studio: OpenStudio, job: DeliveryJob, shot: Sho
         await announce_failure(studio, job, changed(job.media))
         job.media, job.record = media, await studio.open_by_hand(media)
         await announce_departure(studio, job, shot)
+    else:
+        job.media = media
 
 
 async def _attempt(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
     media, record = job.media, job.record
     may_go_on = studio.ways.may_go_directly(job.transfer)
-    begun = await record.unfinished(folder, media) if may_go_on else ()
-    group = await record.group(studio.naming, folder, shot.stack)
+    begun = await record.parts.begun(folder, media) if may_go_on else ()
+    group = await VersionGroup.known(studio.ledger, studio.naming, folder, shot.stack)
     past = await record.past(folder, shot.stack, media, resumable=bool(begun))
     found = await find_delivered(studio.frameio, folder, media, group, past)
     if found.remote:
         return _arrival(media, folder, found.remote, found)
     resumes = found.unfinished is not None
-    arrived = partial(record.part_arrived, media)
+    arrived = partial(record.parts.arrived, media)
     way = studio.ways.sending(media, arrived, transfer=job.transfer, resumes=resumes)
     async with way as sending:
         if found.unfinished:
@@ -110,7 +113,7 @@ async def _attempt(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Fol
             await record.asking(folder, shot, sending)
             remote = await _request_upload(studio, sending, media, folder, known=found.known)
         async with _withdrawn_unless_whole(studio, job, sending, remote):
-            await (record.resumed() if resumes else record.asked(remote, parts=sending.parts))
+            await (record.parts.resumed() if resumes else record.asked(remote, parts=sending.parts))
             whole = await _await_arrival(studio, job, sending, remote)
     return _arrival(media, folder, whole, found, sending)
 
@@ -167,8 +170,8 @@ async def _take_back(studio: OpenStudio, asking: asyncio.Future[RemoteFile], nam
 async def _withdrawn_unless_whole(
     studio: OpenStudio, job: DeliveryJob, sending: Sending, remote: RemoteFile
 ) -> AsyncIterator[None]:
-    """A placeholder whose upload failed or was cancelled does not stay behind, unless another
-    attempt goes on with it.
+    """A placeholder whose upload failed or was cancelled does not stay behind, unless an attempt
+    or a later run can go on with it.
 
     When another run has taken the clip over, the file is that run's to judge.
     """
@@ -177,18 +180,10 @@ async def _withdrawn_unless_whole(
     except StaleClaim:
         raise
     except (Exception, asyncio.CancelledError) as error:
-        can_go_on = sending.way == "direct" and can_go_on_after(error)
-        if not (can_go_on and _comes_again(studio, job, error)):
+        can_go_on = sending.way == "direct" and job.record.parts.is_kept(remote)
+        if not (can_go_on and can_go_on_after(error)):
             await _withdraw(studio, job, remote)
         raise
-
-
-def _comes_again(studio: OpenStudio, job: DeliveryJob, error: BaseException) -> bool:
-    """In this run, or in a later one."""
-    if task_run.run_count < studio.settings.retry_policy.attempts and isinstance(error, Retry):
-        return True
-    waits = isinstance(error, PostFlowError) and job.record.waits_for(error)
-    return waits or job.record.may_be_put_off
 
 
 async def _withdraw(studio: OpenStudio, job: DeliveryJob, remote: RemoteFile) -> None:
@@ -199,7 +194,7 @@ async def _withdraw(studio: OpenStudio, job: DeliveryJob, remote: RemoteFile) ->
         log.warning("The unfinished %s stays in Frame.io for now: %s", remote.name, error)
         return
     try:
-        await job.record.withdrawn()
+        await job.record.parts.withdrawn()
     except PostFlowError as error:
         log.warning("That %s was withdrawn is not noted: %s", remote.name, error)
 

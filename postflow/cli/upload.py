@@ -202,6 +202,7 @@ async def deliver_all(
 
     Also, by name, why Discord was not told of a clip.
     """
+    from postflow.delivery.unfinished import remove_unfinished
     from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
@@ -224,6 +225,7 @@ async def deliver_all(
     ):
         with bars or nullcontext():
             outcomes = await asyncio.gather(*map(one, files))
+        await remove_unfinished(studio.ledger, studio.frameio, studio.name)
     return dict(zip(files, outcomes, strict=True)), studio.not_told
 
 

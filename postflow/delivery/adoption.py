@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -12,6 +13,8 @@ from pydantic import Field
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.errors import UNKNOWN_ITEM, suppress_not_found
+from postflow.ledger import DELIVERED, Claimed
+from postflow.ledger.models import Sibling
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile
 
 from .stacking import VersionGroup, find_stack
@@ -37,6 +40,33 @@ class Past(FrozenModel):
     same: dict[str, int] = Field(default_factory=dict)
     travelling: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
+
+    @classmethod
+    def known(
+        cls,
+        siblings: Sequence[Sibling],
+        claim: Claimed | None,
+        media: MediaFile,
+        *,
+        was_begun: bool,
+        resumable: bool,
+    ) -> Past:
+        """By what the ledger has of the clip and its versions."""
+        known = [each for each in siblings if each.file_id]
+        same = {str(each.file_id): each for each in known if each.revision == media.revision}
+        asked = claim.attempts if claim and was_begun else ()
+        unheard = [attempt for attempt in asked[-1:] if attempt.file_id is None]
+        own = claim.file_id if claim else None
+        return cls(
+            resumable=resumable,
+            file_id=own,
+            begun_at=unheard[-1].intended_at if unheard else None,
+            same={its: each.size for its, each in same.items() if each.state in DELIVERED},
+            travelling=frozenset(
+                its for its, each in same.items() if each.state not in DELIVERED and its != own
+            ),
+            others=frozenset(str(each.file_id) for each in known) - same.keys(),
+        )
 
     @property
     def ours(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from postflow.errors import Fatal, Retry, Skip
 from postflow.frameio import FrameioClient
+from postflow.media.pinned import changed
 from postflow.media.probe import is_unchanged, probe_media
 from postflow.models import Folder, MediaFile, RemoteFile, UploadPart, Way
 from postflow.outlet import Served
@@ -235,14 +236,10 @@ async def _refuse_seen_changed(media: MediaFile, served: Served) -> None:
         log.info("%s", error)
 
 
-async def _refuse_changed(media: MediaFile, served: Served) -> None:
-    if served.changed or not await is_unchanged(media):
+async def _refuse_changed(media: MediaFile, served: Served, *, by_content: bool = False) -> None:
+    if served.changed or not await is_unchanged(media, by_content=by_content):
         await _refuse_vanished(media)
-        raise Retry(
-            f"{media.name} changed on disk while it was being sent.",
-            hint="Wait until the export is finished; it is then sent again.",
-            code="file.changed",
-        )
+        raise changed(media)
 
 
 async def _refuse_vanished(media: MediaFile) -> None:
@@ -261,7 +258,7 @@ async def _refuse_vanished(media: MediaFile) -> None:
 
 
 async def _prove(media: MediaFile, served: Served, arrived: RemoteFile) -> None:
-    await _refuse_changed(media, served)
+    await _refuse_changed(media, served, by_content=True)
     if arrived.size is None:
         log.warning("Frame.io does not say how large %s is; every byte left us.", media.name)
     elif arrived.size != media.size:

@@ -11,16 +11,16 @@ import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from postflow.bandwidth import Bandwidth, ThreadShare
-from postflow.errors import PostFlowError, Retry, lies_outside
+from postflow.errors import Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.parts import ALTERED, PartStore
-from postflow.ledger import StoredPart
 from postflow.media import volume
-from postflow.media.probe import explained, holds, is_unchanged, open_clip
+from postflow.media.pinned import PinnedFile, changed
+from postflow.media.probe import explained, is_unchanged
 from postflow.models import Folder, MediaFile, RemoteFile, UploadPart, Way
 from postflow.outlet import Served
 from postflow.outlet.served_files import Tally
@@ -32,6 +32,9 @@ AT_ONCE = 4
 
 PIECE = 1 << 20
 """Bytes that are read, hashed and sent at a time, by each of them."""
+
+CLOSING = 5.0
+"""Seconds that the closing of a file may take, before it is left to itself on a dead mount."""
 
 Arrived = Callable[[int, str | None], Awaitable[None]]
 """Told the number of each part that has arrived, and what the store calls it."""
@@ -65,7 +68,8 @@ class DirectSending:
         self._share = ThreadShare(bandwidth, self._stop)
         self._tally = Tally(media.size)
         self._missing: Sequence[UploadPart] = ()
-        self._store = PartStore(None, media.content_type, stop=self._stop)
+        self._reading = _Reading(media)
+        self._store = self._part_store(None)
         self._sending: asyncio.Task[None] | None = None
 
     async def request(self, folder: Folder, known: frozenset[str]) -> RemoteFile:
@@ -73,7 +77,7 @@ class DirectSending:
         media = self._media
         made = await self._frameio.files.local_upload(folder, media.name, media.size, known=known)
         self.parts = self._missing = made.parts
-        self._store = PartStore(made.media_type, media.content_type, stop=self._stop)
+        self._store = self._part_store(made.media_type)
         return made.remote
 
     def resume(self, missing: Sequence[UploadPart]) -> None:
@@ -117,7 +121,13 @@ class DirectSending:
             self._sending.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await self._sending
-        self._store.close()
+        with suppress(Retry):
+            closing = volume.ask(self._store.close)
+            await volume.in_time(closing, self._media.path, timeout=CLOSING)
+
+    def _part_store(self, media_type: str | None) -> PartStore:
+        guess, closing = self._media.content_type, self._reading.close
+        return PartStore(media_type, guess, stop=self._stop, closing=closing)
 
     @property
     def _all_left(self) -> bool:
@@ -134,8 +144,8 @@ class DirectSending:
                     group.create_task(self._send_each(waiting))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        if not await is_unchanged(self._media):
-            raise _changed(self._media)
+        if not await is_unchanged(self._media, by_content=True):
+            raise changed(self._media)
         await self._send_part(last, is_last=True)
 
     async def _send_each(self, waiting: Iterator[UploadPart]) -> None:
@@ -148,47 +158,43 @@ class DirectSending:
         await self._arrived(part.number, receipt.etag)
 
     def _pieces(self, part: UploadPart) -> Iterator[bytes]:
-        """In a thread. The file is opened anew for each part, so that none outlives its reader."""
-        media = self._media
-        with closing(_Reading(media)) as reading:
-            start = part.start
-            while start < part.stop:
-                count = self._share.take(min(PIECE, part.stop - start))
-                if self._stop.is_set():
-                    raise Stopped
-                piece = reading.piece(start, count)
-                yield piece
-                self._tally.sent(start, start + len(piece))
-                start += len(piece)
-            reading.refuse_changed()
+        """In a thread. Raises Retry `file.changed` where the clip is no longer what it was."""
+        clip = self._reading.clip()
+        start = part.start
+        while start < part.stop:
+            count = self._share.take(min(PIECE, part.stop - start))
+            if self._stop.is_set():
+                raise Stopped
+            with explained(clip.path):
+                piece = os.pread(clip.descriptor, count, start)
+            if not piece:
+                raise changed(self._media)
+            yield piece
+            self._tally.sent(start, start + len(piece))
+            start += len(piece)
+        with explained(clip.path):
+            if not clip.is_as_opened():
+                raise changed(self._media)
 
 
 class _Reading:
-    """The clip, open. Raises Retry `file.changed` when it is no longer what it was."""
+    """The clip, opened by the first thread that reads it, for all of them. The last one closes."""
 
     def __init__(self, media: MediaFile) -> None:
         self._media = media
-        self._descriptor = open_clip(media.path)
-        try:
-            self.refuse_changed()
-        except BaseException:
-            self.close()
-            raise
+        self._opening = threading.Lock()
+        self._clip: PinnedFile | None = None
 
-    def piece(self, start: int, size: int) -> bytes:
-        with explained(self._media.path):
-            piece = os.pread(self._descriptor, size, start)
-        if not piece:
-            raise _changed(self._media)
-        return piece
-
-    def refuse_changed(self) -> None:
-        with explained(self._media.path):
-            if not holds(self._descriptor, self._media):
-                raise _changed(self._media)
+    def clip(self) -> PinnedFile:
+        with self._opening:
+            if self._clip is None:
+                self._clip = PinnedFile(self._media)
+            return self._clip
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        clip, self._clip = self._clip, None
+        if clip:
+            clip.close()
 
 
 @asynccontextmanager
@@ -206,24 +212,3 @@ async def direct(
         yield sending
     finally:
         await sending.close()
-
-
-RESUMABLE = frozenset({"frameio.stalled", "file.unreadable", "volume.hangs"})
-
-
-def can_go_on_after(error: BaseException) -> bool:
-    """Is the file that was begun as good as before, so that only the rest needs to be sent?"""
-    return isinstance(error, PostFlowError) and (lies_outside(error) or error.code in RESUMABLE)
-
-
-def missing_of(begun: Sequence[StoredPart], media: MediaFile) -> list[UploadPart]:
-    """What is still to be sent: also what was sent of the file when it had another mtime."""
-    return [each.part for each in begun if each.mtime_ns != media.mtime_ns]
-
-
-def _changed(media: MediaFile) -> Retry:
-    return Retry(
-        f"{media.name} changed on disk while it was being sent.",
-        hint="Wait until the export is finished; it is then sent again.",
-        code="file.changed",
-    )

@@ -14,6 +14,7 @@ from postflow.naming import Naming
 
 from .adoption import find_delivered
 from .record import DeliveryRecord
+from .stacking import VersionGroup
 
 LOCK_LIMIT = 600.0
 
@@ -64,7 +65,7 @@ async def abandon(
     """
     record = DeliveryRecord(ledger, claim, by_hand=False)
     try:
-        if _is_over(why) and await _arrived(frameio, naming, record, claim):
+        if _is_over(why) and await _arrived(ledger, frameio, naming, record, claim):
             return
     except PostFlowError as error:
         await record.end(error)
@@ -77,7 +78,11 @@ def _is_over(why: PostFlowError) -> bool:
 
 
 async def _arrived(
-    frameio: FrameioClient, naming: Naming, record: DeliveryRecord, claim: Claimed
+    ledger: AsyncLedger,
+    frameio: FrameioClient,
+    naming: Naming,
+    record: DeliveryRecord,
+    claim: Claimed,
 ) -> bool:
     """Is it whole in Frame.io? Then the ledger has it, before others look for the clip."""
     if claim.folder_id is None or claim.state in DELIVERED:
@@ -85,7 +90,7 @@ async def _arrived(
     folder = claim.destination
     try:
         async with one_at_a_time("clip", folder.id, clip=claim.name, timeout=LOCK_LIMIT):
-            group = await record.group(naming, folder, str(claim.stack))
+            group = await VersionGroup.known(ledger, naming, folder, str(claim.stack))
             past = await record.past(folder, str(claim.stack), claim.media)
             found = await find_delivered(frameio, folder, claim.media, group, past)
             if found.remote:

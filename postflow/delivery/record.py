@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Concatenate, Literal, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import Literal
 
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
-from postflow.frameio.parts import expires_at
 from postflow.ledger import (
     DELIVERED,
     Announcement,
     AsyncLedger,
     Claimed,
-    Ledger,
     Namesake,
     ShareWish,
     StaleClaim,
     State,
-    StoredPart,
     Target,
     claims,
     known_ids,
@@ -28,22 +24,19 @@ from postflow.ledger import (
     registry,
     transitions,
 )
-from postflow.ledger import parts as unsent
 from postflow.ledger.outbox import Reword
 from postflow.models import Folder, MediaFile, RemoteFile, Shot, UploadPart, Way
-from postflow.naming import Naming
 from postflow.naming.version import version_key
 
 from .adoption import Past
 from .arrival import Sending
-from .stacking import Stacked, VersionGroup
+from .claim import HeldClaim
+from .stacking import Stacked
+from .unfinished import UnfinishedUpload
 
 log = logging.getLogger(__name__)
-P = ParamSpec("P")
-T = TypeVar("T")
 
 MOST_RUNS_PER_CLIP = 8
-ENOUGH_TIME = timedelta(minutes=1)
 
 
 class DeliveryRecord:
@@ -68,35 +61,18 @@ class DeliveryRecord:
         self.is_confirmed = is_confirmed
         self.is_by_hand = by_hand
         self.clip_id = claim.clip_id if claim else clip_id
-        self._ledger = ledger
-        self._claim = claim
+        self.parts = UnfinishedUpload(held := HeldClaim(ledger, claim))
+        self._held = held
+        self._write, self._advance = held.write, held.advance
         self._begun = claim is not None and claim.state is not State.READY
         self._watched = watched
         self._announced = False
         self._unstacked: PostFlowError | None = None
         self.stack_follows = False
 
-    async def _write(
-        self,
-        call: Callable[Concatenate[Ledger, Claimed, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T | None:
-        """What the ledger answers of the claim; nothing is written where there is none."""
-        if self._claim is None:
-            return None
-        return await self._ledger.run(call, self._claim, *args, **kwargs)
-
-    async def _advance(
-        self,
-        call: Callable[Concatenate[Ledger, Claimed, P], Claimed],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> None:
-        """As `_write`, for calls that return the claim as it is afterwards."""
-        self._claim = await self._write(call, *args, **kwargs)
+    @property
+    def _claim(self) -> Claimed | None:
+        return self._held.claim
 
     @property
     def key(self) -> str | None:
@@ -150,26 +126,6 @@ class DeliveryRecord:
             parts=parts,
         )
 
-    async def unfinished(self, folder: Folder, media: MediaFile) -> Sequence[StoredPart]:
-        """The parts of a file that an earlier attempt began to send there, if that can go on."""
-        if self._claim is None or self._claim.folder_id != folder.id or not self._claim.file_id:
-            return ()
-        found = await self._ledger.run(unsent.of, self._claim)
-        ends = [expires_at(each.part) for each in found]
-        is_late = any(end and end < datetime.now(UTC) + ENOUGH_TIME for end in ends)
-        fits = sum(each.part.size for each in found) == media.size
-        return found if fits and not is_late else ()
-
-    async def resumed(self) -> None:
-        await self._advance(transitions.resumed)
-
-    async def part_arrived(self, media: MediaFile, number: int, etag: str | None) -> None:
-        await self._write(unsent.arrived, number, etag=etag, mtime_ns=media.mtime_ns)
-
-    async def withdrawn(self) -> None:
-        """The unfinished file was removed."""
-        await self._write(unsent.forget)
-
     async def arrived(self, folder: Folder, shot: Shot, remote: RemoteFile) -> None:
         """The clip is whole in Frame.io, by whatever way it got there."""
         if not self._is_delivered:
@@ -180,7 +136,7 @@ class DeliveryRecord:
         about = {name: getattr(self._claim, name) for name in Target.model_fields}
         await self._arrive(Target.model_validate(about), remote)
         await self._write(claims.release)
-        self._claim = None
+        self._held.claim = None
 
     async def _arrive(self, target: Target, remote: RemoteFile) -> None:
         claim = self._claim
@@ -196,13 +152,9 @@ class DeliveryRecord:
 
     async def has_siblings(self, folder: Folder, shot: Shot) -> bool:
         """Are other versions of the clip there? One that is on its way sees this one itself."""
-        siblings = await self._ledger.run(known_ids.siblings, folder.id, shot.stack)
+        siblings = await self._held.ledger.run(known_ids.siblings, folder.id, shot.stack)
         mine = self._claim.clip_id if self._claim else None
         return any(each.clip_id != mine and each.state in DELIVERED for each in siblings)
-
-    async def stack_is_known(self, folder: Folder, shot: Shot) -> bool:
-        """Was a stack made of its versions, that it only has to join?"""
-        return await self._ledger.run(known_ids.stack_of, folder.id, shot.stack) is not None
 
     async def past(
         self, folder: Folder, stack: str, media: MediaFile, *, resumable: bool = False
@@ -211,33 +163,8 @@ class DeliveryRecord:
 
         What a dead run asked without hearing the answer is known by when it asked.
         """
-        siblings = await self._ledger.run(known_ids.siblings, folder.id, stack)
-        known = [each for each in siblings if each.file_id]
-        same = {str(each.file_id): each for each in known if each.revision == media.revision}
-        asked = self._claim.attempts if self._claim and self._begun else ()
-        unheard = [attempt for attempt in asked[-1:] if attempt.file_id is None]
-        own = self._claim.file_id if self._claim else None
-        return Past(
-            resumable=resumable,
-            file_id=own,
-            begun_at=unheard[-1].intended_at if unheard else None,
-            same={its: each.size for its, each in same.items() if each.state in DELIVERED},
-            travelling=frozenset(
-                its for its, each in same.items() if each.state not in DELIVERED and its != own
-            ),
-            others=frozenset(str(each.file_id) for each in known) - same.keys(),
-        )
-
-    async def group(self, naming: Naming, folder: Folder, stack: str) -> VersionGroup:
-        """What belongs on that stack of that folder, by the ids that we know."""
-        siblings = await self._ledger.run(known_ids.siblings, folder.id, stack)
-        ours = {each.file_id: each.name for each in siblings if each.state in DELIVERED}
-        return VersionGroup(
-            naming,
-            stack,
-            ours={file_id: name for file_id, name in ours.items() if file_id},
-            stack_id=await self._ledger.run(known_ids.stack_of, folder.id, stack),
-        )
+        siblings = await self._held.ledger.run(known_ids.siblings, folder.id, stack)
+        return Past.known(siblings, self._claim, media, was_begun=self._begun, resumable=resumable)
 
     @property
     def stack_id(self) -> str | None:
@@ -293,7 +220,7 @@ class DeliveryRecord:
             await self._write(
                 transitions.done, note=why, announce=announce, share=share, reword=reword
             )
-        self._claim = None
+        self._held.claim = None
 
     async def end(
         self,
@@ -323,7 +250,7 @@ class DeliveryRecord:
             await self._write(transitions.postpone, why, waiting=waiting)
         else:
             await self._write(transitions.fail, why, announce=announce)
-        self._claim = None
+        self._held.claim = None
 
     async def _end_delivered(self, why: PostFlowError) -> None:
         """Nothing more is to be had of it now, whatever the reason: its last steps come later."""
@@ -342,7 +269,7 @@ class DeliveryRecord:
             name = self._claim.name if self._claim else ""
             log.warning("%s is still held by this run: %s", name, error)
         else:
-            self._claim = None
+            self._held.claim = None
 
     def waits_for(self, why: PostFlowError) -> bool:
         """Is the reason none of its own, so that it goes by itself once that is mended?"""
@@ -379,12 +306,4 @@ def _target(folder: Folder, shot: Shot) -> Target:
         version_number=shot.version_number,
         version_key=version_key(shot.version),
         sequence=shot.sequence,
-    )
-
-
-def changed(media: MediaFile) -> Retry:
-    return Retry(
-        f"{media.name} changed on disk meanwhile.",
-        hint="Wait until the export is finished; it is then sent again.",
-        code="file.changed",
     )

@@ -10,6 +10,7 @@ from postflow.frameio import FrameioClient
 from postflow.frameio.errors import suppress_not_found
 from postflow.frameio.folders import Contents
 from postflow.frameio.stacks import MOST, VersionStack
+from postflow.ledger import DELIVERED, AsyncLedger, known_ids
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, RemoteFile
 from postflow.naming import Naming
 from postflow.naming.version import Order, version_order
@@ -40,6 +41,20 @@ class VersionGroup:
         self._naming = naming
         self._stack = stack
         self._ours = ours or {}
+
+    @classmethod
+    async def known(
+        cls, ledger: AsyncLedger, naming: Naming, folder: Folder, stack: str
+    ) -> VersionGroup:
+        """By the ids that the ledger has of that folder."""
+        siblings = await ledger.run(known_ids.siblings, folder.id, stack)
+        ours = {each.file_id: each.name for each in siblings if each.state in DELIVERED}
+        return cls(
+            naming,
+            stack,
+            ours={file_id: name for file_id, name in ours.items() if file_id},
+            stack_id=await ledger.run(known_ids.stack_of, folder.id, stack),
+        )
 
     def holds(self, file: RemoteFile) -> bool:
         return file.id in self._ours or self._read(file.name)[0] == self._stack

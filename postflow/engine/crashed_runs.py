@@ -29,6 +29,7 @@ from prefect.states import Crashed
 from prefect.types import KeyValueLabels
 from pydantic import SecretStr
 
+from postflow.delivery.unfinished import remove_unfinished
 from postflow.discord.card import counted
 from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices
@@ -220,6 +221,7 @@ async def clean_up(studio: OpenStudio) -> None:
         verb = "is" if many == 1 else "are"
         log.info("%s of runs that died %s taken up again.", counted(many, "clip"), verb)
     await _keep_signed_in(studio)
+    await remove_unfinished(studio.ledger, studio.frameio, studio.name)
     await asyncio.to_thread(reap, state_dir())
     try:
         if await asyncio.to_thread(is_due, state_dir() / "swept"):

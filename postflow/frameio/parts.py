@@ -120,9 +120,11 @@ class PartStore:
         *,
         retries: PartRetries = PART_RETRIES,
         stop: threading.Event | None = None,
+        closing: Callable[[], None] = lambda: None,
     ) -> None:
         """`media_type` is what Frame.io calls the file, if it says so already; `guess`, by its
-        name, and the unknown type may have been signed as well.
+        name, and the unknown type may have been signed as well. `closing` is called once nobody
+        reads `pieces` any more.
         """
         self._content_types = [media_type] if media_type else [_UNKNOWN_TYPE, guess]
         self._retries = retries
@@ -130,6 +132,7 @@ class PartStore:
         self._lock = threading.Lock()
         self._users = 0
         self._closing = False
+        self._close_source = closing
         self._http: httpx.HTTPTransport | None = None
         self._tells_md5: bool | None = None
 
@@ -170,8 +173,10 @@ class PartStore:
         finally:
             with self._lock:
                 self._users -= 1
-                if self._closing and not self._users and self._http:
-                    self._http.close()
+                if self._closing and not self._users:
+                    self._close_source()
+                    if self._http:
+                        self._http.close()
 
     def _put(self, part: UploadPart, pieces: Pieces, is_last: bool) -> Receipt:
         for content_type in list(self._content_types):

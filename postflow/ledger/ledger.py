@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,11 +20,16 @@ from postflow.errors import Retry
 from postflow.media.volume import file_system_of
 
 from .errors import plain_faults
-from .opening import FindFileSystem, demand_schema, open_engine
+from .opening import BUSY_SECONDS, FindFileSystem, demand_schema, open_engine
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Clock = Callable[[], datetime]
+
+FORGETS = "forgets"
+"""In the `info` of a connection whose transaction deletes a secret."""
+
+WAITS = BUSY_SECONDS * 1000
 
 
 def utc_now() -> datetime:
@@ -99,6 +104,9 @@ class Ledger:
             demand_schema(connection)
             self._ask_clock(connection)
             yield connection
+            holds_secrets = connection.info.pop(FORGETS, False)
+        if holds_secrets:
+            self._empty_log()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -129,6 +137,18 @@ class Ledger:
     def host_ahead(self) -> timedelta:
         """How far this machine's clock is ahead of the one that `now` goes by."""
         return utc_now() - self.now()
+
+    def _empty_log(self) -> None:
+        """SQLite overwrites what is deleted; its write-ahead log has it until that is emptied. Who
+        reads meanwhile keeps it, until the next time or until the last one closes the ledger.
+        """
+        if self.dialect != "sqlite":
+            return
+        with plain_faults(), closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            for pragma in ("busy_timeout=0", "wal_checkpoint(TRUNCATE)", f"busy_timeout={WAITS}"):
+                cursor.execute(f"PRAGMA {pragma}").fetchall()
+            cursor.close()
 
     def _ask_clock(self, connection: Connection) -> None:
         if self._clock is None:

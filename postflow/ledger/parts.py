@@ -7,16 +7,19 @@ The addresses are secrets: no query for people reads them, and they go with the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
-from postflow.models import UploadPart
+from postflow.models import FrozenModel, UploadPart
 
+from .claims import is_free
 from .clips import held
-from .ledger import Ledger
+from .ledger import FORGETS, Ledger
 from .models import Claimed, StoredPart
-from .schema import parts
+from .schema import clips, parts
+from .states import OPEN, State
 
 
 def of(ledger: Ledger, claim: Claimed) -> tuple[StoredPart, ...]:
@@ -37,6 +40,44 @@ def arrived(
         connection.execute(update(parts).where(*is_it).values(values))
 
 
+class Unfinished(FrozenModel):
+    """A direct upload that no run has. `is_over`: its clip does not travel any more."""
+
+    clip_id: int
+    name: str
+    account_id: str
+    file_id: str
+    is_over: bool
+    since: datetime
+    part: UploadPart
+
+
+def unclaimed(ledger: Ledger, studio: str) -> tuple[Unfinished, ...]:
+    """A studio's direct uploads that were begun, and that no living run has."""
+    about = [clips.c[name] for name in ("name", "account_id", "file_id", "since", "state")]
+    query = select(parts, *about).join(clips, parts.c.clip_id == clips.c.id)
+    query = query.where(clips.c.studio == studio, parts.c.number == 1, is_free(ledger.now()))
+    with ledger.reading() as connection:
+        rows = connection.execute(query).mappings().all()
+    return tuple(
+        Unfinished(
+            **{name: row[name] for name in ("clip_id", "name", "account_id", "file_id", "since")},
+            is_over=row["state"] not in {*OPEN, State.FAILED},
+            part=_stored(row).part,
+        )
+        for row in rows
+    )
+
+
+def forget_unclaimed(ledger: Ledger, left: Unfinished) -> None:
+    """The file was removed; unless a run has taken the clip up meanwhile, its parts are too."""
+    still = clips.c.id == left.clip_id, clips.c.file_id == left.file_id, is_free(ledger.now())
+    with ledger.writing() as connection:
+        row = connection.execute(select(clips).where(*still)).mappings().one_or_none()
+        if row:
+            drop(connection, row)
+
+
 def forget(ledger: Ledger, claim: Claimed) -> None:
     """The file that they were for was removed."""
     with ledger.writing() as connection:
@@ -55,7 +96,8 @@ def put(connection: Connection, clip: RowMapping, those: Sequence[UploadPart]) -
 
 
 def drop(connection: Connection, clip: RowMapping) -> None:
-    connection.execute(delete(parts).where(parts.c.clip_id == clip["id"]))
+    if connection.execute(delete(parts).where(parts.c.clip_id == clip["id"])).rowcount:
+        connection.info[FORGETS] = True
 
 
 def _stored(row: RowMapping) -> StoredPart:

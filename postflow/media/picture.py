@@ -93,7 +93,9 @@ async def make(media: MediaFile) -> Path | None:
     async with asyncio.timeout(LIMIT):
         with await volume.ask(lambda: os.fdopen(open_clip(media.path), "rb")) as clip:
             jpegs = await _decoded(clip, container)
-            if jpegs is None or not await volume.ask(lambda: holds(clip.fileno(), media)):
+            if jpegs is None:
+                return None
+            if not await volume.ask(lambda: holds(clip.fileno(), media, by_content=True)):
                 return None
     jpeg, small = jpegs
     if small:

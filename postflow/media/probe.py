@@ -108,24 +108,25 @@ async def demand_media(path: Path) -> None:
         )
 
 
-async def is_unchanged(media: MediaFile) -> bool:
-    """Is the file still what it was? Size and mtime decide; a new mtime alone asks the content.
+async def is_unchanged(media: MediaFile, *, by_content: bool = False) -> bool:
+    """Is the file still what it was? Size and mtime decide; a new mtime alone asks the content,
+    and so does `by_content`, since another file may have both.
 
     What cannot be looked at has not changed: it is looked at again, then Retry `file.unreadable`.
     Raises Retry `volume.hangs` too.
     """
     for pause in LOOK_AGAIN:
         try:
-            return await _ask_whether_unchanged(media)
+            return await _ask_whether_unchanged(media, by_content)
         except Retry as error:
             if error.code != "file.unreadable":
                 raise
         await asyncio.sleep(pause)
-    return await _ask_whether_unchanged(media)
+    return await _ask_whether_unchanged(media, by_content)
 
 
-async def _ask_whether_unchanged(media: MediaFile) -> bool:
-    return await volume.in_time(volume.ask(lambda: _is_unchanged(media)), media.path)
+async def _ask_whether_unchanged(media: MediaFile, by_content: bool) -> bool:
+    return await volume.in_time(volume.ask(lambda: _is_unchanged(media, by_content)), media.path)
 
 
 def open_clip(path: Path) -> int:
@@ -142,12 +143,14 @@ def open_clip(path: Path) -> int:
     return descriptor
 
 
-def holds(descriptor: int, media: MediaFile) -> bool:
-    """Does the open file have the size of `media`, and its mtime or its content?"""
+def holds(descriptor: int, media: MediaFile, *, by_content: bool = False) -> bool:
+    """Does the open file have the size of `media`, and its mtime, unless it is `by_content`, or its
+    content?
+    """
     now = os.fstat(descriptor)
     if now.st_size != media.size:
         return False
-    return mtime_of(now) == media.mtime_ns or (
+    return (mtime_of(now) == media.mtime_ns and not by_content) or (
         fingerprint(descriptor, now.st_size, media.path.suffix) == (media.fingerprint, media.rest)
     )
 
@@ -183,10 +186,10 @@ def _doubt(path: Path) -> str | None:
     return None if isinstance(found, Whole) else found.reason
 
 
-def _is_unchanged(media: MediaFile) -> bool:
+def _is_unchanged(media: MediaFile, by_content: bool) -> bool:
     try:
         with _opened(media.path) as descriptor:
-            return holds(descriptor, media)
+            return holds(descriptor, media, by_content=by_content)
     except Skip:
         return False
     except Fatal as error:

@@ -161,7 +161,7 @@ class Answers:
         selection = select(
             request.headers,
             file.pinned.size,
-            file.pinned.validators,
+            file.validators,
             ranges=request.method == "GET",
         )
         response = _response(file, selection)
@@ -270,7 +270,7 @@ def _bare(status: int, headers: dict[str, str] | None = None) -> web.Response:
 
 
 def _response(file: ServedFile, selection: Selection) -> web.StreamResponse:
-    validators = file.pinned.validators
+    validators = file.validators
     headers = {
         **ALWAYS,
         "Accept-Ranges": "bytes",

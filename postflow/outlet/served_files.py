@@ -4,83 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import secrets
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from postflow.bandwidth import Bandwidth, LoopShare
-from postflow.errors import Retry, printable
-from postflow.media.probe import NOT_THERE, explained, holds, open_clip
-from postflow.media.volume import mtime_of
+from postflow.media.pinned import PinnedFile
 from postflow.models import FrozenModel, MediaFile
 
 from .ranges import Coverage, Validators
 
-State = tuple[int, int, int, int]
-
 ADDRESS_VERSION = "v1"
 USER_AGENTS = 8
 USER_AGENT_LENGTH = 200
-
-
-class PinnedFile:
-    """An open clip and the state it was in: device, inode, size, mtime."""
-
-    def __init__(self, media: MediaFile) -> None:
-        """Raises Retry when the file is no longer what `media` says, else as `probe_media` does."""
-        self.path: Path = media.path
-        self.descriptor = open_clip(media.path)
-        try:
-            with explained(media.path):
-                self._state = _state(os.fstat(self.descriptor))
-                _check_content(self.descriptor, media)
-        except BaseException:
-            os.close(self.descriptor)
-            raise
-        self.size = media.size
-
-    @property
-    def validators(self) -> Validators:
-        mtime_ns = self._state[3]
-        return Validators(f'"{mtime_ns:x}-{self.size:x}"', mtime_ns // 10**9)
-
-    def is_as_opened(self) -> bool:
-        """Has nothing been written to the open file? Asks the descriptor only."""
-        return _state(os.fstat(self.descriptor)) == self._state
-
-    def is_in_place(self) -> bool:
-        """The same, and is it still this file that the path leads to? May block on a mount.
-
-        A path that cannot be asked just now has not changed.
-        """
-        try:
-            at_path = _state(self.path.lstat())
-        except OSError as error:
-            return error.errno not in NOT_THERE and self.is_as_opened()
-        return at_path == self._state and self.is_as_opened()
-
-    def close(self) -> None:
-        os.close(self.descriptor)
-
-
-def _state(found: os.stat_result) -> State:
-    return found.st_dev, found.st_ino, found.st_size, mtime_of(found)
-
-
-def _check_content(descriptor: int, media: MediaFile) -> None:
-    if not holds(descriptor, media):
-        raise Retry(
-            f"{printable(media.name)} changed after it was looked at.",
-            hint="Wait until the render or copy is finished, then try again.",
-            code="file.changed",
-        )
 
 
 class Served(FrozenModel):
@@ -175,6 +116,11 @@ class ServedFile:
     @property
     def available(self) -> bool:
         return not self.changed and time.monotonic() < self._expires
+
+    @property
+    def validators(self) -> Validators:
+        mtime_ns, size = self.pinned.mtime_ns, self.pinned.size
+        return Validators(f'"{mtime_ns:x}-{size:x}"', mtime_ns // 10**9)
 
     @property
     def idle(self) -> bool:

@@ -13,6 +13,7 @@ from postflow.sandbox.clips import clip_path
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.crash.killing import Death
+from tests.crash.lives import Life
 from tests.crash.record import check_delivered_once, sent
 from tests.crash.three_clips import ThreeClips
 from tests.frameio.connecting import raw
@@ -39,21 +40,24 @@ def taken(ground: Ground) -> Counter[str]:
     return Counter(each["path"] for each in seen if each["status"] == 200)
 
 
-def killed_halfway(ground: Ground, clip: Path) -> None:
+def killed_halfway(ground: Ground, clip: Path, *, how: Callable[[Life], None] = Life.kill) -> None:
     """In the middle of four parts, with five in the store."""
     ground.world.fault("delay", PUT, skip=5, seconds=600, times=4)
     life = ground.start()
     wait_until_sync(lambda: sum(taken(ground).values()) == 5, description="five parts")
-    life.kill()
-    assert not life.ends()
+    how(life)
+    assert life.code() != 0
     ground.world.mend(PUT)
     assert clip.exists()
 
 
-async def test_another_process_sends_only_what_has_not_arrived(ground: Ground) -> None:
+@pytest.mark.parametrize("how", [Life.kill, Life.stop])
+async def test_another_process_sends_only_what_has_not_arrived(
+    ground: Ground, how: Callable[[Life], None]
+) -> None:
     """With a state folder of its own; what it knows is in the ledger."""
     clip = ground.drop(NAME)
-    killed_halfway(ground, clip)
+    killed_halfway(ground, clip, how=how)
     ground.state = ground.folder / "another host"
     ground.state.mkdir()
     assert ground.live()

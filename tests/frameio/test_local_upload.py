@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from postflow.delivery.direct import can_go_on_after
+from postflow.delivery.unfinished import can_go_on_after
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.auth.login import localhost_tls

@@ -12,6 +12,7 @@ import pytest
 from postflow.delivery import direct
 from postflow.errors import Retry
 from postflow.ledger import Ledger, Phase, queries
+from postflow.ledger.errors import disk_full
 from postflow.ledger.schema import parts
 from postflow.models import Delivery
 from postflow.sandbox import Sandbox
@@ -20,7 +21,9 @@ from tests.journeys.faults import ALWAYS, Fault, arm_all, fault, named
 from tests.journeys.proof import FAILED, READY, armed, calls, endings, namesakes, the_asset, words
 from tests.journeys.runs import artifacts_of, run_for
 from tests.journeys.studios import save
-from tests.journeys.test_midway import deliver_and
+from tests.journeys.test_cancelled import cancel, delivers_now
+from tests.journeys.test_midway import deliver_and, swapped, written_over
+from tests.support.stumbling import stumbling
 
 pytestmark = pytest.mark.prefect
 
@@ -124,27 +127,65 @@ async def test_after_faults_that_pass_the_clip_is_delivered_once(
 
 
 @pytest.mark.parametrize(
-    ("trouble", "code"),
+    ("trouble", "code", "stays"),
     [
-        (fault("reset", PUT, times=ALWAYS), "frameio.unreachable"),
-        (fault("status", PUT, code=500, times=ALWAYS), "frameio.busy"),
-        (fault("expired", PUT, times=ALWAYS), "frameio.parts_expired"),
-        (fault("status", PUT, code=404, times=ALWAYS), "frameio.part_refused"),
-        (fault("corrupt", PUT, times=ALWAYS), "frameio.part_altered"),
-        (fault("lost_answer", ASK, times=ALWAYS), "frameio.unsettled"),
+        (fault("reset", PUT, times=ALWAYS), "frameio.unreachable", True),
+        (fault("status", PUT, skip=1, code=500, times=ALWAYS), "frameio.busy", True),
+        (fault("expired", PUT, times=ALWAYS), "frameio.parts_expired", False),
+        (fault("status", PUT, code=404, times=ALWAYS), "frameio.part_refused", False),
+        (fault("corrupt", PUT, times=ALWAYS), "frameio.part_altered", False),
+        (fault("lost_answer", ASK, times=ALWAYS), "frameio.unsettled", False),
     ],
     ids=str,
 )
-async def test_a_fault_that_stays_is_a_clear_failure_and_leaves_nothing(
-    trouble: Fault, code: str, direct_studio: str, world: Sandbox, clip: Path
+async def test_a_fault_that_stays_is_a_clear_failure_and_leaves_nothing_but_what_can_go_on(
+    trouble: Fault, code: str, stays: bool, direct_studio: str, world: Sandbox, clip: Path
 ) -> None:
     trouble.arm(world)
     with pytest.raises(Retry) as failure:
         await sent(clip, direct_studio)
     assert failure.value.code == code
-    assert namesakes(world, clip) == []
+    assert len(namesakes(world, clip)) == stays
     assert endings(world) == [FAILED]
+    assert unsent_parts() == PARTS * stays
+    if stays:
+        await goes_on(world, clip, direct_studio)
+
+
+async def goes_on(world: Sandbox, clip: Path, studio: str, *, unheard: int = 0) -> None:
+    """The next run sends the rest, in the same file; `unheard`: parts whose arrival nobody heard of
+    may be sent again.
+    """
+    world.mend(PUT)
+    await sent(clip, studio)
+    the_asset(world, clip)
+    assert [calls(world, op) for op in (ASK, "files.delete")] == [1, 0]
+    assert len(set(taken(world))) == PARTS
+    assert len(taken(world)) <= PARTS + unheard
     assert unsent_parts() == 0
+
+
+def taken(world: Sandbox) -> list[str]:
+    """The parts that the store took, as often as it did."""
+    return [r["path"] for r in world.requests() if r["op"] == PUT and r["status"] == 200]
+
+
+async def test_by_hand_it_goes_on_once_the_full_disk_has_room(
+    direct_studio: str, world: Sandbox, clip: Path
+) -> None:
+    from postflow.engine.studio import open_studio
+
+    full: dict[str, Exception | list[Exception]] = {
+        name: [disk_full() for _ in range(99)] for name in ("arrived", "fail", "forget")
+    }
+    async with open_studio(direct_studio) as studio:
+        studio.ledger, _ = stumbling(studio.ledger, **full)
+        with pytest.raises(Retry) as failure:
+            await sent(clip, direct_studio)
+    assert failure.value.code == "ledger.disk_full"
+    await sent(clip, direct_studio)
+    the_asset(world, clip)
+    assert [calls(world, op) for op in (ASK, "files.delete")] == [1, 0]
 
 
 async def test_a_network_that_is_lost_for_an_attempt_costs_no_part_twice(
@@ -155,8 +196,7 @@ async def test_a_network_that_is_lost_for_an_attempt_costs_no_part_twice(
     await sent(clip, direct_studio)
     the_asset(world, clip)
     assert [calls(world, op) for op in (ASK, "files.delete")] == [1, 0]
-    taken = [r for r in world.requests() if r["op"] == PUT and r["status"] == 200]
-    assert len({request["path"] for request in taken}) == len(taken) == PARTS
+    assert len(taken(world)) == len(set(taken(world))) == PARTS
 
 
 Blow = Callable[[Path], None]
@@ -172,7 +212,7 @@ def rewritten(clip: Path) -> None:
         file.write(b"other pictures")
 
 
-@pytest.mark.parametrize("blow", [cut_short, rewritten])
+@pytest.mark.parametrize("blow", [cut_short, rewritten, swapped, written_over])
 async def test_a_clip_that_changes_while_it_is_sent_is_sent_anew(
     blow: Blow, direct_studio: str, world: Sandbox, clip: Path
 ) -> None:
@@ -182,7 +222,7 @@ async def test_a_clip_that_changes_while_it_is_sent_is_sent_anew(
         blow(clip)
 
     fault("delay", PUT, seconds=600).arm(world)
-    await deliver_and(strike, clip, direct_studio, world)
+    await deliver_and(strike, clip, direct_studio, world, left=1)
     the_asset(world, clip)
 
 
@@ -230,12 +270,38 @@ async def test_who_asks_for_a_way_gets_that_one(
     assert (delivery.way, delivery.detour) == ("direct", None)
 
 
-async def test_a_run_that_is_cancelled_leaves_nothing(
+HELD = fault("delay", PUT, skip=1, seconds=600, times=PARTS - 2)
+
+
+async def test_a_run_that_is_stopped_is_gone_on_with(
     direct_studio: str, world: Sandbox, clip: Path
 ) -> None:
-    from tests.journeys.test_cancelled import cancel, delivers_now
+    await cancel(HELD, PUT, world, clip, direct_studio)
+    assert len(namesakes(world, clip)) == 1
+    assert unsent_parts() == PARTS
+    await cleaned_up(direct_studio)
+    await goes_on(world, clip, direct_studio, unheard=PARTS - 1)
 
-    await cancel(fault("delay", PUT, seconds=600), ASK, world, clip, direct_studio)
+
+async def test_what_nobody_goes_on_with_is_removed_once_it_is_void(
+    direct_studio: str, world: Sandbox, clip: Path
+) -> None:
+    world.turn(part_url_seconds=0)
+    held = fault("delay", PUT, seconds=600, times=PARTS - 1)
+    await cancel(held, PUT, world, clip, direct_studio)
+    assert unsent_parts() == PARTS
+    await cleaned_up(direct_studio)
     assert namesakes(world, clip) == []
     assert unsent_parts() == 0
+    world.mend()
+    world.turn(part_url_seconds=3600)
     await delivers_now(world, clip, direct_studio)
+
+
+async def cleaned_up(studio: str) -> None:
+    """As `ingest` does first."""
+    from postflow.engine.crashed_runs import clean_up
+    from postflow.engine.studio import open_studio
+
+    async with open_studio(studio) as opened:
+        await clean_up(opened)

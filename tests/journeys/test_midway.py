@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -38,19 +39,24 @@ FETCHED_LATE = fault("delay", "fetch", seconds=600)
 
 
 async def deliver_and(
-    strike: Callable[[], Awaitable[None]], clip: Path, studio: str, world: Sandbox
+    strike: Callable[[], Awaitable[None]],
+    clip: Path,
+    studio: str,
+    world: Sandbox,
+    *,
+    left: int = 0,
 ) -> Delivery:
-    """Deliver, and `strike` once when Frame.io has been asked and its status was seen; a fetch that
-    waits begins then.
+    """Deliver, and `strike` once when Frame.io has been asked, its status was seen, and so many
+    bytes have left us; a fetch that waits begins then.
     """
     from postflow.engine.studio import open_studio
     from postflow.flows.deliver import deliver
 
     struck = False
 
-    async def progress(_media: MediaFile, _served: Served) -> None:
+    async def progress(_media: MediaFile, served: Served) -> None:
         nonlocal struck
-        if not struck:
+        if not struck and served.bytes_covered >= left:
             struck = True
             await strike()
             world.release()
@@ -138,6 +144,42 @@ async def test_a_clip_that_changes_on_disk_arrives_as_it_is_in_the_end(
     assert the_asset(world, clip)["id"] == delivery.file_id
     assert delivery.media.size == len(again)
     assert endings(world) == [FAILED, READY]
+
+
+def swapped(clip: Path) -> None:
+    """Another file of equal size and times is moved into the clip's place."""
+    was = clip.stat()
+    new = clip.with_suffix(".new")
+    new.write_bytes(_retold(clip))
+    os.utime(new, ns=(was.st_atime_ns, was.st_mtime_ns))
+    new.rename(clip)
+
+
+def written_over(clip: Path) -> None:
+    """As `cp -p` does: into the same file, whose time is then set back."""
+    was, again = clip.stat(), _retold(clip)
+    with clip.open("r+b") as file:
+        file.write(again)
+    os.utime(clip, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+def _retold(clip: Path) -> bytes:
+    """The same clip with other pictures: equal in size and in what says where they are."""
+    whole = clip.read_bytes()
+    return whole[:-90_000] + bytes(byte ^ 1 for byte in whole[-90_000:])
+
+
+@pytest.mark.parametrize("blow", [swapped, written_over])
+async def test_a_clip_that_changes_and_keeps_its_size_and_time_arrives_as_it_is_in_the_end(
+    blow: Callable[[Path], None], studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    async def strike() -> None:
+        blow(clip)
+
+    clip = make_clip(extra=200_000)
+    SLOWLY.arm(world)
+    await deliver_and(strike, clip, studio, world, left=1)
+    the_asset(world, clip)
 
 
 async def test_a_clip_that_does_not_stop_changing_is_told_and_leaves_nothing(

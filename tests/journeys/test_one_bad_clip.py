@@ -40,15 +40,15 @@ async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
 ) -> None:
     """The fault has to be put in: known ones are foreseen."""
     from postflow.flows.ingest import ingest
+    from postflow.media import pinned as opening
     from postflow.media.probe import holds as real
-    from postflow.outlet import served_files as opening
 
     good = [make_clip(name, extra=80 * number) for number, name in enumerate(GOOD, start=1)]
 
-    def holds(descriptor: int, media: MediaFile) -> bool:
+    def holds(descriptor: int, media: MediaFile, **how: bool) -> bool:
         if media.name == BAD:
             raise RuntimeError("nobody has foreseen this")
-        return real(descriptor, media)
+        return real(descriptor, media, **how)
 
     monkeypatch.setattr(opening, "holds", holds)
     drained = await ingest(studio=watching_studio)

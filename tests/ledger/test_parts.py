@@ -86,6 +86,27 @@ def test_the_addresses_go_with_the_upload(ledger: Ledger, begun: Claimed, end: E
         assert connection.exec_driver_sql("SELECT count(*) FROM parts").scalar() == 0
 
 
+@pytest.mark.parametrize("end", [claims.release, given_up(transitions.fail, BROKEN)])
+def test_what_no_run_has_can_be_cleaned_up(ledger: Ledger, begun: Claimed, end: End) -> None:
+    assert parts.unclaimed(ledger, "main") == ()
+    end(ledger, begun)
+    (left,) = parts.unclaimed(ledger, "main")
+    assert (left.file_id, left.account_id, left.is_over) == ("file-1", "account", False)
+    assert parts.unclaimed(ledger, "another") == ()
+    parts.forget_unclaimed(ledger, left)
+    assert parts.unclaimed(ledger, "main") == ()
+    check_consistent(ledger)
+
+
+def test_a_newer_export_leaves_the_unfinished_file_of_the_older_to_be_removed(
+    ledger: Ledger, root: Root, begun: Claimed
+) -> None:
+    transitions.fail(ledger, begun, BROKEN)
+    add(ledger, root, "a.mov", content="newer")
+    (left,) = parts.unclaimed(ledger, "main")
+    assert left.is_over
+
+
 def test_nobody_is_shown_an_address(ledger: Ledger, begun: Claimed) -> None:
     shown = [*queries.export(ledger), repr(queries.rows(ledger)), repr(parts.of(ledger, begun))]
     assert "file-1" in str(shown)
@@ -93,12 +114,14 @@ def test_nobody_is_shown_an_address(ledger: Ledger, begun: Claimed) -> None:
     assert [row.way for row in queries.rows(ledger)] == ["direct"]
 
 
-def test_what_was_deleted_is_not_left_in_the_file(tmp_path: Path) -> None:
+def test_what_was_deleted_is_left_in_no_file(tmp_path: Path) -> None:
+    """Nor in the write-ahead log of a ledger that stays open."""
     path = tmp_path / "ledger.db"
     with Ledger.open(path) as ledger:
         add(ledger, roots.add(ledger, "main", Path("/mnt/show")), "a.mov")
         (claim,) = claims.claim(ledger, "run-1", limit=1)
         claim = transitions.intend_request(ledger, claim, target(), way="direct")
         claim = transitions.requested(ledger, claim, "file-1", parts=PARTS)
+        assert SECRET.encode() in b"".join(each.read_bytes() for each in tmp_path.iterdir())
         transitions.arrived(ledger, claim)
-    assert SECRET.encode() not in path.read_bytes()
+        assert SECRET.encode() not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
