@@ -28,9 +28,10 @@ PUT, ASK = "parts.put", "files.local_upload"
 
 
 @pytest.fixture
-async def ground(make_ground: MakeGround, sqlite_url: str) -> AsyncIterator[Ground]:
+async def ground(make_ground: MakeGround, request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
     """A ledger by its address, as hosts share one."""
-    async with make_ground(transfer="direct", part_bytes=PART, ledger=sqlite_url) as opened:
+    ledger = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
+    async with make_ground(transfer="direct", part_bytes=PART, ledger=ledger) as opened:
         yield opened
 
 
@@ -51,7 +52,9 @@ def killed_halfway(ground: Ground, clip: Path, *, how: Callable[[Life], None] = 
     assert clip.exists()
 
 
-@pytest.mark.parametrize("how", [Life.kill, Life.stop])
+@pytest.mark.parametrize(
+    ("ground", "how"), [("sqlite", Life.kill), ("postgres", Life.stop)], indirect=["ground"]
+)
 async def test_another_process_sends_only_what_has_not_arrived(
     ground: Ground, how: Callable[[Life], None]
 ) -> None:
