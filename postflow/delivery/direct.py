@@ -33,6 +33,9 @@ AT_ONCE = 4
 PIECE = 1 << 20
 """Bytes that are read, hashed and sent at a time, by each of them."""
 
+HEARING = 3.0
+"""Seconds for which the answer to a part of which every byte has left is waited for at the end."""
+
 CLOSING = 5.0
 """Seconds that the closing of a file may take, before it is left to itself on a dead mount."""
 
@@ -71,6 +74,8 @@ class DirectSending:
         self._reading = _Reading(media)
         self._store = self._part_store(None)
         self._sending: asyncio.Task[None] | None = None
+        self._parts: dict[int, asyncio.Task[None]] = {}
+        self._unheard: set[int] = set()
 
     async def request(self, folder: Folder, known: frozenset[str]) -> RemoteFile:
         """The file that is to be filled. Its parts are those of `parts`."""
@@ -115,15 +120,22 @@ class DirectSending:
         return self.left()
 
     async def close(self) -> None:
-        """Threads end with the piece that they are sending; nobody waits for them."""
+        """Threads end with the piece that they are sending; nobody waits for them. But a part of
+        which every byte has left is heard of, so that it need not be sent again.
+        """
         self._stop.set()
-        if self._sending:
-            self._sending.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await self._sending
-        with suppress(Retry):
-            closing = volume.ask(self._store.close)
-            await volume.in_time(closing, self._media.path, timeout=CLOSING)
+        try:
+            unheard = [self._parts[number] for number in tuple(self._unheard)]
+            if unheard:
+                await asyncio.wait(unheard, timeout=HEARING)
+        finally:
+            tasks = [*([self._sending] if self._sending else []), *self._parts.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(Retry):
+                closing = volume.ask(self._store.close)
+                await volume.in_time(closing, self._media.path, timeout=CLOSING)
 
     def _part_store(self, media_type: str | None) -> PartStore:
         guess, closing = self._media.content_type, self._reading.close
@@ -153,14 +165,25 @@ class DirectSending:
             await self._send_part(part)
 
     async def _send_part(self, part: UploadPart, *, is_last: bool = False) -> None:
+        """What fails elsewhere ends the wait for the part, and not the part."""
+        number = part.number
+        self._parts[number] = asyncio.create_task(self._put(part, is_last=is_last))
+        await asyncio.shield(self._parts[number])
+        del self._parts[number]
+
+    async def _put(self, part: UploadPart, *, is_last: bool) -> None:
         pieces = partial(self._pieces, part)
-        receipt = await volume.ask(lambda: self._store.put(part, pieces, is_last=is_last))
-        await self._arrived(part.number, receipt.etag)
+        try:
+            receipt = await volume.ask(lambda: self._store.put(part, pieces, is_last=is_last))
+            await self._arrived(part.number, receipt.etag)
+        finally:
+            self._unheard.discard(part.number)
 
     def _pieces(self, part: UploadPart) -> Iterator[bytes]:
         """In a thread. Raises Retry `file.changed` where the clip is no longer what it was."""
         clip = self._reading.clip()
         start = part.start
+        self._unheard.discard(part.number)
         while start < part.stop:
             count = self._share.take(min(PIECE, part.stop - start))
             if self._stop.is_set():
@@ -175,6 +198,7 @@ class DirectSending:
         with explained(clip.path):
             if not clip.is_as_opened():
                 raise changed(self._media)
+        self._unheard.add(part.number)
 
 
 class _Reading:
