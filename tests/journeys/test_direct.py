@@ -288,7 +288,7 @@ async def test_what_nobody_goes_on_with_is_removed_once_it_is_void(
 ) -> None:
     world.turn(part_url_seconds=0)
     held = fault("delay", PUT, seconds=600, times=PARTS - 1)
-    await cancel(held, PUT, world, clip, direct_studio)
+    await cancel(held, ASK, world, clip, direct_studio)
     assert unsent_parts() == PARTS
     await cleaned_up(direct_studio)
     assert namesakes(world, clip) == []
