@@ -6,6 +6,7 @@ Prefect's servers and workers import it too, so importing it changes nothing of 
 from postflow.blocks.adobe import AdobeTokens
 from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.frameio import FrameioAccount
+from postflow.blocks.host import Host
 from postflow.blocks.studio import Studio, load_studio
 from postflow.blocks.tunnel import Tunnel
 
@@ -13,6 +14,7 @@ __all__ = [
     "AdobeTokens",
     "DiscordWebhook",
     "FrameioAccount",
+    "Host",
     "Studio",
     "Tunnel",
     "load_studio",

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, mod
 
 from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal, engine_trouble
+from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
 from postflow.settings import (
@@ -28,6 +29,7 @@ from .adobe import AdobeTokens
 from .base import StudioPart, icon, secret_from_environment
 from .discord import DiscordWebhook
 from .frameio import FrameioAccount
+from .host import Host, own_name
 from .tunnel import Tunnel
 
 
@@ -144,25 +146,28 @@ class Studio(StudioPart, Block):
     def remember(self, name: str) -> None:
         """For `postflow name` and the shell's completion. An address may hold a password."""
         ledger = self.ledger.get_secret_value() if self.ledger else None
-        is_file = ledger is None or "://" not in ledger
+        is_file = not is_shared(self.ledger)
         facts = {"naming": self.naming, "rules": self.rules}
         remember_studio(name, facts | ({"ledger": ledger} if is_file else {}))
 
 
 async def load_studio(name: str) -> Studio:
-    """The studio of that name. Raises Fatal `studio.missing` or `studio.invalid`."""
+    """The studio of that name, as it is on this host.
+
+    Raises Fatal `studio.missing` or `studio.invalid`.
+    """
     try:
         studio: Studio = await Studio.aload(name)
+        part = await load_part(name) if is_shared(studio.ledger) else None
+        (part or Host()).overridden().change(studio)
     except RuntimeError as error:
         # Prefect's own message would quote the value, which may be a secret.
         invalid = error.__cause__
         if not isinstance(invalid, ValidationError):
             raise
-        raise Fatal(
-            f"Studio {name!r} does not load: {problems(invalid)}.",
-            hint="Mend its blocks in Prefect's UI, or run `postflow setup --file` again.",
-            code="studio.invalid",
-        ) from None
+        raise _invalid(name, invalid) from None
+    except ValidationError as error:
+        raise _invalid(name, error) from None
     except ValueError as error:
         if trouble := engine_trouble(error):
             raise trouble from None
@@ -176,3 +181,22 @@ async def load_studio(name: str) -> Studio:
     if webhook and studio.discord is None:
         studio.discord = DiscordWebhook(url=webhook)
     return studio
+
+
+async def load_part(studio: str) -> Host | None:
+    """This host's part of the studio, if it has one."""
+    try:
+        part: Host = await Host.aload(own_name(studio))
+    except ValueError as error:
+        if engine_trouble(error):
+            raise
+        return None
+    return part
+
+
+def _invalid(name: str, why: ValidationError) -> Fatal:
+    return Fatal(
+        f"Studio {name!r} does not load: {problems(why)}.",
+        hint="Mend its blocks in Prefect's UI, or run `postflow setup --file` again.",
+        code="studio.invalid",
+    )

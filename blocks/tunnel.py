@@ -9,7 +9,7 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from postflow.outlet.ngrok.provider import NgrokProvider
-from postflow.outlet.tunnel import LoopbackProvider, PublicUrl, StaticProvider, TunnelProvider
+from postflow.outlet.tunnel import LoopbackProvider, MaybePublicUrl, StaticProvider, TunnelProvider
 from postflow.state import state_dir
 
 from .base import StudioPart, icon, secret_from_environment
@@ -62,7 +62,7 @@ class Tunnel(StudioPart, CredentialsBlock):
         description="The ngrok agent (3.30 or newer); found on PATH when empty. "
         "POSTFLOW_NGROK_PATH overrides it.",
     )
-    base_url: PublicUrl | None = Field(
+    base_url: MaybePublicUrl = Field(
         default=None,
         title="Public address",
         description="For static: the public address that leads to this machine's media server.",

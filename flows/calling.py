@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 from prefect import get_client
 from prefect.client.schemas import filters, sorting
+from prefect.client.schemas.objects import DeploymentStatus
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
+from postflow.blocks.host import own_name
 from postflow.engine.crashed_runs import CrashDetector
 from postflow.engine.studio import OpenStudio
 from postflow.errors import engine_trouble
-from postflow.ledger import claims, stack_queue
+from postflow.ledger import claims, hosts, stack_queue
+from postflow.state import this_host
 
 log = logging.getLogger("postflow.watch")
 
 READY = "postflow.file.ready"
+CALLED = "called"
 CALL_AGAIN = 15.0
 # Seconds between two looks for the dead; one that ends in order is over long before the second.
 LOOK_AGAIN = 5.0
 NEVER = float("-inf")
 MOST = 200
+
+
+def calls_for(host: str) -> dict[str, str]:
+    """What an event is related to that calls this host."""
+    return {"prefect.resource.id": f"postflow.host.{host}", "prefect.resource.role": CALLED}
+
+
+class Slot(NamedTuple):
+    """Of a deployment of `ingest`. `host` is None where it is of no single one."""
+
+    host: str | None
+    is_free: bool
 
 
 class Caller:
@@ -39,21 +57,40 @@ class Caller:
     async def call(self, folders: Mapping[int, Path]) -> None:
         """A call that nobody hears is made again after a while."""
         studio = self._studio
-        waiting = await studio.ledger.run(claims.ready, studio.name, folders=folders)
+        waiting = await studio.ledger.run(claims.ready_in, studio.name, folders=folders)
         stacks = await studio.ledger.run(stack_queue.due, studio.name)
         if not (waiting or stacks):
             self._called_at = NEVER
-        elif await _is_taken(studio.name):
+        elif (called := await self._to_be_called(waiting)) is None:
             self._called_at = NEVER
             await self._free_slots()
         elif time.monotonic() - self._called_at >= CALL_AGAIN:
-            log.info("Clips that are ready: %d, that wait for their stack: %d.", waiting, stacks)
+            many = sum(waiting.values())
+            log.info("Clips that are ready: %d, that wait for their stack: %d.", many, stacks)
+            there = sorted(str(folders[root]) for root in waiting if root in folders)
             emit_event(
                 READY,
                 resource={"prefect.resource.id": f"postflow.studio.{studio.name}"},
-                payload={"studio": studio.name, "waiting": waiting, "stacks": stacks},
+                related=[calls_for(host) for host in sorted(called)],
+                payload={
+                    "studio": studio.name,
+                    "waiting": many,
+                    "stacks": stacks,
+                    "roots": there,
+                },
             )
             self._called_at = time.monotonic()
+
+    async def _to_be_called(self, waiting: Collection[int]) -> set[str] | None:
+        """Hosts that can do it and have a slot free; None where all slots are taken.
+
+        While Prefect's server does not answer, it is this one.
+        """
+        slots = await _slots(self._studio.name)
+        if not slots:
+            return {this_host()}
+        known = await self._studio.ledger.run(hosts.known, self._studio.name)
+        return to_be_called(slots, known, waiting)
 
     async def _free_slots(self) -> None:
         """A host that is lost holds its slot for five minutes of Prefect's, its clips for one."""
@@ -66,22 +103,46 @@ class Caller:
             log.warning("%s", engine_trouble(error) or error)
 
 
-async def _is_taken(studio: str) -> bool:
-    """Is every slot of `ingest` taken, so that another call would be cancelled? Hosts may have a
-    deployment each.
+def to_be_called(
+    slots: Iterable[Slot], known: Iterable[hosts.Host], waiting: Collection[int]
+) -> set[str] | None:
+    """Hosts with a free slot; None where there is none to call.
 
-    While Prefect's server does not answer, it is not.
+    Other hosts are left out whose own watcher calls them, or that had, when they were last heard
+    of, none of the folders in which clips wait.
+    """
+    others = [each for each in known if each.name != this_host()]
+    watched = {each.name for each in others if each.lives and each.part == "watch"}
+    reach: dict[str, set[int]] = {}
+    for each in others:
+        reach.setdefault(each.name, set()).update(each.folders)
+    lacking = {name for name, roots in reach.items() if waiting and not roots & set(waiting)}
+    excused = watched | lacking
+    free = {slot.host for slot in slots if slot.is_free and slot.host not in excused}
+    return {host for host in free if host} if free else None
+
+
+async def _slots(studio: str) -> list[Slot]:
+    """Of all the studio's deployments of `ingest` that somebody serves; of all, if nobody seems to.
+
+    Empty while Prefect's server does not answer.
     """
     flow = filters.FlowFilter(name=filters.FlowFilterName(any_=["ingest"]))
     try:
         async with get_client() as client:
-            deployments = await client.read_deployments(
+            found = await client.read_deployments(
                 flow_filter=flow, sort=sorting.DeploymentSort.NAME_ASC, limit=MOST
             )
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("%s", engine_trouble(error) or error)
-        return False
-    mine = [each for each in deployments if each.parameters.get("studio") == studio]
-    slots = [each.global_concurrency_limit for each in mine]
-    taken = [slot is not None and slot.active_slots >= slot.limit for slot in slots]
-    return bool(taken) and all(taken)
+        return []
+    mine = [each for each in found if each.parameters.get("studio") == studio]
+    served = [each for each in mine if each.status != DeploymentStatus.NOT_READY]
+    return [_slot(each, studio) for each in served or mine]
+
+
+def _slot(deployment: DeploymentResponse, studio: str) -> Slot:
+    of_a_host, _, host = deployment.name.partition(own_name(studio, ""))
+    limit = deployment.global_concurrency_limit
+    is_free = limit is None or limit.active_slots < limit.limit
+    return Slot(None if of_a_host else host or None, is_free)

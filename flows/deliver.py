@@ -177,7 +177,7 @@ async def _admitted(studio: OpenStudio, path: Path, claim: ClaimRef | None) -> P
     """
     if claim is None:
         async with best_effort("which process this run is"):
-            await tag_run(studio.run_id)
+            await tag_run(studio)
     watching = studio.settings.watching
     folders = (*watching.folders, *watching.allow)
     return await allowed(path, folders) if is_of_a_deployment() else path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -13,6 +14,7 @@ import httpx
 from prefect.exceptions import CancelledRun, PrefectException
 
 from postflow.delivery import announcements
+from postflow.engine.presence import presence
 from postflow.engine.studio import OpenStudio
 from postflow.errors import (
     Fatal,
@@ -25,7 +27,7 @@ from postflow.errors import (
 )
 from postflow.folder.notices import Notices
 from postflow.folder.watchers import folder_watchers
-from postflow.ledger import Announcement, Claimed, StaleClaim, claims, queue
+from postflow.ledger import Announcement, Claimed, StaleClaim, claims, hosts, queue
 from postflow.media.kinds import refusal
 from postflow.models import Delivery, Drained
 
@@ -38,6 +40,8 @@ log = logging.getLogger("postflow.ingest")
 PULSE = 1.0
 # Seconds of a ledger that does not answer; the leases have run out by then.
 BEARABLE = 120.0
+# Seconds in which another host begins its run, and takes its share.
+LEFT_TO_OTHERS = 5.0
 
 Deliver = Callable[..., Awaitable[Delivery]]
 
@@ -62,7 +66,7 @@ class Drain:
         self._batch = Batch(studio)
         self._cancelling = Cancelling(studio)
         self._stacks = StackQueue(studio)
-        self._busy_at = self._went_well_at = time.monotonic()
+        self._busy_at = self._went_well_at = self._share_again_at = time.monotonic()
 
     async def run(self) -> Drained:
         """Until nothing has been ready, settling, on its way or stacked for the idle timeout.
@@ -70,7 +74,8 @@ class Drain:
         So a run stays for the stacks of a burst while Frame.io makes one every few seconds; what
         waits longer is left to a later run.
         """
-        async with self._studio.ways.kept_open(), self._watchers:
+        here = presence(self._studio, "ingest", self._watchers)
+        async with self._studio.ways.kept_open(), self._watchers, here:
             try:
                 while await self._round():
                     await self._pause()
@@ -130,7 +135,7 @@ class Drain:
             self._claimed += await self._studio.ledger.run(
                 claims.claim,
                 self._studio.run_id,
-                limit=room,
+                limit=await self._fair(room, waiting),
                 studio=self._studio.name,
                 folders=self._watchers.folders,
             )
@@ -138,6 +143,19 @@ class Drain:
         while self._claimed:
             await self._start(self._claimed[0])
             del self._claimed[0]
+
+    async def _fair(self, room: int, waiting: int) -> int:
+        """How many to take: while few wait, those of other hosts are left to them for a while."""
+        living = await self._studio.ledger.run(
+            hosts.sharing, self._studio.name, self._watchers.folders
+        )
+        share = math.ceil(waiting / max(1, living))
+        if living < 2 or share >= room or not waiting:
+            return room
+        if time.monotonic() < self._share_again_at:
+            return 0
+        self._share_again_at = time.monotonic() + LEFT_TO_OTHERS
+        return share
 
     async def _start(self, claim: Claimed) -> None:
         why = self._refused(claim)

@@ -40,7 +40,7 @@ async def ingest(
 async def _ingest(name: str, idle_timeout: float | None, *, stay: bool) -> Drained:
     await tag_run()
     async with open_studio(name) as studio:
-        await tag_run(studio.run_id)
+        await tag_run(studio)
         await clean_up(studio)
         drained = await _drain(studio, idle_timeout, stay=stay)
     drained = drained.model_copy(update={"not_told": studio.not_told})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from postflow.engine.heartbeat import Heartbeat
+from postflow.engine.presence import presence
 from postflow.engine.studio import open_studio
 from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices, Outage
@@ -30,6 +31,7 @@ async def watch(name: str = "main") -> None:
             folder_watchers(
                 studio.ledger, name, studio.settings.watching, wakeup=events
             ) as watchers,
+            presence(studio, "watch", watchers),
             keep_signed_in(studio.sign_in, notices.tell),
             heartbeat.telling(studio.settings.discord),
         ):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import shlex
 import tempfile
 import time
@@ -39,6 +41,27 @@ def state_dir() -> Path:
         ) from error
     demand_own(path)
     return path
+
+
+HOST = "POSTFLOW_HOST"
+_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+def this_host() -> str:
+    """What this machine is called among a studio's hosts: POSTFLOW_HOST, else its own name without
+    the domain. As Prefect's names are: small letters, digits, hyphens. Raises Fatal `host.name`.
+    """
+    given = os.environ.get(HOST)
+    if not given:
+        label = platform.node().partition(".")[0].casefold()
+        return re.sub(r"[^a-z0-9]+", "-", label).strip("-") or "host"
+    if not _HOST_NAME.fullmatch(given):
+        raise Fatal(
+            f"{HOST} is {given!r}, which is no name for a host.",
+            hint="Take small letters, digits and hyphens, as in render-2.",
+            code="host.name",
+        )
+    return given
 
 
 def leave_working_directory() -> None:

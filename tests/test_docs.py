@@ -256,7 +256,7 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
         r"^```(?:toml)?$", text(DOCS / "configuration.md"), flags=re.MULTILINE
     )
     if everything:
-        example = re.sub(r"^# (?=[a-z_]+ = |\[\[)", "", example, flags=re.MULTILINE)
+        example = re.sub(r"^# (?=[a-z_]+ = |\[)", "", example, flags=re.MULTILINE)
     path = tmp_path / "studio.toml"
     path.write_text(example, encoding="utf-8")
     file = read_studio_file(path)

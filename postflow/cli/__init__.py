@@ -4,6 +4,7 @@ from . import (  # noqa: F401 - each module adds its commands to the app
     check,
     contact,
     demo,
+    hosts,
     name,
     queue,
     retry,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -54,6 +55,12 @@ PortOption = Annotated[int, typer.Option(help="Of a Prefect server of our own.",
 PagePortOption = Annotated[
     int, typer.Option(help="Of the page of clips; where it is taken, any.", min=1, max=65535)
 ]
+JoinOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Be a further host of the Prefect server there; kept for later starts."
+    ),
+]
 PORT = 4200
 PAGE_PORT = 4280
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
@@ -69,11 +76,13 @@ def up(
     every: EveryOption = 300.0,
     port: PortOption = PORT,
     page_port: PagePortOption = PAGE_PORT,
+    join: JoinOption = None,
 ) -> None:
     """All that a studio needs on one machine: Prefect's server, runner, watcher, and the page of
     clips. Until Ctrl-C.
 
-    A server is started only where PREFECT_API_URL or Prefect's profile names none.
+    A server is started only where PREFECT_API_URL or Prefect's profile names none. A second host
+    takes the first one's with --join, once.
     """
     from postflow.service.studio_file import read_studio_file
     from postflow.service.supervisor import end_leftovers
@@ -83,13 +92,18 @@ def up(
     with _alone(), ExitStack() as stack:
         end_leftovers(state_dir())
         prepare_prefect(verbose=True, alone=False)
+        if join:
+            _join(join)
         engine = stack.enter_context(a_prefect_server(port))
         from postflow.service.exposure import folders_with_secrets
         from postflow.service.page import a_page
 
         tell_if_open(*file or [], *folders_with_secrets())
         names = [_apply(each) for each in files] or studio or ["main"]
-        studios = {name: _enrol(name, backfill, take_over) for name in dict.fromkeys(names)}
+        studios = {
+            name: _enrol(name, backfill, take_over, joins=bool(join))
+            for name in dict.fromkeys(names)
+        }
         news = [stack.enter_context(_news(name, each.ledger)) for name, each in studios.items()]
         parts = [part for name in studios for part in _parts(name, every)]
         for part in parts:
@@ -145,9 +159,32 @@ def _apply(file: StudioFile) -> str:
     return file.studio.name
 
 
-def _enrol(name: str, backfill: str | None, take_over: bool) -> Studio:
-    """The studio; its watch folders are marked."""
+def _join(url: str) -> None:
+    from postflow.service.joining import join
+
+    def ask() -> str:
+        return str(typer.prompt("Its password", hide_input=True))
+
+    join(url, ask if sys.stdin.isatty() else None)
+
+
+def _ask_for_folder(folder: Path, places: Sequence[Path]) -> Path | None:
+    said = typer.prompt(
+        f"Where is {folder} on this host? (empty: it is not here)",
+        default=str(places[0]) if len(places) == 1 else "",
+    )
+    return Path(said).absolute() if said else None
+
+
+def _enrol(name: str, backfill: str | None, take_over: bool, *, joins: bool) -> Studio:
+    """The studio as it is on this host; its watch folders are marked."""
+    from postflow.service.joining import demand_shared, settle_in
+
     studio = studio_named(name)
+    if joins:
+        demand_shared(studio, name)
+    ask = _ask_for_folder if sys.stdin.isatty() else None
+    studio = asyncio.run(settle_in(studio, name, ask))
     enrol_folders(studio, name, backfill, take_over=take_over)
     if why := asyncio.run(studio.adobe.why_to_sign_in()):
         tell_warning(why)

@@ -34,7 +34,7 @@ from postflow.discord.card import counted
 from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
-from postflow.ledger import leases, open_ledger, queries
+from postflow.ledger import leases, open_ledger, queries, roots
 from postflow.ledger.process import ProcessMark, is_dead_here, is_here, this_process
 from postflow.media import picture
 from postflow.outlet.ngrok.folder import reap
@@ -48,6 +48,7 @@ log = logging.getLogger("postflow.ingest")
 
 SIGNATURE = "postflow.process"
 LEASE = "postflow.run"
+LEDGER = "postflow.ledger"
 MOST = 200
 NEWEST = sorting.FlowRunSort.START_TIME_DESC
 UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -58,11 +59,12 @@ PAUSE = 20.0
 UNSIGNED = 60.0
 
 
-async def tag_run(run_id: str | None = None) -> None:
-    """Note with this run, as labels, which process it is, and whose lease in the ledger it has."""
+async def tag_run(studio: OpenStudio | None = None) -> None:
+    """Note with this run, as labels, which process it is, and which lease in which ledger."""
     signature: KeyValueLabels = {SIGNATURE: this_process().model_dump_json()}
-    if run_id:
-        signature[LEASE] = run_id
+    if studio:
+        signature[LEASE] = studio.run_id
+        signature[LEDGER] = await studio.ledger.run(roots.ledger_id)
     async with get_client() as client:
         await client.update_flow_run_labels(UUID(str(flow_run.id)), signature)
 

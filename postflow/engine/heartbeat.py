@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from prefect.exceptions import PrefectException
 from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
+from postflow.state import this_host
 
 log = logging.getLogger("postflow.watch")
 
@@ -43,8 +43,8 @@ class Heartbeat:
     def __init__(self, studio: str, ping: SecretStr | None, *, every: float = EVERY) -> None:
         self._studio = studio
         self._resource = {
-            "prefect.resource.id": f"{_watcher(studio)}.{platform.node()}",
-            "prefect.resource.name": f"studio {studio} on {platform.node()}",
+            "prefect.resource.id": f"{_watcher(studio)}.{this_host()}",
+            "prefect.resource.name": f"studio {studio} on {this_host()}",
         }
         self._ping = ping
         self._every = every

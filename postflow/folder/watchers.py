@@ -25,8 +25,12 @@ class FolderWatchers:
     def __init__(
         self, watchers: Sequence[FolderWatcher], *, interval: float, wakeup: Wakeup | None = None
     ) -> None:
-        """`interval`: longest pause between two scans of a folder; `wakeup` may cut it short."""
+        """`interval`: longest pause between two scans of a folder; `wakeup` may cut it short.
+
+        `scanned`: when the last scan was that came to something (monotonic seconds).
+        """
         self.last: dict[Path, ScanReport] = {}
+        self.scanned: float | None = None
         self._watchers = watchers
         self._interval = interval
         self._wakeup = wakeup or Wakeup()
@@ -88,6 +92,12 @@ class FolderWatchers:
         return bool(there) and all(there)
 
     @property
+    def missing(self) -> dict[str, str]:
+        """Those whose files cannot be read, and why."""
+        away = [each.folder for each in self._watchers if not each.within_reach]
+        return {str(each): self.last[each].trouble or "" for each in away if each in self.last}
+
+    @property
     def out_of_reach(self) -> bool:
         """There are folders, and each was looked for and is not there."""
         return bool(self._watchers) and not any(each.within_reach for each in self._watchers)
@@ -98,6 +108,8 @@ class FolderWatchers:
             before = self.last.get(watcher.folder)
             self.last[watcher.folder] = report
             self._reports.append(report)
+            if report.trouble is None:
+                self.scanned = time.monotonic()
             if report.ready or report.problems or report.overdue or _is_turn(before, report):
                 self._news.set()
             await self._wakeup.wait(watcher.folder, self._pause(watcher))

@@ -97,11 +97,18 @@ def release(ledger: Ledger, claim: Claimed) -> None:
 
 def ready(ledger: Ledger, studio: str | None = None, *, folders: Folders | None = None) -> int:
     """How many clips `claim` would take now, those of runs whose lease ran out among them."""
+    return sum(ready_in(ledger, studio, folders=folders).values())
+
+
+def ready_in(
+    ledger: Ledger, studio: str | None = None, *, folders: Folders | None = None
+) -> dict[int, int]:
+    """The same, for each root that has some."""
     now = ledger.now()
     query = _due(_open(studio), now).where(is_free(now), _within_reach(folders))
-    query = query.with_only_columns(func.count())
+    query = query.with_only_columns(clips.c.root_id, func.count()).group_by(clips.c.root_id)
     with ledger.reading() as connection:
-        return connection.scalar(query) or 0
+        return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def is_free(now: datetime) -> ColumnElement[bool]:

@@ -45,6 +45,11 @@ def default_path() -> Path:
     return state_dir() / "ledger.db"
 
 
+def is_shared(where: SecretStr | None) -> bool:
+    """Can other hosts use it too? A file is one machine's."""
+    return where is not None and "://" in where.get_secret_value()
+
+
 def open_engine(where: str | SecretStr | Path | None, file_system: FindFileSystem) -> Engine:
     """The ready database at a path or a `postgresql://` URL; the default path for None.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from postflow.models import FrozenModel
+from postflow.state import this_host
 
 
 class ProcessMark(FrozenModel):
@@ -28,7 +28,7 @@ def this_process() -> ProcessMark:
 
 def is_here(mark: ProcessMark) -> bool:
     """It ran, or runs, on this machine, where its process says whether it lives."""
-    return mark.machine == this_machine()
+    return _boot(mark.machine) == _boot(this_machine())
 
 
 def is_dead_here(mark: ProcessMark) -> bool:
@@ -55,11 +55,16 @@ def _born(pid: int) -> float:
 @cache
 def this_machine() -> str:
     """This boot of this machine, as far as process numbers mean the same."""
-    parts = [platform.node()]
+    parts = [this_host()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
     return " ".join(parts)
+
+
+def _boot(machine: str) -> str:
+    """What tells it from others whatever it is called; its name where there is nothing else."""
+    return machine.partition(" ")[2] or machine
 
 
 def host_of(machine: str) -> str:

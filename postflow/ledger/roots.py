@@ -13,7 +13,7 @@ from postflow.media.sighting import Sighting
 from .ledger import Ledger
 from .models import Root, as_entries, columns_of
 from .observations import enter_all, ignore_backlog, stop_ignoring
-from .schema import insert_into, meta, roots
+from .schema import insert_into, meta, mounts, roots
 
 
 def ledger_id(ledger: Ledger) -> str:
@@ -61,13 +61,17 @@ def mounted(ledger: Ledger, studio: str, path: Path, mark: str) -> Root | None:
         return root
     with ledger.writing() as connection:
         connection.execute(update(roots).where(roots.c.id == root.id).values(path=str(path)))
+        _remember(connection, root.id, path)
     return root.model_copy(update={"path": path})
 
 
 def marks_at(ledger: Ledger, studio: str, path: Path) -> tuple[str, ...]:
-    """The marks of the folders that the studio has watched in a place, the last one first."""
-    here = roots.c.studio == studio, roots.c.path == str(path)
-    query = select(roots.c.mark).where(*here, roots.c.mark != roots.c.path)
+    """The marks of the folders that the studio has watched in a place, on whichever host, the last
+    one first.
+    """
+    here = mounts.c.root_id == roots.c.id, mounts.c.path == str(path)
+    watched = roots.c.studio == studio, roots.c.mark != roots.c.path
+    query = select(roots.c.mark).where(*here, *watched)
     with ledger.reading() as connection:
         return tuple(connection.scalars(query.order_by(roots.c.id.desc())))
 
@@ -88,4 +92,11 @@ def _open_root(connection: Connection, studio: str, path: Path, mark: str, now: 
         index_elements=["studio", "mark"], set_={"path": str(path)}
     )
     found = connection.execute(adding.returning(*columns_of(Root, roots)))
-    return Root.model_validate(dict(found.mappings().one()))
+    root = Root.model_validate(dict(found.mappings().one()))
+    _remember(connection, root.id, path)
+    return root
+
+
+def _remember(connection: Connection, root_id: int, path: Path) -> None:
+    found = insert_into(connection, mounts).values(root_id=root_id, path=str(path))
+    connection.execute(found.on_conflict_do_nothing())

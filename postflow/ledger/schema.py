@@ -48,6 +48,14 @@ roots = Table(
     UniqueConstraint("studio", "mark"),
 )
 
+# Wherever a host has found a root: one that is away there is looked for nowhere else.
+mounts = Table(
+    "mounts",
+    metadata,
+    Column("root_id", ForeignKey("roots.id"), primary_key=True),
+    Column("path", AnyText, primary_key=True),
+)
+
 observations = Table(
     "observations",
     metadata,
@@ -75,6 +83,24 @@ leases = Table(
     Column("machine", String, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("born", Float, nullable=False),
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("studio", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("part", String, primary_key=True),
+    Column("machine", String, primary_key=True),
+    Column("run_id", String, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("at_once", Integer, nullable=False),
+    Column("ahead", Float, nullable=False),
+    Column("folders", JsonText, nullable=False),
+    Column("missing", JsonText, nullable=False),
+    Column("scanned_at", Instant),
 )
 
 batches = Table(

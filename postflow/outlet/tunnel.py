@@ -71,6 +71,8 @@ def _base_url(url: SecretStr) -> SecretStr:
 
 
 PublicUrl = Annotated[SecretStr, AfterValidator(_base_url)]
+# For a field of a block: within a union Prefect would not see the secret, and save it masked.
+MaybePublicUrl = Annotated[SecretStr | None, AfterValidator(lambda url: url and _base_url(url))]
 
 
 class StaticProvider(FrozenModel):

@@ -32,6 +32,7 @@ from postflow.outlet.probe import probe
 
 from .check_frameio import Chain, FrameioCheck
 from .exposure import Say, prefect_door, private_folders
+from .hosts import hosts_in_order
 
 APART = timedelta(seconds=5)
 
@@ -119,7 +120,7 @@ def _ledger(studio: Studio) -> Chain:
             place = f"{_place_of(studio.ledger)}, schema {SCHEMA_VERSION}"
             return clocks_apart(ledger.ledger.host_ahead, place) or place
 
-    return {"Ledger": opens}
+    return {"Ledger": opens, "Hosts": partial(hosts_in_order, studio)}
 
 
 def clocks_apart(ahead: timedelta, place: str) -> Say | None:

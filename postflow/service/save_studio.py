@@ -12,9 +12,12 @@ from postflow.blocks.adobe import AdobeTokens
 from postflow.blocks.base import part_name
 from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.frameio import FrameioAccount
+from postflow.blocks.host import Host, own_name
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
+from postflow.ledger.opening import is_shared
 from postflow.settings import problems
+from postflow.state import this_host
 
 from .studio_file import StudioFile, unreadable
 
@@ -24,18 +27,40 @@ B = TypeVar("B", bound=Block)
 async def save_studio(file: StudioFile) -> Studio:
     """Create or replace the blocks of a studio, their types included, once all of it is right.
 
-    A saved sign-in of the same credential is kept.
+    A saved sign-in of the same credential is kept, and so is the part of each host that the file
+    does not name, but for this one's.
     """
     name, studio = file.studio.name, studio_of(file)
     studio.get_naming()
+    hosts = _hosts(file, studio)
     async with get_client() as client:
         await _keep_sign_in(studio.adobe, part_name(name, "adobe"), client)
         for part in ("adobe", "frameio", "tunnel", "discord"):
             if block := getattr(studio, part):
                 await block.asave(part_name(name, part), overwrite=True, client=client)
+        for host, own in hosts.items():
+            await own.asave(own_name(name, host), overwrite=True, client=client)
         await studio.asave(name, overwrite=True, client=client)
     studio.remember(name)
     return studio
+
+
+def _hosts(file: StudioFile, studio: Studio) -> dict[str, Host]:
+    """The parts of this host and of those that the file names, where hosts can share the ledger."""
+    if not is_shared(file.studio.ledger):
+        return {}
+    tables: dict[str, dict[str, Any]] = {this_host(): {}} | file.studio.hosts
+    return {host: _host(host, studio, table) for host, table in tables.items()}
+
+
+def _host(name: str, studio: Studio, table: dict[str, Any]) -> Host:
+    try:
+        host = _block(Host, table, where := f"studio.hosts.{name}")
+        own = Host.of(studio, **{each: getattr(host, each) for each in table})
+        own.change(studio.model_copy())
+    except ValidationError as error:
+        raise unreadable(f"[{where}]", problems(error)) from None
+    return own
 
 
 def studio_of(file: StudioFile) -> Studio:

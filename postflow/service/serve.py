@@ -18,14 +18,16 @@ from prefect.events import DeploymentEventTrigger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from postflow.blocks.host import own_name
 from postflow.blocks.studio import load_studio
 from postflow.engine.artifacts import best_effort, name_runs_to_come
 from postflow.engine.crashed_runs import watch_for_crashed_runs
 from postflow.engine.parent import GROUP
-from postflow.flows.calling import READY
+from postflow.flows.calling import READY, calls_for
 from postflow.flows.deliver import deliver
 from postflow.flows.ingest import ingest
-from postflow.state import leave_working_directory
+from postflow.ledger.opening import is_shared
+from postflow.state import leave_working_directory, this_host
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
@@ -42,14 +44,17 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
     os.environ.setdefault(GROUP, "none")  # our runs end when we do
     # Nothing is fetched before it is due: until then a run of `ingest` stays in its place.
     runner = Runner(query_seconds=POLL, prefetch_seconds=0)
+    ledger = (await load_studio(studio)).ledger
+    own = own_name(studio) if is_shared(ledger) else None
     called = DeploymentEventTrigger(
-        name=f"PostFlow: clips of {studio} are ready",
+        name=f"PostFlow: clips of {own or studio} are ready",
         description="Runs ingest when the watcher finds clips that are ready.",
         expect={READY},
         match={"prefect.resource.id": f"postflow.studio.{studio}"},
+        match_related=calls_for(this_host()) if own else {},
     )
     ingesting = await ingest.ato_deployment(
-        name=deployment_name("ingest", studio),
+        name=own or deployment_name("ingest", studio),
         description="Delivers all clips that are ready in the studio's watch folders.",
         tags=["postflow"],
         parameters={"studio": studio, "stay": True},
@@ -59,7 +64,7 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     delivering = await deliver.ato_deployment(
-        name=deployment_name("deliver", studio),
+        name=own or deployment_name("deliver", studio),
         description="Delivers one clip by hand: give it the path of a finished file.",
         tags=["postflow", "clip"],
         parameters={"studio": studio},
@@ -67,7 +72,6 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
     )
     await runner.aadd_deployment(delivering)
     deployment = await runner.aadd_deployment(ingesting)
-    ledger = (await load_studio(studio)).ledger
     in_background = [
         asyncio.create_task(watch_for_crashed_runs(studio, ledger)),
         asyncio.create_task(name_runs_to_come(deployment, f"ingest {studio}")),
@@ -80,7 +84,9 @@ async def serve(studio: str = "main", *, every: float = 300.0) -> None:
 
 
 def deployment_name(flow: str, studio: str) -> str:
-    """For the studio `main` as in prefect.yaml, so that both ways are one deployment."""
+    """For the studio `main` as in prefect.yaml, so that both ways are one deployment. Where hosts
+    share a ledger, each has deployments of its own, as in prefect.hosts.yaml.
+    """
     return flow if studio == "main" else f"{flow}-{studio}"
 
 

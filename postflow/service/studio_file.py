@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from postflow.errors import Fatal
+from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
 from postflow.settings import (
@@ -19,6 +28,8 @@ from postflow.settings import (
     problems,
     refuse_old_names,
 )
+
+HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
 class StudioSection(BaseModel):
@@ -37,6 +48,13 @@ class StudioSection(BaseModel):
     ping: SecretStr | None = None
     transfer: Transfer = "auto"
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
+    hosts: dict[HostName, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _hosts_share_a_ledger(self) -> Self:
+        if self.hosts and not is_shared(self.ledger):
+            raise ValueError("hosts: they need a ledger on PostgreSQL, which all of them share")
+        return self
 
     def get_naming(self) -> Naming:
         return Naming.from_rules(self.rules) if self.rules else Naming.preset(self.naming)

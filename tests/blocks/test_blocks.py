@@ -10,7 +10,15 @@ import pytest
 from prefect.blocks.core import Block
 from pydantic import SecretStr
 
-from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel, load_studio
+from postflow.blocks import (
+    AdobeTokens,
+    DiscordWebhook,
+    FrameioAccount,
+    Host,
+    Studio,
+    Tunnel,
+    load_studio,
+)
 from postflow.blocks.adobe import BlockTokenStore
 from postflow.cli.sandbox import sandbox_studio
 from postflow.errors import Fatal
@@ -23,7 +31,7 @@ from postflow.service.save_studio import save_studio
 from postflow.service.studio_file import StudioFile
 from tests.support.signed_in import SignedIn
 
-BLOCKS = (Studio, FrameioAccount, AdobeTokens, Tunnel, DiscordWebhook)
+BLOCKS = (Studio, Host, FrameioAccount, AdobeTokens, Tunnel, DiscordWebhook)
 SECRETS = {
     "client_secret": "p8e-CanarySecret",
     "access_token": "eyCanaryAccess",

@@ -15,7 +15,7 @@ from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL
 
 import postflow
-from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel
+from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Host, Studio, Tunnel
 from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.servers import password
@@ -23,11 +23,12 @@ from postflow.service.save_studio import save_studio
 from postflow.service.studio_file import StudioFile
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = (AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel)
+BLOCKS = (AdobeTokens, DiscordWebhook, FrameioAccount, Host, Studio, Tunnel)
 SAYS = {
     AdobeTokens: "An access token of",
     DiscordWebhook: "PostFlow sandbox",
     FrameioAccount: "UNDLM",
+    Host: "2",
     Studio: "UNDLM",
     Tunnel: "**********",
 }
@@ -73,7 +74,7 @@ def test_prefects_own_command_registers_them(prefect_api: str) -> None:
         "PREFECT_API_AUTH_STRING": password(),
     }
     told = subprocess.check_output([sys.executable, *command], env=environment, text=True)
-    assert "registered 5 blocks" in told
+    assert "registered 6 blocks" in told
     for block in BLOCKS:
         assert block.get_block_type_name() in told
 

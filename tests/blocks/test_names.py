@@ -9,11 +9,19 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio, Tunnel, load_studio
+from postflow.blocks import (
+    AdobeTokens,
+    DiscordWebhook,
+    FrameioAccount,
+    Host,
+    Studio,
+    Tunnel,
+    load_studio,
+)
 from postflow.errors import Fatal
 from postflow.settings import RetryPolicy, Watching
 
-BLOCKS = (Studio, FrameioAccount, AdobeTokens, Tunnel, DiscordWebhook)
+BLOCKS = (Studio, Host, FrameioAccount, AdobeTokens, Tunnel, DiscordWebhook)
 
 
 def test_no_integration_in_prefects_catalogue_has_our_names() -> None:

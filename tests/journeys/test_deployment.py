@@ -17,6 +17,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
 from postflow.engine.crashed_runs import SIGNATURE
+from postflow.flows.calling import calls_for
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, the_asset
@@ -115,3 +116,31 @@ async def test_a_deployment_started_by_hand_delivers_what_the_studio_allows_and_
     assert str(outside.parent) not in str(refused.state and refused.state.message)
     the_asset(world, clip)
     assert endings(world) == [READY]
+
+
+@pytest.mark.prefect
+@pytest.mark.slow
+async def test_each_host_has_deployments_and_a_queue_of_its_own_for_any_studio(
+    nothing_cached: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTFLOW_STUDIO", "north")
+    monkeypatch.setenv("POSTFLOW_HOST", "render-2")
+    async with get_client() as client:
+        await client.create_work_pool(
+            WorkPoolCreate(name="postflow", type="process"), overwrite=True
+        )
+        await prefect("deploy", "--all", "--prefect-file", "postflow/prefect.hosts.yaml")
+        for flow in ("ingest", "deliver"):
+            found = await client.read_deployment_by_name(f"{flow}/north-render-2")
+            assert found.parameters == {"studio": "north"}
+            assert found.work_queue_name == "north-render-2"
+        ingest = await client.read_deployment_by_name("ingest/north-render-2")
+        triggers = [
+            each.trigger.model_dump(mode="json")
+            for each in await client.read_automations()
+            if str(ingest.id) in each.model_dump_json()
+        ]
+        await client.delete_deployment(ingest.id)
+    (trigger,) = triggers
+    assert trigger["match"] == {"prefect.resource.id": "postflow.studio.north"}
+    assert trigger["match_related"] == calls_for("render-2")

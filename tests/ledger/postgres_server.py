@@ -31,30 +31,44 @@ def find_server() -> Path | None:
 @contextmanager
 def running_server(programs: Path) -> Iterator[str]:
     """Yields the URL of its default database. The server ends with us, even if we are killed."""
+    with prepared(programs) as home, running(programs, home) as url:
+        yield url
+
+
+@contextmanager
+def prepared(programs: Path) -> Iterator[Path]:
+    """The folder of a new cluster, which no server runs on yet."""
     home = Path(tempfile.mkdtemp(prefix="pf-pg-"))
-    data, url = home / "data", f"postgresql://postgres@/postgres?host={home}"
-    as_user = _unprivileged(home)
-    initdb = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust"]
-    settings = ("listen_addresses=", f"unix_socket_directories={home}", "fsync=off")
-    server = [str(programs / "postgres"), "-D", str(data)]
-    server += [part for each in settings for part in ("-c", each)]
+    initdb = [str(programs / "initdb"), "-D", str(home / "data"), "-U", "postgres", "--auth=trust"]
     try:
         subprocess.run(
-            [*as_user, *initdb, "--no-sync", "-E", "UTF8", "--locale=C"],
+            [*_unprivileged(home), *initdb, "--no-sync", "-E", "UTF8", "--locale=C"],
             check=True,
             capture_output=True,
             cwd="/",
         )
-        with (home / "log").open("wb") as log:
-            process = subprocess.Popen([*as_user, *server], stdout=log, stderr=log, cwd="/")
-        try:
-            wait_until_sync(lambda: _answers(process, url), description="PostgreSQL to answer")
-            yield url
-        finally:
-            process.send_signal(signal.SIGQUIT)
-            process.wait(timeout=30)
+        yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def running(programs: Path, home: Path, *, port: int | None = None) -> Iterator[str]:
+    """The cluster's server, on loopback too where a `port` is named. It is ended at once."""
+    url = f"postgresql://postgres@/postgres?host={home}" + (f"&port={port}" if port else "")
+    settings = ["fsync=off", f"unix_socket_directories={home}"]
+    settings += [f"listen_addresses={'127.0.0.1' if port else ''}"]
+    settings += [f"port={port}"] if port else []
+    server = [str(programs / "postgres"), "-D", str(home / "data")]
+    server += [part for each in settings for part in ("-c", each)]
+    with (home / "log").open("ab") as log:
+        process = subprocess.Popen([*_unprivileged(home), *server], stdout=log, stderr=log, cwd="/")
+    try:
+        wait_until_sync(lambda: _answers(process, url), description="PostgreSQL to answer")
+        yield url
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=30)
 
 
 def _unprivileged(home: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterator
 from contextlib import closing
 from io import StringIO
@@ -34,6 +33,7 @@ from postflow.ledger import (
     unannounced,
 )
 from postflow.models import MediaFile
+from postflow.state import this_host
 from tests.ledger.ground import (
     BROKEN,
     BUSY,
@@ -96,7 +96,7 @@ def test_status_begins_with_a_sum(full: Ledger, capsys: pytest.CaptureFixture[st
         f"failed failed.mov {BROKEN.message} → {BROKEN.hint}",
         f"skipped skipped.mov {MISNAMED.message} → {MISNAMED.hint}",
         f"waiting put off.mov {BUSY.message} → {BUSY.hint} It is tried again at",
-        f"on its way travels.mov from {platform.node()}",
+        f"on its way travels.mov from {this_host()}",
         "delivered SQ07/done.mov through the tunnel http",
     ],
 )

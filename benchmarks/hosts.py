@@ -1,0 +1,297 @@
+"""One, two and three hosts, with an uplink of their own each, and what becomes of clips when one is
+lost. Needs root: the hosts are network namespaces.
+
+    python -m benchmarks.hosts [--hosts 3] [--clips 12] [--small 12] [--faults killed,cut]
+
+Uplink-bound clips, by ratio: seconds from the drop to the last delivery, runs warm. Small clips:
+Frame.io's calls a clip, without polls. Faults: what was lost, doubled, told twice, withdrawn, and
+how long it took until somebody took over. `--check` ends with 1 where two hosts are not 1.8
+times, three not 2.5 times as fast as one, or a fault cost a clip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks._lab import Lab, a_lab, wait_for
+from postflow.ledger import Ledger, Phase, hosts, queries
+from postflow.sandbox.clips import clip_path
+
+NOT_FRAMEIO = ("ims.", "discord.", "fetch", "edge", "agent", "parts.")
+POLL = "files.status"
+GOALS = {2: 1.8, 3: 2.5}
+LIMIT = 900.0
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+console = Console()
+
+
+def drop(lab: Lab, count: int, *, size: int, sequence: str) -> set[str]:
+    """Clips of that size, each of a shot of its own, whole from the first moment on."""
+    names = set()
+    for number in range(1, count + 1):
+        name = f"{sequence}_UNDLM_{number:05}_v001.mov"
+        free = number.to_bytes(8, "big") + bytes(max(0, size - 16))
+        box = (len(free) + 8).to_bytes(4, "big") + b"free" + free
+        hidden = lab.volume / f".{name}"
+        hidden.write_bytes(clip_path().read_bytes() + box)
+        hidden.replace(lab.volume / name)
+        names.add(name)
+    return names
+
+
+def delivered(lab: Lab, names: set[str]) -> int:
+    with Ledger.open(lab.ledger_url) as ledger:
+        rows = queries.rows(ledger, phase=Phase.DELIVERED)
+    return len({each.name for each in rows} & names)
+
+
+def are_delivered(lab: Lab, names: set[str]) -> bool:
+    return delivered(lab, names) == len(names)
+
+
+def living(lab: Lab) -> dict[str, hosts.Host]:
+    with Ledger.open(lab.ledger_url) as ledger:
+        known = hosts.known(ledger, "main")
+    return {f"{each.name} {each.part}": each for each in known if each.lives}
+
+
+def is_up(lab: Lab, name: str) -> bool:
+    return f"{name} watch" in living(lab)
+
+
+def start(lab: Lab, many: int) -> None:
+    """One more; then a clip by which each has a run."""
+    host = lab.hosts[many - 1]
+    host.up()
+    wait_for(partial(is_up, lab, host.name), host.name)
+    warm(lab, many, f"SQ1{many}")
+
+
+def warm(lab: Lab, many: int, sequence: str) -> None:
+    clips = drop(lab, 1, size=0, sequence=sequence)
+    wait_for(partial(are_delivered, lab, clips), "the first clip")
+    names = {f"{host.name} ingest" for host in lab.hosts[:many]}
+    wait_for(lambda: names <= living(lab).keys(), "a run on each host")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How so many clips went over so many hosts."""
+
+    hosts: int
+    seconds: float
+    calls: float
+    polls: float
+    refused: int
+    shares: dict[str, int]
+
+
+def carry(lab: Lab, many: int, clips: int, *, size: int, sequence: str) -> Way:
+    before = len(lab.world.requests())
+    sent = {host.name: host.cable.sent for host in lab.hosts}
+    names = drop(lab, clips, size=size, sequence=sequence)
+    seconds = wait_for(partial(are_delivered, lab, names), "the clips", limit=LIMIT)
+    asked = lab.world.requests()[before:]
+    calls = Counter(str(each.get("op") or "") for each in asked)
+    ours = {op: n for op, n in calls.items() if op and not op.startswith(NOT_FRAMEIO)}
+    polls = ours.pop(POLL, 0)
+    refused = sum(each.get("status") == 429 for each in asked)
+    shares = {each.name: each.cable.sent - sent[each.name] for each in lab.hosts[:many]}
+    return Way(many, seconds, sum(ours.values()) / clips, polls / clips, refused, shares)
+
+
+def scale(most: int, clips: int, small: int, *, size: int, rate: float) -> list[Way]:
+    found = []
+    with a_lab(most, rate) as lab:
+        for many in range(1, most + 1):
+            start(lab, many)
+            found.append(carry(lab, many, clips, size=size, sequence=f"SQ2{many}"))
+            if small:
+                found.append(carry(lab, many, small, size=0, sequence=f"SQ3{many}"))
+            report(found, clips, small)
+    return found
+
+
+def report(ways: list[Way], clips: int, small: int) -> bool:
+    table = Table("hosts", "clips", "seconds", "times", "calls a clip", "polls", "429", "shares")
+    first: dict[bool, float] = {}
+    missed = False
+    for number, way in enumerate(ways):
+        is_small = bool(small) and number % 2 == 1
+        ratio = first.setdefault(is_small, way.seconds) / way.seconds
+        missed |= not is_small and ratio < GOALS.get(way.hosts, 0.0)
+        total = sum(way.shares.values()) or 1
+        shares = " ".join(f"{name} {100 * part / total:.0f}%" for name, part in way.shares.items())
+        cells = (f"{way.seconds:.0f}", f"{ratio:.2f}", f"{way.calls:.1f}", f"{way.polls:.1f}")
+        table.add_row(
+            str(way.hosts),
+            f"{small} small" if is_small else str(clips),
+            *cells,
+            str(way.refused),
+            shares,
+        )
+    console.print(table)
+    return missed
+
+
+Fault = Callable[[Lab, set[str]], None]
+
+
+def killed(lab: Lab, names: set[str]) -> None:
+    lab.hosts[0].kill()
+    wait_for(partial(are_delivered, lab, names), "the clips", limit=LIMIT)
+    lab.hosts[0].up()
+    wait_for(partial(is_up, lab, "h1"), "the host that was killed")
+
+
+def cut(lab: Lab, names: set[str]) -> None:
+    lab.relay.cut(lab.hosts[0].cable)
+    time.sleep(200)
+    lab.relay.cut(lab.hosts[0].cable, mended=True)
+    wait_for(partial(are_delivered, lab, names), "the clips", limit=LIMIT)
+    time.sleep(20)
+
+
+def no_postgres(lab: Lab, names: set[str]) -> None:
+    lab.stop_postgres()
+    time.sleep(60)
+    lab.start_postgres()
+    wait_for(partial(are_delivered, lab, names), "the clips", limit=LIMIT)
+
+
+def no_prefect(lab: Lab, names: set[str]) -> None:
+    lab.stop_prefect()
+    time.sleep(120)
+    lab.start_prefect()
+    wait_for(partial(are_delivered, lab, names), "the clips", limit=LIMIT)
+
+
+def nothing(lab: Lab, names: set[str]) -> None:
+    wait_for(partial(are_delivered, lab, names), "the clips", limit=LIMIT)
+
+
+FAULTS: dict[str, Fault] = {
+    "killed": killed,
+    "cut": cut,
+    "clocks": nothing,
+    "postgres": no_postgres,
+    "prefect": no_prefect,
+    "volume": nothing,
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a fault cost. `took_over`: seconds from the fault until a clip was taken up again."""
+
+    fault: str
+    seconds: float
+    took_over: float | None
+    lost: int
+    doubled: int
+    told_twice: int
+    deleted: int
+    fetched: float
+
+    @property
+    def is_bad(self) -> bool:
+        return bool(self.lost or self.doubled or self.told_twice)
+
+
+def suffer(name: str, fault: Fault, *, clips: int, size: int, rate: float) -> Loss:
+    with a_lab(2, rate) as lab:
+        first, second = lab.hosts
+        first.up()
+        wait_for(partial(is_up, lab, "h1"), "h1")
+        ahead = {"LD_PRELOAD": FAKETIME, "FAKETIME": "+120s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        second.up(mounted=name != "volume", **(ahead if name == "clocks" else {}))
+        wait_for(partial(is_up, lab, "h2"), "h2")
+        warm(lab, 1 if name == "volume" else 2, "SQ01")
+        names = drop(lab, clips, size=size, sequence="SQ07")
+        wait_for(lambda: living(lab)["h1 ingest"].travelling > 0, "a clip on its way from h1")
+        time.sleep(5)
+        began, at = time.monotonic(), time.time()
+        fault(lab, names)
+        return _loss(lab, name, names, time.monotonic() - began, at)
+
+
+def _loss(lab: Lab, name: str, names: set[str], seconds: float, at: float) -> Loss:
+    with Ledger.open(lab.ledger_url) as ledger:
+        rows = [each for each in queries.rows(ledger) if each.name in names]
+        steps = [step for each in rows for step in queries.steps(ledger, each.id)]
+    died = [each.at.timestamp() for each in steps if each.event == "run died"]
+    claimed = [each.at.timestamp() for each in steps if each.event == "claimed"]
+    after = [each for each in claimed if died and each >= min(died)]
+    assets = Counter(each["name"] for each in lab.world.assets() if each["name"] in names)
+    titles = Counter(
+        str(each["embeds"][0]["title"]) for each in lab.world.messages() if each.get("embeds")
+    )
+    ready = [title for title in titles.elements() if "ready" in title and "SQ07" in title]
+    asked = lab.world.requests()
+    return Loss(
+        fault=name,
+        seconds=seconds,
+        took_over=min(after) - at if after else None,
+        lost=len(names) - len(assets),
+        doubled=sum(assets.values()) - len(assets),
+        told_twice=len(ready) - len(set(ready)),
+        deleted=sum(each.get("op") == "files.delete" for each in asked),
+        fetched=sum(each.cable.sent for each in lab.hosts) / sum(each.size for each in rows),
+    )
+
+
+def tell(losses: list[Loss]) -> None:
+    table = Table(
+        *("fault", "seconds", "taken over after", "lost", "doubled", "told twice"),
+        *("withdrawn", "bytes sent a byte"),
+    )
+    for each in losses:
+        over = "-" if each.took_over is None else f"{each.took_over:.0f} s"
+        counts = (each.lost, each.doubled, each.told_twice, each.deleted)
+        table.add_row(
+            each.fault, f"{each.seconds:.0f}", over, *map(str, counts), f"{each.fetched:.2f}"
+        )
+    console.print(table)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--hosts", type=int, default=3, help="0: no scaling, faults only")
+    parser.add_argument("--clips", type=int, default=12)
+    parser.add_argument("--small", type=int, default=12)
+    parser.add_argument("--size", type=float, default=4.0, help="MB of a clip")
+    parser.add_argument("--rate", type=float, default=250.0, help="kB/s of a host's uplink")
+    parser.add_argument("--faults", default=",".join(FAULTS), help="or none")
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args()
+    if os.geteuid() or not shutil.which("ip") or not shutil.which("unshare"):
+        console.print("left out: it needs root, ip and unshare")
+        return 0
+    size, rate, missed = int(given.size * 1e6), given.rate * 1e3, False
+    if given.hosts:
+        ways = scale(given.hosts, given.clips, given.small, size=size, rate=rate)
+        missed = report(ways, given.clips, given.small)
+    losses = []
+    for name in filter(None, given.faults.replace("none", "").split(",")):
+        if name == "clocks" and not Path(FAKETIME).exists():
+            console.print("clocks: left out, libfaketime is not installed")
+            continue
+        losses.append(suffer(name, FAULTS[name], clips=8, size=size, rate=rate))
+        tell(losses[-1:])
+    return int(given.check and (missed or any(each.is_bad for each in losses)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Which hosts deliver for a studio, and what they last said of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import delete, func, select, update
+
+from postflow.models import FrozenModel
+
+from .ledger import Ledger
+from .models import as_entries, columns_of
+from .schema import clips, hosts, insert_into
+
+Part = Literal["watch", "ingest"]
+
+
+class HostSign(FrozenModel):
+    """What a watcher, or a run of `ingest`, says of its host now and then.
+
+    `folders` are within reach, by the root's id; `missing` ones are not, and why. `ahead`: seconds
+    that the host's clock is ahead of the ledger's.
+    """
+
+    studio: str
+    name: str
+    part: Part
+    machine: str
+    run_id: str
+    since: datetime
+    at_once: int
+    ahead: float
+    folders: dict[int, str]
+    missing: dict[str, str]
+    scanned_at: datetime | None
+
+
+class Host(HostSign):
+    """The same, as it is known now. `travelling`: clips of this run that are on their way."""
+
+    seen_at: datetime
+    expires_at: datetime
+    lives: bool
+    travelling: int
+
+
+def sign(ledger: Ledger, said: HostSign, *, lasts: timedelta) -> None:
+    """The host lives, and is thought to for so long. What died before it is forgotten."""
+    with ledger.writing() as connection:
+        now = ledger.now()
+        same = hosts.c.studio == said.studio, hosts.c.name == said.name, hosts.c.part == said.part
+        gone = hosts.c.machine != said.machine, hosts.c.expires_at <= now
+        connection.execute(delete(hosts).where(*same, *gone))
+        values = said.model_dump() | {"seen_at": now, "expires_at": now + lasts}
+        values["folders"] = {str(root): path for root, path in said.folders.items()}
+        adding = insert_into(connection, hosts).values(values)
+        keys = [column.name for column in hosts.primary_key]
+        connection.execute(adding.on_conflict_do_update(index_elements=keys, set_=values))
+
+
+def leave(ledger: Ledger, said: HostSign) -> None:
+    """It ends in good order; what it said last is kept."""
+    mine = hosts.c.studio == said.studio, hosts.c.run_id == said.run_id
+    with ledger.writing() as connection:
+        connection.execute(update(hosts).where(*mine).values(expires_at=ledger.now()))
+
+
+def forget(ledger: Ledger, studio: str, name: str) -> bool:
+    """Was there such a host?"""
+    with ledger.writing() as connection:
+        mine = hosts.c.studio == studio, hosts.c.name == name
+        return connection.execute(delete(hosts).where(*mine)).rowcount > 0
+
+
+def known(ledger: Ledger, studio: str) -> list[Host]:
+    """By name, the watcher of each first."""
+    now = ledger.now()
+    travelling = select(func.count()).where(clips.c.run_id == hosts.c.run_id).scalar_subquery()
+    lives = (hosts.c.expires_at > now).label("lives")
+    query = select(*columns_of(HostSign, hosts), hosts.c.seen_at, hosts.c.expires_at, lives)
+    query = query.add_columns(travelling.label("travelling")).where(hosts.c.studio == studio)
+    with ledger.reading() as connection:
+        found = connection.execute(query.order_by(hosts.c.name, hosts.c.part.desc()))
+        return as_entries(Host, found.mappings().all())
+
+
+def sharing(ledger: Ledger, studio: str, roots: Collection[int]) -> int:
+    """How many hosts live that have one of these folders within reach."""
+    living = [each for each in known(ledger, studio) if each.lives]
+    return len({each.name for each in living if each.folders.keys() & set(roots)})

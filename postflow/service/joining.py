@@ -1,0 +1,178 @@
+"""A further host joins: it uses the first one's Prefect server, and finds its watch folders."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+from prefect import get_client
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    get_current_settings,
+    update_current_profile,
+)
+
+from postflow.blocks.base import set_environment
+from postflow.blocks.host import Host, own_name
+from postflow.blocks.studio import Studio, load_part, load_studio
+from postflow.errors import Fatal, Retry
+from postflow.folder.root import AbsentError, read_mark
+from postflow.ledger import open_ledger, roots
+from postflow.ledger.opening import is_shared
+from postflow.media import volume
+from postflow.servers import API, CLIENT_PASSWORD
+from postflow.state import this_host
+
+ANSWERS = 10.0
+# Seconds for a mount to tell whether a folder is on it; a dead one never does.
+LOOK = 5.0
+SYSTEM = ("/proc", "/sys", "/dev", "/run", "/snap")
+
+AskPassword = Callable[[], str]
+AskFolder = Callable[[Path, Sequence[Path]], Path | None]
+
+
+def join(url: str, ask: AskPassword | None) -> None:
+    """Use that Prefect server from now on: it is kept in Prefect's profile.
+
+    `ask`: a person for the password, where none is set. Raises Fatal `prefect.password`,
+    `prefect.address`, Retry `prefect.unreachable`.
+    """
+    api = url.rstrip("/").removesuffix("/api") + "/api"
+    password = os.environ.get(CLIENT_PASSWORD) or PREFECT_API_AUTH_STRING.value()
+    said = password.get_secret_value() if hasattr(password, "get_secret_value") else password or ""
+    if not _opens(api, said):
+        said = ask() if ask else ""
+        if not said or not _opens(api, said):
+            raise Fatal(
+                f"Prefect's server at {api} does not take the password."
+                if said
+                else f"Prefect's server at {api} asks for a password.",
+                hint=f"Set {CLIENT_PASSWORD}=postflow:…, as on the first host, where `postflow ui` "
+                "shows it.",
+                code="prefect.password",
+            )
+    set_environment({API: api} | ({CLIENT_PASSWORD: said} if said else {}))
+    update_current_profile({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: said or None})
+    get_current_settings().profiles_path.chmod(0o600)
+
+
+def _opens(api: str, password: str) -> bool:
+    auth = httpx.BasicAuth(*password.split(":", 1)) if ":" in password else None
+    try:
+        answer = httpx.get(f"{api}/admin/version", auth=auth, timeout=ANSWERS)
+    except httpx.HTTPError as error:
+        raise Retry(
+            f"Prefect's server at {api} cannot be reached ({type(error).__name__}).",
+            hint="See whether it runs there, and whether this machine may connect to it.",
+            code="prefect.unreachable",
+        ) from None
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return False
+    if not answer.is_success:
+        raise Fatal(
+            f"What answers at {api} is no Prefect server.",
+            hint="Name the server's own address, as https://prefect.studio.example.",
+            code="prefect.address",
+        )
+    return True
+
+
+def demand_shared(studio: Studio, name: str) -> None:
+    """Raises Fatal `host.ledger` where the studio has a ledger that no other host can use."""
+    if not is_shared(studio.ledger):
+        raise Fatal(
+            f"Studio {name!r} keeps its ledger in a file of one machine, so no other host can "
+            "deliver for it.",
+            hint='Give it one on PostgreSQL on the first host: [studio] ledger = "postgresql://…". '
+            "See “Several hosts” in docs/operations.md.",
+            code="host.ledger",
+        )
+
+
+async def settle_in(studio: Studio, name: str, ask: AskFolder | None) -> Studio:
+    """The studio as it is on this host, which has its own part of it from its first start on.
+
+    Watch folders that it has elsewhere are known by their marker; a person may be asked for them.
+    Without a person, what is not here is looked for again at the next start.
+    """
+    if not is_shared(studio.ledger) or await load_part(name):
+        return studio
+    here = {each: await _find(studio, name, each, ask) for each in studio.watching.folders}
+    found = {each: at for each, at in here.items() if at}
+    if ask is None and len(found) < len(here):
+        return studio
+    rules = studio.watching.ignore_in.items()
+    own = Host.of(
+        studio,
+        folders=tuple(found.values()),
+        ignore_in={found[each]: names for each, names in rules if each in found},
+    )
+    await own.asave(own_name(name, this_host()), overwrite=True)
+    return await load_studio(name)
+
+
+async def _find(studio: Studio, name: str, folder: Path, ask: AskFolder | None) -> Path | None:
+    """Where it is here. Of two places, as of a snapshot, none is taken without being asked for."""
+    async with open_ledger(studio.ledger) as ledger:
+        marks = await ledger.run(roots.marks_at, name, folder)
+    if await _has_mark(folder, marks) or not (marks or ask):
+        return folder
+    places = await places_of(folder, marks, mounted())
+    if ask is None:
+        return places[0] if len(places) == 1 else None
+    while (said := ask(folder, places)) and marks and not await _has_mark(said, marks):
+        pass
+    return said
+
+
+async def places_of(folder: Path, marks: Collection[str], mounts: Iterable[Path]) -> list[Path]:
+    """Where the end of the folder's path, on one of the mounts, has one of the marks."""
+    parts = folder.parts[1:]
+    ends = [Path(*parts[at:]) for at in range(len(parts) + 1)]
+    candidates = list(dict.fromkeys(mount / end for mount in mounts for end in ends))
+    answers = await asyncio.gather(*(_has_mark(each, marks) for each in candidates))
+    return [each for each, is_it in zip(candidates, answers, strict=True) if is_it]
+
+
+def mounted() -> Iterator[Path]:
+    """Where volumes are mounted on this machine."""
+    for volume_ in psutil.disk_partitions(all=True):
+        mount = Path(volume_.mountpoint)
+        if not any(mount.is_relative_to(each) for each in SYSTEM):
+            yield mount
+
+
+async def _has_mark(path: Path, marks: Collection[str]) -> bool:
+    def look() -> bool:
+        try:
+            return read_mark(path).id in marks
+        except AbsentError:
+            return False
+
+    try:
+        return await volume.in_time(volume.ask(look), path, timeout=LOOK)
+    except Retry:
+        return False
+
+
+async def forget(studio: str, host: str) -> bool:
+    """Remove the host's deployments and its part of the studio; was there any?"""
+    name, found = own_name(studio, host), False
+    async with get_client() as client:
+        for flow in ("ingest", "deliver"):
+            with suppress(ObjectNotFound):
+                deployment = await client.read_deployment_by_name(f"{flow}/{name}")
+                await client.delete_deployment(deployment.id)
+                found = True
+    with suppress(ValueError):
+        await Host.adelete(name)
+        found = True
+    return found

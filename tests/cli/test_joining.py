@@ -1,0 +1,69 @@
+"""A second host joins: by the server's password, with the folder that its marker tells."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_PROFILES_PATH, temporary_settings
+
+from postflow.blocks import AdobeTokens, FrameioAccount, Studio
+from postflow.errors import Fatal, Retry
+from postflow.folder.root import read_mark
+from postflow.outlet.tunnel import free_port
+from postflow.servers import API, CLIENT_PASSWORD, password
+from postflow.service.joining import demand_shared, join, places_of
+from tests.support.enrolled import enrolled
+
+
+def test_a_ledger_in_a_file_is_no_other_hosts() -> None:
+    account = FrameioAccount(project="UNDLM", adobe=AdobeTokens(client_id="0123"))
+    with pytest.raises(Fatal, match="no other host can deliver") as refused:
+        demand_shared(Studio(frameio=account), "main")
+    assert refused.value.code == "host.ledger"
+    demand_shared(Studio(frameio=account, ledger="postgresql://db/postflow"), "main")
+
+
+async def test_a_folder_is_known_by_its_marker_wherever_its_volume_is_mounted(
+    tmp_path: Path,
+) -> None:
+    mounts = [tmp_path / each for each in ("other", "post", "snapshot")]
+    for mount in mounts:
+        (mount / "EXPORTS").mkdir(parents=True)
+    enrolled(here := tmp_path / "post" / "EXPORTS")
+    marks = (read_mark(here).id,)
+    theirs = Path("/Volumes/Post/EXPORTS")
+    assert await places_of(theirs, marks, mounts) == [here]
+    assert await places_of(theirs, ("another",), mounts) == []
+    assert await places_of(theirs, marks, [here, tmp_path / "gone"]) == [here]
+    (mounts[2] / "EXPORTS" / ".postflow-root").write_bytes((here / ".postflow-root").read_bytes())
+    assert len(await places_of(theirs, marks, mounts)) == 2
+
+
+@pytest.mark.prefect
+def test_a_server_is_joined_by_its_password_and_kept_for_later_starts(
+    prefect_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, profiles = password(), tmp_path / "profiles.toml"
+    monkeypatch.setenv(API, prefect_api)
+    with temporary_settings({PREFECT_PROFILES_PATH: profiles}):
+        monkeypatch.setenv(CLIENT_PASSWORD, "postflow:wrong")
+        for asked in (None, lambda: "postflow:wrong as well"):
+            with pytest.raises(Fatal) as refused:
+                join(prefect_api, asked)
+            assert refused.value.code == "prefect.password"
+            assert "wrong" not in str(refused.value)
+        assert not profiles.exists()
+        join(prefect_api.removesuffix("/api"), lambda: right)
+    assert (os.environ[API], os.environ[CLIENT_PASSWORD]) == (prefect_api, right)
+    assert prefect_api in profiles.read_text()
+    assert right in profiles.read_text()
+    assert profiles.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_prefect_server_is_not_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CLIENT_PASSWORD, raising=False)
+    with pytest.raises(Retry) as away:
+        join(f"http://127.0.0.1:{free_port()}", None)
+    assert away.value.code == "prefect.unreachable"
