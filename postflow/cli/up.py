@@ -24,6 +24,7 @@ from postflow.state import lock_dir, state_dir
 
 from . import completion
 from .app import app, run, studio_named
+from .joining import JoinOption, ask_for_folder, join_server
 from .setup import resume
 from .unannounced import tell_unannounced
 from .watch import BackfillOption, EveryOption, TakeOverOption, demand_choice, enrol_folders
@@ -55,12 +56,6 @@ PortOption = Annotated[int, typer.Option(help="Of a Prefect server of our own.",
 PagePortOption = Annotated[
     int, typer.Option(help="Of the page of clips; where it is taken, any.", min=1, max=65535)
 ]
-JoinOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL", help="Be a further host of the Prefect server there; kept for later starts."
-    ),
-]
 PORT = 4200
 PAGE_PORT = 4280
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
@@ -91,9 +86,9 @@ def up(
     demand_choice(backfill)
     with _alone(), ExitStack() as stack:
         end_leftovers(state_dir())
-        prepare_prefect(verbose=True, alone=False)
         if join:
-            _join(join)
+            join_server(join, files)
+        prepare_prefect(verbose=True, alone=False)
         engine = stack.enter_context(a_prefect_server(port))
         from postflow.service.exposure import folders_with_secrets
         from postflow.service.page import a_page
@@ -159,31 +154,14 @@ def _apply(file: StudioFile) -> str:
     return file.studio.name
 
 
-def _join(url: str) -> None:
-    from postflow.service.joining import join
-
-    def ask() -> str:
-        return str(typer.prompt("Its password", hide_input=True))
-
-    join(url, ask if sys.stdin.isatty() else None)
-
-
-def _ask_for_folder(folder: Path, places: Sequence[Path]) -> Path | None:
-    said = typer.prompt(
-        f"Where is {folder} on this host? (empty: it is not here)",
-        default=str(places[0]) if len(places) == 1 else "",
-    )
-    return Path(said).absolute() if said else None
-
-
 def _enrol(name: str, backfill: str | None, take_over: bool, *, joins: bool) -> Studio:
     """The studio as it is on this host; its watch folders are marked."""
     from postflow.service.joining import demand_shared, settle_in
 
     studio = studio_named(name)
     if joins:
-        demand_shared(studio, name)
-    ask = _ask_for_folder if sys.stdin.isatty() else None
+        demand_shared(studio.ledger, name)
+    ask = ask_for_folder if sys.stdin.isatty() else None
     studio = asyncio.run(settle_in(studio, name, ask))
     enrol_folders(studio, name, backfill, take_over=take_over)
     if why := asyncio.run(studio.adobe.why_to_sign_in()):

@@ -18,6 +18,7 @@ from prefect.settings import (
     get_current_settings,
     update_current_profile,
 )
+from pydantic import SecretStr
 
 from postflow.blocks.base import set_environment
 from postflow.blocks.host import Host, own_name
@@ -39,13 +40,12 @@ AskPassword = Callable[[], str]
 AskFolder = Callable[[Path, Sequence[Path]], Path | None]
 
 
-def join(url: str, ask: AskPassword | None) -> None:
+def join(api: str, ask: AskPassword | None) -> None:
     """Use that Prefect server from now on: it is kept in Prefect's profile.
 
     `ask`: a person for the password, where none is set. Raises Fatal `prefect.password`,
     `prefect.address`, Retry `prefect.unreachable`.
     """
-    api = url.rstrip("/").removesuffix("/api") + "/api"
     password = os.environ.get(CLIENT_PASSWORD) or PREFECT_API_AUTH_STRING.value()
     said = password.get_secret_value() if hasattr(password, "get_secret_value") else password or ""
     if not _opens(api, said):
@@ -85,9 +85,9 @@ def _opens(api: str, password: str) -> bool:
     return True
 
 
-def demand_shared(studio: Studio, name: str) -> None:
+def demand_shared(ledger: SecretStr | None, name: str) -> None:
     """Raises Fatal `host.ledger` where the studio has a ledger that no other host can use."""
-    if not is_shared(studio.ledger):
+    if not is_shared(ledger):
         raise Fatal(
             f"Studio {name!r} keeps its ledger in a file of one machine, so no other host can "
             "deliver for it.",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_PROFILES_PATH, temporary_settings
+from pydantic import SecretStr
 
-from postflow.blocks import AdobeTokens, FrameioAccount, Studio
 from postflow.errors import Fatal, Retry
 from postflow.folder.root import read_mark
 from postflow.outlet.tunnel import free_port
@@ -18,11 +18,11 @@ from tests.support.enrolled import enrolled
 
 
 def test_a_ledger_in_a_file_is_no_other_hosts() -> None:
-    account = FrameioAccount(project="UNDLM", adobe=AdobeTokens(client_id="0123"))
-    with pytest.raises(Fatal, match="no other host can deliver") as refused:
-        demand_shared(Studio(frameio=account), "main")
-    assert refused.value.code == "host.ledger"
-    demand_shared(Studio(frameio=account, ledger="postgresql://db/postflow"), "main")
+    for file in (None, SecretStr("/var/lib/postflow/ledger.db")):
+        with pytest.raises(Fatal, match="no other host can deliver") as refused:
+            demand_shared(file, "main")
+        assert refused.value.code == "host.ledger"
+    demand_shared(SecretStr("postgresql://db/postflow"), "main")
 
 
 async def test_a_folder_is_known_by_its_marker_wherever_its_volume_is_mounted(
@@ -55,7 +55,7 @@ def test_a_server_is_joined_by_its_password_and_kept_for_later_starts(
             assert refused.value.code == "prefect.password"
             assert "wrong" not in str(refused.value)
         assert not profiles.exists()
-        join(prefect_api.removesuffix("/api"), lambda: right)
+        join(prefect_api, lambda: right)
     assert (os.environ[API], os.environ[CLIENT_PASSWORD]) == (prefect_api, right)
     assert prefect_api in profiles.read_text()
     assert right in profiles.read_text()
@@ -65,5 +65,5 @@ def test_a_server_is_joined_by_its_password_and_kept_for_later_starts(
 def test_what_is_no_prefect_server_is_not_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(CLIENT_PASSWORD, raising=False)
     with pytest.raises(Retry) as away:
-        join(f"http://127.0.0.1:{free_port()}", None)
+        join(f"http://127.0.0.1:{free_port()}/api", None)
     assert away.value.code == "prefect.unreachable"
