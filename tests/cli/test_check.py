@@ -135,9 +135,9 @@ TROUBLES = {
     "nothing works": Trouble(
         {
             "Adobe sign-in": ("failed", "does not know this client", "developer.adobe.com"),
-            **dict.fromkeys(PARTS[6:14], NOT_ASKED),
+            **dict.fromkeys(PARTS[7:15], NOT_ASKED),
             "ngrok agent": ("failed", "not at /nowhere/ngrok", "https://ngrok.com/download"),
-            **dict.fromkeys(PARTS[15:17], NOT_ASKED),
+            **dict.fromkeys(PARTS[16:18], NOT_ASKED),
             "Discord webhook": ("failed", "does not know the webhook", "Make a new webhook"),
         },
         cause=nothing_works,
@@ -146,7 +146,7 @@ TROUBLES = {
         {
             "Adobe sign-in": ("warning", "ends on 20", "Run `postflow login` before then"),
             "Adobe scopes": ("failed", "additional_info.roles", "postflow login"),
-            **dict.fromkeys(PARTS[7:14], NOT_ASKED),
+            **dict.fromkeys(PARTS[8:15], NOT_ASKED),
             "ngrok account": ("failed", "authtoken is malformed", "your-authtoken"),
             "Outlet, seen from outside": NOT_ASKED,
             "Discord webhook": ("ok", "none", ""),
@@ -159,7 +159,7 @@ TROUBLES = {
             "Adobe sign-in": ("warning", "ends on 20", "Run `postflow login` before then"),
             "Adobe scopes": ("warning", "did not say", "sign in again"),
             "Frame.io user": ("failed", "(401)", "additional_info.roles"),
-            **dict.fromkeys(PARTS[8:14], NOT_ASKED),
+            **dict.fromkeys(PARTS[9:15], NOT_ASKED),
             "Outlet, seen from outside": ("warning", "warning page", "paid plan"),
             "Discord webhook": ("failed", "not one of a webhook", "Copy URL"),
         },
@@ -169,9 +169,9 @@ TROUBLES = {
     "the wrong project and an old agent": Trouble(
         {
             "Frame.io project": ("failed", "no project called “undlm”", "Did you mean “UNDLM”?"),
-            **dict.fromkeys(PARTS[11:14], NOT_ASKED),
+            **dict.fromkeys(PARTS[12:15], NOT_ASKED),
             "ngrok agent": ("failed", "too old", "ngrok update"),
-            **dict.fromkeys(PARTS[15:17], NOT_ASKED),
+            **dict.fromkeys(PARTS[16:18], NOT_ASKED),
         },
         cause=the_wrong_project_and_an_old_agent,
     ),
