@@ -67,6 +67,12 @@ def living(lab: Lab) -> dict[str, hosts.Host]:
     return {f"{each.name} {each.part}": each for each in known if each.lives}
 
 
+def have_run(lab: Lab) -> set[str]:
+    """Hosts that have begun a run, which stays for the next clips."""
+    with Ledger.open(lab.ledger_url) as ledger:
+        return {each.name for each in hosts.known(ledger, "main") if each.part == "ingest"}
+
+
 def is_up(lab: Lab, name: str) -> bool:
     return f"{name} watch" in living(lab)
 
@@ -82,8 +88,8 @@ def start(lab: Lab, many: int) -> None:
 def warm(lab: Lab, many: int, sequence: str) -> None:
     clips = drop(lab, 1, size=0, sequence=sequence)
     wait_for(partial(are_delivered, lab, clips), "the first clip")
-    names = {f"{host.name} ingest" for host in lab.hosts[:many]}
-    wait_for(lambda: names <= living(lab).keys(), "a run on each host")
+    names = {host.name for host in lab.hosts[:many]}
+    wait_for(lambda: names <= have_run(lab), "a run on each host")
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,11 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+def is_travelling(lab: Lab, name: str) -> bool:
+    run = living(lab).get(f"{name} ingest")
+    return run is not None and run.travelling > 0
+
+
 @dataclass(frozen=True)
 class Loss:
     """What a fault cost. `took_over`: seconds from the fault until a clip was taken up again."""
@@ -220,7 +231,7 @@ def suffer(name: str, fault: Fault, *, clips: int, size: int, rate: float) -> Lo
         wait_for(partial(is_up, lab, "h2"), "h2")
         warm(lab, 1 if name == "volume" else 2, "SQ01")
         names = drop(lab, clips, size=size, sequence="SQ07")
-        wait_for(lambda: living(lab)["h1 ingest"].travelling > 0, "a clip on its way from h1")
+        wait_for(partial(is_travelling, lab, "h1"), "a clip on its way from h1")
         time.sleep(5)
         began, at = time.monotonic(), time.time()
         fault(lab, names)
