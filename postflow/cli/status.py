@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import IN_WORDS
-from postflow.service.console import out, print_json, tell_doubt, tell_warning
+from postflow.service.console import err, out, print_json, tell_doubt, tell_warning
 from postflow.service.server import prepare_prefect
 
 from . import completion
@@ -74,12 +74,27 @@ def history(
 
 
 @app.command()
-def export(studio: StudioOption = "main") -> None:
+def export(
+    studio: StudioOption = "main",
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            help="Append to this file what happened to clips that ended more than a year ago, "
+            "and remove it from the ledger; the clips stay, with their links.",
+        ),
+    ] = None,
+) -> None:
     """Print the whole ledger as JSON lines: clips with their steps and attempts, messages."""
     prepare_prefect()
     from postflow.ledger import Ledger, queries
+    from postflow.ledger.archive import archive as put_aside
 
     with Ledger.open(studio_named(studio).ledger) as ledger:
+        if archive:
+            with archive.open("a", encoding="utf-8") as file:
+                many = put_aside(ledger, file)
+            err.print(f"Clips whose steps are in {archive} now: {many}", markup=False)
+            return
         for line in queries.export(ledger):
             print(line)  # noqa: T201 - the command's output
 

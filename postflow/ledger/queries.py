@@ -279,6 +279,12 @@ def export(ledger: Ledger) -> Iterator[str]:
             yield _line("message", row)
 
 
+def clip_line(connection: Connection, clip_id: int) -> str:
+    """One clip's line of the export."""
+    row = connection.execute(select(clips).where(clips.c.id == clip_id)).mappings().one()
+    return _line("clip", dict(row) | _story(connection, clip_id))
+
+
 def _story(connection: Connection, clip_id: int) -> dict[str, Any]:
     tries = select(attempts).where(attempts.c.clip_id == clip_id).order_by(attempts.c.number)
     past = select(history).where(history.c.clip_id == clip_id).order_by(history.c.id)
