@@ -44,10 +44,11 @@ PATH = "'2_FROM_ANIM/SQ' || (i % 100) || '/SQ' || (i % 100) || '_UNDLM_' || i ||
 FILES = f"""INSERT INTO observations (root_id, relpath, disk_path, size, mtime_ns, state, since,
 waiting_since, refused) {NUMBERS} SELECT :root, {PATH}, {PATH}, 800000000 + i,
 1700000000000000000 + i, 'settled', :at + i, :at + i, false FROM n"""
-CLIPS = f"""INSERT INTO clips (id, root_id, studio, relpath, name, revision, fingerprint, size,
-mtime_ns, state, found_at, since, finished_at, not_before, token, tries, folder_id, stack, file_id,
-view_url, priority) {NUMBERS} SELECT i, :root, 'main', {PATH}, 'SQ_UNDLM_' || i || '_v001.mov',
-'revision-' || i, 'fingerprint-' || i, 800000000 + i, 1700000000000000000 + i,
+CLIPS = f"""INSERT INTO clips (id, root_id, studio, relpath, disk_path, name, revision, fingerprint,
+size, mtime_ns, state, found_at, since, finished_at, not_before, token, tries, folder_id, stack,
+file_id, view_url, priority) {NUMBERS} SELECT i, :root, 'main', {PATH}, {PATH},
+'SQ_UNDLM_' || i || '_v001.mov', 'revision-' || i, 'fingerprint-' || i, 800000000 + i,
+1700000000000000000 + i,
 CASE WHEN i <= :failed THEN 'failed' WHEN i <= :open THEN 'ready' ELSE 'done' END, :at + i, :at + i,
 CASE WHEN i > :failed AND i <= :open THEN NULL ELSE :at + i END,
 CASE WHEN i > :failed AND i <= :late THEN :never END, 1, 0, 'folder-' || (i / 3),
@@ -108,13 +109,15 @@ def megabytes(call: Callable[[], object]) -> float:
     return taken / 1e6
 
 
-async def begin(where: str | Path, folder: Path) -> None:
-    """As an `ingest` run does beside a living watcher: it meets the folder and claims."""
+async def begin(where: str | Path, folder: Path) -> Measured:
+    """As an `ingest` run does beside a living watcher: it meets the folder and looks for clips."""
     async with open_ledger(where) as ledger:
+        wall, cpu = time.perf_counter(), time.process_time()
         watcher = FolderWatcher(ledger, "main", folder, trusts=True)
         await watcher.scan()
         assert watcher.root is not None
         await ledger.run(claims.ready, "main", folders={watcher.root.id: folder})
+        return 1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu)
 
 
 async def _watch_once(where: str | Path, folder: Path) -> None:
@@ -139,7 +142,7 @@ def measure(where: str | Path, folder: Path, clips: int) -> dict[str, Measured |
         }
         found: dict[str, Measured | float] = {name: best(call) for name, call in calls.items()}
         found["known, MB"] = megabytes(known)
-    found["start of ingest"] = best(lambda: asyncio.run(begin(where, folder)))
+    found["start of ingest"] = min(asyncio.run(begin(where, folder)) for _ in range(ROUNDS))
     return found
 
 
