@@ -26,8 +26,16 @@ from postflow.frameio.models import (
 )
 from postflow.frameio.stacks import FEWEST, MOST
 from postflow.sandbox.frameio.contract import Operation, document, operation
+from postflow.service.contact.files import RENAME_FILE
+from postflow.service.contact.manners import AUDIT_LOG
+from postflow.service.contact.visit import DELETE_SHARE
 
-OURS = {name: it for name, it in vars(endpoints).items() if isinstance(it, Endpoint)}
+# Those of first contact too.
+OURS = {name: it for name, it in vars(endpoints).items() if isinstance(it, Endpoint)} | {
+    "AUDIT_LOG": AUDIT_LOG,
+    "DELETE_SHARE": DELETE_SHARE,
+    "RENAME_FILE": RENAME_FILE,
+}
 
 
 def shape(path: str) -> str:
