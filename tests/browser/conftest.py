@@ -100,6 +100,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     profile = tmp_path_factory.mktemp("profile")
     for switch in (*SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SE_OFFLINE", "true")
         driver = Chrome(options=options, service=ChromeService(str(DRIVER)))

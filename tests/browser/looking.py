@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
 from selenium.common import StaleElementReferenceException, TimeoutException
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PICTURE = 1280, 943  # the window; 800 of it are the page
 PATIENCE = 30.0
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 T = TypeVar("T")
 
@@ -60,6 +64,54 @@ class Page:
         self.find("input[type=password]").send_keys(password)
         self.find("button[type=submit]").click()
         self.wait_for("Flow runs", "Deployments")
+
+    def show_at(self, width: int, height: int, *, dark: bool = False) -> None:
+        """In a window of so many pixels, as a telephone has them too."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def forget(self) -> None:
+        """All cookies: of any port of this machine, as browsers have it."""
+        self._driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+
+    def press(self, key: str) -> None:
+        """On the keyboard, wherever the focus is."""
+        ActionChains(self._driver).send_keys(key).perform()
+
+    def focused(self) -> WebElement:
+        return self._driver.switch_to.active_element
+
+    def tab_to(self, label: str, *, at_most: int = 60) -> None:
+        """By the keyboard alone."""
+        for _ in range(at_most):
+            self.press(Keys.TAB)
+            if self.focused().accessible_name == label:
+                return
+        raise AssertionError(f"{at_most} tabs do not lead to {label!r}.")
+
+    def flaws(self) -> list[str]:
+        """What axe-core finds against WCAG 2.2 and its own best practices."""
+        self._driver.execute_script(AXE)
+        found = self._driver.execute_async_script(
+            "axe.run().then(({violations}) => arguments[0](violations))"
+        )
+        return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+
+    def asked_for(self) -> set[str]:
+        """The addresses of all requests since the last look."""
+        messages = (json.loads(each["message"])["message"] for each in self._log("performance"))
+        sent = (each for each in messages if each["method"] == "Network.requestWillBeSent")
+        return {each["params"]["request"]["url"] for each in sent}
+
+    def complaints(self) -> list[str]:
+        """What the browser itself has to say of the page since the last look."""
+        return [each["message"] for each in self._log("browser")]
+
+    def _log(self, kind: str) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = self._driver.get_log(kind)
+        return found
 
     def text(self) -> str:
         """All that is to be read."""

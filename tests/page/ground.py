@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -125,3 +127,23 @@ def lively(ledger: Ledger, studio: str = "main") -> Root:
     transitions.skip(ledger, claim_one(ledger), MISNAMED)
     bring_to_requested(ledger, claim_one(ledger, lease_seconds=3600), "file-3")
     return root
+
+
+@contextmanager
+def served_beside(ledger: Path) -> Iterator[Served]:
+    """In a thread of its own, for a browser that waits in this one."""
+    told: Future[Served] = Future()
+    ended = asyncio.Event()
+
+    async def serve() -> None:
+        async with a_page(ledger) as page:
+            told.set_result(page)
+            await ended.wait()
+
+    with asyncio.Runner() as runner, ThreadPoolExecutor(1) as thread:
+        job = thread.submit(runner.run, serve())
+        try:
+            yield told.result(timeout=30)
+        finally:
+            runner.get_loop().call_soon_threadsafe(ended.set)
+            job.result(timeout=30)

@@ -66,7 +66,7 @@ document.addEventListener("submit", async (event) => {
   button.ariaBusy = "true";
   const body = new URLSearchParams(new FormData(form, button));
   try {
-    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { Accept: "application/json" } });
     if (answer.redirected) location.reload();
     else if (answer.headers.get("Content-Type").startsWith("application/json")) {
       const { name, text } = await answer.json();
