@@ -110,7 +110,7 @@ class Page:
         return [each["message"] for each in self._log("browser")]
 
     def _log(self, kind: str) -> list[dict[str, str]]:
-        found: list[dict[str, str]] = self._driver.get_log(kind)
+        found: list[dict[str, str]] = self._driver.get_log(kind)  # type: ignore[no-untyped-call]
         return found
 
     def text(self) -> str:
