@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, mod
 
 from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal, engine_trouble
+from postflow.feeds import Alarm, Hook, Sink
 from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
@@ -110,6 +111,13 @@ class Studio(StudioPart, Block):
         "that a service outside can tell when the machine is down.",
         examples=["https://hc-ping.com/…"],
     )
+    alarms: tuple[Alarm, ...] = Field(
+        default=(),
+        description="Who else is told of what does not go by itself: Slack, Teams, e-mail, ntfy.",
+    )
+    hook: Hook | None = Field(
+        default=None, description="A program that is told of each delivery and failure."
+    )
     retry_policy: RetryPolicy = Field(
         default_factory=RetryPolicy, description="How often and how long a transfer is tried."
     )
@@ -131,6 +139,11 @@ class Studio(StudioPart, Block):
     @property
     def adobe(self) -> AdobeTokens:
         return self.frameio.adobe
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """All who are told, beside Discord."""
+        return [*self.alarms, *([self.hook] if self.hook else [])]
 
     def get_naming(self) -> Naming:
         """The compiled rules. Raises Fatal `naming.rules` when they are unsafe or ambiguous."""

@@ -20,7 +20,7 @@ LAYERS = (
     {"delivery"},
     {"blocks", "folder"},
     {"settings"},
-    {"discord"},
+    {"discord", "feeds"},
     {"outlet", "ledger"},
     {"frameio", "naming", "media"},
     {"locks"},

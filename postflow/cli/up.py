@@ -32,6 +32,7 @@ from .watch import BackfillOption, EveryOption, TakeOverOption, demand_choice, e
 if TYPE_CHECKING:
     from postflow.blocks.discord import DiscordWebhook
     from postflow.blocks.studio import Studio
+    from postflow.feeds import Alarm
     from postflow.ledger import Clip, Ledger, MessageState
     from postflow.service.page import StudioPage
     from postflow.service.studio_file import StudioFile
@@ -111,7 +112,8 @@ def up(
             parts.append(engine.server)
         err.print("Ctrl-C ends it all.")
         channels = [each.discord for each in studios.values()]
-        run(_supervise(parts, news, page, partial(tell_people, channels)))
+        alarms = [alarm for each in studios.values() for alarm in each.alarms]
+        run(_supervise(parts, news, page, partial(tell_people, channels, alarms)))
 
 
 async def _supervise(
@@ -131,9 +133,11 @@ async def _supervise(
         raise failed.exceptions[0] from None
 
 
-async def tell_people(channels: Iterable[DiscordWebhook | None], title: str, text: str) -> None:
-    """Not through the outbox, which a part that keeps ending might never send. Each channel once:
-    several studios may share one.
+async def tell_people(
+    channels: Iterable[DiscordWebhook | None], alarms: Iterable[Alarm], title: str, text: str
+) -> None:
+    """Not through the outbox, which a part that keeps ending might never send. Each once: several
+    studios may share one.
     """
     from postflow.discord.cards import notice_card
 
@@ -144,6 +148,11 @@ async def tell_people(channels: Iterable[DiscordWebhook | None], title: str, tex
                 await discord.post(notice_card(title, text))
         except PostFlowError as error:
             err.print(f"Discord was not told: {error}", markup=False)
+    for alarm in set(alarms):
+        try:
+            await alarm.tell(title, text)
+        except PostFlowError as error:
+            err.print(str(error), markup=False)
 
 
 def _apply(file: StudioFile) -> str:

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from pydantic import ValidationError
 
@@ -16,7 +16,8 @@ from postflow.ledger import AsyncLedger, Ledger, Message, StaleClaim, batches, o
 from postflow.ledger.errors import retry_while_busy
 from postflow.media import picture
 
-from . import Card, DiscordClient, batch_card
+from . import Card, batch_card
+from .webhook import Routes
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,37 @@ CALL = "/call"
 Outcome = Callable[[Ledger, Message, Any], object]
 
 
+class Channel(Protocol):
+    """What shows messages: a `DiscordClient`."""
+
+    routes: Routes
+
+    async def post(
+        self, card: Card, picture: bytes | None = None, *, thread_id: str | None = None
+    ) -> str: ...
+
+    async def edit(
+        self,
+        message_id: str,
+        card: Card,
+        picture: bytes | None = None,
+        *,
+        thread_id: str | None = None,
+    ) -> str: ...
+
+
+class NoChannel:
+    """Of a studio without Discord, whose feeds read the outbox all the same."""
+
+    routes = Routes()
+
+    async def post(self, *_: object, **__: object) -> str:
+        return "none"
+
+    async def edit(self, message_id: str, *_: object, **__: object) -> str:
+        return message_id
+
+
 class OutboxRelay:
     """Sends what is due in a channel, in the background, while the `async with` lasts.
 
@@ -42,7 +74,7 @@ class OutboxRelay:
     def __init__(
         self,
         ledger: AsyncLedger,
-        discord: DiscordClient,
+        discord: Channel,
         run_id: str,
         *,
         channel: str,

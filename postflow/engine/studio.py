@@ -22,8 +22,9 @@ from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.share_relay import ShareRelay
 from postflow.delivery.ways import Ways
 from postflow.discord import DiscordClient
-from postflow.discord.relay import OutboxRelay
+from postflow.discord.relay import Channel, NoChannel, OutboxRelay
 from postflow.errors import PostFlowError, Retry
+from postflow.feeds import FeedRelay
 from postflow.folder.root import volume_error_or
 from postflow.frameio import FrameioClient, TokenSource
 from postflow.frameio.errors import suppress_not_found
@@ -226,14 +227,18 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         discord = await stack.enter_async_context(studio.discord.get_client())
     sign_in = studio.adobe.get_client()
     frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
-    relay = await _open_relay(stack, ledger, discord, run_id, name)
+    relay = None
+    if discord or studio.sinks:
+        relay = await _open_relay(stack, ledger, discord or NoChannel(), run_id, name)
+    for sink in studio.sinks:
+        await stack.enter_async_context(FeedRelay(ledger, name, run_id, sink))
     bandwidth = studio.get_bandwidth()
     ways = Ways(frameio, get_outlet(studio, bandwidth), studio.transfer, bandwidth)
     return OpenStudio(
         name=name,
         settings=studio,
         run_id=run_id,
-        channel=name if discord else None,
+        channel=name if relay else None,
         naming=studio.get_naming(),
         ledger=ledger,
         frameio=frameio,
@@ -263,16 +268,9 @@ def get_outlet(studio: Studio, bandwidth: Bandwidth | None = None) -> Outlet | N
 
 
 async def _open_relay(
-    stack: AsyncExitStack,
-    ledger: AsyncLedger,
-    discord: DiscordClient | None,
-    run_id: str,
-    channel: str,
-) -> OutboxRelay | None:
-    if discord is None:
-        return None
-    relay = OutboxRelay(ledger, discord, run_id, channel=channel)
-    return await stack.enter_async_context(relay)
+    stack: AsyncExitStack, ledger: AsyncLedger, shown_in: Channel, run_id: str, channel: str
+) -> OutboxRelay:
+    return await stack.enter_async_context(OutboxRelay(ledger, shown_in, run_id, channel=channel))
 
 
 async def _open_sharing(

@@ -310,6 +310,16 @@ threads = Table(
     Column("run_id", String),
 )
 
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("feed", String, primary_key=True),
+    Column("run_id", String),
+    Column("history_id", BigInteger, nullable=False),
+    Column("notice_id", BigInteger, nullable=False),
+    Column("trouble", AnyText),
+)
+
 
 Insert = sqlite.Insert | postgresql.Insert
 

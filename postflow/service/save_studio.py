@@ -79,6 +79,8 @@ def studio_of(file: StudioFile) -> Studio:
         watching=section.watching,
         ledger=section.ledger,
         ping=section.ping,
+        alarms=section.alarms,
+        hook=section.hook,
         retry_policy=section.retry_policy,
     )
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from postflow.errors import Fatal
+from postflow.feeds import Alarm, Hook
 from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
@@ -47,6 +48,8 @@ class StudioSection(BaseModel):
     ledger: SecretStr | None = None
     ping: SecretStr | None = None
     transfer: Transfer = "auto"
+    alarms: tuple[Alarm, ...] = ()
+    hook: Hook | None = None
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
     hosts: dict[HostName, dict[str, Any]] = Field(default_factory=dict)
 
