@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -131,6 +131,7 @@ class Overview:
     settling: Sequence[Observation]
     clips: Sequence[Clip]
     links: Sequence[tuple[str, str]] = ()
+    feeds: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         sign_in = self.sign_in
@@ -145,6 +146,7 @@ class Overview:
             "settling": [each.model_dump(mode="json") for each in self.settling],
             "clips": [_clip_as_json(each) for each in self.clips],
             "links": [{"name": name, "reason": why} for name, why in self.links],
+            "feeds": self.feeds,
         }
 
     def tell(self) -> None:
@@ -162,6 +164,8 @@ class Overview:
         for name, why in self.links:
             said = f"The share link {name} could not be made: {why}"
             out.print(f"[yellow]![/yellow] {escape(said)}")
+        for why in self.feeds.values():
+            out.print(f"[yellow]![/yellow] {escape(why)}")
         self._tell_others()
         for each in self.settling:
             word = Phase.REFUSED if each.refused else Phase.SETTLING
@@ -192,7 +196,15 @@ def tell_status(
     json: bool = False,
 ) -> None:
     """The latest `limit` clips of each phase; what needs a person does not drown in deliveries."""
-    from postflow.ledger import observations, outages, progress, queries, shared_clips, unannounced
+    from postflow.ledger import (
+        feeds,
+        observations,
+        outages,
+        progress,
+        queries,
+        shared_clips,
+        unannounced,
+    )
 
     overview = Overview(
         studio=studio,
@@ -206,6 +218,7 @@ def tell_status(
         settling=queries.unsettled(ledger, studio=studio, limit=limit),
         clips=_latest(ledger, studio, limit),
         links=shared_clips.troubles(ledger, studio),
+        feeds=feeds.troubles(ledger, studio),
     )
     if json:
         print_json(overview.as_json())

@@ -230,8 +230,9 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     relay = None
     if discord or studio.sinks:
         relay = await _open_relay(stack, ledger, discord or NoChannel(), run_id, name)
+    naming = studio.get_naming()
     for sink in studio.sinks:
-        await stack.enter_async_context(FeedRelay(ledger, name, run_id, sink))
+        await stack.enter_async_context(FeedRelay(ledger, naming, name, run_id, sink))
     bandwidth = studio.get_bandwidth()
     ways = Ways(frameio, get_outlet(studio, bandwidth), studio.transfer, bandwidth)
     return OpenStudio(
@@ -239,7 +240,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         settings=studio,
         run_id=run_id,
         channel=name if relay else None,
-        naming=studio.get_naming(),
+        naming=naming,
         ledger=ledger,
         frameio=frameio,
         sign_in=sign_in,

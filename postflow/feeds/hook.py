@@ -6,6 +6,8 @@ import base64
 import hashlib
 import hmac
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -16,6 +18,8 @@ from postflow.ledger.feeds import Event
 
 TIMEOUT = httpx.Timeout(15.0)
 PREFIX = "whsec_"
+# Seconds in which a signed call is believed.
+LONGEST_WAY = 300
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # About this event, and not about the address.
 CONTENT_REFUSED = frozenset({400, 413, 422})
@@ -55,6 +59,14 @@ class Hook(BaseModel):
     def name(self) -> str:
         return "hook"
 
+    @property
+    def kind(self) -> str:
+        return "JSON"
+
+    async def test(self) -> None:
+        now = datetime.now(UTC)
+        await self.send(Event(id=f"test-{now.timestamp():.0f}", kind="test", at=now, studio=""))
+
     def takes(self, event: Event) -> bool:
         return True
 
@@ -91,6 +103,19 @@ class Hook(BaseModel):
             "webhook-timestamp": stamp,
             "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
         }
+
+
+def read_event(secret: str, headers: Mapping[str, str], body: bytes) -> Event:
+    """What a hook was told, for programs of your own. Raises ValueError where it is not ours, or
+    was signed more than five minutes ago.
+    """
+    hook = Hook(url=SecretStr("https://localhost"), secret=SecretStr(secret))
+    event_id, at = headers.get("webhook-id", ""), int(headers.get("webhook-timestamp", "0"))
+    signed = hook.signed(event_id, body, at)["webhook-signature"].encode()
+    given = headers.get("webhook-signature", "").encode()
+    if not hmac.compare_digest(signed, given) or abs(time.time() - at) > LONGEST_WAY:
+        raise ValueError("this was not signed by our PostFlow just now")
+    return Event.model_validate_json(body)
 
 
 def key_of(secret: SecretStr) -> bytes:

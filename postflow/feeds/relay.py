@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from postflow.errors import PostFlowError, Skip, as_ours
 from postflow.ledger import AsyncLedger, StaleClaim, feeds
 from postflow.ledger.feeds import Event, Place
+from postflow.naming import Naming
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,14 @@ class Sink(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def kind(self) -> str:
+        """For people, without anything that is secret."""
+        ...
+
+    async def test(self) -> None:
+        """Say that this is a test. Raises as `send` does."""
+
     def takes(self, event: Event) -> bool: ...
 
     async def send(self, event: Event) -> None:
@@ -37,9 +46,17 @@ class FeedRelay:
     """
 
     def __init__(
-        self, ledger: AsyncLedger, studio: str, run_id: str, sink: Sink, *, pulse: float = PULSE
+        self,
+        ledger: AsyncLedger,
+        naming: Naming,
+        studio: str,
+        run_id: str,
+        sink: Sink,
+        *,
+        pulse: float = PULSE,
     ) -> None:
         self._ledger = ledger
+        self._naming = naming
         self._studio = studio
         self._run_id = run_id
         self._sink = sink
@@ -93,7 +110,7 @@ class FeedRelay:
     async def _tell(self, event: Event, after: Place) -> bool:
         try:
             if self._sink.takes(event):
-                await self._sink.send(event)
+                await self._sink.send(named(event, self._naming))
         except PostFlowError as error:
             log.warning("%s was not told of %s: %s", self._feed, event.id, error)
             if not isinstance(error, Skip):
@@ -101,3 +118,14 @@ class FeedRelay:
                 return False
         await self._ledger.run(feeds.told, after)
         return True
+
+
+def named(event: Event, naming: Naming) -> Event:
+    """With what the clip's name means; one that was named by a person means nothing by itself."""
+    if event.file is None:
+        return event
+    with suppress(PostFlowError):
+        shot = naming.identify(event.file)
+        means = {"sequence": shot.sequence, "shot": shot.shot, "version": shot.version}
+        return event.model_copy(update=means)
+    return event

@@ -20,7 +20,7 @@ from .ledger import Ledger
 from .schema import clips, feeds, history, insert_into, leases, outbox, roots
 from .states import DELIVERED, StaleClaim, State
 
-Kind = Literal["delivered", "failed", "skipped", "notice"]
+Kind = Literal["delivered", "failed", "skipped", "notice", "test"]
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(DELIVERED, "delivered"),
     State.FAILED: "failed",
@@ -34,8 +34,8 @@ OF_CLIPS = ("%/batch-%", "%/skipped-%", "%/call")
 class Event(FrozenModel):
     """Something that happened, as it stood then; `id` is the same each time it is told.
 
-    A notice has a `title` and a `reason`; all others are about a clip: its name, the folder of this
-    machine's that it lies in, its size in bytes, and where it is in Frame.io, if it came there.
+    A notice has a `title` and a `reason`; all others are about a clip: its name and what it means,
+    its path on this machine, its size in bytes, and where it is in Frame.io, if it came there.
     """
 
     id: str
@@ -46,6 +46,9 @@ class Event(FrozenModel):
     file: str | None = None
     path: str | None = None
     size: int | None = None
+    sequence: str | None = None
+    shot: str | None = None
+    version: str | None = None
     folder: str | None = None
     file_id: str | None = None
     view_url: str | None = None

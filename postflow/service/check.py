@@ -18,6 +18,7 @@ from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
 from postflow.engine.studio import get_outlet
 from postflow.errors import PostFlowError
+from postflow.feeds import Sink
 from postflow.folder.enrolment import why_not_watched
 from postflow.folder.wakeup import inspect
 from postflow.ledger import default_path, open_ledger
@@ -58,6 +59,7 @@ async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
             FrameioCheck(studio, stack).chain(),
             _outlet(studio, stack),
             _discord(studio),
+            *map(_sink, studio.sinks),
         )
         for chain in chains:
             failed: str | None = None
@@ -197,3 +199,11 @@ def _discord(studio: Studio) -> Chain:
         return f"leads to “{name}”{lacking}"
 
     return {"Discord webhook": webhook}
+
+
+def _sink(sink: Sink) -> Chain:
+    async def test() -> Say:
+        await sink.test()
+        return "was told that this is a test"
+
+    return {"The hook" if sink.name == "hook" else f"Alarm by {sink.kind}": test}

@@ -30,7 +30,8 @@ from postflow.ledger import (
     roots,
     transitions,
 )
-from tests.ledger.ground import BROKEN, add, add_many, bring_to_arrived
+from postflow.naming import Naming
+from tests.ledger.ground import BROKEN, add, bring_to_arrived
 from tests.support.wait import wait_until
 
 SECRET = "a secret of this test's own"
@@ -101,7 +102,7 @@ def alarm(receiver: Receiver) -> Alarm:
 
 
 def relay(ledger: AsyncLedger, sink: Sink, run_id: str = "run-1") -> FeedRelay:
-    return FeedRelay(ledger, "main", run_id, sink, pulse=0.05)
+    return FeedRelay(ledger, Naming.preset(), "main", run_id, sink, pulse=0.05)
 
 
 async def start(ledger: AsyncLedger, *run_ids: str) -> None:
@@ -110,7 +111,8 @@ async def start(ledger: AsyncLedger, *run_ids: str) -> None:
 
 
 async def deliver_one_and_fail_one(ledger: AsyncLedger, root: Root) -> None:
-    add_many(ledger.ledger, root, 2)
+    add(ledger.ledger, root, "SQ07_UNDLM_00152_v003.mov")
+    add(ledger.ledger, root, "SQ07_001_v001.mov")
     one, other = await ledger.run(claims.claim, "run-1", limit=2)
     await ledger.run(transitions.done, bring_to_arrived(ledger.ledger, one))
     await ledger.run(transitions.fail, other, BROKEN)
@@ -124,7 +126,6 @@ def notice(title: str) -> Announcement:
 async def test_a_program_is_told_of_each_delivery_failure_and_notice_once(
     ledger: AsyncLedger, root: Root, receiver: Receiver
 ) -> None:
-    add(ledger.ledger, root, "before_v001.mov")
     await start(ledger, "run-1")
     receiver.answers = [200, 503, 200]
     async with relay(ledger, hook(receiver)):
@@ -135,6 +136,7 @@ async def test_a_program_is_told_of_each_delivery_failure_and_notice_once(
     delivered, failed, _ = receiver.told
     assert delivered["view_url"] == "https://next.frame.io/file-1"
     assert delivered["folder"] == "2_FROM_ANIM/SQ07"
+    assert (delivered["sequence"], delivered["shot"]) == ("SQ07", "00152")
     assert (failed["reason"], failed["hint"]) == (BROKEN.message, BROKEN.hint)
     assert await ledger.run(feeds.troubles) == {}
 
