@@ -29,7 +29,7 @@ if "PREFECT_HOME" not in os.environ:
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.servers import password
-from postflow.service.server import own_prefect, ui_address
+from postflow.service.server import starting_prefect, ui_address, wait_until_healthy
 from tests.support.prefect_home import migrated
 
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)
@@ -79,7 +79,8 @@ def prefect_api(
     api = f"{ui_address(port)}/api"
     log = tmp_path_factory.mktemp("prefect") / "server.log"
     migrated(Path(os.environ["PREFECT_HOME"]))
-    with own_prefect(port, log), pytest.MonkeyPatch.context() as environment:
+    with starting_prefect(port, log) as server, pytest.MonkeyPatch.context() as environment:
+        wait_until_healthy(server.process, ui_address(port), log)
         environment.delenv("PREFECT_API_URL")
         _let_prefect_leak(pytestconfig, port)
         with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: password()}):

@@ -250,11 +250,13 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
     from postflow.blocks.discord import DiscordWebhook
     from postflow.blocks.frameio import FrameioAccount
     from postflow.blocks.tunnel import Tunnel
+    from postflow.cli.setup import example_file
     from postflow.service.studio_file import read_studio_file
 
     _, example, *_ = re.split(
         r"^```(?:toml)?$", text(DOCS / "configuration.md"), flags=re.MULTILINE
     )
+    assert example.lstrip("\n") == example_file(), "postflow setup --example prints it"
     if everything:
         example = re.sub(r"^# (?=[a-z_]+ = |\[)", "", example, flags=re.MULTILINE)
     path = tmp_path / "studio.toml"

@@ -40,6 +40,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show the flow's logs as they come.")
 ]
+PortOption = Annotated[int, typer.Option(help="Of a Prefect server of our own.", min=1, max=65535)]
+PORT = 4200
 SceneOption = Annotated[
     str | None, typer.Option(help="Sequence or scene, where the name does not say it right.")
 ]

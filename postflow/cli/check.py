@@ -28,7 +28,7 @@ MARKS = {
 def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
     """Verify every part of the set-up, each with its remedy. Exit code 5 when one fails."""
     prepare_prefect()
-    findings = run(_check(studio_named(studio), quiet=json))
+    findings = run(check_and_tell(studio_named(studio), quiet=json))
     if json:
         print_json([finding.model_dump() for finding in findings])
     failed = any(finding.verdict == "failed" for finding in findings)
@@ -37,7 +37,7 @@ def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
     raise typer.Exit(Exit.FATAL if failed else Exit.DELIVERED)
 
 
-async def _check(studio: Studio, *, quiet: bool) -> list[Finding]:
+async def check_and_tell(studio: Studio, *, quiet: bool = False) -> list[Finding]:
     from postflow.service.check import check_studio
 
     findings = []

@@ -41,7 +41,11 @@ def contact(
             code="contact.place",
         )
     prepare_prefect()
-    report = run(_contact(studio_named(studio)))
+    ask_and_tell(studio_named(studio), file)
+
+
+def ask_and_tell(studio: Studio, file: Path) -> None:
+    report = run(_contact(studio))
     write_private(file.absolute(), report.text())
     contact_mark(studio).touch()
     _sum_up(report, file)

@@ -17,7 +17,7 @@ from postflow.errors import Fatal
 from postflow.service.console import err, out
 
 from .app import app, stoppable
-from .sandbox import as_toml, sandbox_studio
+from .sandbox import sandbox_studio
 
 if TYPE_CHECKING:
     import psutil
@@ -87,6 +87,8 @@ def wait_for(
 def _studio_file(
     world: dict[str, Any], home: Path, watching: dict[str, float], *, without_tunnel: bool
 ) -> Path:
+    from postflow.service.studio_file import as_toml
+
     tables = sandbox_studio(world)
     if without_tunnel:
         del tables["tunnel"]

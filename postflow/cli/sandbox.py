@@ -14,7 +14,7 @@ import typer
 from postflow.errors import Fatal
 from postflow.service.console import err, out
 
-from .app import app
+from .app import PORT, app
 
 if TYPE_CHECKING:
     from postflow.sandbox import Sandbox
@@ -47,13 +47,12 @@ def sandbox_studio(world: dict[str, Any], *, name: str = "main") -> dict[str, di
     }
 
 
-def as_toml(tables: dict[str, dict[str, Any]]) -> str:
-    """TOML of flat tables of strings and numbers; JSON's strings are TOML's too."""
-    lines = []
-    for table, values in tables.items():
-        rows = (f"{key} = {json_module.dumps(value)}" for key, value in values.items())
-        lines += [f"[{table}]", *rows, ""]
-    return "\n".join(lines)
+def with_sign_in(world: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the set-up need not ask: all but the sign-in and what concerns this machine."""
+    tables = sandbox_studio(world, name="sandbox")
+    del tables["tunnel"]
+    tables["adobe"]["kind"] = "web"
+    return tables | {"setup": {"way": "direct", "channel": "the sandbox"}}
 
 
 @app.command()
@@ -63,6 +62,9 @@ def sandbox(
     studio_file: Annotated[
         Path | None, typer.Option(help="Write a file for `postflow setup --file` there.")
     ] = None,
+    setup: Annotated[
+        bool, typer.Option("--setup", help="Set up the studio “sandbox” in it, sign-in included.")
+    ] = False,
     like: Annotated[
         Path | None, typer.Option(help="Be like the Frame.io that `postflow contact` has met.")
     ] = None,
@@ -73,6 +75,8 @@ def sandbox(
     """
     with _running(port, _answers(like) if like else {}) as world:
         if studio_file:
+            from postflow.service.studio_file import as_toml
+
             tables = as_toml(sandbox_studio(world.describe()))
             studio_file.touch(mode=0o600)
             studio_file.write_text(f"{tables}\n{HOW_TO_WATCH}", encoding="utf-8")
@@ -81,6 +85,10 @@ def sandbox(
         else:
             out.print(f"The sandbox is at {world.url}/")
             err.print("Ctrl-C ends it.")
+        if setup:
+            from .setup_questions import ask_and_start
+
+            ask_and_start("sandbox", with_sign_in(world.describe()), afresh=True, port=PORT)
         threading.Event().wait()
 
 

@@ -1,4 +1,4 @@
-"""`postflow setup` and `login`: a studio's blocks, from a file, and its sign-in with Adobe."""
+"""`postflow setup` and `login`: a studio's blocks, and its sign-in with Adobe."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import threading
 import webbrowser
 from contextlib import suppress
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from postflow.errors import Fatal, PostFlowError
 from postflow.service.console import err, first_contact, out, tell_if_open
 from postflow.service.server import prepare_prefect
 
-from .app import StudioOption, app, run, studio_named
+from .app import PORT, PortOption, StudioOption, app, run, studio_named
 
 if TYPE_CHECKING:
     from postflow.blocks.adobe import AdobeTokens
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from postflow.frameio import Tokens
     from postflow.frameio.auth.ims import AdobeIms
     from postflow.frameio.auth.login import LoginAttempt
+
+
+PasteOption = Annotated[
+    bool, typer.Option("--paste", help="Paste the address that the browser ends at, by hand.")
+]
 
 
 def resume(block: Studio, studio: str) -> None:
@@ -38,11 +44,45 @@ def resume(block: Studio, studio: str) -> None:
 @app.command()
 def setup(
     file: Annotated[
-        Path,
-        typer.Option("--file", "-f", help="The studio's TOML file; see docs/configuration.md."),
-    ],
+        Path | None,
+        typer.Option("--file", "-f", help="Ask nothing: this is the studio's TOML file."),
+    ] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print such a file, with all that it may hold.")
+    ] = False,
+    given: Annotated[
+        Path | None,
+        typer.Option("--from", help="Ask only what this file, a part of such a one, leaves open."),
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Also write the answers there, as such a file.")
+    ] = None,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Forget the answers of a set-up that was interrupted.")
+    ] = False,
+    paste: PasteOption = False,
+    studio: StudioOption = "main",
+    port: PortOption = PORT,
 ) -> None:
-    """Create or replace a studio's blocks from a TOML file."""
+    """Set a studio up: by questions, each answer proven at once, or from a TOML file."""
+    if example:
+        print(example_file(), end="")  # noqa: T201 - the command's output
+    elif file:
+        _from_file(file)
+    else:
+        from postflow.service.studio_file import read_tables
+
+        from .setup_questions import ask_and_start
+
+        tables = read_tables(given) if given else {}
+        ask_and_start(studio, tables, write=write, afresh=afresh, by_paste=paste, port=port)
+
+
+def example_file() -> str:
+    return resources.files("postflow.service.setup").joinpath("example.toml").read_text("utf-8")
+
+
+def _from_file(file: Path) -> None:
     from postflow.service.studio_file import read_studio_file
 
     studio_file = read_studio_file(file)
@@ -65,10 +105,7 @@ def setup(
 @app.command()
 def login(
     studio: StudioOption = "main",
-    paste: Annotated[
-        bool,
-        typer.Option("--paste", help="Paste the address that the browser ends at, by hand."),
-    ] = False,
+    paste: PasteOption = False,
 ) -> None:
     """Sign in with Adobe. The tokens are kept in Prefect and renew themselves."""
     prepare_prefect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,16 @@ from postflow.errors import Fatal, PostFlowError
 from postflow.models import Once
 from postflow.servers import address_told
 from postflow.service.console import err, out, tell_if_open, tell_warning, waiting
-from postflow.service.server import own_prefect, prepare_prefect, ui_address
+from postflow.service.server import (
+    prepare_prefect,
+    starting_prefect,
+    ui_address,
+    wait_until_healthy,
+)
 from postflow.state import lock_dir, state_dir
 
 from . import completion
-from .app import app, run, studio_named
+from .app import PORT, PortOption, app, run, studio_named
 from .joining import JoinOption, ask_for_folder, join_server
 from .setup import resume
 from .unannounced import tell_unannounced
@@ -53,12 +58,11 @@ FilesOption = Annotated[
         "--file", "-f", help="Apply this studio file first, as `setup` does, and use its studio."
     ),
 ]
-PortOption = Annotated[int, typer.Option(help="Of a Prefect server of our own.", min=1, max=65535)]
 PagePortOption = Annotated[
     int, typer.Option(help="Of the page of clips; where it is taken, any.", min=1, max=65535)
 ]
-PORT = 4200
 PAGE_PORT = 4280
+EVERY = 300.0
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
 RUN_LIMIT = 45.0
 
@@ -69,7 +73,7 @@ def up(
     file: FilesOption = None,
     backfill: BackfillOption = None,
     take_over: TakeOverOption = False,
-    every: EveryOption = 300.0,
+    every: EveryOption = EVERY,
     port: PortOption = PORT,
     page_port: PagePortOption = PAGE_PORT,
     join: JoinOption = None,
@@ -81,24 +85,43 @@ def up(
     takes the first one's with --join, once.
     """
     from postflow.service.studio_file import read_studio_file
-    from postflow.service.supervisor import end_leftovers
 
     files = [read_studio_file(each) for each in file or []]
     demand_choice(backfill)
-    with _alone(), ExitStack() as stack:
-        end_leftovers(state_dir())
-        if join:
-            join_server(join, files)
-        prepare_prefect(verbose=True, alone=False)
-        engine = stack.enter_context(a_prefect_server(port))
+    joining = partial(join_server, join, files) if join else None
+    with starting(port, joining) as ready:
+        engine = ready()
         from postflow.service.exposure import folders_with_secrets
-        from postflow.service.page import a_page
 
         tell_if_open(*file or [], *folders_with_secrets())
         names = [_apply(each) for each in files] or studio or ["main"]
+        keep_up(
+            engine,
+            names,
+            backfill=backfill,
+            take_over=take_over,
+            joins=bool(join),
+            every=every,
+            page_port=page_port,
+        )
+
+
+def keep_up(
+    engine: Engine,
+    names: Sequence[str],
+    *,
+    backfill: str | None = None,
+    take_over: bool = False,
+    joins: bool = False,
+    every: float = EVERY,
+    page_port: int = PAGE_PORT,
+) -> None:
+    """Runner and watcher of each studio, and the page of clips, until a signal."""
+    from postflow.service.page import a_page
+
+    with ExitStack() as stack:
         studios = {
-            name: _enrol(name, backfill, take_over, joins=bool(join))
-            for name in dict.fromkeys(names)
+            name: _enrol(name, backfill, take_over, joins=joins) for name in dict.fromkeys(names)
         }
         news = [stack.enter_context(_news(name, each.ledger)) for name, each in studios.items()]
         parts = [part for name in studios for part in _parts(name, every)]
@@ -195,23 +218,43 @@ class Engine(NamedTuple):
 
 
 @contextmanager
-def a_prefect_server(port: int) -> Iterator[Engine]:
-    """The configured server, or one of our own that other commands find.
+def starting(
+    port: int, joining: Callable[[], object] | None = None
+) -> Iterator[Callable[[], Engine]]:
+    """The only `up` of this machine, and its server, unless it is `joining` another host's; what
+    is yielded waits until that answers.
 
-    Raises Fatal when ours does not start.
+    Raises Fatal `up.busy`, or when the server does not start.
     """
+    from postflow.service.supervisor import end_leftovers
+
+    with _alone():
+        end_leftovers(state_dir())
+        if joining:
+            joining()
+        prepare_prefect(verbose=True, alone=False)
+        with a_prefect_server(port) as ready:
+            yield ready
+
+
+@contextmanager
+def a_prefect_server(port: int) -> Iterator[Callable[[], Engine]]:
+    """The configured server, or one of our own that other commands find."""
     from prefect.settings import PREFECT_API_URL
 
-    configured = PREFECT_API_URL.value()
-    if configured:
-        yield Engine(configured.removesuffix("/api"), None)
+    if configured := PREFECT_API_URL.value():
+        yield lambda: Engine(configured.removesuffix("/api"), None)
         return
-    url = ui_address(port)
-    with ExitStack() as stack:
-        with waiting("Starting Prefect"):
-            server = stack.enter_context(own_prefect(port, state_dir() / "server.log"))
-        stack.enter_context(address_told(f"{url}/api"))
-        yield Engine(url, server)
+    url, log = ui_address(port), state_dir() / "server.log"
+    with starting_prefect(port, log) as server, ExitStack() as stack:
+
+        def ready() -> Engine:
+            with waiting("Starting Prefect"):
+                wait_until_healthy(server.process, url, log)
+            stack.enter_context(address_told(f"{url}/api"))
+            return Engine(url, server)
+
+        yield ready
 
 
 def _parts(studio: str, every: float) -> list[Part]:

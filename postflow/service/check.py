@@ -157,7 +157,7 @@ def _outlet(studio: Studio, stack: AsyncExitStack) -> Chain:
     if tunnel.provider == "ngrok":
         chain["ngrok agent"] = lambda: _agent(tunnel)
         chain["ngrok account"] = lambda: _tunnel(outlet, stack)
-    chain["Outlet, seen from outside"] = lambda: _reachable(outlet)
+    chain["Outlet, seen from outside"] = lambda: reachable(outlet)
     return chain
 
 
@@ -174,7 +174,7 @@ async def _agent(tunnel: Tunnel) -> Say:
     return f"version {await version(tunnel.ngrok_path)}"
 
 
-async def _reachable(outlet: Outlet) -> Say:
+async def reachable(outlet: Outlet) -> Say:
     """A small file of random bytes is exposed and asked for through the public address."""
     with tempfile.NamedTemporaryFile(prefix="postflow-check-", suffix=".mov") as file:
         file.write(os.urandom(4096))

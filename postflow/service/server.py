@@ -147,11 +147,12 @@ def demand_server() -> None:
 
 
 @contextmanager
-def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
-    """Start a server that keeps its database in Prefect's home; yields its process.
+def starting_prefect(port: int, log_path: Path) -> Iterator[Part]:
+    """Start a server that keeps its database in Prefect's home; yields its process, which may not
+    answer yet.
 
     The processes we start later are pointed at the server, and told its password,
-    through the environment. Raises Fatal `prefect.port` or `prefect.server`.
+    through the environment. Raises Fatal `prefect.port`.
     """
     from postflow.blocks.base import set_environment
 
@@ -169,7 +170,6 @@ def own_prefect(port: int, log_path: Path) -> Iterator[Part]:
                 pass_fds=[listener.fileno()],
             )
             with server.running():
-                wait_until_healthy(server.process, url, log_path)
                 yield server
         finally:
             os.environ.pop(API)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -30,7 +31,8 @@ from postflow.settings import (
     refuse_old_names,
 )
 
-HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+STUDIO_NAME = "[a-z0-9][a-z0-9-]*"
+HostName = Annotated[str, StringConstraints(pattern=f"^{STUDIO_NAME}$")]
 
 
 class StudioSection(BaseModel):
@@ -39,7 +41,7 @@ class StudioSection(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     _current_names = model_validator(mode="before")(refuse_old_names)
 
-    name: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(default="main", pattern=f"^{STUDIO_NAME}$")
     naming: str = "undlm"
     rules: list[dict[str, Any]] = Field(default_factory=list)
     limit: Rate = "none"
@@ -86,13 +88,18 @@ def read_studio_file(path: Path) -> StudioFile:
     naming rules'.
     """
     try:
-        file = StudioFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise unreadable(str(path), str(error)) from error
+        file = StudioFile.model_validate(_loaded(path))
     except ValidationError as error:
         raise unreadable(str(path), problems(error)) from None
     file.studio.get_naming()
     return file
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise unreadable(str(path), str(error)) from error
 
 
 def unreadable(where: str, why: str) -> Fatal:
@@ -101,3 +108,31 @@ def unreadable(where: str, why: str) -> Fatal:
         hint="See docs/configuration.md for every table and field.",
         code="studio.file",
     )
+
+
+def read_tables(path: Path) -> dict[str, dict[str, Any]]:
+    """The file's tables as they stand, `studio.watching` by that name. Raises Fatal
+    `studio.file`.
+    """
+    tables = _loaded(path)
+    nested = tables.get("studio", {})
+    inner = {key: nested.pop(key) for key, value in list(nested.items()) if isinstance(value, dict)}
+    return tables | {f"studio.{key}": value for key, value in inner.items()}
+
+
+def as_toml(tables: dict[str, dict[str, Any]]) -> str:
+    """TOML of such tables."""
+    lines = []
+    for table, values in tables.items():
+        lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key, value in values.items()), ""]
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    """JSON's strings, numbers, lists and truths are TOML's too; its objects are not."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)

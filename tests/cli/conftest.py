@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,3 +96,20 @@ def make_clip(tmp_path: Path) -> MakeClip:
         return Path(shutil.copyfile(clip_path(), folder / name))
 
     return make
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Path:
+    """A folder to be watched: a clip, one whose name says nothing, and something else."""
+    folder = tmp_path / "exports"
+    (folder / "SQ07").mkdir(parents=True)
+    shutil.copyfile(clip_path(), folder / "SQ07" / "SQ07_UNDLM_00152_v003.mov")
+    shutil.copyfile(clip_path(), folder / "final.mov")
+    (folder / "notes.txt").write_text("no clip")
+    return folder
+
+
+@pytest.fixture
+def redirect_uri() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"https://localhost:{free.getsockname()[1]}/callback"

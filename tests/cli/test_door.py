@@ -15,11 +15,12 @@ import websockets
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from postflow.cli.sandbox import as_toml, sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.servers import password
 from postflow.service.console import Exit
 from postflow.service.exposure import prefect_door
+from postflow.service.studio_file import as_toml
 from tests.cli.command_line import CommandLine
 from tests.cli.conftest import MakeClip, SaveStudio
 from tests.support.serving import serving

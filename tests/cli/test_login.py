@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,6 @@ def text_browser(tmp_path: Path) -> str:
     )
     browser.chmod(0o755)
     return str(browser)
-
-
-@pytest.fixture
-def redirect_uri() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"https://localhost:{free.getsockname()[1]}/callback"
 
 
 def stored() -> Any:

@@ -45,7 +45,6 @@ def test_every_command_explains_itself_and_each_of_its_options(command: str) -> 
         ["upload", "a.mov", "--colour", "red"],
         ["fly"],
         ["name"],
-        ["setup"],
         ["sandbox", "--port", "many"],
         ["retry"],
         ["retry", ""],
@@ -70,6 +69,7 @@ def test_help_waits_for_nothing_that_a_command_works_with() -> None:
     ("call", "says"),
     [
         (["setup", "--file", "nowhere.toml"], "studio.file"),
+        (["setup"], "setup.no_terminal"),
         (["up", "--file", "nowhere.toml"], "studio.file"),
         (["up", "--backfill", "some"], "watch.backfill"),
         (["upload", "nowhere.mov"], "file.missing"),

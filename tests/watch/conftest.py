@@ -14,11 +14,12 @@ import httpx
 import psutil
 import pytest
 
-from postflow.cli.sandbox import as_toml, sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.ledger import Clip, Ledger, queries
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
+from postflow.service.studio_file import as_toml
 from tests.support.prefect_home import migrated
 from tests.support.signed_in import SignedIn
 from tests.support.wait import wait_until_sync

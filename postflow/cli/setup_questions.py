@@ -1,0 +1,186 @@
+"""`postflow setup` by questions: asked while Prefect starts, then saved, checked, and started."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+from postflow.errors import Fatal
+from postflow.service.console import err, out, waiting
+from postflow.service.server import prepare_prefect
+from postflow.service.studio_file import STUDIO_NAME
+from postflow.state import remembered_studio, state_dir, write_private
+
+from .app import Stopped, run
+from .check import check_and_tell
+from .contact import ask_and_tell
+from .setup import resume
+from .up import Engine, keep_up, starting
+from .watch import enrol_folders
+
+if TYPE_CHECKING:
+    from postflow.blocks.studio import Studio
+    from postflow.service.setup.draft import Draft
+    from postflow.service.setup.step import Desk
+
+Ready = Callable[[], Engine]
+CHANGE = "change"
+INTRODUCTION = """\
+PostFlow delivers finished clips from a watched folder to Frame.io. Eight short steps; each answer
+is tried at once. Ctrl-C ends it at any time: the next `postflow setup` goes on from there."""
+
+
+def ask_and_start(
+    studio: str,
+    tables: dict[str, dict[str, Any]],
+    *,
+    write: Path | None = None,
+    afresh: bool = False,
+    by_paste: bool = False,
+    port: int,
+) -> None:
+    """Ask what `tables`, parts of a studio file, leave open. Raises Fatal `setup.no_terminal`;
+    Stopped, when a person ends it.
+    """
+    from postflow.service.setup.prompts import demand_terminal
+
+    demand_terminal()
+    if not re.fullmatch(STUDIO_NAME, studio):
+        raise typer.BadParameter("a studio's name is of a to z, 0 to 9 and -")
+    with _interruptible(), _engine(port) as ready:
+        with waiting("Loading PostFlow"):
+            from postflow.service.setup.draft import Draft
+            from postflow.service.setup.prompts import Prompts
+            from postflow.service.setup.step import Desk
+            from postflow.service.setup.steps import walk
+
+        if afresh:
+            Draft.of(studio).forget()
+        desk = Desk(Draft.of(studio, tables), Prompts(), run, by_paste)
+        out.print(INTRODUCTION, markup=False)
+        if remembered_studio(studio):
+            out.print(f"Studio {studio!r} is there already; it is replaced at the end only.")
+        walk(desk)
+        _save_and_start(desk, ready, write)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """While a question is asked, Ctrl-C is a key like others, and Ctrl-D another."""
+    try:
+        yield
+    except (KeyboardInterrupt, EOFError):
+        err.print("Stopped. `postflow setup` goes on from here.")
+        raise Stopped(signal.SIGINT) from None
+
+
+@contextmanager
+def _engine(port: int) -> Iterator[Ready | None]:
+    """Starts while questions are asked; None beside an `up` that runs already."""
+    with ExitStack() as stack:
+        try:
+            ready = stack.enter_context(starting(port))
+        except Fatal as busy:
+            if busy.code != "up.busy":
+                raise
+            prepare_prefect()
+            ready = None
+        yield ready
+
+
+def _save_and_start(desk: Desk, ready: Ready | None, write: Path | None) -> None:
+    from postflow.service.setup.steps import change
+
+    while True:
+        engine = ready() if ready else None
+        block = _saved(desk, write)
+        if _wants_contact(desk):
+            ask_and_tell(block, state_dir() / f"contact-{desk.draft.name}.json")
+        start = _chosen_start(desk, engine)
+        if start:
+            break
+        change(desk)
+    name = desk.draft.name
+    desk.draft.forget()
+    out.print(f"[green]✓[/green] Set up, with {desk.ask.asked} answers.")
+    start.begin(engine, name)
+
+
+def _saved(desk: Desk, write: Path | None) -> Studio:
+    """The studio in Prefect, its folder enrolled, and all of it checked. Raises Fatal
+    `setup.check`.
+    """
+    from postflow.service.setup.draft import ASIDE
+
+    name, backlog = desk.draft.name, str(desk.draft.get(ASIDE, "backlog"))
+    if write:
+        write_private(write.absolute(), desk.draft.text())
+    with waiting("Saving the studio"):
+        block = run(_save(desk.draft))
+    out.print(f"\n[green]✓[/green] Studio [bold]{name}[/bold] is saved. All of it once more:")
+    enrol_folders(block, name, backlog)
+    resume(block, name)
+    findings = run(check_and_tell(block))
+    if any(finding.verdict == "failed" for finding in findings):
+        raise Fatal(
+            "Something of the set-up is not right yet.",
+            hint="Mend what it says above, and run `postflow setup` again: nothing that is "
+            "answered is asked again.",
+            code="setup.check",
+        )
+    return block
+
+
+async def _save(draft: Draft) -> Studio:
+    """With the sign-in of the questions."""
+    from postflow.service.save_studio import save_studio
+    from postflow.service.setup.adobe import hand_over
+
+    studio = await save_studio(draft.file())
+    await hand_over(draft, studio)
+    return studio
+
+
+def _wants_contact(desk: Desk) -> bool:
+    options = (("no", "No, later: postflow contact"), ("yes", "Yes: a minute or two"))
+    question = "Ask this Frame.io first what its documents leave open?"
+    return desk.ask.choose(question, options) == "yes"
+
+
+class Start(NamedTuple):
+    """A way to have PostFlow run from now on."""
+
+    label: str
+    begin: Callable[[Engine | None, str], None]
+
+
+def _here(engine: Engine | None, studio: str) -> None:
+    assert engine
+    keep_up(engine, [studio])
+
+
+def _later(_engine: Engine | None, studio: str) -> None:
+    option = "" if studio == "main" else f" --studio {studio}"
+    out.print(f"`postflow up{option}` starts it.", markup=False)
+
+
+STARTS = {
+    "here": Start("Now, in this terminal, until Ctrl-C", _here),
+    "later": Start("Not now", _later),
+}
+
+
+def _chosen_start(desk: Desk, engine: Engine | None) -> Start | None:
+    """None where an answer is to be changed first."""
+    if engine is None:
+        out.print("`postflow up` runs already: start it anew with this studio, too.")
+        return STARTS["later"]
+    options = [(key, start.label) for key, start in STARTS.items()]
+    key = desk.ask.choose("Start PostFlow?", [*options, (CHANGE, "Change an answer first")])
+    return STARTS.get(key)

@@ -1,0 +1,177 @@
+"""The Adobe credential, and the sign-in."""
+
+from __future__ import annotations
+
+import os
+import threading
+import webbrowser
+
+from postflow.blocks.adobe import AdobeTokens
+from postflow.blocks.frameio import FrameioAccount
+from postflow.blocks.studio import Studio
+from postflow.errors import Fatal
+from postflow.frameio import FrameioClient
+from postflow.frameio.auth.ims import USER_SCOPES, AdobeIms, ServiceCredential
+from postflow.frameio.auth.login import REDIRECT_URI, begin_login, wait_for_browser
+from postflow.frameio.auth.renewal import TokenSource
+from postflow.frameio.auth.tokens import FileTokenStore, Tokens
+from postflow.service.console import waiting
+from postflow.state import lock_dir
+
+from .draft import ASIDE, Draft, folder
+from .prompts import something
+from .step import Desk
+
+# What this machine can wait at for the browser.
+HERE = ("https://localhost", "https://127.0.0.1")
+CONSOLE = "https://developer.adobe.com/console"
+KINDS = (
+    ("web", "OAuth Web App: you sign in once, in the browser. Right for most studios"),
+    ("service", "OAuth Server-to-Server: nobody signs in. For accounts of Adobe's Admin Console"),
+    ("native", "OAuth Native App: where no secret may be kept"),
+)
+IN_THE_CONSOLE = f"""\
+In Adobe's console, which opens in your browser ({CONSOLE}):
+  1. Create a project, or open one.
+  2. Add API → Frame.io API. Without it Frame.io refuses every call.
+  3. Choose {{credential}}.
+{{details}}"""
+DETAILS = {
+    "web": """\
+  4. Default redirect URI:  {redirect}
+     Redirect URI pattern:  {redirect}
+  5. Scopes:  {scopes}
+  6. While the credential is “in development”: add your own Adobe account as a beta user.
+  7. Copy client ID and client secret from the credential's page.""",
+    "native": """\
+  4. Scopes:  {scopes}
+  5. While the credential is “in development”: add your own Adobe account as a beta user.
+  6. Copy the client ID, and the redirect URI: it looks like adobe+…://adobeid/….""",
+    "service": """\
+  4. Choose the product profile of your Frame.io account.
+  5. Copy client ID and client secret from the credential's page.""",
+}
+WHERE_IT_ENDS = (
+    "Sign in at this address, in any browser, and paste the address at which it ends, even if "
+    "no page can be shown there:"
+)
+
+
+def take_credential(desk: Desk) -> None:
+    draft = desk.draft
+    kind = desk.ask.choose("Which kind of credential?", KINDS, draft.get("adobe", "kind") or "web")
+    redirect = draft.get("adobe", "redirect_uri") or REDIRECT_URI
+    details = DETAILS[kind].format(redirect=redirect, scopes=", ".join(USER_SCOPES))
+    label = dict(KINDS)[kind].partition(":")[0]
+    desk.explain(IN_THE_CONSOLE.format(credential=label, details=details))
+    _open(CONSOLE)
+    values = {"kind": kind, "client_id": desk.ask.text("Client ID:", judge=something)}
+    if kind == "native":
+        values["redirect_uri"] = desk.ask.text("Redirect URI:", judge=something)
+    else:
+        values["client_secret"] = desk.ask.secret("Client secret:", judge=something)
+    draft.put("adobe", **values)
+    draft.put(ASIDE, signed_in=None)
+
+
+def credential_said(draft: Draft) -> str | None:
+    if not draft.has("adobe", "client_id"):
+        return None
+    return f"{draft.get('adobe', 'kind') or 'web'}, client ID {draft.get('adobe', 'client_id')}"
+
+
+def take_sign_in(desk: Desk) -> None:
+    """Proven by asking Frame.io who it is."""
+    block = _block(desk.draft)
+    if not isinstance(block.get_credential(), ServiceCredential):
+        tokens = _signed_in(desk, block)
+        desk.run(_store(desk.draft).save(tokens))
+    name = desk.run(_who(desk.draft))
+    desk.draft.put(ASIDE, signed_in=name)
+    desk.proven(f"Frame.io knows you as {name}.")
+
+
+def signed_in_said(draft: Draft) -> str | None:
+    known = draft.get(ASIDE, "signed_in")
+    return str(known) if known else None
+
+
+def frameio_of(draft: Draft) -> FrameioClient:
+    """The client of what is answered so far; open it with `async with`."""
+    block = _block(draft)
+    sign_in = TokenSource(
+        block.get_credential(),
+        _store(draft),
+        AdobeIms(block.ims_url),
+        state_dir=folder(),
+        name=draft.path.stem,
+    )
+    base = draft.get("frameio", "base_url") or FrameioAccount.model_fields["base_url"].default
+    return FrameioClient(sign_in, base_url=base, lock_dir=lock_dir())
+
+
+async def hand_over(draft: Draft, studio: Studio) -> None:
+    """The sign-in to the studio's block, unless that has a later one."""
+    tokens = await _store(draft).load()
+    if tokens is None:
+        return
+    sign_in = studio.adobe.get_client()
+    known = await sign_in.known()
+    if known is None or known.expires_at < tokens.expires_at:
+        await sign_in.adopt(tokens)
+    await sign_in.aclose()
+
+
+def _signed_in(desk: Desk, block: AdobeTokens) -> Tokens:
+    credential, ims = block.get_credential(), AdobeIms(block.ims_url)
+    assert not isinstance(credential, ServiceCredential)
+    attempt = begin_login(ims, credential, block.redirect_uri)
+    if not desk.by_paste and _has_browser() and block.redirect_uri.startswith(HERE):
+        desk.by_paste = True  # should it fail
+        desk.explain(
+            "Your browser opens Adobe's sign-in. Should nothing open, go there yourself:\n"
+            f"{attempt.url}\n"
+            "It will warn of our own certificate for localhost: let it pass."
+        )
+        with waiting("Waiting for the browser, five minutes at most"):
+            return desk.run(wait_for_browser(attempt, ims, show=_open))
+    desk.explain(f"{WHERE_IT_ENDS}\n{attempt.url}")
+    pasted = desk.ask.secret("Address:", judge=something)
+    return desk.run(attempt.finish(ims, attempt.code_from(pasted)))
+
+
+async def _who(draft: Draft) -> str:
+    """Adobe says yes without the scope; Frame.io then says 401 to everything."""
+    tokens = await _store(draft).load()
+    if tokens and tokens.scopes and "additional_info.roles" not in tokens.scopes:
+        raise Fatal(
+            "The sign-in lacks the scope additional_info.roles, so Frame.io answers 401.",
+            hint="Enable it on the credential in Adobe's console, then sign in again.",
+            code="adobe.scopes",
+        )
+    async with frameio_of(draft) as frameio:
+        me = await frameio.accounts.me()
+    return f"{me.name} ({me.email})" if me.email else me.name
+
+
+def _block(draft: Draft) -> AdobeTokens:
+    return AdobeTokens(**draft.tables["adobe"])
+
+
+def _store(draft: Draft) -> FileTokenStore:
+    return FileTokenStore(folder() / f"{draft.path.stem}.tokens")
+
+
+def _has_browser() -> bool:
+    if "SSH_CONNECTION" in os.environ and "DISPLAY" not in os.environ:
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def _open(url: str) -> None:
+    # A text browser returns only when it is left.
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -1,0 +1,96 @@
+"""Account, workspace and project, chosen from what is there, and the right to write in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+from uuid import uuid4
+
+from postflow.errors import Fatal
+from postflow.frameio import FrameioClient
+from postflow.models import Project
+from postflow.service.console import waiting
+
+from .adobe import frameio_of
+from .draft import ASIDE, Draft
+from .step import Desk
+
+NONE = Fatal(
+    "The signed-in person sees no project in Frame.io.",
+    hint="Make one in Frame.io, or have somebody invite you to one.",
+    code="frameio.no_project",
+)
+
+
+class Spot(NamedTuple):
+    account: str
+    workspace: str
+    project: Project
+
+
+def take_project(desk: Desk) -> None:
+    with waiting("Asking Frame.io for its projects"):
+        spots = desk.run(_spots(desk.draft))
+    if not spots:
+        raise NONE
+    spot = _chosen(desk, spots)
+    with waiting("Trying to make a folder"):
+        desk.run(_try_to_write(desk.draft, spot.project))
+    desk.draft.put("frameio", **_fields(spot, spots))
+    desk.draft.put(ASIDE, project=spot.project.name)
+    desk.proven(f"Clips go to {_label(spot, spots)}: a folder could be made, and was removed.")
+
+
+def project_said(draft: Draft) -> str | None:
+    known = draft.get("frameio", "project")
+    return str(draft.get(ASIDE, "project") or known) if known else None
+
+
+async def _spots(draft: Draft) -> list[Spot]:
+    async with frameio_of(draft) as frameio:
+        return [
+            spot
+            for account in await frameio.accounts.all()
+            for spot in await _in_account(frameio, account.id, account.name)
+        ]
+
+
+async def _in_account(frameio: FrameioClient, account_id: str, name: str) -> list[Spot]:
+    rooms = {room.id: room.name for room in await frameio.accounts.workspaces(account_id)}
+    projects = await frameio.projects.all(account_id)
+    return [Spot(name, rooms.get(each.workspace_id, ""), each) for each in projects]
+
+
+def _chosen(desk: Desk, spots: list[Spot]) -> Spot:
+    if len(spots) == 1:
+        return spots[0]
+    by_id = {spot.project.id: spot for spot in spots}
+    options = sorted(((id_, _label(spot, spots)) for id_, spot in by_id.items()), key=_by_label)
+    return by_id[desk.ask.choose("Which project do clips go to?", options)]
+
+
+def _by_label(option: tuple[str, str]) -> str:
+    return option[1].casefold()
+
+
+def _label(spot: Spot, spots: list[Spot]) -> str:
+    """What they all have in common is left out."""
+    said = [spot.project.name]
+    if len({(each.account, each.workspace) for each in spots}) > 1:
+        said.insert(0, spot.workspace)
+    if len({each.account for each in spots}) > 1:
+        said.insert(0, spot.account)
+    return " / ".join(said)
+
+
+def _fields(spot: Spot, spots: list[Spot]) -> dict[str, str]:
+    """By name, which a person can read, where that says which one is meant."""
+    same = Counter(each.project.name for each in spots)[spot.project.name]
+    return {"project": spot.project.name if same == 1 else spot.project.id}
+
+
+async def _try_to_write(draft: Draft, project: Project) -> None:
+    async with frameio_of(draft) as frameio:
+        await frameio.projects.show(project.account_id, project.id)
+        made = await frameio.folders.ensure(project, (f"postflow-check-{uuid4().hex[:8]}",))
+        await frameio.folders.delete(made)

@@ -1,0 +1,89 @@
+"""Asks a person at the terminal: prompt_toolkit, which completes paths and lets lists be walked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prompt_toolkit import prompt
+from prompt_toolkit.completion import PathCompleter
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.shortcuts import CompleteStyle, choice
+from prompt_toolkit.validation import ValidationError, Validator
+
+from postflow.errors import Fatal
+
+# What is wrong with an answer; None where nothing is.
+Judge = Callable[[str], str | None]
+Options = Sequence[tuple[str, str]]
+
+
+def demand_terminal() -> None:
+    """Raises Fatal `setup.no_terminal`."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Fatal(
+            "`postflow setup` asks its questions at a terminal, and this is none.",
+            hint="Write a studio file: postflow setup --example > studio.toml; and give it: "
+            "postflow setup --file studio.toml",
+            code="setup.no_terminal",
+        )
+
+
+@dataclass
+class Prompts:
+    """Counts what it asks, since a set-up should ask little. Ctrl-C raises KeyboardInterrupt."""
+
+    asked: int = 0
+
+    def choose(self, question: str, options: Options, default: str | None = None) -> str:
+        """The value of one option; they are values with labels. By arrows, or by number."""
+        self.asked += 1
+        return choice(_bold(question), options=list(options), default=default)
+
+    def text(self, question: str, *, judge: Judge, default: str = "") -> str:
+        self.asked += 1
+        return prompt(_bold(question), default=default, validator=_Judged(judge)).strip()
+
+    def secret(self, question: str, *, judge: Judge) -> str:
+        """Shown as stars."""
+        self.asked += 1
+        return prompt(_bold(question), is_password=True, validator=_Judged(judge)).strip()
+
+    def folder(self, question: str, *, judge: Judge, default: str = "") -> str:
+        """TAB completes."""
+        self.asked += 1
+        completer = PathCompleter(only_directories=True, expanduser=True)
+        return prompt(
+            _bold(question),
+            default=default,
+            completer=completer,
+            complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
+            reserve_space_for_menu=0,
+            validator=_Judged(judge),
+        ).strip()
+
+    def enter(self, question: str) -> None:
+        self.asked += 1
+        prompt(_bold(question))
+
+
+def something(answer: str) -> str | None:
+    return None if answer.strip() else "Something has to stand here. Ctrl-C ends; nothing is lost."
+
+
+def _bold(question: str) -> FormattedText:
+    return FormattedText([("bold", f"{question} ")])
+
+
+class _Judged(Validator):
+    """When Enter is pressed, not while somebody types."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def validate(self, document: Document) -> None:
+        if wrong := self._judge(document.text):
+            raise ValidationError(len(document.text), wrong)
