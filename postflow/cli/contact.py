@@ -47,7 +47,7 @@ def contact(
 def ask_and_tell(studio: Studio, file: Path) -> None:
     report = run(_contact(studio))
     write_private(file.absolute(), report.text())
-    contact_mark(studio).touch()
+    contact_mark(studio.document_name).touch()
     _sum_up(report, file)
 
 
