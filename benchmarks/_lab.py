@@ -25,9 +25,10 @@ from typing import Any
 import httpx
 import psycopg
 
-from postflow.cli.sandbox import as_toml, sandbox_studio
+from postflow.cli.sandbox import sandbox_studio
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
+from postflow.service.studio_file import as_toml
 from tests.ledger.postgres_server import find_server, prepared, running
 
 NEWNET = 0x40000000
