@@ -256,7 +256,7 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
     _, example, *_ = re.split(
         r"^```(?:toml)?$", text(DOCS / "configuration.md"), flags=re.MULTILINE
     )
-    assert example.lstrip("\n") == example_file(), "postflow setup --example prints it"
+    assert example.lstrip("\n") == example_file(), "service/setup/example.toml has to be the same"
     if everything:
         example = re.sub(r"^# (?=[a-z_]+ = |\[)", "", example, flags=re.MULTILINE)
     path = tmp_path / "studio.toml"
