@@ -13,6 +13,7 @@ from pydantic import Field
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.errors import UNKNOWN_ITEM, suppress_not_found
+from postflow.frameio.folders import LOOK_SECONDS
 from postflow.ledger import DELIVERED, Claimed
 from postflow.ledger.models import Sibling
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile
@@ -69,6 +70,11 @@ class Past(FrozenModel):
         )
 
     @property
+    def is_blank(self) -> bool:
+        """Has no run of ours begun, sent or seen this clip, so that a look may be a little old?"""
+        return not self.ours and self.begun_at is None
+
+    @property
     def ours(self) -> frozenset[str]:
         """Files of this very clip, wherever people have put them and whatever they call them."""
         own = {self.file_id} if self.file_id else set()
@@ -91,13 +97,17 @@ async def find_delivered(
     frameio: FrameioClient, folder: Folder, media: MediaFile, group: VersionGroup, past: Past
 ) -> Found:
     """Look for `media` in `folder`, loose or stacked. Dead placeholders of ours are removed, but
-    for one that can be gone on with.
+    for one that can be gone on with. The first clip of a folder that we have just made has nothing
+    to look for.
 
     Frame.io publishes no checksum: a file of our name and size that was created after ours was
     last written is taken for the same clip, unless we know better, whatever the times say. Raises
     Retry when one is on its way this moment.
     """
-    contents = await frameio.folders.contents(folder)
+    if past.is_blank and frameio.folders.take_new(folder):
+        return Found(remote=None, known=frozenset(), alone=True)
+    age = LOOK_SECONDS if past.is_blank else 0.0
+    contents = await frameio.folders.contents(folder, age=age)
     if media.name in contents.unread:
         raise UNKNOWN_ITEM(name=media.name)
     stack = await find_stack(frameio, group, folder, contents)

@@ -72,12 +72,12 @@ class FrameioClient:
             shared.pacing,
             retries,
             timeout=timeout,
-            gone=shared.folders.forget,
+            gone=lambda folder_id: self.folders.gone(folder_id),
         )
         self.accounts = Accounts(api)
         self.projects = Projects(api, self.accounts)
         self.folders = Folders(api, shared.folders, lock_dir)
-        self.files = Files(api, self.accounts, shared.uploads, lock_dir)
+        self.files = Files(api, self.accounts, shared.uploads, lock_dir, filled=self.folders.filled)
         self.stacks = Stacks(api)
         self.shares = Shares(api)
 

@@ -33,12 +33,20 @@ class Files:
     """The files of an account."""
 
     def __init__(
-        self, api: Api, accounts: Accounts, uploads: set[str], lock_dir: Path | None
+        self,
+        api: Api,
+        accounts: Accounts,
+        uploads: set[str],
+        lock_dir: Path | None,
+        *,
+        filled: Callable[[str], None],
     ) -> None:
+        """`filled` hears the id of each folder in which a file is asked for."""
         self._api = api
         self._uploads = uploads
         self._lock_dir = lock_dir
         self._accounts = accounts
+        self._filled = filled
 
     async def remote_upload(
         self,
@@ -104,6 +112,7 @@ class Files:
         now = self._api.server_time()
         since = now - _CLOCK_MARGIN if now else _EVER
         folder_id, name = call.ids["folder_id"], str((call.body or {})["data"]["name"])
+        self._filled(folder_id)
         async with one_at_a_time("upload", folder_id, name, folder=self._lock_dir):
             try:
                 made = await self._api.create_once(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -35,6 +38,41 @@ class Listing(Generic[W]):
         for thing in self.unread:
             if fits(nfc(thing.name)):
                 raise UNKNOWN_ITEM(name=thing.name)
+
+
+class SharedLists(Generic[W]):
+    """What Frame.io lists, by the folder's id: taken once for all that want it within a while.
+
+    Of many that want the same at once, one asks, and the others wait for its answer.
+    """
+
+    def __init__(self, keep: float) -> None:
+        """`keep`: seconds after which nobody wants a list any more."""
+        self._keep = keep
+        self._taken: dict[str, tuple[float, W]] = {}
+        self._taking: dict[str, asyncio.Lock] = {}
+
+    async def get(self, folder_id: str, since: float, take: Callable[[], Awaitable[W]]) -> W:
+        """A list that was asked for at `since` or later, in seconds of the monotonic clock."""
+        async with self._taking.setdefault(folder_id, asyncio.Lock()):
+            began, found = self._taken.get(folder_id, (-math.inf, None))
+            if found is None or began < since:
+                now = time.monotonic()
+                found = await take()
+                self.put(folder_id, now, found)
+        return found
+
+    def put(self, folder_id: str, began: float, found: W) -> None:
+        for old in [key for key, (at, _) in self._taken.items() if at < began - self._keep]:
+            del self._taken[old]
+            self._taking.pop(old, None)
+        self._taken[folder_id] = (began, found)
+
+    def clear(self) -> None:
+        self._taken.clear()
+
+    def __len__(self) -> int:
+        return len(self._taken)
 
 
 async def listing(api: Api, call: Call, read: Callable[[Any], W]) -> Listing[W]:
