@@ -212,6 +212,7 @@ async def _await_arrival(
         policy=studio.settings.retry_policy,
         progress=Progress(media, job.record, also=studio.progress),
         late=lambda why: _tell_late(studio, media, why),
+        finishing=studio.finishing,
     )
 
 

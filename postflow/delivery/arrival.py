@@ -15,7 +15,7 @@ from postflow.errors import Fatal, Retry, Skip
 from postflow.frameio import FrameioClient
 from postflow.media.pinned import changed
 from postflow.media.probe import is_unchanged, probe_media
-from postflow.models import Folder, MediaFile, RemoteFile, UploadPart, Way
+from postflow.models import BYTES_ARE_IN, Folder, MediaFile, RemoteFile, UploadPart, Way
 from postflow.outlet import Served
 from postflow.settings import RetryPolicy
 
@@ -71,6 +71,29 @@ SLOWER = 1 / 10
 """
 
 
+TICK = 0.1
+"""Of `poll`: how soon it is seen that the last byte has left."""
+
+VERDICTS = 4
+"""Each so manieth question after the last byte is for the upload's status, which alone tells of a
+failure; the others are for the file, which tells its size too."""
+
+
+class Finishing:
+    """How long Frame.io takes from the last byte to a whole file, as earlier clips showed: asked
+    sooner, it would have to be asked again. In units of `poll`.
+    """
+
+    LEAST, MOST, STEP = 0.2, 3.0, 0.5
+
+    def __init__(self) -> None:
+        self.polls = self.LEAST
+
+    def learn(self, *, too_soon: bool) -> None:
+        grown = self.polls + self.STEP if too_soon else 0.97 * self.polls
+        self.polls = min(self.MOST, max(self.LEAST, grown))
+
+
 class Polling:
     """When to ask Frame.io about one transfer: seldom until every byte has left us."""
 
@@ -78,11 +101,14 @@ class Polling:
         self,
         media: MediaFile,
         policy: RetryPolicy,
+        finishing: Finishing,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         now = clock()
         self._clock = clock
+        self._finishing = finishing
+        self._asked = 0
         self._media = media
         self._policy = policy
         self._sent = 0
@@ -97,11 +123,31 @@ class Polling:
         if served.bytes_sent != self._sent:
             self._moved_at, self._sent = now, served.bytes_sent
         if self._all_left_at is None and served.bytes_covered >= self._media.size:
-            self._all_left_at = self._next = now
+            self._all_left_at = now
+            self._next = now + self._finishing.polls * self._policy.poll
         if now < self._next and not self._stands_still:
             return False
         self._next = now + self._pause
+        if self._all_left_at is not None:
+            self._asked += 1
         return True
+
+    @property
+    def wants_verdict(self) -> bool:
+        """Is the upload's status to be asked for, and not the file?"""
+        return self._all_left_at is None or self._asked % VERDICTS == VERDICTS - 1
+
+    def arrived(self, *, is_whole: bool) -> None:
+        """What the last question came to."""
+        if self._asked == 1:
+            self._finishing.learn(too_soon=not is_whole)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next look at what has left, or until the next question."""
+        if self._all_left_at is None:
+            return self._policy.poll
+        return min(self._policy.poll, max(0.0, self._next - self._clock()))
 
     def refuse_standstill(self, unheard: Retry | None = None) -> None:
         """Raises Retry when no byte moved for `stall`, or nothing came of all bytes for `total`:
@@ -159,13 +205,14 @@ async def await_arrival(
     policy: RetryPolicy,
     progress: Progress,
     late: Late,
+    finishing: Finishing,
 ) -> RemoteFile:
     """Return the file as Frame.io has it once it is whole. Raises Retry for all that is not.
 
     That Frame.io is too busy to tell, or cannot be reached, says nothing of the transfer.
     """
     sending.start()
-    polling = Polling(media, policy)
+    polling = Polling(media, policy, finishing)
     arrived: RemoteFile | None = None
     unheard: Retry | None = None
     while arrived is None:
@@ -173,18 +220,30 @@ async def await_arrival(
         await progress(served)
         await _refuse_seen_changed(media, served)
         if polling.is_time(served):
-            arrived, unheard = await _status(frameio, remote, media.size)
+            ask = _status if polling.wants_verdict else _shown
+            arrived, unheard = await ask(frameio, remote, media.size)
+            polling.arrived(is_whole=arrived is not None)
         if arrived is None:
             arrived = await _check(frameio, sending, remote, media.size)
         if arrived is None:
             polling.refuse_standstill(unheard)
             if polling.becomes_late():
                 await late(unheard)
-            await asyncio.sleep(policy.poll)
+            await _wait(sending, media.size, polling.wait, policy.poll * TICK)
     served = await sending.settled()
     await progress(served)
     await _prove(media, served, arrived)
     return arrived
+
+
+async def _wait(sending: Sending, size: int, seconds: float, tick: float) -> None:
+    """Or until the last byte leaves."""
+    until = time.monotonic() + seconds
+    all_left = sending.left().bytes_covered >= size
+    while (rest := until - time.monotonic()) > 0:
+        await asyncio.sleep(rest if all_left else min(rest, tick))
+        if not all_left and sending.left().bytes_covered >= size:
+            return
 
 
 async def _check(
@@ -205,6 +264,26 @@ async def _check(
     return None
 
 
+async def _shown(
+    frameio: FrameioClient, remote: RemoteFile, size: int
+) -> tuple[RemoteFile | None, Retry | None]:
+    """The same in one call: a file whose bytes are in says so and tells its size. One that says
+    anything else than that it waits for them is asked for by its status.
+    """
+    try:
+        shown = await frameio.files.show(remote.account_id, remote.id)
+    except Retry as error:
+        return _unheard(remote, error)
+    if shown.status in BYTES_ARE_IN and shown.size == size:
+        return shown, None
+    return (None, None) if shown.status == "created" else await _status(frameio, remote, size)
+
+
+def _unheard(remote: RemoteFile, error: Retry) -> tuple[None, Retry]:
+    log.info("How %s stands cannot be told: %s", remote.name, error.message)
+    return None, error
+
+
 async def _status(
     frameio: FrameioClient, remote: RemoteFile, size: int
 ) -> tuple[RemoteFile | None, Retry | None]:
@@ -215,8 +294,7 @@ async def _status(
         if status.complete:
             arrived = await frameio.files.show(remote.account_id, remote.id)
     except Retry as error:
-        log.info("How %s stands cannot be told: %s", remote.name, error.message)
-        return None, error
+        return _unheard(remote, error)
     if status.failed:
         raise await frameio.accounts.why_no_room(remote.account_id, size) or Retry(
             f"Frame.io could not fetch {remote.name}.",

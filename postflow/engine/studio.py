@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from postflow.bandwidth import Bandwidth
 from postflow.blocks.studio import Studio, load_studio
+from postflow.delivery.arrival import Finishing
 from postflow.delivery.by_hand import open_by_hand
 from postflow.delivery.job import abandon
 from postflow.delivery.record import DeliveryRecord
@@ -61,6 +62,7 @@ class OpenStudio:
     progress: ClipProgress | None
     projects: dict[str, asyncio.Task[Project]] = field(default_factory=dict)
     stacking: set[object] = field(default_factory=set)
+    finishing: Finishing = field(default_factory=Finishing)
 
     @property
     def project(self) -> str:

@@ -28,7 +28,7 @@ class Altered(httpx.AsyncBaseTransport):
         is_json = answer.headers.get("content-type", "").startswith("application/json")
         if is_json and request.url.path.endswith(self._only):
             body = json.loads(content)
-            data = body.get("data")
+            data = body.get("data") if isinstance(body, dict) else None
             for asset in data if isinstance(data, list) else [data]:
                 if isinstance(asset, dict):
                     self._alter(asset)

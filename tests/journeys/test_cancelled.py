@@ -50,7 +50,7 @@ async def delivers_now(world: Sandbox, clip: Path, studio: str) -> None:
     ("held", "seen"),
     [
         (fault("delay", "folders.list", seconds=600), "accounts.list"),
-        (fault("late_answer", "files.remote_upload", seconds=600), "folders.children"),
+        (fault("late_answer", "files.remote_upload", seconds=600), "folders.create"),
     ],
     ids=str,
 )
@@ -67,7 +67,7 @@ async def test_a_run_that_is_cancelled_while_frameio_answers_leaves_nothing(
 @pytest.mark.parametrize(
     ("held", "seen"),
     [
-        (fault("agent_slow", "agent", seconds=30), "folders.children"),
+        (fault("agent_slow", "agent", seconds=30), "folders.create"),
         (fault("rate", "edge", bytes_per_second=50_000), "files.status"),
     ],
     ids=str,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.delivery.arrival import Polling
+from postflow.delivery.arrival import Finishing, Polling
 from postflow.errors import Retry
 from postflow.models import MediaFile
 from postflow.outlet import Served
@@ -34,7 +34,7 @@ def looks(*, travel: float, finish: float) -> tuple[list[int], str | None]:
     """
     now = 0
     asked = list[int]()
-    polling = Polling(MEDIA, POLICY, clock=lambda: now)
+    polling = Polling(MEDIA, POLICY, Finishing(), clock=lambda: now)
     while not asked or asked[-1] < travel + finish:
         sent = MEDIA.size * min(1.0, now / travel)
         if polling.is_time(served(sent)):
@@ -47,12 +47,30 @@ def looks(*, travel: float, finish: float) -> tuple[list[int], str | None]:
     return asked, None
 
 
-def test_a_small_clip_is_asked_for_once_its_bytes_have_left() -> None:
-    assert looks(travel=2, finish=0) == ([2], None)
+def test_a_small_clip_is_asked_for_a_moment_after_its_bytes_have_left() -> None:
+    assert looks(travel=2, finish=0) == ([3], None)
 
 
 def test_while_bytes_flow_every_ten_seconds_then_every_second() -> None:
-    assert looks(travel=45, finish=3) == ([10, 20, 30, 40, 45, 46, 47, 48], None)
+    assert looks(travel=45, finish=3) == ([10, 20, 30, 40, 46, 47, 48], None)
+
+
+@pytest.mark.parametrize("finish", [0.0, 0.7, 2.0])
+def test_how_long_frameio_takes_to_finish_is_learnt(finish: float) -> None:
+    """The next clips are asked for once, a little after that, and seldom twice."""
+    finishing, asked = Finishing(), 0
+    for clip in range(60):
+        now = 0.0
+        polling = Polling(MEDIA, POLICY, finishing, clock=lambda: now)  # noqa: B023
+        is_whole = False
+        while not is_whole:
+            if polling.is_time(served(MEDIA.size)):
+                is_whole = now >= finish
+                polling.arrived(is_whole=is_whole)
+                asked += clip >= 10
+            now += polling.wait
+    assert asked <= 1.3 * 50
+    assert finishing.polls < finish + 1.0
 
 
 @pytest.mark.parametrize(
@@ -74,7 +92,7 @@ def test_but_not_for_ever() -> None:
 
 def test_bytes_that_stand_still_are_given_up_after_one_more_look() -> None:
     now = 0.0
-    polling = Polling(MEDIA, POLICY, clock=lambda: now)
+    polling = Polling(MEDIA, POLICY, Finishing(), clock=lambda: now)
     polling.is_time(served(500))
     now = POLICY.stall - 1
     polling.is_time(served(501))

@@ -83,7 +83,7 @@ TROUBLES: tuple[Maker, ...] = (
     outage("frameio slow to fetch", once("delay", "fetch", 2, seconds=3)),
     outage("frameio cut", once("cut", "fetch", 1, after_bytes=50_000)),
     outage("adobe tokens expire", expired("files.remote_upload")),
-    outage("adobe 503", expired("files.status"), once("status", "ims.token", 2, code=503)),
+    outage("adobe 503", expired("files.show"), once("status", "ims.token", 2, code=503)),
     outage("discord 429", once("rate_limited", "discord.*", 4, retry_after=0.3)),
     outage("discord lost answer", lost("discord.post"), lost("discord.patch")),
     outage("discord away", Fault(what="reset", where="discord.*"), share=0.3),
