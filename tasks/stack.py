@@ -19,7 +19,7 @@ from postflow.errors import PostFlowError, Retry
 from postflow.frameio.endpoints import CHILDREN
 from postflow.ledger import Claimed, StaleClaim, known_ids, stack_queue
 from postflow.locks import one_at_a_time
-from postflow.models import Arrival, Folder, Shot
+from postflow.models import Arrival, Folder, RemoteFile, Shot
 
 log = logging.getLogger("postflow.ingest")
 
@@ -48,13 +48,13 @@ async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arriv
     if arrival.alone and not await record.has_siblings(folder, shot):
         return None
     if not record.may_leave_stack:
-        return await _join(studio, folder, shot.stack, record)
+        return await _join(studio, folder, shot.stack, record, arrival.remote)
     made = await studio.ledger.run(known_ids.stack_of, folder.id, shot.stack)
     if await _must_wait(studio, is_known=made is not None):
         record.leave_stack()
         return None
     try:
-        return await _join(studio, folder, shot.stack, record)
+        return await _join(studio, folder, shot.stack, record, arrival.remote)
     except Retry as later:
         if later.retry_after is None:
             raise
@@ -95,9 +95,16 @@ async def stack_in_turn(studio: OpenStudio, claim: Claimed) -> None:
 
 
 async def _join(
-    studio: OpenStudio, folder: Folder, name: str, record: DeliveryRecord
+    studio: OpenStudio,
+    folder: Folder,
+    name: str,
+    record: DeliveryRecord,
+    arrived: RemoteFile | None = None,
 ) -> str | None:
-    """Raises Retry with `retry_after` where Frame.io makes no new stack just now."""
+    """`arrived`: the clip's file, that came a moment ago.
+
+    Raises Retry with `retry_after` where Frame.io makes no new stack just now.
+    """
     if record.stack_id:
         return record.stack_id
     with _counted(studio):
@@ -105,7 +112,7 @@ async def _join(
             await record.stacking()
             group = await VersionGroup.known(studio.ledger, studio.naming, folder, name)
             made = await stack_versions(
-                studio.frameio, group, folder, waits=not record.may_leave_stack
+                studio.frameio, group, folder, arrived=arrived, waits=not record.may_leave_stack
             )
             if made is None:
                 return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from postflow.errors import Skip
+from postflow.errors import Fatal, Skip
 from postflow.frameio import FrameioClient
 from postflow.frameio.errors import suppress_not_found
-from postflow.frameio.folders import Contents
+from postflow.frameio.folders import LIST_SECONDS, Contents
 from postflow.frameio.stacks import MOST, VersionStack
 from postflow.ledger import DELIVERED, AsyncLedger, known_ids
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, RemoteFile
@@ -16,6 +16,9 @@ from postflow.naming import Naming
 from postflow.naming.version import Order, version_order
 
 log = logging.getLogger(__name__)
+
+# What Frame.io says of files and stacks that people have moved or deleted since they were seen.
+MOVED = {"frameio.not_found", "frameio.refused", "frameio.conflict"}
 
 
 class Stacked(FrozenModel):
@@ -113,14 +116,34 @@ async def find_stack(
 
 
 async def stack_versions(
-    frameio: FrameioClient, group: VersionGroup, folder: Folder, *, waits: bool = True
+    frameio: FrameioClient,
+    group: VersionGroup,
+    folder: Folder,
+    *,
+    arrived: RemoteFile | None = None,
+    waits: bool = True,
 ) -> Stacked | None:
     """Bring all versions in the folder onto one stack, in order. None while there is but one.
 
-    It looks first and moves only what is not in its place, so it may be repeated at any time. Who
+    It looks first and moves only what is not in its place, so it may be repeated at any time; what
+    was seen before `arrived` was sent is looked at again only where it does not hold any more. Who
     does not wait has a Retry with `retry_after` where Frame.io makes no new stack just now.
     """
+    if arrived:
+        seen = await frameio.folders.contents(folder, age=LIST_SECONDS)
+        try:
+            if made := await _stack(frameio, group, folder, seen.having(arrived), waits=waits):
+                return made
+        except Fatal as error:
+            if error.code not in MOVED:
+                raise
     found = await frameio.folders.contents(folder)
+    return await _stack(frameio, group, folder, found, waits=waits)
+
+
+async def _stack(
+    frameio: FrameioClient, group: VersionGroup, folder: Folder, found: Contents, *, waits: bool
+) -> Stacked | None:
     whole = [file for file in group.loose(found) if await _is_whole(frameio, file)]
     loose = group.in_order(whole)
     stack = await find_stack(frameio, group, folder, found)

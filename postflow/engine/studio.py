@@ -18,6 +18,7 @@ from postflow.bandwidth import Bandwidth
 from postflow.blocks.studio import Studio, load_studio
 from postflow.delivery.arrival import Finishing
 from postflow.delivery.by_hand import open_by_hand
+from postflow.delivery.common_rate import common_rate
 from postflow.delivery.job import abandon
 from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.share_relay import ShareRelay
@@ -229,6 +230,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         discord = await stack.enter_async_context(studio.discord.get_client())
     sign_in = studio.adobe.get_client()
     frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
+    await stack.enter_async_context(common_rate(ledger, run_id, frameio, _user(studio)))
     relay = None
     if discord or studio.sinks:
         relay = await _open_relay(stack, ledger, discord or NoChannel(), run_id, name)
@@ -252,6 +254,12 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         sharing=await _open_sharing(stack, studio, ledger, frameio, relay, run_id, name),
         progress=None,
     )
+
+
+def _user(studio: Studio) -> str:
+    """Whose calls Frame.io counts together, as far as settings tell."""
+    parts = [studio.frameio.base_url, studio.adobe.client_id]
+    return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())
 
 
 async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool:

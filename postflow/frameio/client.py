@@ -59,6 +59,7 @@ class FrameioClient:
     ) -> None:
         base_url = base_url.rstrip("/")
         shared = shared or shared_for(base_url)
+        self.pacing = shared.pacing
         self._tokens = tokens
         self._http = httpx.AsyncClient(
             base_url=base_url,

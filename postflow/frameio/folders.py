@@ -39,6 +39,11 @@ class Contents(FrozenModel):
     stacks: tuple[VersionStack, ...]
     unread: tuple[str, ...] = ()
 
+    def having(self, file: RemoteFile) -> Contents:
+        """The same with a file that has come there since."""
+        others = (each for each in self.files if each.id != file.id)
+        return self.model_copy(update={"files": (*others, file)})
+
 
 class Siblings(FrozenModel):
     """The folders of one folder. `oldest` of each very name; `alike` as people read names."""
@@ -97,7 +102,7 @@ class Folders:
         self._cache = cache
         self._lock_dir = lock_dir
         self._siblings = SharedLists[Siblings](LIST_SECONDS)
-        self._contents = SharedLists[Contents](LOOK_SECONDS)
+        self._contents = SharedLists[Contents](LIST_SECONDS)
         self._new: dict[str, float] = {}
 
     async def ensure(

@@ -3,8 +3,9 @@
 Frame.io counts per user and endpoint in a leaky bucket: `limit` calls fit in, and one leaks out
 every `window / limit`. We keep the same bucket on our side and wait before it would overflow.
 
-Other processes, hosts and programs may use the same account, and nobody tells us of them. So a 429
-halves our own rate, which then recovers slowly: all who do so end up sharing what there is.
+Processes and hosts of one ledger that sign in as the same user know of each other: of so many
+`sharers` each keeps to its part. Of other programs nobody tells us. So a 429 halves our own rate,
+which then recovers slowly: all who do so end up sharing what there is.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Bucket:
     def __init__(self, calls: int, window: float) -> None:
         self.limit = calls
         self.window = window
+        self.sharers = 1
         self._level = 0.0
         self._seen = time.monotonic()
         self._queue: deque[object] = deque()
@@ -70,7 +72,7 @@ class Bucket:
             return
         self._leak()
         self.limit, self.window = limit, window / 1000
-        self._level = max(self._level, float(limit - remaining))
+        self._level = max(self._level, self.capacity - remaining)
 
     def close(self, headers: Mapping[str, str]) -> None:
         """No call for as long as a refusal asks for."""
@@ -87,24 +89,29 @@ class Bucket:
         if now >= self._halved_until:
             self._share, self._shared_at = max(_SLOWEST, self.share / 2), now
             self._halved_until = now + self.interval
-        self._level = max(self._level, self.limit + random.random())
+        self._level = max(self._level, self.capacity + random.random())
 
     @property
     def free(self) -> int:
         """How many calls would go out at once."""
         self._leak()
-        room = math.floor(self.limit - self._level - len(self._queue) + _SETTLED)
+        room = math.floor(self.capacity - self._level - len(self._queue) + _SETTLED)
         return 0 if self.closed_for else max(0, room)
 
     @property
+    def capacity(self) -> float:
+        """How many calls may go out at once: our part of Frame.io's bucket."""
+        return max(1.0, self.limit / self.sharers)
+
+    @property
     def share(self) -> float:
-        """Which part of the documented rate is ours just now."""
+        """Which part of our rate we allow ourselves just now."""
         return min(1.0, self._share + (time.monotonic() - self._shared_at) / _RECOVERY)
 
     @property
     def interval(self) -> float:
         """Seconds until one more call of ours fits into a full bucket."""
-        return self.window / self.limit / self.share
+        return self.window / self.limit / self.share * self.sharers
 
     @property
     def closed_for(self) -> float:
@@ -113,7 +120,7 @@ class Bucket:
 
     def _pause_of(self, ticket: object) -> float:
         self._leak()
-        excess = self._level + self._queue.index(ticket) + 1 - self.limit
+        excess = self._level + self._queue.index(ticket) + 1 - self.capacity
         return max(excess * self.interval if excess > _SETTLED else 0.0, self.closed_for)
 
     def _leak(self) -> None:
@@ -128,11 +135,31 @@ class Pacing:
     def __init__(self, page_size: int = FOLDER_PAGE) -> None:
         self.page_size = page_size
         self._buckets: dict[tuple[Endpoint, str], Bucket] = {}
+        self._sharers = 1
+        self._called_at = -math.inf
+
+    @property
+    def sharers(self) -> int:
+        """How many processes, ours among them, call Frame.io as the same user."""
+        return self._sharers
+
+    @sharers.setter
+    def sharers(self, number: int) -> None:
+        self._sharers = number
+        for bucket in self._buckets.values():
+            bucket.sharers = number
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the last call."""
+        return time.monotonic() - self._called_at
 
     def bucket(self, endpoint: Endpoint, account_id: str) -> Bucket:
+        self._called_at = time.monotonic()
         key = (endpoint, account_id)
         if key not in self._buckets:
             self._buckets[key] = Bucket(endpoint.calls, endpoint.window)
+            self._buckets[key].sharers = self._sharers
         return self._buckets[key]
 
     def free(self, endpoint: Endpoint) -> int:

@@ -83,6 +83,7 @@ leases = Table(
     Column("machine", String, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("born", Float, nullable=False),
+    Column("frameio_user", String),
 )
 
 hosts = Table(

@@ -1,0 +1,55 @@
+"""One account's rate for all: who calls Frame.io as the same user keeps to a part of its rates."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from postflow.errors import PostFlowError
+from postflow.frameio import FrameioClient
+from postflow.ledger import AsyncLedger, callers
+
+log = logging.getLogger(__name__)
+
+# Seconds: between two looks at our own calls, between two at the others, and after which a silent
+# process leaves its part to them.
+PULSE = 1.0
+PAUSE = 5.0
+SILENCE = 30.0
+
+
+@asynccontextmanager
+async def common_rate(
+    ledger: AsyncLedger, run_id: str, frameio: FrameioClient, user: str
+) -> AsyncIterator[None]:
+    """Until the end of the block, each of so many callers takes its part of each rate.
+
+    They are those of one ledger: whom it does not know is met by slowing down at a 429.
+    """
+    keeping = asyncio.create_task(_keep(ledger, run_id, frameio, user), name="common rate")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep(ledger: AsyncLedger, run_id: str, frameio: FrameioClient, user: str) -> None:
+    """Writes only where we begin or cease to call."""
+    was_calling, asked_at = False, 0.0
+    while True:
+        calls = frameio.pacing.idle < SILENCE
+        is_time = calls and time.monotonic() - asked_at >= PAUSE
+        if is_time or calls != was_calling:
+            try:
+                sharers = await ledger.run(callers.note, run_id, user if calls else None)
+            except PostFlowError as error:
+                log.debug("Who else calls Frame.io could not be asked: %s", error)
+            else:
+                frameio.pacing.sharers = sharers
+                was_calling, asked_at = calls, time.monotonic()
+        await asyncio.sleep(PULSE)
