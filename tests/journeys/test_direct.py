@@ -109,7 +109,11 @@ PASSING = [
     (fault("status", PUT, code=403, skip=LAST),),
     (fault("corrupt", PUT, skip=LAST),),
     (fault("corrupt", PUT, times=3 * TRIES),),
-    (fault("upload_failed", "files.status"), fault("status", "files.delete", code=500)),
+    (
+        fault("upload_failed", "files.status"),
+        fault("status", "files.delete", code=500),
+        fault("rate", PUT, skip=LAST, bytes_per_second=20_000),
+    ),
     (fault("reset", PUT, skip=1, times=3 * TRIES),),
 ]
 
