@@ -1,14 +1,14 @@
 """Many small clips at once, through `postflow up` and the sandbox, under Frame.io's real rates.
 
-    python -m benchmarks.burst [--clips 100] [--again 100] [--many 0]
+    python -m benchmarks.burst [--clips 100] [--again 100] [--versions 1] [--many 0]
                                [--plain] [--stacked] [--check]
 
-New shots, whose folders have to be made; new versions of them, whose folders are known; with
-`--many` as many more new shots. Between two waves a minute passes, until Frame.io's rates are free
-again. A wave ends when its last clip is told of as delivered; with `--stacked` it is said when the
-last stack was there, which takes six seconds for each beyond ten. `--plain` has a script on the
-official SDK send as many clips before, one at a time and by eight threads; its environment needs
-the registry once.
+New shots, whose folders have to be made; new versions of them, whose folders are known,
+`--versions` of each; with `--many` as many more new shots. Between two waves a minute passes, until
+Frame.io's rates are free again. A wave ends when its last clip is told of as delivered; with
+`--stacked` it is said when the last version had its place, and a new stack takes six seconds for
+each beyond ten. `--plain` has a script on the official SDK send as many clips before, one at a time
+and by eight threads; its environment needs the registry once.
 
 Polls are all questions whether a file is whole. The floor is the time that Frame.io's rates ask
 for the calls that were made. `--check` ends with 1 where a goal is missed.
@@ -17,6 +17,7 @@ for the calls that were made. `--check` ends with 1 where a goal is missed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import runpy
@@ -104,12 +105,16 @@ class Wave:
         return max(0.0, *waits)
 
 
+serial = itertools.count(1)
+
+
 def drop(folder: Path, names: list[str]) -> None:
+    """Clips of different content, all of a sudden."""
     clip = clip_path().read_bytes()
-    for number, name in enumerate(names):
-        hidden = folder / f".{name}"
-        hidden.write_bytes(clip + FREE_ATOM * (number + 1))
-        hidden.replace(folder / name)
+    for name in names:
+        (folder / f".{name}").write_bytes(clip + FREE_ATOM * next(serial))
+    for name in names:
+        (folder / f".{name}").replace(folder / name)
 
 
 def told(ledger: Ledger) -> int:
@@ -117,8 +122,11 @@ def told(ledger: Ledger) -> int:
     return queries.counts(ledger)[Phase.DELIVERED]
 
 
-def stacked(world: Sandbox) -> int:
-    return len({asset["stack"] for asset in world.assets()} - {None})
+def loose(world: Sandbox) -> int:
+    """Clips that have other versions, and are on no stack."""
+    shots = Counter(asset["path"].rpartition("/")[0] for asset in world.assets())
+    alone = (a["stack"] is None and shots[a["path"].rpartition("/")[0]] for a in world.assets())
+    return sum(versions > 1 for versions in alone)
 
 
 def is_told(ledger: Ledger, goal: int) -> bool:
@@ -185,9 +193,9 @@ class Studio:
         spent = {part: now - before.get(part, 0.0) for part, now in cpu_of(self.up).items()}
         return observed.wave(title, len(names), cpu=spent)
 
-    def wait_for_stacks(self, goal: int) -> None:
+    def wait_for_stacks(self) -> None:
         began = time.monotonic()
-        wait_for(lambda: stacked(self.world) == goal, self.up, self.home, limit=LIMIT)
+        wait_for(lambda: not loose(self.world), self.up, self.home, limit=LIMIT)
         console.print(f"last stack {time.monotonic() - began:.1f} s after the last message")
 
 
@@ -239,10 +247,11 @@ def measure(given: argparse.Namespace) -> list[Wave]:
             waves.append(studio.wave("new shots", names_of(first, 1)))
             if given.again:
                 time.sleep(RATES_FREE)
-                again = names_of(first, 2)[: given.again]
+                numbers = range(2, 2 + given.versions)
+                again = [name for n in numbers for name in names_of(first, n)[: given.again]]
                 waves.append(studio.wave("new versions", again))
             if given.stacked:
-                studio.wait_for_stacks(given.again)
+                studio.wait_for_stacks()
             if given.many:
                 time.sleep(RATES_FREE)
                 more = range(given.clips + 1, given.clips + given.many + 1)
@@ -293,6 +302,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--clips", type=int, default=100)
     parser.add_argument("--again", type=int, default=100)
+    parser.add_argument("--versions", type=int, default=1)
     parser.add_argument("--many", type=int, default=0)
     for option in ("--plain", "--stacked", "--check"):
         parser.add_argument(option, action="store_true")
