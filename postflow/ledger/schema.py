@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .columns import AnyText, Instant, JsonText
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 
 
 metadata = MetaData()
