@@ -98,8 +98,8 @@ def measure(pairs: int) -> tuple[list[list[float]], list[list[float]]]:
         home, port = cleared(Path(folder)), free_port()
         with sandbox_up(world.describe(), home, port, watching=WATCHING) as up:
             studio = Studio(home, port, up)
-            studio.deliver(0)
-            for number in range(1, 2 * pairs, 2):
+            studio.deliver(1)
+            for number in range(2, 2 * pairs + 1, 2):
                 studio.wait(studio.is_staying)
                 staying.append(studio.deliver(number))
                 studio.wait(studio.is_staying)
