@@ -6,12 +6,14 @@ RUN    := $(UV) run --frozen --no-sync
 # Suites run side by side, since they mostly wait; and in processes of their own, since Prefect's
 # clients remember the first server that they met.
 JOBS         ?= 6
+# Hypothesis, which none of these needs, takes a second to import for its summary at the end.
+TEST         := $(RUN) pytest -p no:hypothesispytest
 WITH_PREFECT := blocks cli crash journeys watch browser
 OUTSIDE      := frameio outlet sandbox sandbox_agent
 FAULTS       := $(patsubst %,tests/journeys/test_%.py,again cancelled faults midway stacked stumbling_ledger)
 # The longest first, so that both cores have work to the end.
-SUITES       := test-crash test-plain test-cli test-faults test-journeys test-watch test-outside types \
-                conformance test-blocks test-browser lint
+SUITES       := test-crash test-watch test-cli test-plain test-journeys test-faults test-blocks test-outside \
+                types conformance lint
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 OLDEST       := 'prefect==3.8.8' 'sqlalchemy<2.1'
 export UV_PYTHON_DOWNLOADS = never
@@ -49,13 +51,13 @@ test: setup apt  ## The whole suite.
 	$(MAKE) $(TOGETHER) $(SUITES)
 
 test-journeys: setup
-	$(RUN) pytest tests/journeys $(addprefix --ignore=,$(FAULTS))
+	$(TEST) tests/journeys $(addprefix --ignore=,$(FAULTS))
 
 test-faults: setup
-	$(RUN) pytest $(FAULTS)
+	$(TEST) $(FAULTS)
 
 test-blocks: setup
-	$(RUN) pytest tests/blocks tests/test_canary.py
+	$(TEST) tests/blocks tests/browser tests/test_canary.py
 
 test-plain: setup
 	$(RUN) pytest $(addprefix --ignore=tests/,$(WITH_PREFECT) $(OUTSIDE) test_canary.py)
@@ -64,7 +66,7 @@ test-outside: setup
 	$(RUN) pytest $(addprefix tests/,$(OUTSIDE))
 
 test-%: setup
-	$(RUN) pytest tests/$*
+	$(TEST) tests/$*
 
 lint: setup
 	$(RUN) ruff check .

@@ -55,7 +55,7 @@ class Begun:
     """A run of `flow` that has asked Frame.io, and waits: its processes and what became of it."""
 
     def __init__(self, flow: str, serve: psutil.Popen, world: Sandbox, **parameters: str) -> None:
-        world.fault("delay", where="fetch", times=1, seconds=60)
+        world.fault("delay", where="fetch", times=None, seconds=600)
         wait_until_sync(lambda: asyncio.run(_is_served(flow)), description="the runner")
         self._world = world
         self._id = asyncio.run(_call(flow, parameters))
@@ -72,17 +72,10 @@ class Begun:
         assert asyncio.run(_states(self._id)) == {StateType.CANCELLED}
 
 
-def test_a_run_whose_runner_was_killed_withdraws_and_ends_as_cancelled(
-    serve: psutil.Popen, world: Sandbox, private_state: Path
-) -> None:
-    run = Begun("ingest", serve, world)
-    serve.kill()
-    run.check_ended(private_state)
-
-
-def test_a_clip_by_hand_withdraws_and_a_second_signal_does_not_disturb_that(
+def test_a_run_that_is_told_to_stop_or_whose_runner_was_killed_withdraws_and_ends_as_cancelled(
     serve: psutil.Popen, world: Sandbox, private_state: Path, make_clip: MakeClip
 ) -> None:
+    """The one by hand is told twice, which does not disturb it."""
     run = Begun("deliver", serve, world, path=str(make_clip()))
     world.fault("delay", where="files.delete", times=1, seconds=600)
     run.engine.terminate()
@@ -91,13 +84,18 @@ def test_a_clip_by_hand_withdraws_and_a_second_signal_does_not_disturb_that(
     world.release()
     run.check_ended(private_state)
 
+    make_clip("SQ07_UNDLM_00153_v001.mov")
+    run = Begun("ingest", serve, world)
+    serve.kill()
+    run.check_ended(private_state)
+
 
 @pytest.mark.parametrize("serve", ["1"], indirect=True)
 def test_a_runner_that_is_stopped_has_no_more_runs_begin(
     serve: psutil.Popen, world: Sandbox
 ) -> None:
     """Prefect would call them crashed."""
-    world.fault("delay", where="fetch", times=1, seconds=60)
+    world.fault("delay", where="fetch", times=1, seconds=600)
     wait_until_sync(world.assets, timeout=120, description="the request")
     world.fault("delay", where="files.delete", times=1, seconds=8)
     serve.terminate()

@@ -118,27 +118,13 @@ TROUBLES = {
         tables={"adobe": {"kind": "web"}},
     ),
     "a scope is missing": Trouble("(401)", "additional_info.roles", cause=sign_in_lacks_a_scope),
-    "the client secret is wrong": Trouble(
-        "Adobe does not know this client id and secret.",
-        "developer.adobe.com",
-        tables={"adobe": {"client_secret": "p8e-wrong"}},
-    ),
     "ngrok is not installed": Trouble(
         "The ngrok agent is not at /nowhere/ngrok.",
         "https://ngrok.com/download",
         tables={"tunnel": {"ngrok_path": "/nowhere/ngrok"}},
     ),
-    "ngrok 105": Trouble("authtoken is malformed", "your-authtoken", cause=agent_refuses(105)),
     "ngrok 108": Trouble(
         "as many agents as its plan allows", "Stop ngrok", Exit.RETRY, cause=agent_refuses(108)
-    ),
-    "ngrok 334": Trouble(
-        "address is still in use", "same domain", Exit.RETRY, cause=agent_refuses(334)
-    ),
-    "ngrok 725": Trouble(
-        "bandwidth for this month is used up",
-        "larger plan",
-        cause=lambda world: world.fault("quota_page", "edge", times=None),
     ),
     "the project is gone": Trouble(
         "There is no project called “UNDLN”",

@@ -83,7 +83,12 @@ class Life:
 
 @contextmanager
 def nursery(prefect_api: str) -> Iterator[Nursery]:
-    environment = {**os.environ, "PREFECT_API_URL": prefect_api, "PYTHONFAULTHANDLER": "1"}
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": prefect_api,
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PYTHONFAULTHANDLER": "1",
+    }
     command = [sys.executable, "-m", "tests.crash.nursery"]
     with subprocess.Popen(
         command,

@@ -22,8 +22,7 @@ from tests.crash.ground import Ground
 from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
-CLIPS = 1000
-LOSSES = 20
+FEW = 200
 
 
 @contextmanager
@@ -58,20 +57,22 @@ def hollow(root: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def watched(folder: Path) -> AsyncIterator[tuple[AsyncLedger, FolderWatcher, Path]]:
+async def watched(
+    folder: Path, clips: int = FEW
+) -> AsyncIterator[tuple[AsyncLedger, FolderWatcher, Path]]:
     root = folder / "volume"
     root.mkdir()
     enrolled(root, ledger=folder / "ledger.db")
     first = folder / "clip.mov"
     shutil.copyfile(clip_path(), first)
-    for number in range(CLIPS):
+    for number in range(clips):
         path = root / f"shot{number % 40}" / f"SQ01_{number:05}_v001.mov"
         path.parent.mkdir(exist_ok=True)
         os.link(first, path)
     async with open_ledger(str(folder / "ledger.db")) as ledger:
         watcher = FolderWatcher(ledger, "main", root, quiet=0.05)
         entered = 0
-        while entered < CLIPS:
+        while entered < clips:
             entered += len((await watcher.scan()).ready)
             await asyncio.sleep(0.03)
         yield ledger, watcher, root
@@ -83,11 +84,16 @@ def story(path: Path) -> list[str]:
         return list(queries.export(ledger))[1:]
 
 
-async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("clips", "times"), [(FEW, 6), pytest.param(1000, 20, marks=pytest.mark.soak)]
+)
+async def test_known_files_survive_losses_of_their_volume(
+    quick_folder: Path, clips: int, times: int
+) -> None:
     losses = [unmounted, empty_mount_point, hollow]
-    async with watched(quick_folder) as (ledger, watcher, root):
+    async with watched(quick_folder, clips) as (ledger, watcher, root):
         before = story(quick_folder / "ledger.db")
-        for number in range(LOSSES):
+        for number in range(times):
             with losses[number % len(losses)](root):
                 lost = [await watcher.scan() for _ in range(3)]
             assert all(look.alarm for look in lost), losses[number % len(losses)]
@@ -95,11 +101,11 @@ async def test_1000_known_files_survive_20_losses_of_their_volume(quick_folder: 
             assert [look.alarm for look in back] == [None] * 3
             assert not any(look.ready or look.waiting for look in (*lost, *back))
         assert story(quick_folder / "ledger.db") == before
-        assert await ledger.run(claims.ready) == CLIPS
+        assert await ledger.run(claims.ready) == clips
         found = await ledger.run(roots.find_root, "main", read_mark(root).id)
         assert found is not None
         known = await ledger.run(observations.known, found)
-        assert len(known) == CLIPS
+        assert len(known) == clips
 
 
 async def test_a_restart_while_the_volume_is_lost_changes_nothing(quick_folder: Path) -> None:

@@ -20,7 +20,7 @@ ON_DUTY = "run on duty"
 @pytest.mark.parametrize(
     "clips",
     [
-        pytest.param(10, id="10 clips"),
+        pytest.param(6, id="6 clips"),
         pytest.param(200, id="200 clips", marks=[pytest.mark.soak, pytest.mark.timeout(2400)]),
     ],
 )

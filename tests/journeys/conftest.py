@@ -9,13 +9,18 @@ from pathlib import Path
 
 import psutil
 import pytest
-from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+from prefect.settings import (
+    PREFECT_LOCAL_STORAGE_PATH,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
 
 from postflow.discord import DiscordClient
 from postflow.frameio import FrameioClient
 from postflow.frameio.calls import CallRetries
 from postflow.frameio.client import shared_for
 from postflow.frameio.parts import PartRetries, PartStore
+from postflow.media import picture
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
@@ -41,6 +46,18 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     ngrok = partial(NgrokProvider, startup_timeout=10, longest_pause=0.1, drop_grace=10)
     monkeypatch.setattr(tunnel, "NgrokProvider", ngrok)
     shared_for.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def shown_too(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pictures, and logs on the server, take a quarter of a journey's CPU time: they are made for
+    tests that are about them, marked `shows`.
+    """
+    shows = request.node.get_closest_marker("shows") is not None
+    if not shows:
+        monkeypatch.setattr(picture, "can_be_made", lambda: False)
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: shows}):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from tests.journeys.proof import READY, endings, words
 from tests.journeys.runs import artifacts_of, run_for
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.shows]
 
 
 async def delivered(clip: Path, studio: str, *, lost: bool = False) -> Delivery:

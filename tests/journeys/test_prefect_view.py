@@ -13,7 +13,7 @@ from tests.journeys.proof import READY, endings, the_asset
 from tests.journeys.reluctant_server import reluctant
 from tests.journeys.runs import artifacts_of, log_of, once, run_for, stages_of
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.shows]
 
 STAGES = ["identify", "place", "transfer", "stack", "announce"]
 

@@ -16,23 +16,22 @@ from postflow.sandbox.clips import clip_path
 from tests.journeys.commands import answer, postflow
 from tests.journeys.proof import the_asset
 
-SIZE = 2 << 30
 BLOCK = 1 << 20
 LIMIT = 250 << 20
 
 
 @pytest.fixture
-def two_gibibytes(tmp_path: Path) -> Iterator[Path]:
+def large_clip(tmp_path: Path, size: int) -> Iterator[Path]:
     """No two blocks alike, no holes."""
     path = tmp_path / "SQ07_UNDLM_00152_v003.mov"
     block = random.Random(6).randbytes(BLOCK - 8)
     with path.open("wb") as file:
-        for number in range(SIZE // BLOCK):
+        for number in range(size // BLOCK):
             file.write(number.to_bytes(8, "big"))
             file.write(block)
         head = clip_path().read_bytes()
         file.seek(0)
-        file.write(head + (1).to_bytes(4, "big") + b"mdat" + (SIZE - len(head)).to_bytes(8, "big"))
+        file.write(head + (1).to_bytes(4, "big") + b"mdat" + (size - len(head)).to_bytes(8, "big"))
     yield path
     path.unlink()
 
@@ -40,13 +39,20 @@ def two_gibibytes(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.prefect
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads VmHWM from Linux's /proc")
-async def test_two_gibibytes_travel_whole_in_little_memory(
-    loopback_studio: str, world: Sandbox, two_gibibytes: Path
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(512 << 20, id="512 MiB"),
+        pytest.param(2 << 30, id="2 GiB", marks=pytest.mark.soak),
+    ],
+)
+async def test_a_large_clip_travels_whole_in_little_memory(
+    loopback_studio: str, world: Sandbox, large_clip: Path, size: int
 ) -> None:
-    process = await postflow("upload", two_gibibytes, "--studio", loopback_studio, "--json")
+    process = await postflow("upload", large_clip, "--studio", loopback_studio, "--json")
     told, peak = await asyncio.gather(answer(process), _peak(process))
-    asset = await asyncio.to_thread(the_asset, world, two_gibibytes)
-    assert (asset["size"], asset["id"]) == (SIZE, told[0]["file_id"])
+    asset = await asyncio.to_thread(the_asset, world, large_clip)
+    assert (asset["size"], asset["id"]) == (size, told[0]["file_id"])
     assert BLOCK < peak < LIMIT
 
 

@@ -30,7 +30,7 @@ from tests.ledger.ground import BROKEN, CHANGED, GONE, media, sighting, target
 
 PATHS = [f"shot{number}.mov" for number in range(6)]
 TINY_LEASE = 0.01
-STEPS = 80
+STEPS = 40
 
 
 def jostle(where: str, seed: int) -> None:

@@ -12,7 +12,7 @@ from tests.ledger import crowd, small_studio
 from tests.ledger.consistency import check_consistent
 from tests.ledger.lives import at_once, check_end, prepare, processes
 
-CLIPS = 40
+CLIPS = 20
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -29,7 +29,7 @@ def test_two_runs_at_once_deliver_each_clip_once(
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_two_runs_at_once_claim_each_clip_once(request: pytest.FixtureRequest, kind: str) -> None:
     where = str(request.getfixturevalue(f"{kind}_url"))
-    prepare(where, 200)
+    prepare(where, 60)
     meeting = processes.Barrier(2)
     at_once(small_studio.only_claim, (where, "run-0", meeting), (where, "run-1", meeting))
     assert runs_that_claimed(where) == {"run-0", "run-1"}

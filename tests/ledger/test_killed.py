@@ -12,8 +12,8 @@ import pytest
 
 from tests.ledger.lives import check_end, check_midway, live, prepare
 
-CLIPS = 40
-RANDOM_KILLS = 20
+CLIPS = 20
+RANDOM_KILLS = 10
 
 
 def test_killed_at_every_moment(quick_folder: Path) -> None:

@@ -162,8 +162,7 @@ print(PREFECT_API_URL.value(), PREFECT_API_AUTH_STRING.value(), server.api.auth_
 """
 
 
-@pytest.mark.parametrize("first", ["sys", "prefect"])
-@pytest.mark.parametrize("up", [True, False])
+@pytest.mark.parametrize(("first", "up"), [("prefect", True), ("sys", False)])
 def test_python_finds_the_server_by_itself_else_locks_the_one_that_prefect_starts(
     first: str, up: bool, private_state: Path, tmp_path: Path
 ) -> None:

@@ -22,8 +22,8 @@ from tests.watch.conftest import MAIN, SECOND, Running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-FIRST, OTHERS, SLOW, OTHER, ORPHAN, LATE, LAST = (
-    f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(2, 9)
+FIRST, OTHERS, SLOW, OTHER, LATE, LAST = (
+    f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(2, 8)
 )
 MISNAMED = "nobody knows this.mov"
 
@@ -46,13 +46,13 @@ def test_the_second_export_of_a_name_joins_the_first_on_a_stack(up: Running) -> 
 
 
 def test_a_clip_whose_run_a_person_cancels_stops_and_the_other_travels_on(up: Running) -> None:
-    up.world.fault("delay", where="fetch", times=1, seconds=60)
+    up.world.fault("delay", where="fetch", times=1, seconds=600)
     up.drop(SLOW)
     wait_until_sync(lambda: _has_file(up, SLOW), timeout=120, description="the request")
     up.drop(OTHER)
     up.cancel(up.run_of(SLOW))
     wait_until_sync(
-        lambda: up.run_of(SLOW)["state_type"] == "CANCELLED", timeout=30, description="its end"
+        lambda: up.run_of(SLOW)["state_type"] == "CANCELLED", timeout=120, description="its end"
     )
     clip = up.clip(SLOW)
     assert clip is not None
@@ -74,18 +74,20 @@ def test_a_watcher_that_dies_is_started_again(up: Running) -> None:
     assert died is not None
     died.kill()
     wait_until_sync(
-        lambda: up.part("watch") not in {None, died}, timeout=30, description="the next one"
+        lambda: up.part("watch") not in {None, died}, timeout=120, description="the next one"
     )
     assert f"watcher of studio {MAIN} ended with code -9" in up.said()
 
 
-def test_a_run_that_lost_its_runner_and_up_at_once_ends_in_order_before_the_next_up(
+def test_after_a_kill_the_next_up_just_works_and_delivers_what_was_on_its_way_by_the_clock(
     up: Running,
 ) -> None:
-    """As the kernel does, where memory is short."""
-    up.world.fault("delay", where="fetch", times=1, seconds=60)
-    up.drop(ORPHAN)
-    wait_until_sync(lambda: _has_file(up, ORPHAN), timeout=120, description="the request")
+    """The kernel kills `up` and a runner at once, where memory is short; their run ends in order.
+    The next `up` has a frozen watcher.
+    """
+    up.world.fault("delay", where="fetch", times=1, seconds=600)
+    up.drop(LATE)
+    wait_until_sync(lambda: _has_file(up, LATE), timeout=120, description="the request")
     (run,) = _unfinished(up)
     left, runner = up.family(), up.part("serve")
     assert runner is not None
@@ -93,35 +95,16 @@ def test_a_run_that_lost_its_runner_and_up_at_once_ends_in_order_before_the_next
         each.kill()
     up.process.wait()
 
-    up.start("--studio", MAIN)
-
-    assert [each for each in left if each.is_running()] == []
-    ended = next(each for each in up.ingest_runs() if each["id"] == run["id"])
-    assert ended["state_type"] == "CANCELLED", "the server has lived longer"
-    wait_until_sync(lambda: ORPHAN in up.delivered(), timeout=120, description=ORPHAN)
-
-
-def test_after_a_kill_the_next_up_just_works_and_delivers_what_was_on_its_way_by_the_clock(
-    up: Running,
-) -> None:
-    up.world.fault("delay", where="fetch", times=1, seconds=60)
-    up.drop(LATE)
-    wait_until_sync(lambda: _has_file(up, LATE), timeout=120, description="the request")
-    (run,) = _unfinished(up)
-    left = up.family()
-    up.process.kill()
-    up.process.wait()
-
     up.start("--studio", MAIN, every=3)
     watcher = up.part("watch")
     assert watcher is not None
     watcher.suspend()
 
+    assert [each for each in left if each.is_running()] == []
     ended = next(each for each in up.ingest_runs() if each["id"] == run["id"])
-    assert ended["state_type"] == "CANCELLED"
+    assert ended["state_type"] == "CANCELLED", "the server has lived longer"
     assert "PostFlow was stopped" in ended["state"]["message"]
     wait_until_sync(lambda: LATE in up.delivered(), timeout=120, description=LATE)
-    assert [each for each in left if each.is_running()] == []
     watcher.resume()
 
 
@@ -154,7 +137,7 @@ def test_the_server_of_up_forgets_what_is_older_than_a_month(up: Running) -> Non
 
 def test_each_clip_has_a_run_below_one_of_ingest_that_takes_several(up: Running) -> None:
     below = [run for run in up.deliver_runs() if run["parent_task_run_id"]]
-    assert {run["name"] for run in below} >= {FIRST, OTHERS, SLOW, OTHER, ORPHAN, LATE, LAST}
+    assert {run["name"] for run in below} >= {FIRST, OTHERS, SLOW, OTHER, LATE, LAST}
     assert _ingest_runs_of(up, below, OTHER) <= _ingest_runs_of(up, below, SLOW)
 
 
@@ -171,10 +154,15 @@ def test_names_in_the_ui_say_which_is_which(up: Running) -> None:
     assert set(_deployments(up)) == {"deliver", "ingest", "deliver-second", "ingest-second"}
     automations = {each["name"] for each in up.ask("automations/filter", {})}
     assert automations >= {f"PostFlow: clips of {each} are ready" for each in (MAIN, SECOND)}
+    to_come = {run["id"] for run in up.runs("ingest") if run["state_type"] == "SCHEDULED"}
+    assert to_come
     wait_until_sync(
-        lambda: {run["name"] for run in up.runs("ingest")} == {"ingest main", "ingest second"},
-        timeout=60,
-        description="the names of runs that have not begun",
+        lambda: (
+            {run["name"] for run in up.runs("ingest") if run["id"] in to_come}
+            <= {"ingest main", "ingest second"}
+        ),
+        timeout=120,
+        description="the names of runs that had not begun",
     )
 
 
@@ -210,7 +198,7 @@ def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
 
 def test_every_clip_was_delivered_once(up: Running) -> None:
     sizes = [(asset["name"], asset["size"]) for asset in up.world.assets()]
-    assert len(sizes) == len(set(sizes)) == 9
+    assert len(sizes) == len(set(sizes)) == 8
 
 
 def _deployments(up: Running) -> dict[str, str]:

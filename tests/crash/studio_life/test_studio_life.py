@@ -20,7 +20,7 @@ from tests.crash.studio_life.author import Size, write_script
 from tests.crash.studio_life.director import Director
 from tests.crash.studio_life.script import Event, Script
 
-SHORT_DAY = Size(days=1, hours=3, clips=22, pace=0.5, troubles=6)
+SHORT_DAY = Size(days=1, hours=2, clips=14, pace=0.5, troubles=10)
 FIVE_DAYS = Size(
     days=int(os.environ.get("POSTFLOW_SOAK_DAYS", "5")),
     clips=int(os.environ.get("POSTFLOW_SOAK_CLIPS", "2000")),
