@@ -146,6 +146,7 @@ class Claimed(FrozenModel):
     stack: str | None
     version_number: int | None
     version_key: str | None
+    sequence: str | None = None
     file_id: str | None
     view_url: str | None
     stack_id: str | None
