@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from postflow.servers import is_ours, our_server, shared_address
+from postflow.servers import (
+    API,
+    CLIENT_PASSWORD,
+    SERVER_PASSWORD,
+    is_ours,
+    our_server,
+    shared_address,
+)
 from tests.support.prefect_home import migrated
 from tests.support.wait import wait_until_sync
 
@@ -42,9 +49,11 @@ def command(home: Path, state: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.prefect
 def test_the_first_command_starts_one_for_all_until_the_last_has_ended(
-    private_state: Path, tmp_path: Path
+    private_state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unlike the one that Prefect would start, it listens before anybody can know where."""
+    for variable in (API, SERVER_PASSWORD, CLIENT_PASSWORD):  # of the session's server
+        monkeypatch.delenv(variable, raising=False)
     home = migrated(tmp_path / "prefect")
     with command(home, private_state) as first, command(home, private_state) as second:
         assert first.stdout
