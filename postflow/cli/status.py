@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 LimitOption = Annotated[int, typer.Option(help="At most so many clips of a kind.", min=1)]
 
-# Seconds for a volume to answer.
-HANGS = 5.0
-
 
 @app.command()
 def status(
@@ -41,6 +38,7 @@ def status(
 ) -> None:
     """What settles, waits, is on its way, failed and what to do, was skipped and why, arrived."""
     prepare_prefect()
+    from postflow.folder.enrolment import folders_away
     from postflow.ledger import Ledger
 
     block = studio_named(studio)
@@ -97,23 +95,6 @@ def export(
             return
         for line in queries.export(ledger):
             print(line)  # noqa: T201 - the command's output
-
-
-async def folders_away(ledger: Ledger, studio: str, folders: Sequence[Path]) -> list[Retry]:
-    """Why watch folders cannot be looked at from this machine, for each that cannot."""
-    answers = await asyncio.gather(*(_why_not_watched(ledger, studio, each) for each in folders))
-    return [answer for answer in answers if answer]
-
-
-async def _why_not_watched(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
-    from postflow.folder.enrolment import why_not_watched
-    from postflow.media import volume
-
-    asking = volume.ask(lambda: why_not_watched(ledger, studio, folder))
-    try:
-        return await volume.in_time(asking, folder, timeout=HANGS)
-    except Retry as hangs:
-        return hangs
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from postflow.errors import Retry
 from postflow.ledger import Ledger, Root, observations, roots
 from postflow.ledger.process import this_machine
+from postflow.media import volume
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import is_candidate
 from postflow.media.sighting import Abandoned, Scanned, Sighting
@@ -27,6 +29,9 @@ from .root import (
     unread,
 )
 from .scanner import Scanner, glance
+
+# Seconds for a volume to answer a person.
+HANGS = 5.0
 
 
 class Choice(FrozenModel):
@@ -117,6 +122,20 @@ def why_not_watched(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
     """None when it is in order. Blocking."""
     found = watched(ledger, studio, folder)
     return found if isinstance(found, Retry) else None
+
+
+async def folders_away(ledger: Ledger, studio: str, folders: Sequence[Path]) -> list[Retry]:
+    """Why watch folders cannot be looked at from this machine, for each that cannot."""
+    answers = await asyncio.gather(*(_why_not_in_time(ledger, studio, each) for each in folders))
+    return [answer for answer in answers if answer]
+
+
+async def _why_not_in_time(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
+    asking = volume.ask(lambda: why_not_watched(ledger, studio, folder))
+    try:
+        return await volume.in_time(asking, folder, timeout=HANGS)
+    except Retry as hangs:
+        return hangs
 
 
 def absent_root(ledger: Ledger, studio: str, folder: Path, why: AbsentError) -> Retry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -97,7 +97,7 @@ def rows(
     since: datetime | None = None,
     holding: str | None = None,
     before: tuple[datetime, int] | None = None,
-    clip_id: int | None = None,
+    ids: Collection[int] | None = None,
     limit: int = 1000,
 ) -> list[Clip]:
     """Clips, the one that changed last first. `name` is a file name or a path below its root.
@@ -128,12 +128,12 @@ def rows(
         at, last = before
         same_moment = and_(clips.c.since == at, clips.c.id < last)
         query = query.where(or_(clips.c.since < at, same_moment))
-    if clip_id is not None:
-        query = query.where(clips.c.id == clip_id)
+    if ids is not None:
+        query = query.where(clips.c.id.in_(ids))
     query = query.order_by(clips.c.since.desc(), clips.c.id.desc()).limit(limit)
     # One state at a time, each in the order of an index: of many clips only the last are read.
     states = STATES_OF.get(phase, frozenset()) if phase else State
-    each_state = (query.where(clips.c.state == each) for each in states)
+    each_state = [query.where(clips.c.state == each) for each in states] if ids is None else [query]
     with ledger.reading() as connection:
         found = [row for each in each_state for row in connection.execute(each).mappings()]
     found.sort(key=itemgetter("since", "id"), reverse=True)
@@ -182,7 +182,7 @@ def versions(ledger: Ledger, clip_id: int, *, limit: int = 50) -> list[Clip]:
         others = select(clips.c.id).where(*same, clips.c.studio == clip.studio)
         others = others.where(clips.c.id != clip_id).order_by(clips.c.since.desc())
         ids = list(connection.scalars(others.limit(limit)))
-    return [clip for each in ids for clip in rows(ledger, clip_id=each)]
+    return rows(ledger, ids=ids)
 
 
 A_DAY = timedelta(days=1)

@@ -87,7 +87,7 @@ def _spot(ledger: Ledger, studio: PageStudio, target: Target) -> Spot | None:
     """Of the studio's own, and with a clip that clip's, whatever a form says."""
     here = target.root_id, target.relpath
     if target.clip_id is not None:
-        found = queries.rows(ledger, studio=studio.name, clip_id=target.clip_id)
+        found = queries.rows(ledger, studio=studio.name, ids=[target.clip_id])
         if not found or (found[0].root_id, found[0].relpath) != here:
             return None
     spots = queue.spots(ledger, target.relpath, studio=studio.name)
@@ -96,5 +96,5 @@ def _spot(ledger: Ledger, studio: PageStudio, target: Target) -> Spot | None:
 
 def path_of(ledger: Ledger, studio: PageStudio, clip_id: int) -> Path | None:
     """Where the clip is, by the spelling of its disk. Blocking."""
-    found = queries.rows(ledger, studio=studio.name, clip_id=clip_id)
+    found = queries.rows(ledger, studio=studio.name, ids=[clip_id])
     return Path(str(found[0].root)) / found[0].disk_path if found else None

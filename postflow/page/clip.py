@@ -35,7 +35,7 @@ class Meant(FrozenModel):
 
 def read(ledger: Ledger, studio: PageStudio, clip_id: int) -> Story | None:
     """None for one that is not the studio's. Blocking."""
-    found = queries.rows(ledger, studio=studio.name, clip_id=clip_id)
+    found = queries.rows(ledger, studio=studio.name, ids=[clip_id])
     if not found:
         return None
     clip = found[0]

@@ -125,6 +125,7 @@ class Board(FrozenModel):
 
     counts: Mapping[Kind, int]
     left: Left
+    in_the_way: tuple[tuple[str, str], ...]
     outages: tuple[str, ...]
     unannounced: int
     links: tuple[tuple[str, str], ...]
@@ -139,6 +140,7 @@ def read(ledger: Ledger, studio: PageStudio, asked: Asked) -> Board:
     return Board(
         counts=by_kind,
         left=progress.left(ledger, studio.name),
+        in_the_way=tuple((each.message, each.hint) for each in studio.in_the_way),
         outages=tuple(outages.current(ledger, studio.name).values()),
         unannounced=len(unannounced.current(ledger, studio.name)),
         links=tuple(links.troubles(ledger, studio.name)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -22,13 +22,17 @@ T = TypeVar("T")
 
 Deliver = Callable[[Path, str | None, str | None], Awaitable[None]]
 """Has the studio's runner deliver a path, with a sequence and a shot given by hand."""
+Look = Callable[[], Awaitable[Sequence[PostFlowError]]]
+"""What is in the way of all clips of the studio, as a folder that is away."""
+# Seconds between two looks for that.
+LOOK_AGAIN = 60.0
 # Names that are remembered, with what they mean.
 REMEMBERED = 20_000
 
 
 @dataclass
 class PageStudio:
-    """Live: an `async with` closes its ledger."""
+    """Live: in an `async with` it knows what is `in_the_way`; its end closes the ledger."""
 
     name: str
     project: str
@@ -36,15 +40,28 @@ class PageStudio:
     where: SecretStr | str | Path | None
     announces: bool
     deliver: Deliver
+    look: Look
+    in_the_way: Sequence[PostFlowError] = ()
     _opened: AsyncExitStack = field(default_factory=AsyncExitStack)
     _ledger: AsyncLedger | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __aenter__(self) -> Self:
+        looking = asyncio.create_task(self._keep_looking(), name="what is in the way")
+        self._opened.callback(looking.cancel)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._opened.aclose()
+
+    async def _keep_looking(self) -> None:
+        """Beside all requests: a volume that hangs holds up none."""
+        while True:
+            try:
+                self.in_the_way = await self.look()
+            except PostFlowError as error:
+                self.in_the_way = [error]
+            await asyncio.sleep(LOOK_AGAIN)
 
     async def read(
         self, call: Callable[Concatenate[Ledger, P], T], /, *args: P.args, **kwargs: P.kwargs

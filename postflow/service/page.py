@@ -15,8 +15,10 @@ import httpx
 from prefect.deployments.flow_runs import arun_deployment
 from prefect.exceptions import PrefectException
 
-from postflow.blocks.studio import Studio
-from postflow.errors import as_ours, engine_trouble
+from postflow.blocks.studio import Studio, load_studio
+from postflow.errors import PostFlowError, as_ours, engine_trouble
+from postflow.folder.enrolment import folders_away
+from postflow.ledger import open_ledger
 from postflow.page.server import HOST, Page, listening, served
 from postflow.page.studios import PageStudio
 from postflow.servers import PAGE, address_told, password, reading_password
@@ -70,14 +72,32 @@ def _shown(name: str, studio: Studio) -> PageStudio:
         where=studio.ledger,
         announces=studio.discord is not None,
         deliver=partial(_deliver, name),
+        look=partial(_in_the_way, name),
     )
+
+
+async def _in_the_way(name: str) -> list[PostFlowError]:
+    """As `postflow status` has it. Raises as `load_studio` does."""
+    with _as_ours():
+        studio = await load_studio(name)
+        sign_in = await studio.adobe.why_to_sign_in()
+    async with open_ledger(studio.ledger) as ledger:
+        away = await folders_away(ledger.ledger, name, studio.watching.folders)
+    return [*away, *([sign_in] if sign_in else [])]
 
 
 async def _deliver(studio: str, path: Path, sequence: str | None, shot: str | None) -> None:
     """By a run of the studio's runner. Raises as `engine_trouble` and `as_ours` have it."""
     deployment = f"deliver/{deployment_name('deliver', studio)}"
     asked = {"path": str(path), "studio": studio, "scene": sequence, "shot": shot}
-    try:
+    with _as_ours():
         await arun_deployment(deployment, parameters=asked, timeout=0, as_subflow=False)
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """Prefect's failures become ours, with a remedy."""
+    try:
+        yield
     except (httpx.HTTPError, PrefectException) as error:
         raise engine_trouble(error) or as_ours(error) from error

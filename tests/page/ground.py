@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import Self
 
 import httpx
 
+from postflow.errors import PostFlowError
 from postflow.ledger import Ledger, Root, roots, transitions
 from postflow.naming import Naming
 from postflow.page.server import HOST, Page, listening, served
@@ -41,6 +42,7 @@ class Served:
 
     url: str
     asked: list[Asked] = field(default_factory=list)
+    in_the_way: list[PostFlowError] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -51,14 +53,17 @@ async def a_page(ledger: Path, *, studios: tuple[str, ...] = ("main",)) -> Async
     async def deliver(path: Path, sequence: str | None, shot: str | None) -> None:
         here.asked.append((path, sequence, shot))
 
-    shown = [PageStudio(name, "UNDLM", Naming.preset(), ledger, True, deliver) for name in studios]
-    page = Page(shown, password=PASSWORD, reading=READING, prefect="http://127.0.0.1:4200/runs")
-    try:
-        async with served(page, listener):
-            yield here
-    finally:
+    async def look() -> list[PostFlowError]:
+        return here.in_the_way
+
+    naming = Naming.preset()
+    async with AsyncExitStack() as stack:
+        shown = [PageStudio(name, "UNDLM", naming, ledger, True, deliver, look) for name in studios]
         for studio in shown:
-            await studio.__aexit__()
+            await stack.enter_async_context(studio)
+        page = Page(shown, password=PASSWORD, reading=READING, prefect="http://127.0.0.1:4200/runs")
+        await stack.enter_async_context(served(page, listener))
+        yield here
 
 
 class Person(httpx.AsyncClient):

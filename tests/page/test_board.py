@@ -14,6 +14,7 @@ import httpx
 import pytest
 from sqlalchemy import insert, update
 
+from postflow.errors import Retry
 from postflow.ledger import Ledger, Phase, Root, observations, progress, queries, transitions
 from postflow.ledger import schema as tables
 from postflow.media.picture import path_of
@@ -104,7 +105,7 @@ async def test_a_name_with_line_breaks_can_be_tried_again(
     transitions.skip(ledger, claim_one(ledger), MISNAMED)
     answer = await person.presses("retry", f"clip/{clip}")
     assert answer.json()["done"]
-    assert queries.rows(ledger, clip_id=clip)[0].phase is Phase.WAITING
+    assert queries.rows(ledger, ids=[clip])[0].phase is Phase.WAITING
 
 
 async def test_a_link_that_is_a_script_is_no_link(person: Person, ledger: Ledger) -> None:
@@ -175,6 +176,14 @@ async def test_share_links_are_shown_to_people_and_in_no_log(
     ours = [each for each in caplog.records if not each.name.startswith(("httpx", "httpcore"))]
     assert [each for each in ours if each.name.startswith("aiohttp")] == []
     assert [each for each in ours if SHARE in each.getMessage()] == []
+
+
+async def test_what_is_in_the_way_of_all_is_said_first(ledger: Ledger, root: Root) -> None:
+    async with a_page(Path(ledger.place)) as page, Person(page.url) as person:
+        page.in_the_way.append(Retry("The folder <b> is away.", hint="Mount it.", code="x"))
+        html = await person.sees()
+        assert html.index("The folder &lt;b&gt; is away.") < html.index("Mount it.")
+        assert html.index("Mount it.") < html.index("Needs you</h2>")
 
 
 async def test_another_studio_of_the_ledger_is_seen_apart(person: Person) -> None:

@@ -12,9 +12,8 @@ import pytest
 import typer
 
 from postflow.cli.scan import one_of, tell_gone, tell_prospects
-from postflow.cli.status import folders_away
 from postflow.errors import Fatal
-from postflow.folder.enrolment import restore
+from postflow.folder.enrolment import folders_away, restore
 from postflow.folder.root import MARKER, read_mark
 from postflow.folder.scanner import glance
 from postflow.ledger import Ledger, Phase, observations, queries, roots
