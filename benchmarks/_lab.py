@@ -151,7 +151,7 @@ class Host:
         self.name = f"h{number}"
         self.folder = lab.home / self.name / PLACES[(number - 1) % len(PLACES)]
         self.folder.mkdir(parents=True)
-        self.cable = Cable(f"pf-{self.name}", rate)
+        self.cable = Cable(f"pf{os.getpid()}-{self.name}", rate)
         self._lab = lab
         self._process: subprocess.Popen[bytes] | None = None
         _ip("netns", "add", self.cable.namespace)

@@ -67,18 +67,12 @@ def living(lab: Lab) -> dict[str, hosts.Host]:
     return {f"{each.name} {each.part}": each for each in known if each.lives}
 
 
-def have_run(lab: Lab) -> set[str]:
-    """Hosts that have begun a run, which stays for the next clips."""
-    with Ledger.open(lab.ledger_url) as ledger:
-        return {each.name for each in hosts.known(ledger, "main") if each.part == "ingest"}
-
-
 def is_up(lab: Lab, name: str) -> bool:
     return f"{name} watch" in living(lab)
 
 
 def start(lab: Lab, many: int) -> None:
-    """One more; then a clip by which each has a run."""
+    """One more; then clips by which each has a run, which stays."""
     host = lab.hosts[many - 1]
     host.up()
     wait_for(partial(is_up, lab, host.name), host.name)
@@ -86,10 +80,8 @@ def start(lab: Lab, many: int) -> None:
 
 
 def warm(lab: Lab, many: int, sequence: str) -> None:
-    clips = drop(lab, 1, size=0, sequence=sequence)
-    wait_for(partial(are_delivered, lab, clips), "the first clip")
-    names = {host.name for host in lab.hosts[:many]}
-    wait_for(lambda: names <= have_run(lab), "a run on each host")
+    clips = drop(lab, 2 * many, size=0, sequence=sequence)
+    wait_for(partial(are_delivered, lab, clips), "the first clips")
 
 
 @dataclass(frozen=True)
@@ -299,7 +291,7 @@ def main() -> int:
         if name == "clocks" and not Path(FAKETIME).exists():
             console.print("clocks: left out, libfaketime is not installed")
             continue
-        losses.append(suffer(name, FAULTS[name], clips=8, size=size, rate=rate))
+        losses.append(suffer(name, FAULTS[name], clips=given.clips, size=size, rate=rate))
         tell(losses[-1:])
     return int(given.check and (missed or any(each.is_bad for each in losses)))
 
