@@ -31,14 +31,15 @@ async def hosts_in_order(studio: Studio) -> Say:
     async with open_ledger(studio.ledger) as ledger:
         living = [each for each in await ledger.run(hosts.known, name) if each.lives]
         ours = await ledger.run(roots.ledger_id)
-    found = [*_troubles(living), *await _with_another_ledger(name, ours)]
+    found = [*troubles(living), *await _with_another_ledger(name, ours)]
     if found:
         return "; ".join(found), REMEDY
     names = sorted({each.name for each in living})
     return ", ".join(names) if names else "none watches at the moment"
 
 
-def _troubles(living: Iterable[hosts.Host]) -> Iterator[str]:
+def troubles(living: Iterable[hosts.Host]) -> Iterator[str]:
+    """What a person should know of hosts that live."""
     machines = Counter(name for name, _ in {(each.name, each.machine) for each in living})
     for name in (each for each, many in machines.items() if many > 1):
         yield f"{machines[name]} machines are called {name}"

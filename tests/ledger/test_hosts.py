@@ -10,6 +10,7 @@ import pytest
 from postflow.flows.calling import Slot, to_be_called
 from postflow.ledger import Ledger, Root, claims, hosts, roots
 from postflow.ledger.hosts import Host, HostSign, Part
+from postflow.service.hosts import troubles
 from postflow.state import this_host
 from tests.ledger.ground import Clock, add_many
 
@@ -103,3 +104,15 @@ def host(name: str, *reach: int, lives: bool = True, part: Part = "watch") -> Ho
 def test_who_is_called(free: list[str | None], known: list[Host], called: set[str] | None) -> None:
     slots = [Slot(each, is_free=each in free) for each in {None, ME, "b", *free}]
     assert to_be_called(slots, known, [1]) == called
+
+
+def test_what_is_wrong_among_hosts_is_said_of_each() -> None:
+    sound, slow, lacking = host("a", 1), host("b", 1), host("c")
+    assert list(troubles([sound])) == []
+    slow = slow.model_copy(update={"ahead": -120.0})
+    other = sound.model_copy(update={"machine": "a 2"})
+    assert list(troubles([sound, slow, lacking, other])) == [
+        "2 machines are called a",
+        "the clock of b is 120 s behind the database's",
+        "c does not reach /c/show (no volume)",
+    ]
