@@ -9,7 +9,7 @@ from pydantic import Field, HttpUrl, SecretStr, ValidationError, ValidationInfo,
 
 from postflow.discord import DiscordClient
 from postflow.discord.webhook import Routes
-from postflow.settings import problems
+from postflow.problems import problems
 
 from .base import StudioPart, icon, secret_from_environment
 
@@ -88,7 +88,8 @@ class DiscordWebhook(StudioPart, CredentialsBlock):
         try:
             _routes(**{**info.data, str(info.field_name): value})
         except ValidationError as error:
-            raise ValueError(problems(error).partition(": ")[2]) from None
+            told = problems(error, Routes)
+            raise ValueError(told.removeprefix(str(info.field_name)).lstrip(": ")) from None
         return value
 
     def get_url(self) -> SecretStr:

@@ -14,6 +14,7 @@ from postflow.feeds import Alarm, Hook, Sink
 from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
+from postflow.problems import problems
 from postflow.settings import (
     LimitedHours,
     Rate,
@@ -21,7 +22,6 @@ from postflow.settings import (
     Watching,
     bytes_a_second,
     limit_at,
-    problems,
     refuse_old_names,
 )
 from postflow.state import remember_studio
@@ -209,7 +209,7 @@ async def load_part(studio: str) -> Host | None:
 
 def _invalid(name: str, why: ValidationError) -> Fatal:
     return Fatal(
-        f"Studio {name!r} does not load: {problems(why)}.",
+        f"Studio {name!r} does not load: {problems(why, Studio)}.",
         hint="Mend its blocks in Prefect's UI, or run `postflow setup --file` again.",
         code="studio.invalid",
     )

@@ -16,7 +16,6 @@ from pydantic import (
     Field,
     SecretStr,
     TypeAdapter,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -33,15 +32,6 @@ def refuse_old_names(given: Any) -> Any:
         for old in RENAMED.keys() & given.keys():
             raise ValueError(f"{old} is called {RENAMED[old]} now")
     return given
-
-
-def problems(error: ValidationError) -> str:
-    """One line: each field and what is wrong with it."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'the table'}: "
-        + problem["msg"].removeprefix("Value error, ")
-        for problem in error.errors(include_input=False, include_url=False)
-    )
 
 
 class Watching(BaseModel):

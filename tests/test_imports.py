@@ -27,7 +27,7 @@ LAYERS = (
     {"servers"},
     {"state"},
     {"models"},
-    {"errors", "http", "bandwidth", "stop", "language"},
+    {"errors", "http", "bandwidth", "stop", "language", "problems"},
 )
 RANK = {room: rank for rank, rooms in enumerate(reversed(LAYERS)) for room in rooms}
 WITHOUT_PREFECT = set(RANK) - {"cli", "service", "flows", "tasks", "engine", "blocks"}

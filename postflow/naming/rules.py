@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from postflow.errors import Fatal, Skip
 from postflow.models import FrozenModel
+from postflow.problems import problems
 
 from .filename import safe_part, shown
 
@@ -80,11 +81,10 @@ def _read(rule: NameRule | Mapping[str, Any], number: int) -> NameRule:
     try:
         return NameRule.model_validate(dict(rule))
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'rule'}: {item['msg']}" for item in error.errors()
-        )
         raise broken(
-            str(rule.get("name", f"number {number}")), problems, "See docs/naming.md for each key."
+            str(rule.get("name", f"number {number}")),
+            problems(error, NameRule),
+            f"Its keys are {', '.join(NameRule.model_fields)}.",
         ) from error
 
 

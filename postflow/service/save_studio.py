@@ -16,7 +16,7 @@ from postflow.blocks.host import Host, own_name
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
 from postflow.ledger.opening import is_shared
-from postflow.settings import problems
+from postflow.problems import problems, unknown_keys
 from postflow.state import this_host
 
 from .studio_file import StudioFile, unreadable
@@ -54,12 +54,13 @@ def _hosts(file: StudioFile, studio: Studio) -> dict[str, Host]:
 
 
 def _host(name: str, studio: Studio, table: dict[str, Any]) -> Host:
+    place = ("studio", "hosts", name)
     try:
-        host = _block(Host, table, where := f"studio.hosts.{name}")
+        host = _block(Host, table, *place)
         own = Host.of(studio, **{each: getattr(host, each) for each in table})
         own.change(studio.model_copy())
     except ValidationError as error:
-        raise unreadable(f"[{where}]", problems(error)) from None
+        raise unreadable(problems(error, Studio, place)) from None
     return own
 
 
@@ -85,14 +86,14 @@ def studio_of(file: StudioFile) -> Studio:
     )
 
 
-def _block(kind: type[B], table: dict[str, Any], section: str, **parts: Block) -> B:
-    unknown = set(table) - (set(kind.model_fields) - set(parts))
-    if unknown:
-        raise unreadable(f"[{section}]", f"unknown: {', '.join(sorted(unknown))}")
+def _block(kind: type[B], table: dict[str, Any], *place: str, **parts: Block) -> B:
+    known = kind.model_fields.keys() - parts
+    if unknown := table.keys() - known:
+        raise unreadable(unknown_keys(unknown, known, place))
     try:
         return kind(**table, **parts)
     except ValidationError as error:
-        raise unreadable(f"[{section}]", problems(error)) from None
+        raise unreadable(problems(error, kind, place)) from None
 
 
 async def _keep_sign_in(adobe: AdobeTokens, name: str, client: PrefectClient) -> None:

@@ -22,12 +22,12 @@ from postflow.feeds import Alarm, Hook
 from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
+from postflow.problems import problems
 from postflow.settings import (
     LimitedHours,
     Rate,
     RetryPolicy,
     Watching,
-    problems,
     refuse_old_names,
 )
 
@@ -90,7 +90,7 @@ def read_studio_file(path: Path) -> StudioFile:
     try:
         file = StudioFile.model_validate(_loaded(path))
     except ValidationError as error:
-        raise unreadable(str(path), problems(error)) from None
+        raise unreadable(str(path), problems(error, StudioFile)) from None
     file.studio.get_naming()
     return file
 
@@ -98,14 +98,28 @@ def read_studio_file(path: Path) -> StudioFile:
 def _loaded(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise unreadable(str(path), str(error)) from error
+    except FileNotFoundError as error:
+        where = "" if path.is_absolute() else f" here ({Path.cwd()})"
+        raise unreadable(f"there is no file {path}{where}") from error
+    except OSError as error:
+        raise unreadable(str(path), f"it cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise unreadable(str(path), "it is no text in UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise unreadable(str(path), _no_toml(str(error))) from error
 
 
-def unreadable(where: str, why: str) -> Fatal:
+def _no_toml(error: str) -> str:
+    why, _, place = error.rpartition(" (at ")
+    why = "text without quotes, or no value" if why == "Invalid value" else why
+    return f"it is no TOML at {place.rstrip(')')}: {why}"
+
+
+def unreadable(*why: str) -> Fatal:
+    said = f"The studio file does not load: {': '.join(why)}"
     return Fatal(
-        f"The studio file does not load: {where}: {why}.",
-        hint="See docs/configuration.md for every table and field.",
+        said if said.endswith("?") else f"{said}.",
+        hint="`postflow setup --example` prints one with every table and key.",
         code="studio.file",
     )
 
