@@ -73,7 +73,7 @@ async def test_setup_on_one_host_replaces_no_part_of_another(
     ("section", "says"),
     [
         ({"ledger": None, "hosts": {"b": {}}}, "a ledger on PostgreSQL"),
-        ({"hosts": {"b": {"folder": "/b"}}}, "unknown: folder"),
+        ({"hosts": {"b": {"folder": "/b"}}}, "folder is unknown; did you mean folders?"),
         ({"hosts": {"Render 2": {}}}, "hosts"),
         (
             {

@@ -6,6 +6,7 @@ import re
 from datetime import date
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -140,10 +141,19 @@ def _no_server() -> None:
     raise AssertionError("Something was about to be saved.")
 
 
-MODELS = (StudioFile, StudioSection, AdobeTokens, FrameioAccount, Tunnel, DiscordWebhook, Host)
-MODELS += (Watching, RetryPolicy, LimitedHours, Sharing, Alarm, Hook, NameRule)
-WRONG = ([], {}, [7], {"x": 7}, "", "x" * 9_999, "ü", "-1", 2.5, 10**30, -(10**30), 0, float("nan"))
-WRONG += (True, date(2026, 1, 1), None)
+BLOCKS: tuple[type[BaseModel], ...] = (
+    AdobeTokens,
+    FrameioAccount,
+    Tunnel,
+    DiscordWebhook,
+    Host,
+)
+TABLES = (StudioFile, StudioSection, Watching, RetryPolicy, LimitedHours, Sharing, Alarm, Hook)
+MODELS = (*BLOCKS, *TABLES, NameRule)
+LISTS: tuple[Any, ...] = ([], [7], {}, {"x": 7})
+TEXTS = ("", "x" * 9_999, "ü", "-1")
+NUMBERS = (2.5, 10**30, -(10**30), 0, float("nan"))
+WRONG = (*LISTS, *TEXTS, *NUMBERS, True, date(2026, 1, 1), None)
 PYDANTICS = re.compile(
     "Input should|Extra inputs|required|valid (tuple|list)|parsing|instance|dictionary|Value error"
     "|Assertion|cannot be understood"
