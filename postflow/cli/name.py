@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,5 +71,5 @@ def _tell(answer: Explanation) -> None:
         return
     out.print(f"[red]✗[/red] {escape(answer.problem or answer.name)}")
     out.print(f"  → {answer.hint}", markup=False)
-    for rule in answer.answers:
-        out.print(f"    {rule.rule}: {rule.reason}", markup=False)
+    for reason, rules in groupby(answer.answers, key=lambda rule: rule.reason):
+        out.print(f"    {', '.join(rule.rule for rule in rules)}: {reason}", markup=False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from unicodedata import normalize
+from urllib.request import url2pathname
 
 from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import enrolled
@@ -36,15 +38,22 @@ NOT_OURS = frozenset({"folder.away", "folder.taken", "folder.not_enrolled"})
 
 QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("„", "“"), ("\u2018", "\u2019"), ("«", "»")}
 
+# A Path of `file:///a` has one slash only.
+FILE_URL = re.compile("file:(?://localhost|/localhost|//)?(?=/)", re.IGNORECASE)
+
 IsGone = Callable[[str, str], Awaitable[bool]]
 """Is there no such file in Frame.io any more, by its account and its id?"""
 
 
 def as_meant(path: Path) -> Path:
-    """A path as people paste it: in quotes, with blanks or a line break around it, or with `~`."""
+    """A path as people paste it: in quotes, with blanks or a line break around it, with `~`, or as
+    a browser's `file://`.
+    """
     text = str(path).strip()
     while len(text) > 1 and (text[0], text[-1]) in QUOTES:
         text = text[1:-1].strip()
+    if found := FILE_URL.match(text):
+        return Path(url2pathname(text[found.end() :]))
     with suppress(RuntimeError):  # nobody of that name
         return Path(text).expanduser()
     return Path(text)

@@ -12,7 +12,8 @@ from .filename import shown
 from .matcher import Matcher, forms
 from .rules import NameRule, Values, fields_of, pieces_of
 
-OPTIONS = {"sequence": "--scene", "shot": "--shot"}
+# What a command, Python and Prefect's form call them.
+OPTIONS = {"sequence": "scene", "shot": "shot"}
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _unused(given: Values, matchers: Sequence[Matcher]) -> Skip:
 
 def _options(placing: Placing, matchers: Sequence[Matcher]) -> str:
     values = _examples(placing, matchers)
-    return " ".join(f"{option} {values[f]}" for f, option in OPTIONS.items() if f in values)
+    return ", ".join(f"{option} {values[f]}" for f, option in OPTIONS.items() if f in values)
 
 
 def _examples(placing: Placing, matchers: Sequence[Matcher]) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from .presets import PRESETS
 from .rules import NameRule, Values, fields_of, folder_of, read_rules, stack_of
 from .version import Order, date_of, version_number, version_order
 
-_OPTIONS = {"sequence": "--scene SQ07", "shot": "--shot 00152"}
+_OPTIONS = {"sequence": "scene SQ07", "shot": "shot 00152"}
 # Of a name that cannot be read at all, no rule says anything.
 _WITHOUT_ANSWERS = {"name.unsafe", "name.folder", "name.slow"}
 
@@ -153,7 +153,8 @@ class Naming:
         meant = f"Was {shown(nearest)} meant? " if nearest and nearest != name else ""
         return Skip(
             f"{shown(name)} is no name PostFlow knows: {mismatch.reason}.",
-            hint=f"{meant}A right name looks like {shown(example)}; or give --scene and --shot.",
+            hint=f"{meant}A right name looks like {shown(example)}; "
+            "or give the scene and shot by hand.",
             code="name.unknown",
         )
 
@@ -178,7 +179,7 @@ def _shot(name: str, rule: NameRule, values: Values) -> Shot:
     merged = _in_one_case(rule, values)
     missing = [field for field in rule.asks if field not in merged]
     if missing:
-        options = " ".join(_OPTIONS[field] for field in missing)
+        options = ", ".join(_OPTIONS[field] for field in missing)
         raise Skip(
             f"{shown(name)} does not say its {' and '.join(missing)}.",
             hint=f"Give it by hand ({options}), or put it in the name.",

@@ -55,14 +55,14 @@ def test_values_that_no_rule_knows_are_refused_with_an_example(
         UNDLM.identify(name, scene=scene, shot=shot)
     assert refusal.value.code == "name.folder"
     assert told in refusal.value.message
-    assert "--scene SQ07 --shot 00152" in refusal.value.hint
+    assert "scene SQ07, shot 00152" in refusal.value.hint
 
 
 def test_a_shot_without_its_sequence_is_nowhere() -> None:
     with pytest.raises(Skip, match="without its sequence") as refusal:
         UNDLM.identify("final.mov", shot="00152")
     assert refusal.value.code == "name.incomplete"
-    assert "--scene SQ07 --shot 00152" in refusal.value.hint
+    assert "scene SQ07, shot 00152" in refusal.value.hint
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_only_a_name_can_say_is_asked_for() -> None:
         Naming.preset("netflix").identify("final.mov", scene="TCC", shot="0010")
     assert "Name the file as the rule has it" in refusal.value.hint
     assert "AGM_104_TCC_0010_comp_NFX_v001.mov" in refusal.value.hint
-    assert "--scene" not in refusal.value.hint, "no option says the episode"
+    assert "scene SQ" not in refusal.value.hint, "no option says the episode"
 
 
 @pytest.mark.parametrize(("scene", "shot"), [(None, "00153"), ("7", "152")])
@@ -95,7 +95,7 @@ def test_the_example_says_also_what_the_names_of_the_rule_leave_out(
 ) -> None:
     with pytest.raises(Skip) as refusal:
         UNDLM.identify("UNDLM_00001_v001.mov", scene=scene, shot=shot)
-    assert "--scene SQ07 --shot 00001" in refusal.value.hint
+    assert "scene SQ07, shot 00001" in refusal.value.hint
 
 
 def test_given_parts_change_the_stack_too() -> None:

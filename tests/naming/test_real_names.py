@@ -162,7 +162,7 @@ def test_name_without_sequence_asks_for_it(name: str) -> None:
         UNDLM.identify(name)
     assert refusal.value.code == "name.incomplete"
     assert "sequence" in refusal.value.message
-    assert "--scene" in refusal.value.hint
+    assert "scene" in refusal.value.hint
 
     found = UNDLM.identify(name, scene="SQ07")
     assert found.folder == ("2_FROM_ANIM", "SQ07", name[:11])

@@ -89,7 +89,16 @@ async def test_a_studio_may_allow_other_folders(folder: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "pasted", ["/a b/c.mov\n", "  /a b/c.mov ", '"/a b/c.mov"', "'/a b/c.mov'\r\n", "“/a b/c.mov”"]
+    "pasted",
+    [
+        "/a b/c.mov\n",
+        "  /a b/c.mov ",
+        '"/a b/c.mov"',
+        "'/a b/c.mov'\r\n",
+        "“/a b/c.mov”",
+        "file:///a%20b/c.mov\n",
+        "'file://localhost/a%20b/c.mov'",
+    ],
 )
 def test_a_path_is_taken_as_people_paste_it(pasted: str) -> None:
     assert as_meant(Path(pasted)) == Path("/a b/c.mov")
