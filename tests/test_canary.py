@@ -56,6 +56,13 @@ IN_THE_LEDGER = frozenset({kinds.SHARE_LINK})
 # Ports are used again, so in what other tests wrote, too, an address proves nothing.
 ADDRESSES = frozenset({kinds.PUBLIC_ADDRESS})
 
+# Nobody listens there, which is told.
+TOLD_TOO = {
+    kinds.ALARM: "json://127.0.0.1:9/alarm-canary-0123456789",
+    kinds.HOOK: "http://127.0.0.1:9/hook-canary-0123456789",
+    kinds.HOOK_SECRET: "hook-secret-canary-0123456789",
+}
+
 SIGNED_OUT = fault("token_expiry", "accounts.list")
 JOURNEYS: dict[str, tuple[tuple[Fault, ...], str | None, frozenset[str]]] = {
     "delivered": ((SIGNED_OUT,), None, SIGNED_IN | RENEWED | EXPOSED | SHARED),
@@ -122,6 +129,8 @@ def shared_world(secret: Confidences) -> Iterator[Sandbox]:
         patch.setattr(running, "application", overheard)
         with Sandbox(fetch_delay=0.2) as world:
             secret.heard[kinds.AUTHTOKEN].add(world.ngrok_authtoken)
+            for kind, told in TOLD_TOO.items():
+                secret.heard[kind].add(told.rpartition("/")[2])
             secret.heard[kinds.PREFECT_PASSWORD].add(password().partition(":")[2])
             yield world
 
@@ -154,6 +163,8 @@ async def _save(world: Sandbox) -> None:
         "expires_at": datetime.now(UTC) + timedelta(seconds=tokens["expires_in"]),
     }
     tables["frameio"]["share"] = {"per": "shot", "passphrase": "aviary-passphrase-0123456789"}
+    tables["studio"]["alarms"] = [{"url": TOLD_TOO[kinds.ALARM]}]
+    tables["studio"]["hook"] = {"url": TOLD_TOO[kinds.HOOK], "secret": TOLD_TOO[kinds.HOOK_SECRET]}
     file = StudioFile.model_validate(tables)
     section = file.studio.model_copy(update={"retry_policy": RetryPolicy(**QUICK)})
     await save_studio(file.model_copy(update={"studio": section}))

@@ -22,6 +22,7 @@ WEBHOOK_TOKEN, FILE_ADDRESS, PUBLIC_ADDRESS = "webhook", "file's address", "publ
 PART_ADDRESS = "part's address"
 AUTHTOKEN = "ngrok authtoken"
 SHARE_LINK, PASSPHRASE = "share link", "share's passphrase"
+ALARM, HOOK, HOOK_SECRET = "alarm's address", "hook's address", "hook's secret"
 PREFECT_PASSWORD = "password of Prefect's server"
 
 
