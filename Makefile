@@ -13,14 +13,14 @@ OUTSIDE      := frameio outlet sandbox sandbox_agent
 FAULTS       := $(patsubst %,tests/journeys/test_%.py,again cancelled faults midway stacked stumbling_ledger)
 # The longest first, so that both cores have work to the end.
 SUITES       := test-crash test-watch test-cli test-plain test-journeys test-faults test-blocks test-outside \
-                types conformance lint
+                types conformance lint docs
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 OLDEST       := 'prefect==3.8.8' 'sqlalchemy<2.1'
 export UV_PYTHON_DOWNLOADS = never
 # Else each process compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check lint types conformance oldest bench apt clean
+.PHONY: help setup demo test check lint types docs conformance oldest bench apt clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -75,6 +75,13 @@ lint: setup
 types: setup
 	$(RUN) mypy
 
+# Of a copy of all that the pages link to, so that each link leads to the same here and there.
+docs: setup  ## The documents as a site (build/site), its links checked.
+	rm -rf build/docs build/site
+	mkdir -p build/docs
+	cp -r README.md README.fr.md CONTRIBUTING.md CHANGELOG.md prefect.yaml docs examples build/docs
+	$(RUN) zensical build --strict
+
 conformance: setup  ## The official Frame.io SDK against the sandbox.
 	./conformance/run.sh
 
@@ -85,4 +92,4 @@ bench: setup  ## Speed, as ratios taken in one run.
 	$(RUN) python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-conformance .venv-oldest .tools .demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-conformance .venv-oldest .tools .demo build .cache .mypy_cache .ruff_cache .pytest_cache
