@@ -16,12 +16,13 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import IN_WORDS
-from postflow.service.console import err, out, print_json, tell_doubt, tell_warning
+from postflow.service.console import err, fit, out, print_json, tell_doubt, tell_warning
 from postflow.service.server import prepare_prefect
 
 from . import completion
 from .app import JsonOption, StudioOption, app, studio_named
 from .queue import how_far, how_much_is_left
+from .refreshing import demand_terminal, refreshed
 from .share import tell_who_looked, who_looked
 from .unannounced import tell_unannounced, unannounced_as_json
 
@@ -29,23 +30,39 @@ if TYPE_CHECKING:
     from postflow.ledger import Clip, Ledger, Observation, Phase, Unannounced
     from postflow.ledger.progress import Left
 
+# Where the facts of a clip stand: so many characters from the left.
+INDENT = 14
+
 LimitOption = Annotated[int, typer.Option(help="At most so many clips of a kind.", min=1)]
 
 
 @app.command()
 def status(
-    studio: StudioOption = "main", limit: LimitOption = 50, json: JsonOption = False
+    studio: StudioOption = "main",
+    limit: LimitOption = 50,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Draw it again every 2 s, until q or Ctrl-C.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
     """What settles, waits, is on its way, failed and what to do, was skipped and why, arrived."""
+    if watch and json:
+        raise typer.BadParameter("--json is one document: leave out --watch.")
+    if watch:
+        demand_terminal()
     prepare_prefect()
     from postflow.folder.enrolment import folders_away
     from postflow.ledger import Ledger
 
     block = studio_named(studio)
     with Ledger.open(block.ledger) as ledger:
-        away = asyncio.run(folders_away(ledger, studio, block.watching.folders))
         sign_in = asyncio.run(block.adobe.why_to_sign_in())
-        tell_status(ledger, studio, away=away, sign_in=sign_in, limit=limit, json=json)
+
+        def tell() -> None:
+            away = asyncio.run(folders_away(ledger, studio, block.watching.folders))
+            tell_status(ledger, studio, away=away, sign_in=sign_in, limit=limit, json=json)
+
+        refreshed(tell) if watch else tell()
 
 
 @app.command()
@@ -138,7 +155,7 @@ class Overview:
         for reason in self.outages.values():
             out.print(f"[yellow]![/yellow] Clips wait for this: {escape(reason)}")
         told = [f"{self.counts[phase]} {phase}" for phase in Phase if self.counts[phase]]
-        out.print(", ".join(told) or "No clip has been seen yet.")
+        out.print(fit(", ".join(told), 0, out) or "No clip has been seen yet.")
         if self.left.clips:
             out.print(f"Left: {how_much_is_left(self.left)}.")
         tell_unannounced(self.unannounced, studio=self.studio)
@@ -150,7 +167,7 @@ class Overview:
         self._tell_others()
         for each in self.settling:
             word = Phase.REFUSED if each.refused else Phase.SETTLING
-            out.print(f"  {word:<10}  {each.relpath}: {each.note or 'just seen'}", markup=False)
+            _line(f"  {word:<10}  {each.relpath}: {each.note or 'just seen'}")
         for clip, name in _names(self.clips):
             _tell(clip, name)
 
@@ -164,7 +181,7 @@ class Overview:
             tell_doubt(f"{what}: {unread}.", remedy, out)
         if others:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
-            out.print(f"  no clips    {kinds}", markup=False)
+            _line(f"  no clips    {kinds}")
 
 
 def tell_status(
@@ -240,7 +257,7 @@ def tell_history(
         return
     for clip, name in _names(clips):
         facts = f"{_when(clip)}  {_took(clip):>6}  {decimal(clip.size):>8}"
-        out.print(f"{facts}  {name}  {clip.view_url or ''}".rstrip(), markup=False)
+        _line(f"{facts}  {name}  {clip.view_url or ''}".rstrip())
     if not clips:
         out.print("No clip has been delivered yet.")
     if seen is not None:
@@ -265,28 +282,35 @@ def _names(clips: Sequence[Clip]) -> Iterator[tuple[Clip, str]]:
 
 
 def _tell(clip: Clip, name: str) -> None:
-    from postflow.ledger import Phase
-
     way = f"  {IN_WORDS[clip.way]}" if clip.way in IN_WORDS else ""
     host = f"  from {clip.host}" if clip.host else ""
-    line = f"  {clip.phase:<10}  {name}{way}{host}  {clip.view_url or ''}"
-    out.print(line.rstrip(), markup=False)
+    _line(f"  {clip.phase:<10}  {name}{way}{host}  {clip.view_url or ''}".rstrip())
+    for detail in _details(clip):
+        _line(" " * INDENT + detail)
+
+
+def _details(clip: Clip) -> Iterator[str]:
+    from postflow.ledger import Phase
+
     if clip.phase is Phase.DELIVERED and (lacks := _lacks(clip)):
-        out.print(f"              {lacks}", markup=False)
+        yield lacks
     if clip.cancelled:
-        out.print(f"              It is being stopped: cancelled {clip.cancelled}.", markup=False)
+        yield f"It is being stopped: cancelled {clip.cancelled}."
     elif clip.progress:
-        out.print(f"              {how_far(clip.progress)}", markup=False)
+        yield how_far(clip.progress)
     elif clip.priority and clip.phase is Phase.WAITING:
-        out.print("              It goes before others.", markup=False)
+        yield "It goes before others."
     if clip.doubt:
-        out.print(f"              Please check: the file {clip.doubt}.", markup=False)
+        yield f"Please check: the file {clip.doubt}."
     if clip.reason:
-        out.print(f"              {clip.reason}", markup=False)
-        out.print(f"              → {clip.hint}", markup=False)
+        yield clip.reason
+        yield f"→ {clip.hint}"
     if clip.not_before:
-        when = f"{clip.not_before.astimezone():%H:%M}"
-        out.print(f"              It is tried again at {when}.", markup=False)
+        yield f"It is tried again at {clip.not_before.astimezone():%H:%M}."
+
+
+def _line(text: str) -> None:
+    out.print(fit(text, INDENT, out), markup=False)
 
 
 def _lacks(clip: Clip) -> str:

@@ -172,13 +172,21 @@ def _probe(path: Path, *, any_kind: bool) -> MediaFile:
             code="file.changing",
         )
     return MediaFile(
-        path=path.absolute(),
+        path=_in_full(path),
         size=before.st_size,
         mtime_ns=mtime_of(before),
         fingerprint=content.essence,
         rest=content.rest,
         doubt=doubt,
     )
+
+
+def _in_full(path: Path) -> Path:
+    """Without `..`, which would hide that a file lies in a watch folder, or does not."""
+    if ".." not in path.parts:
+        return path.absolute()
+    plain = Path(os.path.normpath(path.absolute()))  # wrong where a link comes before the `..`
+    return plain if plain.exists() and plain.samefile(path) else path.resolve()
 
 
 def _doubt(path: Path) -> str | None:

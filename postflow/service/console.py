@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -33,6 +34,19 @@ def _plain(text: str) -> str:
 
 out = Terminal(highlight=False, soft_wrap=True)
 err = Terminal(stderr=True, highlight=False, soft_wrap=True)
+
+
+def fit(text: str, hang: int, console: Console) -> str:
+    """Lines as wide as the terminal, all but the first one indented by `hang`. No word is broken, a
+    link neither; what is piped on stays one line.
+    """
+    if not console.is_terminal:
+        return text
+    room = max(console.width, 2 * hang)
+    lines = wrap(
+        text, room, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines)
 
 
 @contextmanager
@@ -79,8 +93,8 @@ def tell_warning(error: PostFlowError, console: Console = err) -> None:
 
 
 def tell_doubt(says: str, remedy: str, console: Console = err) -> None:
-    console.print(f"[yellow]![/yellow] {escape(says)}")
-    console.print(f"  → {remedy}", markup=False)
+    console.print(f"[yellow]![/yellow] {escape(fit(f'! {says}', 2, console)[2:])}")
+    console.print(fit(f"  → {remedy}", 4, console), markup=False)
 
 
 def tell_if_open(*paths: Path) -> None:

@@ -80,6 +80,13 @@ async def test_a_relative_path_becomes_absolute(
 ) -> None:
     monkeypatch.chdir(clip.parent)
     assert (await probe_media(Path(clip.name))).path == clip
+    elsewhere = clip.parent / "elsewhere" / "deep"
+    elsewhere.mkdir(parents=True)
+    assert (await probe_media(elsewhere / ".." / ".." / clip.name)).path == clip
+    (clip.parent / "link").symlink_to(elsewhere)
+    beside = elsewhere.parent / clip.name
+    shutil.copy(clip, beside)
+    assert (await probe_media(Path("link") / ".." / clip.name)).path == beside.resolve()
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".MP4", ".mxf", ".Avi", ".mkv"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from io import StringIO
@@ -12,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.cli.queue import cancel_all, cancel_named, put_first
+from postflow.cli.refreshing import refreshed
 from postflow.cli.retry import in_its_folder, try_again
 from postflow.cli.status import tell_history, tell_status
 from postflow.cli.up import News
@@ -33,6 +35,7 @@ from postflow.ledger import (
     unannounced,
 )
 from postflow.models import MediaFile
+from postflow.service.console import Terminal
 from postflow.state import this_host
 from tests.ledger.ground import (
     BROKEN,
@@ -249,6 +252,42 @@ def test_history_has_when_how_long_and_the_link(
     assert f"{clip.finished_at.astimezone():%Y-%m-%d %H:%M}" in line
     assert " s  " in line
     assert line.rstrip().endswith(str(clip.view_url))
+
+
+def test_status_and_history_fit_a_narrow_terminal(
+    full: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No word is broken, and what goes on stands below what it belongs to."""
+    screen = StringIO()
+    narrow = Terminal(file=screen, force_terminal=True, width=60, soft_wrap=True, highlight=False)
+    monkeypatch.setattr("postflow.cli.status.out", narrow)
+    tell_status(full, "main")
+    tell_history(full, "main")
+    lines = screen.getvalue().splitlines()
+    assert [line for line in lines if len(line) > 60 and "http" not in line] == []
+    (clip,) = queries.rows(full, phase=Phase.DELIVERED)
+    assert lines.count(f"{'':14}{clip.view_url}") == 2
+    assert f"{'':14}→ {BROKEN.hint}"[:60].rpartition(" ")[0] in "\n".join(lines)
+
+
+def test_a_screen_is_drawn_again_until_a_key_says_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, keyboard = os.openpty()
+    screen, drawings = StringIO(), iter(range(9))
+    narrow = Terminal(file=screen, force_terminal=True, width=60, height=9, highlight=False)
+    monkeypatch.setattr("postflow.cli.refreshing.out", narrow)
+
+    def draw() -> None:
+        narrow.print(f"drawing {next(drawings)}")
+        os.write(ours, b"q" if "drawing 0" in screen.getvalue() else b"x")
+
+    try:
+        refreshed(draw, every=60.0, keyboard=keyboard)
+    finally:
+        os.close(ours)
+        os.close(keyboard)
+    assert "drawing 0" in screen.getvalue()
+    assert "drawing 1" in screen.getvalue()
+    assert screen.getvalue().endswith("\x1b[?25h\x1b[?1049l")
 
 
 def test_a_link_is_never_cut_short(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
