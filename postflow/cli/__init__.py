@@ -10,6 +10,7 @@ from . import (  # noqa: F401 - each module adds its commands to the app
     retry,
     sandbox,
     scan,
+    service,
     setup,
     share,
     status,
@@ -21,7 +22,10 @@ from . import (  # noqa: F401 - each module adds its commands to the app
 from .app import app, main
 
 # As a person comes to them; others are listed after these.
-ORDER = "setup login check contact up ui status history scan upload name retry first cancel share"
+ORDER = (
+    "setup login check contact up service ui status history scan upload name "
+    "retry first cancel share"
+)
 RANK = {command: rank for rank, command in enumerate(ORDER.split())}
 app.registered_commands.sort(
     key=lambda each: RANK.get(getattr(each.callback, "__name__", ""), len(RANK))

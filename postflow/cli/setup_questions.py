@@ -20,6 +20,7 @@ from postflow.state import remembered_studio, state_dir, write_private
 from .app import Stopped, run
 from .check import check_and_tell
 from .contact import ask_and_tell
+from .service import install
 from .setup import resume
 from .up import Engine, keep_up, starting
 from .watch import enrol_folders
@@ -67,7 +68,9 @@ def ask_and_start(
         if remembered_studio(studio):
             out.print(f"Studio {studio!r} is there already; it is replaced at the end only.")
         walk(desk)
-        _save_and_start(desk, ready, write)
+        start = _save_and_start(desk, ready, write)
+    if start.afterwards:
+        start.afterwards([studio])
 
 
 @contextmanager
@@ -94,7 +97,7 @@ def _engine(port: int) -> Iterator[Ready | None]:
         yield ready
 
 
-def _save_and_start(desk: Desk, ready: Ready | None, write: Path | None) -> None:
+def _save_and_start(desk: Desk, ready: Ready | None, write: Path | None) -> Start:
     from postflow.service.setup.steps import change
 
     while True:
@@ -110,6 +113,7 @@ def _save_and_start(desk: Desk, ready: Ready | None, write: Path | None) -> None
     desk.draft.forget()
     out.print(f"[green]✓[/green] Set up, with {desk.ask.asked} answers.")
     start.begin(engine, name)
+    return start
 
 
 def _saved(desk: Desk, write: Path | None) -> Studio:
@@ -158,6 +162,8 @@ class Start(NamedTuple):
 
     label: str
     begin: Callable[[Engine | None, str], None]
+    # Once the server that ran beside the questions has ended.
+    afterwards: Callable[[list[str]], None] | None = None
 
 
 def _here(engine: Engine | None, studio: str) -> None:
@@ -170,8 +176,13 @@ def _later(_engine: Engine | None, studio: str) -> None:
     out.print(f"`postflow up{option}` starts it.", markup=False)
 
 
+def _not_here(_engine: Engine | None, _studio: str) -> None:
+    out.print("What ran beside the questions ends, and the service begins.")
+
+
 STARTS = {
     "here": Start("Now, in this terminal, until Ctrl-C", _here),
+    "service": Start("Now and always: as a service of this machine", _not_here, install),
     "later": Start("Not now", _later),
 }
 
