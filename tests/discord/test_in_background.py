@@ -255,7 +255,7 @@ async def test_what_became_of_a_message_is_noted_although_the_ledger_was_busy(
         await enqueue(ledger, MANY[:1])
         somebody = sqlite3.connect(tmp_path / "ledger.db")
         async with await relay_of(ledger, discord):
-            await wait_until(lambda: outbox.messages(ledger.ledger, MessageState.SENDING))
+            await wait_until(lambda: not channel.faults.armed(), description="Discord to have it")
             somebody.execute("BEGIN IMMEDIATE")
             channel.faults.release()
             await wait_until(lambda: "outcome is to be noted" in caplog.text)
