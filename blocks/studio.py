@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from prefect.blocks.core import Block
+from prefect.blocks.fields import SecretDict
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, model_validator
 
 from postflow.bandwidth import Bandwidth
@@ -111,9 +112,11 @@ class Studio(StudioPart, Block):
         "that a service outside can tell when the machine is down.",
         examples=["https://hc-ping.com/…"],
     )
-    alarms: tuple[Alarm, ...] = Field(
-        default=(),
-        description="Who else is told of what does not go by itself: Slack, Teams, e-mail, ntfy.",
+    # A list of secrets would be shown by Prefect's API.
+    alarms: SecretDict = Field(
+        default_factory=lambda: SecretDict({}),
+        description="Who else is told of what does not go by itself, by any name: addresses as "
+        "Apprise writes them, for Slack, Teams, e-mail, ntfy.",
     )
     hook: Hook | None = Field(
         default=None, description="A program that is told of each delivery and failure."
@@ -143,7 +146,10 @@ class Studio(StudioPart, Block):
     @property
     def sinks(self) -> list[Sink]:
         """All who are told, beside Discord."""
-        return [*self.alarms, *([self.hook] if self.hook else [])]
+        return [*self.get_alarms(), *([self.hook] if self.hook else [])]
+
+    def get_alarms(self) -> list[Alarm]:
+        return [Alarm(url=url) for url in self.alarms.get_secret_value().values()]
 
     def get_naming(self) -> Naming:
         """The compiled rules. Raises Fatal `naming.rules` when they are unsafe or ambiguous."""

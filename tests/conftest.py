@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ from postflow.service.server import starting_prefect, ui_address, wait_until_hea
 from tests.support.prefect_home import migrated
 
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)
+
+EVENTS_ARE_KEPT = "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -79,7 +82,11 @@ def prefect_api(
     api = f"{ui_address(port)}/api"
     log = tmp_path_factory.mktemp("prefect") / "server.log"
     migrated(Path(os.environ["PREFECT_HOME"]))
-    with starting_prefect(port, log) as server, pytest.MonkeyPatch.context() as environment:
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as for_the_canary:
+            for_the_canary.setenv(EVENTS_ARE_KEPT, "true")
+            server = stack.enter_context(starting_prefect(port, log))
+        environment = stack.enter_context(pytest.MonkeyPatch.context())
         wait_until_healthy(server.process, ui_address(port), log)
         environment.delenv("PREFECT_API_URL")
         _let_prefect_leak(pytestconfig, port)

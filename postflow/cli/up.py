@@ -135,7 +135,7 @@ def keep_up(
             parts.append(engine.server)
         err.print("Ctrl-C ends it all.")
         channels = [each.discord for each in studios.values()]
-        alarms = [alarm for each in studios.values() for alarm in each.alarms]
+        alarms = [alarm for each in studios.values() for alarm in each.get_alarms()]
         run(_supervise(parts, news, page, partial(tell_people, channels, alarms)))
 
 

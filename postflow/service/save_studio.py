@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from prefect.blocks.core import Block
+from prefect.blocks.fields import SecretDict
 from prefect.client.orchestration import PrefectClient, get_client
 from pydantic import ValidationError
 
@@ -80,7 +81,9 @@ def studio_of(file: StudioFile) -> Studio:
         watching=section.watching,
         ledger=section.ledger,
         ping=section.ping,
-        alarms=section.alarms,
+        alarms=SecretDict(
+            {str(n): alarm.url.get_secret_value() for n, alarm in enumerate(section.alarms, 1)}
+        ),
         hook=section.hook,
         retry_policy=section.retry_policy,
     )
