@@ -7,7 +7,7 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
@@ -18,7 +18,7 @@ from postflow.service.console import out
 
 # Seconds.
 EVERY = 2.0
-QUIT = b"qQ\x1b\x03\x04"
+QUIT = b"qQ\x1b\x04"
 
 
 def demand_terminal() -> None:
@@ -32,10 +32,9 @@ def demand_terminal() -> None:
 
 
 def refreshed(draw: Callable[[], None], *, every: float = EVERY, keyboard: int = 0) -> None:
-    """What `draw` prints on stdout, again and again, until q or Ctrl-C is pressed."""
-    screen = Console(file=out.file, width=out.width, height=out.height, force_terminal=True)
+    """What `draw` prints on stdout, again and again, until q is pressed."""
+    screen = Console(file=out.file, force_terminal=True)
     with (
-        suppress(KeyboardInterrupt),
         _single_keys(keyboard) as pressed,
         Live(console=screen, screen=True, auto_refresh=False) as live,
     ):
@@ -48,7 +47,7 @@ def refreshed(draw: Callable[[], None], *, every: float = EVERY, keyboard: int =
 def _drawn(draw: Callable[[], None]) -> Text:
     with out.capture() as captured:
         draw()
-    return Text.from_ansi(f"{captured.get()}\nq or Ctrl-C ends it.")
+    return Text.from_ansi(f"q or Ctrl-C ends this.\n{captured.get()}")
 
 
 @contextmanager

@@ -211,6 +211,8 @@ def test_episodes_do_not_share_a_folder(name: str, folder: str, stack: str) -> N
         ("SQ08_UNDLM_00205_v001 final.mov", "SQ08_UNDLM_00205_v001.mov"),
         ("SQ08_UNDLM_00205_v001 (2).mov", "SQ08_UNDLM_00205_v001.mov"),
         ("SQ08_UNDLM_00205_v001_2.mov", "SQ08_UNDLM_00205_v001.mov"),
+        ("SQ08_UNDLM_00205_v001_final.mov", "SQ08_UNDLM_00205_v001.mov"),
+        ("SQ08_UNDLM_00205_v001 - Copie é (2).mov", "SQ08_UNDLM_00205_v001.mov"),
     ],
 )
 def test_a_proposal_is_the_clip_that_was_meant(name: str, proposed: str | None) -> None:
