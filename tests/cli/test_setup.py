@@ -48,7 +48,7 @@ def test_a_file_makes_a_studio_and_the_next_steps_are_told(
     ("right", "wrong", "says"),
     [
         ('"p8e-TopSecret"', '"p8e-TopSecret', "line 16"),
-        ('kind = "web"', 'kind = "p8e-TopSecret"', "[adobe]: kind"),
+        ('kind = "web"', 'kind = "p8e-TopSecret"', "[adobe] kind has to be"),
     ],
     ids=["torn", "a secret in the wrong place"],
 )
@@ -64,7 +64,7 @@ def test_a_mistake_is_told_by_its_place_and_nothing_is_saved(
     assert ran.code == Exit.FATAL, ran.text
     told, remedy = ran.err.splitlines()
     assert says in told
-    assert "docs/configuration.md" in remedy
+    assert "postflow setup --example" in remedy
     assert asyncio.run(_blocks_called("atlantis")) == []
 
 
