@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, mod
 from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal, engine_trouble
 from postflow.feeds import Alarm, Hook, Sink
+from postflow.language import Language, of_system
 from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
@@ -73,6 +74,10 @@ class Studio(StudioPart, Block):
         default="auto",
         description="auto: through the tunnel, and directly where there is none, where none can be "
         "had just now, and above 50 GB. tunnel, direct: that way only.",
+    )
+    language: Language = Field(
+        default_factory=of_system,
+        description="Of messages in Discord, and of the page of clips. The system's by default.",
     )
     limit: Rate = Field(
         default="none",

@@ -19,6 +19,7 @@ os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS="0.1",
     DO_NOT_TRACK="1",
+    LC_ALL="C.UTF-8",  # the language of a studio that names none
     SSL_CERT_FILE=one_certificate(),
     # Not that of a developer whose `postflow up` runs.
     POSTFLOW_STATE_DIR=tempfile.mkdtemp(prefix="state-"),

@@ -67,7 +67,7 @@ def rooms_imported(path: Path) -> set[str]:
 
 def test_every_file_is_in_a_room_that_the_layers_name() -> None:
     inside = {path.stem for path in (ROOT / "postflow").iterdir() if path.suffix in ("", ".py")}
-    assert inside - {"__init__", "__main__", "__pycache__", "sandbox"} == set(RANK)
+    assert inside - {"__init__", "__main__", "__pycache__", "locale", "sandbox"} == set(RANK)
 
 
 @pytest.mark.parametrize("room", RANK)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.filesize import decimal
 
+from postflow.language import spoken
 from postflow.service.console import Exit, err, out
 from postflow.service.server import prepare_prefect
 
@@ -86,7 +87,7 @@ def cancel(
         block.get_naming(),
         project=block.frameio.project,
     )
-    with Ledger.open(block.ledger) as ledger:
+    with Ledger.open(block.ledger) as ledger, spoken(block.language):
         if names:
             done = cancel_named(ledger, studio, names, block.watching.folders, announce)
         else:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from postflow.discord.card import Card
 from postflow.discord.cards import failed_card, notice_card
 from postflow.errors import PostFlowError
+from postflow.language import _
 from postflow.ledger import Announcement, AsyncLedger, Claimed, queue
 from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
@@ -33,8 +34,10 @@ def of_ending(
     if channel is None or record.key is None:
         return None
     key = f"{channel}/waits-{run_id}-{record.key}"
-    text = f"{why} What waits for that goes by itself then."
-    return notice_card("Clips are not delivered for now", text).announcement(key, channel)
+    then = _("What waits for that goes by itself then.")
+    return notice_card(_("Clips are not delivered for now"), f"{why} {then}").announcement(
+        key, channel
+    )
 
 
 def of_claim(

@@ -12,6 +12,7 @@ from typing import Self
 from postflow.discord.cards import notice_card
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
+from postflow.language import _
 from postflow.ledger import (
     Announcement,
     AsyncLedger,
@@ -118,7 +119,7 @@ class ShareRelay:
 
     async def _share(self, subject: str) -> None:
         """Until all clips of the subject are in a link, or something stands in the way."""
-        for _ in range(ROUNDS):
+        for _round in range(ROUNDS):
             terms = self._maker.terms(await self._ledger.now())
             work = await self._ledger.run(shares.begin, self._run_id, self._studio, subject, terms)
             if work is None or not await self._carry_out(work):
@@ -136,8 +137,8 @@ class ShareRelay:
             self._told()
             return False
         if made and work.tries and self._channel:
-            text = f"{work.name} opens now for those who are no members."
-            card = notice_card("A link is there after all", text)
+            text = _("%(link)s opens now for those who are no members.") % {"link": work.name}
+            card = notice_card(_("A link is there after all"), text)
             await self._ledger.run(shares.mended, card.announcement(self._key(work), self._channel))
         self._told()
         return True
@@ -145,17 +146,20 @@ class ShareRelay:
     def _notice(self, work: ShareWork, error: PostFlowError) -> Announcement | None:
         if self._channel is None:
             return None
-        again = "" if isinstance(error, Fatal) else " It is tried again by itself."
-        text = f"{work.name}: {error}{again} The clips are delivered, and open for members."
-        card = notice_card("A link for those who are no members could not be made", text)
+        said = [_("The clips are delivered, and open for members.")]
+        if not isinstance(error, Fatal):
+            said.insert(0, _("It is tried again by itself."))
+        text = f"{work.name}: {error} {' '.join(said)}"
+        card = notice_card(_("A link for those who are no members could not be made"), text)
         return card.announcement(self._key(work), self._channel)
 
     async def _tell_not_invited(self, work: ShareWork, error: PostFlowError) -> None:
         log.warning("The reviewers of %s may not have been invited: %s", work.name, error)
         if self._channel is None:
             return
-        text = f"{work.name}: {error} The link opens all the same: send it to them yourself."
-        card = notice_card("Frame.io may not have written to the reviewers", text)
+        opens = _("The link opens all the same: send it to them yourself.")
+        text = f"{work.name}: {error} {opens}"
+        card = notice_card(_("Frame.io may not have written to the reviewers"), text)
         key = f"{self._channel}/invitation-{work.id}"
         await self._ledger.run(outbox.enqueue, card.announcement(key, self._channel))
 

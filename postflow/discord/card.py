@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from postflow.language import _, ngettext, number
 from postflow.ledger import Announcement
 from postflow.models import FrozenModel
 
@@ -39,14 +40,13 @@ Button = tuple[
 ]
 
 _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<:@-])")
-_UNITS = ("KB", "MB", "GB", "TB")
 
 
 def plain(text: str, limit: int) -> str:
     """At most `limit` characters that render as `text`, in one line."""
     seen = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
     escaped = _MARKDOWN.sub(r"\\\1", " ".join(seen.split()))
-    return shortened(escaped, limit) or "(empty)"
+    return shortened(escaped, limit) or _("(empty)")
 
 
 def shortened(text: str, limit: int) -> str:
@@ -64,13 +64,13 @@ def counted(number: int, thing: str) -> str:
 def human_size(size: int) -> str:
     """Bytes in decimal units, as disks and Frame.io count them: 831 MB."""
     if size < 1000:
-        return counted(size, "byte")
-    amount = float(size)
-    for unit in _UNITS:
+        return ngettext("%(num)s byte", "%(num)s bytes", size) % {"num": size}
+    amount, units = float(size), _("KB MB GB TB").split()
+    for unit in units:
         amount /= 1000
-        if amount < 999.5 or unit == _UNITS[-1]:
+        if amount < 999.5 or unit == units[-1]:
             break
-    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
+    return f"{number(amount, 1) if amount < 10 else f'{amount:.0f}'} {unit}"
 
 
 def human_duration(duration: timedelta) -> str:

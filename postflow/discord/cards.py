@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from postflow.errors import PostFlowError
+from postflow.language import N_, _, dated, everywhere
 from postflow.ledger import Namesake, ShareLink
-from postflow.models import IN_WORDS, Delivery, MediaFile, Project, Shot
+from postflow.models import Delivery, MediaFile, Project, Shot
 
 from .card import (
     LONGEST_LINK,
@@ -28,10 +29,10 @@ READY = 0x00FF00
 FAILED = 0xFF0000
 
 # Which link opens for whom.
-MEMBERS = "For members"
-GUESTS = {"public": "For everybody with the link", "secure": "For invited reviewers"}
+MEMBERS = N_("For members")
+GUESTS = {"public": N_("For everybody with the link"), "secure": N_("For invited reviewers")}
 
-STACK = "Version stack"
+STACK = N_("Version stack")
 
 _LONGEST_REASON = 1500
 _LONGEST_VALUE = 300
@@ -39,15 +40,16 @@ _LONGEST_VALUE = 300
 
 def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> Card:
     """Orange: the clip travels. Every run that takes the clip up says the same."""
-    return _clip_card(shot, media, project, "is on its way", ON_ITS_WAY)
+    return _clip_card(shot, media, project, _("%(name)s is on its way"), ON_ITS_WAY)
 
 
 def waiting_card(
     media: MediaFile, shot: Shot, error: PostFlowError, *, project: Project | str
 ) -> Card:
     """Orange: the clip was on its way, and waits; why. It goes by itself."""
-    why = plain(f"{error} The clip is tried again by itself.", _LONGEST_REASON)
-    return _clip_card(shot, media, project, "is waiting", ON_ITS_WAY, description=why)
+    again, title = _("The clip is tried again by itself."), _("%(name)s is waiting")
+    why = plain(f"{error} {again}", _LONGEST_REASON)
+    return _clip_card(shot, media, project, title, ON_ITS_WAY, description=why)
 
 
 def ready_card(
@@ -59,21 +61,22 @@ def ready_card(
     """
     link = web_link(delivery.view_url)
     took = human_duration(delivery.finished - delivery.started)
-    way = f", {IN_WORDS[delivery.way]}" if delivery.way else ""
-    doubt = delivery.media.doubt
+    way = f", {way_text(delivery.way)}" if delivery.way else ""
+    doubt = doubt_text(delivery.media.doubt)
+    opens = _("Open in Frame.io")
     return _clip_card(
         delivery.shot,
         delivery.media,
         project,
-        "is ready for review",
+        _("%(name)s is ready for review"),
         READY,
-        ("Delivered in", f"{took}{way}"),
-        *([(STACK, "follows")] if delivery.stack_follows else []),
-        *([("Please check", plain(f"The file {doubt}.", MAX_VALUE))] if doubt else []),
-        *([(MEMBERS, f"[Open in Frame.io]({link})")] if link else []),
+        (_("Delivered in"), f"{took}{way}"),
+        *([(_(STACK), _("follows"))] if delivery.stack_follows else []),
+        *([(_("Please check"), plain(doubt, MAX_VALUE))] if doubt else []),
+        *([(_(MEMBERS), f"[{opens}]({link})")] if link else []),
         description=namesake_text(namesake) if namesake else None,
         url=link,
-        buttons=[("Open in Frame.io", link)] if link else [],
+        buttons=[(opens, link)] if link else [],
         at=delivery.finished,
         notifies=True,
     )
@@ -81,10 +84,10 @@ def ready_card(
 
 def with_share(card: Card, link: ShareLink) -> Card:
     """The clip's message, with the link for those who are no members, in the place of an older."""
-    label, url = GUESTS[link.access], web_link(link.url.get_secret_value())
+    label, url = _(GUESTS[link.access]), web_link(link.url.get_secret_value())
     if url is None:
         return card
-    others = GUESTS.values()
+    others = {said for each in GUESTS.values() for said in everywhere(each)}
     lines = [line for line in card.lines if line[0] not in others]
     buttons = [button for button in card.buttons if button[0] not in others]
     added = {"lines": [*lines, (label, share_text(link, url))], "buttons": [*buttons, (label, url)]}
@@ -93,34 +96,38 @@ def with_share(card: Card, link: ShareLink) -> Card:
 
 def share_text(link: ShareLink, url: str) -> str:
     """The link by its name, how long it opens, and the passphrase that Frame.io made up for it."""
-    until = f" until {link.expires_at.astimezone():%Y-%m-%d}" if link.expires_at else ""
-    word = link.passphrase.get_secret_value() if link.passphrase else ""
-    asks = f", passphrase: {plain(word, 255)}" if word else ""
-    return f"[{plain(link.name, 200)}]({url}){until}{asks}"
+    told = f"[{plain(link.name, 200)}]({url})"
+    if link.expires_at:
+        day = dated(link.expires_at.astimezone(), _("%Y-%m-%d"))
+        told += _(" until %(day)s") % {"day": day}
+    if word := link.passphrase.get_secret_value() if link.passphrase else "":
+        told += _(", passphrase: %(word)s") % {"word": plain(word, 255)}
+    return told
 
 
 def stacked_payload(payload: dict[str, Any]) -> dict[str, Any]:
     """The message of a clip whose stack followed: that it does is told no longer."""
-    return payload | {"lines": [line for line in payload["lines"] if line[0] != STACK]}
+    stack = everywhere(STACK)
+    return payload | {"lines": [line for line in payload["lines"] if line[0] not in stack]}
 
 
 def unstacked_payload(payload: dict[str, Any]) -> dict[str, Any]:
     """The message of a clip whose stack was to follow, and could not be made."""
-    told = [STACK, "could not be made"]
-    return payload | {"lines": [told if line[0] == STACK else line for line in payload["lines"]]}
+    told, stack = [_(STACK), _("could not be made")], everywhere(STACK)
+    return payload | {"lines": [told if line[0] in stack else line for line in payload["lines"]]}
 
 
 def _clip_card(
     shot: Shot,
     media: MediaFile,
     project: Project | str,
-    state: str,
+    title: str,
     colour: int,
     *lines: Line,
     **more: Any,
 ) -> Card:
     return Card(
-        title=_title(shot, state),
+        title=_title(shot, title),
         colour=colour,
         lines=(*_shot_lines(shot), *_file_lines(media), *_place_lines(shot, project), *lines),
         about=_about(shot, project),
@@ -132,15 +139,16 @@ def _clip_card(
 def namesake_text(namesake: Namesake) -> str:
     """That the file was exported again, or that there are two of its name; as Discord shows it."""
     at = namesake.finished_at
-    when = f" on {at.astimezone():%Y-%m-%d at %H:%M}" if at else " just now"
+    when = dated(at.astimezone(), _("on %Y-%m-%d at %H:%M")) if at else _("just now")
     if namesake.is_same_path:
-        return plain(f"Exported again: it replaces what was delivered{when}.", MAX_VALUE)
+        told = _("Exported again: it replaces what was delivered %(when)s.")
+        return plain(told % {"when": when}, MAX_VALUE)
     where = f"{PurePath(namesake.root).name}/{namesake.relpath}"
-    return plain(
-        f"⚠ Another file of this name and version, with other content, was delivered{when} from "
-        f"{where}. Both are in Frame.io: if one is not meant, say so to whoever exported it.",
-        MAX_VALUE,
+    told = _(
+        "⚠ Another file of this name and version, with other content, was delivered %(when)s from "
+        "%(where)s. Both are in Frame.io: if one is not meant, say so to whoever exported it."
     )
+    return plain(told % {"when": when, "where": where}, MAX_VALUE)
 
 
 def failed_card(
@@ -152,14 +160,15 @@ def failed_card(
     at: datetime | None = None,
 ) -> Card:
     """Red: what happened, and what a person can do."""
-    remedy = [("What to do", plain(error.hint, MAX_VALUE))] if error.hint else []
+    remedy = [(_("What to do"), plain(error.hint, MAX_VALUE))] if error.hint else []
     known = (*_shot_lines(shot), *_place_lines(shot, project)) if shot else ()
-    title = _title(shot, "has failed") if shot else f"{plain(media.name, 200)} has failed"
+    failed = _("%(name)s has failed")
+    title = _title(shot, failed) if shot else failed % {"name": plain(media.name, 200)}
     return Card(
         title=title,
         colour=FAILED,
         description=plain(error.message, _LONGEST_REASON),
-        lines=(*remedy, *known, *_file_lines(media), ("Code", plain(error.code, 100))),
+        lines=(*remedy, *known, *_file_lines(media), (_("Code"), plain(error.code, 100))),
         at=at or datetime.now(UTC),
         about=_about(shot, project) if shot else {"file": media.name},
     )
@@ -181,10 +190,10 @@ def web_link(url: str) -> str | None:
     return safe if url.startswith(("https://", "http://")) and len(safe) <= LONGEST_LINK else None
 
 
-def _title(shot: Shot, state: str) -> str:
+def _title(shot: Shot, title: str) -> str:
     parts = (shot.sequence, _shot_name(shot), shot.version)
     name = " ".join(plain(part, 60) for part in parts if part)
-    return f"{name or plain(shot.file_name, 200)} {state}"
+    return title % {"name": name or plain(shot.file_name, 200)}
 
 
 def _shot_name(shot: Shot) -> str | None:
@@ -206,18 +215,32 @@ def _about(shot: Shot, project: Project | str | None) -> dict[str, str]:
 
 
 def _shot_lines(shot: Shot) -> list[Line]:
-    named = (("Sequence", shot.sequence), ("Shot", _shot_name(shot)), ("Version", shot.version))
+    named = (
+        (_("Sequence"), shot.sequence),
+        (_("Shot"), _shot_name(shot)),
+        (_("Version"), shot.version),
+    )
     return [(name, plain(value, _LONGEST_VALUE)) for name, value in named if value]
 
 
 def _file_lines(media: MediaFile) -> list[Line]:
-    return [("File", plain(media.name, 600)), ("Size", human_size(media.size))]
+    return [(_("File"), plain(media.name, 600)), (_("Size"), human_size(media.size))]
 
 
 def _place_lines(shot: Shot, project: Project | str | None) -> list[Line]:
-    folder: list[Line] = [("Folder", plain("/".join(shot.folder), _LONGEST_VALUE))]
-    return [*folder, ("Project", project_text(project))] if project else folder
+    folder: list[Line] = [(_("Folder"), plain("/".join(shot.folder), _LONGEST_VALUE))]
+    return [*folder, (_("Project"), project_text(project))] if project else folder
 
 
 def project_text(project: Project | str) -> str:
     return plain(project if isinstance(project, str) else project.name, _LONGEST_VALUE)
+
+
+def way_text(way: str) -> str:
+    """How a clip was sent."""
+    return {"tunnel": _("through the tunnel"), "direct": _("directly")}[way]
+
+
+def doubt_text(doubt: str | None) -> str:
+    """What a person should look at before reviewers do."""
+    return _("The file %(doubt)s.") % {"doubt": doubt} if doubt else ""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from postflow.errors import PostFlowError
+from postflow.language import _, ngettext
 from postflow.ledger import Batch, BatchClip, State
 
-from .card import MAX_DESCRIPTION, MAX_VALUE, Card, counted, human_size, plain, shortened
+from .card import MAX_DESCRIPTION, MAX_VALUE, Card, human_size, plain, shortened
 from .cards import FAILED, GUESTS, project_text, share_text, web_link
 
 BATCH = 0x0099FF
@@ -38,15 +39,15 @@ def batch_card(batch: Batch) -> Card:
     lines += [_ready_line(clip) for clip in sorted(delivered, key=_is_doubtful, reverse=True)]
     size = human_size(sum(clip.size for clip in delivered))
     first = min(delivered, key=lambda clip: clip.finished_at or batch.opened_at, default=None)
-    counts = [("Delivered", f"{len(delivered)} ({size})" if delivered else "0")]
-    counts += [("Failed", str(len(failed)))] if failed else []
-    counts += [("Skipped", str(len(skipped)))] if skipped else []
-    counts += [("Waiting", str(waiting))] if waiting else []
+    counts = [(_("Delivered"), f"{len(delivered)} ({size})" if delivered else "0")]
+    counts += [(_("Failed"), str(len(failed)))] if failed else []
+    counts += [(_("Skipped"), str(len(skipped)))] if skipped else []
+    counts += [(_("Waiting"), str(waiting))] if waiting else []
     return Card(
         title=_batch_title(len(batch.clips), len(delivered), waiting),
         colour=BATCH,
         description=_listed(lines),
-        lines=(*counts, ("Project", project_text(batch.project)), *_share_lines(batch)),
+        lines=(*counts, (_("Project"), project_text(batch.project)), *_share_lines(batch)),
         picture=first and first.revision,
         notifies=bool(delivered) and not waiting,
         sequences=tuple(sorted({clip.sequence for clip in delivered if clip.sequence})),
@@ -59,7 +60,7 @@ def _share_lines(batch: Batch) -> list[tuple[str, str]]:
     shown: dict[str, str] = {}
     for link in reversed(batch.links):
         if url := web_link(link.url.get_secret_value()):
-            label = GUESTS[link.access]
+            label = _(GUESTS[link.access])
             text = "\n".join([*filter(None, [shown.get(label)]), share_text(link, url)])
             if len(text) <= MAX_VALUE:
                 shown[label] = text
@@ -68,11 +69,14 @@ def _share_lines(batch: Batch) -> list[tuple[str, str]]:
 
 def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = None) -> Card:
     """Red: names that no rule reads, each with what would be right."""
-    some = len(skipped) > 1
-    title = f"{counted(len(skipped), 'clip')} {'have names' if some else 'has a name'}"
+    title = ngettext(
+        "%(num)s clip has a name PostFlow does not know",
+        "%(num)s clips have names PostFlow does not know",
+        len(skipped),
+    )
     lines = [f"❌ {_line(name, f'{why.message} {why.hint}')}" for name, why in skipped.items()]
     return Card(
-        title=f"{title} PostFlow does not know",
+        title=title % {"num": len(skipped)},
         colour=FAILED,
         description=_listed(lines),
         at=at or datetime.now(UTC),
@@ -84,14 +88,23 @@ def _in(batch: Batch, state: State) -> list[BatchClip]:
 
 
 def _batch_title(clips: int, delivered: int, waiting: int) -> str:
-    subject, verb = counted(clips, "clip"), "is" if clips == 1 else "are"
     if waiting:
-        return f"{subject} {verb} on the way"
-    if not delivered:
-        return f"{subject} {'was' if clips == 1 else 'were'} not delivered"
-    if delivered == clips:
-        return f"{subject} {verb} ready for review"
-    return f"{delivered} of {subject} {'is' if delivered == 1 else 'are'} ready for review"
+        title = ngettext("%(num)s clip is on the way", "%(num)s clips are on the way", clips)
+    elif not delivered:
+        title = ngettext(
+            "%(num)s clip was not delivered", "%(num)s clips were not delivered", clips
+        )
+    elif delivered == clips:
+        title = ngettext(
+            "%(num)s clip is ready for review", "%(num)s clips are ready for review", clips
+        )
+    else:  # several clips, as some of them are not delivered
+        title = ngettext(
+            "%(some)s of %(num)s clips is ready for review",
+            "%(some)s of %(num)s clips are ready for review",
+            delivered,
+        )
+    return title % {"num": clips, "some": delivered}
 
 
 def _reason_line(clip: BatchClip) -> str:
@@ -99,7 +112,10 @@ def _reason_line(clip: BatchClip) -> str:
 
 
 def _line(name: str, why: str) -> str:
-    return f"{plain(name, _LONGEST_NAME)}: {plain(why, _LONGEST_WHY)}"
+    return _("%(name)s: %(why)s") % {
+        "name": plain(name, _LONGEST_NAME),
+        "why": plain(why, _LONGEST_WHY),
+    }
 
 
 def _is_doubtful(clip: BatchClip) -> bool:
@@ -111,15 +127,17 @@ def _ready_line(clip: BatchClip) -> str:
     if clip.namesake is None:
         return f"✅ {_link(clip)}"
     if clip.namesake.is_same_path:
-        return f"✅ {_link(clip)}: exported again"
+        return _("✅ %(clip)s: exported again") % {"clip": _link(clip)}
     where = plain(clip.namesake.relpath, _LONGEST_NAME)
-    return f"⚠️ {_link(clip)}: other content of this name and version came from {where}"
+    told = _("⚠️ %(clip)s: other content of this name and version came from %(where)s")
+    return told % {"clip": _link(clip), "where": where}
 
 
 def _link(clip: BatchClip) -> str:
     name, link = plain(clip.name, _LONGEST_NAME), web_link(clip.view_url or "")
     named = f"[{name}]({link})" if link and len(link) < _LONGEST_LINK else name
-    doubt = plain(f"Please check: the file {clip.doubt}.", _LONGEST_WHY) if clip.doubt else ""
+    told = _("Please check: the file %(doubt)s.") % {"doubt": clip.doubt}
+    doubt = plain(told, _LONGEST_WHY) if clip.doubt else ""
     return f"{named} {doubt}".rstrip()
 
 
@@ -128,5 +146,5 @@ def _listed(lines: list[str]) -> str | None:
     while len("\n".join(shown)) > _ROOM:
         shown.pop()
     more = len(lines) - len(shown)
-    shown += [f"… and {more} more"] if more else []
+    shown += [_("… and %(more)s more") % {"more": more}] if more else []
     return shortened("\n".join(shown), MAX_DESCRIPTION) or None

@@ -30,6 +30,7 @@ from postflow.feeds import FeedRelay
 from postflow.folder.root import volume_error_or
 from postflow.frameio import FrameioClient, TokenSource
 from postflow.frameio.errors import suppress_not_found
+from postflow.language import spoken
 from postflow.ledger import Announcement, AsyncLedger, Claimed, open_ledger
 from postflow.ledger.leases import hold_lease
 from postflow.media import volume
@@ -178,6 +179,7 @@ async def open_studio(
     Raises Fatal when the studio is missing or its rules do not load.
     """
     async with _shared(name) as studio, AsyncExitStack() as own:
+        own.enter_context(spoken(studio.settings.language))
         outer = _enclosing.get({})
         if name in outer and outer[name].run_id == studio.run_id:
             studio = outer[name]
@@ -200,7 +202,9 @@ async def _shared(name: str) -> AsyncIterator[OpenStudio]:
     try:
         async with opening.lock:
             if opening.studio is None:
-                opening.studio = await _open(opening.stack, name, await load_studio(name))
+                settings = await load_studio(name)
+                with spoken(settings.language):  # by all that works in the background
+                    opening.studio = await _open(opening.stack, name, settings)
         yield opening.studio
     finally:
         opening.holders -= 1

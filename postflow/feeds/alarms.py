@@ -9,13 +9,14 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from postflow.errors import Fatal, Retry
+from postflow.language import N_, _
 from postflow.ledger.feeds import Event
 
 # Both quote addresses, which hold passwords.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 logging.getLogger("urllib3").setLevel(logging.WARNING)
 
-TITLES = {"failed": "{file} has failed", "skipped": "{file} is not delivered"}
+TITLES = {"failed": N_("%(name)s has failed"), "skipped": N_("%(name)s is not delivered")}
 _ESCAPED = re.compile(r"\\([\\*_~`|>#\[\]()<:@-])")
 
 
@@ -46,7 +47,7 @@ class Alarm(BaseModel):
 
     async def send(self, event: Event) -> None:
         """Raises as `tell` does."""
-        title = event.title or TITLES[event.kind].format(file=event.file)
+        title = event.title or _(TITLES[event.kind]) % {"name": event.file}
         where = f"\n{event.path}" if event.path else ""
         text = " ".join(filter(None, (event.reason, event.hint)))
         await self.tell(_ESCAPED.sub(r"\1", title), _ESCAPED.sub(r"\1", text) + where)

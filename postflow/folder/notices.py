@@ -15,6 +15,7 @@ import xxhash
 from postflow.discord import DiscordClient
 from postflow.discord.cards import notice_card
 from postflow.errors import PostFlowError
+from postflow.language import N_, _
 from postflow.ledger import Announcement, AsyncLedger, outbox
 from postflow.media.sighting import Problem
 from postflow.models import FrozenModel, Once
@@ -26,13 +27,13 @@ log = logging.getLogger(__name__)
 Trouble = Literal["offline", "vanished", "late", "ledger", "fault", "taken", "not enrolled"]
 
 TITLES: Mapping[Trouble, str] = {
-    "offline": "A watched folder is lost",
-    "vanished": "Many files have vanished",
-    "late": "A watched folder hangs",
-    "ledger": "The ledger does not answer",
-    "fault": "A watched folder cannot be looked at",
-    "taken": "A watch folder belongs to another PostFlow",
-    "not enrolled": "A watch folder is not enrolled yet",
+    "offline": N_("A watched folder is lost"),
+    "vanished": N_("Many files have vanished"),
+    "late": N_("A watched folder hangs"),
+    "ledger": N_("The ledger does not answer"),
+    "fault": N_("A watched folder cannot be looked at"),
+    "taken": N_("A watch folder belongs to another PostFlow"),
+    "not enrolled": N_("A watch folder is not enrolled yet"),
 }
 # These last until a person acts, so whoever meets them first tells them.
 FOR_A_PERSON = frozenset({"taken", "not enrolled"})
@@ -96,7 +97,7 @@ class Notices:
             for clip in report.overdue:
                 text = overdue(report.folder, clip)
                 log.warning("%s", text)
-                self._keep("A clip does not become ready", text)
+                self._keep(_("A clip does not become ready"), text)
         self._keep_problems(report.problems)
         is_over = self._alarms.ends(*((report.folder, each) for each in TITLES))
         if is_over:
@@ -119,9 +120,9 @@ class Notices:
     def _keep_alarm(self, trouble: Trouble, alarm: str) -> None:
         """One that a person has to end is the same message, whoever else meets it."""
         if trouble in FOR_A_PERSON:
-            self.tell(TITLES[trouble], alarm)
+            self.tell(_(TITLES[trouble]), alarm)
         elif trouble != "ledger" and not self._lasting_only:
-            self._keep(TITLES[trouble], alarm)
+            self._keep(_(TITLES[trouble]), alarm)
 
     def _keep_problems(self, problems: Sequence[Problem]) -> None:
         """Of `ingest` one by one, so that no later run tells any again."""
@@ -132,7 +133,7 @@ class Notices:
             lines[-1] += f"\n… and {more} more, in the log of the watcher."
         for start in range(0, len(lines), at_once):
             text = "\n".join(lines[start : start + at_once])
-            self.tell("Something in a watched folder cannot be delivered", text)
+            self.tell(_("Something in a watched folder cannot be delivered"), text)
 
     def _keep(self, title: str, text: str, *, name: str | None = None) -> None:
         if self._channel is not None:
@@ -159,6 +160,6 @@ class Outage:
 
     async def _post(self, discord: DiscordClient, why: str) -> None:
         try:
-            await discord.post(notice_card(TITLES["ledger"], why))
+            await discord.post(notice_card(_(TITLES["ledger"]), why))
         except PostFlowError as error:
             log.warning("Discord was not told: %s", error)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -205,8 +206,9 @@ class AsyncLedger:
     async def run(
         self, call: Callable[Concatenate[Ledger, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """`await ledger.run(claims.claim, run_id, limit=4)`."""
-        asked = self._thread.submit(call, self.ledger, *args, **kwargs)
+        """`await ledger.run(claims.claim, run_id, limit=4)`; with the caller's context."""
+        asked_for = partial(call, self.ledger, *args, **kwargs)
+        asked = self._thread.submit(copy_context().run, asked_for)
         return await asyncio.shield(asyncio.wrap_future(asked))
 
     async def now(self) -> datetime:

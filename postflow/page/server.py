@@ -16,7 +16,7 @@ from aiohttp import web
 
 from postflow import language
 from postflow.errors import PostFlowError
-from postflow.language import _
+from postflow.language import _, spoken
 from postflow.media import picture
 from postflow.models import EPOCH
 from postflow.servers import PROOF, proof
@@ -73,7 +73,8 @@ class Page:
 
     def app(self) -> web.Application:
         app = web.Application(
-            client_max_size=LONGEST_FORM, middlewares=[self._door.guard, self._say_faults]
+            client_max_size=LONGEST_FORM,
+            middlewares=[self._door.guard, self._speak, self._say_faults],
         )
         app.on_response_prepare.append(add_headers)
         app.router.add_get("/", self._front)
@@ -102,6 +103,14 @@ class Page:
             if _asks_plainly(request):
                 return web.json_response({"name": "", "text": str(error), "done": False})
             return self._page("trouble.html", status=503, error=error)
+
+    @web.middleware
+    async def _speak(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """In the studio's language; before somebody has chosen one, in the first's."""
+        first = next(iter(self._studios.values()))
+        studio = self._studios.get(request.match_info.get("studio", ""), first)
+        with spoken(studio.language):
+            return await handler(request)
 
     async def _prove(self, request: web.Request) -> web.Response:
         """To whoever is about to send people here; see `postflow.state`."""
@@ -162,11 +171,11 @@ class Page:
         studio, form = self._studio(request), await request.post()
         target = actions.target_in(form)
         if target is None:
-            raise web.HTTPBadRequest(text="This form names no clip.")
+            raise web.HTTPBadRequest(text=_("This form names no clip."))
         action = str(form.get("action", ""))
         said = await studio.read(actions.act, studio, action, target)
         if said is None:
-            raise web.HTTPNotFound(text="There is no such clip.")
+            raise web.HTTPNotFound(text=_("There is no such clip."))
         return self._said(request, said)
 
     async def _clip(self, request: web.Request) -> web.Response:
@@ -190,7 +199,7 @@ class Page:
         studio = self._studio(request)
         story = await studio.read(clip.read, studio, int(request.match_info["clip"]))
         if story is None:
-            raise web.HTTPNotFound(text="There is no such clip.")
+            raise web.HTTPNotFound(text=_("There is no such clip."))
         return role, studio, story
 
     async def _picture(self, request: web.Request) -> web.Response:
@@ -235,7 +244,7 @@ class Page:
     def _studio(self, request: web.Request) -> PageStudio:
         found = self._studios.get(request.match_info["studio"])
         if found is None:
-            raise web.HTTPNotFound(text="There is no such studio.")
+            raise web.HTTPNotFound(text=_("There is no such studio."))
         return found
 
     async def _chart(self, studio: PageStudio) -> chart.Chart:

@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from pydantic import SecretStr
 
 from postflow.errors import PostFlowError
+from postflow.language import Language
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
 from postflow.models import Shot
 from postflow.naming import Naming
@@ -39,6 +40,7 @@ class PageStudio:
     naming: Naming
     where: SecretStr | str | Path | None
     announces: bool
+    language: Language
     deliver: Deliver
     look: Look
     in_the_way: Sequence[PostFlowError] = ()

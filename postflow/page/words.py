@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from postflow.discord.card import human_duration, human_size
 from postflow.errors import printable
-from postflow.language import _
+from postflow.language import _, dated
 from postflow.ledger import Clip, Phase, State, Step
 from postflow.ledger.models import Progress
 from postflow.ledger.progress import Left
@@ -139,11 +139,15 @@ def when(at: datetime) -> str:
     here, today = at.astimezone(), datetime.now().astimezone()
     if here.date() == today.date():
         return f"{here:%H:%M}"
-    return f"{here:%d %b %H:%M}" if here.year == today.year else f"{here:%d %b %Y}"
+    return dated(here, _("%d %b %H:%M") if here.year == today.year else _("%d %b %Y"))
+
+
+def day(on: date) -> str:
+    return dated(on, _("%d %b"))
 
 
 def exactly(at: datetime) -> str:
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+    return dated(at.astimezone(), _("%Y-%m-%d %H:%M:%S"))
 
 
 def place(at: datetime, clip_id: int) -> str:
@@ -175,6 +179,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {"plain": printable} | {
         about_step,
         stack,
         when,
+        day,
         exactly,
         size,
         pace,

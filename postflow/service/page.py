@@ -70,6 +70,7 @@ def _shown(name: str, studio: Studio) -> PageStudio:
         project=studio.frameio.project,
         naming=studio.get_naming(),
         where=studio.ledger,
+        language=studio.language,
         announces=studio.discord is not None,
         deliver=partial(_deliver, name),
         look=partial(_in_the_way, name),

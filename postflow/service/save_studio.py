@@ -76,6 +76,7 @@ def studio_of(file: StudioFile) -> Studio:
         discord=_block(DiscordWebhook, file.discord, "discord") if file.discord else None,
         naming=section.naming,
         rules=section.rules,
+        language=section.language,
         limit=section.limit,
         bandwidth=section.bandwidth,
         watching=section.watching,

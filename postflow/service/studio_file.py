@@ -19,6 +19,7 @@ from pydantic import (
 
 from postflow.errors import Fatal
 from postflow.feeds import Alarm, Hook
+from postflow.language import Language, of_system
 from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
@@ -44,6 +45,7 @@ class StudioSection(BaseModel):
     name: str = Field(default="main", pattern=f"^{STUDIO_NAME}$")
     naming: str = "undlm"
     rules: list[dict[str, Any]] = Field(default_factory=list)
+    language: Language = Field(default_factory=of_system)
     limit: Rate = "none"
     bandwidth: tuple[LimitedHours, ...] = ()
     watching: Watching = Field(default_factory=Watching)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,9 @@ from postflow.discord import (
     skipped_card,
 )
 from postflow.discord.card import human_duration, human_size, plain
+from postflow.discord.cards import stacked_payload, unstacked_payload
 from postflow.errors import Fatal, Skip
+from postflow.language import spoken
 from postflow.ledger import Namesake
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
@@ -242,3 +245,80 @@ def test_two_files_of_one_name_and_version_are_told_of(
 def read(text: str | None) -> str:
     """As Discord shows it."""
     return re.sub(r"\\(.)", r"\1", text or "")
+
+
+def _texts(card: Card) -> list[str]:
+    shown = [card.title, card.description or ""]
+    return [*shown, *(": ".join(line) for line in card.lines), *(b[0] for b in card.buttons)]
+
+
+BUSY = Fatal("ngrok refused.", hint="Put in another token.", code="tunnel.ngrok.105")
+BEFORE = Namesake(root="/mnt/B", relpath="b/SQ07_v1.mov", is_same_path=True, finished_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("make", "english", "french"),
+    [
+        (
+            lambda media, shot: on_its_way_card(media, shot, project="UNDLM"),
+            ["{} is on its way", "Sequence: SQ07", "Size: 831 MB", "Project: UNDLM"],
+            ["{} est en cours d’envoi", "Séquence: SQ07", "Taille: 831 Mo", "Projet: UNDLM"],
+        ),
+        (
+            lambda media, shot: failed_card(media, shot, BUSY, project="UNDLM"),
+            ["{} has failed", "ngrok refused.", "What to do: Put in another token."],
+            ["Échec de la livraison de {}", "ngrok refused.", "Que faire: Put in another token."],
+        ),
+        (
+            lambda media, _: ready_card(delivery_of(media), project="UNDLM", namesake=BEFORE),
+            ["{} is ready for review", "Delivered in: 2 min 05 s", "Open in Frame.io"],
+            ["{} est prêt à visionner", "Livré en: 2 min 05 s", "Ouvrir dans Frame.io"],
+        ),
+        (
+            lambda media, _: ready_card(
+                delivery_of(media).model_copy(update={"stack_follows": True, "way": "direct"}),
+                project="UNDLM",
+            ),
+            ["Version stack: follows", "Delivered in: 2 min 05 s, directly"],
+            ["Pile de versions: à suivre", "Livré en: 2 min 05 s, en direct"],
+        ),
+        (
+            lambda *_: batch_card(batch_of(clip_done(size=1_500_000_000), clip_failed())),
+            ["1 of 2 clips is ready for review", "Delivered: 1 (1.5 GB)", "Failed: 1"],
+            ["1 clip sur 2 est prêt à visionner", "Livré: 1 (1,5 Go)", "En échec: 1"],
+        ),
+        (
+            lambda *_: skipped_card({"a.mov": BUSY, "b.mov": BUSY}),
+            ["2 clips have names PostFlow does not know"],
+            ["2 clips portent un nom que PostFlow ne reconnaît pas"],
+        ),
+    ],
+)
+def test_a_message_is_in_the_studios_language(
+    media: MediaFile,
+    shot: Shot,
+    make: Callable[[MediaFile, Shot], Card],
+    english: list[str],
+    french: list[str],
+) -> None:
+    clip = r"SQ07 UNDLM\_00152 v003"
+    assert {text.format(clip) for text in english} <= set(_texts(make(media, shot)))
+    with spoken("fr"):
+        assert {text.format(clip) for text in french} <= set(_texts(make(media, shot)))
+
+
+def test_a_re_export_says_when_in_the_studios_language(delivery: Delivery) -> None:
+    with spoken("fr"):
+        told = ready_card(delivery, project="UNDLM", namesake=BEFORE).description or ""
+    assert told.startswith("Réexport \\: remplace ce qui a été livré le 22 nov. 2026 à")
+
+
+def test_a_message_from_before_the_language_was_changed_is_edited_all_the_same(
+    delivery: Delivery,
+) -> None:
+    follows = delivery.model_copy(update={"stack_follows": True})
+    payload = ready_card(follows, project="UNDLM").model_dump(mode="json")
+    with spoken("fr"):
+        unstacked = unstacked_payload(payload)["lines"]
+        assert ["Pile de versions", "n’a pas pu être créée"] in unstacked
+    assert "Pile de versions" not in str(stacked_payload(payload | {"lines": unstacked}))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import httpx
 
 from postflow.errors import PostFlowError
+from postflow.language import Language
 from postflow.ledger import Ledger, Root, roots, transitions
 from postflow.naming import Naming
 from postflow.page.server import HOST, Page, listening, served
@@ -46,7 +47,13 @@ class Served:
 
 
 @asynccontextmanager
-async def a_page(ledger: Path, *, studios: tuple[str, ...] = ("main",)) -> AsyncIterator[Served]:
+async def a_page(
+    ledger: Path,
+    *,
+    studios: tuple[str, ...] = ("main",),
+    languages: Mapping[str, Language] = MappingProxyType({}),
+) -> AsyncIterator[Served]:
+    """`languages` of those studios that have another one than English."""
     listener = listening(0)
     here = Served(f"http://{HOST}:{listener.getsockname()[1]}")
 
@@ -58,7 +65,12 @@ async def a_page(ledger: Path, *, studios: tuple[str, ...] = ("main",)) -> Async
 
     naming = Naming.preset()
     async with AsyncExitStack() as stack:
-        shown = [PageStudio(name, "UNDLM", naming, ledger, True, deliver, look) for name in studios]
+        shown = [
+            PageStudio(
+                name, "UNDLM", naming, ledger, True, languages.get(name, "en"), deliver, look
+            )
+            for name in studios
+        ]
         for studio in shown:
             await stack.enter_async_context(studio)
         page = Page(shown, password=PASSWORD, reading=READING, prefect="http://127.0.0.1:4200/runs")
