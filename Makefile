@@ -83,6 +83,7 @@ docs: setup  ## The documents as a site (build/site), its links checked.
 	$(RUN) zensical build --strict
 
 words: setup  ## Bring the catalogues up to date; what is new is translated by hand, then once more.
+	mkdir -p build
 	$(RUN) pybabel extract -F pyproject.toml -k N_ --no-location -o build/postflow.pot postflow flows tasks
 	$(RUN) pybabel update -D postflow -d postflow/locale -i build/postflow.pot -w 100 \
 		--ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date
