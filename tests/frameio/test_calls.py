@@ -124,11 +124,12 @@ async def test_nobody_there_can_be_retried(world: Sandbox, tmp_path: Path) -> No
 
 
 async def test_an_answer_that_never_ends_is_given_up(world: Sandbox, tmp_path: Path) -> None:
-    world.fault("delay", where="me", seconds=1, times=2)
+    world.fault("delay", where="me", seconds=600, times=2)
     hasty = QUICK.model_copy(update={"attempts": 2})
     async with connected(world, tmp_path, timeout=0.1, retries=hasty) as client:
         with pytest.raises(Retry) as raised:
             await client.accounts.me()
+    world.release()
     assert raised.value.code == "frameio.unreachable"
 
 
