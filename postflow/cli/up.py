@@ -228,7 +228,7 @@ def starting(
     """
     from postflow.service.supervisor import end_leftovers
 
-    with _alone():
+    with alone():
         end_leftovers(state_dir())
         if joining:
             joining()
@@ -276,7 +276,7 @@ def _parts(studio: str, every: float) -> list[Part]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Two of these on one machine would watch the same folders."""
     try:
         with FileLock(lock_dir() / "up.lock", timeout=0, mode=0o600):

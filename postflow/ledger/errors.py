@@ -49,17 +49,15 @@ def plain_faults() -> Iterator[None]:
         if translated is None:
             raise
         raise translated from error
+    except sqlite3.Error as error:
+        raise _translated(DBAPIError(None, None, error)) or error from error
 
 
 def _translated(error: DBAPIError) -> PostFlowError | None:
     """None for a mistake of ours. Damage needs proof: a backup put back undoes what came since."""
     text = str(error.orig).lower()
     if _sqlite_code(error) in DAMAGED:
-        return Fatal(
-            "The ledger cannot be read: its file is damaged or is not a ledger.",
-            hint="Put the newest backup in its place; PostFlow asks Frame.io what arrived since.",
-            code="ledger.damaged",
-        )
+        return damaged()
     has_no_right = getattr(error.orig, "sqlstate", None) == NO_RIGHT
     if isinstance(error, OURS) and not has_no_right:
         return None
@@ -71,6 +69,14 @@ def _translated(error: DBAPIError) -> PostFlowError | None:
             code="ledger.refused",
         )
     return _for_now(text)
+
+
+def damaged() -> Fatal:
+    return Fatal(
+        "The ledger cannot be read: its file is damaged or is not a ledger.",
+        hint="Put the newest backup in its place; PostFlow asks Frame.io what arrived since.",
+        code="ledger.damaged",
+    )
 
 
 def _sqlite_code(error: DBAPIError) -> int:

@@ -188,17 +188,18 @@ def _prepare(connection: Connection) -> None:
     if found is None:
         _create(connection)
     else:
-        _demand(found)
+        demand_version(found)
 
 
 def demand_schema(connection: Connection) -> None:
     """Another release may have opened the ledger since. Raises Fatal ledger.newer, ledger.older."""
     found = connection.exec_driver_sql(VERSION).scalar()
     if found != str(SCHEMA_VERSION):
-        _demand(int(found or 0))
+        demand_version(int(found or 0))
 
 
-def _demand(found: int) -> None:
+def demand_version(found: int) -> None:
+    """Raises Fatal ledger.newer, ledger.older."""
     if found > SCHEMA_VERSION:
         raise Fatal(
             f"The ledger is of a newer PostFlow (its schema is {found}, not {SCHEMA_VERSION}).",

@@ -1,0 +1,44 @@
+"""`postflow backup`: a copy of the ledger, which is what must not be lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postflow.service.console import err, out
+from postflow.service.server import prepare_prefect
+
+from .app import StudioOption, app, studio_named
+from .up import alone
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy is; one that is there is replaced.")],
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Put that copy in the ledger's place.")
+    ] = False,
+    studio: StudioOption = "main",
+) -> None:
+    """Copy the ledger, whole, also while PostFlow works; or put such a copy back."""
+    prepare_prefect()
+    from postflow.ledger import backup as copying
+
+    ledger = copying.file_of(studio_named(studio).ledger)
+    if file.resolve() == ledger.resolve():
+        raise typer.BadParameter("that is the ledger itself")
+    if not restore:
+        if not os.access(file.absolute().parent, os.W_OK):
+            raise typer.BadParameter(f"nothing can be written in {file.absolute().parent}")
+        copying.back_up(ledger, file)
+        out.print(f"[green]✓[/green] {file} is a whole copy of {ledger}")
+        err.print("Studios and sign-in are not in it: keep the studio file, too.")
+        return
+    with alone():
+        before = copying.restore(file, ledger)
+    out.print(f"[green]✓[/green] {ledger} is as {file} was")
+    if before:
+        out.print(f"What was there is kept in {before}", markup=False)
