@@ -125,6 +125,8 @@ def _told(each: ErrorDetails, kind: type[BaseModel], within: Place) -> str:
     words = WORDS.get(each["type"], _UNKNOWN)
     if words == _LIST and is_table:
         words = "has to be a list of tables, as in [[{table}]]"
+    if each["type"] == "too_short" and context["field_type"] == "Value":  # a secret's text
+        words = "needs {min_length} or more characters"
     table = _table(place)
     return f"{said} {words.format(name=table.rpartition('.')[2], table=table, **context)}"
 

@@ -63,7 +63,7 @@ def _tell(parts: list[Host], now: datetime) -> None:
     travelling = sum(each.travelling for each in living)
     since = min(each.since for each in living)
     told = f"lives since {_at(since)}, {scanned}, {travelling} of {host.at_once} clips on their way"
-    out.print(f"{host.name}: {told}, clock {host.ahead:+.1f} s", markup=False)
+    out.print(f"{host.name}: {told}, clock {round(host.ahead, 1) + 0.0:+.1f} s", markup=False)
     for path in host.folders.values():
         out.print(f"  {path}", markup=False)
     for path, why in host.missing.items():

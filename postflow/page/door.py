@@ -51,9 +51,14 @@ class Door:
         self._passwords = {Role.ACT: password, Role.READ: reading_password}
 
     def role_for(self, password: str) -> Role | None:
-        """Whose password it is."""
+        """Whose password it is; “postflow:”, which leads it, may be left out."""
         given = password.strip().encode()
-        known = [role for role, its in self._passwords.items() if _same(its.encode(), given)]
+        known = [
+            role
+            for role, its in self._passwords.items()
+            for whole in (its, its.partition(":")[2] or its)
+            if _same(whole.encode(), given)
+        ]
         return known[0] if known else None
 
     def session(self, role: Role) -> str:

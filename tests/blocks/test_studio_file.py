@@ -84,6 +84,10 @@ MISTAKES = {
         GOOD.replace("attempts = 5", "attempts = 0"),
         "[studio.retry_policy] attempts has to be 1 or more",
     ),
+    "a secret too short": (
+        GOOD + '\n[studio.hook]\nurl = "https://hook.example"\nsecret = "TopSecret"\n',
+        "[studio.hook] secret needs 16 or more characters",
+    ),
     "a name for no URL": (GOOD.replace('"north"', '"North Wing"'), "[studio] name may hold"),
     "static without address": (
         GOOD.replace("[tunnel]", '[tunnel]\nprovider = "static"'),

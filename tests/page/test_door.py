@@ -32,7 +32,7 @@ async def test_who_is_not_signed_in_sees_nothing(page: Served, path: str) -> Non
 
 async def test_a_wrong_password_opens_nothing(page: Served) -> None:
     async with Person(page.url, None) as stranger:
-        for wrong in ("", "postflow", PASSWORD[:-1]):
+        for wrong in ("", "postflow", "postflow:", PASSWORD[:-1]):
             answer = await stranger.post("/sign-in", data={"password": wrong})
             assert (answer.status_code, "Set-Cookie" in answer.headers) == (403, False)
 
@@ -43,6 +43,13 @@ async def test_the_cookie_is_for_this_page_alone(page: Served) -> None:
         parts = answer.headers["Set-Cookie"].split("; ")
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(parts)
     assert PASSWORD not in parts[0]
+
+
+@pytest.mark.parametrize(("own", "role"), [(PASSWORD, Role.ACT), (READING, Role.READ)])
+def test_a_password_opens_without_the_name_that_leads_it(own: str, role: Role) -> None:
+    door = Door(PASSWORD, READING)
+    assert door.role_for(own) is door.role_for(own.removeprefix("postflow:")) is role
+    assert Door("postflow:", "bare").role_for("") is None
 
 
 def test_a_session_cannot_be_made_up() -> None:

@@ -72,7 +72,7 @@ def take_backlog(desk: Desk) -> None:
         desk.draft.put(ASIDE, backlog="all")
         return
     size = decimal(sum(clip.size for clip in clips))
-    question = f"{counted(len(clips), 'clip')} ({size}) lie there already. Deliver them?"
+    question = f"Already there: {counted(len(clips), 'clip')} ({size}). Deliver them?"
     desk.draft.put(ASIDE, backlog=desk.ask.choose(question, _backlogs(clips), "none"))
 
 
