@@ -234,7 +234,7 @@ def test_rules_broken_in_prefects_ui_are_found(
 
     assert ran.code == Exit.FATAL
     assert "✗ Naming rules: Naming rule “torn”" in ran.out
-    assert "  → See docs/naming.md" in ran.out
+    assert "  → Its keys are name" in ran.out
     assert "✓ Outlet, seen from outside" in ran.out
 
 
