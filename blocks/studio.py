@@ -26,7 +26,7 @@ from postflow.settings import (
     limit_at,
     refuse_old_names,
 )
-from postflow.state import remember_studio
+from postflow.state import remember_studio, remembered_studios
 
 from .adobe import AdobeTokens
 from .base import StudioPart, icon, secret_from_environment
@@ -197,7 +197,7 @@ async def load_studio(name: str) -> Studio:
             raise trouble from None
         raise Fatal(
             f"There is no studio called {name!r} on this Prefect server.",
-            hint="Make it with `postflow setup`, or name another one with --studio.",
+            hint=f"Make it with `postflow setup`, or name another one with --studio{_known()}.",
             code="studio.missing",
         ) from error
     studio.remember(name)
@@ -224,3 +224,9 @@ def _invalid(name: str, why: ValidationError) -> Fatal:
         hint="Mend its blocks in Prefect's UI, or run `postflow setup --file` again.",
         code="studio.invalid",
     )
+
+
+def _known() -> str:
+    """The studios that this machine has used, for a hint."""
+    known = remembered_studios()
+    return f" ({', '.join(known)})" if known else ""

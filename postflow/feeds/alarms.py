@@ -52,8 +52,8 @@ class Alarm(BaseModel):
         text = " ".join(filter(None, (event.reason, event.hint)))
         await self.tell(_ESCAPED.sub(r"\1", title), _ESCAPED.sub(r"\1", text) + where)
 
-    async def test(self) -> None:
-        await self.tell("PostFlow", "A test of `postflow check`: alarms arrive here.")
+    async def test(self, studio: str) -> None:
+        await self.tell(f"PostFlow: {studio}", "A test of `postflow check`: alarms arrive here.")
 
     async def tell(self, title: str, text: str) -> None:
         """Raises Fatal `alarm.unknown`, or Retry `alarm.not_taken`."""

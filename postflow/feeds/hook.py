@@ -63,9 +63,9 @@ class Hook(BaseModel):
     def kind(self) -> str:
         return "JSON"
 
-    async def test(self) -> None:
+    async def test(self, studio: str) -> None:
         now = datetime.now(UTC)
-        await self.send(Event(id=f"test-{now.timestamp():.0f}", kind="test", at=now, studio=""))
+        await self.send(Event(id=f"test-{now.timestamp():.0f}", kind="test", at=now, studio=studio))
 
     def takes(self, event: Event) -> bool:
         return True

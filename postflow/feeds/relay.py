@@ -30,7 +30,7 @@ class Sink(Protocol):
         """For people, without anything that is secret."""
         ...
 
-    async def test(self) -> None:
+    async def test(self, studio: str) -> None:
         """Say that this is a test. Raises as `send` does."""
 
     def takes(self, event: Event) -> bool: ...

@@ -59,7 +59,7 @@ async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
             FrameioCheck(studio, stack).chain(),
             _outlet(studio, stack),
             _discord(studio),
-            *map(_sink, studio.sinks),
+            *(_sink(studio.document_name, sink) for sink in studio.sinks),
         )
         for chain in chains:
             failed: str | None = None
@@ -201,9 +201,9 @@ def _discord(studio: Studio) -> Chain:
     return {"Discord webhook": webhook}
 
 
-def _sink(sink: Sink) -> Chain:
+def _sink(studio: str, sink: Sink) -> Chain:
     async def test() -> Say:
-        await sink.test()
+        await sink.test(studio)
         return "was told that this is a test"
 
     return {"The hook" if sink.name == "hook" else f"Alarm by {sink.kind}": test}
