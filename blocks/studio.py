@@ -191,7 +191,7 @@ async def load_studio(name: str) -> Studio:
             raise
         raise _invalid(name, invalid) from None
     except ValidationError as error:
-        raise _invalid(name, error) from None
+        raise engine_trouble(error) or _invalid(name, error) from None
     except ValueError as error:
         if trouble := engine_trouble(error):
             raise trouble from None

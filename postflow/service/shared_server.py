@@ -94,6 +94,8 @@ def _start() -> str:
     import postflow.blocks.base  # noqa: F401 - takes as long as the start, which goes on meanwhile
 
     wait_until_healthy(server, url, log_path)
+    while shared_address() != ours[API] and server.poll() is None:
+        time.sleep(LOOK / 50)  # else a command that waits for the lock would start another
     if err.is_terminal and (idle := idle_time()):
         err.print(f"Prefect runs now, and stays for your next commands: {_shown(idle)}.")
     return ours[API]

@@ -41,8 +41,11 @@ def test_the_second_export_of_a_name_joins_the_first_on_a_stack(up: Running) -> 
     up.drop(FIRST, extra=1)
     wait_until_sync(lambda: up.delivered().count(FIRST) == 2, timeout=120, description=FIRST)
     wait_until_sync(lambda: _is(up, FIRST, Phase.DELIVERED), description="the ledger")
-    positions = {a["position"] for a in up.world.assets() if a["name"] == FIRST}
-    assert positions == {1, 2}
+    wait_until_sync(
+        lambda: {a["position"] for a in up.world.assets() if a["name"] == FIRST} == {1, 2},
+        timeout=60,
+        description="their stack, which follows",
+    )
 
 
 def test_a_clip_whose_run_a_person_cancels_stops_and_the_other_travels_on(up: Running) -> None:
