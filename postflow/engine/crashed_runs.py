@@ -35,6 +35,7 @@ from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
 from postflow.ledger import leases, open_ledger, queries, roots
+from postflow.ledger.errors import retry_while_busy
 from postflow.ledger.process import ProcessMark, is_dead_here, is_here, this_process
 from postflow.media import picture
 from postflow.outlet.ngrok.folder import reap
@@ -64,7 +65,9 @@ async def tag_run(studio: OpenStudio | None = None) -> None:
     signature: KeyValueLabels = {SIGNATURE: this_process().model_dump_json()}
     if studio:
         signature[LEASE] = studio.run_id
-        signature[LEDGER] = await studio.ledger.run(roots.ledger_id)
+        signature[LEDGER] = await retry_while_busy(
+            lambda: studio.ledger.run(roots.ledger_id), "Which ledger this is cannot be read"
+        )
     async with get_client() as client:
         await client.update_flow_run_labels(UUID(str(flow_run.id)), signature)
 
