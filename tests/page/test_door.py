@@ -129,6 +129,7 @@ async def test_it_proves_to_commands_that_it_knows_the_password(
     page: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before `postflow ui` sends somebody there with it."""
+    monkeypatch.delenv("PREFECT_SERVER_API_AUTH_STRING", raising=False)  # of an earlier test
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", PASSWORD)
     assert password() == PASSWORD
     assert await _asked_outside(page.url)
