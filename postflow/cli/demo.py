@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from postflow.errors import Fatal
+from postflow.servers import PAGE
 from postflow.service.console import err, out
 
 from .app import app, stoppable
@@ -202,6 +203,7 @@ def _say_what_is_next() -> None:
 
 
 def _stay(world_url: str, prefect_url: str, state: Path) -> None:
+    out.print(f"    Clips  {(state / PAGE).read_text(encoding='utf-8')}", markup=False)
     out.print(f"  Sandbox  {world_url}/", markup=False)
     out.print(f"  Prefect  {prefect_url}/runs", markup=False)
     kept = state / "prefect-password"
