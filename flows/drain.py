@@ -130,12 +130,14 @@ class Drain:
     async def _start_some(self) -> None:
         room = self._studio.settings.watching.at_once - len(self._on_their_way) - len(self._claimed)
         if room > 0:
-            waiting = await self._waiting() + self._watchers.entering
+            ready = await self._waiting()
+            waiting = ready + self._watchers.entering
             await self._batch.expect(waiting + len(self._on_their_way))
             self._claimed += await self._studio.ledger.run(
                 claims.claim,
                 self._studio.run_id,
-                limit=await self._fair(room, waiting),
+                # What came after the count is of no batch yet.
+                limit=min(ready, await self._fair(room, waiting)),
                 studio=self._studio.name,
                 folders=self._watchers.folders,
             )
