@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Self
 
 from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError, model_validator
 
 from postflow.bandwidth import Bandwidth
@@ -26,7 +28,7 @@ from postflow.settings import (
     limit_at,
     refuse_old_names,
 )
-from postflow.state import remember_studio, remembered_studios
+from postflow.state import meant_studio, remember_studio
 
 from .adobe import AdobeTokens
 from .base import StudioPart, icon, secret_from_environment
@@ -175,11 +177,12 @@ class Studio(StudioPart, Block):
         remember_studio(name, facts | ({"ledger": ledger} if is_file else {}))
 
 
-async def load_studio(name: str) -> Studio:
-    """The studio of that name, as it is on this host.
+async def load_studio(name: str | None = None) -> Studio:
+    """The studio of that name, or the one that is meant where there is none, as it is on this host.
 
-    Raises Fatal `studio.missing` or `studio.invalid`.
+    Raises Fatal `studio.missing`, `studio.several` or `studio.invalid`.
     """
+    name = name or meant_studio(await _studios())
     try:
         studio: Studio = await Studio.aload(name)
         part = await load_part(name) if is_shared(studio.ledger) else None
@@ -197,7 +200,8 @@ async def load_studio(name: str) -> Studio:
             raise trouble from None
         raise Fatal(
             f"There is no studio called {name!r} on this Prefect server.",
-            hint=f"Make it with `postflow setup`, or name another one with --studio{_known()}.",
+            hint="Make it with `postflow setup`, or name another one"
+            f" ({', '.join(await _studios()) or 'there is none yet'}).",
             code="studio.missing",
         ) from error
     studio.remember(name)
@@ -226,7 +230,11 @@ def _invalid(name: str, why: ValidationError) -> Fatal:
     )
 
 
-def _known() -> str:
-    """The studios that this machine has used, for a hint."""
-    known = remembered_studios()
-    return f" ({', '.join(known)})" if known else ""
+async def _studios() -> list[str]:
+    """All that Prefect's server has."""
+    async with get_client() as client:
+        try:
+            found = await client.read_block_documents_by_type(Studio.get_block_type_slug())
+        except ObjectNotFound:
+            return []
+    return sorted(each.name for each in found if each.name)

@@ -136,7 +136,7 @@ async def _slots(studio: str) -> list[Slot]:
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("%s", engine_trouble(error) or error)
         return []
-    mine = [each for each in found if each.parameters.get("studio") == studio]
+    mine = [each for each in found if (each.parameters.get("studio") or studio) == studio]
     served = [each for each in mine if each.status != DeploymentStatus.NOT_READY]
     return [_slot(each, studio) for each in served or mine]
 

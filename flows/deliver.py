@@ -45,7 +45,7 @@ def _clip_name() -> str:
 @flow(name="deliver", flow_run_name=_clip_name)
 async def deliver(
     path: Path,
-    studio: str = "main",
+    studio: str | None = None,
     project: str | None = None,
     scene: str | None = None,
     shot: str | None = None,
@@ -57,7 +57,7 @@ async def deliver(
     Args:
         path: The clip, on a disk of the machine that runs this; in a watch folder of the studio,
             or one that it allows, where the run is a deployment's.
-        studio: The Studio block with the set-up.
+        studio: The Studio block with the set-up; “main”, or the only one, when empty.
         project: Another Frame.io project than the studio's, by name or id.
         scene: Sequence or scene, where the file's name does not say it right.
         shot: Shot, likewise.
@@ -78,7 +78,7 @@ async def deliver(
 
 async def _deliver(
     path: Path,
-    name: str,
+    name: str | None,
     project: str | None,
     scene: str | None,
     shot: str | None,
@@ -201,7 +201,7 @@ async def upload_file_to_frameio(
     project_name: str | None = None,
     scene_name: str | None = None,
     shot_name: str | None = None,
-    studio: str = "main",
+    studio: str | None = None,
 ) -> UploadResult:
     """Deliver a clip. Foreseeable failures are in the result, with their remedy; nothing is raised.
 
@@ -212,7 +212,7 @@ async def upload_file_to_frameio(
         async with open_studio(studio, discord_webhook=webhook) as opened:
             delivery = await deliver(
                 Path(file_path),
-                studio=studio,
+                studio=opened.name,
                 project=project_name,
                 scene=scene_name,
                 shot=shot_name,

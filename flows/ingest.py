@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from postflow.discord.card import counted
 from postflow.engine.artifacts import leave_tally, show_in_ui
@@ -21,14 +22,18 @@ log = logging.getLogger("postflow.ingest")
 NOTHING = Drained(delivered={}, failed={}, put_off={}, skipped={})
 
 
-@flow(name="ingest", flow_run_name="ingest {studio}")
+def _run_name() -> str:
+    return f"ingest {flow_run.parameters.get('studio') or ''}".rstrip()
+
+
+@flow(name="ingest", flow_run_name=_run_name)
 async def ingest(
-    studio: str = "main", idle_timeout: float | None = None, stay: bool = False
+    studio: str | None = None, idle_timeout: float | None = None, stay: bool = False
 ) -> Drained:
     """Scan the watch folders, deliver every clip that is ready, wait for late-comers, close.
 
     Args:
-        studio: The Studio block with the set-up.
+        studio: The Studio block with the set-up; “main”, or the only one, when empty.
         idle_timeout: Seconds to wait for late-comers; the studio's own when empty.
         stay: Then stay, with no tunnel open, so that the next clip goes at once, until the clock's
             next run is due. What came of the clips is in the run's tables then, not in its result.
@@ -37,14 +42,14 @@ async def ingest(
     return await until_stopped(lambda: _ingest(studio, idle_timeout, stay=stay))
 
 
-async def _ingest(name: str, idle_timeout: float | None, *, stay: bool) -> Drained:
+async def _ingest(name: str | None, idle_timeout: float | None, *, stay: bool) -> Drained:
     await tag_run()
     async with open_studio(name) as studio:
         await tag_run(studio)
         await clean_up(studio)
         drained = await _drain(studio, idle_timeout, stay=stay)
     drained = drained.model_copy(update={"not_told": studio.not_told})
-    await _tell(name, drained)
+    await _tell(studio.name, drained)
     if drained.not_told:
         told = counted(len(drained.not_told), "message")
         log.warning("%s not told in Discord; `postflow status` says what to do.", told)

@@ -18,7 +18,7 @@ from .calling import Caller
 log = logging.getLogger("postflow.watch")
 
 
-async def watch(name: str = "main") -> None:
+async def watch(name: str) -> None:
     """Until cancelled. A lost volume stops the scan of its folder, and a person is told."""
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(name) as studio:

@@ -9,7 +9,7 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path, PurePath
@@ -137,6 +137,25 @@ def remembered_studio(name: str) -> dict[str, Any] | None:
 
 def remembered_studios() -> list[str]:
     return sorted(file.stem for file in (state_dir() / "studios").glob("*.json"))
+
+
+def meant_studio(known: Sequence[str]) -> str:
+    """The one of who names none: `main`, or the only one. Raises Fatal `studio.missing` or
+    `studio.several`.
+    """
+    if "main" in known or len(known) == 1:
+        return "main" if "main" in known else known[0]
+    if known:
+        raise Fatal(
+            f"There are several studios: {', '.join(known)}.",
+            hint="Say which one: by --studio, by POSTFLOW_STUDIO, or in the field “studio”.",
+            code="studio.several",
+        )
+    raise Fatal(
+        "There is no studio yet on this Prefect server.",
+        hint="`postflow setup` makes one.",
+        code="studio.missing",
+    )
 
 
 def _studio_file(name: str) -> Path:

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 StudioOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--studio",
         envvar="POSTFLOW_STUDIO",
-        help="The Studio block to use.",
+        help="The Studio block to use; by default “main”, or the only one.",
         autocompletion=completion.studios,
     ),
 ]
@@ -109,9 +109,9 @@ def _no_room(error: OSError) -> Retry:
     )
 
 
-def studio_named(name: str) -> Studio:
+def studio_named(name: str | None) -> Studio:
     """The studio's blocks; Prefect has to be prepared before. Raises as `load_studio` does."""
-    with waiting(f"Loading studio {name}"):
+    with waiting(f"Loading studio {name or ''}".rstrip()):
         from postflow.blocks.studio import load_studio
 
         return asyncio.run(load_studio(name))

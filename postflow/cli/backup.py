@@ -21,7 +21,7 @@ def backup(
     restore: Annotated[
         bool, typer.Option("--restore", help="Put that copy in the ledger's place.")
     ] = False,
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
 ) -> None:
     """Copy the ledger, whole, also while PostFlow works; or put such a copy back."""
     prepare_prefect()

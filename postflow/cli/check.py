@@ -25,15 +25,16 @@ MARKS = {
 
 
 @app.command()
-def check(studio: StudioOption = "main", json: JsonOption = False) -> None:
+def check(studio: StudioOption = None, json: JsonOption = False) -> None:
     """Verify every part of the set-up, each with its remedy. Exit code 5 when one fails."""
     prepare_prefect()
-    findings = run(check_and_tell(studio_named(studio), quiet=json))
+    block = studio_named(studio)
+    findings = run(check_and_tell(block, quiet=json))
     if json:
         print_json([finding.model_dump() for finding in findings])
     failed = any(finding.verdict == "failed" for finding in findings)
     if not (json or failed):
-        out.print(first_contact(studio))
+        out.print(first_contact(block.document_name))
     raise typer.Exit(Exit.FATAL if failed else Exit.DELIVERED)
 
 

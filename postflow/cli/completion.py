@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from postflow.errors import PostFlowError
-from postflow.state import remembered_studio, remembered_studios, state_dir
+from postflow.state import meant_studio, remembered_studio, remembered_studios, state_dir
 
 AT_MOST = 100
 # The latest first: they are what is asked for.
@@ -35,8 +35,8 @@ def studios(incomplete: str) -> list[str]:
 
 def clips(ctx: typer.Context, incomplete: str) -> list[str]:
     """Those of the studio's ledger, where that is a file."""
-    studio = str(ctx.params.get("studio") or "main")
     try:
+        studio = str(ctx.params.get("studio") or meant_studio(remembered_studios()))
         facts = remembered_studio(studio) or {}
         ledger = Path(facts["ledger"] or state_dir() / "ledger.db").expanduser()
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True, timeout=0.5)) as known:

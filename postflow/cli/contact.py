@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def contact(
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     file: Annotated[
         Path, typer.Option("--file", "-f", help="Where the answers go; they can be sent to us.")
     ] = Path("contact.json"),

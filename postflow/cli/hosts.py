@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def hosts(
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     forget: Annotated[
         str | None,
         typer.Option(
@@ -36,6 +36,7 @@ def hosts(
     from postflow.ledger import hosts as ledger_hosts
 
     block = studio_named(studio)
+    studio = block.document_name
     with Ledger.open(block.ledger) as ledger:
         if forget:
             _forget(studio, forget, known=ledger_hosts.forget(ledger, studio, forget))

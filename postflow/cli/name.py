@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from postflow.service.console import Exit, out, print_json
 from postflow.service.server import prepare_prefect
-from postflow.state import remembered_studio
+from postflow.state import meant_studio, remembered_studio, remembered_studios
 
 from .app import JsonOption, SceneOption, ShotOption, StudioOption, app, studio_named
 
@@ -28,7 +28,7 @@ def name(
     preset: Annotated[
         str | None, typer.Option(help="Use this shipped set of rules, and no studio.")
     ] = None,
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     scene: SceneOption = None,
     shot: ShotOption = None,
     json: JsonOption = False,
@@ -49,7 +49,7 @@ def name(
     raise typer.Exit(Exit.DELIVERED if understood else Exit.SKIPPED)
 
 
-def _naming(preset: str | None, studio: str) -> Naming:
+def _naming(preset: str | None, studio: str | None) -> Naming:
     from postflow.naming import Naming
 
     if preset:
@@ -57,7 +57,9 @@ def _naming(preset: str | None, studio: str) -> Naming:
     if os.environ.get("PREFECT_API_URL"):
         prepare_prefect()
         return studio_named(studio).get_naming()
-    known = remembered_studio(studio) or {"naming": "undlm", "rules": []}
+    if not studio and (studios := remembered_studios()):
+        studio = meant_studio(studios)
+    known = remembered_studio(studio or "main") or {"naming": "undlm", "rules": []}
     return Naming.from_rules(known["rules"]) if known["rules"] else Naming.preset(known["naming"])
 
 

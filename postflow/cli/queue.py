@@ -47,7 +47,7 @@ CANCELLED = {
 
 
 @app.command()
-def first(names: Names = None, studio: StudioOption = "main") -> None:
+def first(names: Names = None, studio: StudioOption = None) -> None:
     """Have clips go before all others that wait, in the order in which they are named."""
     if not names:
         raise typer.BadParameter("give a NAME")
@@ -55,6 +55,7 @@ def first(names: Names = None, studio: StudioOption = "main") -> None:
     from postflow.ledger import Ledger
 
     block = studio_named(studio)
+    studio = block.document_name
     with Ledger.open(block.ledger) as ledger:
         done = put_first(ledger, studio, names, block.watching.folders)
     if not done:
@@ -68,7 +69,7 @@ def cancel(
         bool, typer.Option("--all", help="All that waits, travels or settles.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, with --all.")] = False,
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
 ) -> None:
     """Keep clips from travelling, or stop them: what is whole in Frame.io stays delivered.
 
@@ -81,6 +82,7 @@ def cancel(
     from postflow.ledger import Ledger
 
     block = studio_named(studio)
+    studio = block.document_name
     announce = partial(
         of_cancelled,
         studio if block.discord else None,

@@ -34,7 +34,7 @@ def retry(
         bool,
         typer.Option("--told", help="What Discord may not have got is there, or not missed."),
     ] = False,
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
 ) -> None:
     """Try clips again that failed, were skipped or were put off, or are gone from Frame.io.
 
@@ -46,6 +46,7 @@ def retry(
     from postflow.ledger import Ledger, unannounced
 
     block = studio_named(studio)
+    studio = block.document_name
     with Ledger.open(block.ledger) as ledger:
         if told:
             out.print(f"Messages taken for told: {unannounced.mark_sent(ledger, studio)}.")

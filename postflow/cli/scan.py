@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def scan(
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run/--deliver", help="Only show, or run `ingest` now.")
     ] = True,
@@ -50,6 +50,7 @@ def scan(
     from postflow.ledger import Ledger
 
     block = studio_named(studio)
+    studio = block.document_name
     if not (dry_run or accept_vanished or restore_marker):
         from postflow.flows.ingest import ingest
 

@@ -11,8 +11,9 @@ import typer
 
 from postflow.errors import Fatal
 from postflow.service.console import err, out
+from postflow.service.server import prepare_prefect
 
-from .app import app
+from .app import app, studio_named
 from .up import StudiosOption
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ def service(
 ) -> None:
     """Have this machine run `postflow up` for you, and start it again after a restart."""
     if action is Action.INSTALL:
-        install(studio or ["main"])
+        if not studio:
+            prepare_prefect()
+        install(studio or [studio_named(None).document_name])
         return
     from postflow.service.user_service import carried_out, this_service
 
-    known = this_service(studio or ["main"])
+    known = this_service(studio or [])
     if not known.file.exists():
         raise Fatal(
             "PostFlow is no service of yours on this machine.",

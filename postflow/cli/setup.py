@@ -61,7 +61,7 @@ def setup(
         bool, typer.Option("--afresh", help="Forget the answers of a set-up that was interrupted.")
     ] = False,
     paste: PasteOption = False,
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     port: PortOption = PORT,
 ) -> None:
     """Set a studio up: by questions, each answer proven at once, or from a TOML file."""
@@ -75,7 +75,9 @@ def setup(
         from .setup_questions import ask_and_start
 
         tables = read_tables(given) if given else {}
-        ask_and_start(studio, tables, write=write, afresh=afresh, by_paste=paste, port=port)
+        ask_and_start(
+            studio or "main", tables, write=write, afresh=afresh, by_paste=paste, port=port
+        )
 
 
 def example_file() -> str:
@@ -104,14 +106,15 @@ def _from_file(file: Path) -> None:
 
 @app.command()
 def login(
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     paste: PasteOption = False,
 ) -> None:
     """Sign in with Adobe. The tokens are kept in Prefect and renew themselves."""
     prepare_prefect()
-    tokens = _by_hand(studio) if paste else run(_in_browser(studio))
+    block = studio_named(studio)
+    tokens = _by_hand(block.adobe) if paste else run(_in_browser(block.adobe))
     out.print("[green]✓[/green] Signed in. Adobe granted: " + (", ".join(tokens.scopes) or "?"))
-    resume(studio_named(studio), studio)
+    resume(block, block.document_name)
     if tokens.refresh_token is None:
         err.print(
             "[yellow]![/yellow] Adobe sent no refresh token, so this sign-in ends in a day. "
@@ -119,18 +122,18 @@ def login(
         )
 
 
-async def _in_browser(studio: str) -> Tokens:
+async def _in_browser(block: AdobeTokens) -> Tokens:
     from postflow.frameio.auth.login import wait_for_browser
 
-    block, ims, attempt = await _begin(studio)
+    ims, attempt = _begin(block)
     tokens = await wait_for_browser(attempt, ims, show=_show)
     await block.get_client().adopt(tokens)
     return tokens
 
 
-def _by_hand(studio: str) -> Tokens:
+def _by_hand(block: AdobeTokens) -> Tokens:
     """The prompt stands outside of any loop: a thread that reads cannot be cancelled."""
-    block, ims, attempt = run(_begin(studio))
+    ims, attempt = _begin(block)
     err.print("Open this address, sign in, and paste the address that the browser ends at:")
     err.print(attempt.url, markup=False)
     pasted = typer.prompt("Address", err=True, hide_input=True)
@@ -143,12 +146,10 @@ def _by_hand(studio: str) -> Tokens:
     return run(finish())
 
 
-async def _begin(studio: str) -> tuple[AdobeTokens, AdobeIms, LoginAttempt]:
-    from postflow.blocks.studio import load_studio
+def _begin(block: AdobeTokens) -> tuple[AdobeIms, LoginAttempt]:
     from postflow.frameio.auth.ims import AdobeIms, ServiceCredential
     from postflow.frameio.auth.login import begin_login
 
-    block = (await load_studio(studio)).adobe
     credential = block.get_credential()
     if isinstance(credential, ServiceCredential):
         raise Fatal(
@@ -157,7 +158,7 @@ async def _begin(studio: str) -> tuple[AdobeTokens, AdobeIms, LoginAttempt]:
             code="adobe.no_login_needed",
         )
     ims = AdobeIms(block.ims_url)
-    return block, ims, begin_login(ims, credential, block.redirect_uri)
+    return ims, begin_login(ims, credential, block.redirect_uri)
 
 
 def _show(url: str) -> None:

@@ -44,12 +44,13 @@ def share(
     downloads: Annotated[
         bool, typer.Option("--downloads", help="The clips may be downloaded.")
     ] = False,
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make one share link of delivered clips, each by its latest version, and print it."""
     prepare_prefect()
     block = studio_named(studio)
+    studio = block.document_name
     changes: dict[str, Any] = {"expiry": expires, "downloads": downloads or None}
     changes["passphrase"] = _ask_for_passphrase() if passphrase else None
     sharing = _sharing(block, {name: value for name, value in changes.items() if value is not None})

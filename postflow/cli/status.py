@@ -38,7 +38,7 @@ LimitOption = Annotated[int, typer.Option(help="At most so many clips of a kind.
 
 @app.command()
 def status(
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     limit: LimitOption = 50,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Draw it again every 2 s, until q or Ctrl-C.")
@@ -55,6 +55,7 @@ def status(
     from postflow.ledger import Ledger
 
     block = studio_named(studio)
+    studio = block.document_name
     with Ledger.open(block.ledger) as ledger:
         sign_in = asyncio.run(block.adobe.why_to_sign_in())
 
@@ -74,7 +75,7 @@ def history(
             autocompletion=completion.clips,
         ),
     ] = None,
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     limit: LimitOption = 50,
     json: JsonOption = False,
 ) -> None:
@@ -83,6 +84,7 @@ def history(
     from postflow.ledger import Ledger
 
     block = studio_named(studio)
+    studio = block.document_name
     with Ledger.open(block.ledger) as ledger:
         looked = partial(who_looked, block, ledger) if name else None
         tell_history(ledger, studio, name=name, looked=looked, limit=limit, json=json)
@@ -90,7 +92,7 @@ def history(
 
 @app.command()
 def export(
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     archive: Annotated[
         Path | None,
         typer.Option(

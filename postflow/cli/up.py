@@ -94,7 +94,7 @@ def up(
         from postflow.service.exposure import folders_with_secrets
 
         tell_if_open(*file or [], *folders_with_secrets())
-        names = [_apply(each) for each in files] or studio or ["main"]
+        names = [_apply(each) for each in files] or studio or [studio_named(None).document_name]
         keep_up(
             engine,
             names,

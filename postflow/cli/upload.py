@@ -42,7 +42,7 @@ AT_ONCE = 4
 class Asked(TypedDict):
     """As the flow `deliver` takes them."""
 
-    studio: str
+    studio: str | None
     project: NotRequired[str | None]
     scene: NotRequired[str | None]
     shot: NotRequired[str | None]
@@ -133,7 +133,7 @@ class ClipBars:
 @app.command()
 def upload(
     files: Files,
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     project: Annotated[
         str | None, typer.Option(help="Another Frame.io project than the studio's.")
     ] = None,

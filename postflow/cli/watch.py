@@ -53,7 +53,7 @@ SINCE = re.compile(r"\A(?:since|seit|depuis)(?::\s*|\s+)")
 
 @app.command()
 def enrol(
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     backfill: BackfillOption = None,
     take_over: TakeOverOption = False,
 ) -> None:
@@ -67,6 +67,7 @@ def enrol(
     from postflow.ledger import Ledger
 
     block = studio_named(studio)
+    studio = block.document_name
     enrol_folders(block, studio, backfill, take_over=take_over)
     with Ledger.open(block.ledger) as ledger:
         for folder in block.watching.folders:
@@ -76,7 +77,7 @@ def enrol(
 
 @app.command()
 def watch(
-    studio: StudioOption = "main",
+    studio: StudioOption = None,
     backfill: BackfillOption = None,
     take_over: TakeOverOption = False,
     ask: Annotated[
@@ -93,14 +94,15 @@ def watch(
     demand_server()
     from postflow.flows.watch import watch as watch_folders
 
+    block = studio_named(studio)
     if ask:
-        enrol_folders(studio_named(studio), studio, backfill, take_over=take_over)
+        enrol_folders(block, block.document_name, backfill, take_over=take_over)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    run(watch_folders(studio))
+    run(watch_folders(block.document_name))
 
 
 @app.command()
-def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
+def serve(studio: StudioOption = None, every: EveryOption = 300.0) -> None:
     """Run the deployments `ingest` and `deliver`: by event, by the clock, by hand. Until Ctrl-C."""
     from postflow.service.supervisor import be_a_part
 
@@ -109,7 +111,7 @@ def serve(studio: StudioOption = "main", every: EveryOption = 300.0) -> None:
     demand_server()
     from postflow.service.serve import serve as serve_deployments
 
-    run(serve_deployments(studio, every=every))
+    run(serve_deployments(studio_named(studio), every=every))
 
 
 def demand_choice(backfill: str | None) -> Choice | None:

@@ -168,16 +168,17 @@ _enclosing: ContextVar[Mapping[str, OpenStudio]] = ContextVar("enclosing")
 
 @asynccontextmanager
 async def open_studio(
-    name: str,
+    name: str | None = None,
     *,
     discord_webhook: SecretStr | None = None,
     progress: ClipProgress | None = None,
 ) -> AsyncIterator[OpenStudio]:
     """The studio's live things, shared by all of this loop; inner uses see what their outer one
-    was opened with, and others side by side do not.
+    was opened with, and others side by side do not. Without a name: `main`, or the only one.
 
     Raises Fatal when the studio is missing or its rules do not load.
     """
+    name = name or (await load_studio()).document_name
     async with _shared(name) as studio, AsyncExitStack() as own:
         own.enter_context(spoken(studio.settings.language))
         outer = _enclosing.get({})

@@ -19,7 +19,7 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from postflow.blocks.host import own_name
-from postflow.blocks.studio import load_studio
+from postflow.blocks.studio import Studio
 from postflow.engine.artifacts import best_effort, name_runs_to_come
 from postflow.engine.crashed_runs import watch_for_crashed_runs
 from postflow.engine.parent import GROUP
@@ -38,13 +38,13 @@ SHORT = 0.05
 ENGINE = "prefect.engine"
 
 
-async def serve(studio: str = "main", *, every: float = 300.0) -> None:
+async def serve(block: Studio, *, every: float = 300.0) -> None:
     """Until cancelled. `every` is the interval of the scheduled ingest, in seconds."""
     leave_working_directory()
     os.environ.setdefault(GROUP, "none")  # our runs end when we do
     # Nothing is fetched before it is due: until then a run of `ingest` stays in its place.
     runner = Runner(query_seconds=POLL, prefetch_seconds=0)
-    ledger = (await load_studio(studio)).ledger
+    studio, ledger = block.document_name, block.ledger
     own = own_name(studio) if is_shared(ledger) else None
     called = DeploymentEventTrigger(
         name=f"PostFlow: clips of {own or studio} are ready",

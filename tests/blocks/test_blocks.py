@@ -82,6 +82,16 @@ async def test_no_other_block_type_of_prefect_has_our_names(prefect_api: str) ->
 
 
 @pytest.mark.prefect
+async def test_a_studio_that_nobody_made_is_missed_by_its_name(prefect_api: str) -> None:
+    await save_studio(canary_studio("canary"))
+    with pytest.raises(Fatal, match="'nowhere'") as missed:
+        await load_studio("nowhere")
+    assert missed.value.code == "studio.missing"
+    assert "postflow setup" in missed.value.hint
+    assert "canary" in missed.value.hint, "it names those that there are"
+
+
+@pytest.mark.prefect
 async def test_a_studio_loads_whole_and_shows_no_secret(prefect_api: str) -> None:
     await save_studio(canary_studio("canary"))
 

@@ -16,10 +16,10 @@ from postflow.blocks import (
     Host,
     Studio,
     Tunnel,
-    load_studio,
 )
 from postflow.errors import Fatal
 from postflow.settings import RetryPolicy, Watching
+from postflow.state import meant_studio
 
 BLOCKS = (Studio, Host, FrameioAccount, AdobeTokens, Tunnel, DiscordWebhook)
 
@@ -48,9 +48,15 @@ def test_what_a_studio_holds_explains_each_of_its_fields(part: type[BaseModel]) 
     assert [name for name, field in part.model_fields.items() if not field.description] == []
 
 
-@pytest.mark.prefect
-async def test_a_studio_that_nobody_made_is_missed_by_its_name(prefect_api: str) -> None:
-    with pytest.raises(Fatal, match="'nowhere'") as missed:
-        await load_studio("nowhere")
-    assert missed.value.code == "studio.missing"
-    assert "postflow setup" in missed.value.hint
+@pytest.mark.parametrize(
+    ("known", "meant"),
+    [(["north"], "north"), (["main", "north"], "main"), ([], None), (["north", "south"], None)],
+)
+def test_who_names_no_studio_means_main_or_the_only_one(known: list[str], meant: str) -> None:
+    if meant:
+        assert meant_studio(known) == meant
+        return
+    with pytest.raises(Fatal) as refused:
+        meant_studio(known)
+    assert refused.value.code == ("studio.several" if known else "studio.missing")
+    assert all(name in refused.value.message for name in known)
