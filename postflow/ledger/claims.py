@@ -106,9 +106,10 @@ def ready_in(
     """The same, for each root that has some."""
     now = ledger.now()
     query = _due(_open(studio), now).where(is_free(now), _within_reach(folders))
-    query = query.with_only_columns(clips.c.root_id, func.count()).group_by(clips.c.root_id)
-    with ledger.reading() as connection:
-        return {row[0]: row[1] for row in connection.execute(query)}
+    query = query.with_only_columns(clips.c.root_id, func.count().label("many")).group_by(
+        clips.c.root_id
+    )
+    return {row["root_id"]: row["many"] for row in ledger.rows(query)}
 
 
 def is_free(now: datetime) -> ColumnElement[bool]:

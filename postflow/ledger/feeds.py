@@ -125,8 +125,7 @@ def troubles(ledger: Ledger, studio: str | None = None) -> dict[str, str]:
     query = select(feeds.c.feed, feeds.c.trouble).where(feeds.c.trouble.is_not(None))
     if studio is not None:
         query = query.where(feeds.c.feed.startswith(f"{studio}/", autoescape=True))
-    with ledger.reading() as connection:
-        return {row.feed: row.trouble for row in connection.execute(query)}
+    return {row["feed"]: row["trouble"] for row in ledger.rows(query)}
 
 
 def _note(ledger: Ledger, place: Place, **values: object) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from postflow.models import FrozenModel
 
 from .ledger import Ledger
-from .models import as_entries, columns_of
+from .models import columns_of
 from .schema import clips, hosts, insert_into
 
 Part = Literal["watch", "ingest"]
@@ -81,9 +81,7 @@ def known(ledger: Ledger, studio: str) -> list[Host]:
     lives = (hosts.c.expires_at > now).label("lives")
     query = select(*columns_of(HostSign, hosts), hosts.c.seen_at, hosts.c.expires_at, lives)
     query = query.add_columns(travelling.label("travelling")).where(hosts.c.studio == studio)
-    with ledger.reading() as connection:
-        found = connection.execute(query.order_by(hosts.c.name, hosts.c.part.desc()))
-        return as_entries(Host, found.mappings().all())
+    return ledger.entries(Host, query.order_by(hosts.c.name, hosts.c.part.desc()))
 
 
 def sharing(ledger: Ledger, studio: str, roots: Collection[int]) -> int:

@@ -12,7 +12,7 @@ from postflow.errors import Retry
 
 from .clips import NO_REASON, claimed, held, move
 from .ledger import Ledger
-from .models import Claimed, Sibling, as_entries, columns_of
+from .models import Claimed, Sibling, columns_of
 from .outbox import Reword, rewrite_of_clip
 from .schema import clips, folders, insert_into, stacks
 from .states import DELIVERED, State, check_move
@@ -36,9 +36,7 @@ def siblings(ledger: Ledger, folder_id: str, stack: str) -> list[Sibling]:
         clips.c.folder_id == folder_id, clips.c.stack == stack, clips.c.state.in_(BELONGING)
     )
     order = clips.c.version_number.asc().nulls_first(), clips.c.found_at, clips.c.id
-    with ledger.reading() as connection:
-        rows = connection.execute(query.order_by(*order)).mappings().all()
-    return as_entries(Sibling, rows)
+    return ledger.entries(Sibling, query.order_by(*order))
 
 
 def stack_of(ledger: Ledger, folder_id: str, stack: str) -> str | None:
@@ -140,8 +138,7 @@ def folders_at(ledger: Ledger, project_id: str, paths: Collection[str]) -> dict[
     query = select(folders.c.path, folders.c.folder_id).where(
         folders.c.project_id == project_id, folders.c.path.in_(paths)
     )
-    with ledger.reading() as connection:
-        return {row.path: row.folder_id for row in connection.execute(query)}
+    return {row["path"]: row["folder_id"] for row in ledger.rows(query)}
 
 
 def keep_folders(ledger: Ledger, project_id: str, ids: Mapping[str, str]) -> None:

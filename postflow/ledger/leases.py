@@ -77,8 +77,7 @@ def end(ledger: Ledger, run_id: str) -> None:
 def living(ledger: Ledger) -> set[str]:
     """The runs whose lease has not run out."""
     alive = select(leases.c.run_id).where(leases.c.expires_at > ledger.now())
-    with ledger.reading() as connection:
-        return set(connection.scalars(alive))
+    return set(ledger.scalars(alive))
 
 
 def is_held(ledger: Ledger, prefix: str) -> bool:
@@ -86,9 +85,7 @@ def is_held(ledger: Ledger, prefix: str) -> bool:
     query = select(*columns_of(Lease, leases)).where(
         leases.c.run_id.startswith(prefix, autoescape=True), leases.c.expires_at > ledger.now()
     )
-    with ledger.reading() as connection:
-        found = as_entries(Lease, connection.execute(query).mappings().all())
-    return not all(is_dead_here(lease) for lease in found)
+    return not all(is_dead_here(lease) for lease in ledger.entries(Lease, query))
 
 
 def recover(ledger: Ledger) -> Recovered:

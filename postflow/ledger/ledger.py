@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from contextvars import copy_context
@@ -12,15 +12,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, RowMapping, Select, text
 
 from postflow.errors import Retry
 from postflow.media.volume import file_system_of
 
 from .errors import plain_faults
+from .models import M, as_entries
 from .opening import BUSY_SECONDS, FindFileSystem, demand_schema, open_engine
 
 P = ParamSpec("P")
@@ -121,6 +122,20 @@ class Ledger:
             if self._answer is None:
                 self._ask_clock(connection)
             yield connection
+
+    def rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+        """What the query finds, read in a transaction of its own."""
+        with self.reading() as connection:
+            return connection.execute(query).mappings().all()
+
+    def entries(self, kind: type[M], query: Select[Any]) -> list[M]:
+        """The same, each row as a frozen type."""
+        return as_entries(kind, self.rows(query))
+
+    def scalars(self, query: Select[Any]) -> Sequence[Any]:
+        """The first column of what the query finds, likewise."""
+        with self.reading() as connection:
+            return connection.scalars(query).all()
 
     def now(self) -> datetime:
         """By one clock for all hosts on PostgreSQL: as the database said in the last transaction

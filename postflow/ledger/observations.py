@@ -126,8 +126,7 @@ def count_others(ledger: Ledger, root: Root, found: Mapping[str, int]) -> None:
 def others(ledger: Ledger, studio: str) -> dict[str, int]:
     """The files of a studio's watch folders that are no clips, counted by kind."""
     query = select(roots.c.others).where(roots.c.studio == studio, roots.c.others.is_not(None))
-    with ledger.reading() as connection:
-        return dict(sum((Counter(each) for each in connection.scalars(query)), Counter()))
+    return dict(sum((Counter(each) for each in ledger.scalars(query)), Counter()))
 
 
 def ignore_backlog(connection: Connection, root: Root, before: datetime | None) -> int:

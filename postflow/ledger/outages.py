@@ -80,8 +80,7 @@ def current(ledger: Ledger, studio: str) -> dict[str, str]:
     """The outages of a studio that were announced: by code, in a person's words."""
     known = select(outages.c.code, outages.c.reason)
     known = known.where(_of(studio), outages.c.announced)
-    with ledger.reading() as connection:
-        return {row.code: row.reason for row in connection.execute(known)}
+    return {row["code"]: row["reason"] for row in ledger.rows(known)}
 
 
 def _hold_up_others(

@@ -19,7 +19,7 @@ from . import threads
 from .clips import backoff_after
 from .ledger import Ledger
 from .messages import Announcement, Message
-from .models import as_entries, columns_of
+from .models import columns_of
 from .schema import insert_into, leases, outbox
 from .states import MessageState, StaleClaim, check_message_move
 
@@ -48,9 +48,7 @@ def due(ledger: Ledger, *, channel: str | None = None, limit: int = 50) -> list[
     )
     if channel is not None:
         query = query.where(outbox.c.channel == channel)
-    with ledger.reading() as connection:
-        rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).mappings().all()
-    return as_entries(Message, rows)
+    return ledger.entries(Message, query.order_by(outbox.c.id).limit(limit))
 
 
 def sending(ledger: Ledger, message: Message, run_id: str, *, thread: str | None = None) -> Message:
@@ -114,8 +112,7 @@ def messages(ledger: Ledger, *states: MessageState) -> list[Message]:
     query = select(*columns_of(Message, outbox)).order_by(outbox.c.id)
     if states:
         query = query.where(outbox.c.state.in_(states))
-    with ledger.reading() as connection:
-        return as_entries(Message, connection.execute(query).mappings().all())
+    return ledger.entries(Message, query)
 
 
 def put(

@@ -57,15 +57,13 @@ def unclaimed(ledger: Ledger, studio: str) -> tuple[Unfinished, ...]:
     about = [clips.c[name] for name in ("name", "account_id", "file_id", "since", "state")]
     query = select(parts, *about).join(clips, parts.c.clip_id == clips.c.id)
     query = query.where(clips.c.studio == studio, parts.c.number == 1, is_free(ledger.now()))
-    with ledger.reading() as connection:
-        rows = connection.execute(query).mappings().all()
     return tuple(
         Unfinished(
             **{name: row[name] for name in ("clip_id", "name", "account_id", "file_id", "since")},
             is_over=row["state"] not in {*OPEN, State.FAILED},
             part=_stored(row).part,
         )
-        for row in rows
+        for row in ledger.rows(query)
     )
 
 

@@ -49,9 +49,7 @@ def travelling(ledger: Ledger, studio: str) -> dict[int, Progress]:
             attempts.c.sent.is_not(None),
         )
     )
-    with ledger.reading() as connection:
-        rows = connection.execute(query).mappings().all()
-    return {row["id"]: _progress(row, now) for row in rows}
+    return {row["id"]: _progress(row, now) for row in ledger.rows(query)}
 
 
 def left(ledger: Ledger, studio: str) -> Left:

@@ -142,8 +142,7 @@ def rows(
 
 def revisions(ledger: Ledger) -> set[str]:
     """Of all clips that the ledger knows."""
-    with ledger.reading() as connection:
-        return set(connection.scalars(select(clips.c.revision).distinct()))
+    return set(ledger.scalars(select(clips.c.revision).distinct()))
 
 
 def unsettled(
@@ -153,16 +152,13 @@ def unsettled(
     query = _observations(studio).with_only_columns(*columns_of(Observation, observations))
     query = query.where(observations.c.state == PHASES_BEFORE[phase])
     query = query.order_by(observations.c.waiting_since, observations.c.relpath).limit(limit)
-    with ledger.reading() as connection:
-        return as_entries(Observation, connection.execute(query).mappings().all())
+    return ledger.entries(Observation, query)
 
 
 def steps(ledger: Ledger, clip_id: int) -> list[Step]:
     """Everything that ever happened to a clip, in order."""
     query = select(*columns_of(Step, history)).where(history.c.clip_id == clip_id)
-    with ledger.reading() as connection:
-        found = connection.execute(query.order_by(history.c.id)).mappings().all()
-    return as_entries(Step, found)
+    return ledger.entries(Step, query.order_by(history.c.id))
 
 
 def attempts_at(ledger: Ledger, clip_id: int) -> tuple[Attempt, ...]:
@@ -202,8 +198,7 @@ def delivered_since(ledger: Ledger, studio: str, since: datetime) -> list[tuple[
         clips.c.finished_at >= since,
         clips.c.since >= since - A_DAY,  # by an index: a clip is told of soon after it arrived
     )
-    with ledger.reading() as connection:
-        return [(row.finished_at, row.size) for row in connection.execute(query)]
+    return [(row["finished_at"], row["size"]) for row in ledger.rows(query)]
 
 
 def endings(ledger: Ledger, studio: str, *, after: int | None = None) -> tuple[int, list[Clip]]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, or_, select
 
 from .clips import AFRESH, NO_REASON, change, move, normal
 from .ledger import Ledger
-from .models import NamedClip, as_entries, columns_of
+from .models import NamedClip, columns_of
 from .observations import at_path_of_clip
 from .schema import clips, observations, roots
 from .states import DELIVERED, NEEDS_FILE, OPEN, State
@@ -30,9 +30,7 @@ def named(ledger: Ledger, name: str, *, studio: str | None = None) -> list[Named
     )
     if studio is not None:
         query = query.where(clips.c.studio == studio)
-    with ledger.reading() as connection:
-        found = as_entries(NamedClip, connection.execute(query).mappings().all())
-    last = {each.path: each for each in found}.values()
+    last = {each.path: each for each in ledger.entries(NamedClip, query)}.values()
     return [each for each in last if not is_path or normal(str(each.path)) == normal(name)]
 
 

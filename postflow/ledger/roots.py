@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from postflow.media.sighting import Sighting
 
 from .ledger import Ledger
-from .models import Root, as_entries, columns_of
+from .models import Root, columns_of
 from .observations import enter_all, ignore_backlog, stop_ignoring
 from .schema import insert_into, meta, mounts, roots
 
@@ -49,9 +49,7 @@ def find_root(ledger: Ledger, studio: str, mark: str) -> Root | None:
     query = select(*columns_of(Root, roots)).where(
         roots.c.studio == studio, roots.c.mark == mark, roots.c.mark != roots.c.path
     )
-    with ledger.reading() as connection:
-        found = as_entries(Root, connection.execute(query).mappings().all())
-    return found[0] if found else None
+    return next(iter(ledger.entries(Root, query)), None)
 
 
 def mounted(ledger: Ledger, studio: str, path: Path, mark: str) -> Root | None:
@@ -72,8 +70,7 @@ def marks_at(ledger: Ledger, studio: str, path: Path) -> tuple[str, ...]:
     here = mounts.c.root_id == roots.c.id, mounts.c.path == str(path)
     watched = roots.c.studio == studio, roots.c.mark != roots.c.path
     query = select(roots.c.mark).where(*here, *watched)
-    with ledger.reading() as connection:
-        return tuple(connection.scalars(query.order_by(roots.c.id.desc())))
+    return tuple(ledger.scalars(query.order_by(roots.c.id.desc())))
 
 
 def add(ledger: Ledger, studio: str, path: Path, mark: str | None = None) -> Root:

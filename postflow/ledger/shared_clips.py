@@ -29,7 +29,7 @@ from postflow.models import FrozenModel
 
 from .clips import batch_changed
 from .ledger import Ledger
-from .models import as_entries, columns_of
+from .models import columns_of
 from .outbox import rewrite
 from .schema import clips, insert_into, outbox, shared_clips, shares, stacks
 from .states import DELIVERED, OPEN, State
@@ -128,8 +128,7 @@ def link_with(
         shares.c.seen_at >= seen,
         or_(shares.c.expires_at.is_(None), shares.c.expires_at > until),
     )
-    with ledger.reading() as connection:
-        found = connection.execute(query.add_columns(shares.c.asset_ids)).mappings().all()
+    found = ledger.rows(query.add_columns(shares.c.asset_ids))
     fitting = (row for row in found if asset_id in row["asset_ids"])
     return next((_link(row) for row in fitting), None)
 
@@ -146,8 +145,7 @@ def waiting(ledger: Ledger, studio: str) -> list[Waiting]:
         (func.count(shared_clips.c.folder_id) == func.count()).label("whole"),
     ).where(*unplaced, shared_clips.c.subject.not_in(put_off))
     query = query.group_by(shared_clips.c.subject).order_by(func.min(shared_clips.c.since))
-    with ledger.reading() as connection:
-        return as_entries(Waiting, connection.execute(query).mappings().all())
+    return ledger.entries(Waiting, query)
 
 
 def on_their_way(ledger: Ledger, studio: str) -> int:
@@ -178,9 +176,7 @@ def links_of_clip(ledger: Ledger, clip_id: int) -> tuple[list[ShareRef], set[str
         )
         rows = connection.execute(query.order_by(shares.c.id)).mappings().all()
     its = [row for row in rows if row["id"] == own or assets & set(row["asset_ids"])]
-    return [
-        ShareRef.model_validate({n: row[n] for n in ShareRef.model_fields}) for row in its
-    ], assets
+    return [_ref(row) for row in its], assets
 
 
 def links_of(ledger: Ledger, clip_ids: Collection[int]) -> dict[int, SecretStr]:
@@ -189,8 +185,7 @@ def links_of(ledger: Ledger, clip_ids: Collection[int]) -> dict[int, SecretStr]:
         shares, shares.c.id == shared_clips.c.share
     )
     query = query.where(shared_clips.c.clip_id.in_(clip_ids), shares.c.state == ShareState.OPEN)
-    with ledger.reading() as connection:
-        return {row.clip_id: SecretStr(row.url) for row in connection.execute(query) if row.url}
+    return {row["clip_id"]: SecretStr(row["url"]) for row in ledger.rows(query) if row["url"]}
 
 
 def delivered(ledger: Ledger, studio: str) -> list[DeliveredClip]:
@@ -203,8 +198,7 @@ def delivered(ledger: Ledger, studio: str) -> list[DeliveredClip]:
         clips.c.finished_at.is_not(None),
         clips.c.file_id.is_not(None),
     )
-    with ledger.reading() as connection:
-        return as_entries(DeliveredClip, connection.execute(query).mappings().all())
+    return ledger.entries(DeliveredClip, query)
 
 
 def troubles(ledger: Ledger, studio: str) -> list[tuple[str, str]]:
@@ -212,9 +206,8 @@ def troubles(ledger: Ledger, studio: str) -> list[tuple[str, str]]:
     query = select(shares.c.name, shares.c.reason, shares.c.hint).where(
         shares.c.studio == studio, shares.c.reason.is_not(None), shares.c.state != ShareState.OVER
     )
-    with ledger.reading() as connection:
-        found = connection.execute(query.order_by(shares.c.id)).all()
-    return [(row.name, f"{row.reason} {row.hint or ''}".strip()) for row in found]
+    found = ledger.rows(query.order_by(shares.c.id))
+    return [(row["name"], f"{row['reason']} {row['hint'] or ''}".strip()) for row in found]
 
 
 def links_of_batch(connection: Connection, batch_id: int) -> tuple[ShareLink, ...]:

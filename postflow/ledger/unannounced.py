@@ -33,14 +33,12 @@ def current(ledger: Ledger, studio: str, *, limit: int = 1000) -> list[Unannounc
     )
     query = select(messages, clips.c.relpath).outerjoin(clips, clips.c.id == messages.c.clip_id)
     query = query.where(_of(studio), or_(messages.c.state.in_(UNDECIDED), waits_long))
-    with ledger.reading() as connection:
-        rows = connection.execute(query.order_by(messages.c.id).limit(limit)).mappings().all()
     return [
         Unannounced(
             about=row["relpath"] or _about(row["payload"]),
             **{name: row[name] for name in Unannounced.model_fields if name != "about"},
         )
-        for row in rows
+        for row in ledger.rows(query.order_by(messages.c.id).limit(limit))
     ]
 
 
