@@ -15,7 +15,15 @@ from .models import Attempt, Claimed, ClaimRef, as_entries, columns_of
 from .schema import attempts, batches, clips, history
 from .states import CLOSED, StaleClaim, State, check_move
 
-NO_REASON: dict[str, Any] = {"reason": None, "hint": None, "code": None, "not_before": None}
+
+def reason(why: PostFlowError | None) -> dict[str, Any]:
+    """The values by which a row says why its clip, message or link is not where it should be."""
+    if why is None:
+        return {"reason": None, "hint": None, "code": None}
+    return {"reason": why.message, "hint": why.hint, "code": why.code}
+
+
+NO_REASON = reason(None) | {"not_before": None}
 AFRESH: dict[str, Any] = NO_REASON | {
     "tries": 0,
     "started_at": None,

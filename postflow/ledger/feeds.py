@@ -89,12 +89,8 @@ def take(ledger: Ledger, feed: str, run_id: str) -> Place | None:
 
 def has_news(ledger: Ledger, feed: str, studio: str) -> bool:
     """Whether there is something to tell, by whichever run."""
-    with ledger.reading() as connection:
-        row = connection.execute(select(feeds).where(feeds.c.feed == feed)).mappings().one()
-        place = Place.model_validate(dict(row))
-        return bool(
-            _of_clips(connection, place, studio, 1) or _notices(connection, place, studio, 1)
-        )
+    (place,) = ledger.entries(Place, select(feeds).where(feeds.c.feed == feed))
+    return bool(upcoming(ledger, place, studio, limit=1))
 
 
 def upcoming(ledger: Ledger, place: Place, studio: str, *, limit: int = 50) -> list[Upcoming]:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, or_, selec
 
 from postflow.errors import Fatal, PostFlowError, Retry
 
-from .clips import NO_REASON
+from .clips import NO_REASON, reason
 from .ledger import Ledger
 from .messages import Announcement
 from .outbox import put
@@ -88,9 +88,8 @@ def _hold_up_others(
 ) -> None:
     waiting = (clips.c.studio == row["studio"]) & (clips.c.state == State.READY)
     sooner = or_(clips.c.not_before.is_(None), clips.c.not_before < now + PAUSE)
-    reason = NO_REASON | {"reason": why.message, "hint": why.hint, "code": why.code}
     holding = update(clips).where(waiting, sooner, clips.c.run_id.is_(None))
-    connection.execute(holding.values(reason | {"not_before": now + PAUSE}))
+    connection.execute(holding.values(reason(why) | {"not_before": now + PAUSE}))
 
 
 def _of(studio: str) -> ColumnElement[bool]:

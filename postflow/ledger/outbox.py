@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, or_, select, update
 from postflow.errors import PostFlowError, Retry
 
 from . import threads
-from .clips import backoff_after
+from .clips import backoff_after, reason
 from .ledger import Ledger
 from .messages import Announcement, Message
 from .models import columns_of
@@ -219,10 +219,7 @@ def move(
     **values: Any,
 ) -> None:
     check_message_move(MessageState(row["state"]), to)
-    reason: dict[str, Any] = {"reason": None, "hint": None, "code": None}
-    if why is not None:
-        reason = {"reason": why.message, "hint": why.hint, "code": why.code}
-    _write(connection, row, {"state": to, "since": now} | reason | values)
+    _write(connection, row, {"state": to, "since": now} | reason(why) | values)
 
 
 def _write(connection: Connection, row: RowMapping, values: dict[str, Any]) -> None:

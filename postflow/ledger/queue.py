@@ -27,7 +27,7 @@ from sqlalchemy import (
 from postflow.errors import Fatal
 from postflow.models import FrozenModel, MediaFile
 
-from .clips import change, held, move, normal
+from .clips import change, held, move, normal, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
 from .messages import Announcement
@@ -91,7 +91,7 @@ def spots(ledger: Ledger, name: str, *, studio: str) -> list[Spot]:
     is_path = Path(name).is_absolute()
     wanted = normal(Path(name).name if is_path else name)
     with ledger.reading() as connection:
-        found = [*_clips_called(connection, wanted, studio)]
+        found = _clips_called(connection, wanted, studio)
         found += _settling_called(connection, wanted, studio)
     merged: dict[tuple[int, str], Spot] = {}
     for spot in found:
@@ -123,8 +123,9 @@ def cancel(
     ledger: Ledger, studio: str, how: str, announce: Announce, *, at: Spot | None = None
 ) -> list[tuple[str, Outcome]]:
     """Cancel what waits, travels or settles: at one path, or all. Returns each path's outcome."""
+    roots_here = select(roots.c.id).where(roots.c.studio == studio)
     here = _at(at) if at else [clips.c.studio == studio]
-    seen = _seen_at(at) if at else [observations.c.root_id.in_(_roots_of(studio))]
+    seen = _seen_at(at) if at else [observations.c.root_id.in_(roots_here)]
     with ledger.writing() as connection:
         now = ledger.now()
         end_dead_runs(connection, now)
@@ -186,8 +187,7 @@ def _cancel(
 
 def _fail(connection: Connection, row: RowMapping, now: datetime, why: Fatal) -> None:
     detail = {"code": why.code, "reason": why.message}
-    values = {"reason": why.message, "hint": why.hint, "code": why.code, "not_before": None}
-    move(connection, row, State.FAILED, now, detail=detail, **values)
+    move(connection, row, State.FAILED, now, detail=detail, not_before=None, **reason(why))
 
 
 def _media(connection: Connection, row: RowMapping) -> MediaFile:
@@ -217,10 +217,6 @@ def _at(spot: Spot) -> list[ColumnElement[bool]]:
 
 def _seen_at(spot: Spot) -> list[ColumnElement[bool]]:
     return [observations.c.root_id == spot.root_id, observations.c.relpath == spot.relpath]
-
-
-def _roots_of(studio: str) -> Select[Any]:
-    return select(roots.c.id).where(roots.c.studio == studio)
 
 
 def _clips_called(connection: Connection, name: str, studio: str) -> list[Spot]:

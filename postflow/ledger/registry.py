@@ -51,38 +51,36 @@ def register(ledger: Ledger, root: Root, media: MediaFile) -> Registered | None:
     """
     disk_path = media.path.relative_to(root.path).as_posix()
     with ledger.writing() as connection:
-        wish = _wish(connection, root, normal(disk_path))
-        if not _settle(connection, root, normal(disk_path), media):
+        relpath = normal(disk_path)
+        seen = _settle(connection, root, relpath, media)
+        if seen is None:
             return None
         now = ledger.now()
-        found = _row_of(connection, root, normal(disk_path), media.revision)
+        found = _row_of(connection, root, relpath, media.revision)
         if found is None:
             result = _enter(connection, root, disk_path, media, now)
         else:
             result = _meet_again(connection, found, disk_path, media, now)
-        _supersede_others(connection, root, normal(disk_path), result.clip_id, now)
-        if wish and result.new:
-            result = result.model_copy(
-                update={"state": fulfil(connection, result.clip_id, wish, now)}
-            )
+        _supersede_others(connection, root, relpath, result.clip_id, now)
+        if seen["wish"] and result.new:
+            state = fulfil(connection, result.clip_id, seen["wish"], now)
+            result = result.model_copy(update={"state": state})
         return result
 
 
-def _wish(connection: Connection, root: Root, relpath: str) -> str | None:
-    here = observations.c.root_id == root.id, observations.c.relpath == relpath
-    return connection.scalar(select(observations.c.wish).where(*here))
-
-
-def _settle(connection: Connection, root: Root, relpath: str, media: MediaFile) -> bool:
+def _settle(
+    connection: Connection, root: Root, relpath: str, media: MediaFile
+) -> RowMapping | None:
+    """What the scans saw at the path, which is settled now; None when it has changed meanwhile."""
     here = (observations.c.root_id == root.id) & (observations.c.relpath == relpath)
     seen = connection.execute(select(observations).where(here)).mappings().one_or_none()
     if seen is None or not is_as_it_was(
         dict(seen), {"size": media.size, "mtime_ns": media.mtime_ns}
     ):
-        return False
+        return None
     settled = {"state": ObservationState.SETTLED, "note": None, "refused": False, "wish": None}
     connection.execute(update(observations).where(here).values(settled))
-    return True
+    return seen
 
 
 def _row_of(connection: Connection, root: Root, relpath: str, revision: str) -> RowMapping | None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from postflow.errors import PostFlowError
 from postflow.models import FrozenModel
 
-from .clips import NO_REASON, backoff_after
+from .clips import NO_REASON, backoff_after, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
 from .messages import Announcement
@@ -160,9 +160,8 @@ def failed(
     """Not to be tried again before a while; `notice` is put into the outbox."""
     with _held(ledger, work) as (connection, row, now):
         wait = timedelta(seconds=backoff_after(why, row["tries"]))
-        reason = {"reason": why.message, "hint": why.hint, "code": why.code}
         values = {"tries": row["tries"] + 1, "not_before": now + wait, "run_id": None}
-        _write(connection, row["id"], **values, **reason)
+        _write(connection, row["id"], **values, **reason(why))
         if notice is not None:
             put(connection, notice, now)
 

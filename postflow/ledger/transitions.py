@@ -14,7 +14,7 @@ from postflow.models import UploadPart, Way
 
 from . import attempts
 from . import parts as unsent
-from .clips import NO_REASON, backoff, backoff_after, change, claimed, held, move
+from .clips import NO_REASON, backoff, backoff_after, change, claimed, held, move, reason
 from .ledger import Ledger
 from .messages import Announcement
 from .models import Claimed, Target
@@ -123,8 +123,7 @@ def done(
     """
     with _step(ledger, claim) as (connection, row, now):
         move(connection, row, State.DONE, now, finished_at=_finished(row, now), **_why(note))
-        _announce(connection, row, announce, now)
-        _share(connection, row, share, now)
+        _announce(connection, row, announce, now, share)
         rewrite_of_clip(connection, row["id"], reword, now)
 
 
@@ -143,12 +142,9 @@ def postpone_stack(
     with _step(ledger, claim) as (connection, row, now):
         check_move(State(row["state"]), State.DONE)
         finished = _finished(row, now)
-        if lies_outside(why):
-            until = _hold(connection, row, why, now, None, finished_at=finished)
-        else:
-            until = _put_off(connection, row, why, now, event="stack put off", finished_at=finished)
-        _announce(connection, row, announce, now)
-        _share(connection, row, share, now)
+        event = "put off" if lies_outside(why) else "stack put off"
+        until = _put_off(connection, row, why, now, event=event, finished_at=finished)
+        _announce(connection, row, announce, now, share)
         return until
 
 
@@ -167,8 +163,7 @@ def leave_stack(
         check_move(State(row["state"]), State.DONE)
         values = NO_REASON | {"finished_at": _finished(row, now), "run_id": None}
         change(connection, row, now, event="stack follows", **values)
-        _announce(connection, row, announce, now)
-        _share(connection, row, share, now)
+        _announce(connection, row, announce, now, share)
 
 
 def skip(
@@ -208,26 +203,10 @@ def postpone(
     with _step(ledger, claim) as (connection, row, now):
         if waiting:
             put_over(connection, waiting, now)
-        if lies_outside(why):
-            return _hold(connection, row, why, now, announce)
-        until = _put_off(connection, row, why, now, event="put off")
-        _announce(connection, row, announce, now)
+        until = _put_off(connection, row, why, now, notice=announce)
+        if not lies_outside(why):
+            _announce(connection, row, announce, now)
         return until
-
-
-def _hold(
-    connection: Connection,
-    row: RowMapping,
-    why: PostFlowError,
-    now: datetime,
-    notice: Announcement | None,
-    **values: Any,
-) -> datetime:
-    """Put off without using up a try."""
-    until = hold_back(connection, row, why, now, notice)
-    values |= _why(why) | {"not_before": until, "run_id": None}
-    change(connection, row, now, event="put off", detail={"code": why.code}, **values)
-    return until
 
 
 def _put_off(
@@ -236,13 +215,19 @@ def _put_off(
     why: PostFlowError,
     now: datetime,
     *,
-    event: str,
+    event: str = "put off",
+    notice: Announcement | None = None,
     **values: Any,
 ) -> datetime:
-    # A service that asks for a second each time must not use up the tries within a minute.
-    wait = max(backoff_after(why, row["tries"]), backoff(row["tries"]))
-    until = now + timedelta(seconds=wait)
-    values |= _why(why) | {"not_before": until, "tries": row["tries"] + 1, "run_id": None}
+    """Until the returned time. What lies outside of the clip uses up none of its tries."""
+    tries = row["tries"]
+    if lies_outside(why):
+        until = hold_back(connection, row, why, now, notice)
+    else:
+        # A service that asks for a second each time must not use up the tries within a minute.
+        until = now + timedelta(seconds=max(backoff_after(why, tries), backoff(tries)))
+        tries += 1
+    values |= _why(why) | {"not_before": until, "tries": tries, "run_id": None}
     change(connection, row, now, event=event, detail={"code": why.code}, **values)
     return until
 
@@ -272,20 +257,17 @@ def _step(ledger: Ledger, claim: Claimed) -> Iterator[tuple[Connection, RowMappi
 
 
 def _why(error: PostFlowError | None) -> dict[str, Any]:
-    if error is None:
-        return NO_REASON
-    return NO_REASON | {"reason": error.message, "hint": error.hint, "code": error.code}
+    return NO_REASON | reason(error)
 
 
 def _announce(
-    connection: Connection, row: RowMapping, announcement: Announcement | None, now: datetime
+    connection: Connection,
+    row: RowMapping,
+    announcement: Announcement | None,
+    now: datetime,
+    share: ShareWish | None = None,
 ) -> None:
     if announcement is not None:
         put(connection, announcement, now, clip_id=row["id"])
-
-
-def _share(
-    connection: Connection, row: RowMapping, wanted: ShareWish | None, now: datetime
-) -> None:
-    if wanted is not None:
-        wish(connection, row, wanted, now)
+    if share is not None:
+        wish(connection, row, share, now)
