@@ -103,8 +103,9 @@ def export(
 ) -> None:
     """Print the whole ledger as JSON lines: clips with their steps and attempts, messages."""
     prepare_prefect()
-    from postflow.ledger import Ledger, queries
-    from postflow.ledger.archive import archive as put_aside
+    from postflow.ledger import Ledger
+    from postflow.ledger.export import archive as put_aside
+    from postflow.ledger.export import lines
 
     with Ledger.open(studio_named(studio).ledger) as ledger:
         if archive:
@@ -112,7 +113,7 @@ def export(
                 many = put_aside(ledger, file)
             err.print(f"Clips whose steps are in {archive} now: {many}", markup=False)
             return
-        for line in queries.export(ledger):
+        for line in lines(ledger):
             print(line)  # noqa: T201 - the command's output
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 from postflow.errors import PostFlowError
 from postflow.frameio import FrameioClient
-from postflow.ledger import AsyncLedger, callers
+from postflow.ledger import AsyncLedger, leases
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ async def _keep(ledger: AsyncLedger, run_id: str, frameio: FrameioClient, user: 
         is_time = calls and time.monotonic() - asked_at >= PAUSE
         if is_time or calls != was_calling:
             try:
-                sharers = await ledger.run(callers.note, run_id, user if calls else None)
+                sharers = await ledger.run(leases.note_caller, run_id, user if calls else None)
             except PostFlowError as error:
                 log.debug("Who else calls Frame.io could not be asked: %s", error)
             else:

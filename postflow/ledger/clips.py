@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, update
 
 from postflow.errors import PostFlowError, Retry
 
 from .models import Attempt, Claimed, ClaimRef, as_entries, columns_of
 from .schema import attempts, batches, clips, history
-from .states import CLOSED, StaleClaim, State, check_move
+from .states import CLOSED, AttemptOutcome, StaleClaim, State, check_move
 
 
 def reason(why: PostFlowError | None) -> dict[str, Any]:
@@ -113,6 +113,41 @@ def attempts_of(connection: Connection, clip_id: int) -> tuple[Attempt, ...]:
     query = select(*columns_of(Attempt, attempts)).where(attempts.c.clip_id == clip_id)
     rows = connection.execute(query.order_by(attempts.c.number)).mappings().all()
     return tuple(as_entries(Attempt, rows))
+
+
+LED_TO_NOTHING = case(
+    (attempts.c.outcome == AttemptOutcome.ACCEPTED, AttemptOutcome.FAILED),
+    else_=AttemptOutcome.NOTHING,
+)
+
+
+def close_attempt(
+    connection: Connection,
+    row: RowMapping,
+    outcome: AttemptOutcome | ColumnElement[str],
+    now: datetime,
+) -> None:
+    open_ones = attempts.c.outcome.in_([AttemptOutcome.OPEN, AttemptOutcome.ACCEPTED])
+    closing = update(attempts).where(attempts.c.clip_id == row["id"], open_ones)
+    connection.execute(closing.values(outcome=outcome, closed_at=now))
+
+
+def begin_attempt(connection: Connection, row: RowMapping, now: datetime, **values: Any) -> int:
+    """The number of the new attempt."""
+    number = _last_attempt(connection, row) + 1
+    opening = insert(attempts).values(clip_id=row["id"], number=number, intended_at=now, **values)
+    connection.execute(opening)
+    return number
+
+
+def mark_attempt(connection: Connection, row: RowMapping, **values: Any) -> None:
+    last = attempts.c.number == _last_attempt(connection, row)
+    connection.execute(update(attempts).where(attempts.c.clip_id == row["id"], last).values(values))
+
+
+def _last_attempt(connection: Connection, row: RowMapping) -> int:
+    query = select(func.max(attempts.c.number)).where(attempts.c.clip_id == row["id"])
+    return connection.scalar(query) or 0
 
 
 def normal(path: str) -> str:

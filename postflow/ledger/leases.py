@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from postflow.errors import PostFlowError
 from postflow.models import FrozenModel
@@ -100,6 +100,29 @@ def recover(ledger: Ledger) -> Recovered:
         clip_ids=tuple(clip_id for each in ended for clip_id in each.clip_ids),
         unknown_messages=sum(each.unknown_messages for each in ended),
     )
+
+
+def note_caller(ledger: Ledger, run_id: str, user: str | None) -> int:
+    """The run calls Frame.io as `user`, or not at all for now; how many processes do as that user?
+
+    One that died counts until its lease has run out.
+    """
+    mine = leases.c.run_id == run_id
+    with ledger.reading() as connection:
+        noted = connection.scalar(select(leases.c.frameio_user).where(mine))
+    if noted != user:
+        with ledger.writing() as connection:
+            connection.execute(update(leases).where(mine).values(frameio_user=user))
+    if user is None:
+        return 1
+    living = (
+        select(leases.c.machine, leases.c.pid)
+        .where(leases.c.frameio_user == user, leases.c.expires_at > ledger.now())
+        .distinct()
+        .subquery()
+    )
+    with ledger.reading() as connection:
+        return max(1, connection.scalar(select(func.count()).select_from(living)) or 0)
 
 
 def start_lease(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:

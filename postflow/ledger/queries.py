@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     ScalarSelect,
     Select,
-    Table,
     and_,
     case,
     func,
@@ -28,16 +24,12 @@ from .ledger import Ledger
 from .models import Attempt, Clip, Observation, Step, as_entries, columns_of
 from .observations import at_path_of_clip
 from .schema import (
-    SCHEMA_VERSION,
     attempts,
-    batches,
     clips,
     history,
     leases,
     observations,
-    outbox,
     roots,
-    shares,
 )
 from .states import DELIVERED, NEEDS_FILE, OPEN, ObservationState, Phase, State
 
@@ -249,62 +241,3 @@ def _observations(studio: str | None) -> Select[Any]:
     query = select(observations.c.root_id).join(roots, roots.c.id == observations.c.root_id)
     query = query.where(observations.c.gone_at.is_(None))
     return query if studio is None else query.where(roots.c.studio == studio)
-
-
-AT_ONCE = 500
-LET_IN = frozenset({"url", "passphrase"})
-
-
-def export(ledger: Ledger) -> Iterator[str]:
-    """Lines without ends: `ledger`, then every root, batch, clip (with its story), share link
-    (without what lets somebody in) and message.
-    """
-    with ledger.reading() as connection:
-        now = ledger.now()
-        yield _line("ledger", {"schema": SCHEMA_VERSION, "exported_at": now})
-        for row in _rows(connection, roots):
-            yield _line("root", row)
-        for row in _rows(connection, batches):
-            yield _line("batch", row)
-        for row in _rows(connection, clips):
-            yield _line("clip", row | _story(connection, row["id"]))
-        for row in _rows(connection, shares):
-            yield _line("share", {name: row[name] for name in row if name not in LET_IN})
-        for row in _rows(connection, outbox):
-            yield _line("message", row)
-
-
-def clip_line(connection: Connection, clip_id: int) -> str:
-    """One clip's line of the export."""
-    row = connection.execute(select(clips).where(clips.c.id == clip_id)).mappings().one()
-    return _line("clip", dict(row) | _story(connection, clip_id))
-
-
-def _story(connection: Connection, clip_id: int) -> dict[str, Any]:
-    tries = select(attempts).where(attempts.c.clip_id == clip_id).order_by(attempts.c.number)
-    past = select(history).where(history.c.clip_id == clip_id).order_by(history.c.id)
-    return {"attempts": _plain(connection, tries), "history": _plain(connection, past)}
-
-
-def _plain(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    left_out = {"clip_id", "id"}
-    rows = connection.execute(query).mappings()
-    return [{name: row[name] for name in row if name not in left_out} for row in rows]
-
-
-def _rows(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
-    query = select(table).order_by(table.c.id).execution_options(yield_per=AT_ONCE)
-    for row in connection.execute(query).mappings():
-        yield dict(row)
-
-
-def _line(kind: str, values: dict[str, Any]) -> str:
-    return json.dumps({"kind": kind} | values, default=_as_text)
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is not for the export")

@@ -12,9 +12,21 @@ from sqlalchemy import Connection, RowMapping
 from postflow.errors import PostFlowError, lies_outside
 from postflow.models import UploadPart, Way
 
-from . import attempts
 from . import parts as unsent
-from .clips import NO_REASON, backoff, backoff_after, change, claimed, held, move, reason
+from .clips import (
+    LED_TO_NOTHING,
+    NO_REASON,
+    backoff,
+    backoff_after,
+    begin_attempt,
+    change,
+    claimed,
+    close_attempt,
+    held,
+    mark_attempt,
+    move,
+    reason,
+)
 from .ledger import Ledger
 from .messages import Announcement
 from .models import Claimed, Target
@@ -40,9 +52,9 @@ def intend_request(
     one led to nothing.
     """
     with _step(ledger, claim) as (connection, row, now):
-        attempts.close(connection, row, attempts.LED_TO_NOTHING, now)
+        close_attempt(connection, row, LED_TO_NOTHING, now)
         unsent.drop(connection, row)
-        number = attempts.begin(
+        number = begin_attempt(
             connection, row, now, way=way, exposure=exposure, outcome=AttemptOutcome.OPEN
         )
         detail = {"attempt": number, "way": way, "folder": target.folder}
@@ -65,7 +77,7 @@ def requested(
     `parts` of it are to be sent, from then on until it `arrived` or the clip is given up.
     """
     with _step(ledger, claim) as (connection, row, now):
-        attempts.mark(connection, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
+        mark_attempt(connection, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
         unsent.put(connection, row, parts)
         detail = {"file_id": file_id, "adopted": adopted}
         values = {"file_id": file_id, "view_url": view_url}
@@ -76,8 +88,8 @@ def requested(
 def resumed(ledger: Ledger, claim: Claimed) -> Claimed:
     """The direct upload that a run of before began goes on, in the same file of Frame.io."""
     with _step(ledger, claim) as (connection, row, now):
-        attempts.close(connection, row, AttemptOutcome.FAILED, now)
-        number = attempts.begin(
+        close_attempt(connection, row, AttemptOutcome.FAILED, now)
+        number = begin_attempt(
             connection,
             row,
             now,
@@ -94,7 +106,7 @@ def resumed(ledger: Ledger, claim: Claimed) -> Claimed:
 def arrived(ledger: Ledger, claim: Claimed, *, view_url: str | None = None) -> Claimed:
     """The proof of arrival is complete. From here on the clip counts as delivered."""
     with _step(ledger, claim) as (connection, row, now):
-        attempts.close(connection, row, AttemptOutcome.ARRIVED, now)
+        close_attempt(connection, row, AttemptOutcome.ARRIVED, now)
         unsent.drop(connection, row)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
         values["cancelled"] = None  # it is whole in Frame.io: that came first

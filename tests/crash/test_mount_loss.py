@@ -14,7 +14,16 @@ import pytest
 
 from postflow.folder.root import read_mark
 from postflow.folder.watcher import FolderWatcher
-from postflow.ledger import AsyncLedger, Ledger, claims, observations, open_ledger, queries, roots
+from postflow.ledger import (
+    AsyncLedger,
+    Ledger,
+    claims,
+    export,
+    observations,
+    open_ledger,
+    queries,
+    roots,
+)
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
 from tests.crash.conftest import MakeGround
@@ -81,7 +90,7 @@ async def watched(
 def story(path: Path) -> list[str]:
     """All that the ledger says of clips; its first line is the time of asking."""
     with Ledger.open(path) as ledger:
-        return list(queries.export(ledger))[1:]
+        return list(export.lines(ledger))[1:]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from postflow.ledger import Ledger, queries
+from postflow.ledger import Ledger, export
 from postflow.ledger.states import CLOSED, DELIVERED, MOVES, State
 
 Record = dict[str, Any]
@@ -17,7 +17,7 @@ IN_HAND = {"open", "accepted"}
 
 def check_consistent(ledger: Ledger) -> list[Record]:
     """Fail unless every clip's story is legal, gapless and ends in its state; returns the clips."""
-    records = [json.loads(line) for line in queries.export(ledger)]
+    records = [json.loads(line) for line in export.lines(ledger)]
     clips = [record for record in records if record["kind"] == "clip"]
     for clip in clips:
         _check_history(clip)

@@ -15,11 +15,11 @@ from postflow.ledger import (
     Root,
     StaleClaim,
     claims,
+    export,
     known_ids,
     leases,
     observations,
     outbox,
-    queries,
     registry,
     retrying,
     roots,
@@ -100,7 +100,7 @@ def _tidy(ledger: Ledger, _root: Root, luck: random.Random, run: str) -> None:
             lambda: retrying.retry(ledger),
             lambda: retrying.retry(ledger, luck.choice(PATHS)),
             lambda: unannounced.resend(ledger, "c"),
-            lambda: list(queries.export(ledger)),
+            lambda: list(export.lines(ledger)),
         )
     )()
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from postflow.ledger import Ledger, Phase, Root, queries, registry, transitions
-from postflow.ledger.archive import A_YEAR, archive
+from postflow.ledger.export import A_YEAR, archive
 from tests.ledger.ground import Clock, add, bring_to_arrived, claim_one, media
 
 

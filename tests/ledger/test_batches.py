@@ -16,8 +16,8 @@ from postflow.ledger import (
     State,
     batches,
     claims,
+    export,
     outbox,
-    queries,
     retrying,
     transitions,
 )
@@ -281,4 +281,4 @@ def test_a_batch_that_changed_since_it_was_read_stays_untold(ledger: Ledger, roo
 def test_the_export_names_batches(ledger: Ledger, root: Root) -> None:
     add(ledger, root, "a.mov")
     gather(ledger)
-    assert sum('"kind": "batch"' in line for line in queries.export(ledger)) == 1
+    assert sum('"kind": "batch"' in line for line in export.lines(ledger)) == 1

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from postflow.ledger import Ledger, callers, leases
+from postflow.ledger import Ledger, leases
 from postflow.ledger.schema import leases as table
 
 
@@ -21,23 +21,25 @@ def at(ledger: Ledger, run_id: str, pid: int) -> None:
 def test_each_living_process_that_calls_as_the_user_counts_once(ledger: Ledger) -> None:
     for run_id, pid in (("one", 1), ("two", 2), ("of two", 2), ("silent", 3), ("other", 4)):
         at(ledger, run_id, pid)
-    assert callers.note(ledger, "one", "studio") == 1
-    assert callers.note(ledger, "two", "studio") == 2
-    assert callers.note(ledger, "of two", "studio") == 2
-    assert callers.note(ledger, "other", "another") == 1
-    assert callers.note(ledger, "two", None) == 1
-    assert callers.note(ledger, "one", "studio") == 2, "the process still has a run that calls"
-    assert callers.note(ledger, "of two", None) == 1
-    assert callers.note(ledger, "one", "studio") == 1
+    assert leases.note_caller(ledger, "one", "studio") == 1
+    assert leases.note_caller(ledger, "two", "studio") == 2
+    assert leases.note_caller(ledger, "of two", "studio") == 2
+    assert leases.note_caller(ledger, "other", "another") == 1
+    assert leases.note_caller(ledger, "two", None) == 1
+    assert leases.note_caller(ledger, "one", "studio") == 2, (
+        "the process still has a run that calls"
+    )
+    assert leases.note_caller(ledger, "of two", None) == 1
+    assert leases.note_caller(ledger, "one", "studio") == 1
 
 
 def test_a_renewed_lease_goes_on_calling_and_one_that_ran_out_does_not(ledger: Ledger) -> None:
     for run_id, pid in (("one", 1), ("two", 2)):
         at(ledger, run_id, pid)
-        callers.note(ledger, run_id, "studio")
+        leases.note_caller(ledger, run_id, "studio")
     leases.renew(ledger, "two")
-    assert callers.note(ledger, "one", "studio") == 2
+    assert leases.note_caller(ledger, "one", "studio") == 2
     with ledger.writing() as connection:
         past = ledger.now() - timedelta(seconds=1)
         connection.execute(update(table).where(table.c.run_id == "two").values(expires_at=past))
-    assert callers.note(ledger, "one", "studio") == 1
+    assert leases.note_caller(ledger, "one", "studio") == 1

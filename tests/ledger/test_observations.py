@@ -13,6 +13,7 @@ from postflow.ledger import (
     ObservationState,
     Root,
     claims,
+    export,
     observations,
     queries,
     registry,
@@ -167,7 +168,7 @@ def test_hostile_file_names_come_back_as_they_were(ledger: Ledger, root: Root) -
         assert queries.rows(ledger, name=name)[0].id == clip_id
     taken = claims.claim(ledger, "run-1", limit=10)
     assert {claim.path for claim in taken} == {root.path / name for name in names}
-    assert len(list(queries.export(ledger))) == len(names) + 2
+    assert len(list(export.lines(ledger))) == len(names) + 2
 
 
 def test_the_spelling_on_disk_is_kept_beside_the_key(ledger: Ledger, root: Root) -> None:

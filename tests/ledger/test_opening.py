@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 
 from postflow.errors import Fatal, Retry
-from postflow.ledger import Ledger, claims, default_path, queries, roots
+from postflow.ledger import Ledger, claims, default_path, export, roots
 from postflow.ledger.opening import open_engine
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.volume import FileSystem, file_system_of
@@ -318,10 +318,10 @@ def test_a_backup_taken_while_it_runs_is_a_whole_ledger(tmp_path: Path) -> None:
         with sqlite3.connect(tmp_path / "ledger.db") as source:
             source.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
         source.close()
-        before = [json.loads(line) for line in queries.export(ledger)][1:]
+        before = [json.loads(line) for line in export.lines(ledger)][1:]
     (tmp_path / "copy.db").replace(tmp_path / "ledger.db")
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        assert [json.loads(line) for line in queries.export(ledger)][1:] == before
+        assert [json.loads(line) for line in export.lines(ledger)][1:] == before
 
 
 def test_nothing_is_left_open_when_opening_fails(tmp_path: Path) -> None:

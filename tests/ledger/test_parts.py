@@ -14,6 +14,7 @@ from postflow.ledger import (
     Ledger,
     Root,
     claims,
+    export,
     parts,
     queries,
     retrying,
@@ -108,7 +109,7 @@ def test_a_newer_export_leaves_the_unfinished_file_of_the_older_to_be_removed(
 
 
 def test_nobody_is_shown_an_address(ledger: Ledger, begun: Claimed) -> None:
-    shown = [*queries.export(ledger), repr(queries.rows(ledger)), repr(parts.of(ledger, begun))]
+    shown = [*export.lines(ledger), repr(queries.rows(ledger)), repr(parts.of(ledger, begun))]
     assert "file-1" in str(shown)
     assert SECRET not in str(shown)
     assert [row.way for row in queries.rows(ledger)] == ["direct"]

@@ -12,6 +12,7 @@ from postflow.ledger import (
     Ledger,
     Phase,
     Root,
+    export,
     observations,
     outbox,
     queries,
@@ -137,7 +138,7 @@ def test_what_time_does_not_help_is_refused_until_it_changes(ledger: Ledger, roo
 def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -> None:
     fill(ledger, root)
     outbox.enqueue(ledger, Announcement(key="k", channel="c", payload={"content": "é"}))
-    lines = list(queries.export(ledger))
+    lines = list(export.lines(ledger))
     assert not any("\n" in line for line in lines)
     records = [json.loads(line) for line in lines]
     assert [record["kind"] for record in records] == ["ledger", "root", *["clip"] * 8, "message"]
@@ -151,12 +152,12 @@ def test_the_export_holds_everything_as_json_lines(ledger: Ledger, root: Root) -
 def test_the_export_is_of_one_moment(where: str, ledger: Ledger, root: Root) -> None:
     """What is written while it runs, by the same or another process, is not half in it."""
     add_many(ledger, root, 5)
-    lines = queries.export(ledger)
+    lines = export.lines(ledger)
     begun = [next(lines) for _ in range(3)]
     with Ledger.open(where) as other:
         add(other, root, "later.mov")
     assert len([*begun, *lines]) == 2 + 5
-    assert len(list(queries.export(ledger))) == 2 + 6
+    assert len(list(export.lines(ledger))) == 2 + 6
 
 
 def test_endings_are_told_once_and_those_of_before_not_at_all(ledger: Ledger, root: Root) -> None:

@@ -16,7 +16,7 @@ from postflow.errors import Fatal
 from postflow.folder.enrolment import folders_away, restore
 from postflow.folder.root import MARKER, read_mark
 from postflow.folder.scanner import glance
-from postflow.ledger import Ledger, Phase, observations, queries, roots
+from postflow.ledger import Ledger, Phase, export, observations, queries, roots
 from postflow.media.ignore import SHIPPED_ONLY
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
@@ -97,10 +97,10 @@ def test_before_the_first_start_the_clips_are_shown_and_that_a_person_will_be_as
 def test_a_folder_that_another_studio_has_enrolled_is_asked_about_and_nothing_is_written_down(
     ledger: Ledger, folder: Path
 ) -> None:
-    before = list(queries.export(ledger))[1:]
+    before = list(export.lines(ledger))[1:]
     found = look(ledger, "second", folder, Naming.preset("undlm"))
     assert {each.what for each in found} == {"asked", "skip", "no clip"}
-    assert list(queries.export(ledger))[1:] == before
+    assert list(export.lines(ledger))[1:] == before
 
 
 @pytest.mark.parametrize("mark", [None, '{"id": "another"}'])

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from postflow.ledger import State, claims, leases, queries
+from postflow.ledger import State, claims, export, leases
 from tests.crash.agents import agents
 from tests.crash.ground import Ground
 from tests.crash.record import DELIVERED, is_complete
@@ -76,7 +76,7 @@ def every_shot_is_one_stack_in_version_order(ground: Ground) -> None:
 def everything_is_over(ground: Ground, volume: Volume) -> None:
     """Nothing is claimed and no run on duty; no process, port, agent or folder of one is left."""
     with ground.open_ledger() as ledger:
-        clips = [json.loads(line) for line in queries.export(ledger)]
+        clips = [json.loads(line) for line in export.lines(ledger)]
         assert leases.recover(ledger).runs == ()
         assert claims.ready(ledger) == 0
     for clip in clips:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from postflow.ledger import Message, MessageState, State, outbox, queries
+from postflow.ledger import Message, MessageState, State, export, outbox
 from postflow.ledger.outbox import NO_ANSWER
 from postflow.settings import Watching
 from tests.crash.ground import Ground
@@ -29,7 +29,7 @@ def each_delivery_is_told_once(ground: Ground, silences: Silences) -> int:
     """
     shown = {message["id"]: message for message in ground.world.messages()}
     with ground.open_ledger() as ledger:
-        records = [json.loads(line) for line in queries.export(ledger)]
+        records = [json.loads(line) for line in export.lines(ledger)]
         messages = {message.key: message for message in outbox.messages(ledger)}
     done = [record for record in records if record.get("state") == State.DONE]
     own = [messages[f"{ground.studio}/clip-{clip['id']}"] for clip in done if not clip["batch_id"]]
