@@ -30,6 +30,7 @@ from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.ledger import Claimed, StaleClaim, queue
 from postflow.ledger.errors import retry_while_busy
+from postflow.stop import in_background
 
 log = logging.getLogger("postflow.ingest")
 
@@ -50,15 +51,13 @@ async def until_cancelled(job: DeliveryJob) -> AsyncIterator[None]:
     assert work is not None
     others = work.cancelling()
     asked: list[str] = []
-    looking = asyncio.create_task(_cancel_when_asked(job, work, asked), name="cancelling")
     try:
-        yield
+        async with in_background(_cancel_when_asked(job, work, asked), "cancelling"):
+            yield
     except asyncio.CancelledError:
         if asked and work.uncancel() <= others:
             raise queue.cancelled(job.media.name, asked[0]) from None
         raise
-    finally:
-        looking.cancel()
 
 
 async def _cancel_when_asked(

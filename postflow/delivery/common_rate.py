@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from typing import NoReturn
 
 from postflow.errors import PostFlowError
 from postflow.frameio import FrameioClient
@@ -21,25 +20,14 @@ PAUSE = 5.0
 SILENCE = 30.0
 
 
-@asynccontextmanager
-async def common_rate(
+async def keep_common_rate(
     ledger: AsyncLedger, run_id: str, frameio: FrameioClient, user: str
-) -> AsyncIterator[None]:
-    """Until the end of the block, each of so many callers takes its part of each rate.
+) -> NoReturn:
+    """Until cancelled, each of so many callers takes its part of each rate.
 
-    They are those of one ledger: whom it does not know is met by slowing down at a 429.
+    They are those of one ledger: whom it does not know is met by slowing down at a 429. Writes only
+    where we begin or cease to call.
     """
-    keeping = asyncio.create_task(_keep(ledger, run_id, frameio, user), name="common rate")
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
-
-
-async def _keep(ledger: AsyncLedger, run_id: str, frameio: FrameioClient, user: str) -> None:
-    """Writes only where we begin or cease to call."""
     was_calling, asked_at = False, 0.0
     while True:
         calls = frameio.pacing.idle < SILENCE

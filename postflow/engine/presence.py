@@ -16,6 +16,7 @@ from postflow.ledger import hosts
 from postflow.ledger.ledger import Ledger
 from postflow.ledger.process import this_machine
 from postflow.state import this_host
+from postflow.stop import in_background
 
 from .studio import OpenStudio
 
@@ -70,11 +71,9 @@ async def presence(
 ) -> AsyncIterator[None]:
     """While the block lasts, and not after it."""
     here = _Presence(studio, part, watchers)
-    telling = asyncio.create_task(here.keep_telling(), name="presence")
     try:
-        yield
+        async with in_background(here.keep_telling(), "presence"):
+            yield
     finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
         with suppress(PostFlowError):
             await studio.ledger.run(lambda ledger: hosts.leave(ledger, here.said(ledger)))

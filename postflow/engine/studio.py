@@ -18,7 +18,7 @@ from postflow.bandwidth import Bandwidth
 from postflow.blocks.studio import Studio, load_studio
 from postflow.delivery.arrival import Finishing
 from postflow.delivery.by_hand import open_by_hand
-from postflow.delivery.common_rate import common_rate
+from postflow.delivery.common_rate import keep_common_rate
 from postflow.delivery.job import abandon
 from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.share_relay import ShareRelay
@@ -38,6 +38,7 @@ from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
 from postflow.outlet import Outlet, Served
+from postflow.stop import in_background
 
 # Seconds to learn the name of a project for a message.
 LOOK_UP = 5.0
@@ -235,7 +236,8 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         discord = await stack.enter_async_context(studio.discord.get_client())
     sign_in = studio.adobe.get_client()
     frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
-    await stack.enter_async_context(common_rate(ledger, run_id, frameio, _user(studio)))
+    sharing_rate = keep_common_rate(ledger, run_id, frameio, _user(studio))
+    await stack.enter_async_context(in_background(sharing_rate, "common rate"))
     relay = None
     if discord or studio.sinks:
         relay = await _open_relay(stack, ledger, discord or NoChannel(), run_id, name)

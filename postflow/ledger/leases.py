@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from postflow.errors import PostFlowError
 from postflow.models import FrozenModel
+from postflow.stop import in_background
 
 from .clips import change
 from .ledger import AsyncLedger, Ledger
@@ -168,13 +169,10 @@ async def hold_lease(
 ) -> AsyncIterator[None]:
     """Hold the run's lease; what it still holds at the end is free for others at once."""
     await ledger.run(start, run_id, lease_seconds=lease_seconds)
-    renewing = asyncio.create_task(_keep(ledger, run_id, lease_seconds), name="lease")
     try:
-        yield
+        async with in_background(_keep(ledger, run_id, lease_seconds), "lease"):
+            yield
     finally:
-        renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewing
         try:
             await ledger.run(end, run_id)
         except PostFlowError as error:  # a ledger that is away: the lease then ends by itself

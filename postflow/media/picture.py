@@ -8,8 +8,8 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import BinaryIO
 from postflow.errors import PostFlowError
 from postflow.models import MediaFile
 from postflow.state import state_dir, sweep, write_private
+from postflow.stop import in_background
 
 from . import volume
 from .probe import holds, open_clip
@@ -58,16 +59,9 @@ def forget_all_but(revisions: Collection[str], *, older: timedelta) -> int:
     return sweep(others, older=older)
 
 
-@asynccontextmanager
-async def made_beside(media: MediaFile) -> AsyncIterator[None]:
+def made_beside(media: MediaFile) -> AbstractAsyncContextManager[None]:
     """Make the clip's picture while the `async with` lasts. It is given up at the end."""
-    making = asyncio.create_task(_make(media), name="picture")
-    try:
-        yield
-    finally:
-        making.cancel()
-        with suppress(asyncio.CancelledError):
-            await making
+    return in_background(_make(media), "picture")
 
 
 async def _make(media: MediaFile) -> None:

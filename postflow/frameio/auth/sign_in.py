@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from postflow.errors import PostFlowError, Retry
+from postflow.stop import in_background
 
 from .errors import ENDED, ENDS, ENDS_FOR_GOOD, NOT_SIGNED_IN
 from .ims import ServiceCredential
@@ -74,18 +75,11 @@ def notice_of(why: PostFlowError) -> tuple[str, str]:
     return FAILS, f"{now().astimezone():%Y-%m-%d}: {text}"
 
 
-@asynccontextmanager
-async def keep_signed_in(
+def keep_signed_in(
     source: TokenSource, notify: Notify, *, every: float = HOUR
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Renew it now and then, in the background; `notify` of a title and a text, each once."""
-    keeping = asyncio.create_task(_keep(source, notify, every), name="adobe-sign-in")
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
+    return in_background(_keep(source, notify, every), "adobe-sign-in")
 
 
 async def _keep(source: TokenSource, notify: Notify, every: float) -> None:
