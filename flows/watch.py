@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
-from postflow.engine.heartbeat import Heartbeat
+from postflow.engine.heartbeat import Heartbeat, tell_people
 from postflow.engine.presence import presence
 from postflow.engine.studio import open_studio
 from postflow.errors import PostFlowError
@@ -23,7 +24,7 @@ async def watch(name: str) -> None:
     logging.getLogger("postflow").setLevel(logging.INFO)
     async with open_studio(name) as studio:
         notices = Notices(studio.ledger, studio.channel, studio.run_id)
-        outage = Outage(studio.discord)
+        outage = Outage(partial(tell_people, [studio.settings]))
         caller = Caller(studio)
         heartbeat = Heartbeat(name, studio.settings.ping)
         async with (
@@ -33,7 +34,7 @@ async def watch(name: str) -> None:
             ) as watchers,
             presence(studio, "watch", watchers),
             keep_signed_in(studio.sign_in, notices.tell),
-            heartbeat.telling(studio.settings.discord),
+            heartbeat.telling(studio.settings.discord, studio.settings.get_alarms()),
         ):
             while True:
                 silent = _take(watchers, notices, events, heartbeat)

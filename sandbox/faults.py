@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,6 +18,8 @@ class Fault:
     what: str
     where: str
     options: dict[str, Any] = field(default_factory=dict)
+    releases: int = field(default=0, compare=False)
+    """How many there were when it was taken."""
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Faults:
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
         self._held: list[Callable[[], object]] = []
+        self._releases = 0
         self._lock = threading.Lock()
 
     def arm(
@@ -82,7 +85,7 @@ class Faults:
             self._armed = [a for a in self._armed if where not in (None, a.fault.where)]
 
     async def last(self, fault: Fault) -> None:
-        """Wait for the `seconds` of a fault that was taken, or until `release`."""
+        """Wait for the `seconds` of a fault that was taken, or until the next `release` since."""
         over = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -90,6 +93,8 @@ class Faults:
             loop.call_soon_threadsafe(over.set)
 
         with self._lock:
+            if fault.releases < self._releases:
+                return
             self._held.append(end)
         try:
             with contextlib.suppress(TimeoutError):
@@ -103,6 +108,7 @@ class Faults:
         """What waits by a fault goes on at once."""
         with self._lock:
             held, self._held = self._held, []
+            self._releases += 1
         for end in held:
             end()
 
@@ -113,6 +119,6 @@ class Faults:
                 if len(taken) == limit:
                     break
                 if armed.fits(where, whats) and armed.strike():
-                    taken.append(armed.fault)
+                    taken.append(replace(armed.fault, releases=self._releases))
             self._armed = [armed for armed in self._armed if armed.left != 0]
         return taken

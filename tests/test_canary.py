@@ -21,6 +21,7 @@ from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL
 
 from postflow.cli.sandbox import sandbox_studio
 from postflow.errors import PostFlowError
+from postflow.frameio import Tokens
 from postflow.models import Delivery, Transfer
 from postflow.sandbox import Sandbox, running
 from postflow.sandbox.server import application as made
@@ -63,6 +64,7 @@ TOLD_TOO = {
     kinds.ALARM: "json://127.0.0.1:9/alarm-canary-0123456789",
     kinds.HOOK: "http://127.0.0.1:9/hook-canary-0123456789",
     kinds.HOOK_SECRET: "hook-secret-canary-0123456789",
+    kinds.HOST_AUTHTOKEN: "host-authtoken-canary-0123456789",
 }
 
 SIGNED_OUT = fault("token_expiry", "accounts.list")
@@ -153,6 +155,7 @@ async def studio(world: Sandbox, nothing_cached: None, saved: set[str]) -> str:
 
 
 async def _save(world: Sandbox) -> None:
+    from postflow.blocks.host import Host, own_name
     from postflow.service.save_studio import save_studio
     from postflow.service.studio_file import StudioFile
 
@@ -169,7 +172,9 @@ async def _save(world: Sandbox) -> None:
     tables["studio"]["hook"] = {"url": TOLD_TOO[kinds.HOOK], "secret": TOLD_TOO[kinds.HOOK_SECRET]}
     file = StudioFile.model_validate(tables)
     section = file.studio.model_copy(update={"retry_policy": RetryPolicy(**QUICK)})
-    await save_studio(file.model_copy(update={"studio": section}))
+    studio = await save_studio(file.model_copy(update={"studio": section}))
+    host = Host.of(studio, authtoken=TOLD_TOO[kinds.HOST_AUTHTOKEN])
+    await host.asave(own_name("aviary", "another-host"), overwrite=True)
 
 
 class Notebook(logging.Handler):
@@ -297,6 +302,25 @@ async def test_first_contact_tells_who_nobody_is(
     }
     markers = {"log records": b"", "stdout and stderr": b""}
     _expect_nothing(secret, places, markers, default=b"How is a clip fetched?")
+
+
+async def test_answers_of_the_set_up_are_for_their_owner_and_gone_once_it_is_saved(
+    secret: Confidences, world: Sandbox, private_state: Path
+) -> None:
+    from postflow.service.setup.adobe import store_of
+    from postflow.service.setup.draft import Draft
+
+    draft = Draft.of("aviary")
+    draft.put("tunnel", authtoken=world.ngrok_authtoken)
+    tokens = world.tokens()
+    secret.heard[kinds.ACCESS_TOKEN].add(tokens["access_token"])
+    lasts = {"expires_at": datetime.now(UTC) + timedelta(hours=1)}
+    await store_of(draft).save(Tokens.model_validate({**tokens, **lasts}))
+    kept = [seen for seen in files_below(private_state) if secret.shown_in(seen.content)]
+    assert sorted(seen.path.name for seen in kept) == ["aviary.tokens", "aviary.toml"]
+    assert [seen.path for seen in kept if seen.mode & 0o077] == []
+    draft.forget()
+    assert secret.shown_in(_content(private_state)) == set()
 
 
 async def _outcome(clip: Path, studio: str, way: Transfer) -> Delivery | PostFlowError:

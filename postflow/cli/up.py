@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,9 +35,7 @@ from .unannounced import tell_unannounced
 from .watch import BackfillOption, EveryOption, TakeOverOption, demand_choice, enrol_folders
 
 if TYPE_CHECKING:
-    from postflow.blocks.discord import DiscordWebhook
     from postflow.blocks.studio import Studio
-    from postflow.feeds import Alarm
     from postflow.ledger import Clip, Ledger, MessageState
     from postflow.service.page import StudioPage
     from postflow.service.studio_file import StudioFile
@@ -117,6 +115,7 @@ def keep_up(
     page_port: int = PAGE_PORT,
 ) -> None:
     """Runner and watcher of each studio, and the page of clips, until a signal."""
+    from postflow.engine.heartbeat import tell_people
     from postflow.service.page import a_page
 
     with ExitStack() as stack:
@@ -134,9 +133,7 @@ def keep_up(
         if engine.server:
             parts.append(engine.server)
         err.print("Ctrl-C ends it all.")
-        channels = [each.discord for each in studios.values()]
-        alarms = [alarm for each in studios.values() for alarm in each.get_alarms()]
-        run(_supervise(parts, news, page, partial(tell_people, channels, alarms)))
+        run(_supervise(parts, news, page, partial(tell_people, studios.values())))
 
 
 async def _supervise(
@@ -154,28 +151,6 @@ async def _supervise(
                 await asyncio.sleep(1.0)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
-
-
-async def tell_people(
-    channels: Iterable[DiscordWebhook | None], alarms: Iterable[Alarm], title: str, text: str
-) -> None:
-    """Not through the outbox, which a part that keeps ending might never send. Each once: several
-    studios may share one.
-    """
-    from postflow.discord.cards import notice_card
-
-    apart = {each.get_url().get_secret_value(): each for each in channels if each}
-    for channel in apart.values():
-        try:
-            async with channel.get_client() as discord:
-                await discord.post(notice_card(title, text))
-        except PostFlowError as error:
-            err.print(f"Discord was not told: {error}", markup=False)
-    for alarm in set(alarms):
-        try:
-            await alarm.tell(title, text)
-        except PostFlowError as error:
-            err.print(str(error), markup=False)
 
 
 def _apply(file: StudioFile) -> str:

@@ -1,4 +1,4 @@
-"""Each watcher says that it is alive, and Prefect's server tells Discord when it stops.
+"""Each watcher says that it is alive, and Prefect's server tells people when it stops.
 
 The message is the server's own, by a proactive automation, and so needs no watcher and no runner.
 """
@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 from prefect import get_client
-from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.blocks.abstract import NotificationBlock
+from prefect.blocks.notifications import AppriseNotificationBlock, CustomWebhookNotificationBlock
 from prefect.events import emit_event
 from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
@@ -23,6 +24,10 @@ from prefect.exceptions import PrefectException
 from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
+from postflow.blocks.studio import Studio
+from postflow.discord.cards import notice_card
+from postflow.errors import PostFlowError
+from postflow.feeds import Alarm
 from postflow.state import this_host
 
 log = logging.getLogger("postflow.watch")
@@ -61,11 +66,13 @@ class Heartbeat:
             self._calling = asyncio.create_task(_call(self._ping), name="ping")
 
     @asynccontextmanager
-    async def telling(self, webhook: DiscordWebhook | None) -> AsyncIterator[None]:
+    async def telling(
+        self, webhook: DiscordWebhook | None, alarms: Sequence[Alarm] = ()
+    ) -> AsyncIterator[None]:
         """The server tells when it stops, unless somebody ends the watcher."""
-        if webhook:
+        if webhook or alarms:
             try:
-                await tell_of_silence(self._studio, webhook)
+                await tell_of_silence(self._studio, webhook, alarms)
             except (httpx.HTTPError, PrefectException) as error:
                 text = "Nobody is told when this watcher dies: the automation was not saved (%s)."
                 log.warning(text, type(error).__name__)
@@ -87,16 +94,43 @@ async def _call(ping: SecretStr) -> None:
         log.warning("The ping was not taken (%s).", type(error).__name__)
 
 
+async def tell_people(studios: Collection[Studio], title: str, text: str) -> None:
+    """Past the outbox, which may never be sent. Each once: several studios may share one."""
+    channels = [each.discord for each in studios if each.discord]
+    for channel in {each.get_url().get_secret_value(): each for each in channels}.values():
+        try:
+            async with channel.get_client() as discord:
+                await discord.post(notice_card(title, text))
+        except PostFlowError as error:
+            log.warning("Discord was not told: %s", error)
+    for alarm in {alarm for each in studios for alarm in each.get_alarms()}:
+        try:
+            await alarm.tell(title, text)
+        except PostFlowError as error:
+            log.warning("%s", error)
+
+
 async def tell_of_silence(
-    studio: str, webhook: DiscordWebhook, *, after: timedelta = SILENT_FOR
+    studio: str,
+    webhook: DiscordWebhook | None,
+    alarms: Sequence[Alarm] = (),
+    *,
+    after: timedelta = SILENT_FOR,
 ) -> None:
-    """Have the server tell the studio's channel when no scan has ended for so long."""
-    block = _block(studio, webhook)
-    block_id = await block.asave(f"postflow-{studio}", overwrite=True)
+    """Have the server tell the studio's channel and alarms when no scan has ended for so long."""
+    blocks: dict[str, NotificationBlock] = {
+        f"postflow-{studio}-{alarm.name}": AppriseNotificationBlock(
+            url=alarm.url, notify_type="failure"
+        )
+        for alarm in alarms
+    }
+    if webhook:
+        blocks[f"postflow-{studio}"] = _block(studio, webhook)
+    ids = [await block.asave(name, overwrite=True) for name, block in blocks.items()]
     minutes = after.total_seconds() / 60
     automation = AutomationCore(
         name=f"PostFlow: the watcher of {studio} is silent",
-        description="Made by `postflow watch`; tells Discord that nobody looks any more.",
+        description="Made by `postflow watch`; tells people that nobody looks any more.",
         trigger=EventTrigger(
             expect={BEAT, ENDED},
             after={BEAT},
@@ -108,11 +142,12 @@ async def tell_of_silence(
         ),
         actions=[
             SendNotification(
-                block_document_id=block_id,
+                block_document_id=each,
                 subject="Nobody looks at the watched folders",
                 body=f"No scan of studio {studio} has ended for {minutes:g} minutes. See whether "
                 "its machine is up, and whether `postflow up` or `postflow watch` runs there.",
             )
+            for each in ids
         ],
     )
     async with get_client() as client:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 import shlex
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Literal
 
 import xxhash
 
-from postflow.discord import DiscordClient
 from postflow.discord.cards import notice_card
-from postflow.errors import PostFlowError
 from postflow.language import N_, _
 from postflow.ledger import Announcement, AsyncLedger, outbox
 from postflow.media.sighting import Problem
@@ -142,24 +140,18 @@ class Notices:
 
 
 class Outage:
-    """The ledger does not answer: said to Discord past the outbox, which is in the ledger.
-
-    Once while it lasts, and as well as may be: what Discord does not take then is only logged.
+    """The ledger does not answer: told past the outbox, which is in the ledger; once while it
+    lasts.
     """
 
-    def __init__(self, discord: DiscordClient | None) -> None:
-        self._discord = discord
+    def __init__(self, tell: Callable[[str, str], Awaitable[None]]) -> None:
+        """`tell` people a title and a text."""
+        self._tell = tell
         self._told: Once[str] = Once()
 
     async def observe(self, why: str | None) -> None:
         """Why the ledger did not answer just now; None if it did."""
         if why is None:
             self._told.ends("ledger")
-        elif self._told.begins("ledger") and self._discord is not None:
-            await self._post(self._discord, why)
-
-    async def _post(self, discord: DiscordClient, why: str) -> None:
-        try:
-            await discord.post(notice_card(_(TITLES["ledger"]), why))
-        except PostFlowError as error:
-            log.warning("Discord was not told: %s", error)
+        elif self._told.begins("ledger"):
+            await self._tell(_(TITLES["ledger"]), why)

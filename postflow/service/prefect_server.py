@@ -13,6 +13,7 @@ page whose own name leads to 127.0.0.1 would have the browser take it for the sa
 from __future__ import annotations
 
 import argparse
+import logging
 import socket
 from typing import Any
 
@@ -96,6 +97,7 @@ def main() -> None:
     given = arguments.parse_args()
     fd: int | None = given.fd
     be_a_part(last=True)
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it quotes alarms' addresses
     url = str(PREFECT_API_DATABASE_CONNECTION_URL.value())
     if url.startswith("sqlite"):
         event.listen(Engine, "before_cursor_execute", begin_immediate, retval=True)

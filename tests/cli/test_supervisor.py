@@ -17,9 +17,9 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from postflow.blocks.discord import DiscordWebhook
-from postflow.cli.up import tell_people
+from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio
 from postflow.engine import parent
+from postflow.engine.heartbeat import tell_people
 from postflow.errors import Fatal
 from postflow.sandbox import Sandbox
 from postflow.service import supervisor
@@ -142,7 +142,7 @@ async def test_a_part_that_does_not_last_is_given_up_with_its_reason(
     modules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = Part("watcher", ("fails",), modules / "log", pauses=[0, 0])
-    error = await give_up_on(part, partial(tell_people, [], []))
+    error = await give_up_on(part, partial(tell_people, []))
     assert error.code == "up.ended"
     assert str(modules / "log") in error.hint
     lines = capsys.readouterr().err.splitlines()
@@ -154,7 +154,7 @@ async def test_the_pauses_grow_and_begin_anew_once_a_part_has_lasted(
     modules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = Part("part", ("fails",), modules / "log", pauses=[0, 0.6, 1.2])
-    await give_up_on(part, partial(tell_people, [], []))
+    await give_up_on(part, partial(tell_people, []))
     waits = [line.split(" again in ")[1][:3] for line in capsys.readouterr().err.splitlines()]
     assert waits == ["0 s", "1 s", "1 s"]
 
@@ -179,16 +179,18 @@ async def test_a_part_that_ends_for_a_reason_that_passes_is_never_given_up(modul
         starts.add(part.process.pid)
         return len(starts) == 5
 
-    async with kept(part, partial(tell_people, [], [])):
+    async with kept(part, partial(tell_people, [])):
         await wait_until(has_started_often, description="more starts than there are pauses")
 
 
 async def test_people_hear_once_that_a_part_does_not_last_and_that_all_has_ended(
     modules: Path, world: Sandbox
 ) -> None:
+    account = FrameioAccount(adobe=AdobeTokens(client_id="unused"), project="unused")
     webhook = DiscordWebhook(url=SecretStr(world.discord_webhook_url))
+    studio = Studio(frameio=account, discord=webhook)
     part = Part("watcher", ("fails",), modules / "log", pauses=[0] * (AGAIN + 1))
-    await give_up_on(part, partial(tell_people, [webhook, webhook, None], []))
+    await give_up_on(part, partial(tell_people, [studio, studio]))
     told = [message["embeds"][0] for message in world.messages()]
     assert [each["title"] for each in told] == [
         "A part of PostFlow does not last",

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from postflow.discord import DiscordClient
 from postflow.errors import Retry
 from postflow.folder.enrolment import enrol
 from postflow.folder.notices import Notices, Outage, ScanReport, Trouble
@@ -19,7 +18,6 @@ from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import AsyncLedger, open_ledger, opening, outbox
 from postflow.media.containers.reading import NotWhole
 from postflow.media.sighting import Sighting
-from tests.discord.conftest import Channel
 
 CHANNEL = "main"
 ONE, OTHER = Path("/mnt/one"), Path("/mnt/other")
@@ -126,30 +124,19 @@ async def test_without_a_channel_nothing_is_kept(ledger: AsyncLedger) -> None:
     assert told(ledger) == []
 
 
-async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(
-    ledger: AsyncLedger, channel: Channel
-) -> None:
+async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(ledger: AsyncLedger) -> None:
     """It is said past the outbox, once for all folders, and again when it happens again."""
     notices = Notices(ledger, CHANNEL, "run-1")
-    async with DiscordClient(channel.url) as discord:
-        outage = Outage(discord)
-        for why in (WHY, WHY, None, None, WHY):
-            for folder in (ONE, OTHER):
-                notices.take(trouble("ledger", folder) if why else ScanReport(folder=folder))
-            await outage.observe(why)
+    said: list[tuple[str, str]] = []
+
+    async def tell(*what: str) -> None:
+        said.append((what[0], what[1]))
+
+    outage = Outage(tell)
+    for why in (WHY, WHY, None, None, WHY):
+        for folder in (ONE, OTHER):
+            notices.take(trouble("ledger", folder) if why else ScanReport(folder=folder))
+        await outage.observe(why)
     await notices.hand_over()
     assert told(ledger) == []
-    titles = [message["embeds"][0]["title"] for message in channel.world.messages]
-    assert titles == ["The ledger does not answer"] * 2
-
-
-async def test_a_discord_that_is_away_too_does_not_matter(
-    channel: Channel, caplog: pytest.LogCaptureFixture
-) -> None:
-    channel.world.delete_webhook()
-    async with DiscordClient(channel.url) as discord:
-        outage = Outage(discord)
-        for _ in range(2):
-            await outage.observe(WHY)
-    assert caplog.text.count("Discord was not told") == 1
-    await Outage(None).observe(WHY)
+    assert said == [("The ledger does not answer", WHY)] * 2

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
 from postflow.engine.heartbeat import Heartbeat, tell_of_silence
+from postflow.feeds import Alarm
 from postflow.sandbox import Sandbox
 from tests.journeys.proof import titles
 from tests.journeys.studios import save
@@ -26,13 +27,15 @@ SHORTEST = timedelta(seconds=10)
 
 
 async def test_that_no_scan_ends_any_more_is_told_once_and_that_somebody_ended_it_is_not(
-    nothing_cached: None, world: Sandbox
+    nothing_cached: None, world: Sandbox, outside: tuple[str, list[str]]
 ) -> None:
+    address, alarms = outside
+    alarm = Alarm(url=SecretStr(address.replace("http://", "json://")))
     webhook = DiscordWebhook(url=SecretStr(world.discord_webhook_url))
     dies, hangs, is_ended = (Heartbeat(each, None) for each in STUDIOS)
     for studio in STUDIOS:
         await tell_of_silence(studio, webhook)
-        await tell_of_silence(studio, webhook, after=SHORTEST)
+        await tell_of_silence(studio, webhook, [alarm], after=SHORTEST)
     async with get_client() as client:
         names = [each.name for each in await client.read_automations()]
     ours = [name for name in names if any(f"of {each} is silent" in name for each in STUDIOS)]
@@ -42,6 +45,7 @@ async def test_that_no_scan_ends_any_more_is_told_once_and_that_somebody_ended_i
     dies.beat()
     async with hangs.telling(None):  # and never a scan ends
         await wait_until(lambda: titles(world).count(SILENT) > 1, timeout=90)
+        await wait_until(lambda: len(alarms) > 1, description="the alarms")
     described = [message["embeds"][0]["description"] for message in world.messages()]
     silent = {text.partition(" has ended")[0] for text in described}
     assert silent == {"No scan of studio dies", "No scan of studio hangs"}
@@ -57,7 +61,7 @@ async def outside() -> AsyncIterator[tuple[str, list[str]]]:
         raise web.HTTPInternalServerError
 
     app = web.Application()
-    app.router.add_get("/{secret}", answer)
+    app.router.add_route("*", "/{secret}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -56,6 +57,16 @@ CALLS: dict[str, Call] = {
     "parts.put": lambda c: c.http.put("/parts/x/part_1", content=b""),
     "discord.post": lambda c: c.http.post(c.world.discord_webhook_url, json={"content": "a"}),
 }
+
+
+async def test_what_was_taken_before_a_release_and_waits_after_it_is_not_held() -> None:
+    faults = Faults()
+    faults.arm("delay", seconds=600)
+    fault = faults.take("somewhere", "delay")
+    assert fault is not None
+    faults.release()
+    async with asyncio.timeout(60):
+        await faults.last(fault)
 
 
 def file_of(caller: Caller) -> str:

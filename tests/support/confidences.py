@@ -21,6 +21,7 @@ CLIENT_SECRET, ACCESS_TOKEN, REFRESH_TOKEN = "client secret", "access token", "r
 WEBHOOK_TOKEN, FILE_ADDRESS, PUBLIC_ADDRESS = "webhook", "file's address", "public address"
 PART_ADDRESS = "part's address"
 AUTHTOKEN = "ngrok authtoken"
+HOST_AUTHTOKEN = "ngrok authtoken of one host"
 SHARE_LINK, PASSPHRASE = "share link", "share's passphrase"
 ALARM, HOOK, HOOK_SECRET = "alarm's address", "hook's address", "hook's secret"
 PREFECT_PASSWORD = "password of Prefect's server"

@@ -85,7 +85,7 @@ def take_sign_in(desk: Desk) -> None:
     block = _block(desk.draft)
     if not isinstance(block.get_credential(), ServiceCredential):
         tokens = _signed_in(desk, block)
-        desk.run(_store(desk.draft).save(tokens))
+        desk.run(store_of(desk.draft).save(tokens))
     name = desk.run(_who(desk.draft))
     desk.draft.put(ASIDE, signed_in=name)
     desk.proven(f"Frame.io knows you as {name}.")
@@ -101,7 +101,7 @@ def frameio_of(draft: Draft) -> FrameioClient:
     block = _block(draft)
     sign_in = TokenSource(
         block.get_credential(),
-        _store(draft),
+        store_of(draft),
         AdobeIms(block.ims_url),
         state_dir=folder(),
         name=draft.path.stem,
@@ -112,7 +112,7 @@ def frameio_of(draft: Draft) -> FrameioClient:
 
 async def hand_over(draft: Draft, studio: Studio) -> None:
     """The sign-in to the studio's block, unless that has a later one."""
-    tokens = await _store(draft).load()
+    tokens = await store_of(draft).load()
     if tokens is None:
         return
     sign_in = studio.adobe.get_client()
@@ -142,7 +142,7 @@ def _signed_in(desk: Desk, block: AdobeTokens) -> Tokens:
 
 async def _who(draft: Draft) -> str:
     """Adobe says yes without the scope; Frame.io then says 401 to everything."""
-    tokens = await _store(draft).load()
+    tokens = await store_of(draft).load()
     if tokens and tokens.scopes and "additional_info.roles" not in tokens.scopes:
         raise Fatal(
             "The sign-in lacks the scope additional_info.roles, so Frame.io answers 401.",
@@ -158,7 +158,7 @@ def _block(draft: Draft) -> AdobeTokens:
     return AdobeTokens(**draft.tables["adobe"])
 
 
-def _store(draft: Draft) -> FileTokenStore:
+def store_of(draft: Draft) -> FileTokenStore:
     return FileTokenStore(folder() / f"{draft.path.stem}.tokens")
 
 
