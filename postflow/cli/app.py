@@ -18,12 +18,14 @@ import typer
 
 from postflow.errors import PostFlowError, Retry, engine_trouble
 from postflow.service.console import err, exit_code, out, tell_error, waiting
+from postflow.service.server import prepare_prefect
 from postflow.stop import Stop
 
 from . import completion
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
+    from postflow.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -115,6 +117,17 @@ def studio_named(name: str | None) -> Studio:
         from postflow.blocks.studio import load_studio
 
         return asyncio.run(load_studio(name))
+
+
+@contextmanager
+def opened(studio: str | None) -> Iterator[tuple[Studio, str, Ledger]]:
+    """The studio's blocks, its name, and its ledger. Raises as `load_studio` and `Ledger.open`."""
+    prepare_prefect()
+    block = studio_named(studio)
+    from postflow.ledger import Ledger
+
+    with Ledger.open(block.ledger) as ledger:
+        yield block, block.document_name, ledger
 
 
 class Stopped(SystemExit):

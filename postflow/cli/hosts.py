@@ -11,9 +11,8 @@ import typer
 
 from postflow.errors import Fatal
 from postflow.service.console import out, print_json
-from postflow.service.server import prepare_prefect
 
-from .app import JsonOption, StudioOption, app, studio_named
+from .app import JsonOption, StudioOption, app, opened
 
 if TYPE_CHECKING:
     from postflow.ledger.hosts import Host
@@ -31,13 +30,9 @@ def hosts(
     json: JsonOption = False,
 ) -> None:
     """Which hosts deliver for the studio, since when, and what each of them reaches."""
-    prepare_prefect()
-    from postflow.ledger import Ledger
-    from postflow.ledger import hosts as ledger_hosts
+    with opened(studio) as (_, studio, ledger):
+        from postflow.ledger import hosts as ledger_hosts
 
-    block = studio_named(studio)
-    studio = block.document_name
-    with Ledger.open(block.ledger) as ledger:
         if forget:
             _forget(studio, forget, known=ledger_hosts.forget(ledger, studio, forget))
             return

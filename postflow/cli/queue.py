@@ -13,11 +13,10 @@ from rich.filesize import decimal
 
 from postflow.language import spoken
 from postflow.service.console import Exit, err, out
-from postflow.service.server import prepare_prefect
 
 from . import completion
-from .app import StudioOption, app, studio_named
-from .retry import in_its_folder
+from .app import StudioOption, app, opened
+from .retry import UNKNOWN, in_its_folder, tell_several
 
 if TYPE_CHECKING:
     from postflow.ledger import Clip, Ledger
@@ -51,12 +50,7 @@ def first(names: Names = None, studio: StudioOption = None) -> None:
     """Have clips go before all others that wait, in the order in which they are named."""
     if not names:
         raise typer.BadParameter("give a NAME")
-    prepare_prefect()
-    from postflow.ledger import Ledger
-
-    block = studio_named(studio)
-    studio = block.document_name
-    with Ledger.open(block.ledger) as ledger:
+    with opened(studio) as (block, studio, ledger):
         done = put_first(ledger, studio, names, block.watching.folders)
     if not done:
         raise typer.Exit(Exit.USAGE)
@@ -77,19 +71,12 @@ def cancel(
     """
     if bool(names) == everything:
         raise typer.BadParameter("give a NAME, or --all")
-    prepare_prefect()
-    from postflow.delivery.announcements import of_cancelled
-    from postflow.ledger import Ledger
+    with opened(studio) as (block, studio, ledger), spoken(block.language):
+        from postflow.delivery.announcements import of_cancelled
 
-    block = studio_named(studio)
-    studio = block.document_name
-    announce = partial(
-        of_cancelled,
-        studio if block.discord else None,
-        block.get_naming(),
-        project=block.frameio.project,
-    )
-    with Ledger.open(block.ledger) as ledger, spoken(block.language):
+        channel = studio if block.discord else None
+        project = block.frameio.project
+        announce = partial(of_cancelled, channel, block.get_naming(), project=project)
         if names:
             done = cancel_named(ledger, studio, names, block.watching.folders, announce)
         else:
@@ -170,12 +157,9 @@ def _the_spot(ledger: Ledger, studio: str, name: str, folders: Sequence[Path]) -
     if len(meant) == 1:
         return meant[0]
     if meant:
-        err.print(f"Several clips are called {name}. Say which, by its path:", markup=False)
-        for spot in meant:
-            err.print(f"  {spot.path}", markup=False)
+        tell_several(name, (str(spot.path) for spot in meant))
     else:
-        unknown = f"No clip called {name} is known. `postflow scan` shows what is in the folders."
-        err.print(unknown, markup=False)
+        err.print(UNKNOWN.format(name), markup=False)
     return None
 
 

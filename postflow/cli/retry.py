@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postflow.service.console import Exit, err, out
-from postflow.service.server import prepare_prefect
 
 from . import completion
-from .app import StudioOption, app, studio_named
+from .app import StudioOption, app, opened
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
     from postflow.ledger import Ledger, NamedClip
+
+UNKNOWN = "No clip called {} is known. `postflow scan` shows what is in the folders."
 
 
 @app.command()
@@ -42,12 +43,9 @@ def retry(
     """
     if not (name or failed or messages or told):
         raise typer.BadParameter("give a NAME, --failed, --messages or --told")
-    prepare_prefect()
-    from postflow.ledger import Ledger, unannounced
+    with opened(studio) as (block, studio, ledger):
+        from postflow.ledger import unannounced
 
-    block = studio_named(studio)
-    studio = block.document_name
-    with Ledger.open(block.ledger) as ledger:
         if told:
             out.print(f"Messages taken for told: {unannounced.mark_sent(ledger, studio)}.")
             if not (name or failed or messages):
@@ -104,18 +102,18 @@ def _by_name(
     """The one clip of that name, or path on this machine or within a watch folder wherever it is
     mounted, if it can be tried again; else why it cannot is printed.
     """
-    from postflow.ledger import retrying
+    from postflow.ledger import queue, retrying
 
-    if again := _wished_again(ledger, studio, name, folders):
+    # Files that were cancelled while they settled, and settle still.
+    spots = queue.spots(ledger, in_its_folder(name, folders), studio=studio)
+    if again := [spot.relpath for spot in spots if queue.forget_wish(ledger, spot)]:
         return again
     on_disk = str(Path(name).expanduser().absolute())
     found = retrying.named(ledger, on_disk, studio=studio)
     found = found or retrying.named(ledger, in_its_folder(name, folders), studio=studio)
     meant = [each for each in found if not each.delivered] or found
     if len(meant) > 1:
-        err.print(f"Several clips are called {name}. Say which, by its path:", markup=False)
-        for each in meant:
-            err.print(f"  {each.path} ({each.state})", markup=False)
+        tell_several(name, (f"{each.path} ({each.state})" for each in meant))
         return []
     for clip in meant:
         if again := retrying.retry(ledger, clip_id=clip.id):
@@ -126,12 +124,10 @@ def _by_name(
     return []
 
 
-def _wished_again(ledger: Ledger, studio: str, name: str, folders: Sequence[Path]) -> list[str]:
-    """Files that were cancelled while they settled, and settle still."""
-    from postflow.ledger import queue
-
-    spots = queue.spots(ledger, in_its_folder(name, folders), studio=studio)
-    return [spot.relpath for spot in spots if queue.forget_wish(ledger, spot)]
+def tell_several(name: str, places: Iterable[str]) -> None:
+    err.print(f"Several clips are called {name}. Say which, by its path:", markup=False)
+    for each in places:
+        err.print(f"  {each}", markup=False)
 
 
 def in_its_folder(name: str, folders: Sequence[Path]) -> str:
@@ -158,7 +154,7 @@ def _why_not(ledger: Ledger, studio: str, meant: NamedClip | None, name: str) ->
     found = queries.rows(ledger, studio=studio, name=meant.relpath) if meant else []
     clip = next((each for each in found if meant and each.id == meant.id), None)
     if clip is None:
-        return f"No clip called {name} is known. `postflow scan` shows what is in the folders."
+        return UNKNOWN.format(name)
     if clip.phase is Phase.GONE:
         return f"The file of {name} is gone; it is tried again by itself should it come back."
     link = clip.view_url or ""

@@ -17,10 +17,9 @@ from rich.markup import escape
 from postflow.errors import PostFlowError, Retry
 from postflow.models import IN_WORDS
 from postflow.service.console import err, fit, out, print_json, tell_doubt, tell_warning
-from postflow.service.server import prepare_prefect
 
 from . import completion
-from .app import JsonOption, StudioOption, app, studio_named
+from .app import JsonOption, StudioOption, app, opened
 from .queue import how_far, how_much_is_left
 from .refreshing import demand_terminal, refreshed
 from .share import tell_who_looked, who_looked
@@ -50,13 +49,9 @@ def status(
         raise typer.BadParameter("--json is one document: leave out --watch.")
     if watch:
         demand_terminal()
-    prepare_prefect()
-    from postflow.folder.enrolment import folders_away
-    from postflow.ledger import Ledger
+    with opened(studio) as (block, studio, ledger):
+        from postflow.folder.enrolment import folders_away
 
-    block = studio_named(studio)
-    studio = block.document_name
-    with Ledger.open(block.ledger) as ledger:
         sign_in = asyncio.run(block.adobe.why_to_sign_in())
 
         def tell() -> None:
@@ -80,12 +75,7 @@ def history(
     json: JsonOption = False,
 ) -> None:
     """When each clip was delivered, how long it took, and its link."""
-    prepare_prefect()
-    from postflow.ledger import Ledger
-
-    block = studio_named(studio)
-    studio = block.document_name
-    with Ledger.open(block.ledger) as ledger:
+    with opened(studio) as (block, studio, ledger):
         looked = partial(who_looked, block, ledger) if name else None
         tell_history(ledger, studio, name=name, looked=looked, limit=limit, json=json)
 
@@ -102,12 +92,10 @@ def export(
     ] = None,
 ) -> None:
     """Print the whole ledger as JSON lines: clips with their steps and attempts, messages."""
-    prepare_prefect()
-    from postflow.ledger import Ledger
-    from postflow.ledger.export import archive as put_aside
-    from postflow.ledger.export import lines
+    with opened(studio) as (_, _, ledger):
+        from postflow.ledger.export import archive as put_aside
+        from postflow.ledger.export import lines
 
-    with Ledger.open(studio_named(studio).ledger) as ledger:
         if archive:
             with archive.open("a", encoding="utf-8") as file:
                 many = put_aside(ledger, file)

@@ -164,22 +164,27 @@ def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: 
 def _enrol(
     ledger: Ledger, studio: str, folder: Path, choice: Choice | None, ignoring: Ignoring
 ) -> None:
+    from postflow.discord.card import counted
     from postflow.folder.enrolment import enrol
 
     decide = partial(_decide, folder, choice)
     left = enrol(ledger, studio, folder, decide, ignoring=ignoring)
     if left:
-        err.print(f"Left alone in {folder} until they change: {_count(left)}.", markup=False)
+        err.print(
+            f"Left alone in {folder} until they change: {counted(left, 'clip')}.", markup=False
+        )
 
 
 def _decide(folder: Path, choice: Choice | None, clips: list[Sighting]) -> Choice:
     """A person decides what becomes of a backlog; an empty folder asks nothing."""
+    from postflow.discord.card import counted
+
     if choice is not None:
         return choice
     if not clips:
         return _choice("all")
     size = decimal(sum(clip.size for clip in clips))
-    backlog = f"{folder} holds {_count(len(clips))} already ({size})."
+    backlog = f"{folder} holds {counted(len(clips), 'clip')} already ({size})."
     if not sys.stdin.isatty():
         raise Fatal(
             backlog,
@@ -198,10 +203,6 @@ def _ask() -> Choice:
             return _choice(str(said))
         except Fatal as error:
             err.print(f"{error.message} {error.hint}", markup=False)
-
-
-def _count(clips: int) -> str:
-    return f"{clips} clip" if clips == 1 else f"{clips} clips"
 
 
 def _choice(said: str) -> Choice:
