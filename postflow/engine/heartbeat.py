@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from prefect import get_client
 from prefect.blocks.abstract import NotificationBlock
-from prefect.blocks.notifications import AppriseNotificationBlock, CustomWebhookNotificationBlock
+from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.events import emit_event
 from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
@@ -118,10 +118,9 @@ async def tell_of_silence(
     after: timedelta = SILENT_FOR,
 ) -> None:
     """Have the server tell the studio's channel and alarms when no scan has ended for so long."""
+    # Of the blocks that every Prefect server knows, the one that takes any address of Apprise's.
     blocks: dict[str, NotificationBlock] = {
-        f"postflow-{studio}-{alarm.name}": AppriseNotificationBlock(
-            url=alarm.url, notify_type="failure"
-        )
+        f"postflow-{studio}-{alarm.name}": SlackWebhook(url=alarm.url, notify_type="failure")
         for alarm in alarms
     }
     if webhook:
