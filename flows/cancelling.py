@@ -26,6 +26,7 @@ from postflow.delivery.announcements import of_clip
 from postflow.delivery.job import DeliveryJob
 from postflow.discord.cards import failed_card
 from postflow.engine.artifacts import best_effort
+from postflow.engine.stopping import is_of_a_deployment
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.ledger import Claimed, StaleClaim, queue
@@ -45,7 +46,8 @@ NEWEST = sorting.FlowRunSort.START_TIME_DESC
 async def until_cancelled(job: DeliveryJob) -> AsyncIterator[None]:
     """Stop the block when a person cancels the clip: raises Fatal `clip.cancelled`.
 
-    A clip that is whole in Frame.io is not stopped any more.
+    So does the end of a deployment's own run, where Prefect's UI asked for it. A clip that is whole
+    in Frame.io is not stopped any more.
     """
     work = asyncio.current_task()
     assert work is not None
@@ -55,6 +57,8 @@ async def until_cancelled(job: DeliveryJob) -> AsyncIterator[None]:
         async with in_background(_cancel_when_asked(job, work, asked), "cancelling"):
             yield
     except asyncio.CancelledError:
+        if not asked and is_of_a_deployment() and await _is_to_be_cancelled():
+            asked += await _mark(job)
         if asked and work.uncancel() <= others:
             raise queue.cancelled(job.media.name, asked[0]) from None
         raise
@@ -73,6 +77,25 @@ async def _cancel_when_asked(
             asked.append(how)
             work.cancel()
         await asyncio.sleep(LOOK)
+
+
+async def _is_to_be_cancelled() -> bool:
+    """Has a person said so, or is the process stopped for another reason?"""
+    async with best_effort("whether a run is to be cancelled"), get_client() as client:
+        run = await client.read_flow_run(UUID(str(flow_run.id)))
+        return run.state_type is StateType.CANCELLING
+    return False
+
+
+async def _mark(job: DeliveryJob) -> list[str]:
+    """So that the next run ends the clip, should this one be killed before it has."""
+    try:
+        await job.record.cancel(queue.IN_PREFECT)
+        how = await job.record.how_cancelled()
+    except PostFlowError as error:
+        log.warning("%s", error)
+        return []
+    return [how] if how else []
 
 
 async def withdrawn(studio: OpenStudio, job: DeliveryJob, why: PostFlowError) -> bool:

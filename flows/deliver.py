@@ -22,7 +22,7 @@ from postflow.engine.crashed_runs import tag_run
 from postflow.engine.stage import worth_another_attempt
 from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
-from postflow.errors import PostFlowError, as_ours, engine_trouble
+from postflow.errors import PostFlowError, as_ours, engine_trouble, lies_outside
 from postflow.ledger import DELIVERED, ClaimRef, claims, queue
 from postflow.media.picture import made_beside
 from postflow.media.pinned import changed
@@ -71,7 +71,8 @@ async def deliver(
         )
     except PostFlowError as why:
         log.error("%s", why)  # noqa: TRY400 - `why` is for people, without a traceback
-        await leave_refusal(as_meant(path).name, why)
+        waits = claim is not None and lies_outside(why)
+        await leave_refusal(as_meant(path).name, why, waits=waits)
         ended = Cancelled if why.code == queue.CANCELLED else Failed
         return ended(message=str(why), data=why)  # type: ignore[return-value]
 

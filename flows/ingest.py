@@ -75,5 +75,5 @@ async def _tell(name: str, drained: Drained) -> None:
     if drained == NOTHING:
         return
     await leave_tally(name, drained)
-    delivered, failed = counted(len(drained.delivered), "clip"), len(drained.failed)
-    log.info("%s delivered, %d failed.", delivered, failed)
+    came = {outcome.replace("_", " "): len(clips) for outcome, clips in drained if clips}
+    log.info("Clips: %s.", ", ".join(f"{many} {outcome}" for outcome, many in came.items()))

@@ -92,6 +92,10 @@ class DeliveryRecord:
         """Other content of this name and version that is in Frame.io already."""
         return await self._write(registry.namesake)
 
+    async def cancel(self, how: str) -> None:
+        """A person wants the clip stopped, unless it is delivered."""
+        await self._write(queue.mark_cancelled, how)
+
     async def how_cancelled(self) -> str | None:
         """How a person cancelled the clip, if it can still be stopped."""
         return None if self._is_delivered else await self._write(queue.how_cancelled)

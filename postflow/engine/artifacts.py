@@ -62,10 +62,14 @@ async def leave_slip(delivery: Delivery) -> None:
         )
 
 
-async def leave_refusal(name: str, why: PostFlowError) -> None:
-    """Why the clip was not delivered and what a person can do, under the key of its slips."""
-    text = f"# {_plain(name)}\n\n**Not delivered.** {_plain(why.message)}\n\n"
-    text += f"**What to do:** {_plain(why.hint)}\n\n`{why.code}`\n"
+async def leave_refusal(name: str, why: PostFlowError, *, waits: bool) -> None:
+    """Why the clip was not delivered and what a person can do, under the key of its slips.
+
+    `waits`: it goes by itself once that is done.
+    """
+    verdict, then = ("Not yet", " It goes by itself then.") if waits else ("Not", "")
+    text = f"# {_plain(name)}\n\n**{verdict} delivered.** {_plain(why.message)}\n\n"
+    text += f"**What to do:** {_plain(why.hint)}{then}\n\n`{why.code}`\n"
     async with best_effort(f"the slip of {name}"):
         await acreate_markdown_artifact(text, key=_key(name), description=f"Why not: {name}")
 
@@ -207,19 +211,26 @@ def show_in_ui() -> None:
     handler = APILogHandler()
     handler.addFilter(_inside_a_run)
     logger.addHandler(handler)
-    logging.getLogger("prefect.task_runs").addFilter(_to_the_point)
+    for of_prefect in ("prefect.task_runs", "prefect.flow_runs"):
+        logging.getLogger(of_prefect).addFilter(_to_the_point)
     logger.setLevel(logging.INFO)
 
 
+# Of our flows' stages; that a clip's run has failed is the same words as our own line before it.
+SAID = {
+    "prefect.task_runs": ("Finished in state", "Crash detected!"),
+    "prefect.flow_runs": ("Finished in state Failed(",),
+}
+
+
 def _to_the_point(record: logging.LogRecord) -> bool:
-    """That a stage is over stands in its run. Errors of ours carry their remedy, so their traceback
-    is left out.
+    """How a stage ended stands in its run, and why in ours. Errors of ours carry their remedy, so
+    their traceback is left out.
     """
-    if record.levelno <= logging.INFO and "state Completed" in record.getMessage():
-        return False
     if record.exc_info and isinstance(record.exc_info[1], PostFlowError):
         record.exc_info = None
-    return True
+    of_clip = getattr(record, "flow_name", None) == "deliver"
+    return not (of_clip and record.getMessage().startswith(SAID[record.name]))
 
 
 def _inside_a_run(_: logging.LogRecord) -> bool:

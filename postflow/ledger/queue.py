@@ -81,7 +81,8 @@ class Spot(FrozenModel):
 def cancelled(name: str, how: str) -> Fatal:
     return Fatal(
         f"Somebody cancelled {name} {how}.",
-        hint=f"Deliver it after all with `postflow retry {name}`.",
+        hint="Deliver it after all with *Try again* on PostFlow's page, or `postflow retry "
+        f"{name}`.",
         code="clip.cancelled",
     )
 

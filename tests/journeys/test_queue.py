@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from prefect import get_client
 from prefect.client.schemas.objects import StateType
+from prefect.flow_engine import run_flow_async
+from prefect.states import Cancelling
 
 from postflow.cli.queue import cancel_all, cancel_named, put_first
 from postflow.cli.status import tell_status
@@ -238,3 +243,37 @@ async def test_a_clip_sent_by_hand_is_cancelled_like_any_other(
     assert "postflow retry" in str(run.state.message)
     assert namesakes(world, clip) == []
     assert endings(world) == [FAILED]
+
+
+@pytest.mark.parametrize(("by", "phase"), [("a person", Phase.FAILED), ("up", Phase.WAITING)])
+async def test_a_run_of_the_deployment_that_a_person_cancels_is_not_taken_up_again(
+    by: str,
+    phase: Phase,
+    studio_by: Callable[..., Any],
+    world: Sandbox,
+    make_clip: MakeClip,
+    quick: Callable[[], None],
+) -> None:
+    """Prefect's runner ends it by SIGTERM, as `up` does when it stops."""
+    from postflow.flows.deliver import deliver
+
+    studio, clip = await studio_by("tunnel"), make_clip(CLIP, extra=LONG)
+    given = {"path": str(clip), "studio": studio}
+    async with get_client() as client:
+        deployment = await client.create_deployment(await client.create_flow(deliver), name=studio)
+        run = await client.create_flow_run_from_deployment(deployment, parameters=given)
+        sending = asyncio.create_task(
+            run_flow_async(deliver, flow_run=run, parameters=given, return_type="state")
+        )
+        await wait_until(lambda: calls(world, "files.status"), description="the transfer")
+        if by == "a person":
+            await client.set_flow_run_state(run.id, Cancelling())
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(LIMIT):
+            state = await sending
+    assert state.is_cancelled()
+    assert ("cancelled" in state.message) == (phase is Phase.FAILED)
+    assert namesakes(world, clip) == []
+    with Ledger.open() as ledger:
+        assert clip_called(ledger).phase is phase
+    assert (endings(world) == [FAILED]) == (phase is Phase.FAILED)
