@@ -34,7 +34,7 @@ class AdobeTokens(StudioPart, CredentialsBlock):
 
         from postflow.blocks import AdobeTokens
 
-        async def main() -> None:
+        async def main():
             block = await AdobeTokens.aload("main-adobe")
             sign_in = block.get_client()
             access_token = await sign_in.token()

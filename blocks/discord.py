@@ -23,7 +23,7 @@ class DiscordWebhook(StudioPart, CredentialsBlock):
 
         from postflow.blocks import DiscordWebhook
 
-        async def main() -> None:
+        async def main():
             block = await DiscordWebhook.aload("main-discord")
             async with block.get_client() as discord:
                 print(await discord.check())

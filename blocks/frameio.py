@@ -24,7 +24,7 @@ class FrameioAccount(StudioPart, CredentialsBlock):
 
         from postflow.blocks import FrameioAccount
 
-        async def main() -> None:
+        async def main():
             block = await FrameioAccount.aload("main-frameio")
             async with block.get_client() as frameio:
                 project = await frameio.projects.find(block.project, block.account, block.workspace)

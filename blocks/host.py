@@ -35,7 +35,7 @@ class Host(StudioPart, Block):
 
         from postflow.blocks import Host
 
-        async def main() -> None:
+        async def main():
             host = Host(folders=["/mnt/post/EXPORTS"], at_once=2)
             await host.asave("main-render-2", overwrite=True)
             print((await Host.aload("main-render-2")).at_once)

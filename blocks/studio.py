@@ -48,7 +48,7 @@ class Studio(StudioPart, Block):
 
         from postflow import open_studio
 
-        async def main() -> None:
+        async def main():
             async with open_studio("main") as studio:
                 print((await studio.find_project(studio.project)).name)
 
@@ -70,6 +70,7 @@ class Studio(StudioPart, Block):
     )
     tunnel: Tunnel | None = Field(
         default=None,
+        title="Tunnel",
         description="How Frame.io reaches the clips; empty where they are sent directly.",
     )
     transfer: Transfer = Field(

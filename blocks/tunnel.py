@@ -24,7 +24,7 @@ class Tunnel(StudioPart, CredentialsBlock):
 
         from postflow.blocks import Tunnel
 
-        async def main() -> None:
+        async def main():
             block = await Tunnel.aload("main-tunnel")
             async with block.get_client().open("http://127.0.0.1:8000") as tunnel:
                 print(tunnel.public_url)
@@ -59,7 +59,8 @@ class Tunnel(StudioPart, CredentialsBlock):
     )
     ngrok_path: Path | None = Field(
         default=None,
-        description="The ngrok agent (3.30 or newer); found on PATH when empty. "
+        title="ngrok agent",
+        description="The agent's path (3.30 or newer); found on PATH when empty. "
         "POSTFLOW_NGROK_PATH overrides it.",
     )
     base_url: MaybePublicUrl = Field(

@@ -55,13 +55,13 @@ async def deliver(
     """Deliver one finished clip: once, whole, in the right folder, announced.
 
     Args:
-        path: The clip, on a disk of the machine that runs this; in a watch folder of the studio,
-            or one that it allows, where the run is a deployment's.
+        path: The clip's whole path on the machine that runs this. Runs of a deployment take it from
+            the studio's watch folders, and folders that it allows, only.
         studio: The Studio block with the set-up; “main”, or the only one, when empty.
         project: Another Frame.io project than the studio's, by name or id.
         scene: Sequence or scene, where the file's name does not say it right.
-        shot: Shot, likewise.
-        transfer: Another way to Frame.io than the studio's.
+        shot: Shot, where the file's name does not say it right.
+        transfer: Another way to Frame.io than the studio's: auto, tunnel or direct.
         claim: Leave this out. An `ingest` run names here the clip that it has taken.
     """
     show_in_ui()
