@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from prefect import get_client
+from prefect import Flow, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.flow_engine import run_flow_async
 from prefect.states import Cancelling
@@ -255,8 +255,9 @@ async def test_a_run_of_the_deployment_that_a_person_cancels_is_not_taken_up_aga
     quick: Callable[[], None],
 ) -> None:
     """Prefect's runner ends it by SIGTERM, as `up` does when it stops."""
-    from postflow.flows.deliver import deliver
+    from postflow.flows import deliver as module
 
+    deliver: Flow[..., Any] = module.deliver
     studio, clip = await studio_by("tunnel"), make_clip(CLIP, extra=LONG)
     given = {"path": str(clip), "studio": studio}
     async with get_client() as client:
