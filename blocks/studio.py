@@ -103,7 +103,7 @@ class Studio(StudioPart, Block):
     rules: list[dict[str, Any]] = Field(
         default_factory=list,
         title="Naming rules",
-        description="Rules of the studio's own, in order; see docs/naming.md.",
+        description="Rules of the studio's own, in order; `postflow setup --example` shows one.",
     )
     watching: Watching = Field(
         default_factory=Watching, description="Watch folders, and how much is done at once."

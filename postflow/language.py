@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gettext
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -70,6 +71,16 @@ def N_(text: str) -> str:
     return text
 
 
+_COMMAND = re.compile(r"\bpostflow [a-z]")
+
+
+def where_to_type(*texts: str) -> str:
+    """For readers who may have no terminal: where the commands that the texts name are typed."""
+    if not any(map(_COMMAND.search, texts)):
+        return ""
+    return _("Commands are typed on the machine that runs PostFlow.")
+
+
 def everywhere(text: str) -> set[str]:
     """In each language: what was written before a studio changed its own is found, too."""
     return {_catalogue(language).gettext(text) for language in LANGUAGES}
@@ -92,4 +103,5 @@ def teach(templates: jinja2.Environment) -> None:
     templates.add_extension("jinja2.ext.i18n")
     templates.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
     templates.globals["language"] = current
+    templates.filters["where_to_type"] = where_to_type
     templates.filters["number"] = number

@@ -237,6 +237,14 @@ def test_no_file_names_a_path_of_the_machine_it_was_written_on() -> None:
     assert [path for path in written() if MACHINE.search(text(path))] == []
 
 
+def test_no_text_of_the_program_names_a_page_of_these_docs() -> None:
+    """Who installed a wheel has none of them. Docstrings are for those who have a checkout."""
+    nodes = (node for tree in trees() for node in ast.walk(tree))
+    texts = [str(node.value) for node in nodes if isinstance(node, ast.Constant)]
+    assert [each for each in texts if re.search(r"(?<!measured: )docs/\w+\.md", each)] == []
+    assert "docs/" not in text(ROOT / "postflow/service/setup/example.toml")
+
+
 @pytest.mark.parametrize("everything", [False, True], ids=["as it stands", "comments in"])
 def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) -> None:
     from postflow.blocks.adobe import AdobeTokens

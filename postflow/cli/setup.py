@@ -118,7 +118,7 @@ def login(
     if tokens.refresh_token is None:
         err.print(
             "[yellow]![/yellow] Adobe sent no refresh token, so this sign-in ends in a day. "
-            "See docs/adobe.md on offline_access."
+            "Give its credential the scope offline_access in Adobe's console, and sign in again."
         )
 
 

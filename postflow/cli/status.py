@@ -157,8 +157,7 @@ class Overview:
             out.print(f"[yellow]![/yellow] {escape(why)}")
         self._tell_others()
         for each in self.settling:
-            word = Phase.REFUSED if each.refused else Phase.SETTLING
-            _line(f"  {word:<10}  {each.relpath}: {each.note or 'just seen'}")
+            _tell_settling(each)
         for clip, name in _names(self.clips):
             _tell(clip, name)
 
@@ -270,6 +269,15 @@ def _names(clips: Sequence[Clip]) -> Iterator[tuple[Clip, str]]:
     for clip in clips:
         shared = clip.root is not None and len(homes[clip.relpath]) > 1
         yield clip, f"{clip.root}/{clip.relpath}" if shared else clip.relpath
+
+
+def _tell_settling(file: Observation) -> None:
+    from postflow.ledger import Phase
+
+    word = Phase.REFUSED if file.refused else Phase.SETTLING
+    _line(f"  {word:<10}  {file.relpath}: {file.note or 'just seen'}")
+    if file.hint:
+        _line(" " * INDENT + f"→ {file.hint}")
 
 
 def _tell(clip: Clip, name: str) -> None:

@@ -15,11 +15,13 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from postflow.errors import PostFlowError, engine_trouble
 from postflow.models import Transfer
@@ -103,6 +105,13 @@ WebhookOption = Annotated[
 ]
 
 
+class _Speed(TransferSpeedColumn):
+    """Nothing where it is not known yet."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.finished_speed or task.speed else Text()
+
+
 class ClipBars:
     """One bar a clip: bytes, rate, time left. Give it to `open_studio(progress=…)`."""
 
@@ -111,7 +120,7 @@ class ClipBars:
             TextColumn("{task.fields[clip]}", markup=False),
             BarColumn(),
             DownloadColumn(),
-            TransferSpeedColumn(),
+            _Speed(),
             TimeRemainingColumn(),
             console=err,
         )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from postflow.language import _, ngettext, number
+from postflow.language import _, ngettext, number, where_to_type
 from postflow.ledger import Announcement
 from postflow.models import FrozenModel
 
@@ -140,11 +140,12 @@ class Card(FrozenModel):
 
         `pictured`: with the file 0 of the request, in place of any that the message has.
         """
+        said = (self.description or "", *(value for _name, value in self.lines))
         embed: dict[str, Any] = {
             "title": self.title,
             "color": self.colour,
             "fields": [{"name": n, "value": v, "inline": len(v) <= 40} for n, v in self.lines],
-            "footer": {"text": "PostFlow"},
+            "footer": {"text": where_to_type(*said) or "PostFlow"},
         }
         if self.at:
             embed["timestamp"] = self.at.astimezone(UTC).isoformat()

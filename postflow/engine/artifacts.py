@@ -30,6 +30,7 @@ from rich.filesize import decimal
 from postflow.delivery.pace import Pace
 from postflow.delivery.record import DeliveryRecord
 from postflow.errors import PostFlowError
+from postflow.language import where_to_type
 from postflow.ledger.process import host_of, this_machine
 from postflow.media import picture
 from postflow.models import IN_WORDS, Delivery, Drained, MediaFile
@@ -69,7 +70,8 @@ async def leave_refusal(name: str, why: PostFlowError, *, waits: bool) -> None:
     """
     verdict, then = ("Not yet", " It goes by itself then.") if waits else ("Not", "")
     text = f"# {_plain(name)}\n\n**{verdict} delivered.** {_plain(why.message)}\n\n"
-    text += f"**What to do:** {_plain(why.hint)}{then}\n\n`{why.code}`\n"
+    remedy = f"{why.hint}{then} {where_to_type(why.hint)}".rstrip()
+    text += f"**What to do:** {_plain(remedy)}\n\n`{why.code}`\n"
     async with best_effort(f"the slip of {name}"):
         await acreate_markdown_artifact(text, key=_key(name), description=f"Why not: {name}")
 

@@ -9,7 +9,7 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from postflow.errors import Fatal, Retry
-from postflow.language import N_, _
+from postflow.language import N_, _, where_to_type
 from postflow.ledger.feeds import Event
 
 # Both quote addresses, which hold passwords.
@@ -50,6 +50,7 @@ class Alarm(BaseModel):
         title = event.title or _(TITLES[event.kind]) % {"name": event.file}
         where = f"\n{event.path}" if event.path else ""
         text = " ".join(filter(None, (event.reason, event.hint)))
+        text = " ".join(filter(None, (text, where_to_type(text))))
         await self.tell(_ESCAPED.sub(r"\1", title), _ESCAPED.sub(r"\1", text) + where)
 
     async def test(self, studio: str) -> None:

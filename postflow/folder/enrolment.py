@@ -182,7 +182,7 @@ def _taken(studio: str, folder: Path, theirs: Owner) -> Retry:
         f"The watch folder {folder} belongs to another PostFlow: studio {theirs.studio!r} on "
         f"{machine} with the ledger {theirs.place}, since {theirs.since:%Y-%m-%d %H:%M} UTC.",
         hint="So that nothing is sent twice, nothing in it is delivered from here. Hosts that "
-        "deliver from one volume need one ledger, on PostgreSQL: see docs/ledger.md. If that one "
+        "deliver from one volume need one ledger, on PostgreSQL ([studio] ledger). If that one "
         f"is to deliver no more, stop it, then: postflow enrol --take-over{_of(studio)}",
         code="folder.taken",
     )

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from rich.filesize import decimal
+
 from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole, our_fault
 from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Sighting
@@ -209,7 +211,7 @@ class PendingFiles:
         file.reason = (
             f"has stood still for {standing.still:.0f} of {standing.needed:.0f} seconds"
             if standing.equal > 1
-            else f"is {sighting.size:,} bytes and has just changed"
+            else f"has just changed, and is {decimal(sighting.size)} now"
         )
 
     def _may_go(self, file: _Pending, sighting: Sighting, standing: Standing, now: float) -> bool:

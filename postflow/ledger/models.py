@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 from pydantic import Field, computed_field
 from sqlalchemy import ColumnElement, FromClause, RowMapping
 
+from postflow.language import N_, _
 from postflow.models import Folder, FrozenModel, MediaFile, UploadPart
 
 from .process import host_of
 from .states import AttemptOutcome, ObservationState, Phase, State, is_delivered
+
+IF_REFUSED = N_("Export it again, or mend what it says. As it is, `postflow upload` delivers it.")
 
 
 class Root(FrozenModel):
@@ -44,6 +47,10 @@ class Observation(FrozenModel):
     refused: bool
     root_id: int = Field(exclude=True)
     wish: str | None = Field(default=None, exclude=True)
+
+    @property
+    def hint(self) -> str | None:
+        return _(IF_REFUSED) if self.refused else None
 
 
 class Observed(FrozenModel):

@@ -217,6 +217,7 @@ def _of_file(studio: PageStudio, seen: Observation) -> Entry:
         size=seen.size,
         at=seen.waiting_since,
         reason=seen.note,
+        hint=seen.hint,
         wish=seen.wish,
     )
 

@@ -139,9 +139,10 @@ async def _scopes(studio: Studio) -> Say:
     if "additional_info.roles" in missing:
         raise Fatal(
             "The sign-in lacks the scope additional_info.roles, so Frame.io answers 401.",
-            hint="Enable it on the Adobe credential, then `postflow login` again; docs/adobe.md.",
+            hint="Enable it on the Adobe credential, then `postflow login` again.",
             code="adobe.scopes",
         )
     if missing:
-        return (f"not granted: {', '.join(missing)}", "See docs/adobe.md; then `postflow login`.")
+        remedy = "Enable them on the Adobe credential, then `postflow login` again."
+        return (f"not granted: {', '.join(missing)}", remedy)
     return "all granted"

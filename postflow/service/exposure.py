@@ -13,7 +13,12 @@ from postflow.state import open_to_others, state_dir
 
 STRANGER = "postflow-check.invalid"
 PAGE = {"Origin": f"http://{STRANGER}", "Access-Control-Request-Method": "POST"}
-REMEDY = "See “A Prefect server of your own” in docs/operations.md."
+REMEDY = (
+    "Give the server a password (PREFECT_SERVER_API_AUTH_STRING; PREFECT_API_AUTH_STRING for all "
+    "that talk to it), let it answer no pages but its own "
+    "(PREFECT_SERVER_CORS_ALLOWED_ORIGINS=http://127.0.0.1:4200) and, beyond this machine, TLS. "
+    "`python -P -m postflow.service.prefect_server` checks host names."
+)
 PATIENCE = 10.0
 
 Say = str | tuple[str, str]

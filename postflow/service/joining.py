@@ -91,8 +91,8 @@ def demand_shared(ledger: SecretStr | None, name: str) -> None:
         raise Fatal(
             f"Studio {name!r} keeps its ledger in a file of one machine, so no other host can "
             "deliver for it.",
-            hint='Give it one on PostgreSQL on the first host: [studio] ledger = "postgresql://…". '
-            "See “Several hosts” in docs/operations.md.",
+            hint='Give it one on PostgreSQL on the first host: [studio] ledger = "postgresql://…", '
+            "and `postflow setup --file` there.",
             code="host.ledger",
         )
 

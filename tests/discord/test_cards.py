@@ -87,6 +87,14 @@ def test_failed_tells_what_happened_and_what_to_do(media: MediaFile, shot: Shot)
     assert lines_of(card)["Code"] == "tunnel.ngrok.105"
 
 
+def test_a_reader_without_a_terminal_learns_where_a_command_is_typed(media: MediaFile) -> None:
+    error = Fatal("The sign-in has ended.", hint="Run `postflow login`.", code="adobe.signed_out")
+    footer = embed_of(failed_card(media, None, error))["footer"]["text"]
+    assert footer == "Commands are typed on the machine that runs PostFlow."
+    hello = Card(title="PostFlow is being set up", colour=0, description="postflow, the program")
+    assert embed_of(hello)["footer"]["text"] == "PostFlow"
+
+
 def test_failed_needs_no_shot(media: MediaFile) -> None:
     error = Skip("No such name.", hint="", code="name.unknown")
 

@@ -86,6 +86,16 @@ def test_an_empty_ledger_says_so(ledger: Ledger, capsys: pytest.CaptureFixture[s
     assert told(capsys) == "No clip has been seen yet."
 
 
+def test_a_refused_file_has_its_reason_and_a_remedy(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = roots.add(ledger, "main", Path("/mnt/show"), "mark-1")
+    observations.observe(ledger, root, [sighting(root, "cut.mov")])
+    observations.set_notes(ledger, root, {"cut.mov": "ends in the middle"}, refused={"cut.mov"})
+    tell_status(ledger, "main")
+    assert "refused cut.mov: ends in the middle → Export it again" in told(capsys)
+
+
 def test_status_begins_with_a_sum(full: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     tell_status(full, "main")
     first = capsys.readouterr().out.splitlines()[0]

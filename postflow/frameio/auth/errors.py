@@ -138,7 +138,7 @@ ENDS_FOR_GOOD = Refusal(
     Retry,
     "adobe.sign_in_ends",
     "The Adobe sign-in ends on {when}: Adobe gave no token to renew it with.",
-    f"Run `postflow login` before then. To stay signed in, {_OFFLINE}; see docs/adobe.md.",
+    f"Run `postflow login` before then. To stay signed in, {_OFFLINE}.",
 )
 TOKENS_UNAVAILABLE = Refusal(
     Retry,

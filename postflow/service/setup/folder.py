@@ -161,7 +161,7 @@ def _explain(desk: Desk, attempt: Attempt) -> None:
     desk.explain(f"{counted(len(attempt.refused), 'name')} would be skipped, and told of, such as:")
     for name, reason, hint in attempt.refused[:SHOWN]:
         desk.explain(f"  {name}\n    {reason}\n    → {hint}")
-    desk.explain("Rules of your own stand in a studio file: docs/naming.md.")
+    desk.explain("Rules of your own stand in a studio file: `postflow setup --example` shows one.")
 
 
 def _backlogs(clips: Sequence[Sighting]) -> list[tuple[str, str]]:
