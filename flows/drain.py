@@ -122,29 +122,40 @@ class Drain:
             return False
         return time.monotonic() - self._busy_at < self._idle_timeout
 
-    async def _waiting(self) -> int:
+    async def _waiting(self, *, interrupted: bool = False) -> int:
         return await self._studio.ledger.run(
-            claims.ready, self._studio.name, folders=self._watchers.folders
+            claims.ready,
+            self._studio.name,
+            folders=self._watchers.folders,
+            interrupted=interrupted,
         )
 
     async def _start_some(self) -> None:
-        room = self._studio.settings.watching.at_once - len(self._on_their_way) - len(self._claimed)
+        at_once = self._studio.settings.watching.at_once
+        room = at_once - len(self._on_their_way) - len(self._claimed)
         if room > 0:
             ready = await self._waiting()
             waiting = ready + self._watchers.entering
             await self._batch.expect(waiting + len(self._on_their_way))
-            self._claimed += await self._studio.ledger.run(
-                claims.claim,
-                self._studio.run_id,
-                # What came after the count is of no batch yet.
-                limit=min(ready, await self._fair(room, waiting)),
-                studio=self._studio.name,
-                folders=self._watchers.folders,
-            )
+            # What came after the count is of no batch yet.
+            await self._claim(min(ready, await self._fair(room, waiting)))
+        elif room > -at_once and (left := await self._waiting(interrupted=True)):
+            # What was on its way from a host that is lost waits for no place.
+            await self._claim(await self._fair(at_once + room, left), interrupted=True)
         # One that could not be started just now is this run's all the same.
         while self._claimed:
             await self._start(self._claimed[0])
             del self._claimed[0]
+
+    async def _claim(self, limit: int, *, interrupted: bool = False) -> None:
+        self._claimed += await self._studio.ledger.run(
+            claims.claim,
+            self._studio.run_id,
+            limit=limit,
+            studio=self._studio.name,
+            folders=self._watchers.folders,
+            interrupted=interrupted,
+        )
 
     async def _fair(self, room: int, waiting: int) -> int:
         """How many to take: while few wait, those of other hosts are left to them for a while."""

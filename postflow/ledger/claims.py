@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     Select,
+    and_,
     case,
     exists,
     func,
@@ -21,10 +22,10 @@ from sqlalchemy import (
 )
 
 from .clips import change, claimed, held
-from .leases import LEASE_SECONDS, end_dead_runs, start_lease
+from .leases import LEASE_SECONDS, RUN_DIED, end_dead_runs, start_lease
 from .ledger import Ledger
 from .models import Claimed, ClaimRef
-from .schema import clips, leases, roots
+from .schema import clips, history, leases, roots
 from .states import DELIVERED, OPEN, State
 
 Folders = Mapping[int, Path]
@@ -38,10 +39,11 @@ def claim(
     limit: int,
     studio: str | None = None,
     folders: Folders | None = None,
+    interrupted: bool = False,
     lease_seconds: float = LEASE_SECONDS,
 ) -> list[Claimed]:
-    """Take up to `limit` clips that nobody works on: what a dead run left first, then what a person
-    put first, then the oldest.
+    """Take up to `limit` clips that nobody works on: what was begun first, then what a person put
+    first, then the oldest. `interrupted`: only what a run had when it died.
 
     The run's lease starts or is renewed. Two runs never get the same clip. What is not delivered
     yet of other watch folders than `folders` waits; None: all, where they were last opened. What
@@ -52,6 +54,7 @@ def claim(
         start_lease(connection, run_id, now, lease_seconds)
         end_dead_runs(connection, now, but=run_id)
         query = _due(_unclaimed(studio), now).where(_within_reach(folders))
+        query = query.where(_is_interrupted()) if interrupted else query
         query = query.order_by(*_most_urgent()).limit(limit)
         rows = connection.execute(query).mappings().all()
         return [take(connection, row, run_id, now, folders) for row in rows]
@@ -95,17 +98,28 @@ def release(ledger: Ledger, claim: Claimed) -> None:
         change(connection, row, ledger.now(), event="released", run_id=None)
 
 
-def ready(ledger: Ledger, studio: str | None = None, *, folders: Folders | None = None) -> int:
+def ready(
+    ledger: Ledger,
+    studio: str | None = None,
+    *,
+    folders: Folders | None = None,
+    interrupted: bool = False,
+) -> int:
     """How many clips `claim` would take now, those of runs whose lease ran out among them."""
-    return sum(ready_in(ledger, studio, folders=folders).values())
+    return sum(ready_in(ledger, studio, folders=folders, interrupted=interrupted).values())
 
 
 def ready_in(
-    ledger: Ledger, studio: str | None = None, *, folders: Folders | None = None
+    ledger: Ledger,
+    studio: str | None = None,
+    *,
+    folders: Folders | None = None,
+    interrupted: bool = False,
 ) -> dict[int, int]:
     """The same, for each root that has some."""
     now = ledger.now()
     query = _due(_open(studio), now).where(is_free(now), _within_reach(folders))
+    query = query.where(_is_interrupted()) if interrupted else query
     query = query.with_only_columns(clips.c.root_id, func.count().label("many")).group_by(
         clips.c.root_id
     )
@@ -116,6 +130,14 @@ def is_free(now: datetime) -> ColumnElement[bool]:
     """No living run has it."""
     alive = select(leases.c.run_id).where(leases.c.expires_at > now)
     return or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive))
+
+
+def _is_interrupted() -> ColumnElement[bool]:
+    """Of what is free: a run had it when it died, and nothing has become of it since."""
+    last = select(history.c.event).where(history.c.clip_id == clips.c.id)
+    last = last.order_by(history.c.id.desc()).limit(1)
+    died = last.scalar_subquery() == RUN_DIED
+    return or_(clips.c.run_id.is_not(None), and_(clips.c.started_at.is_not(None), died))
 
 
 def is_time(now: datetime) -> ColumnElement[bool]:

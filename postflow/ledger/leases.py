@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60.0
 RENEWALS_A_LEASE = 4
+# Seconds in which every living run renews its lease.
+GRACE = 30.0
+RUN_DIED = "run died"
 
 
 class Lease(ProcessMark):
@@ -59,7 +62,9 @@ def start(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) 
 def renew(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
     """Say that the run is alive. Raises StaleClaim when it was already taken for dead."""
     with ledger.writing() as connection:
-        expires = ledger.now() + timedelta(seconds=lease_seconds)
+        now = ledger.now()
+        expires = now + timedelta(seconds=lease_seconds)
+        _spare_the_others(connection, run_id, now)
         changing = update(leases).where(leases.c.run_id == run_id).values(expires_at=expires)
         if connection.execute(changing).rowcount == 0:
             raise StaleClaim(
@@ -134,12 +139,24 @@ def start_lease(connection: Connection, run_id: str, now: datetime, lease_second
     if row is not None and {name: row[name] for name in here} != here:
         # the same run, started again in another process: what the first held is unknown here
         _end(connection, run_id, now, "released")
+    _spare_the_others(connection, run_id, now)
     adding = insert_into(connection, leases).values(
         run_id=run_id, started_at=now, expires_at=expires, **here
     )
     connection.execute(
         adding.on_conflict_do_update(index_elements=["run_id"], set_={"expires_at": expires})
     )
+
+
+def _spare_the_others(connection: Connection, run_id: str, now: datetime) -> None:
+    """A run whose own lease ran out, as while the ledger was away, cannot tell who else died: the
+    others have a while to renew theirs, too.
+    """
+    overdue = leases.c.expires_at <= now
+    mine = select(leases.c.run_id).where(leases.c.run_id == run_id, overdue)
+    if connection.scalar(mine):
+        until = now + timedelta(seconds=GRACE)
+        connection.execute(update(leases).where(overdue).values(expires_at=until))
 
 
 def end_dead_runs(connection: Connection, now: datetime, *, but: str | None = None) -> list[Ended]:
@@ -149,7 +166,7 @@ def end_dead_runs(connection: Connection, now: datetime, *, but: str | None = No
         query = query.where(leases.c.run_id != but)
     rows = as_entries(Lease, connection.execute(query).mappings().all())
     dead = [lease for lease in rows if lease.expires_at <= now or is_dead_here(lease)]
-    return [_end(connection, lease.run_id, now, "run died") for lease in dead]
+    return [_end(connection, lease.run_id, now, RUN_DIED) for lease in dead]
 
 
 def _end(connection: Connection, run_id: str, now: datetime, event: str) -> Ended:

@@ -6,9 +6,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from postflow.errors import Fatal
 from postflow.folder.root import read_mark
-from postflow.ledger import roots
+from postflow.ledger import Claimed, ClaimRef, Ledger, claims, roots
+from postflow.ledger.schema import leases
+from postflow.models import Delivery
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, endings, namesakes, the_asset
@@ -59,3 +63,49 @@ async def test_a_run_that_has_none_of_its_folders_leaves_its_place_at_once(
     async with asyncio.timeout(120):
         drained = await ingest(studio=studio)
     assert not drained.delivered
+
+
+async def test_what_a_lost_host_had_waits_for_no_place_and_takes_as_many_again_at_most(
+    world: Sandbox, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    from postflow.engine.studio import open_studio
+    from postflow.flows.drain import Drain
+
+    begun: list[str] = []
+    may_end = asyncio.Event()
+    on_their_way = most = 0
+
+    async def deliver(path: Path, *, studio: str, claim: ClaimRef) -> Delivery:
+        nonlocal on_their_way, most
+        begun.append(path.name)
+        on_their_way += 1
+        most = max(most, on_their_way)
+        await may_end.wait()
+        on_their_way -= 1
+        raise Fatal(f"{path.name} does not travel here.", hint="Nothing.", code="test")
+
+    for number in range(4):
+        make_clip(f"SQ07_UNDLM_{number:05}_v001.mov", extra=8 * number)
+    enrolled(tmp_path, studio="lost")
+    watching = {"folders": [str(tmp_path)], "quiet": 0.1, "interval": 0.1, "at_once": 1}
+    studio = await save(world, name="lost", provider="loopback", watching=watching)
+    async with open_studio(studio) as live:
+        run = asyncio.create_task(Drain(live, deliver, idle_timeout=0.0).run())
+        await wait_until(lambda: begun, description="the first clip")
+        lost: list[Claimed] = []
+        async with asyncio.timeout(60):
+            while len(lost) < 2:
+                lost += await live.ledger.run(claims.claim, "lost", limit=1)
+        await live.ledger.run(lose, "lost")
+        await wait_until(lambda: len(begun) == 2, description="one that the lost host had")
+        may_end.set()
+        await run
+    assert begun[1] in {each.name for each in lost}
+    assert (most, len(begun)) == (2, 4)
+
+
+def lose(ledger: Ledger, run_id: str) -> None:
+    """Its host has been silent for as long as its lease."""
+    with ledger.writing() as connection:
+        mine = update(leases).where(leases.c.run_id == run_id)
+        connection.execute(mine.values(machine="elsewhere", expires_at=ledger.now()))

@@ -33,6 +33,7 @@ from postflow.ledger import (
     stack_queue,
     transitions,
 )
+from postflow.ledger.leases import GRACE
 from postflow.ledger.states import CLOSED, MOVES, OPEN, REPLACEABLE
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import BROKEN, BUSY, CHANGED, MISNAMED, Clock, add, target
@@ -122,7 +123,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(run=st.sampled_from(RUNS), limit=st.integers(1, 3))
     def a_run_claims(self, run: str, limit: int) -> None:
-        self.expiry[run] = self.time + LEASE
+        self._renew(run)
         self._end_dead_runs()
         free = {number for number, clip in self.clips.items() if self._is_claimable(clip)}
         taken = claims.claim(self.ledger, run, limit=limit, lease_seconds=LEASE)
@@ -137,7 +138,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(run=st.sampled_from(RUNS))
     def a_run_takes_a_stack(self, run: str) -> None:
-        self.expiry[run] = self.time + LEASE
+        self._renew(run)
         self._end_dead_runs()
         free = {number for number, clip in self.clips.items() if self._lacks_stack(clip)}
         is_busy = any(c.state is State.STACKING and c.holder for c in self.clips.values())
@@ -224,7 +225,7 @@ class AnyOrder(RuleBasedStateMachine):
     def a_run_renews(self, run: str) -> None:
         if run in self.expiry:
             leases.renew(self.ledger, run, lease_seconds=LEASE)
-            self.expiry[run] = self.time + LEASE
+            self._renew(run)
         else:
             with pytest.raises(StaleClaim):
                 leases.renew(self.ledger, run, lease_seconds=LEASE)
@@ -263,7 +264,7 @@ class AnyOrder(RuleBasedStateMachine):
             batches.publish(self.ledger, batch, announcement)
         assert batches.outdated(self.ledger, "dailies", pause=0) == []
 
-    @rule(seconds=st.sampled_from([1.0, 40.0, 61.0, 4000.0]))
+    @rule(seconds=st.sampled_from([1.0, 31.0, 40.0, 61.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
         self.clock.forward(seconds)
         self.time += seconds
@@ -339,6 +340,13 @@ class AnyOrder(RuleBasedStateMachine):
             for other in self.clips.values():
                 if other.told and other.holder is None and other.state in OPEN:
                     other.state = State.DONE
+
+    def _renew(self, run: str) -> None:
+        """If it was silent for too long itself, the others are given time to renew theirs."""
+        if self.expiry.get(run, self.time + 1) <= self.time:
+            for other, expiry in self.expiry.items():
+                self.expiry[other] = self.time + GRACE if expiry <= self.time else expiry
+        self.expiry[run] = self.time + LEASE
 
     def _end_dead_runs(self) -> None:
         for run in [run for run, expiry in self.expiry.items() if expiry <= self.time]:

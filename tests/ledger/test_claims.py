@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from postflow.ledger import (
     roots,
     transitions,
 )
+from postflow.ledger.leases import GRACE
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import (
     BROKEN,
@@ -198,6 +200,41 @@ def test_a_run_that_overslept_does_not_rob_itself(ledger: Ledger, root: Root, cl
     assert claims.claim_clip(ledger, "run-1", first) is None
     assert [each.clip_id for each in claims.claim(ledger, "run-1", limit=5)] == [second]
     bring_to_arrived(ledger, claim)
+
+
+def test_only_what_a_run_had_when_it_died_is_interrupted(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    add_many(ledger, root, 5)
+    begun, taken, back, later = claims.claim(ledger, "lost", limit=4)
+    bring_to_requested(ledger, begun)
+    claims.release(ledger, bring_to_requested(ledger, back))
+    until = transitions.postpone(ledger, bring_to_requested(ledger, later), BUSY)
+    assert claims.ready(ledger, interrupted=True) == 0
+    clock.time = max(until, clock.time + timedelta(seconds=61))
+    for recovered in (False, True):
+        if recovered:
+            leases.recover(ledger)
+        assert claims.ready(ledger) == 5
+        assert claims.ready(ledger, interrupted=True) == 2
+    found = claims.claim(ledger, "other", limit=9, interrupted=True)
+    assert [each.clip_id for each in found] == [begun.clip_id, taken.clip_id]
+
+
+def test_a_run_that_was_silent_itself_leaves_the_others_time_to_say_that_they_live(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    """The ledger was away for all: nobody's clip is another's because it was asked first."""
+    add_many(ledger, root, 3)
+    for run in ("one", "two", "lost"):
+        claim_one(ledger, run)
+    clock.forward(100)
+    assert claims.claim(ledger, "one", limit=9) == []
+    clock.forward(15)
+    leases.renew(ledger, "two")
+    assert claims.claim(ledger, "one", limit=9) == []
+    clock.forward(GRACE)
+    assert len(claims.claim(ledger, "one", limit=9)) == 1, "of the one that died meanwhile"
 
 
 def test_a_renewed_lease_keeps_the_clips(ledger: Ledger, root: Root, clock: Clock) -> None:
