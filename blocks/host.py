@@ -14,7 +14,7 @@ from postflow.outlet.tunnel import MaybePublicUrl
 from postflow.settings import Rate, Watching
 from postflow.state import this_host
 
-from .base import StudioPart, icon, part_name
+from .base import StudioPart, icon
 from .tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ OVERRIDES = ("folders", "at_once", "limit", "domain", "base_url", "port")
 
 
 class Host(StudioPart, Block):
-    """One host's part of a studio, saved as STUDIO-HOST. What is empty is as the studio says.
+    """One host's part of a studio, saved as STUDIO--HOST. What is empty is as the studio says.
 
     Example:
         ```python
@@ -37,8 +37,8 @@ class Host(StudioPart, Block):
 
         async def main():
             host = Host(folders=["/mnt/post/EXPORTS"], at_once=2)
-            await host.asave("main-render-2", overwrite=True)
-            print((await Host.aload("main-render-2")).at_once)
+            await host.asave("main--render-2", overwrite=True)
+            print((await Host.aload("main--render-2")).at_once)
 
         asyncio.run(main())
         ```
@@ -124,5 +124,8 @@ def _given(source: BaseModel | None, names: Iterable[str]) -> dict[str, Any]:
 
 
 def own_name(studio: str, host: str | None = None) -> str:
-    """What a host's block, deployments and work queue are called: of this one, if none is named."""
-    return part_name(studio, this_host() if host is None else host)
+    """What a host's block, deployments and work queue are called: of this one, if none is named.
+
+    With one hyphen, host `c` of studio `a-b` would be called as host `b-c` of studio `a`.
+    """
+    return f"{studio}--{this_host() if host is None else host}"

@@ -44,21 +44,21 @@ def state_dir() -> Path:
 
 
 HOST = "POSTFLOW_HOST"
-_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+HOST_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 
 
 def this_host() -> str:
     """What this machine is called among a studio's hosts: POSTFLOW_HOST, else its own name without
-    the domain. As Prefect's names are: small letters, digits, hyphens. Raises Fatal `host.name`.
+    the domain. Small letters, digits, single hyphens. Raises Fatal `host.name`.
     """
     given = os.environ.get(HOST)
     if not given:
         label = platform.node().partition(".")[0].casefold()
         return re.sub(r"[^a-z0-9]+", "-", label).strip("-") or "host"
-    if not _HOST_NAME.fullmatch(given):
+    if not re.fullmatch(HOST_NAME, given):
         raise Fatal(
             f"{HOST} is {given!r}, which is no name for a host.",
-            hint="Take small letters, digits and hyphens, as in render-2.",
+            hint="Take small letters, digits and single hyphens within, as in render-2.",
             code="host.name",
         )
     return given

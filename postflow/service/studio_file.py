@@ -31,9 +31,10 @@ from postflow.settings import (
     Watching,
     refuse_old_names,
 )
+from postflow.state import HOST_NAME
 
 STUDIO_NAME = "[a-z0-9][a-z0-9-]*"
-HostName = Annotated[str, StringConstraints(pattern=f"^{STUDIO_NAME}$")]
+HostName = Annotated[str, StringConstraints(pattern=f"^{HOST_NAME}$")]
 
 
 class StudioSection(BaseModel):

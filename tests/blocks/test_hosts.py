@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.blocks import Host, Tunnel, load_studio
+from postflow.blocks.host import own_name
 from postflow.errors import Fatal
 from postflow.outlet.tunnel import StaticProvider
 from postflow.service.save_studio import save_studio
@@ -69,12 +70,21 @@ async def test_setup_on_one_host_replaces_no_part_of_another(
     assert refused.value.code == "studio.invalid"
 
 
+def test_no_two_hosts_of_any_studios_are_called_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_name("a-b", "c") != own_name("a", "b-c")
+    for name in ("b--c", "-c", "c-"):
+        monkeypatch.setenv("POSTFLOW_HOST", name)
+        with pytest.raises(Fatal, match="no name for a host"):
+            own_name("a")
+
+
 @pytest.mark.parametrize(
     ("section", "says"),
     [
         ({"ledger": None, "hosts": {"b": {}}}, "a ledger on PostgreSQL"),
         ({"hosts": {"b": {"folder": "/b"}}}, "folder is unknown; did you mean folders?"),
         ({"hosts": {"Render 2": {}}}, "hosts"),
+        ({"hosts": {"b--c": {}}}, "hosts"),
         (
             {
                 "watching": {"folders": ["/a"], "ignore_in": {"/a": ["_old"]}},

@@ -131,10 +131,10 @@ async def test_each_host_has_deployments_and_a_queue_of_its_own_for_any_studio(
         )
         await prefect("deploy", "--all", "--prefect-file", "postflow/prefect.hosts.yaml")
         for flow in ("ingest", "deliver"):
-            found = await client.read_deployment_by_name(f"{flow}/north-render-2")
+            found = await client.read_deployment_by_name(f"{flow}/north--render-2")
             assert found.parameters == {"studio": "north"}
-            assert found.work_queue_name == "north-render-2"
-        ingest = await client.read_deployment_by_name("ingest/north-render-2")
+            assert found.work_queue_name == "north--render-2"
+        ingest = await client.read_deployment_by_name("ingest/north--render-2")
         triggers = [
             each.trigger.model_dump(mode="json")
             for each in await client.read_automations()
