@@ -245,7 +245,7 @@ def test_a_renewed_lease_keeps_the_clips(ledger: Ledger, root: Root, clock: Cloc
         leases.renew(ledger, "run-1", lease_seconds=60)
         assert claims.claim(ledger, "run-2", limit=1) == []
     clock.forward(60)
-    assert len(claims.claim(ledger, "run-2", limit=1)) == 1
+    assert len(claims.claim(ledger, "run-3", limit=1)) == 1
 
 
 def test_leaving_frees_the_clips_at_once(ledger: Ledger, root: Root) -> None:
