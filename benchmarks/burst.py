@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,7 +57,14 @@ RATES = {
     "files.show": endpoints.FILE,
     "files.status": endpoints.UPLOAD_STATUS,
 }
-PARTS = {"prefect server start": "Prefect's server", "watch": "watcher", "flow-run": "ingest"}
+# By a word of the command.
+PARTS = {
+    "postflow.service.prefect_server": "Prefect's server",
+    "prefect.engine": "ingest",
+    "postflow.sandbox.ngrok_agent": "ngrok's stand-in",
+    "watch": "watcher",
+    "serve": "runner",
+}
 GOALS = {"new shots": 4.0, "new versions": 2.0}
 GOAL_POLLS = 1.3
 GOAL_PACE = 1.2
@@ -133,16 +140,22 @@ def is_told(ledger: Ledger, goal: int) -> bool:
     return told(ledger) == goal
 
 
-def cpu_of(up: psutil.Popen) -> dict[str, float]:
-    """Seconds of CPU so far: of each part of `up`, and of the sandbox, which is in this process."""
-    spent = {"sandbox": time.process_time()}
+def cpu_of(up: psutil.Popen) -> Mapping[str, float]:
+    """Seconds of CPU so far: of each part of `up`, and of the sandbox, which is in this process.
+
+    Processes that have ended are in their parent's: pictures in those of the run that had them
+    made, and that run in the runner's.
+    """
+    spent = defaultdict(float, sandbox=time.process_time())
     for process in [up, *up.children(recursive=True)]:
         try:
-            command, times = " ".join(process.cmdline()), process.cpu_times()
+            command, times = process.cmdline(), process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        part = next((name for word, name in PARTS.items() if word in command), "rest of up")
-        spent[part] = spent.get(part, 0.0) + times.user + times.system
+        part = next((name for word, name in PARTS.items() if word in command), "up")
+        spent[part] += times.user + times.system
+        ended = {"ingest": "pictures", "runner": "ingest"}.get(part, part)
+        spent[ended] += times.children_user + times.children_system
     return spent
 
 
@@ -279,7 +292,10 @@ def report(waves: list[Wave]) -> None:
         if wave.refused:
             console.print(f"    429: {_counts(wave.refused)}", markup=False)
         spent = ", ".join(f"{part} {s / wave.clips:.2f}" for part, s in sorted(wave.cpu.items()))
-        console.print(f"    seconds of CPU a clip: {spent}", markup=False)
+        console.print(
+            f"    seconds of CPU a clip: {spent}; in all {sum(wave.cpu.values()) / wave.clips:.2f}",
+            markup=False,
+        )
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     console.print(f"load {load} on {os.cpu_count()} cores", markup=False)
 

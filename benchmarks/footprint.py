@@ -3,9 +3,9 @@
     python -m benchmarks.footprint [--clips 50] [--check]
 
 Bytes of Prefect's database that are in use, rows of its largest tables, bytes of stored results,
-and CPU of the server's process and of the `ingest` run's, each a clip, once all is written
-down. The first clip is not counted: with it come what each start costs. `--check` ends with 1 when
-a clip takes more than 6 task runs, 61 kB of the database, or 16 kB of results.
+and CPU of each process, each a clip, once all is written down. The first clip is not counted: with
+it comes what each start costs. `--check` ends with 1 when a clip takes more than 6 task runs, 61 kB
+of the database, or 16 kB of results.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +23,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.burst import WATCHING, drop, is_told
+from benchmarks.burst import WATCHING, cpu_of, drop, is_told
 from postflow.cli.demo import cleared, sandbox_up, wait_for
 from postflow.ledger import Ledger
 from postflow.outlet.tunnel import free_port
@@ -54,28 +53,13 @@ def footprint(home: Path, up: psutil.Popen) -> dict[str, float]:
         "result bytes": sum(stored),
         "results": len(stored),
         **rows,
-        **{f"CPU s, {name}": seconds for name, seconds in _cpu(up).items()},
+        **{f"CPU s, {name}": seconds for name, seconds in cpu_of(up).items()},
     }
 
 
 def _count(connection: sqlite3.Connection, table: str) -> int:
     found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
     return found
-
-
-def _cpu(up: psutil.Popen) -> Mapping[str, float]:
-    """Of the server, and of the runner with the runs that it started."""
-    spent = {"server": 0.0, "runs": 0.0}
-    for each in up.children(recursive=True):
-        with suppress(psutil.Error):
-            line, times = each.cmdline(), each.cpu_times()
-            if "postflow.service.prefect_server" in line:
-                spent["server"] = times.user + times.system
-            elif "prefect.engine" in line:
-                spent["runs"] += times.user + times.system
-            elif "serve" in line:
-                spent["runs"] += times.children_user + times.children_system
-    return spent
 
 
 def measure(clips: int) -> dict[str, float]:

@@ -30,6 +30,9 @@ CALLED = "called"
 CALL_AGAIN = 15.0
 # Seconds between two looks for the dead; one that ends in order is over long before the second.
 LOOK_AGAIN = 5.0
+# Seconds between two looks for a free slot, while all are taken: they cost Prefect's server most of
+# what a clip does, and runs that last take what waits.
+ASK_AGAIN = 2.0
 NEVER = float("-inf")
 MOST = 200
 
@@ -52,7 +55,7 @@ class Caller:
     def __init__(self, studio: OpenStudio) -> None:
         self._studio = studio
         self._detector = CrashDetector(studio.name, studio.settings.ledger)
-        self._called_at = self._looked_at = NEVER
+        self._called_at = self._looked_at = self._all_taken_at = NEVER
 
     async def call(self, folders: Mapping[int, Path]) -> None:
         """A call that nobody hears is made again after a while."""
@@ -60,9 +63,12 @@ class Caller:
         waiting = await studio.ledger.run(claims.ready_in, studio.name, folders=folders)
         stacks = await studio.ledger.run(stack_queue.due, studio.name)
         if not (waiting or stacks):
-            self._called_at = NEVER
+            self._called_at = self._all_taken_at = NEVER
+        elif time.monotonic() - self._all_taken_at < ASK_AGAIN:
+            return
         elif (called := await self._to_be_called(waiting)) is None:
             self._called_at = NEVER
+            self._all_taken_at = time.monotonic()
             await self._free_slots()
         elif time.monotonic() - self._called_at >= CALL_AGAIN:
             many = sum(waiting.values())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from functools import partial
 
+from prefect.context import AsyncClientContext
+
 from postflow.engine.heartbeat import Heartbeat, tell_people
 from postflow.engine.presence import presence
 from postflow.engine.studio import open_studio
@@ -28,6 +30,7 @@ async def watch(name: str) -> None:
         caller = Caller(studio)
         heartbeat = Heartbeat(name, studio.settings.ping)
         async with (
+            AsyncClientContext.get_or_create(),
             wakeup(*studio.settings.watching.folders) as events,
             folder_watchers(
                 studio.ledger, name, studio.settings.watching, wakeup=events

@@ -130,7 +130,7 @@ PAUSE = 1.0
 class Progress:
     """Called with what was served; tells the UI at most once a second, and `also` each time.
 
-    The ledger has it for who asks elsewhere.
+    The ledger has it for who asks elsewhere. A clip that is gone within a second has no bar.
     """
 
     def __init__(
@@ -141,14 +141,15 @@ class Progress:
         self._also = also
         self._artifact: UUID | None = None
         self._told = -1.0
-        self._told_at = 0.0
+        self._told_at = time.monotonic()
 
     async def __call__(self, served: Served) -> None:
         if self._also:
             await self._also(self._media, served)
         await self._pace(served.bytes_covered)
         percent = round(100 * served.bytes_covered / max(served.total, 1), 1)
-        if percent != self._told and (self._is_time() or percent >= 100):
+        is_last = percent >= 100 and self._artifact is not None
+        if percent != self._told and (self._is_time() or is_last):
             # a server that is away delays no transfer: the bar stands still meanwhile
             async with best_effort("the progress", level=logging.DEBUG):
                 await self._tell(percent)

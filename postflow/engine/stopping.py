@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar, cast
 
-from prefect.context import FlowRunContext
+from prefect.context import AsyncClientContext, FlowRunContext
 from prefect.states import Cancelled
 
 from postflow.stop import Stop
@@ -60,7 +60,10 @@ async def until_stopped(work: Work[T]) -> T:
 async def _in_a_thread(stop: Stop, work: Work[T]) -> T:
     async def guarded() -> T:
         _stop.set(stop)
-        return await stop.guard(_stoppable(work))
+        # For all that this loop asks Prefect's server: each client reads all certificates anew,
+        # some 30 ms of CPU, and asks for a token of its own.
+        async with AsyncClientContext.get_or_create():
+            return await stop.guard(_stoppable(work))
 
     with ThreadPoolExecutor(1, "run") as pool:
         job = asyncio.get_running_loop().run_in_executor(

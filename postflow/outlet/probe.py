@@ -12,7 +12,7 @@ from tenacity import (
 )
 
 from postflow.errors import Retry
-from postflow.http import proxy_for
+from postflow.http import certificates, proxy_for
 from postflow.outlet.ngrok.errors import REFUSALS, code_in, refused
 
 # Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
@@ -38,7 +38,8 @@ async def probe(url: SecretStr, size: int, *, timeout: float = 20.0) -> str | No
         reraise=True,
     )
     proxy = proxy_for(httpx.URL(url.get_secret_value()))
-    async with httpx.AsyncHTTPTransport(proxy=proxy) as client:  # a client logs the address
+    # a client logs the address
+    async with httpx.AsyncHTTPTransport(verify=certificates(), proxy=proxy) as client:
         await retrying(_check, client, url, size)
         headers = (await _head(client, url, BROWSER)).headers
     if _edge_code(headers) == FREE_PLAN_PAGE:

@@ -131,7 +131,8 @@ async def test_a_watcher_whose_clips_wait_frees_the_slot_of_a_lost_host(
     from postflow.engine.studio import open_studio
     from postflow.flows.calling import Caller
 
-    monkeypatch.setattr("postflow.flows.calling.LOOK_AGAIN", 0.0)
+    for pause in ("LOOK_AGAIN", "ASK_AGAIN"):
+        monkeypatch.setattr(f"postflow.flows.calling.{pause}", 0.0)
     elsewhere = HERE.model_copy(update={"machine": "other"}).model_dump_json()
     name = await save(world, name=deployment.parameters["studio"], provider="loopback")
     async with get_client() as client, open_studio(name) as studio:

@@ -6,6 +6,7 @@ import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from postflow.engine import artifacts
 from postflow.sandbox import Sandbox
 from postflow.state import state_dir
 from tests.journeys.conftest import MakeClip
@@ -39,8 +40,13 @@ async def test_a_run_is_named_after_its_clip_and_tells_its_story(
 
 
 async def test_a_run_leaves_a_slip_with_the_link_and_a_bar_that_is_full(
-    loopback_studio: str, world: Sandbox, make_clip: MakeClip
+    loopback_studio: str,
+    world: Sandbox,
+    make_clip: MakeClip,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A clip that is gone within a second has no bar; here that second is none."""
+    monkeypatch.setattr(artifacts, "PAUSE", 0.0)
     clip = make_clip()
     run = await run_for(clip, loopback_studio)
     left = await artifacts_of(run)
