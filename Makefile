@@ -84,10 +84,10 @@ docs: setup  ## The documents as a site (build/site), its links checked.
 
 words: setup  ## Bring the catalogues up to date; what is new is translated by hand, then once more.
 	mkdir -p build
-	$(RUN) pybabel extract -F pyproject.toml -k N_ --no-location -o build/postflow.pot postflow flows tasks
-	$(RUN) pybabel update -D postflow -d postflow/locale -i build/postflow.pot -w 100 \
+	$(RUN) python -m babel.messages.frontend extract -F pyproject.toml -k N_ --no-location -o build/postflow.pot postflow flows tasks
+	$(RUN) python -m babel.messages.frontend update -D postflow -d postflow/locale -i build/postflow.pot --no-wrap \
 		--ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date
-	$(RUN) pybabel compile -D postflow -d postflow/locale
+	$(RUN) python -m babel.messages.frontend compile -D postflow -d postflow/locale
 
 conformance: setup  ## The official Frame.io SDK against the sandbox.
 	./conformance/run.sh

@@ -97,9 +97,10 @@ class AdobeTokens(StudioPart, CredentialsBlock):
         secret = secret_from_environment("POSTFLOW_ADOBE_CLIENT_SECRET") or self.client_secret
         if secret is None:
             raise Fatal(
-                f"The Adobe credential ({self.kind}) has no client secret.",
+                "The Adobe credential ({kind}) has no client secret.",
                 hint="Set it in the AdobeTokens block or in POSTFLOW_ADOBE_CLIENT_SECRET.",
                 code="adobe.credential",
+                kind=self.kind,
             )
         kind = WebCredential if self.kind == "web" else ServiceCredential
         return kind(client_id=self.client_id, client_secret=secret)

@@ -200,10 +200,11 @@ async def load_studio(name: str | None = None) -> Studio:
         if trouble := engine_trouble(error):
             raise trouble from None
         raise Fatal(
-            f"There is no studio called {name!r} on this Prefect server.",
-            hint="Make it with `postflow setup`, or name another one"
-            f" ({', '.join(await _studios()) or 'there is none yet'}).",
+            "There is no studio called {name!r} on this Prefect server.",
+            hint="Make it with `postflow setup`, or name another one ({known}).",
             code="studio.missing",
+            name=name,
+            known=", ".join(await _studios()) or "there is none yet",
         ) from error
     studio.remember(name)
     webhook = secret_from_environment("POSTFLOW_DISCORD_WEBHOOK_URL")
@@ -225,9 +226,11 @@ async def load_part(studio: str) -> Host | None:
 
 def _invalid(name: str, why: ValidationError) -> Fatal:
     return Fatal(
-        f"Studio {name!r} does not load: {problems(why, Studio)}.",
+        "Studio {name!r} does not load: {problems}.",
         hint="Mend its blocks in Prefect's UI, or run `postflow setup --file` again.",
         code="studio.invalid",
+        name=name,
+        problems=problems(why, Studio),
     )
 
 

@@ -271,7 +271,8 @@ async def _alone(claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:
 
 def _server_trouble(claim: Claimed) -> Retry:
     return Retry(
-        f"Prefect's server did not take the run of {claim.name}.",
+        "Prefect's server did not take the run of {name}.",
         hint="It is tried again; look at the server if this repeats.",
         code="prefect.unreachable",
+        name=claim.name,
     )

@@ -15,6 +15,7 @@ from postflow.folder.notices import Notices, Outage
 from postflow.folder.wakeup import Wakeup, wakeup
 from postflow.folder.watchers import FolderWatchers, folder_watchers
 from postflow.frameio.auth.sign_in import keep_signed_in
+from postflow.language import _, told
 
 from .calling import Caller
 
@@ -47,7 +48,7 @@ async def watch(name: str) -> None:
                     studio.notify()
                 except PostFlowError as error:
                     log.warning("%s", error)
-                    silent = str(error)
+                    silent = error.whole
                 await outage.observe(silent)
                 await watchers.wait(studio.settings.watching.interval)
 
@@ -61,5 +62,5 @@ def _take(
         if notices.take(report):
             events.rearm(report.folder)
     for text in events.news():
-        notices.tell("A watched folder is looked at by the clock only", text)
+        notices.tell(_("A watched folder is looked at by the clock only"), told(text))
     return next((each.alarm for each in watchers.last.values() if each.trouble == "ledger"), None)

@@ -14,27 +14,45 @@ import traceback
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from postflow.language import N_, Words, told
 
 if TYPE_CHECKING:
     import httpx
 
 E = TypeVar("E", bound="PostFlowError", covariant=True)
 
+FRENCH_SPACES = "\u00a0\u202f"  # which do not break, and count as not printable in Python
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+class Told(NamedTuple):
+    message: str
+    hint: str
 
 
 class PostFlowError(Exception):
     """A foreseeable failure: what happened, what a person can do, and a stable code for scripts."""
 
-    def __init__(self, message: str, *, hint: str, code: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: str, *, hint: str, code: str, **facts: object) -> None:
+        """`facts` fill the `{names}` of message and hint, in English and where they are `told`."""
+        self.message = _words(message, facts)
+        self.hint = _words(hint, facts)
         self.code = code
+        super().__init__(self.message)
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return str(self.whole)
+
+    @property
+    def whole(self) -> Words:
+        return Words("{message} {hint}", message=self.message, hint=self.hint)
+
+    @property
+    def told(self) -> Told:
+        """Its words in the language spoken."""
+        return Told(told(self.message), told(self.hint))
 
     def __reduce__(self) -> tuple[partial[PostFlowError], tuple[()]]:
         """Prefect pickles failures; keyword arguments would not survive that by themselves."""
@@ -49,14 +67,24 @@ class Retry(PostFlowError):
     """The world was not ready. `retry_after` is in seconds, where the world named a time."""
 
     def __init__(
-        self, message: str, *, hint: str, code: str, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        hint: str,
+        code: str,
+        retry_after: float | None = None,
+        **facts: object,
     ) -> None:
-        super().__init__(message, hint=hint, code=code)
+        super().__init__(message, hint=hint, code=code, **facts)
         self.retry_after = retry_after
 
 
 class Fatal(PostFlowError):
     """Trying again changes nothing until somebody mends the set-up."""
+
+
+def _words(text: str, facts: dict[str, object]) -> Words:
+    return text if isinstance(text, Words) and text.facts else Words(text, **facts)
 
 
 @dataclass(frozen=True)
@@ -70,8 +98,7 @@ class Refusal(Generic[E]):
     retry_after: float | None = None
 
     def __call__(self, **facts: object) -> E:
-        message, hint = self.message.format(**facts).strip(), self.hint.format(**facts)
-        error = self.error(message, hint=hint, code=self.code)
+        error = self.error(self.message, hint=self.hint, code=self.code, **facts)
         if isinstance(error, Retry):
             error.retry_after = self.retry_after
         return error
@@ -102,13 +129,13 @@ def as_ours(error: Exception) -> PostFlowError:
     if isinstance(error, PostFlowError):
         return error
     if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return DISK_FULL(what=error.filename or "what it has to", reason=error.strerror)
+        return DISK_FULL(what=error.filename or N_("what it has to"), reason=error.strerror)
     return FAULT(kind=type(error).__name__)
 
 
 def printable(name: Path | str) -> str:
     """A file's name for people: no control characters, nothing that cannot be encoded."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in str(name))
+    return "".join(c if c.isprintable() or c in FRENCH_SPACES else "\ufffd" for c in str(name))
 
 
 def our_fault_at_name(name: str, error: Exception) -> Fatal:
@@ -222,7 +249,9 @@ def engine_trouble(error: BaseException) -> PostFlowError | None:
 def _refused(status: int) -> PostFlowError:
     if status == 401:
         given = os.environ.get("PREFECT_API_AUTH_STRING")
-        return LOCKED_OUT(does="does not accept the password" if given else "asks for a password")
+        return LOCKED_OUT(
+            does=N_("does not accept the password") if given else N_("asks for a password")
+        )
     if status < 400:
         return NO_PREFECT()
     return BY_STATUS.get(status, PREFECT_BUSY if status >= 500 else PREFECT_REFUSED)(status=status)
@@ -232,10 +261,12 @@ def _way_to_reach(error: httpx.TransportError) -> str:
     import httpx
 
     if isinstance(error, httpx.ProxyError):
-        return "A proxy stands in the way: name the server's host in NO_PROXY."
+        return N_("A proxy stands in the way: name the server's host in NO_PROXY.")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return "Its certificate is not trusted here: PREFECT_API_SSL_CERT_FILE names who signed it."
-    return "Start it with `prefect server start`, or correct PREFECT_API_URL."
+        return N_(
+            "Its certificate is not trusted here: PREFECT_API_SSL_CERT_FILE names who signed it."
+        )
+    return N_("Start it with `prefect server start`, or correct PREFECT_API_URL.")
 
 
 def _is_of_its_client(error: BaseException) -> bool:

@@ -1,5 +1,5 @@
 """What people read, in a studio's language: gettext with the domain `postflow`; English is the
-text. Errors and logs are in English.
+text. Logs and results are in English; an error is `told` in the language of who reads of it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from contextvars import ContextVar
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from string import Formatter
+from typing import TYPE_CHECKING, Any, Literal
 
-import jinja2
+if TYPE_CHECKING:
+    import jinja2
 
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
@@ -66,9 +68,43 @@ def ngettext(one: str, many: str, number: int) -> str:
     return _catalogue(current()).ngettext(one, many, number)
 
 
-def N_(text: str) -> str:
-    """Marks a constant for the catalogue; `_` translates it where it is used."""
-    return text
+class Words(str):
+    """English, with the template and the facts that it is made of: `told` in other languages."""
+
+    template: str
+    facts: dict[str, Any]
+
+    def __new__(cls, template: str, /, **facts: Any) -> Words:
+        words = super().__new__(cls, template.format(**facts).rstrip() if facts else template)
+        words.template, words.facts = str(template), facts
+        return words
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.template,), self.facts
+
+
+def N_(text: str, /, **facts: Any) -> Words:
+    """Marks a text for the catalogue; `_` translates a constant where it is used, and `told` what
+    has `{facts}`, words among these too.
+    """
+    return Words(text, **facts)
+
+
+def told(text: str) -> str:
+    """Words in the language spoken; any other text is somebody's own, and stays."""
+    if not isinstance(text, Words):
+        return text
+    template = _(text.template) if text else ""
+    return _TELLER.vformat(template, (), text.facts).rstrip() if text.facts else template
+
+
+class _Teller(Formatter):
+    def format_field(self, value: object, format_spec: str) -> str:
+        text = format(told(value) if isinstance(value, str) else value, format_spec)
+        return text.translate(_MARKS[current()]) if isinstance(value, (int, float)) else text
+
+
+_TELLER = _Teller()
 
 
 _COMMAND = re.compile(r"\bpostflow [a-z]")

@@ -56,15 +56,18 @@ async def _acquire(lock: BaseAsyncFileLock, clip: str, timeout: float) -> None:
 
 def _busy(clip: str, timeout: float) -> Retry:
     return Retry(
-        f"Another run has been busy with {clip} for {timeout:.0f} s.",
+        "Another run has been busy with {clip} for {timeout:.0f} s.",
         hint="Look for it in `postflow status`; if it hangs, `postflow cancel` it.",
         code="clip.busy",
+        clip=clip,
+        timeout=timeout,
     )
 
 
 def _locked(folder: Path) -> Retry:
     return Retry(
         "Another process holds a lock of PostFlow for two minutes already.",
-        hint=f"If none is running, restart PostFlow. The locks are in {folder}.",
+        hint="If none is running, restart PostFlow. The locks are in {folder}.",
         code="postflow.locked",
+        folder=folder,
     )

@@ -18,8 +18,9 @@ from typing import Any
 import platformdirs
 
 from .errors import Fatal
+from .language import N_
 
-TO_OWN = (
+TO_OWN = N_(
     "Give it to the user that runs PostFlow (chown), or let POSTFLOW_STATE_DIR name another one."
 )
 
@@ -35,9 +36,11 @@ def state_dir() -> Path:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise Fatal(
-            f"PostFlow's state folder {path} cannot be made ({error.strerror}).",
+            "PostFlow's state folder {path} cannot be made ({reason}).",
             hint="Let POSTFLOW_STATE_DIR name a folder of this machine that PostFlow may write to.",
             code="postflow.state_dir",
+            path=path,
+            reason=error.strerror,
         ) from error
     demand_own(path)
     return path
@@ -57,9 +60,11 @@ def this_host() -> str:
         return re.sub(r"[^a-z0-9]+", "-", label).strip("-") or "host"
     if not re.fullmatch(HOST_NAME, given):
         raise Fatal(
-            f"{HOST} is {given!r}, which is no name for a host.",
+            "{setting} is {given!r}, which is no name for a host.",
             hint="Take small letters, digits and single hyphens within, as in render-2.",
             code="host.name",
+            setting=HOST,
+            given=given,
         )
     return given
 
@@ -81,9 +86,10 @@ def demand_own(path: Path, hint: str = TO_OWN) -> None:
     """What is another user's, he may change behind our back. Raises Fatal `postflow.state_dir`."""
     if path.stat().st_uid != os.geteuid():
         raise Fatal(
-            f"{path}, where PostFlow keeps what it must remember, belongs to another user.",
+            "{path}, where PostFlow keeps what it must remember, belongs to another user.",
             hint=hint,
             code="postflow.state_dir",
+            path=path,
         )
 
 
@@ -91,7 +97,7 @@ def open_to_others(path: Path) -> tuple[str, str] | None:
     """What to say of a file or folder with secrets that not only its owner may read, if so."""
     if not path.exists() or not path.stat().st_mode & 0o077:
         return None
-    told = f"Other users of this machine may look into {path}, which holds secrets."
+    told = N_("Other users of this machine may look into {path}, which holds secrets.", path=path)
     return told, f"chmod -R go= {shlex.quote(str(path))}"
 
 
@@ -147,9 +153,10 @@ def meant_studio(known: Sequence[str]) -> str:
         return "main" if "main" in known else known[0]
     if known:
         raise Fatal(
-            f"There are several studios: {', '.join(known)}.",
+            "There are several studios: {studios}.",
             hint="Say which one: by --studio, by POSTFLOW_STUDIO, or in the field “studio”.",
             code="studio.several",
+            studios=", ".join(known),
         )
     raise Fatal(
         "There is no studio yet on this Prefect server.",

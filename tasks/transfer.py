@@ -219,7 +219,7 @@ async def _await_arrival(
 
 async def _tell_late(studio: OpenStudio, media: MediaFile, why: Retry | None) -> None:
     """Once for all clips of this run that wait for the same."""
-    told = why.message if why else _("Frame.io has every byte and does not finish.")
+    told = why.told.message if why else _("Frame.io has every byte and does not finish.")
     log.warning("%s has left, and is not seen to arrive: %s", media.name, told)
     if studio.channel is None:
         return

@@ -27,7 +27,8 @@ LAYERS = (
     {"servers"},
     {"state"},
     {"models"},
-    {"errors", "http", "bandwidth", "stop", "language", "problems"},
+    {"errors", "http", "bandwidth", "stop", "problems"},
+    {"language"},
 )
 RANK = {room: rank for rank, rooms in enumerate(reversed(LAYERS)) for room in rooms}
 WITHOUT_PREFECT = set(RANK) - {"cli", "service", "flows", "tasks", "engine", "blocks"}

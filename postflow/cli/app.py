@@ -9,6 +9,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from postflow.errors import PostFlowError, Retry, engine_trouble
+from postflow.language import Language, spoken
 from postflow.service.console import err, exit_code, out, tell_error, waiting
 from postflow.service.server import prepare_prefect
 from postflow.stop import Stop
@@ -97,6 +99,16 @@ def main() -> None:
         _end(trouble)
 
 
+@contextmanager
+def telling_in(language: Language) -> Iterator[None]:
+    """What is said in this block, and the error that ends it."""
+    with spoken(language):
+        try:
+            yield
+        except PostFlowError as error:
+            _end(error)
+
+
 def _end(error: PostFlowError) -> NoReturn:
     tell_error(error)
     sys.exit(exit_code(error))
@@ -148,7 +160,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         ThreadPoolExecutor(1, "postflow", initializer=_spare_children) as pool,
         _handled(stop, signal.SIGINT, signal.SIGTERM),
     ):
-        job = pool.submit(asyncio.run, stop.guard(work))
+        job = pool.submit(copy_context().run, asyncio.run, stop.guard(work))
         try:
             return job.result()
         except asyncio.CancelledError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postflow.errors import Fatal, PostFlowError
+from postflow.language import ngettext
 from postflow.service.console import err, first_contact, out, tell_if_open
 from postflow.service.server import prepare_prefect
 
@@ -33,12 +34,16 @@ PasteOption = Annotated[
 
 def resume(block: Studio, studio: str) -> None:
     """A ledger that is away costs no more than that they wait some minutes longer."""
-    from postflow.discord.card import counted
     from postflow.ledger import Ledger, outages
 
     with suppress(PostFlowError), Ledger.open(block.ledger) as ledger:
         if many := outages.clear(ledger, studio):
-            out.print(f"  {counted(many, 'clip')} that waited for this: tried again now.")
+            again = ngettext(
+                "%(num)s clip that waited for this: tried again now.",
+                "%(num)s clips that waited for this: tried again now.",
+                many,
+            )
+            out.print(f"  {again % {'num': many}}")
 
 
 @app.command()

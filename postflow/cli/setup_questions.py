@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from postflow.errors import Fatal
+from postflow.language import N_, _, of_system, spoken, told
 from postflow.service.console import err, out, waiting
 from postflow.service.server import prepare_prefect
 from postflow.service.studio_file import STUDIO_NAME
 from postflow.state import remembered_studio, state_dir, write_private
 
-from .app import Stopped, run
+from .app import Stopped, run, telling_in
 from .check import check_and_tell
 from .contact import ask_and_tell
 from .service import install
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 
 Ready = Callable[[], Engine]
 CHANGE = "change"
-INTRODUCTION = """\
+INTRODUCTION = N_("""\
 PostFlow delivers finished clips from a watched folder to Frame.io. Eight short steps; each answer
-is tried at once. Ctrl-C ends it at any time: the next `postflow setup` goes on from there."""
+is tried at once. Ctrl-C ends it at any time: the next `postflow setup` goes on from there.""")
 
 
 def ask_and_start(
@@ -51,26 +52,35 @@ def ask_and_start(
     """
     from postflow.service.setup.prompts import demand_terminal
 
-    demand_terminal()
-    if not re.fullmatch(STUDIO_NAME, studio):
-        raise typer.BadParameter("a studio's name is of a to z, 0 to 9 and -")
-    with _interruptible(), _engine(port) as ready:
-        with waiting("Loading PostFlow"):
+    with telling_in(of_system()):
+        demand_terminal()
+        if not re.fullmatch(STUDIO_NAME, studio):
+            raise typer.BadParameter(_("a studio's name is of a to z, 0 to 9 and -"))
+        with _interruptible(), _engine(port) as ready:
             from postflow.service.setup.draft import Draft
-            from postflow.service.setup.prompts import Prompts
-            from postflow.service.setup.step import Desk
-            from postflow.service.setup.steps import walk
 
-        if afresh:
-            Draft.of(studio).forget()
-        desk = Desk(Draft.of(studio, tables), Prompts(), run, by_paste)
-        out.print(INTRODUCTION, markup=False)
-        if remembered_studio(studio):
-            out.print(f"Studio {studio!r} is there already; it is replaced at the end only.")
-        walk(desk)
-        start = _save_and_start(desk, ready, write)
+            if afresh:
+                Draft.of(studio).forget()
+            draft = Draft.of(studio, tables)
+            with telling_in(draft.language):
+                start = _ask(draft, ready, write, by_paste=by_paste)
     if start.afterwards:
         start.afterwards([studio])
+
+
+def _ask(draft: Draft, ready: Ready | None, write: Path | None, *, by_paste: bool) -> Start:
+    with waiting(N_("Loading PostFlow")):
+        from postflow.service.setup.prompts import Prompts
+        from postflow.service.setup.step import Desk
+        from postflow.service.setup.steps import walk
+
+    desk = Desk(draft, Prompts(), run, by_paste)
+    out.print(_(INTRODUCTION), markup=False)
+    if remembered_studio(draft.name):
+        there = N_("Studio {name!r} is there already; it is replaced at the end only.")
+        out.print(told(N_(there, name=draft.name)))
+    walk(desk)
+    return _save_and_start(desk, ready, write)
 
 
 @contextmanager
@@ -79,7 +89,7 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, EOFError):
-        err.print("Stopped. `postflow setup` goes on from here.")
+        err.print(_("Stopped. `postflow setup` goes on from here."))
         raise Stopped(signal.SIGINT) from None
 
 
@@ -111,8 +121,9 @@ def _save_and_start(desk: Desk, ready: Ready | None, write: Path | None) -> Star
         change(desk)
     name = desk.draft.name
     desk.draft.forget()
-    out.print(f"[green]✓[/green] Set up, with {desk.ask.asked} answers.")
-    start.begin(engine, name)
+    out.print("[green]✓[/green] " + told(N_("Set up, with {many} answers.", many=desk.ask.asked)))
+    with spoken("en"):  # as all commands but this one
+        start.begin(engine, name)
     return start
 
 
@@ -125,17 +136,20 @@ def _saved(desk: Desk, write: Path | None) -> Studio:
     name, backlog = desk.draft.name, str(desk.draft.get(ASIDE, "backlog"))
     if write:
         write_private(write.absolute(), desk.draft.text())
-    with waiting("Saving the studio"):
+    with waiting(N_("Saving the studio")):
         block = run(_save(desk.draft))
-    out.print(f"\n[green]✓[/green] Studio [bold]{name}[/bold] is saved. All of it once more:")
+    saved = N_("Studio [bold]{name}[/bold] is saved. All of it once more:", name=name)
+    out.print(f"\n[green]✓[/green] {told(saved)}")
     enrol_folders(block, name, backlog)
     resume(block, name)
     findings = run(check_and_tell(block))
     if any(finding.verdict == "failed" for finding in findings):
         raise Fatal(
-            "Something of the set-up is not right yet.",
-            hint="Mend what it says above, and run `postflow setup` again: nothing that is "
-            "answered is asked again.",
+            N_("Something of the set-up is not right yet."),
+            hint=N_(
+                "Mend what it says above, and run `postflow setup` again: nothing that is answered "
+                "is asked again."
+            ),
             code="setup.check",
         )
     return block
@@ -152,8 +166,11 @@ async def _save(draft: Draft) -> Studio:
 
 
 def _wants_contact(desk: Desk) -> bool:
-    options = (("no", "No, later: postflow contact"), ("yes", "Yes: a minute or two"))
-    question = "Ask this Frame.io first what its documents leave open?"
+    options = (
+        ("no", N_("No, later: postflow contact")),
+        ("yes", N_("Yes: a minute or two")),
+    )
+    question = N_("Ask this Frame.io first what its documents leave open?")
     return desk.ask.choose(question, options) == "yes"
 
 
@@ -173,25 +190,25 @@ def _here(engine: Engine | None, studio: str) -> None:
 
 def _later(_engine: Engine | None, studio: str) -> None:
     option = "" if studio == "main" else f" --studio {studio}"
-    out.print(f"`postflow up{option}` starts it.", markup=False)
+    out.print(told(N_("`postflow up{option}` starts it.", option=option)), markup=False)
 
 
 def _not_here(_engine: Engine | None, _studio: str) -> None:
-    out.print("What ran beside the questions ends, and the service begins.")
+    out.print(_("What ran beside the questions ends, and the service begins."))
 
 
 STARTS = {
-    "here": Start("Now, in this terminal, until Ctrl-C", _here),
-    "service": Start("Now and always: as a service of this machine", _not_here, install),
-    "later": Start("Not now", _later),
+    "here": Start(N_("Now, in this terminal, until Ctrl-C"), _here),
+    "service": Start(N_("Now and always: as a service of this machine"), _not_here, install),
+    "later": Start(N_("Not now"), _later),
 }
 
 
 def _chosen_start(desk: Desk, engine: Engine | None) -> Start | None:
     """None where an answer is to be changed first."""
     if engine is None:
-        out.print("`postflow up` runs already: start it anew with this studio, too.")
+        out.print(_("`postflow up` runs already: start it anew with this studio, too."))
         return STARTS["later"]
     options = [(key, start.label) for key, start in STARTS.items()]
-    key = desk.ask.choose("Start PostFlow?", [*options, (CHANGE, "Change an answer first")])
+    key = desk.ask.choose(N_("Start PostFlow?"), [*options, (CHANGE, N_("Change an answer first"))])
     return STARTS.get(key)

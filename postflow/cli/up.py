@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from rich.markup import escape
 
 from postflow.errors import Fatal, PostFlowError
+from postflow.language import N_
 from postflow.models import Once
 from postflow.servers import address_told
 from postflow.service.console import err, out, tell_if_open, tell_warning, waiting
@@ -224,7 +225,7 @@ def a_prefect_server(port: int) -> Iterator[Callable[[], Engine]]:
     with starting_prefect(port, log) as server, ExitStack() as stack:
 
         def ready() -> Engine:
-            with waiting("Starting Prefect"):
+            with waiting(N_("Starting Prefect")):
                 wait_until_healthy(server.process, url, log)
             stack.enter_context(address_told(f"{url}/api"))
             return Engine(url, server)

@@ -14,6 +14,7 @@ import typer
 from rich.filesize import decimal
 
 from postflow.errors import Fatal
+from postflow.language import N_, told
 from postflow.service.console import err, out, tell_warning
 from postflow.service.server import demand_server, prepare_prefect
 
@@ -154,7 +155,7 @@ def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: 
         if not take_over and is_signed(folder):
             tell_warning(why)
             return False
-        err.print(f"{why.message} It is taken over.", markup=False)
+        err.print(told(N_("{why} It is taken over.", why=why.message)), markup=False)
     elif why.code != "folder.not_enrolled":
         tell_warning(why)
         return False
@@ -170,9 +171,8 @@ def _enrol(
     decide = partial(_decide, folder, choice)
     left = enrol(ledger, studio, folder, decide, ignoring=ignoring)
     if left:
-        err.print(
-            f"Left alone in {folder} until they change: {counted(left, 'clip')}.", markup=False
-        )
+        alone = N_("Left alone in {folder} until they change: {clips}.")
+        err.print(told(N_(alone, folder=folder, clips=counted(left, "clip"))), markup=False)
 
 
 def _decide(folder: Path, choice: Choice | None, clips: list[Sighting]) -> Choice:

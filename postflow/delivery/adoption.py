@@ -170,10 +170,12 @@ async def _judge(
 
 def _in_progress(media: MediaFile, folder: Folder) -> Retry:
     return Retry(
-        f"Another upload of {media.name} is on its way to {folder.label}.",
+        "Another upload of {name} is on its way to {folder}.",
         hint="Wait for it to end; if nothing is uploading, delete the empty placeholder "
         "in Frame.io and try again.",
         code="frameio.in_progress",
+        name=media.name,
+        folder=folder.label,
     )
 
 

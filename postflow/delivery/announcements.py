@@ -10,7 +10,7 @@ from contextlib import suppress
 from postflow.discord.card import Card
 from postflow.discord.cards import failed_card, notice_card
 from postflow.errors import PostFlowError
-from postflow.language import _
+from postflow.language import _, told
 from postflow.ledger import Announcement, AsyncLedger, Claimed, queue
 from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
@@ -35,9 +35,9 @@ def of_ending(
         return None
     key = f"{channel}/waits-{run_id}-{record.key}"
     then = _("What waits for that goes by itself then.")
-    return notice_card(_("Clips are not delivered for now"), f"{why} {then}").announcement(
-        key, channel
-    )
+    return notice_card(
+        _("Clips are not delivered for now"), f"{told(why.whole)} {then}"
+    ).announcement(key, channel)
 
 
 def of_claim(

@@ -157,15 +157,18 @@ class Polling:
             return
         if self._all_left_at is None:
             raise Retry(
-                f"No byte of {self._media.name} has left for {self._policy.stall:.0f} s.",
+                "No byte of {name} has left for {seconds:.0f} s.",
                 hint="It is asked again. Check the studio's uplink with `postflow check`.",
                 code="frameio.stalled",
+                name=self._media.name,
+                seconds=self._policy.stall,
             )
         raise unheard or Retry(
-            f"Frame.io has had every byte of {self._media.name} for {self._policy.total:.0f} s "
-            "and has not finished it.",
+            "Frame.io has had every byte of {name} for {seconds:.0f} s and has not finished it.",
             hint="It is asked again; see https://status.frame.io if it repeats.",
             code="frameio.unfinished",
+            name=self._media.name,
+            seconds=self._policy.total,
         )
 
     def becomes_late(self) -> bool:
@@ -297,9 +300,10 @@ async def _status(
         return _unheard(remote, error)
     if status.failed:
         raise await frameio.accounts.why_no_room(remote.account_id, size) or Retry(
-            f"Frame.io could not fetch {remote.name}.",
+            "Frame.io could not fetch {name}.",
             hint="It is asked again. If it keeps failing, run `postflow check`.",
             code="frameio.upload_failed",
+            name=remote.name,
         )
     return arrived, None
 
@@ -327,9 +331,10 @@ async def _refuse_vanished(media: MediaFile) -> None:
         if error.code != "file.missing":
             return
         raise Skip(
-            f"{media.name} was deleted or renamed while it was on its way.",
+            "{name} was deleted or renamed while it was on its way.",
             hint="Nothing, if that was meant; under a new name it is delivered by itself.",
             code="file.missing",
+            name=media.name,
         ) from error
     except (Retry, Fatal):
         return
@@ -341,17 +346,23 @@ async def _prove(media: MediaFile, served: Served, arrived: RemoteFile) -> None:
         log.warning("Frame.io does not say how large %s is; every byte left us.", media.name)
     elif arrived.size != media.size:
         raise Retry(
-            f"Frame.io holds {arrived.size:,} bytes of {media.name}, not {media.size:,}.",
+            "Frame.io holds {arrived:,} bytes of {name}, not {size:,}.",
             hint="It is sent again. On ngrok's free plan a warning page may have been stored "
             "in place of the clip: any paid plan ends that.",
             code="frameio.wrong_size",
+            arrived=arrived.size,
+            name=media.name,
+            size=media.size,
         )
     if served.bytes_covered < media.size:
         raise Retry(
-            f"Only {served.bytes_covered:,} of {media.size:,} bytes of {media.name} left this "
+            "Only {gone:,} of {size:,} bytes of {name} left this "
             "machine, yet Frame.io calls it complete.",
             hint="It is sent again. If this repeats, something between here and Frame.io "
             "answers in our place.",
             code="frameio.not_whole",
+            gone=served.bytes_covered,
+            size=media.size,
+            name=media.name,
         )
     log.info("%s arrived whole: %s bytes.", media.name, f"{media.size:,}")

@@ -177,7 +177,8 @@ def _sighting(folder: Path, media: MediaFile) -> Sighting:
 
 def _busy(media: MediaFile) -> Retry:
     return Retry(
-        f"Another run is delivering {media.name} at this moment.",
+        "Another run is delivering {name} at this moment.",
         hint="Look for it in `postflow status`; if it hangs, `postflow cancel` it.",
         code="clip.busy",
+        name=media.name,
     )

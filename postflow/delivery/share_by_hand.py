@@ -35,9 +35,10 @@ def choose(
         found = [clip for clip in clips if name.casefold() in _names_of(naming, clip)]
         if not found:
             raise Skip(
-                f"No delivered clip, shot or sequence is called {name}.",
+                "No delivered clip, shot or sequence is called {name}.",
                 hint="`postflow history` lists what was delivered.",
                 code="share.unknown",
+                name=name,
             )
         for clip in found:
             place = (clip.folder_id, clip.stack)
@@ -49,9 +50,11 @@ def choose(
 def _check(chosen: Sequence[DeliveredClip]) -> None:
     if len({clip.asset_id for clip in chosen}) > shares.MOST_ASSETS:
         raise Fatal(
-            f"A share link holds {shares.MOST_ASSETS} clips at most, and these are {len(chosen)}.",
+            "A share link holds {most} clips at most, and these are {many}.",
             hint="Make several links.",
             code="share.too_many",
+            most=shares.MOST_ASSETS,
+            many=len(chosen),
         )
     if len({clip.project_id for clip in chosen}) > 1:
         raise Fatal(

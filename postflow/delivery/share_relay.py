@@ -12,7 +12,7 @@ from typing import Self
 from postflow.discord.cards import notice_card
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
-from postflow.language import _
+from postflow.language import _, told
 from postflow.ledger import (
     Announcement,
     AsyncLedger,
@@ -149,7 +149,7 @@ class ShareRelay:
         said = [_("The clips are delivered, and open for members.")]
         if not isinstance(error, Fatal):
             said.insert(0, _("It is tried again by itself."))
-        text = f"{work.name}: {error} {' '.join(said)}"
+        text = f"{work.name}: {told(error.whole)} {' '.join(said)}"
         card = notice_card(_("A link for those who are no members could not be made"), text)
         return card.announcement(self._key(work), self._channel)
 
@@ -158,7 +158,7 @@ class ShareRelay:
         if self._channel is None:
             return
         opens = _("The link opens all the same: send it to them yourself.")
-        text = f"{work.name}: {error} {opens}"
+        text = f"{work.name}: {told(error.whole)} {opens}"
         card = notice_card(_("Frame.io may not have written to the reviewers"), text)
         key = f"{self._channel}/invitation-{work.id}"
         await self._ledger.run(outbox.enqueue, card.announcement(key, self._channel))

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from postflow.errors import PostFlowError
-from postflow.language import N_, _, dated, everywhere
+from postflow.language import N_, _, dated, everywhere, told
 from postflow.ledger import Namesake, ShareLink
 from postflow.models import Delivery, MediaFile, Project, Shot
 
@@ -48,7 +48,7 @@ def waiting_card(
 ) -> Card:
     """Orange: the clip was on its way, and waits; why. It goes by itself."""
     again, title = _("The clip is tried again by itself."), _("%(name)s is waiting")
-    why = plain(f"{error} {again}", _LONGEST_REASON)
+    why = plain(f"{told(error.whole)} {again}", _LONGEST_REASON)
     return _clip_card(shot, media, project, title, ON_ITS_WAY, description=why)
 
 
@@ -160,14 +160,15 @@ def failed_card(
     at: datetime | None = None,
 ) -> Card:
     """Red: what happened, and what a person can do."""
-    remedy = [(_("What to do"), plain(error.hint, MAX_VALUE))] if error.hint else []
+    why = error.told
+    remedy = [(_("What to do"), plain(why.hint, MAX_VALUE))] if why.hint else []
     known = (*_shot_lines(shot), *_place_lines(shot, project)) if shot else ()
     failed = _("%(name)s has failed")
     title = _title(shot, failed) if shot else failed % {"name": plain(media.name, 200)}
     return Card(
         title=title,
         colour=FAILED,
-        description=plain(error.message, _LONGEST_REASON),
+        description=plain(why.message, _LONGEST_REASON),
         lines=(*remedy, *known, *_file_lines(media), (_("Code"), plain(error.code, 100))),
         at=at or datetime.now(UTC),
         about=_about(shot, project) if shot else {"file": media.name},

@@ -20,6 +20,7 @@ from tenacity import (
 
 from postflow.errors import Fatal, Retry
 from postflow.http import NEVER_SENT
+from postflow.language import N_
 
 from .card import PICTURE, Card
 from .errors import (
@@ -170,7 +171,7 @@ class DiscordClient:
         query = {"wait": "true"} | ({"thread_id": thread} if thread else {})
         answer = await self._show("POST", "", payload, query, picture)
         if not answer.get("id"):
-            raise UNKNOWN_OUTCOME(what="Discord gave no message id")
+            raise UNKNOWN_OUTCOME(what=N_("Discord gave no message id"))
         place = answer.get("channel_id") if opening else thread
         return f"{place}/{answer['id']}" if place else str(answer["id"])
 
@@ -224,12 +225,14 @@ class DiscordClient:
             async with asyncio.timeout(LONGEST_ATTEMPT):
                 response = await self._http.request(method, STAND_IN + path, params=params, **body)
         except NEVER_SENT as error:
-            raise UNAVAILABLE(what=f"Discord cannot be reached ({type(error).__name__})") from error
+            raise UNAVAILABLE(
+                what=N_("Discord cannot be reached ({kind})", kind=type(error).__name__)
+            ) from error
         except (httpx.HTTPError, TimeoutError) as error:
-            what = f"Discord's answer was lost ({type(error).__name__})"
+            what = N_("Discord's answer was lost ({kind})", kind=type(error).__name__)
             raise UNKNOWN_OUTCOME(what=what) if posting else UNAVAILABLE(what=what) from error
         if posting and response.status_code >= 500:
-            raise UNKNOWN_OUTCOME(what=f"Discord answered {response.status_code}")
+            raise UNKNOWN_OUTCOME(what=N_("Discord answered {status}", status=response.status_code))
         return check_answer(response)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from postflow.errors import Fatal, PostFlowError, Refusal, Retry
+from postflow.language import N_
 
 from .card import shortened
 
@@ -31,74 +32,80 @@ _GONE = {UNKNOWN_MESSAGE, OTHER_AUTHOR, UNKNOWN_CHANNEL, ARCHIVED}
 _PASSING = {20016, 20028, 20029, 30046, 40004, 40006, 40062, 110001, 130000}
 
 # Who watches keeps the webhook that it was started with.
-_AGAIN = "Then start `postflow up` anew, if it runs, and `postflow retry --messages`."
-_SETTINGS = "under [discord] of the studio file, and apply it with `postflow setup`."
+_AGAIN = N_("Then start `postflow up` anew, if it runs, and `postflow retry --messages`.")
+_SETTINGS = N_("under [discord] of the studio file, and apply it with `postflow setup`.")
 
 # Code, message and hint; `_AGAIN` follows each hint.
 _Meaning = tuple[str, str, str]
 
 _WEBHOOK_GONE: _Meaning = (
     "discord.webhook_gone",
-    "Discord does not know the webhook any more",
-    (
+    N_("Discord does not know the webhook any more"),
+    N_(
         "Make a new webhook in Discord (channel settings, Integrations, Webhooks) and put its "
         "address into PostFlow with `postflow setup`."
     ),
 )
 _FORBIDDEN: _Meaning = (
     "discord.forbidden",
-    "Discord does not let the webhook post there",
-    "Let an administrator look at the permissions of the channel and its thread.",
+    N_("Discord does not let the webhook post there"),
+    N_("Let an administrator look at the permissions of the channel and its thread."),
 )
 _MEANINGS: dict[tuple[int, ...], _Meaning] = {
     (10015, 50027): _WEBHOOK_GONE,
     (50001, 50013): _FORBIDDEN,
     (UNKNOWN_CHANNEL,): (
         "discord.thread_gone",
-        "The thread or channel that messages go to does not exist in Discord any more",
-        f"Name another `thread_id` {_SETTINGS} If the channel is gone, make a webhook in another.",
+        N_("The thread or channel that messages go to does not exist in Discord any more"),
+        N_(
+            "Name another `thread_id` {settings} If the channel is gone, make a webhook in another."
+        ),
     ),
     (ARCHIVED, 160005): (
         "discord.thread_closed",
-        "The Discord thread is locked, so nothing can be posted there",
-        f"Unlock it in Discord (the thread's menu), or name another `thread_id` {_SETTINGS}",
+        N_("The Discord thread is locked, so nothing can be posted there"),
+        N_("Unlock it in Discord (the thread's menu), or name another `thread_id` {settings}"),
     ),
     (160006,): (
         "discord.too_many_threads",
-        "The Discord server has as many open threads as it may have",
-        "Close some of them in Discord.",
+        N_("The Discord server has as many open threads as it may have"),
+        N_("Close some of them in Discord."),
     ),
     (220001,): (
         "discord.forum",
-        "The webhook leads to a forum, where a message needs a thread to go to",
-        "Set `thread_name` (a post for each shot, sequence or day) or `thread_id` (all in one) "
-        + _SETTINGS,
+        N_("The webhook leads to a forum, where a message needs a thread to go to"),
+        N_(
+            "Set `thread_name` (a post for each shot, sequence or day) or `thread_id` (all in "
+            "one) {settings}"
+        ),
     ),
     (220002,): (
         "discord.two_threads",
-        "The webhook's address names a thread, and `thread_name` asks for new ones",
-        f"Leave out one of the two {_SETTINGS}",
+        N_("The webhook's address names a thread, and `thread_name` asks for new ones"),
+        N_("Leave out one of the two {settings}"),
     ),
     (220003,): (
         "discord.no_forum",
-        "The webhook's channel is no forum, so messages cannot open threads there",
-        f"Leave `thread_name` out, and name threads that there are by `threads` {_SETTINGS}",
+        N_("The webhook's channel is no forum, so messages cannot open threads there"),
+        N_("Leave `thread_name` out, and name threads that there are by `threads` {settings}"),
     ),
     (40067,): (
         "discord.tag_required",
-        "The Discord forum wants a tag on each post, and `tags` names none",
-        "Set `tags`, switch off “Require people to select tags” in the forum, or set `thread_id` "
-        + _SETTINGS,
+        N_("The Discord forum wants a tag on each post, and `tags` names none"),
+        N_(
+            "Set `tags`, switch off “Require people to select tags” in the forum, or set "
+            "`thread_id` {settings}"
+        ),
     ),
     (10087,): (
         "discord.tag_unknown",
-        "The Discord forum has no tag of an id that `tags` names",
-        f"Copy the tags' ids anew {_SETTINGS}",
+        N_("The Discord forum has no tag of an id that `tags` names"),
+        N_("Copy the tags' ids anew {settings}"),
     ),
     (200000, 200001, 240000): (
         "discord.moderated",
-        "The server's moderation in Discord has blocked the message",
-        "Let a moderator allow PostFlow's messages (server settings, Safety Setup, AutoMod).",
+        N_("The server's moderation in Discord has blocked the message"),
+        N_("Let a moderator allow PostFlow's messages (server settings, Safety Setup, AutoMod)."),
     ),
 }
 _BY_NUMBER = {number: meaning for numbers, meaning in _MEANINGS.items() for number in numbers}
@@ -165,7 +172,7 @@ def check_answer(response: httpx.Response) -> dict[str, Any]:
     if response.status_code == 429 or number in _PASSING:
         raise _rate_limited(response, body)
     if response.status_code >= 500:
-        raise UNAVAILABLE(what=f"Discord answered {response.status_code}")
+        raise UNAVAILABLE(what=N_("Discord answered {status}", status=response.status_code))
     if not body and response.status_code in {401, 403, 404, 407}:
         raise BLOCKED(status=response.status_code)
     raise RefusedError(number, _refusal(response.status_code, number, body))
@@ -199,9 +206,18 @@ def _number(value: object) -> float | None:
 def _refusal(status: int, number: int, body: dict[str, Any]) -> Fatal:
     if meaning := _BY_NUMBER.get(number) or _BY_STATUS.get(status):
         code, message, hint = meaning
-        message = f"{message} (it answered {status}, code {number})."
-        return Fatal(message, hint=f"{hint} {_AGAIN}", code=code)
-    said = shortened(str(body.get("errors") or body.get("message") or "no reason given"), 300)
+        return Fatal(
+            "{what} (it answered {status}, code {number}).",
+            hint="{remedy} {again}",
+            code=code,
+            what=message,
+            status=status,
+            number=number,
+            remedy=N_(hint, settings=_SETTINGS),
+            again=_AGAIN,
+        )
+    reason = body.get("errors") or body.get("message")
+    said = shortened(str(reason), 300) if reason else N_("no reason given")
     return REFUSED(status=status, said=said)
 
 

@@ -195,9 +195,10 @@ class OutboxRelay:
             card = Card.model_validate(message.payload)
         except ValidationError as error:
             raise Fatal(
-                f"The announcement {message.key} was written by another version of PostFlow.",
+                "The announcement {key} was written by another version of PostFlow.",
                 hint="Nothing to do: its clip is not affected.",
                 code="discord.foreign_card",
+                key=message.key,
             ) from error
         shown = await asyncio.to_thread(picture.load, card.picture) if card.picture else None
         card = card.model_copy(update={"about": _fields(message)})

@@ -74,7 +74,7 @@ def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = 
         "%(num)s clips have names PostFlow does not know",
         len(skipped),
     )
-    lines = [f"❌ {_line(name, f'{why.message} {why.hint}')}" for name, why in skipped.items()]
+    lines = ["❌ " + _line(name, " ".join(why.told)) for name, why in skipped.items()]
     return Card(
         title=title % {"num": len(skipped)},
         colour=FAILED,

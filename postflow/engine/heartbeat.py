@@ -28,6 +28,7 @@ from postflow.blocks.studio import Studio
 from postflow.discord.cards import notice_card
 from postflow.errors import PostFlowError
 from postflow.feeds import Alarm
+from postflow.language import N_, _, spoken, told
 from postflow.state import this_host
 
 log = logging.getLogger("postflow.watch")
@@ -96,16 +97,25 @@ async def _call(ping: SecretStr) -> None:
 
 async def tell_people(studios: Collection[Studio], title: str, text: str) -> None:
     """Past the outbox, which may never be sent. Each once: several studios may share one."""
-    channels = [each.discord for each in studios if each.discord]
-    for channel in {each.get_url().get_secret_value(): each for each in channels}.values():
+    channels = {
+        each.discord.get_url().get_secret_value(): (each.discord, each.language)
+        for each in studios
+        if each.discord
+    }
+    for channel, language in channels.values():
         try:
+            with spoken(language):
+                card = notice_card(told(title), told(text))
             async with channel.get_client() as discord:
-                await discord.post(notice_card(title, text))
+                await discord.post(card)
         except PostFlowError as error:
             log.warning("Discord was not told: %s", error)
-    for alarm in {alarm for each in studios for alarm in each.get_alarms()}:
+    alarms = {alarm: each.language for each in studios for alarm in each.get_alarms()}
+    for alarm, language in alarms.items():
         try:
-            await alarm.tell(title, text)
+            with spoken(language):
+                said = told(title), told(text)
+            await alarm.tell(*said)
         except PostFlowError as error:
             log.warning("%s", error)
 
@@ -127,6 +137,10 @@ async def tell_of_silence(
         blocks[f"postflow-{studio}"] = _block(studio, webhook)
     ids = [await block.asave(name, overwrite=True) for name, block in blocks.items()]
     minutes = after.total_seconds() / 60
+    silent = N_(
+        "No scan of studio {studio} has ended for {minutes:g} minutes. See whether its machine is "
+        "up, and whether `postflow up` or `postflow watch` runs there."
+    )
     automation = AutomationCore(
         name=f"PostFlow: the watcher of {studio} is silent",
         description="Made by `postflow watch`; tells people that nobody looks any more.",
@@ -142,9 +156,8 @@ async def tell_of_silence(
         actions=[
             SendNotification(
                 block_document_id=each,
-                subject="Nobody looks at the watched folders",
-                body=f"No scan of studio {studio} has ended for {minutes:g} minutes. See whether "
-                "its machine is up, and whether `postflow up` or `postflow watch` runs there.",
+                subject=_("Nobody looks at the watched folders"),
+                body=told(N_(silent, studio=studio, minutes=minutes)),
             )
             for each in ids
         ],

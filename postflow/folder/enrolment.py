@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from postflow.errors import Retry
+from postflow.language import N_
 from postflow.ledger import Ledger, Root, observations, roots
 from postflow.ledger.process import this_machine
 from postflow.media import volume
@@ -141,7 +142,7 @@ async def _why_not_in_time(ledger: Ledger, studio: str, folder: Path) -> Retry |
 def absent_root(ledger: Ledger, studio: str, folder: Path, why: AbsentError) -> Retry:
     """A folder that was watched before and has lost its marker has lost its volume."""
     was_watched = roots.marks_at(ledger, studio, folder)
-    return _away(studio, folder, str(why)) if was_watched else not_enrolled(studio, folder)
+    return _away(studio, folder, why.args[0]) if was_watched else not_enrolled(studio, folder)
 
 
 def restore(ledger: Ledger, studio: str, folder: Path) -> None:
@@ -151,17 +152,23 @@ def restore(ledger: Ledger, studio: str, folder: Path) -> None:
     """
     known = roots.marks_at(ledger, studio, folder)
     if not known:
-        raise missing(f"{folder} was never watched for studio {studio!r}.")
+        never = N_(
+            "{folder} was never watched for studio {studio!r}.", folder=folder, studio=studio
+        )
+        raise missing(never)
     restore_mark(folder, known[0], owner(ledger, studio))
 
 
 def not_enrolled(studio: str, folder: Path) -> Retry:
     return Retry(
-        f"The watch folder {folder} is not enrolled yet for studio {studio!r}: nothing in it is "
+        "The watch folder {folder} is not enrolled yet for studio {studio!r}: nothing in it is "
         "delivered.",
         hint="Mount the volume if it is away, then say what becomes of the clips that are there "
-        f"already: postflow enrol{_of(studio)} --backfill all, none or since:YYYY-MM-DD",
+        "already: postflow enrol{option} --backfill all, none or since:YYYY-MM-DD",
         code="folder.not_enrolled",
+        folder=folder,
+        studio=studio,
+        option=_of(studio),
     )
 
 
@@ -172,28 +179,42 @@ def _is_lost(ledger: Ledger, theirs: Owner) -> bool:
 
 def _lost(studio: str, folder: Path) -> Retry:
     plain = not_enrolled(studio, folder)
-    told = f"{plain.message} The ledger that it was enrolled in was deleted or replaced."
-    return Retry(told, hint=plain.hint, code=plain.code)
+    return Retry(
+        "{plain} The ledger that it was enrolled in was deleted or replaced.",
+        hint=plain.hint,
+        code=plain.code,
+        plain=plain.message,
+    )
 
 
 def _taken(studio: str, folder: Path, theirs: Owner) -> Retry:
     machine = theirs.machine.split(" ")[0]
     return Retry(
-        f"The watch folder {folder} belongs to another PostFlow: studio {theirs.studio!r} on "
-        f"{machine} with the ledger {theirs.place}, since {theirs.since:%Y-%m-%d %H:%M} UTC.",
+        "The watch folder {folder} belongs to another PostFlow: studio {studio!r} on "
+        "{machine} with the ledger {place}, since {since:%Y-%m-%d %H:%M} UTC.",
         hint="So that nothing is sent twice, nothing in it is delivered from here. Hosts that "
         "deliver from one volume need one ledger, on PostgreSQL ([studio] ledger). If that one "
-        f"is to deliver no more, stop it, then: postflow enrol --take-over{_of(studio)}",
+        "is to deliver no more, stop it, then: postflow enrol --take-over{option}",
         code="folder.taken",
+        folder=folder,
+        studio=theirs.studio,
+        machine=machine,
+        place=theirs.place,
+        since=theirs.since,
+        option=_of(studio),
     )
 
 
 def _away(studio: str, folder: Path, why: str) -> Retry:
     return Retry(
-        f"The watched folder {folder} is not there: {why}.",
+        "The watched folder {folder} is not there: {why}.",
         hint="Mount its volume; it goes on by itself. If this is the right folder all the same: "
-        f"postflow scan --restore-marker {shlex.quote(str(folder))}{_of(studio)}",
+        "postflow scan --restore-marker {path}{option}",
         code="folder.away",
+        folder=folder,
+        why=why,
+        path=shlex.quote(str(folder)),
+        option=_of(studio),
     )
 
 
@@ -203,10 +224,14 @@ def _of(studio: str) -> str:
 
 def vanished(studio: str, folder: Path, scan: Abandoned) -> str:
     """What a person should know of it, and can do."""
-    return (
-        f"{scan.reason} from {folder} ({', '.join(scan.examples)}, …). Nothing is concluded until "
-        "they are back. If they are really gone: "
-        f"postflow scan --accept-vanished {shlex.quote(str(folder))}{_of(studio)}"
+    return N_(
+        "{reason} from {folder} ({examples}, …). Nothing is concluded until they are back. If they "
+        "are really gone: postflow scan --accept-vanished {path}{option}",
+        reason=scan.reason,
+        folder=folder,
+        examples=", ".join(scan.examples),
+        path=shlex.quote(str(folder)),
+        option=_of(studio),
     )
 
 
@@ -221,7 +246,7 @@ def accept_vanished(
     try:
         mark = read_mark(folder)
     except AbsentError as error:
-        raise missing(f"{folder}: {error}.") from error
+        raise missing(N_("{folder}: {why}.", folder=folder, why=error.args[0])) from error
     root = enrolled(ledger, studio, folder, mark)
     scanner = Scanner(folder, mark=mark, known=observations.known(ledger, root), ignoring=ignoring)
     result = scanner.scan(believe=True)
@@ -229,9 +254,11 @@ def accept_vanished(
         raise missing(result.reason)
     if where := ", ".join(each.where for each in result.problems if each.unread):
         raise Retry(
-            f"A part of {folder} cannot be read, so nothing is taken for gone: {where}.",
+            "A part of {folder} cannot be read, so nothing is taken for gone: {where}.",
             hint="Mend its access rights or its mount, then say it again.",
             code="scan.unread",
+            folder=folder,
+            where=where,
         )
     observations.observe(ledger, root, (), gone=result.gone)
     return result.gone

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from postflow.errors import PostFlowError, printable
+from postflow.language import N_, told
 from postflow.ledger import AsyncLedger, ObservationState, Root, observations, registry
 from postflow.media import volume
 from postflow.media.containers.reading import FAULT, our_fault
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 # These pass by themselves, which the next scan finds out.
 PASSING = frozenset({"file.changing", "file.missing", "volume.hangs"})
-HINT = "Other clips go on. As soon as it is mended, this one goes by itself."
+HINT = N_("Other clips go on. As soon as it is mended, this one goes by itself.")
 
 
 class Problems:
@@ -82,7 +83,7 @@ class FailedFiles:
             return
         log.warning("%s", error)
         if error.code.startswith("file.") and error.code not in PASSING:
-            self._reasons[relpath] = f"could not be taken in: {error}"
+            self._reasons[relpath] = N_("could not be taken in: {why}", why=error.whole)
 
     def forget(self, relpaths: Iterable[str]) -> None:
         """These are entered, changed or gone."""
@@ -107,8 +108,11 @@ class FailedFiles:
         hint = HINT
         if FAULT in why:
             by_hand = f"postflow upload {shlex.quote(str(path))}"
-            hint = f"Other clips go on. Should it be finished as it is: {by_hand}"
-        return Problem(where=printable(path), what=f"It {why.rstrip('.')}. {hint}")
+            hint = N_(
+                "Other clips go on. Should it be finished as it is: {command}", command=by_hand
+            )
+        so = N_("It {why} {hint}") if why.endswith(".") else N_("It {why}. {hint}")
+        return Problem(where=printable(path), what=N_(so, why=why, hint=hint))
 
     def _as_failed(self, waiting: Waiting) -> Waiting:
         reason = self._reasons.get(waiting.relpath)
@@ -202,7 +206,7 @@ class Intake:
 
     async def _note(self, waiting: list[Waiting], ready: list[Sighting]) -> None:
         """Leave in the ledger why files are waited for, where that changed."""
-        notes = {each.relpath: each.reason for each in waiting}
+        notes = {each.relpath: told(each.reason) for each in waiting}
         notes |= {each.relpath: observations.ABOUT_TO_BE_ENTERED for each in ready[1:]}
         news = {path: why for path, why in notes.items() if self._noted.get(path) != why}
         refused = {each.relpath for each in waiting if each.refused}

@@ -9,15 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from postflow.language import N_
 from postflow.media.ignore import Ignoring
 from postflow.media.sighting import Problem
 from postflow.media.volume import mtime_of, same_mtime
 
 from .root import MARKER
 
-UNDECODABLE = "Its name is not valid UTF-8. Rename it so that it can travel."
+UNDECODABLE = N_("Its name is not valid UTF-8. Rename it so that it can travel.")
 NO_FILE = "it is a link, a pipe, a socket or a device, not a file"
-TWIN = "Another name here differs from it only in how accents are stored. Rename one of the two."
+TWIN = N_(
+    "Another name here differs from it only in how accents are stored. Rename one of the two."
+)
 
 
 class Known(NamedTuple):
@@ -127,7 +130,7 @@ def _is_text(name: str) -> bool:
 
 
 def _cannot_read(error: OSError) -> str:
-    return f"It cannot be read ({error.strerror})."
+    return N_("It cannot be read ({reason}).", reason=error.strerror)
 
 
 def unread(path: str, error: OSError) -> Problem:

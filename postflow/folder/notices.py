@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 import xxhash
+from pydantic import SkipValidation
 
 from postflow.discord.cards import notice_card
-from postflow.language import N_, _
+from postflow.language import N_, Words, _, told
 from postflow.ledger import Announcement, AsyncLedger, outbox
 from postflow.media.sighting import Problem
 from postflow.models import FrozenModel, Once
@@ -50,17 +51,23 @@ class ScanReport(FrozenModel):
     settling: int = 0
     overdue: tuple[Waiting, ...] = ()
     problems: tuple[Problem, ...] = ()
-    alarm: str | None = None
+    alarm: SkipValidation[str] | None = None
     trouble: Trouble | None = None
 
 
 def overdue(folder: Path, clip: Waiting) -> str:
     """What a person should know of a clip that does not become ready, and can do."""
-    told = f"{clip.relpath} {clip.reason}, and has been waited for {clip.waited / 60:.0f} min."
+    waits = N_(
+        "{name} {reason}, and has been waited for {minutes:.0f} min.",
+        name=clip.relpath,
+        reason=clip.reason,
+        minutes=clip.waited / 60,
+    )
     if not clip.refused:
-        return told
+        return waits
     by_hand = f"postflow upload {shlex.quote(str(folder / clip.relpath))}"
-    return f"{told} Export it again; should it be finished as it is: {by_hand}"
+    remedy = N_("Export it again; should it be finished as it is: {command}", command=by_hand)
+    return Words("{waits} {remedy}", waits=waits, remedy=remedy)
 
 
 class Notices:
@@ -89,13 +96,13 @@ class Notices:
         if report.alarm and report.trouble:
             if self._alarms.begins((report.folder, report.trouble)):
                 log.warning("%s", report.alarm)
-                self._keep_alarm(report.trouble, report.alarm)
+                self._keep_alarm(report.trouble, told(report.alarm))
             return False
         if not self._lasting_only:
             for clip in report.overdue:
                 text = overdue(report.folder, clip)
                 log.warning("%s", text)
-                self._keep(_("A clip does not become ready"), text)
+                self._keep(_("A clip does not become ready"), told(text))
         self._keep_problems(report.problems)
         is_over = self._alarms.ends(*((report.folder, each) for each in TITLES))
         if is_over:
@@ -126,9 +133,13 @@ class Notices:
         """Of `ingest` one by one, so that no later run tells any again."""
         at_once = 1 if self._lasting_only else MOST_PROBLEMS
         some, more = problems[:MOST_PROBLEMS], len(problems) - MOST_PROBLEMS
-        lines = [f"{each.where}: {each.what}" for each in some]
+        lines = [
+            _("%(name)s: %(why)s") % {"name": each.where, "why": told(each.what)} for each in some
+        ]
         if more > 0:
-            lines[-1] += f"\n… and {more} more, in the log of the watcher."
+            lines[-1] += "\n" + _("… and %(more)s more, in the log of the watcher.") % {
+                "more": more
+            }
         for start in range(0, len(lines), at_once):
             text = "\n".join(lines[start : start + at_once])
             self.tell(_("Something in a watched folder cannot be delivered"), text)
@@ -154,4 +165,4 @@ class Outage:
         if why is None:
             self._told.ends("ledger")
         elif self._told.begins("ledger"):
-            await self._tell(_(TITLES["ledger"]), why)
+            await self._tell(_(TITLES["ledger"]), told(why))

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pydantic import SkipValidation
 from rich.filesize import decimal
 
+from postflow.language import N_
 from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole, our_fault
 from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Sighting
@@ -133,7 +135,7 @@ class Waiting(FrozenModel):
     """
 
     relpath: str
-    reason: str
+    reason: SkipValidation[str]
     waited: float
     open_ended: bool = False
     refused: bool = False
@@ -146,7 +148,7 @@ class _Pending:
     due: float
     verdict: NotWhole | Unknown | None = None
     judged: float = 0.0
-    reason: str = "has just been seen"
+    reason: str = N_("has just been seen")
 
 
 class PendingFiles:
@@ -209,9 +211,13 @@ class PendingFiles:
         file.verdict = None
         file.due = self._settler.due(sighting.relpath)
         file.reason = (
-            f"has stood still for {standing.still:.0f} of {standing.needed:.0f} seconds"
+            N_(
+                "has stood still for {still:.0f} of {needed:.0f} seconds",
+                still=standing.still,
+                needed=standing.needed,
+            )
             if standing.equal > 1
-            else f"has just changed, and is {decimal(sighting.size)} now"
+            else N_("has just changed, and is {size} now", size=decimal(sighting.size))
         )
 
     def _may_go(self, file: _Pending, sighting: Sighting, standing: Standing, now: float) -> bool:
@@ -225,7 +231,11 @@ class PendingFiles:
         if isinstance(file.verdict, NotWhole) and not self._tolerates(file.verdict):
             return False
         longer = max(self._unknown_quiet, standing.needed)
-        file.reason = f"{file.verdict.reason}; it has to stand still for {longer:.0f} seconds"
+        file.reason = N_(
+            "{odd}; it has to stand still for {seconds:.0f} seconds",
+            odd=file.verdict.reason,
+            seconds=longer,
+        )
         return standing.still >= longer
 
     def _judged(self, file: _Pending, sighting: Sighting) -> Verdict:

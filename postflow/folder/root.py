@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.language import N_
 from postflow.models import FrozenModel
 
 MARKER = ".postflow-root"
@@ -68,7 +69,7 @@ def marking(root: Path, owner: Owner | None = None) -> Iterator[RootMark]:
     Fatal "scan.root_missing" or "scan.root_readonly", Retry "scan.unread".
     """
     if not _is(root, stat.S_ISDIR):
-        raise missing(f"There is no folder {root}.")
+        raise missing(N_("There is no folder {folder}.", folder=root))
     is_new = not is_marked(root)
     if is_new:
         with _writable(root):
@@ -93,13 +94,16 @@ def _whole_mark(root: Path) -> RootMark:
     try:
         return read_mark(root)
     except AbsentError as error:
-        raise missing(f"{root} cannot be told apart from others: {error}.") from error
+        told = N_(
+            "{folder} cannot be told apart from others: {why}.", folder=root, why=error.args[0]
+        )
+        raise missing(told) from error
 
 
 def restore_mark(root: Path, mark_id: str, owner: Owner | None = None) -> None:
     """Put the marker back that a person says is missing. Raises as `marking` does."""
     if not _is(root, stat.S_ISDIR):
-        raise missing(f"There is no folder {root}.")
+        raise missing(N_("There is no folder {folder}.", folder=root))
     with _writable(root):
         _put(root, RootMark(id=mark_id, owner=owner))
 
@@ -160,9 +164,12 @@ def _writable(root: Path) -> Iterator[None]:
         if error.errno in DEAD:
             raise unread(root, error) from error
         raise Fatal(
-            f"The marker {MARKER} cannot be written into {root} ({error.strerror}).",
+            "The marker {marker} cannot be written into {root} ({reason}).",
             hint="Give this user the right to write into the watched folder, at least this once.",
             code="scan.root_readonly",
+            marker=MARKER,
+            root=root,
+            reason=error.strerror,
         ) from error
 
 
@@ -173,16 +180,21 @@ def is_marked(root: Path) -> bool:
 
 def missing(what: str) -> Fatal:
     """The folder is not there, or its volume is not."""
-    hint = "Mount the volume or correct the path of the watched folder."
-    return Fatal(what, hint=hint, code="scan.root_missing")
+    return Fatal(
+        what,
+        hint="Mount the volume or correct the path of the watched folder.",
+        code="scan.root_missing",
+    )
 
 
 def unread(path: Path, error: OSError) -> Retry:
     """The volume gives an error, as a dead mount does."""
     return Retry(
-        f"{path} cannot be read ({error.strerror}).",
+        "{path} cannot be read ({reason}).",
         hint="Give PostFlow's user the right to read it, or mount its volume anew.",
         code="scan.unread",
+        path=path,
+        reason=error.strerror,
     )
 
 
@@ -200,11 +212,13 @@ def _read(path: Path) -> RootMark:
             found: dict[str, Any] = json.loads(file.read(LONGEST))
         return RootMark(id=found["id"], owner=found.get("owner"))
     except FileNotFoundError:
-        raise AbsentError(f"its marker {MARKER} is not there") from None
+        raise AbsentError(N_("its marker {marker} is not there", marker=MARKER)) from None
     except OSError as error:
-        raise AbsentError(f"its marker cannot be read ({error.strerror})") from error
+        raise AbsentError(
+            N_("its marker cannot be read ({reason})", reason=error.strerror)
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise AbsentError(f"its marker {MARKER} is damaged") from error
+        raise AbsentError(N_("its marker {marker} is damaged", marker=MARKER)) from error
 
 
 def volume_error_or(root: Path, error: PostFlowError) -> PostFlowError:
@@ -218,9 +232,11 @@ def volume_error_or(root: Path, error: PostFlowError) -> PostFlowError:
         read_mark(root)
     except AbsentError as absent:
         return Retry(
-            f"The watched folder {root} is not there: {absent}.",
+            "The watched folder {root} is not there: {why}.",
             hint="Mount its volume; its clips wait, and go on by themselves.",
             code="folder.away",
+            root=root,
+            why=absent.args[0],
         )
     return error
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from postflow.language import N_
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import others
 from postflow.media.sighting import (
@@ -115,8 +116,9 @@ class Scanner:
             demand_mark(self.root, self._mark)
         except (AbsentError, OSError) as error:
             self._full_after = None
-            reason = str(error) if isinstance(error, AbsentError) else f"{error.strerror}"
-            return Offline(reason=f"The watched folder {self.root} is not there: {reason}.")
+            why = error.args[0] if isinstance(error, AbsentError) else f"{error.strerror}"
+            told = N_("The watched folder {folder} is not there: {why}.", folder=self.root, why=why)
+            return Offline(reason=told)
         return survey
 
     def _survey(self, touched: Iterable[str], *, full: bool) -> Survey:

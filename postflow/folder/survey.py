@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from postflow.language import N_
 from postflow.media.ignore import Ignoring
 from postflow.media.sighting import Problem
 
 from .listing import Known, Listing, as_text, known_file, list_folder, unread
 
-OTHER_ROOT = "It is a watched folder of its own (it has a marker), so it is left out here."
+OTHER_ROOT = N_("It is a watched folder of its own (it has a marker), so it is left out here.")
 
 Stamp = tuple[int, int, int]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import watchfiles
 
 from postflow.errors import Fatal
+from postflow.language import N_
 from postflow.media import volume
 from postflow.media.ignore import SHIPPED_ONLY
 from postflow.media.volume import file_system_of
@@ -59,11 +60,13 @@ def is_spent(root: Path) -> bool:
 
 def spent(root: Path) -> str:
     """What a person should know of it, and can do."""
-    return (
-        f"This machine grants no more inotify watches or instances, so new clips in {root} are "
-        f"not told at once; they are found all the same, by scans. Raise {LIMITS}/max_user_watches "
-        "and max_user_instances, as in: sudo sysctl fs.inotify.max_user_watches=1048576 "
-        "fs.inotify.max_user_instances=1024"
+    return N_(
+        "This machine grants no more inotify watches or instances, so new clips in {root} are not "
+        "told at once; they are found all the same, by scans. Raise {limits}/max_user_watches and "
+        "max_user_instances, as in: sudo sysctl fs.inotify.max_user_watches=1048576 "
+        "fs.inotify.max_user_instances=1024",
+        root=root,
+        limits=LIMITS,
     )
 
 
@@ -193,7 +196,7 @@ def _relpath(root: str, path: str) -> str:
     return unicodedata.normalize("NFC", path.removeprefix(root).removeprefix("/"))
 
 
-UNMARKED = (
+UNMARKED = N_(
     "If it was watched before, its volume is not mounted. If it is new, the first `postflow up` "
     "puts the marker there."
 )
@@ -214,16 +217,20 @@ async def inspect(
 def _inspected(folder: Path, watching: Watching) -> str | tuple[str, str]:
     _demand_readable(folder)
     if not os.path.lexists(folder / MARKER):
-        return f"there, but without its marker {MARKER}; {_manner(folder, watching)}", UNMARKED
+        bare = N_("there, but without its marker {marker}; {how}")
+        return N_(bare, marker=MARKER, how=_manner(folder, watching)), UNMARKED
     try:
         read_mark(folder)
     except AbsentError as error:
         raise Fatal(
-            f"{folder}: {error}.",
-            hint=f"If this is the right folder, delete its {MARKER} and start `postflow up`.",
+            "{folder}: {why}.",
+            hint="If this is the right folder, delete its {marker} and start `postflow up`.",
             code="scan.root_missing",
+            folder=folder,
+            why=error.args[0],
+            marker=MARKER,
         ) from error
-    manner = f"there; {_manner(folder, watching)}"
+    manner = N_("there; {how}", how=_manner(folder, watching))
     if file_system_of(folder).has_events and is_spent(folder):
         return manner, spent(folder)
     return manner
@@ -234,17 +241,22 @@ def _demand_readable(folder: Path) -> None:
         with os.scandir(folder) as entries:
             next(entries, None)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise missing(f"There is no folder {folder}.") from error
+        raise missing(N_("There is no folder {folder}.", folder=folder)) from error
     except OSError as error:
         raise unread(folder, error) from error
 
 
 def _manner(folder: Path, watching: Watching) -> str:
     found = file_system_of(folder)
-    disk = "a local disk" if found.kind == "local" else "a network mount"
-    hurry = "at once by events, else" if found.has_events else "by the clock,"
+    disk = N_("a local disk") if found.kind == "local" else N_("a network mount")
+    hurry = N_("at once by events, else") if found.has_events else N_("by the clock,")
     quiet = watching.quiet or found.quiet
-    return (
-        f"{disk} ({found.type}), looked at {hurry} every {watching.interval:g} s; "
-        f"a file has to stand still for {quiet:g} s"
+    return N_(
+        "{disk} ({type}), looked at {hurry} every {interval:g} s; a file has to stand still for "
+        "{quiet:g} s",
+        disk=disk,
+        type=found.type,
+        hurry=hurry,
+        interval=watching.interval,
+        quiet=quiet,
     )

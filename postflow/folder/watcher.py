@@ -14,6 +14,7 @@ from uuid import uuid4
 import xxhash
 
 from postflow.errors import PostFlowError, Retry, as_ours
+from postflow.language import N_
 from postflow.ledger import AsyncLedger, ObservationState, Root, leases, observations, roots
 from postflow.media import volume
 from postflow.media.containers.reading import Verdict, Whole
@@ -171,10 +172,12 @@ class FolderWatcher:
             await self._wait_for_scan()
             return await self._report()
         except PostFlowError as error:
-            return self._alarm(TROUBLES.get(error.code, "ledger"), str(error))
+            return self._alarm(TROUBLES.get(error.code, "ledger"), error.whole)
         except Exception as error:
             log.exception("A fault of our own, at the scan of %s:", self.folder)
-            return self._alarm("fault", f"{self.folder} cannot be looked at. {as_ours(error)}")
+            why = as_ours(error).whole
+            told = N_("{folder} cannot be looked at. {why}", folder=self.folder, why=why)
+            return self._alarm("fault", told)
 
     async def _report(self) -> ScanReport:
         assert self._scanning is not None
@@ -197,8 +200,12 @@ class FolderWatcher:
         done, _ = await asyncio.wait([self._scanning], timeout=timeout)
         self._is_late = not done
         if not done:
-            late = f"The scan of {self.folder} has not come back: its volume hangs."
-            raise Retry(late, hint="", code="volume.hangs")
+            raise Retry(
+                "The scan of {folder} has not come back: its volume hangs.",
+                hint="",
+                code="volume.hangs",
+                folder=self.folder,
+            )
 
     async def _scan(self) -> _Scan | Root:
         """Only the folder where somebody else scans it."""

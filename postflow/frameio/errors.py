@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from postflow.errors import Fatal, PostFlowError, Refusal, Retry
+from postflow.language import N_
 
 from .models import Problem, Problems
 
@@ -16,7 +17,7 @@ REMOTE_UPLOAD_LIMIT = 50 * 10**9
 LOCAL_UPLOAD_LIMIT = 5 * 10**12
 NAME_LIMIT = 255
 
-_REFUSED = "Frame.io refused to {doing} ({status}). {details}"
+_REFUSED = N_("Frame.io refused to {doing} ({status}). {details}")
 REFUSED = Refusal(
     Fatal, "frameio.refused", _REFUSED, "Mend what Frame.io objects to, then try again."
 )
@@ -96,7 +97,7 @@ BAD_NAME = Refusal(
     Fatal,
     "frameio.bad_name",
     "A name of {length} characters cannot be used in Frame.io.",
-    f"Use a name of 1 to {NAME_LIMIT} characters.",
+    "Use a name of 1 to {most} characters.",
 )
 TOO_LARGE = Refusal(
     Fatal,
@@ -168,7 +169,7 @@ def suppress_not_found() -> Iterator[None]:
 def check_name(name: str) -> None:
     """Frame.io takes names of 1 to 255 characters."""
     if not 1 <= len(name) <= NAME_LIMIT:
-        raise BAD_NAME(length=len(name))
+        raise BAD_NAME(length=len(name), most=NAME_LIMIT)
 
 
 def check_size(size: int, limit: int = REMOTE_UPLOAD_LIMIT) -> None:

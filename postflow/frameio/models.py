@@ -22,6 +22,7 @@ from pydantic import (
 )
 from rich.filesize import decimal
 
+from postflow.language import N_
 from postflow.models import Project, RemoteFile, UploadPart
 
 T = TypeVar("T")
@@ -94,8 +95,8 @@ class Account(Wire):
         """How much of its storage is used, in words."""
         used = decimal(self.storage_usage)
         if self.storage_limit is None:
-            return f"{used} used, without a limit"
-        return f"{used} of {decimal(self.storage_limit)} used"
+            return N_("{used} used, without a limit", used=used)
+        return N_("{used} of {all} used", used=used, all=decimal(self.storage_limit))
 
     def has_room_for(self, size: int) -> bool:
         return self.storage_limit is None or self.storage_usage + size <= self.storage_limit

@@ -26,13 +26,14 @@ from tenacity.wait import wait_random_exponential
 
 from postflow.errors import Fatal, Refusal, Retry
 from postflow.http import proxy_for
+from postflow.language import N_
 from postflow.models import FrozenModel, UploadPart
 
 from .errors import BUSY
 
 Pieces = Callable[[], Iterator[bytes]]
 
-_DOING = "take a part of the file"
+_DOING = N_("take a part of the file")
 _ALWAYS_SENT = {"host", "content-length"}
 _ACL = "x-amz-acl"
 _ENCRYPTED = "x-amz-server-side-encryption"
@@ -271,10 +272,12 @@ class _Leaving:
 
 def _way_to_reach(error: httpx.TransportError) -> str:
     if isinstance(error, httpx.ProxyError):
-        return "The proxy does not let it through: check HTTPS_PROXY, password included."
+        return N_("The proxy does not let it through: check HTTPS_PROXY, password included.")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return "Its certificate is not trusted here: SSL_CERT_FILE names who signed it."
-    return "It is another host than Frame.io's: network, proxy and firewall have to let it pass."
+        return N_("Its certificate is not trusted here: SSL_CERT_FILE names who signed it.")
+    return N_(
+        "It is another host than Frame.io's: network, proxy and firewall have to let it pass."
+    )
 
 
 def _md5(headers: httpx.Headers) -> str | None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from postflow.errors import Fatal, PostFlowError
+from postflow.language import N_
 from postflow.models import Project
 
 from . import endpoints
@@ -53,7 +54,7 @@ class Accounts:
         return (
             None
             if home is None or home.has_room_for(size)
-            else STORAGE_FULL(details=_room_of(home))
+            else STORAGE_FULL(details=f"“{home.name}”: {home.room}.")
         )
 
     async def with_room(self, account_id: str, refused: Fatal) -> Fatal:
@@ -63,7 +64,14 @@ class Accounts:
         home = await self._home(account_id)
         if home is None:
             return refused
-        return Fatal(f"{refused.message} {_room_of(home)}", hint=refused.hint, code=refused.code)
+        return Fatal(
+            "{said} “{name}”: {room}.",
+            hint=refused.hint,
+            code=refused.code,
+            said=refused.message,
+            name=home.name,
+            room=home.room,
+        )
 
     async def _home(self, account_id: str) -> Account | None:
         with suppress(PostFlowError):
@@ -117,8 +125,7 @@ class Projects:
         return await every_page(self._api, call, WireProject.model_validate)
 
 
-def _room_of(home: Account) -> str:
-    return f"“{home.name}”: {home.room}."
+_KINDS = {"account": N_("account"), "workspace": N_("workspace"), "project": N_("project")}
 
 
 def _the_one(kind: str, wanted: str, candidates: Sequence[N]) -> N:
@@ -136,20 +143,25 @@ def _the_one(kind: str, wanted: str, candidates: Sequence[N]) -> N:
 def _several(kind: str, wanted: str, matches: Iterable[HasName]) -> Fatal:
     ids = ", ".join(match.id for match in matches)
     return Fatal(
-        f"There are several {kind}s called “{wanted}” in Frame.io: {ids}.",
-        hint=f"Give the id of the {kind} you mean instead of its name.",
+        "There are several {kind}s called “{wanted}” in Frame.io: {ids}.",
+        hint="Give the id of the {kind} you mean instead of its name.",
         code=f"frameio.{kind}_ambiguous",
+        kind=_KINDS[kind],
+        wanted=wanted,
+        ids=ids,
     )
 
 
 def _none(kind: str, wanted: str, candidates: Iterable[HasName]) -> Fatal:
     near = _near(wanted, [candidate.name for candidate in candidates])
     listed = " or ".join(f"“{name}”" for name in near)
-    hint = f"Did you mean {listed}?" if near else "Check that the signed-in user can see it."
     return Fatal(
-        f"There is no {kind} called “{wanted}” in Frame.io that the signed-in user can see.",
-        hint=hint,
+        "There is no {kind} called “{wanted}” in Frame.io that the signed-in user can see.",
+        hint="Did you mean {near}?" if near else "Check that the signed-in user can see it.",
         code=f"frameio.{kind}_unknown",
+        near=listed,
+        kind=_KINDS[kind],
+        wanted=wanted,
     )
 
 

@@ -17,10 +17,13 @@ from .states import CLOSED, AttemptOutcome, StaleClaim, State, check_move
 
 
 def reason(why: PostFlowError | None) -> dict[str, Any]:
-    """The values by which a row says why its clip, message or link is not where it should be."""
+    """The values by which a row says why its clip, message or link is not where it should be, in
+    the language spoken, which is the studio's.
+    """
     if why is None:
         return {"reason": None, "hint": None, "code": None}
-    return {"reason": why.message, "hint": why.hint, "code": why.code}
+    message, hint = why.told
+    return {"reason": message, "hint": hint, "code": why.code}
 
 
 NO_REASON = reason(None) | {"not_before": None}

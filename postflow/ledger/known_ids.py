@@ -84,10 +84,11 @@ def _take_stack(connection: Connection, row: RowMapping) -> None:
     holder = connection.scalar(_holder(row))
     if holder not in (None, row["id"]) and _at_work(connection, holder):
         raise Retry(
-            f"Another version of {row['stack']} is being stacked.",
+            "Another version of {stack} is being stacked.",
             hint="It is tried again as soon as that one is done.",
             code="ledger.stack_busy",
             retry_after=BUSY_WAIT,
+            stack=row["stack"],
         )
     connection.execute(_at(row).values(clip_id=row["id"]))
 

@@ -189,10 +189,11 @@ class Ledger:
         self._file = self._file_now()
         self.lives += 1
         raise Retry(
-            f"The ledger {self.place} was deleted or replaced while PostFlow ran.",
+            "The ledger {place} was deleted or replaced while PostFlow ran.",
             hint="PostFlow goes on with what is there now; a new one knows no watch folder, and "
             "nothing is sent before a person has said what becomes of the clips: `postflow enrol`.",
             code="ledger.replaced",
+            place=self.place,
         )
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from postflow.errors import Fatal
+from postflow.language import N_
 from postflow.media.volume import FileSystem
 from postflow.state import state_dir
 
@@ -37,7 +38,9 @@ ONE_WRITER = f"""
 """
 VERSION = "SELECT value FROM meta WHERE key = 'postflow_schema'"
 PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
-OWN_DISK = "Choose a folder on this machine's own disk, or give the URL of a PostgreSQL database."
+OWN_DISK = N_(
+    "Choose a folder on this machine's own disk, or give the URL of a PostgreSQL database."
+)
 
 
 def default_path() -> Path:
@@ -85,9 +88,10 @@ def _refuse_network(path: Path, file_system: FindFileSystem) -> None:
     found = file_system(folder)
     if found.kind == "network":
         raise Fatal(
-            f"The ledger would lie on a network disk ({found.type}), where SQLite loses data.",
+            "The ledger would lie on a network disk ({type}), where SQLite loses data.",
             hint=OWN_DISK,
             code="ledger.network_disk",
+            type=found.type,
         )
 
 
@@ -105,9 +109,11 @@ def _make_private(path: Path) -> None:
         if error.errno in PASSING:
             raise disk_full() from error
         raise Fatal(
-            f"The ledger cannot be made at {path}: {error.strerror}.",
+            "The ledger cannot be made at {path}: {reason}.",
             hint="Give PostFlow's user the right to write there, or name another place.",
             code="ledger.not_writable",
+            path=path,
+            reason=error.strerror,
         ) from error
 
 
@@ -202,15 +208,19 @@ def demand_version(found: int) -> None:
     """Raises Fatal ledger.newer, ledger.older."""
     if found > SCHEMA_VERSION:
         raise Fatal(
-            f"The ledger is of a newer PostFlow (its schema is {found}, not {SCHEMA_VERSION}).",
+            "The ledger is of a newer PostFlow (its schema is {found}, not {ours}).",
             hint="Install the newer PostFlow here too, or use another ledger.",
             code="ledger.newer",
+            found=found,
+            ours=SCHEMA_VERSION,
         )
     if found < SCHEMA_VERSION:
         raise Fatal(
-            f"The ledger is of an older PostFlow (its schema is {found}, not {SCHEMA_VERSION}).",
+            "The ledger is of an older PostFlow (its schema is {found}, not {ours}).",
             hint="Move it away or name another place: a new ledger asks what becomes of the clips.",
             code="ledger.older",
+            found=found,
+            ours=SCHEMA_VERSION,
         )
 
 
@@ -228,8 +238,9 @@ def _version_of(connection: Connection) -> int | None:
     value = connection.scalar(query) if meta.name in present else None
     if value is None:
         raise Fatal(
-            f"The database holds tables that are not PostFlow's: {', '.join(sorted(present))}.",
+            "The database holds tables that are not PostFlow's: {tables}.",
             hint="Give PostFlow a database of its own.",
             code="ledger.foreign_tables",
+            tables=", ".join(sorted(present)),
         )
     return int(value)

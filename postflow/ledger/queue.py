@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from postflow.errors import Fatal
+from postflow.language import N_
 from postflow.models import FrozenModel, MediaFile
 
 from .clips import change, held, move, normal, reason
@@ -37,9 +38,9 @@ from .schema import clips, observations, roots
 from .states import UNDELIVERED, ObservationState, State
 
 CANCELLED = "clip.cancelled"
-BY_COMMAND = "with `postflow cancel`"
-IN_PREFECT = "in Prefect's UI"
-ON_PAGE = "on PostFlow's page"
+BY_COMMAND = N_("with `postflow cancel`")
+IN_PREFECT = N_("in Prefect's UI")
+ON_PAGE = N_("on PostFlow's page")
 
 Announce = Callable[[int, MediaFile], Announcement | None]
 """What the message of a cancelled clip says instead, if the clip has one."""
@@ -80,10 +81,12 @@ class Spot(FrozenModel):
 
 def cancelled(name: str, how: str) -> Fatal:
     return Fatal(
-        f"Somebody cancelled {name} {how}.",
+        "Somebody cancelled {name} {how}.",
         hint="Deliver it after all with *Try again* on PostFlow's page, or `postflow retry "
-        f"{name}`.",
+        "{name}`.",
         code="clip.cancelled",
+        name=name,
+        how=N_(how),
     )
 
 
@@ -187,7 +190,7 @@ def _cancel(
 
 
 def _fail(connection: Connection, row: RowMapping, now: datetime, why: Fatal) -> None:
-    detail = {"code": why.code, "reason": why.message}
+    detail = {"code": why.code, "reason": why.told.message}
     move(connection, row, State.FAILED, now, detail=detail, not_before=None, **reason(why))
 
 

@@ -253,7 +253,7 @@ def _give_up(
     ledger: Ledger, claim: Claimed, to: State, why: PostFlowError, announce: Announcement | None
 ) -> None:
     with _step(ledger, claim) as (connection, row, now):
-        detail = {"code": why.code, "reason": why.message}
+        detail = {"code": why.code, "reason": why.told.message}
         move(connection, row, to, now, detail=detail, **_why(why))
         if to is not State.FAILED or why.code == CANCELLED:
             unsent.drop(connection, row)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from postflow.errors import Skip
+from postflow.language import N_
 from postflow.models import SUFFIXES, is_clip
 
 # Other containers of video. Camera originals (.r3d, .braw, .ari, .dng) are not for review.
@@ -90,15 +91,19 @@ def refusal(name: str) -> Skip | None:
     kinds = " ".join(SUFFIXES)
     right = meant(name)
     if right is None:
-        hint = f"Deliver one of {kinds}."
+        hint = N_("Deliver one of {kinds}.")
     elif is_clip(right):
-        hint = f"Rename it to {right} if it is a clip; PostFlow takes {kinds}."
+        hint = N_("Rename it to {right} if it is a clip; PostFlow takes {kinds}.")
     else:
-        hint = f"Export it anew as one of {kinds}."
+        hint = N_("Export it anew as one of {kinds}.")
     return Skip(
-        f"{_spelled(name)} {_because(name)}.",
+        "{name} {because}.",
         hint=hint,
         code="file.extension",
+        name=_spelled(name),
+        because=_because(name),
+        kinds=kinds,
+        right=right,
     )
 
 
@@ -106,7 +111,7 @@ def others(names: Iterable[tuple[str, int]]) -> dict[str, int]:
     """Of files by name and size, how many nobody hears of: by ending, and empty ones."""
     counts: dict[str, int] = {}
     for name, size in names:
-        kind = ending(name) if size else "empty"
+        kind = ending(name) if size else N_("empty")
         if not size or not is_candidate(name):
             counts[kind] = counts.get(kind, 0) + 1
     return counts
@@ -115,7 +120,7 @@ def others(names: Iterable[tuple[str, int]]) -> dict[str, int]:
 def ending(name: str) -> str:
     """What a file's kind is counted under."""
     suffix = PurePosixPath(name).suffix.lower()
-    return suffix if 1 < len(suffix) <= 12 and suffix.isprintable() else "without ending"
+    return suffix if 1 < len(suffix) <= 12 and suffix.isprintable() else N_("without ending")
 
 
 def _seen(name: str) -> str:
@@ -153,12 +158,12 @@ def _is_put_away(more: str) -> bool:
 
 def _because(name: str) -> str:
     if any(_is_unseen(char) for char in name):
-        return "is not taken: its name holds characters that cannot be seen"
+        return N_("is not taken: its name holds characters that cannot be seen")
     if name != name.rstrip(" ."):
-        return "is not taken: its name ends in a blank or a dot"
+        return N_("is not taken: its name ends in a blank or a dot")
     if "." not in name:
-        return "is not taken: its name has no extension"
-    return "is not a kind of clip PostFlow delivers"
+        return N_("is not taken: its name has no extension")
+    return N_("is not a kind of clip PostFlow delivers")
 
 
 def _spelled(name: str) -> str:

@@ -67,7 +67,8 @@ def _demand(descriptor: int, media: MediaFile) -> None:
 
 def changed(media: MediaFile) -> Retry:
     return Retry(
-        f"{printable(media.name)} changed on disk meanwhile.",
+        "{name} changed on disk meanwhile.",
         hint="Wait until the export is finished; it is then sent again.",
         code="file.changed",
+        name=printable(media.name),
     )

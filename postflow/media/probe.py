@@ -14,6 +14,7 @@ from typing import NamedTuple
 import xxhash
 
 from postflow.errors import Fatal, PostFlowError, Retry, Skip, printable
+from postflow.language import told
 from postflow.media.containers.essence import Range, essence_of
 from postflow.media.containers.reading import NotWhole, Reader, Whole
 from postflow.media.containers.whole import verdict
@@ -102,9 +103,11 @@ async def demand_media(path: Path) -> None:
     found = await volume.in_time(volume.ask(lambda: verdict(path)), path)
     if isinstance(found, NotWhole) and found.no_media:
         raise Skip(
-            f"{printable(path.name)} is no clip: it {found.reason}.",
+            "{name} is no clip: it {reason}.",
             hint="Export or copy it again, or give it the ending of what it is.",
             code="file.no_media",
+            name=printable(path.name),
+            reason=found.reason,
         )
 
 
@@ -167,9 +170,10 @@ def _probe(path: Path, *, any_kind: bool) -> MediaFile:
         after = os.fstat(descriptor)
     if (before.st_size, mtime_of(before)) != (after.st_size, mtime_of(after)):
         raise Retry(
-            f"{printable(path.name)} changed while it was looked at.",
+            "{name} changed while it was looked at.",
             hint="Wait until the render or copy is finished, then try again.",
             code="file.changing",
+            name=printable(path.name),
         )
     return MediaFile(
         path=_in_full(path),
@@ -191,7 +195,7 @@ def _in_full(path: Path) -> Path:
 
 def _doubt(path: Path) -> str | None:
     found = verdict(path)
-    return None if isinstance(found, Whole) else found.reason
+    return None if isinstance(found, Whole) else told(found.reason)
 
 
 def _is_unchanged(media: MediaFile, by_content: bool) -> bool:
@@ -226,22 +230,26 @@ def explained(path: Path) -> Iterator[None]:
 def _explanation(path: Path, error: OSError | ValueError) -> PostFlowError:
     if isinstance(error, ValueError) or error.errno in NOT_THERE:
         return Skip(
-            f"There is no file {printable(path)}.",
+            "There is no file {path}.",
             hint="Check the spelling, and that the volume it lives on is mounted.",
             code="file.missing",
+            path=printable(path),
         )
     if isinstance(error, PermissionError):
         return Fatal(
-            f"{printable(path)} may not be read by this user.",
+            "{path} may not be read by this user.",
             hint="Give the user that runs PostFlow the right to read it.",
             code="file.unreadable",
+            path=printable(path),
         )
     if error.errno in NOT_A_FILE:
         return _not_a_file(path)
     return Retry(
-        f"{printable(path)} could not be read: {error.strerror}.",
+        "{path} could not be read: {reason}.",
         hint="Check the volume it lives on; network mounts lose their server now and then.",
         code="file.unreadable",
+        path=printable(path),
+        reason=error.strerror,
     )
 
 
@@ -253,15 +261,17 @@ def _check_kind(path: Path, mode: int) -> None:
 def _demand_content(path: Path, size: int) -> None:
     if size == 0:
         raise Skip(
-            f"{printable(path.name)} is empty.",
+            "{name} is empty.",
             hint="Render or copy it again; Frame.io takes no empty files.",
             code="file.empty",
+            name=printable(path.name),
         )
 
 
 def _not_a_file(path: Path) -> Skip:
     return Skip(
-        f"{printable(path)} is a folder, a link or a device, not a file.",
+        "{path} is a folder, a link or a device, not a file.",
         hint="Give the path of the clip itself.",
         code="file.not_a_file",
+        path=printable(path),
     )

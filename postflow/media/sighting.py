@@ -7,6 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from pydantic import SkipValidation
+
+from postflow.language import N_
 from postflow.models import FrozenModel
 
 
@@ -30,7 +33,7 @@ class Problem(FrozenModel):
     """
 
     where: str
-    what: str
+    what: SkipValidation[str]
     unread: bool = False
 
 
@@ -70,7 +73,7 @@ class Offline(FrozenModel):
     """The volume is not there, or was not there at the end. Nothing follows for its files."""
 
     kind: Literal["offline"] = "offline"
-    reason: str
+    reason: SkipValidation[str]
 
 
 class Abandoned(FrozenModel):
@@ -83,7 +86,11 @@ class Abandoned(FrozenModel):
 
     @property
     def reason(self) -> str:
-        return f"{self.vanished:,} of {self.known:,} known files vanished at once"
+        return N_(
+            "{vanished:,} of {known:,} known files vanished at once",
+            vanished=self.vanished,
+            known=self.known,
+        )
 
 
 ScanResult = Scanned | Offline | Abandoned

@@ -8,6 +8,8 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal, TypeVar
@@ -162,7 +164,7 @@ def _run(future: Future[Any], call: Callable[[], Any]) -> None:
 async def ask(work: Callable[[], T]) -> T:
     """Do `work` in a thread of its own, so that one that hangs holds up no other."""
     thread = DaemonThread("volume")
-    answer = thread.submit(work)
+    answer = thread.submit(partial(copy_context().run, work))
     thread.close()
     return await asyncio.wrap_future(answer)
 
@@ -174,7 +176,8 @@ async def in_time(asking: Awaitable[T], path: Path, *, timeout: float = TIMEOUT)
             return await asking
     except TimeoutError:
         raise Retry(
-            f"The volume of {path} does not answer.",
+            "The volume of {path} does not answer.",
             hint="Mount it anew; whoever looks at it hangs.",
             code="volume.hangs",
+            path=path,
         ) from None

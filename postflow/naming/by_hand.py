@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from postflow.errors import Skip
 
-from .filename import shown
+from .filename import field_word, listed, shown
 from .matcher import Matcher, forms
 from .rules import NameRule, Values, fields_of, pieces_of
 
@@ -116,32 +116,42 @@ def _wrong(placing: Placing, given: Values, matchers: Sequence[Matcher]) -> Skip
     field = str(placing.wrong)
     like = _examples(placing, matchers).get(field)
     text = given[field]
-    told = f"is no {field} such as {shown(like)}" if like else f"is no {field} that a rule knows"
     return Skip(
-        f"{shown(text)} {told}.",
-        hint=f"Give it as file names have it: {_options(placing, matchers)}.",
+        "{text} is no {field} such as {like}."
+        if like
+        else "{text} is no {field} that a rule knows.",
+        hint="Give it as file names have it: {options}.",
         code="name.folder",
+        text=shown(text),
+        field=field_word(field),
+        like=shown(like or ""),
+        options=_options(placing, matchers),
     )
 
 
 def _missing(placing: Placing, matchers: Sequence[Matcher]) -> Skip:
-    name = f"Name the file as the rule has it, such as {shown(placing.rule.examples[0])}."
-    if {*placing.missing} <= OPTIONS.keys():
-        name = f"Give it too, as in {_options(placing, matchers)}; or n{name[1:]}"
+    by_hand = {*placing.missing} <= OPTIONS.keys()
     return Skip(
-        f"Where the clip goes is not clear without its {' and '.join(placing.missing)}.",
-        hint=name,
+        "Where the clip goes is not clear without its {missing}.",
+        hint="Give it too, as in {options}; or name the file as the rule has it, such as {example}."
+        if by_hand
+        else "Name the file as the rule has it, such as {example}.",
         code="name.incomplete",
+        missing=listed(map(field_word, placing.missing)),
+        options=_options(placing, matchers),
+        example=shown(placing.rule.examples[0]),
     )
 
 
 def _unused(given: Values, matchers: Sequence[Matcher]) -> Skip:
-    what = " and ".join(f"{OPTIONS[field]} {shown(text)}" for field, text in given.items())
+    what = listed(f"{OPTIONS[field]} {shown(text)}" for field, text in given.items())
     example = matchers[0].rule.examples[0]
     return Skip(
-        f"{what} cannot be given: no rule's folder is named after it.",
-        hint=f"Name the file as the rules have it, such as {shown(example)}.",
+        "{what} cannot be given: no rule's folder is named after it.",
+        hint="Name the file as the rules have it, such as {example}.",
         code="name.folder",
+        what=what,
+        example=shown(example),
     )
 
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from functools import reduce
 from pathlib import PurePosixPath
 
 from postflow.errors import Skip
+from postflow.language import N_
 
 MAX_BYTES = 255
 
+_FIELDS = {
+    "ext": N_("extension"),
+    "project": N_("project"),
+    "scene": N_("scene"),
+    "sequence": N_("sequence"),
+    "shot": N_("shot"),
+    "stack": N_("stack"),
+    "title": N_("title"),
+    "version": N_("version"),
+}
 _PLAIN_VERSION = re.compile(r"[ ._-]([vV](?:[0-9]{1,8}(?:\.[0-9]{1,4}|[a-z])?|DEF))\Z")
 
 
@@ -18,9 +31,11 @@ def clean_name(name: str) -> str:
     clean = unicodedata.normalize("NFC", name)
     if problem := _problem(clean):
         raise Skip(
-            f"The file name {shown(name)} {problem}.",
+            "The file name {name} {problem}.",
             hint="Rename the file with letters, digits, “_”, “-” and “.” only.",
             code="name.unsafe",
+            name=shown(name),
+            problem=problem,
         )
     return clean
 
@@ -31,9 +46,12 @@ def safe_part(text: str, what: str) -> str:
     problem = _problem(clean)
     if problem:
         raise Skip(
-            f"The {what} {shown(text)} cannot name a folder: it {problem}.",
-            hint=f"Give the {what} as one plain word such as SQ07, without “/”.",
+            "The {what} {text} cannot name a folder: it {problem}.",
+            hint="Give the {what} as one plain word such as SQ07, without “/”.",
             code="name.folder",
+            what=field_word(what),
+            text=shown(text),
+            problem=problem,
         )
     return clean
 
@@ -52,14 +70,23 @@ def shown(text: str, limit: int = 80) -> str:
     return f"“{''.join(seen)}”"
 
 
+def field_word(field: str) -> str:
+    """What people call a field; a rule's own fields are called as it names them."""
+    return _FIELDS.get(field, field)
+
+
+def listed(words: Iterable[str]) -> str:
+    return reduce(lambda one, other: N_("{one} and {other}", one=one, other=other), words)
+
+
 def _problem(name: str) -> str | None:
     size = len(name.encode("utf-8", "surrogatepass"))
     if not name.strip():
-        return "is empty"
+        return N_("is empty")
     if size > MAX_BYTES:
-        return f"is longer than {MAX_BYTES} bytes"
+        return N_("is longer than {most} bytes", most=MAX_BYTES)
     if "/" in name or "\\" in name:
-        return "holds a path separator"
+        return N_("holds a path separator")
     if any(not char.isprintable() and unicodedata.category(char) != "Zs" for char in name):
-        return "holds characters that cannot be seen"
-    return "begins with a dot" if name.startswith(".") else None
+        return N_("holds characters that cannot be seen")
+    return N_("begins with a dot") if name.startswith(".") else None

@@ -10,14 +10,14 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from postflow.errors import Skip
+from postflow.language import N_
 from postflow.models import SUFFIXES
 
-from .filename import shown
+from .filename import field_word, shown
 from .rules import NameRule, Pattern, Piece, Values, broken, field_pattern, pieces_of, unsafe
 
 DEFAULT_FIELDS = {"ext": f"(?i:{'|'.join(suffix[1:] for suffix in SUFFIXES)})"}
 _REST = "rest"
-_WORDS = {"ext": "extension"}
 _WORD_END = re.compile(r"[ ._-]")
 _NUMBERED = re.compile(r"([A-Za-z]{0,8})([0-9]{1,9})")
 _NUMBER = re.compile(r"[A-Za-z]{0,3}[0-9]+")
@@ -70,13 +70,14 @@ class Matcher:
         """Where a name that does not match stops to fit the rule."""
         foreign = next((char for char in name if not char.isascii()), None)
         if foreign:
-            return Mismatch(None, f"names are written without {shown(foreign)}", 0)
+            without = N_("names are written without {char}", char=shown(foreign))
+            return Mismatch(None, without, 0)
         if self.rule.regex:
-            return Mismatch(None, "it does not fit the rule's expression", 0)
+            return Mismatch(None, N_("it does not fit the rule's expression"), 0)
         try:
             return self._part(name)
         except Skip:
-            return Mismatch(None, "it takes too long to read", 0)
+            return Mismatch(None, N_("it takes too long to read"), 0)
 
     def _part(self, name: str) -> Mismatch:
         matched, values = 0, Values()
@@ -126,10 +127,8 @@ class _PartialMatch:
     def _explained(self) -> tuple[str | None, str]:
         pieces = self.matcher.pieces
         if self.matched == len(pieces):
-            return (
-                None,
-                f"after {shown(self._done)} nothing may follow, but {shown(self.rest)} does",
-            )
+            more = N_("after {done} nothing may follow, but {rest} does", **self._both)
+            return None, more
         piece = pieces[self.matched]
         if piece.is_field:
             return piece.text, self._wrong(piece.text, _word(self.rest))
@@ -142,22 +141,32 @@ class _PartialMatch:
 
     def _wrong(self, field: str, found: str) -> str:
         like = self.matcher.example.get(field, "")
-        word = _WORDS.get(field, field)
+        word = field_word(field)
         if not found:
-            return f"the {word} is missing, such as {shown(like)}"
-        return f"{shown(found)} is no {word} such as {shown(like)}"
+            return N_("the {word} is missing, such as {like}", word=word, like=shown(like))
+        return N_(
+            "{found} is no {word} such as {like}", found=shown(found), word=word, like=shown(like)
+        )
 
     def _missing(self, literal: str) -> tuple[str | None, str]:
         follower = self.matcher.pieces[self.matched + 1 : self.matched + 2]
         field = follower[0].text if follower else None
         due = literal + self.matcher.example.get(field or "", "")
         if not self.matched:
-            return field, f"it does not begin with {shown(literal)}"
+            return field, N_("it does not begin with {literal}", literal=shown(literal))
         # An extension that stands behind something else is not missing.
         lacks = field and not (field == "ext" and self.rest)
-        what = f"the {_WORDS.get(str(field), field)} is missing: " if lacks else ""
-        but = f", not {shown(self.rest)}" if self.rest else ""
-        return field, f"{what}after {shown(self._done)} should come {shown(due)}{but}"
+        facts = {**self._both, "due": shown(due)}
+        here = N_("after {done} should come {due}", **facts)
+        if self.rest:
+            here = N_("after {done} should come {due}, not {rest}", **facts)
+        if lacks:
+            here = N_("the {word} is missing: {here}", word=field_word(str(field)), here=here)
+        return field, here
+
+    @property
+    def _both(self) -> dict[str, str]:
+        return {"done": shown(self._done), "rest": shown(self.rest)}
 
     @property
     def _done(self) -> str:

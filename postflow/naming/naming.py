@@ -10,7 +10,7 @@ from postflow.models import FrozenModel, Shot
 
 from .by_hand import place
 from .checks import check_rules
-from .filename import clean_name, safe_part, shown, split_version
+from .filename import clean_name, field_word, listed, safe_part, shown, split_version
 from .matcher import Matcher, nearest_name
 from .presets import PRESETS
 from .rules import NameRule, Values, fields_of, folder_of, read_rules, stack_of
@@ -61,9 +61,11 @@ class Naming:
         """A shipped set of rules. Raises Fatal `naming.preset`."""
         if name not in PRESETS:
             raise Fatal(
-                f"There is no set of naming rules called {shown(name)}.",
-                hint=f"Choose one of {', '.join(PRESETS)}, or write rules of your own.",
+                "There is no set of naming rules called {name}.",
+                hint="Choose one of {presets}, or write rules of your own.",
                 code="naming.preset",
+                name=shown(name),
+                presets=", ".join(PRESETS),
             )
         return cls(PRESETS[name])
 
@@ -136,9 +138,12 @@ class Naming:
         fits = [(m.rule, values) for m in self._matchers if (values := m.match(name)) is not None]
         if len(fits) > 1 and fits[0][0].rank == fits[1][0].rank:
             raise Skip(
-                f"{shown(name)} fits two rules, “{fits[0][0].name}” and “{fits[1][0].name}”.",
+                "{name} fits two rules, “{one}” and “{other}”.",
                 hint="Give the two rules different ranks, or the scene and shot by hand.",
                 code="name.ambiguous",
+                name=shown(name),
+                one=fits[0][0].name,
+                other=fits[1][0].name,
             )
         return fits[0] if fits else None
 
@@ -150,12 +155,18 @@ class Naming:
         matcher, mismatch = max(mismatches, key=lambda pair: pair[1].reached)
         example = matcher.rule.examples[0]
         nearest = nearest_name(name, self._matchers)
-        meant = f"Was {shown(nearest)} meant? " if nearest and nearest != name else ""
+        near = nearest and nearest != name
         return Skip(
-            f"{shown(name)} is no name PostFlow knows: {mismatch.reason}.",
-            hint=f"{meant}A right name looks like {shown(example)}; "
-            "or give the scene and shot by hand.",
+            "{name} is no name PostFlow knows: {reason}.",
+            hint="Was {nearest} meant? A right name looks like {example}; or give the scene and "
+            "shot by hand."
+            if near
+            else "A right name looks like {example}; or give the scene and shot by hand.",
             code="name.unknown",
+            name=shown(name),
+            reason=mismatch.reason,
+            nearest=shown(nearest or ""),
+            example=shown(example),
         )
 
 
@@ -181,9 +192,12 @@ def _shot(name: str, rule: NameRule, values: Values) -> Shot:
     if missing:
         options = ", ".join(_OPTIONS[field] for field in missing)
         raise Skip(
-            f"{shown(name)} does not say its {' and '.join(missing)}.",
-            hint=f"Give it by hand ({options}), or put it in the name.",
+            "{name} does not say its {missing}.",
+            hint="Give it by hand ({options}), or put it in the name.",
             code="name.incomplete",
+            name=shown(name),
+            missing=listed(map(field_word, missing)),
+            options=options,
         )
     if rule.version_date and "version" in merged:
         date_of(merged["version"], rule.version_date)

@@ -148,10 +148,12 @@ class Pattern:
             found = self._compiled.fullmatch(text, timeout=LONGEST_MATCH)
         except TimeoutError as error:
             raise Skip(
-                f"The naming rule “{self.rule}” takes too long to read {shown(text)}.",
+                "The naming rule “{rule}” takes too long to read {text}.",
                 hint="Write the rule's patterns without a repeat inside a repeat and without "
                 "choices that overlap, or rename the file.",
                 code="name.slow",
+                rule=self.rule,
+                text=shown(text),
             ) from error
         return found.groupdict("") if found else None
 

@@ -83,9 +83,11 @@ def date_of(version: str, written: str) -> str | None:
         return f"{datetime.strptime(version, _directives(written)):%Y-%m-%d}"  # noqa: DTZ007
     except ValueError:
         raise Skip(
-            f"“{version}” is no date written {written}.",
+            "“{version}” is no date written {written}.",
             hint="Correct the date in the name.",
             code="name.version",
+            version=version,
+            written=written,
         ) from None
 
 

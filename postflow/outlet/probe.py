@@ -13,6 +13,7 @@ from tenacity import (
 
 from postflow.errors import Retry
 from postflow.http import certificates, proxy_for
+from postflow.language import N_
 from postflow.outlet.ngrok.errors import REFUSALS, code_in, refused
 
 # Only ngrok's edge can send this header, so it tells an answer of ngrok's own from one of ours.
@@ -44,7 +45,8 @@ async def probe(url: SecretStr, size: int, *, timeout: float = 20.0) -> str | No
         headers = (await _head(client, url, BROWSER)).headers
     if _edge_code(headers) == FREE_PLAN_PAGE:
         refusal = REFUSALS[FREE_PLAN_PAGE]
-        return f"{refusal.message} It does so for browsers only. {refusal.hint}"
+        says = N_("{message} It does so for browsers only. {hint}")
+        return N_(says, message=refusal.message, hint=refusal.hint)
     return None
 
 
@@ -54,16 +56,19 @@ async def _check(client: httpx.AsyncHTTPTransport, url: SecretStr, size: int) ->
         raise refused(code)
     if (status := answer.status_code) != 200:
         raise Retry(
-            f"The public address answers with status {status} where the file should be.",
+            "The public address answers with status {status} where the file should be.",
             hint="Check that the public address leads to PostFlow's media server.",
             code="tunnel.status",
+            status=status,
         )
     length = answer.headers.get("Content-Length")
     if length != str(size):
         raise Retry(
-            f"The public address announces {length or 'no'} bytes; the file has {size}.",
+            "The public address announces {length} bytes; the file has {size}.",
             hint="Check that no proxy on the way alters or compresses what it passes on.",
             code="tunnel.size",
+            length=length or N_("no"),
+            size=size,
         )
 
 
@@ -79,17 +84,19 @@ async def _head(
         return answer
     except httpx.ProxyError as error:
         raise Retry(
-            f"The proxy does not let PostFlow look at its public address ({type(error).__name__}).",
+            "The proxy does not let PostFlow look at its public address ({kind}).",
             hint="Check address and password in HTTPS_PROXY, or name the tunnel's domain in "
             "NO_PROXY.",
             code="tunnel.proxy",
+            kind=type(error).__name__,
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # Not chained: the client's texts hold the address.
         raise Retry(
-            f"The public address cannot be reached ({type(error).__name__}).",
+            "The public address cannot be reached ({kind}).",
             hint="Check the internet connection and the tunnel.",
             code="tunnel.unreachable",
+            kind=type(error).__name__,
         ) from None
 
 

@@ -128,10 +128,11 @@ class MediaServer:
             listener = socket.create_server((HOST, self._port))
         except OSError as error:
             raise Fatal(
-                f"The media server cannot listen on port {self._port}.",
+                "The media server cannot listen on port {port}.",
                 hint="Another program has it: end that one, or choose another port in the "
                 "studio's tunnel settings.",
                 code="outlet.port",
+                port=self._port,
             ) from error
         await web.SockSite(runner, listener, backlog=at_once).start()
         listener.listen(QUEUE)

@@ -70,4 +70,4 @@ def meant(studio: PageStudio, name: str, sequence: str, shot: str) -> Meant:
         scene, number = given["sequence"] or None, given["shot"] or None
         return Meant(**given, goes=studio.naming.identify(name, scene=scene, shot=number))
     except PostFlowError as why:
-        return Meant(**given, why=why.message, hint=why.hint)
+        return Meant(**given, why=why.told.message, hint=why.told.hint)

@@ -140,7 +140,7 @@ def read(ledger: Ledger, studio: PageStudio, asked: Asked) -> Board:
     return Board(
         counts=by_kind,
         left=progress.left(ledger, studio.name),
-        in_the_way=tuple((each.message, each.hint) for each in studio.in_the_way),
+        in_the_way=tuple(each.told for each in studio.in_the_way),
         outages=tuple(outages.current(ledger, studio.name).values()),
         unannounced=len(unannounced.current(ledger, studio.name)),
         links=tuple(links.troubles(ledger, studio.name)),

@@ -101,7 +101,7 @@ class Page:
             return await handler(request)
         except PostFlowError as error:
             if _asks_plainly(request):
-                return web.json_response({"name": "", "text": str(error), "done": False})
+                return web.json_response({"name": "", "text": " ".join(error.told), "done": False})
             return self._page("trouble.html", status=503, error=error)
 
     @web.middleware

@@ -21,6 +21,7 @@ from postflow.errors import PostFlowError
 from postflow.feeds import Sink
 from postflow.folder.enrolment import why_not_watched
 from postflow.folder.wakeup import inspect
+from postflow.language import N_, told
 from postflow.ledger import default_path, open_ledger
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.picture import can_be_made
@@ -51,8 +52,8 @@ async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
     """One finding a part. What hangs on a failed part is not asked."""
     async with AsyncExitStack() as stack:
         chains: tuple[Chain, ...] = (
-            {"Prefect's server": prefect_door},
-            {"State folders": private_folders},
+            {N_("Prefect's server"): prefect_door},
+            {N_("State folders"): private_folders},
             _naming(studio),
             *_folders(studio),
             _ledger(studio),
@@ -65,7 +66,11 @@ async def check_studio(studio: Studio) -> AsyncIterator[Finding]:
             failed: str | None = None
             for part, ask in chain.items():
                 if failed:
-                    yield Finding(part=part, verdict="not asked", says=f"{failed} comes first")
+                    yield Finding(
+                        part=told(part),
+                        verdict="not asked",
+                        says=told(N_("{part} comes first", part=failed)),
+                    )
                     continue
                 finding = await _find(part, ask)
                 failed = part if finding.verdict == "failed" else None
@@ -76,29 +81,34 @@ async def _find(part: str, ask: Callable[[], Awaitable[Say]]) -> Finding:
     try:
         said = await ask()
     except PostFlowError as error:
-        return Finding(part=part, verdict="failed", says=error.message, hint=error.hint)
+        message, hint = error.told
+        return Finding(part=told(part), verdict="failed", says=message, hint=hint)
     if isinstance(said, tuple):
-        return Finding(part=part, verdict="warning", says=said[0], hint=said[1])
-    return Finding(part=part, verdict="ok", says=said)
+        says, hint = map(told, said)
+        return Finding(part=told(part), verdict="warning", says=says, hint=hint)
+    return Finding(part=told(part), verdict="ok", says=told(said))
 
 
 def _naming(studio: Studio) -> Chain:
     async def rules() -> Say:
-        return f"{len(studio.get_naming().rules)} rules, each with its examples"
+        many = len(studio.get_naming().rules)
+        return N_("{many} rules, each with its examples", many=many)
 
-    return {"Naming rules": rules}
+    return {N_("Naming rules"): rules}
 
 
 def _folders(studio: Studio) -> list[Chain]:
     """Each by itself: one that is lost says nothing of the others."""
 
     async def none() -> Say:
-        return "none; clips are delivered by hand only"
+        return N_("none; clips are delivered by hand only")
 
     folders = studio.watching.folders
     if not folders:
-        return [{"Watch folders": none}]
-    return [{f"Watch folder {at}": partial(_folder, studio, at)} for at in folders]
+        return [{N_("Watch folders"): none}]
+    return [
+        {N_("Watch folder {folder}", folder=at): partial(_folder, studio, at)} for at in folders
+    ]
 
 
 async def _folder(studio: Studio, at: Path) -> Say:
@@ -112,32 +122,35 @@ async def _folder(studio: Studio, at: Path) -> Say:
     if why is None or (why.code == "folder.not_enrolled" and not isinstance(said, str)):
         return said
     if why.code == "folder.not_enrolled":
-        return f"there; {why.message}", why.hint
+        return N_("there; {how}", how=why.message), why.hint
     raise why
 
 
 def _ledger(studio: Studio) -> Chain:
     async def opens() -> Say:
         async with open_ledger(studio.ledger) as ledger:
-            place = f"{_place_of(studio.ledger)}, schema {SCHEMA_VERSION}"
+            place = N_(
+                "{place}, schema {schema}", place=_place_of(studio.ledger), schema=SCHEMA_VERSION
+            )
             return clocks_apart(ledger.ledger.host_ahead, place) or place
 
-    return {"Ledger": opens, "Hosts": partial(hosts_in_order, studio)}
+    return {N_("Ledger"): opens, N_("Hosts"): partial(hosts_in_order, studio)}
 
 
 def clocks_apart(ahead: timedelta, place: str) -> Say | None:
     """A warning where this machine's clock and the database's differ by seconds."""
     if abs(ahead) <= APART:
         return None
-    seconds, which = (
-        f"{abs(ahead).total_seconds():.0f} s",
-        "ahead of" if ahead > APART else "behind",
+    which = (
+        N_("{place}; this machine's clock is {seconds:.0f} s ahead of the database's")
+        if ahead > APART
+        else N_("{place}; this machine's clock is {seconds:.0f} s behind the database's")
     )
-    remedy = (
+    remedy = N_(
         "Have both set by NTP. Leases go by the database's clock, and no host robs another; but "
         "what a dead run left in Frame.io is known by when it was asked for."
     )
-    return f"{place}; this machine's clock is {seconds} {which} the database's", remedy
+    return N_(which, place=place, seconds=abs(ahead).total_seconds()), remedy
 
 
 def _place_of(ledger: SecretStr | None) -> str:
@@ -145,33 +158,35 @@ def _place_of(ledger: SecretStr | None) -> str:
     where = ledger.get_secret_value() if ledger else str(default_path())
     if "://" in where:
         url = make_url(where)
-        return f"PostgreSQL, database {url.database} on {url.host or 'this machine'}"
-    return f"{where} on this machine's own disk ({file_system_of(Path(where)).type})"
+        host = url.host or N_("this machine")
+        return N_("PostgreSQL, database {name} on {host}", name=url.database, host=host)
+    kind = file_system_of(Path(where)).type
+    return N_("{place} on this machine's own disk ({kind})", place=where, kind=kind)
 
 
 def _outlet(studio: Studio, stack: AsyncExitStack) -> Chain:
     tunnel, outlet = studio.tunnel, get_outlet(studio)
     if tunnel is None or outlet is None or studio.transfer == "direct":
-        return {"Tunnel": _not_needed}
+        return {N_("Tunnel"): _not_needed}
     chain: Chain = {}
     if tunnel.provider == "ngrok":
-        chain["ngrok agent"] = lambda: _agent(tunnel)
-        chain["ngrok account"] = lambda: _tunnel(outlet, stack)
-    chain["Outlet, seen from outside"] = lambda: reachable(outlet)
+        chain[N_("ngrok agent")] = lambda: _agent(tunnel)
+        chain[N_("ngrok account")] = lambda: _tunnel(outlet, stack)
+    chain[N_("Outlet, seen from outside")] = lambda: reachable(outlet)
     return chain
 
 
 async def _not_needed() -> Say:
-    return "none, and none is needed: clips are sent directly"
+    return N_("none, and none is needed: clips are sent directly")
 
 
 async def _tunnel(outlet: Outlet, stack: AsyncExitStack) -> Say:
     await stack.enter_async_context(outlet.opened())
-    return "the authtoken is accepted, and a tunnel could be opened"
+    return N_("the authtoken is accepted, and a tunnel could be opened")
 
 
 async def _agent(tunnel: Tunnel) -> Say:
-    return f"version {await version(tunnel.ngrok_path)}"
+    return N_("version {number}", number=await version(tunnel.ngrok_path))
 
 
 async def reachable(outlet: Outlet) -> Say:
@@ -183,8 +198,8 @@ async def reachable(outlet: Outlet) -> Say:
         async with outlet.expose(media) as exposure:
             warning = await probe(exposure.url, media.size)
     if warning:
-        return (warning, "Any paid plan of ngrok ends it.")
-    return "a test file could be fetched, also by a browser"
+        return (warning, N_("Any paid plan of ngrok ends it."))
+    return N_("a test file could be fetched, also by a browser")
 
 
 def _discord(studio: Studio) -> Chain:
@@ -192,18 +207,22 @@ def _discord(studio: Studio) -> Chain:
 
     async def webhook() -> Say:
         if discord is None:
-            return "none; clips are delivered without announcement"
+            return N_("none; clips are delivered without announcement")
         async with discord.get_client() as client:
             name = await client.check()
-        lacking = "" if can_be_made() else "; without pictures, since PyAV is not installed"
-        return f"leads to “{name}”{lacking}"
+        leads = (
+            N_("leads to “{name}”")
+            if can_be_made()
+            else N_("leads to “{name}”; without pictures, since PyAV is not installed")
+        )
+        return N_(leads, name=name)
 
-    return {"Discord webhook": webhook}
+    return {N_("Discord webhook"): webhook}
 
 
 def _sink(studio: str, sink: Sink) -> Chain:
     async def test() -> Say:
         await sink.test(studio)
-        return "was told that this is a test"
+        return N_("was told that this is a test")
 
-    return {"The hook" if sink.name == "hook" else f"Alarm by {sink.kind}": test}
+    return {N_("The hook") if sink.name == "hook" else N_("Alarm by {kind}", kind=sink.kind): test}

@@ -15,6 +15,7 @@ from postflow.frameio.auth.ims import USER_SCOPES, ServiceCredential
 from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.models import Account
 from postflow.frameio.parts import PartRetries, PartStore
+from postflow.language import N_
 from postflow.models import Folder, Project
 
 from .exposure import Say
@@ -37,17 +38,17 @@ class FrameioCheck:
 
     def chain(self) -> Chain:
         chain: Chain = {
-            "Adobe sign-in": self._sign_in,
-            "Adobe scopes": lambda: _scopes(self._studio),
-            "Frame.io user": self._user,
-            "Frame.io account": self._account,
-            "Frame.io workspace": self._workspace,
-            "Frame.io project": self._find_project,
-            "Frame.io storage": self._storage,
-            "Frame.io write access": self._write,
+            N_("Adobe sign-in"): self._sign_in,
+            N_("Adobe scopes"): lambda: _scopes(self._studio),
+            N_("Frame.io user"): self._user,
+            N_("Frame.io account"): self._account,
+            N_("Frame.io workspace"): self._workspace,
+            N_("Frame.io project"): self._find_project,
+            N_("Frame.io storage"): self._storage,
+            N_("Frame.io write access"): self._write,
         }
         if self._studio.transfer != "tunnel":
-            chain["Frame.io direct upload"] = self._send
+            chain[N_("Frame.io direct upload")] = self._send
         return chain
 
     async def _sign_in(self) -> Say:
@@ -57,7 +58,8 @@ class FrameioCheck:
         self._client = await self._stack.enter_async_context(client)
         if soon := await why_to_sign_in(source):
             return (soon.message, soon.hint)
-        return f"an access token for credential {self._studio.adobe.client_id[:6]}…"
+        begins = self._studio.adobe.client_id[:6]
+        return N_("an access token for credential {begins}…", begins=begins)
 
     async def _user(self) -> Say:
         profile = await self._client.accounts.me()
@@ -67,8 +69,8 @@ class FrameioCheck:
         self._accounts = await self._client.accounts.all()
         if not self._accounts:
             raise Fatal(
-                "The signed-in user belongs to no Frame.io account.",
-                hint="Let an administrator of the account invite the user in Frame.io.",
+                N_("The signed-in user belongs to no Frame.io account."),
+                hint=N_("Let an administrator of the account invite the user in Frame.io."),
                 code="frameio.no_account",
             )
         return ", ".join(account.name for account in self._accounts)
@@ -79,30 +81,30 @@ class FrameioCheck:
             for home in self._accounts
             for room in await self._client.accounts.workspaces(home.id)
         ]
-        return ", ".join(room.name for room in rooms) or "none that the user can list"
+        return ", ".join(room.name for room in rooms) or N_("none that the user can list")
 
     async def _find_project(self) -> Say:
         at = self._studio.frameio
         self._project = await self._client.projects.find(at.project, at.account, at.workspace)
-        return f"{self._project.name}, id {self._project.id}"
+        return N_("{name}, id {id}", name=self._project.name, id=self._project.id)
 
     async def _storage(self) -> Say:
         """Of the account that the project is in."""
         at = self._project and self._project.account_id
         home = next((each for each in self._accounts if each.id == at), None)
         if home is None:
-            return "its account does not say"
+            return N_("its account does not say")
         limit = home.storage_limit
         if limit is not None and home.storage_usage >= NEARLY_FULL * limit:
             return (
-                f"{home.room}: what does not fit is refused",
-                "Free room in the account, or buy more storage.",
+                N_("{room}: what does not fit is refused", room=home.room),
+                N_("Free room in the account, or buy more storage."),
             )
         return home.room
 
     async def _write(self) -> Say:
         async with self._folder():
-            return "a folder could be made, and was removed"
+            return N_("a folder could be made, and was removed")
 
     async def _send(self) -> Say:
         """To the store behind Frame.io, which this network may not let through."""
@@ -113,8 +115,9 @@ class FrameioCheck:
             with closing(PartStore(made.media_type, "video/quicktime", retries=TWICE)) as store:
                 sending = asyncio.to_thread(store.put, made.parts[0], lambda: iter([SAMPLE]))
                 receipt = await sending
-        proof = "with its checksum" if receipt.is_proven else "without a checksum"
-        return f"a small file was taken {proof}, and was removed"
+        if receipt.is_proven:
+            return N_("a small file was taken with its checksum, and was removed")
+        return N_("a small file was taken without a checksum, and was removed")
 
     @asynccontextmanager
     async def _folder(self) -> AsyncIterator[Folder]:
@@ -130,19 +133,22 @@ class FrameioCheck:
 
 async def _scopes(studio: Studio) -> Say:
     if isinstance(studio.adobe.get_credential(), ServiceCredential):
-        return "server-to-server, by the Admin Console"
+        return N_("server-to-server, by the Admin Console")
     tokens = await BlockTokenStore(studio.adobe.document_name).load()
     granted = set(tokens.scopes) if tokens else set()
     if not granted:
-        return ("Adobe did not say what it granted", "Should Frame.io answer 401, sign in again.")
+        return (
+            N_("Adobe did not say what it granted"),
+            N_("Should Frame.io answer 401, sign in again."),
+        )
     missing = [scope for scope in USER_SCOPES if scope not in granted]
     if "additional_info.roles" in missing:
         raise Fatal(
-            "The sign-in lacks the scope additional_info.roles, so Frame.io answers 401.",
-            hint="Enable it on the Adobe credential, then `postflow login` again.",
+            N_("The sign-in lacks the scope additional_info.roles, so Frame.io answers 401."),
+            hint=N_("Enable it on the Adobe credential, then `postflow login` again."),
             code="adobe.scopes",
         )
     if missing:
-        remedy = "Enable them on the Adobe credential, then `postflow login` again."
-        return (f"not granted: {', '.join(missing)}", remedy)
-    return "all granted"
+        lacking = N_("not granted: {scopes}", scopes=", ".join(missing))
+        return lacking, N_("Enable them on the Adobe credential, then `postflow login` again.")
+    return N_("all granted")

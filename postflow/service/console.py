@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from postflow.errors import Fatal, PostFlowError, Skip, printable
+from postflow.language import told
 from postflow.models import Once
 from postflow.state import open_to_others, state_dir
 
@@ -59,7 +60,7 @@ def waiting(what: str) -> Iterator[None]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description} …"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as line:
-        line.add_task(what, total=None)
+        line.add_task(told(what), total=None)
         yield
 
 
@@ -83,13 +84,15 @@ def first_contact(studio: str) -> str:
 def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:
     """One line what happened, one line what to do."""
     about = f"[bold]{escape(subject)}[/bold]: " if subject else ""
-    err.print(f"[red]✗[/red] {about}{escape(error.message)} [dim]{escape(f'[{error.code}]')}[/dim]")
-    err.print(f"  → {escape(error.hint)}")
+    err.print(
+        f"[red]✗[/red] {about}{escape(error.told.message)} [dim]{escape(f'[{error.code}]')}[/dim]"
+    )
+    err.print(f"  → {escape(error.told.hint)}")
 
 
 def tell_warning(error: PostFlowError, console: Console = err) -> None:
     """What a person should know and can mend, while the command goes on."""
-    tell_doubt(error.message, error.hint, console)
+    tell_doubt(*error.told, console)
 
 
 def tell_doubt(says: str, remedy: str, console: Console = err) -> None:
@@ -99,8 +102,8 @@ def tell_doubt(says: str, remedy: str, console: Console = err) -> None:
 
 def tell_if_open(*paths: Path) -> None:
     """Each file or folder with secrets that others may read."""
-    for said in filter(None, map(open_to_others, paths)):
-        tell_doubt(*said)
+    for says, remedy in filter(None, map(open_to_others, paths)):
+        tell_doubt(told(says), told(remedy))
 
 
 class Warnings(logging.Handler):

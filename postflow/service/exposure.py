@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import reduce
 from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
+from postflow.language import N_, told
 from postflow.state import open_to_others, state_dir
 
 STRANGER = "postflow-check.invalid"
 PAGE = {"Origin": f"http://{STRANGER}", "Access-Control-Request-Method": "POST"}
-REMEDY = (
+REMEDY = N_(
     "Give the server a password (PREFECT_SERVER_API_AUTH_STRING; PREFECT_API_AUTH_STRING for all "
     "that talk to it), let it answer no pages but its own "
     "(PREFECT_SERVER_CORS_ALLOWED_ORIGINS=http://127.0.0.1:4200) and, beyond this machine, TLS. "
@@ -28,22 +30,24 @@ async def prefect_door() -> Say:
     """Knocks at the configured server as somebody does who has no password, and changes nothing."""
     api = str(PREFECT_API_URL.value())
     async with httpx.AsyncClient(base_url=api, timeout=PATIENCE) as client:
-        found = [told async for told in _open(client)]
+        found = [said async for said in _open(client)]
     if found:
-        return (f"{_shown(api)} {', and '.join(found)}", REMEDY)
-    return f"{_shown(api)} asks for a password, and answers no other origin and no foreign name"
+        says = reduce(lambda one, other: N_("{one}, and {other}", one=one, other=other), found)
+        return (N_("{api} {says}", api=_shown(api), says=says), REMEDY)
+    closed = N_("{api} asks for a password, and answers no other origin and no foreign name")
+    return N_(closed, api=_shown(api))
 
 
 async def _open(client: httpx.AsyncClient) -> AsyncIterator[str]:
     if (await client.get("/admin/version")).is_success:
-        yield "gives all secrets to whoever asks, and runs what he wants: it has no password"
+        yield N_("gives all secrets to whoever asks, and runs what he wants: it has no password")
     answer = await client.options("/block_documents/filter", headers=PAGE)
     if "access-control-allow-origin" in answer.headers:
-        yield "answers web pages of every origin"
+        yield N_("answers web pages of every origin")
     if (await client.get("/health", headers={"Host": STRANGER})).is_success:
-        yield "answers under every host name"
+        yield N_("answers under every host name")
     if client.base_url.scheme == "http" and not _is_here(client.base_url.host):
-        yield "hears the password in clear, for want of TLS"
+        yield N_("hears the password in clear, for want of TLS")
 
 
 def _is_here(host: str) -> bool:
@@ -62,10 +66,11 @@ def _shown(api: str) -> str:
 async def private_folders() -> Say:
     """The ledger, logs and the password of `up`'s server; Prefect's database with its key."""
     open_ones = [open_to_others(each) for each in folders_with_secrets()]
-    told = [each for each in open_ones if each]
-    if told:
-        return (" ".join(says for says, _ in told), " && ".join(remedy for _, remedy in told))
-    return "readable for their owner only"
+    open_to_all = [each for each in open_ones if each]
+    if open_to_all:
+        says = " ".join(told(said) for said, _ in open_to_all)
+        return (says, " && ".join(told(remedy) for _, remedy in open_to_all))
+    return N_("readable for their owner only")
 
 
 def folders_with_secrets() -> tuple[Path, Path]:

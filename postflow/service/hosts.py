@@ -11,6 +11,7 @@ from prefect.client.schemas import filters, sorting
 
 from postflow.blocks.studio import Studio
 from postflow.engine.crashed_runs import LEDGER, SIGNATURE
+from postflow.language import N_, told
 from postflow.ledger import hosts, open_ledger, roots
 from postflow.ledger.process import ProcessMark, host_of
 from postflow.state import this_host
@@ -20,7 +21,7 @@ from .exposure import Say
 APART = timedelta(seconds=5)
 RECENT = timedelta(days=1)
 MOST = 200
-REMEDY = (
+REMEDY = N_(
     "Set clocks by NTP, mount what is missing, give each host its own POSTFLOW_HOST and all of "
     "them one ledger; one that will not come back: postflow hosts --forget NAME."
 )
@@ -33,22 +34,26 @@ async def hosts_in_order(studio: Studio) -> Say:
         ours = await ledger.run(roots.ledger_id)
     found = [*troubles(living), *await _with_another_ledger(name, ours)]
     if found:
-        return "; ".join(found), REMEDY
+        return "; ".join(map(told, found)), REMEDY
     names = sorted({each.name for each in living})
-    return ", ".join(names) if names else "none watches at the moment"
+    return ", ".join(names) if names else N_("none watches at the moment")
 
 
 def troubles(living: Iterable[hosts.Host]) -> Iterator[str]:
     """What a person should know of hosts that live."""
     machines = Counter(name for name, _ in {(each.name, each.machine) for each in living})
     for name in (each for each, many in machines.items() if many > 1):
-        yield f"{machines[name]} machines are called {name}"
+        yield N_("{many} machines are called {name}", many=machines[name], name=name)
     for host in {each.name: each for each in living}.values():
         if abs(host.ahead) > APART.total_seconds():
-            which = "ahead of" if host.ahead > 0 else "behind"
-            yield f"the clock of {host.name} is {abs(host.ahead):.0f} s {which} the database's"
+            which = (
+                N_("the clock of {name} is {seconds:.0f} s ahead of the database's")
+                if host.ahead > 0
+                else N_("the clock of {name} is {seconds:.0f} s behind the database's")
+            )
+            yield N_(which, name=host.name, seconds=abs(host.ahead))
         for path, why in host.missing.items():
-            yield f"{host.name} does not reach {path} ({why})"
+            yield N_("{name} does not reach {path} ({why})", name=host.name, path=path, why=why)
 
 
 async def _with_another_ledger(studio: str, ours: str) -> list[str]:
@@ -67,4 +72,4 @@ async def _with_another_ledger(studio: str, ours: str) -> list[str]:
         for run in mine
         if run.labels.get(LEDGER, ours) != ours and SIGNATURE in run.labels
     }
-    return [f"{host} has another ledger" for host in sorted(others - {this_host()})]
+    return [N_("{name} has another ledger", name=host) for host in sorted(others - {this_host()})]

@@ -18,6 +18,7 @@ import psutil
 
 from postflow.engine import parent
 from postflow.errors import Fatal
+from postflow.language import N_
 from postflow.outlet.ngrok.folder import end_orphan
 
 from .console import Exit, err
@@ -118,18 +119,27 @@ class Part:
         """In seconds; people hear of the end after which that is no accident any more."""
         if failures > len(self.pauses) and code != Exit.RETRY:
             fatal = Fatal(
-                f"PostFlow's {self.name} ends again and again. {self._last_words()}".rstrip(),
-                hint=f"Mend what its log tells, and start `postflow up` again: {self.log_path}",
+                N_("PostFlow's {name} ends again and again. {words}"),
+                hint=N_("Mend what its log tells, and start `postflow up` again: {log}"),
                 code="up.ended",
+                name=self.name,
+                words=self._last_words(),
+                log=self.log_path,
             )
-            await tell("PostFlow has stopped", str(fatal))
+            await tell(N_("PostFlow has stopped"), fatal.whole)
             raise fatal
         pause = self.pauses[min(failures, len(self.pauses)) - 1]
-        text = f"{self.name} ended with code {code}; it is started again in {pause:.0f} s."
-        text = f"{text} {self._last_words()}".rstrip()
+        text = N_(
+            "{name} ended with code {code}; it is started again in {pause:.0f} s. {words}",
+            name=self.name,
+            code=code,
+            pause=pause,
+            words=self._last_words(),
+        )
         err.print(text, markup=False)
         if failures == AGAIN:
-            await tell("A part of PostFlow does not last", f"The {text} Its log: {self.log_path}")
+            log = N_("The {text} Its log: {log}", text=text, log=self.log_path)
+            await tell(N_("A part of PostFlow does not last"), log)
         return pause
 
     async def _start_again(self) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from postflow.blocks.adobe import AdobeTokens  # noqa: F401 - before the steps import Prefect
+from postflow.language import spoken
 from postflow.sandbox import Sandbox
 from postflow.service.setup.draft import Draft
 from postflow.service.setup.prompts import Judge, Options, Prompts
 from postflow.service.setup.step import Desk
 from postflow.service.setup.steps import STEPS, walk
+from tests.support.words import english_in
 
 
 @dataclass
@@ -139,3 +141,26 @@ def test_a_wrong_answer_is_told_at_once_and_asked_for_again(
     walk(at := desk(world, answers))
     assert told in capsys.readouterr().err
     assert at.ask.asked == sum(map(len, answers.values()))
+
+
+def test_in_french_no_word_is_english(
+    world: Sandbox,
+    right: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    wrong = {"Webhook URL": ["https://discord.com/nowhere", world.discord_webhook_url]}
+    at = desk(world, right | wrong)
+    with spoken(at.draft.language):
+        walk(at)
+    told = "".join(capsys.readouterr())
+    assert "Frame.io vous connaît comme Service Account User" in told
+    assert "L’adresse donnée n’est pas celle d’un webhook Discord." in told
+    assert "2 clips (2 .mov) ; à laisser de côté : 1 autre fichier (1 .txt)." in told.replace(
+        "\xa0", " "
+    )
+    assert not english_in(told)
+    assert not english_in(str(world.messages()))
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+    assert at.draft.file().studio.language == "fr", "whoever goes on"

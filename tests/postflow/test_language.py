@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import pickle
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from postflow.language import CATALOGUES, LANGUAGES, Language, dated, number, of_system, spoken
+from postflow.errors import Skip
+from postflow.language import (
+    CATALOGUES,
+    LANGUAGES,
+    N_,
+    Language,
+    dated,
+    number,
+    of_system,
+    spoken,
+    told,
+)
+from tests.support.words import extract, words
 
 ROOT = Path(__file__).parents[2]
-METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+SHELL_ONLY = [f"{room}/**.py" for room in ("cli", "service", "feeds")]  # as pyproject.toml has it
+METHODS: list[tuple[str, Any]] = [
+    *((pattern, "python") for pattern in SHELL_ONLY),
+    ("**.py", extract),
+    ("**/templates/**.html", "jinja2"),
+]
 KEYWORDS = {**DEFAULT_KEYWORDS, "N_": None}
 TRANSLATED = [each for each in LANGUAGES if each != "en"]
-FILLED_IN = re.compile(r"%\(\w+\)s")
+FILLED_IN = re.compile(r"%\(\w+\)s|\{\w+")
 
 
 def marked() -> set[object]:
@@ -54,6 +74,37 @@ def test_a_catalogue_has_every_text_and_no_other(language: Language) -> None:
 
 def _all(texts: object) -> tuple[str, ...]:
     return texts if isinstance(texts, tuple) else (str(texts),)
+
+
+def test_no_error_is_a_finished_text_but_of_the_rules_of_a_studio_file() -> None:
+    """A finished English text cannot be told in another language."""
+    finished = {
+        path.name
+        for path in (ROOT / "postflow").rglob("*.py")
+        if not {"cli", "service", "feeds"} & {*path.parts}
+        for each in words(ast.parse(path.read_text()))
+        if isinstance(each, ast.JoinedStr)
+    }
+    assert finished == {"rules.py"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_template_is_filled(language: Language) -> None:
+    templates = [text for text in marked() if isinstance(text, str) and "{" in text]
+    with spoken(language):
+        for text in templates:
+            facts: dict[str, Any] = dict.fromkeys(re.findall(r"\{(\w+)", text), 7)
+            assert "{" not in told(N_(text, **facts | {"since": datetime.now(UTC)}))
+
+
+def test_an_error_is_told_in_the_language_spoken_and_logged_in_english() -> None:
+    odd = N_("is longer than {most:,} bytes", most=2550)
+    error = Skip("The file name {name} {odd}.", hint="Try again.", code="x", name="{0}", odd=odd)
+    carried = pickle.loads(pickle.dumps(error))  # as Prefect does
+    with spoken("fr"):
+        assert str(carried) == "The file name {0} is longer than 2,550 bytes. Try again."
+        assert carried.told.hint == "Réessayez."
+        assert told("Try again.") == "Try again.", "what is nobody's words stays"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,7 @@ import re
 import httpx
 
 from postflow.errors import Fatal, PostFlowError, Refusal, Retry
-
-_CONSOLE = "the credential's page at https://developer.adobe.com/console"
-_OFFLINE = "the credential needs offline_access"
+from postflow.language import N_
 
 REFUSED = Refusal(
     Fatal, "adobe.refused", "Adobe refused the sign-in ({word}).", "Run `postflow check`."
@@ -26,19 +24,22 @@ BY_ERROR = {
         Fatal,
         "adobe.client_refused",
         "Adobe does not know this client id and secret.",
-        f"Compare client_id and client_secret with {_CONSOLE}.",
+        "Compare client_id and client_secret with the credential's page at "
+        "https://developer.adobe.com/console.",
     ),
     "unauthorized_client": Refusal(
         Fatal,
         "adobe.client_refused",
         "This Adobe credential may not sign in this way.",
-        f"Compare the kind of credential (web, native, service) with {_CONSOLE}.",
+        "Compare the kind of credential (web, native, service) with the credential's page at "
+        "https://developer.adobe.com/console.",
     ),
     "invalid_scope": Refusal(
         Fatal,
         "adobe.scope_refused",
         "Adobe does not grant the scopes asked for.",
-        f"Add the Frame.io API to the project, and compare the scopes with {_CONSOLE}.",
+        "Add the Frame.io API to the project, and compare the scopes with the credential's page at "
+        "https://developer.adobe.com/console.",
     ),
     "access_denied": Refusal(
         Fatal,
@@ -122,7 +123,7 @@ NOT_RENEWABLE = Refusal(
     Fatal,
     "adobe.signed_out",
     "The Adobe sign-in has ended, and Adobe gave no token to renew it with.",
-    f"Run `postflow login`. To stay signed in, {_OFFLINE}.",
+    "Run `postflow login`. To stay signed in, the credential needs offline_access.",
 )
 ENDED = Refusal(
     Fatal, "adobe.signed_out", "The Adobe sign-in ended on {when}.", "Run `postflow login`."
@@ -138,7 +139,7 @@ ENDS_FOR_GOOD = Refusal(
     Retry,
     "adobe.sign_in_ends",
     "The Adobe sign-in ends on {when}: Adobe gave no token to renew it with.",
-    f"Run `postflow login` before then. To stay signed in, {_OFFLINE}.",
+    "Run `postflow login` before then. To stay signed in, the credential needs offline_access.",
 )
 TOKENS_UNAVAILABLE = Refusal(
     Retry,
@@ -156,7 +157,7 @@ TOKENS_NOT_SAVED = Refusal(
 
 def explained(error: str) -> PostFlowError:
     """The failure behind an OAuth `error` value."""
-    word = re.sub(r"[^\w.-]", "", error)[:60] or "no reason given"
+    word = re.sub(r"[^\w.-]", "", error)[:60] or N_("no reason given")
     return BY_ERROR.get(error, REFUSED)(word=word)
 
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from postflow.errors import PostFlowError, Retry
+from postflow.language import N_, told
 from postflow.stop import in_background
 
 from .errors import ENDED, ENDS, ENDS_FOR_GOOD, NOT_SIGNED_IN
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 
 SOON = timedelta(days=4)
 HOUR = 3600.0
-ENDS_SOON, FAILS = "The Adobe sign-in ends soon", "The Adobe sign-in fails"
+ENDS_SOON, FAILS = N_("The Adobe sign-in ends soon"), N_("The Adobe sign-in fails")
 
 Notify = Callable[[str, str], None]
 
@@ -69,10 +70,10 @@ async def why_to_sign_in(source: TokenSource) -> PostFlowError | None:
 
 def notice_of(why: PostFlowError) -> tuple[str, str]:
     """A title and a text. That it ends is the same each time, that it fails is so of a day."""
-    text = f"{why.message} {why.hint}"
+    text = " ".join(why.told)
     if why.code == ENDS.code:
-        return ENDS_SOON, text
-    return FAILS, f"{now().astimezone():%Y-%m-%d}: {text}"
+        return told(ENDS_SOON), text
+    return told(FAILS), f"{now().astimezone():%Y-%m-%d}: {text}"
 
 
 def keep_signed_in(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from postflow.language import N_
+
 from .reading import (
     HINT,
     TAIL,
@@ -57,9 +59,14 @@ def read_chunk(reader: Reader, start: int, stop: int | None = None) -> Chunk | N
     if kind != b"RIFF" and end > (reader.size if stop is None else stop):
         if kind not in KNOWN:
             return None
-        part = f"{reader.size - start:,} of {size + 8:,} bytes"
-        name = name_of(head[8:12] if is_list else kind)
-        raise BrokenError(f"ends in the middle of '{name}': {part}")
+        raise BrokenError(
+            N_(
+                "ends in the middle of '{name}': {there:,} of {size:,} bytes",
+                name=name_of(head[8:12] if is_list else kind),
+                there=reader.size - start,
+                size=size + 8,
+            )
+        )
     return Chunk(kind, head[8:12] if is_list else b"", start, body, end)
 
 
@@ -112,7 +119,8 @@ def judge(reader: Reader) -> Verdict:
         raise BrokenError("has no frame in it: its export ended before the first one")
     if layout.stated > max(layout.end, reader.size) + SLIP:
         missing = layout.stated - reader.size
-        raise BrokenError(f"ends {missing:,} bytes before the end that it states")
+        short = N_("ends {missing:,} bytes before the end that it states", missing=missing)
+        raise BrokenError(short)
     demand_super_indexes(reader, layout.of(b"hdrl")[0])
     for index in layout.of(b"idx1"):
         demand_entries(reader, index, movies[0])
@@ -169,9 +177,9 @@ def _judge_end(reader: Reader, layout: Layout) -> Verdict:
 
 INDEX_OF_INDEXES = 0
 ENTRY = 16
-BEHIND = "ends before the last part that its index names"
-UNWRITTEN = "has zeros in its index: it is cut or not written yet"
-HOLE = "has zeros where its index names a frame: it is cut or not written yet"
+BEHIND = N_("ends before the last part that its index names")
+UNWRITTEN = N_("has zeros in its index: it is cut or not written yet")
+HOLE = N_("has zeros where its index names a frame: it is cut or not written yet")
 
 
 def demand_entries(reader: Reader, index: Chunk, movie: Chunk) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from postflow.language import N_
+
 from .reading import (
     HINT,
     TAIL,
@@ -80,7 +82,10 @@ def read_element(reader: Reader, start: int, stop: int) -> Element:
     if size == (1 << 7 * size_width) - 1:
         return Element(id_, start, body, body, sized=False)
     if body + size > stop:
-        raise BrokenError(f"ends in the middle: {stop - body:,} of {size:,} bytes are there")
+        there = stop - body
+        raise BrokenError(
+            N_("ends in the middle: {there:,} of {size:,} bytes are there", there=there, size=size)
+        )
     return Element(id_, start, body, body + size)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from postflow.language import N_
+
 from . import mp4_fragments
 from .mp4_boxes import (
     BEGIN_WITH_CONTENT,
@@ -88,7 +90,8 @@ def judge(reader: Reader) -> Verdict:
         judge_behind(reader, layout.end),
     ]
     if index.zeros:
-        found.append(Unknown(reason=f"has {index.zeros:,} zeros at the end of its index (moov)"))
+        odd = N_("has {zeros:,} zeros at the end of its index (moov)", zeros=index.zeros)
+        found.append(Unknown(reason=odd))
     return next((each for each in found if not isinstance(each, Whole)), Whole())
 
 
@@ -190,7 +193,8 @@ def _judge_end(reader: Reader, layout: Layout, index: _Index) -> Verdict:
 def _judge_note(reader: Reader, last: Box) -> Verdict:
     if last.kind == b"mfra" or not ends_in_zeros(reader, last.end, HINT):
         return Whole()
-    return Unknown(reason=f"ends in zeros within '{last.name}', which may belong there")
+    odd = N_("ends in zeros within '{name}', which may belong there", name=last.name)
+    return Unknown(reason=odd)
 
 
 def _judge_growing(reader: Reader, index: _Index) -> Verdict:

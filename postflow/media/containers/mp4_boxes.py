@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from postflow.language import N_
+
 from .reading import TERMINATOR, BrokenError, Reader, ends_in_zeros, name_of, spread
 
 FIRST_BOXES = frozenset(b"ftyp moov mdat wide free skip pnot uuid styp sidx".split())
@@ -14,9 +16,9 @@ KNOWN = FIRST_BOXES | frozenset(b"ssix moof mfra meta emsg prft udta junk".split
 BEGIN_WITH_CONTENT = frozenset(
     b"avc1 avc3 hvc1 hev1 mp4v m2v1 jpeg mjpa ap4h ap4x apch apcn apcs apco AVdn AVdh".split()
 ) | {b"png "}
-BEHIND = "ends before the last frame that its index (moov) names"
-HOLE = "has zeros where its index (moov) names a frame: it is cut or not written yet"
-ZEROS = "has zeros in its index (moov): it is cut or not written yet"
+BEHIND = N_("ends before the last frame that its index (moov) names")
+HOLE = N_("has zeros where its index (moov) names a frame: it is cut or not written yet")
+ZEROS = N_("has zeros in its index (moov): it is cut or not written yet")
 SELF_CONTAINED = 1
 
 
@@ -70,7 +72,12 @@ def read_box(reader: Reader, start: int, stop: int) -> Box:
     if size < body - start:
         raise NoBoxError(start, "has a damaged box header")
     if start + size > stop:
-        part = f"ends in the middle of '{name_of(kind)}': {stop - start:,} of {size:,} bytes"
+        part = N_(
+            "ends in the middle of '{name}': {there:,} of {size:,} bytes",
+            name=name_of(kind),
+            there=stop - start,
+            size=size,
+        )
         raise BrokenError(part) if kind in KNOWN else NoBoxError(start, part)
     return Box(kind, start, body, start + size)
 

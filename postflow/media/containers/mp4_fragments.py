@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from postflow.language import N_
+
 from .mp4_boxes import Box, NoBoxError, boxes, read_box
 from .reading import (
     HINT,
@@ -44,7 +46,8 @@ def judge(reader: Reader, first: Box) -> Verdict:
         return _without_an_end(reader, first)
     _demand_chain(reader, end - last, end)
     if ends_in_zeros(reader, end):
-        raise BrokenError(f"ends in {TAIL:,} zeros or more: it is cut or not written yet")
+        cut = N_("ends in {tail:,} zeros or more: it is cut or not written yet", tail=TAIL)
+        raise BrokenError(cut)
     if ends_in_zeros(reader, end, HINT):
         return Unknown(reason="ends in zeros, which may belong to its last frame")
     return behind

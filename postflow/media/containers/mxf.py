@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from postflow.language import N_
+
 from .reading import BrokenError, NoMediaError, Reader, Unknown, Verdict, judge_behind, spread
 
 KEY = 16
@@ -114,9 +116,9 @@ HEADER, FOOTER = 2, 4
 ENTRY = 12
 BEFORE_MEDIA = 64
 MEDIA = bytes.fromhex("0d0103")
-CUT_FOOTER = "ends within its footer"
-CUT_KEY = "ends in the middle of a key"
-NO_FOOTER = "has an open header and no footer: its writer has not finished it"
+CUT_FOOTER = N_("ends within its footer")
+CUT_KEY = N_("ends in the middle of a key")
+NO_FOOTER = N_("has an open header and no footer: its writer has not finished it")
 
 
 def begins_like_mxf(head: bytes) -> bool:
@@ -226,9 +228,12 @@ def _demand_partitions(reader: Reader, pack: Item, origin: int) -> None:
 def _judge_footer(reader: Reader, start: int) -> Verdict:
     """A random index is optional: without one, the footer's items have to end with the file."""
     if start + KEY >= reader.size:
-        raise BrokenError(
-            f"ends before its footer: {reader.size:,} of over {start:,} bytes are there"
+        there = N_(
+            "ends before its footer: {size:,} of over {start:,} bytes are there",
+            size=reader.size,
+            start=start,
         )
+        raise BrokenError(there)
     footer = partition(reader, start, FOOTER)
     declared = footer.body_end + footer.metadata_bytes + footer.index_bytes
     if declared > reader.size:
@@ -262,6 +267,6 @@ def _demand_last_essence(reader: Reader) -> None:
         return
     if reader.size - last <= KEY:
         raise BrokenError(CUT_KEY)
-    for item in items(reader, last, "ends in the middle of a frame"):
+    for item in items(reader, last, N_("ends in the middle of a frame")):
         if 0 < reader.size - item.end <= KEY:
             raise BrokenError(CUT_KEY)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SkipValidation
 
+from postflow.language import N_, Words
 from postflow.models import FrozenModel
 
 LONGEST_REMARK = 200
@@ -14,11 +15,17 @@ LONGEST_REMARK = 200
 
 def _fit_to_print(remark: str) -> str:
     """Parts of it may come out of the file, and files are hostile input."""
+    if isinstance(remark, Words) and remark.facts:
+        kept = {
+            name: _fit_to_print(fact) if isinstance(fact, str) else fact
+            for name, fact in remark.facts.items()
+        }
+        return N_(remark.template, **kept)
     text = "".join(char if char.isprintable() else "?" for char in remark)
-    return text if len(text) <= LONGEST_REMARK else f"{text[: LONGEST_REMARK - 1]}…"
+    return Words(text if len(text) <= LONGEST_REMARK else f"{text[: LONGEST_REMARK - 1]}…")
 
 
-Remark = Annotated[str, AfterValidator(_fit_to_print)]
+Remark = Annotated[str, SkipValidation, AfterValidator(_fit_to_print)]
 
 
 class Whole(FrozenModel):
@@ -44,13 +51,13 @@ class NotWhole(FrozenModel):
     unreadable: bool = False
 
 
-FAULT = "PostFlow met a fault of its own"
+FAULT = N_("PostFlow met a fault of its own")
 
 
 def our_fault(error: Exception) -> NotWhole:
     """What nobody has foreseen about one file is that file's trouble alone."""
     kind = type(error).__name__
-    reason = f"could not be judged: {FAULT} ({kind}); please report it"
+    reason = N_("could not be judged: {fault} ({kind}); please report it", fault=FAULT, kind=kind)
     return NotWhole(reason=reason, unreadable=True)
 
 
@@ -148,7 +155,7 @@ def spread(count: int, most: int = 12) -> list[int]:
 TAIL = 4096
 HINT = 64
 TERMINATOR = 16
-STRANGER = "kept there by its camera or its program, or a copy that is not finished"
+STRANGER = N_("kept there by its camera or its program, or a copy that is not finished")
 
 
 def all_zeros(reader: Reader, start: int, stop: int) -> bool:
@@ -172,5 +179,9 @@ def judge_behind(reader: Reader, end: int) -> Verdict:
     zeros = all_zeros(reader, end, reader.size)
     if zeros and behind <= TERMINATOR:
         return Whole()
-    what = "zeros" if zeros else "bytes"
-    return Unknown(reason=f"has {behind:,} {what} behind its end ({STRANGER})")
+    told = (
+        N_("has {behind:,} zeros behind its end ({stranger})")
+        if zeros
+        else N_("has {behind:,} bytes behind its end ({stranger})")
+    )
+    return Unknown(reason=N_(told, behind=behind, stranger=STRANGER))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from postflow.language import N_
 from postflow.media.volume import mtime_of
 
 from . import avi, matroska, mp4, mxf
@@ -73,8 +74,8 @@ def _is_program_stream(head: bytes) -> bool:
 
 # What is named like one of those above now and then, and can be played all the same.
 OTHERS = (
-    ("an MPEG transport stream", _is_transport_stream),
-    ("an MPEG program stream", _is_program_stream),
+    (N_("an MPEG transport stream"), _is_transport_stream),
+    (N_("an MPEG program stream"), _is_program_stream),
 )
 
 
@@ -87,19 +88,18 @@ def verdict(path: Path, expected: tuple[int, int] | None = None) -> Verdict:
     try:
         fd = os.open(path, OPEN_FLAGS)
     except PermissionError as error:
-        denied = f"may not be read by PostFlow's user ({error.strerror})"
+        denied = N_("may not be read by PostFlow's user ({reason})", reason=error.strerror)
         return NotWhole(reason=denied, unreadable=True)
     except OSError as error:
-        return NotWhole(reason=f"cannot be opened ({error.strerror})")
+        return NotWhole(reason=N_("cannot be opened ({reason})", reason=error.strerror))
     try:
         return _verdict_of_open(fd, path, expected)
     except OSError as error:
-        return NotWhole(reason=f"cannot be read ({error.strerror})")
+        return NotWhole(reason=N_("cannot be read ({reason})", reason=error.strerror))
     except Exception as error:
         log.exception("A fault of our own, in judging %a:", str(path))
-        return Unknown(
-            reason=f"could not be judged, by a fault of PostFlow ({type(error).__name__})"
-        )
+        kind = type(error).__name__
+        return Unknown(reason=N_("could not be judged, by a fault of PostFlow ({kind})", kind=kind))
     finally:
         os.close(fd)
 
@@ -109,9 +109,9 @@ def judge(reader: Reader, suffix: str) -> Verdict:
     try:
         return _judge(reader, suffix)
     except NoMediaError as error:
-        return NotWhole(reason=str(error), no_media=True)
+        return NotWhole(reason=error.args[0], no_media=True)
     except BrokenError as error:
-        return NotWhole(reason=str(error))
+        return NotWhole(reason=error.args[0])
     except SpentError:
         return Unknown(reason="has too many parts to be counted in small reads")
 
@@ -147,8 +147,13 @@ def _judge_holes(fd: int, size: int) -> Verdict:
                 break
             stop = os.lseek(fd, start, os.SEEK_DATA)
             if stop - start >= WORTH_A_WORD:
-                hole = f"has a hole of {stop - start:,} bytes at {start:,}"
-                return Unknown(reason=f"{hole}: they were never written, or it is a sparse copy")
+                hole = N_(
+                    "has a hole of {size:,} bytes at {start:,}: they were never written, or it is "
+                    "a sparse copy",
+                    size=stop - start,
+                    start=start,
+                )
+                return Unknown(reason=hole)
     except OSError:
         pass  # this file system does not tell, or the rest is one hole without media in it
     return Whole()
@@ -165,10 +170,10 @@ def _judge(reader: Reader, suffix: str) -> Verdict:
     head = reader.some(0, HEAD)
     other = next((name for name, begins in OTHERS if begins(head)), None)
     if other:
-        return Unknown(reason=f"is {other}, which never states its end")
+        return Unknown(reason=N_("is {other}, which never states its end", other=other))
     container = container_of(head, suffix)
     if container is not None:
         return container.judge(reader)
     if not any(head) and ends_in_zeros(reader):
         raise BrokenError("begins and ends in zeros: it is not written yet")
-    return Unknown(reason=f"is of a kind ('{suffix}') that cannot be checked")
+    return Unknown(reason=N_("is of a kind ('{suffix}') that cannot be checked", suffix=suffix))

@@ -9,6 +9,8 @@ import shutil
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from pathlib import Path
 
+from postflow.language import N_
+
 from .errors import MISSING, OLD, UNUSABLE
 
 PATH_VARIABLE = "POSTFLOW_NGROK_PATH"
@@ -26,13 +28,13 @@ def find(ngrok_path: Path | None = None) -> Path:
     if named:
         found = shutil.which(Path(named).expanduser())
         if found is None or _is_pyngrok(Path(found)):
-            raise MISSING(place=f"at {named}")
+            raise MISSING(place=N_("at {path}", path=named))
         return Path(found).absolute()
     for folder in os.get_exec_path():
         found = shutil.which("ngrok", path=folder)
         if found is not None and not _is_pyngrok(Path(found)):
             return Path(found).absolute()
-    raise MISSING(place="installed")
+    raise MISSING(place=N_("installed"))
 
 
 async def version(ngrok_path: Path | None = None) -> str:

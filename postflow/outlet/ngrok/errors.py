@@ -9,25 +9,28 @@ import re
 from typing import NamedTuple
 
 from postflow.errors import Fatal, PostFlowError, Refusal, Retry
+from postflow.language import N_
 
 ERROR_CODE = re.compile(r"ERR_NGROK_(\d+)")
 
 # ngrok notices a lost agent by its heartbeat after 15 s; before that its place is still taken.
 HEARTBEAT_SECONDS = 15.0
 
-_TOKEN = (
+_TOKEN = N_(
     "Copy the authtoken from https://dashboard.ngrok.com/get-started/your-authtoken"
     " into the set-up."
 )
-_ACCOUNT = "Sign in at https://dashboard.ngrok.com to see what is wrong with the account."
-_DOMAIN = "Reserve the domain at https://dashboard.ngrok.com/domains, or leave the domain empty."
-_UPGRADE = "Install the current ngrok agent from https://ngrok.com/download."
-_QUOTA = (
+_ACCOUNT = N_("Sign in at https://dashboard.ngrok.com to see what is wrong with the account.")
+_DOMAIN = N_(
+    "Reserve the domain at https://dashboard.ngrok.com/domains, or leave the domain empty."
+)
+_UPGRADE = N_("Install the current ngrok agent from https://ngrok.com/download.")
+_QUOTA = N_(
     "Choose a larger plan at https://dashboard.ngrok.com/billing, set a static tunnel of your own,"
     " or wait for the next month."
 )
-_SESSIONS = "Stop ngrok on other machines and in other programs, or choose a larger plan."
-_LOCAL = "PostFlow opens a new tunnel by itself; if this stays, look at this machine's load."
+_SESSIONS = N_("Stop ngrok on other machines and in other programs, or choose a larger plan.")
+_LOCAL = N_("PostFlow opens a new tunnel by itself; if this stays, look at this machine's load.")
 
 
 class Meaning(NamedTuple):
@@ -119,8 +122,8 @@ CONFINED = Refusal(
     " Install ngrok from https://ngrok.com/download and name it in POSTFLOW_NGROK_PATH or the"
     " set-up, or let POSTFLOW_STATE_DIR name a folder that it may read, such as ~/postflow.",
 )
-_BEHIND_PROXY = "The ngrok agent does not get through the proxy: {detail}."
-_PROXY = (
+_BEHIND_PROXY = N_("The ngrok agent does not get through the proxy: {detail}.")
+_PROXY = N_(
     "Check HTTP_PROXY and HTTPS_PROXY of PostFlow's environment: a whole address, with user and"
     " password where the proxy wants them (http://user:password@proxy:3128). ngrok runs agents"
     " behind a proxy on paid plans only."
@@ -186,8 +189,8 @@ def code_in(text: str) -> int | None:
 def refused(number: int) -> PostFlowError:
     """The error for ERR_NGROK_<number>, to be raised; its code is `tunnel.ngrok.<number>`."""
     meaning = REFUSALS.get(number) or Meaning(
-        f"ngrok refused with its error {number}.",
-        f"See https://ngrok.com/docs/errors/err_ngrok_{number}.",
+        N_("ngrok refused with its error {number}.", number=number),
+        N_("See https://ngrok.com/docs/errors/err_ngrok_{number}.", number=number),
         passing=True,
     )
     code = f"tunnel.ngrok.{number}"
@@ -205,4 +208,4 @@ def failed(detail: str) -> PostFlowError:
         return (PROXY_REFUSES if refuses else PROXY_AWAY)(detail=detail)
     if any(sign in detail for sign in ("dial tcp", "timeout", "x509", "no such host", "EOF")):
         return NO_NETWORK(detail=detail)
-    return ENDED(detail=detail or "it gave no reason")
+    return ENDED(detail=detail or N_("it gave no reason"))

@@ -15,6 +15,7 @@ from postflow.frameio.auth.ims import USER_SCOPES, AdobeIms, ServiceCredential
 from postflow.frameio.auth.login import REDIRECT_URI, begin_login, wait_for_browser
 from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.tokens import FileTokenStore, Tokens
+from postflow.language import N_, told
 from postflow.service.console import waiting
 from postflow.state import lock_dir
 
@@ -26,50 +27,55 @@ from .step import Desk
 HERE = ("https://localhost", "https://127.0.0.1")
 CONSOLE = "https://developer.adobe.com/console"
 KINDS = (
-    ("web", "OAuth Web App: you sign in once, in the browser. Right for most studios"),
-    ("service", "OAuth Server-to-Server: nobody signs in. For accounts of Adobe's Admin Console"),
-    ("native", "OAuth Native App: where no secret may be kept"),
+    ("web", N_("OAuth Web App: you sign in once, in the browser. Right for most studios")),
+    (
+        "service",
+        N_("OAuth Server-to-Server: nobody signs in. For accounts of Adobe's Admin Console"),
+    ),
+    ("native", N_("OAuth Native App: where no secret may be kept")),
 )
-IN_THE_CONSOLE = f"""\
-In Adobe's console, which opens in your browser ({CONSOLE}):
+IN_THE_CONSOLE = N_("""\
+In Adobe's console, which opens in your browser ({console}):
   1. Create a project, or open one.
   2. Add API → Frame.io API. Without it Frame.io refuses every call.
-  3. Choose {{credential}}.
-{{details}}"""
+  3. Choose {credential}.
+{details}""")
 DETAILS = {
-    "web": """\
+    "web": N_("""\
   4. Default redirect URI:  {redirect}
      Redirect URI pattern:  {redirect}
   5. Scopes:  {scopes}
   6. While the credential is “in development”: add your own Adobe account as a beta user.
-  7. Copy client ID and client secret from the credential's page.""",
-    "native": """\
+  7. Copy client ID and client secret from the credential's page."""),
+    "native": N_("""\
   4. Scopes:  {scopes}
   5. While the credential is “in development”: add your own Adobe account as a beta user.
-  6. Copy the client ID, and the redirect URI: it looks like adobe+…://adobeid/….""",
-    "service": """\
+  6. Copy the client ID, and the redirect URI: it looks like adobe+…://adobeid/…."""),
+    "service": N_("""\
   4. Choose the product profile of your Frame.io account.
-  5. Copy client ID and client secret from the credential's page.""",
+  5. Copy client ID and client secret from the credential's page."""),
 }
-WHERE_IT_ENDS = (
+WHERE_IT_ENDS = N_(
     "Sign in at this address, in any browser, and paste the address at which it ends, even if "
-    "no page can be shown there:"
+    "no page can be shown there:\n{url}"
 )
 
 
 def take_credential(desk: Desk) -> None:
     draft = desk.draft
-    kind = desk.ask.choose("Which kind of credential?", KINDS, draft.get("adobe", "kind") or "web")
+    kind = desk.ask.choose(
+        N_("Which kind of credential?"), KINDS, draft.get("adobe", "kind") or "web"
+    )
     redirect = draft.get("adobe", "redirect_uri") or REDIRECT_URI
-    details = DETAILS[kind].format(redirect=redirect, scopes=", ".join(USER_SCOPES))
+    details = N_(DETAILS[kind], redirect=redirect, scopes=", ".join(USER_SCOPES))
     label = dict(KINDS)[kind].partition(":")[0]
-    desk.explain(IN_THE_CONSOLE.format(credential=label, details=details))
+    desk.explain(N_(IN_THE_CONSOLE, console=CONSOLE, credential=label, details=details))
     _open(CONSOLE)
-    values = {"kind": kind, "client_id": desk.ask.text("Client ID:", judge=something)}
+    values = {"kind": kind, "client_id": desk.ask.text(N_("Client ID:"), judge=something)}
     if kind == "native":
-        values["redirect_uri"] = desk.ask.text("Redirect URI:", judge=something)
+        values["redirect_uri"] = desk.ask.text(N_("Redirect URI:"), judge=something)
     else:
-        values["client_secret"] = desk.ask.secret("Client secret:", judge=something)
+        values["client_secret"] = desk.ask.secret(N_("Client secret:"), judge=something)
     draft.put("adobe", **values)
     draft.put(ASIDE, signed_in=None)
 
@@ -77,7 +83,8 @@ def take_credential(desk: Desk) -> None:
 def credential_said(draft: Draft) -> str | None:
     if not draft.has("adobe", "client_id"):
         return None
-    return f"{draft.get('adobe', 'kind') or 'web'}, client ID {draft.get('adobe', 'client_id')}"
+    kind, known = draft.get("adobe", "kind") or "web", draft.get("adobe", "client_id")
+    return told(N_("{kind}, client ID {known}", kind=kind, known=known))
 
 
 def take_sign_in(desk: Desk) -> None:
@@ -88,7 +95,7 @@ def take_sign_in(desk: Desk) -> None:
         desk.run(store_of(desk.draft).save(tokens))
     name = desk.run(_who(desk.draft))
     desk.draft.put(ASIDE, signed_in=name)
-    desk.proven(f"Frame.io knows you as {name}.")
+    desk.proven(N_("Frame.io knows you as {name}.", name=name))
 
 
 def signed_in_said(draft: Draft) -> str | None:
@@ -128,15 +135,15 @@ def _signed_in(desk: Desk, block: AdobeTokens) -> Tokens:
     attempt = begin_login(ims, credential, block.redirect_uri)
     if not desk.by_paste and _has_browser() and block.redirect_uri.startswith(HERE):
         desk.by_paste = True  # should it fail
-        desk.explain(
-            "Your browser opens Adobe's sign-in. Should nothing open, go there yourself:\n"
-            f"{attempt.url}\n"
+        opens = N_(
+            "Your browser opens Adobe's sign-in. Should nothing open, go there yourself:\n{url}\n"
             "It will warn of our own certificate for localhost: let it pass."
         )
-        with waiting("Waiting for the browser, five minutes at most"):
+        desk.explain(N_(opens, url=attempt.url))
+        with waiting(N_("Waiting for the browser, five minutes at most")):
             return desk.run(wait_for_browser(attempt, ims, show=_open))
-    desk.explain(f"{WHERE_IT_ENDS}\n{attempt.url}")
-    pasted = desk.ask.secret("Address:", judge=something)
+    desk.explain(N_(WHERE_IT_ENDS, url=attempt.url))
+    pasted = desk.ask.secret(N_("Address:"), judge=something)
     return desk.run(attempt.finish(ims, attempt.code_from(pasted)))
 
 
@@ -145,8 +152,8 @@ async def _who(draft: Draft) -> str:
     tokens = await store_of(draft).load()
     if tokens and tokens.scopes and "additional_info.roles" not in tokens.scopes:
         raise Fatal(
-            "The sign-in lacks the scope additional_info.roles, so Frame.io answers 401.",
-            hint="Enable it on the credential in Adobe's console, then sign in again.",
+            N_("The sign-in lacks the scope additional_info.roles, so Frame.io answers 401."),
+            hint=N_("Enable it on the credential in Adobe's console, then sign in again."),
             code="adobe.scopes",
         )
     async with frameio_of(draft) as frameio:

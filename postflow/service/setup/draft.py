@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
+from postflow.language import Language, of_system
 from postflow.service.studio_file import StudioFile, as_toml, read_tables
 from postflow.state import state_dir, write_private
 
@@ -30,12 +31,16 @@ class Draft:
         if path.exists():
             return cls(path, read_tables(path))
         others = dict(given or {})
-        named = {**others.pop("studio", {}), "name": studio}
+        named = {"language": of_system(), **others.pop("studio", {}), "name": studio}
         return cls(path, {"studio": named, **others})
 
     @property
     def name(self) -> str:
         return str(self.tables["studio"]["name"])
+
+    @property
+    def language(self) -> Language:
+        return cast("Language", self.get("studio", "language") or of_system())
 
     def get(self, table: str, key: str) -> Any:
         return self.tables.get(table, {}).get(key)

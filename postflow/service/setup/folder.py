@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from rich.filesize import decimal
-
-from postflow.discord.card import counted
+from postflow.discord.card import human_size
 from postflow.errors import Skip
 from postflow.folder.root import unread
 from postflow.folder.scanner import glance
+from postflow.language import N_, _, ngettext, number, told
 from postflow.media import volume
 from postflow.media.kinds import ending, is_candidate
 from postflow.media.sighting import Sighting
@@ -33,7 +32,7 @@ PATIENCE = 300.0
 
 def take_folder(desk: Desk) -> None:
     known = desk.draft.get("studio.watching", "folders") or [""]
-    said = desk.ask.folder("Which folder is watched?", judge=_is_folder, default=known[0])
+    said = desk.ask.folder(N_("Which folder is watched?"), judge=_is_folder, default=known[0])
     folder = Path(said).expanduser().absolute()
     found = _files(desk, folder)
     desk.draft.put("studio.watching", folders=[str(folder)])
@@ -52,17 +51,19 @@ def take_names(desk: Desk) -> None:
     tried = [Attempt.of(preset, names) for preset in PRESETS]
     best = max(tried, key=lambda each: each.known)
     if names and best.known == len(names):
-        desk.explain("How the names are read:")
+        desk.explain(N_("How the names are read:"))
     elif names:
-        desk.explain("No set of rules reads all of the names. How far each goes:")
+        desk.explain(N_("No set of rules reads all of the names. How far each goes:"))
     options = [(each.preset, each.label(len(names))) for each in tried]
-    preset = desk.ask.choose("Which naming rules?", options, best.preset if names else "undlm")
+    preset = desk.ask.choose(N_("Which naming rules?"), options, best.preset if names else "undlm")
     desk.draft.put("studio", naming=preset)
     _explain(desk, next(each for each in tried if each.preset == preset))
 
 
 def names_said(draft: Draft) -> str | None:
-    known = draft.get("studio", "naming") or (draft.get("studio", "rules") and "rules of your own")
+    known = draft.get("studio", "naming") or (
+        draft.get("studio", "rules") and _("rules of your own")
+    )
     return str(known) if known else None
 
 
@@ -71,8 +72,12 @@ def take_backlog(desk: Desk) -> None:
     if not clips:
         desk.draft.put(ASIDE, backlog="all")
         return
-    size = decimal(sum(clip.size for clip in clips))
-    question = f"Already there: {counted(len(clips), 'clip')} ({size}). Deliver them?"
+    size = human_size(sum(clip.size for clip in clips))
+    question = N_(
+        "Already there: {clips} ({size}). Deliver them?",
+        clips=_clips_in_words(len(clips)),
+        size=size,
+    )
     desk.draft.put(ASIDE, backlog=desk.ask.choose(question, _backlogs(clips), "none"))
 
 
@@ -84,9 +89,9 @@ def backlog_said(draft: Draft) -> str | None:
 def _is_folder(answer: str) -> str | None:
     folder = Path(answer.strip()).expanduser()
     if not answer.strip() or not folder.is_absolute():
-        return "A whole path, as /Volumes/exports; TAB completes it."
+        return N_("A whole path, as /Volumes/exports; TAB completes it.")
     if not os.path.isdir(folder):  # noqa: PTH112 - that of Path raises for a dead mount
-        return "There is no such folder. Is its volume mounted? TAB completes."
+        return N_("There is no such folder. Is its volume mounted? TAB completes.")
     return None
 
 
@@ -96,7 +101,7 @@ def _clips(desk: Desk) -> list[Sighting]:
 
 
 def _files(desk: Desk, folder: Path) -> list[Sighting]:
-    with waiting(f"Looking into {folder.name}"):
+    with waiting(N_("Looking into {folder}", folder=folder.name)):
         return desk.run(_look(folder))
 
 
@@ -112,14 +117,21 @@ async def _look(folder: Path) -> list[Sighting]:
 def _counts(found: Sequence[Sighting]) -> str:
     clips = Counter(ending(each.relpath) for each in found if is_candidate(each.path))
     others = Counter(ending(each.relpath) for each in found if not is_candidate(each.path))
-    said = f"{counted(clips.total(), 'clip')}{_listed(clips)}"
-    if others:
-        said += f"; {counted(others.total(), 'other file')}{_listed(others)}, left alone"
-    return f"{said}."
+    said = f"{_clips_in_words(clips.total())}{_listed(clips)}"
+    if not others:
+        return f"{said}."
+    many = others.total()
+    more = ngettext("%(num)s other file", "%(num)s other files", many) % {"num": number(many)}
+    left = _("%(clips)s; %(others)s, left alone.")
+    return left % {"clips": said, "others": f"{more}{_listed(others)}"}
+
+
+def _clips_in_words(many: int) -> str:
+    return ngettext("%(num)s clip", "%(num)s clips", many) % {"num": number(many)}
 
 
 def _listed(endings: Counter[str]) -> str:
-    some = ", ".join(f"{count:,} {which}" for which, count in endings.most_common(SHOWN))
+    some = ", ".join(f"{number(count)} {_(which)}" for which, count in endings.most_common(SHOWN))
     return f" ({some})" if some else ""
 
 
@@ -143,33 +155,47 @@ class Attempt(FrozenModel):
             try:
                 read.append((name, naming.identify(name)))
             except Skip as error:
-                refused.append((name, error.message, error.hint))
+                refused.append((name, *error.told))
         if read:
             name, shot = read[0]
             example = f"{name} → {'/'.join(shot.folder)}"
         else:
-            example = f"reads names like {PRESETS[preset][0].examples[0]}"
+            example = told(N_("reads names like {example}", example=PRESETS[preset][0].examples[0]))
         return cls(preset=preset, known=len(read), example=example, refused=tuple(refused))
 
     def label(self, names: int) -> str:
-        return f"{self.preset:<11} {f'{self.known} of {names}, ' if names else ''}{self.example}"
+        far = told(N_("{some} of {many}", some=self.known, many=names)) + ", " if names else ""
+        return f"{self.preset:<11} {far}{self.example}"
 
 
 def _explain(desk: Desk, attempt: Attempt) -> None:
     if not attempt.refused:
         return
-    desk.explain(f"{counted(len(attempt.refused), 'name')} would be skipped, and told of, such as:")
+    many = len(attempt.refused)
+    skipped = ngettext(
+        "%(num)s name would be skipped, and told of, such as:",
+        "%(num)s names would be skipped, and told of, such as:",
+        many,
+    )
+    desk.explain(skipped % {"num": number(many)})
     for name, reason, hint in attempt.refused[:SHOWN]:
         desk.explain(f"  {name}\n    {reason}\n    → {hint}")
-    desk.explain("Rules of your own stand in a studio file: `postflow setup --example` shows one.")
+    own = N_("Rules of your own stand in a studio file: `postflow setup --example` shows one.")
+    desk.explain(own)
 
 
 def _backlogs(clips: Sequence[Sighting]) -> list[tuple[str, str]]:
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    options = [("none", "No: only what comes from now on"), ("all", "Yes, all of them")]
-    for days, words in ((1, "since yesterday"), (7, "of the last seven days")):
+    options: list[tuple[str, str]] = [
+        ("none", N_("No: only what comes from now on")),
+        ("all", N_("Yes, all of them")),
+    ]
+    for days, words in (
+        (1, N_("Those since yesterday: {some}")),
+        (7, N_("Those of the last seven days: {some}")),
+    ):
         since = midnight - timedelta(days=days)
         some = sum(each.mtime_ns / 1e9 >= since.timestamp() for each in clips)
         if 0 < some < len(clips):
-            options.append((f"since:{since:%Y-%m-%d}", f"Those {words}: {some}"))
+            options.append((f"since:{since:%Y-%m-%d}", N_(words, some=some)))
     return options

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
+from postflow.language import N_
 from postflow.models import Project
 from postflow.service.console import waiting
 
@@ -16,8 +17,8 @@ from .draft import ASIDE, Draft
 from .step import Desk
 
 NONE = Fatal(
-    "The signed-in person sees no project in Frame.io.",
-    hint="Make one in Frame.io, or have somebody invite you to one.",
+    N_("The signed-in person sees no project in Frame.io."),
+    hint=N_("Make one in Frame.io, or have somebody invite you to one."),
     code="frameio.no_project",
 )
 
@@ -29,16 +30,17 @@ class Spot(NamedTuple):
 
 
 def take_project(desk: Desk) -> None:
-    with waiting("Asking Frame.io for its projects"):
+    with waiting(N_("Asking Frame.io for its projects")):
         spots = desk.run(_spots(desk.draft))
     if not spots:
         raise NONE
     spot = _chosen(desk, spots)
-    with waiting("Trying to make a folder"):
+    with waiting(N_("Trying to make a folder")):
         desk.run(_try_to_write(desk.draft, spot.project))
     desk.draft.put("frameio", **_fields(spot, spots))
     desk.draft.put(ASIDE, project=spot.project.name)
-    desk.proven(f"Clips go to {_label(spot, spots)}: a folder could be made, and was removed.")
+    goes = N_("Clips go to {project}: a folder could be made, and was removed.")
+    desk.proven(N_(goes, project=_label(spot, spots)))
 
 
 def project_said(draft: Draft) -> str | None:
@@ -66,7 +68,7 @@ def _chosen(desk: Desk, spots: list[Spot]) -> Spot:
         return spots[0]
     by_id = {spot.project.id: spot for spot in spots}
     options = sorted(((id_, _label(spot, spots)) for id_, spot in by_id.items()), key=_by_label)
-    return by_id[desk.ask.choose("Which project do clips go to?", options)]
+    return by_id[desk.ask.choose(N_("Which project do clips go to?"), options)]
 
 
 def _by_label(option: tuple[str, str]) -> str:

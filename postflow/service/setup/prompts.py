@@ -14,6 +14,7 @@ from prompt_toolkit.shortcuts import CompleteStyle, choice
 from prompt_toolkit.validation import ValidationError, Validator
 
 from postflow.errors import Fatal
+from postflow.language import N_, told
 
 # What is wrong with an answer; None where nothing is.
 Judge = Callable[[str], str | None]
@@ -24,9 +25,11 @@ def demand_terminal() -> None:
     """Raises Fatal `setup.no_terminal`."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Fatal(
-            "`postflow setup` asks its questions at a terminal, and this is none.",
-            hint="Write a studio file: postflow setup --example > studio.toml; and give it: "
-            "postflow setup --file studio.toml",
+            N_("`postflow setup` asks its questions at a terminal, and this is none."),
+            hint=N_(
+                "Write a studio file: postflow setup --example > studio.toml; and give it: "
+                "postflow setup --file studio.toml"
+            ),
             code="setup.no_terminal",
         )
 
@@ -40,7 +43,8 @@ class Prompts:
     def choose(self, question: str, options: Options, default: str | None = None) -> str:
         """The value of one option; they are values with labels. By arrows, or by number."""
         self.asked += 1
-        return choice(_bold(question), options=list(options), default=default)
+        spoken = [(value, told(label)) for value, label in options]
+        return choice(_bold(question), options=spoken, default=default)
 
     def text(self, question: str, *, judge: Judge, default: str = "") -> str:
         self.asked += 1
@@ -71,11 +75,13 @@ class Prompts:
 
 
 def something(answer: str) -> str | None:
-    return None if answer.strip() else "Something has to stand here. Ctrl-C ends; nothing is lost."
+    if answer.strip():
+        return None
+    return N_("Something has to stand here. Ctrl-C ends; nothing is lost.")
 
 
 def _bold(question: str) -> FormattedText:
-    return FormattedText([("bold", f"{question} ")])
+    return FormattedText([("bold", f"{told(question)} ")])
 
 
 class _Judged(Validator):
@@ -86,4 +92,4 @@ class _Judged(Validator):
 
     def validate(self, document: Document) -> None:
         if wrong := self._judge(document.text):
-            raise ValidationError(len(document.text), wrong)
+            raise ValidationError(len(document.text), told(wrong))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from postflow.language import told
 from postflow.service.console import out
 
 from .draft import Draft
@@ -29,12 +30,12 @@ class Desk:
     by_paste: bool = False
 
     def explain(self, text: str) -> None:
-        for line in text.splitlines():
+        for line in told(text).splitlines():
             out.print(f"  {line}".rstrip(), markup=False)
 
     def proven(self, text: str) -> None:
         out.print("  [green]✓[/green] ", end="")
-        out.print(text, markup=False)
+        out.print(told(text), markup=False)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from postflow.errors import PostFlowError
+from postflow.language import N_, Words, told
 from postflow.service.console import out, tell_error
 
 from .adobe import credential_said, signed_in_said, take_credential, take_sign_in
@@ -19,17 +20,17 @@ from .place import project_said, take_project
 from .step import Desk, Step
 from .travel import take_way, way_said
 
-CREDENTIAL = Step("Adobe: a credential for PostFlow", take_credential, credential_said)
-SIGN_IN = Step("Adobe: sign in", take_sign_in, signed_in_said)
+CREDENTIAL = Step(N_("Adobe: a credential for PostFlow"), take_credential, credential_said)
+SIGN_IN = Step(N_("Adobe: sign in"), take_sign_in, signed_in_said)
 STEPS = (
     CREDENTIAL,
     SIGN_IN,
-    Step("Frame.io: the project", take_project, project_said),
-    Step("How clips travel", take_way, way_said),
-    Step("Discord: who is told", take_channel, channel_said),
-    Step("The watch folder", take_folder, folder_said),
-    Step("What names mean", take_names, names_said),
-    Step("Clips that are there already", take_backlog, backlog_said),
+    Step(N_("Frame.io: the project"), take_project, project_said),
+    Step(N_("How clips travel"), take_way, way_said),
+    Step(N_("Discord: who is told"), take_channel, channel_said),
+    Step(N_("The watch folder"), take_folder, folder_said),
+    Step(N_("What names mean"), take_names, names_said),
+    Step(N_("Clips that are there already"), take_backlog, backlog_said),
 )
 # Which step has to be taken anew where another one meets these.
 MENDED_BY = {
@@ -44,11 +45,16 @@ def walk(desk: Desk) -> None:
     """Take all that are not answered yet."""
     for number, step in enumerate(STEPS, 1):
         if said := step.said(desk.draft):
-            out.print(f"[green]✓[/green] {step.title}: ", end="")
-            out.print(said, markup=False)
+            out.print("[green]✓[/green] ", end="")
+            out.print(told(_answered(step, said)), markup=False)
             continue
-        out.print(f"\n[bold]{number} of {len(STEPS)}  {step.title}[/bold]")
+        of_all = N_("{number} of {many}", number=number, many=len(STEPS))
+        out.print(f"\n[bold]{told(of_all)}  {told(step.title)}[/bold]")
         take(desk, step)
+
+
+def _answered(step: Step, said: str) -> Words:
+    return N_("{name}: {why}", name=step.title, why=said)
 
 
 def take(desk: Desk, step: Step) -> None:
@@ -63,12 +69,12 @@ def take(desk: Desk, step: Step) -> None:
             if mends and mends is not step:
                 take(desk, mends)
             elif desk.ask.asked == asked:
-                desk.ask.enter("Enter tries it again; Ctrl-C ends, and nothing is lost.")
+                desk.ask.enter(N_("Enter tries it again; Ctrl-C ends, and nothing is lost."))
 
 
 def change(desk: Desk) -> None:
     """One of the answers, and what hangs on it."""
-    options = [(step.title, f"{step.title}: {step.said(desk.draft)}") for step in STEPS]
-    title = desk.ask.choose("Which one?", options)
+    options = [(step.title, _answered(step, step.said(desk.draft) or "")) for step in STEPS]
+    title = desk.ask.choose(N_("Which one?"), options)
     take(desk, next(step for step in STEPS if step.title == title))
     walk(desk)
