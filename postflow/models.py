@@ -35,6 +35,11 @@ there is none, where none can be had just now, and above the 50 GB that Frame.io
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def nfc(name: str) -> str:
+    """As our keys have it, and as we send it: macOS writes names decomposed, others composed."""
+    return unicodedata.normalize("NFC", name)
+
+
 def is_clip(name: Path | str) -> bool:
     """Is it a kind of file that PostFlow delivers, by its suffix?"""
     return os.fspath(name).lower().endswith(SUFFIXES)
@@ -92,7 +97,7 @@ class MediaFile(FrozenModel):
     @property
     def name(self) -> str:
         """The file's name, in NFC as Frame.io and our keys have it."""
-        return unicodedata.normalize("NFC", self.path.name)
+        return nfc(self.path.name)
 
     @property
     def modified(self) -> datetime:

@@ -51,14 +51,14 @@ async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arriv
         return await _join(studio, folder, shot.stack, record, arrival.remote)
     made = await studio.ledger.run(known_ids.stack_of, folder.id, shot.stack)
     if await _must_wait(studio, is_known=made is not None):
-        record.leave_stack()
+        record.stack_follows = True
         return None
     try:
         return await _join(studio, folder, shot.stack, record, arrival.remote)
     except Retry as later:
         if later.retry_after is None:
             raise
-        record.leave_stack()  # another program or host was before us
+        record.stack_follows = True  # another program or host was before us
         return None
 
 
@@ -82,7 +82,7 @@ async def stack_in_turn(studio: OpenStudio, claim: Claimed) -> None:
         raise
     except PostFlowError as error:
         if isinstance(error, Retry) and error.retry_after is not None:
-            record.leave_stack()
+            record.stack_follows = True
             log.info("The stack of %s has to wait: %s", claim.name, error)
         else:
             yet = " yet" if record.not_stacked(error) else ""

@@ -140,12 +140,10 @@ def in_its_folder(name: str, folders: Sequence[Path]) -> str:
 
 
 async def _is_gone(block: Studio, clip: NamedClip) -> bool:
-    from postflow.engine.studio import is_gone
-
     if clip.account_id is None or clip.file_id is None:
         return False
     async with block.frameio.get_client() as frameio:
-        return await is_gone(frameio, clip.account_id, clip.file_id)
+        return await frameio.files.find(clip.account_id, clip.file_id) is None
 
 
 def _why_not(ledger: Ledger, studio: str, meant: NamedClip | None, name: str) -> str:

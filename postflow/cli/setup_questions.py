@@ -29,7 +29,7 @@ from .watch import enrol_folders
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
     from postflow.service.setup.draft import Draft
-    from postflow.service.setup.step import Desk
+    from postflow.service.setup.prompts import Desk
 
 Ready = Callable[[], Engine]
 CHANGE = "change"
@@ -70,8 +70,7 @@ def ask_and_start(
 
 def _ask(draft: Draft, ready: Ready | None, write: Path | None, *, by_paste: bool) -> Start:
     with waiting(N_("Loading PostFlow")):
-        from postflow.service.setup.prompts import Prompts
-        from postflow.service.setup.step import Desk
+        from postflow.service.setup.prompts import Desk, Prompts
         from postflow.service.setup.steps import walk
 
     desk = Desk(draft, Prompts(), run, by_paste)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,11 +11,11 @@ from pydantic import Field
 
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
-from postflow.frameio.errors import UNKNOWN_ITEM, suppress_not_found
+from postflow.frameio.errors import UNKNOWN_ITEM
 from postflow.frameio.folders import LOOK_SECONDS
 from postflow.ledger import DELIVERED, Claimed
 from postflow.ledger.models import Sibling
-from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile
+from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile, nfc
 
 from .stacking import VersionGroup, find_stack
 
@@ -113,7 +112,7 @@ async def find_delivered(
     stack = await find_stack(frameio, group, folder, contents)
     stacked = await frameio.stacks.versions(stack, media.name) if stack else []
     here = [*contents.files, *stacked]
-    namesakes = [f for f in here if _nfc(f.name) == media.name or f.id in past.ours]
+    namesakes = [f for f in here if nfc(f.name) == media.name or f.id in past.ours]
     known = {file.id for file in namesakes}
     unfinished: RemoteFile | None = None
     elsewhere = await _of_ids(frameio, folder, past.ours - {file.id for file in here})
@@ -136,7 +135,7 @@ async def find_delivered(
 
 async def _of_ids(frameio: FrameioClient, folder: Folder, ids: frozenset[str]) -> list[RemoteFile]:
     """Our files that people moved to another place; those that are gone are left out."""
-    found = [await _shown(frameio, folder.account_id, file_id) for file_id in sorted(ids)]
+    found = [await frameio.files.find(folder.account_id, file_id) for file_id in sorted(ids)]
     return [file for file in found if file]
 
 
@@ -153,7 +152,7 @@ async def _judge(
         if error.code != "frameio.not_found":
             raise
         return "gone"
-    remote = await _shown(frameio, folder.account_id, listed.id)
+    remote = await frameio.files.find(folder.account_id, listed.id)
     if remote is None:
         return "gone"
     if status.complete and (remote.size == media.size or _is_whole_by_us(remote, past)):
@@ -177,12 +176,6 @@ def _in_progress(media: MediaFile, folder: Folder) -> Retry:
         name=media.name,
         folder=folder.label,
     )
-
-
-async def _shown(frameio: FrameioClient, account_id: str, file_id: str) -> RemoteFile | None:
-    with suppress_not_found():
-        return await frameio.files.show(account_id, file_id)
-    return None
 
 
 def _is_whole_by_us(remote: RemoteFile, past: Past) -> bool:
@@ -218,7 +211,3 @@ def _is_ours(remote: RemoteFile, media: MediaFile, past: Past) -> bool:
     if not -CLOCK_SKEW <= remote.created_at - past.begun_at <= ASKING:
         return False
     return remote.status == "created" or remote.size == media.size
-
-
-def _nfc(name: str) -> str:
-    return unicodedata.normalize("NFC", name)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from unicodedata import normalize
 from urllib.request import url2pathname
 
 from postflow.errors import Fatal, Retry
@@ -28,7 +27,7 @@ from postflow.ledger import (
 from postflow.media import volume
 from postflow.media.probe import demand_media
 from postflow.media.sighting import Sighting
-from postflow.models import MediaFile
+from postflow.models import MediaFile, nfc
 
 from .record import DeliveryRecord
 
@@ -168,7 +167,7 @@ def _mark(folder: Path) -> RootMark | None:
 
 def _sighting(folder: Path, media: MediaFile) -> Sighting:
     return Sighting(
-        relpath=normalize("NFC", media.path.relative_to(folder).as_posix()),
+        relpath=nfc(media.path.relative_to(folder).as_posix()),
         path=media.path,
         size=media.size,
         mtime_ns=media.mtime_ns,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Literal
 
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import (
@@ -25,7 +24,7 @@ from postflow.ledger import (
     transitions,
 )
 from postflow.ledger.outbox import Reword
-from postflow.models import Folder, MediaFile, RemoteFile, Shot, UploadPart, Way
+from postflow.models import Folder, MediaFile, RemoteFile, Shot, UploadPart
 from postflow.naming.version import version_key
 
 from .adoption import Past
@@ -69,6 +68,7 @@ class DeliveryRecord:
         self._announced = False
         self._unstacked: PostFlowError | None = None
         self.stack_follows = False
+        """Its stack is left to the queue."""
 
     @property
     def _claim(self) -> Claimed | None:
@@ -116,7 +116,8 @@ class DeliveryRecord:
     async def asking(self, folder: Folder, shot: Shot, sending: Sending) -> None:
         """About to ask Frame.io for a file that the clip is to fill."""
         target = _target(folder, shot)
-        await self._intend(target, way=sending.way, exposure=sending.exposure)
+        way, exposure = sending.way, sending.exposure
+        await self._advance(transitions.intend_request, target, way=way, exposure=exposure)
 
     async def asked(
         self, remote: RemoteFile, *, parts: Sequence[UploadPart] = (), adopted: bool = False
@@ -145,14 +146,9 @@ class DeliveryRecord:
     async def _arrive(self, target: Target, remote: RemoteFile) -> None:
         claim = self._claim
         if claim and (claim.state is not State.REQUESTED or claim.file_id != remote.id):
-            await self._intend(target, way="adopted")
+            await self._advance(transitions.intend_request, target, way="adopted")
             await self.asked(remote, adopted=True)
         await self._advance(transitions.arrived, view_url=remote.view_url)
-
-    async def _intend(
-        self, target: Target, *, way: Way | Literal["adopted"], exposure: str | None = None
-    ) -> None:
-        await self._advance(transitions.intend_request, target, way=way, exposure=exposure)
 
     async def has_siblings(self, folder: Folder, shot: Shot) -> bool:
         """Are other versions of the clip there? One that is on its way sees this one itself."""
@@ -188,10 +184,6 @@ class DeliveryRecord:
     def may_leave_stack(self) -> bool:
         """Do later `ingest` runs look after it?"""
         return self._claim is not None and self._watched
-
-    def leave_stack(self) -> None:
-        """Its stack is left to the queue."""
-        self.stack_follows = True
 
     def not_stacked(self, why: PostFlowError) -> bool:
         """Could not be stacked. Is that left to a later `ingest` run?"""

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 
 from postflow.errors import PostFlowError, lies_outside
 from postflow.frameio import FrameioClient
-from postflow.frameio.errors import suppress_not_found
 from postflow.frameio.parts import expires_at
 from postflow.ledger import AsyncLedger, Claimed, StoredPart, parts, transitions
 from postflow.ledger.parts import Unfinished
@@ -96,11 +95,10 @@ async def remove_unfinished(ledger: AsyncLedger, frameio: FrameioClient, studio:
 
 
 async def _remove(frameio: FrameioClient, left: Unfinished) -> None:
-    with suppress_not_found():
-        remote = await frameio.files.show(left.account_id, left.file_id)
-        if remote.status == "created":
-            await frameio.files.delete(remote)
-            log.info("The unfinished %s, which nobody went on with, is removed.", left.name)
+    remote = await frameio.files.find(left.account_id, left.file_id)
+    if remote and remote.status == "created":
+        await frameio.files.delete(remote)
+        log.info("The unfinished %s, which nobody went on with, is removed.", left.name)
 
 
 def _is_void(left: Unfinished) -> bool:

@@ -7,7 +7,8 @@ import base64
 import logging
 import re
 import time
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NoReturn
 from uuid import UUID
@@ -27,7 +28,6 @@ from prefect.exceptions import PrefectException
 from prefect.logging.handlers import APILogHandler
 from rich.filesize import decimal
 
-from postflow.delivery.pace import Pace
 from postflow.delivery.record import DeliveryRecord
 from postflow.errors import PostFlowError
 from postflow.language import where_to_type
@@ -122,6 +122,48 @@ def _plain(text: str) -> str:
 
 def _key(name: str) -> str:
     return "clip-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+# Seconds: between two notes, that a rate is an average of, and that a note may hold up a transfer.
+NOTE_PAUSE = 3.0
+WINDOW = 15.0
+LONGEST_NOTE = 1.0
+
+
+class Pace:
+    """Called with the bytes that have left so far. At most one note is under way at a time."""
+
+    def __init__(
+        self, record: DeliveryRecord, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._record = record
+        self._clock = clock
+        self._seen: deque[tuple[float, int]] = deque()
+        self._noted: tuple[int, float] | None = None
+        self._noted_at = -NOTE_PAUSE
+        self._noting: asyncio.Task[None] | None = None
+
+    async def __call__(self, sent: int) -> None:
+        rate = self._rate(sent)
+        if self._clock() - self._noted_at < NOTE_PAUSE or (
+            self._noting and not self._noting.done()
+        ):
+            return
+        self._noted_at = self._clock()
+        if self._noted == (sent, rate) == (sent, 0.0):  # it stands still, and that is noted
+            return
+        self._noted = sent, rate
+        self._noting = asyncio.create_task(self._record.note_progress(sent, rate), name="pace")
+        await asyncio.wait([self._noting], timeout=LONGEST_NOTE)
+
+    def _rate(self, sent: int) -> float:
+        """Bytes a second, of the last seconds."""
+        now = self._clock()
+        self._seen.append((now, sent))
+        while self._seen[0][0] < now - WINDOW:
+            self._seen.popleft()
+        began, before = self._seen[0]
+        return (sent - before) / (now - began) if now > began else 0.0
 
 
 PAUSE = 1.0

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -29,7 +28,6 @@ from postflow.errors import PostFlowError, Retry
 from postflow.feeds import FeedRelay
 from postflow.folder.root import volume_error_or
 from postflow.frameio import FrameioClient, TokenSource
-from postflow.frameio.errors import suppress_not_found
 from postflow.language import spoken
 from postflow.ledger import Announcement, AsyncLedger, Claimed, open_ledger
 from postflow.ledger.leases import hold_lease
@@ -121,13 +119,17 @@ class OpenStudio:
 
     async def open_by_hand(self, media: MediaFile) -> DeliveryRecord:
         """The record of a clip that a person sends."""
+
+        async def is_gone(account_id: str, file_id: str) -> bool:
+            return await self.frameio.files.find(account_id, file_id) is None
+
         return await open_by_hand(
             self.ledger,
             self.name,
             media,
             folders=self.settings.watching.folders,
             run_id=self.run_id,
-            is_gone=partial(is_gone, self.frameio),
+            is_gone=is_gone,
         )
 
     async def abandon(
@@ -267,14 +269,6 @@ def _user(studio: Studio) -> str:
     """Whose calls Frame.io counts together, as far as settings tell."""
     parts = [studio.frameio.base_url, studio.adobe.client_id]
     return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())
-
-
-async def is_gone(frameio: FrameioClient, account_id: str, file_id: str) -> bool:
-    """Has somebody deleted the file in Frame.io?"""
-    with suppress_not_found():
-        await frameio.files.show(account_id, file_id)
-        return False
-    return True
 
 
 def get_outlet(studio: Studio, bandwidth: Bandwidth | None = None) -> Outlet | None:

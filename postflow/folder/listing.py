@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from postflow.language import N_
 from postflow.media.ignore import Ignoring
 from postflow.media.sighting import Problem
 from postflow.media.volume import mtime_of, same_mtime
+from postflow.models import nfc
 
 from .root import MARKER
 
@@ -87,7 +87,7 @@ def _passes(listing: Listing, entry: os.DirEntry[str], rel: str, ignoring: Ignor
 
 
 def _take_in(listing: Listing, entry: os.DirEntry[str]) -> None:
-    key = unicodedata.normalize("NFC", entry.name)
+    key = nfc(entry.name)
     if not _is_text(key):
         listing.problems.append(Problem(where=as_text(entry.path), what=UNDECODABLE))
         return

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import unicodedata
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +20,7 @@ from postflow.language import N_
 from postflow.media import volume
 from postflow.media.ignore import SHIPPED_ONLY
 from postflow.media.volume import file_system_of
+from postflow.models import nfc
 from postflow.settings import Watching
 
 from .root import MARKER, AbsentError, missing, read_mark, unread
@@ -158,7 +158,9 @@ class Wakeup:
         ):
             if not changes:
                 await self._ask_whether_spent(root)
-            self._touched.setdefault(root, set()).update(_relpath(real, at) for _, at in changes)
+            self._touched.setdefault(root, set()).update(
+                nfc(at.removeprefix(real).removeprefix("/")) for _, at in changes
+            )
             if any(change is watchfiles.Change.added for change, _ in changes):
                 self.notify(root)
 
@@ -189,11 +191,6 @@ def _concerns_us(change: watchfiles.Change, path: str) -> bool:
     return change is not watchfiles.Change.deleted and not SHIPPED_ONLY.may_pass_over(
         Path(path).name
     )
-
-
-def _relpath(root: str, path: str) -> str:
-    """As the scans key their files."""
-    return unicodedata.normalize("NFC", path.removeprefix(root).removeprefix("/"))
 
 
 UNMARKED = N_(

@@ -12,12 +12,12 @@ from pydantic import SecretStr
 
 from postflow.errors import Fatal
 from postflow.locks import one_at_a_time
-from postflow.models import Folder, Placeholder, RemoteFile
+from postflow.models import Folder, Placeholder, RemoteFile, nfc
 
 from . import endpoints
 from .calls import Api, Call
 from .errors import LOCAL_UPLOAD_LIMIT, ODD_PARTS, check_name, check_size, suppress_not_found
-from .models import Nothing, One, UploadStatus, WireFile, WirePlaceholder, nfc
+from .models import Nothing, One, UploadStatus, WireFile, WirePlaceholder
 from .paging import Listing, listing
 from .projects import Accounts
 
@@ -131,6 +131,12 @@ class Files:
     async def show(self, account_id: str, file_id: str) -> RemoteFile:
         call = Call(endpoints.FILE, _ids(account_id, file_id))
         return (await self._api.ask(call, One[WireFile])).data.remote(account_id)
+
+    async def find(self, account_id: str, file_id: str) -> RemoteFile | None:
+        """None where it was deleted."""
+        with suppress_not_found():
+            return await self.show(account_id, file_id)
+        return None
 
     async def move(self, remote: RemoteFile, parent_id: str) -> RemoteFile:
         """Into another folder, or onto a version stack."""

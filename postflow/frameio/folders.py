@@ -10,12 +10,12 @@ from pathlib import Path
 
 from postflow.errors import Fatal
 from postflow.locks import one_at_a_time
-from postflow.models import Folder, FrozenModel, Project, RemoteFile
+from postflow.models import Folder, FrozenModel, Project, RemoteFile, nfc
 
 from . import endpoints
 from .calls import Api, Call
 from .errors import UNKNOWN_ITEM, check_name, suppress_not_found
-from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, nfc, read_child
+from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, read_child
 from .paging import Listing, SharedLists, listing
 from .stacks import VersionStack, as_stack
 

@@ -6,7 +6,6 @@ there is nothing to be done: what else is missing, null or odd is None or empty.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -52,11 +51,6 @@ Flag = Annotated[bool, _or(False)]
 Time = Annotated[datetime | None, _or(None)]
 Instant = Annotated[datetime, AfterValidator(_aware)]
 Id = Annotated[str | None, _or(None)]
-
-
-def nfc(name: str) -> str:
-    """macOS writes names decomposed, others composed; we compare and send them composed."""
-    return unicodedata.normalize("NFC", name)
 
 
 class Wire(BaseModel):

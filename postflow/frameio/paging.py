@@ -15,11 +15,12 @@ import httpx
 from pydantic import ValidationError
 
 from postflow.errors import Fatal
+from postflow.models import nfc
 
 from .calls import Api, Call
 from .endpoints import PAGE
 from .errors import REFUSED, UNKNOWN_ITEM, UNREADABLE
-from .models import Links, Named, Page, nfc
+from .models import Links, Named, Page
 
 logger = logging.getLogger(__name__)
 

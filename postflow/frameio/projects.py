@@ -9,12 +9,12 @@ from typing import Protocol, TypeVar
 
 from postflow.errors import Fatal, PostFlowError
 from postflow.language import N_
-from postflow.models import Project
+from postflow.models import Project, nfc
 
 from . import endpoints
 from .calls import Api, Call
 from .errors import INACTIVE, STORAGE_FULL
-from .models import Account, One, Profile, WireProject, Workspace, nfc
+from .models import Account, One, Profile, WireProject, Workspace
 from .paging import every_page
 
 _NEAR = 3

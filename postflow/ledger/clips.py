@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -151,11 +150,6 @@ def mark_attempt(connection: Connection, row: RowMapping, **values: Any) -> None
 def _last_attempt(connection: Connection, row: RowMapping) -> int:
     query = select(func.max(attempts.c.number)).where(attempts.c.clip_id == row["id"])
     return connection.scalar(query) or 0
-
-
-def normal(path: str) -> str:
-    """NFC, as the scans key their files and as Frame.io names them."""
-    return unicodedata.normalize("NFC", path)
 
 
 FIRST = 30.0

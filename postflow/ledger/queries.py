@@ -19,7 +19,9 @@ from sqlalchemy import (
     select,
 )
 
-from .clips import attempts_of, normal
+from postflow.models import nfc
+
+from .clips import attempts_of
 from .ledger import Ledger
 from .models import Attempt, Clip, Observation, Step, as_entries, columns_of
 from .observations import at_path_of_clip
@@ -110,7 +112,7 @@ def rows(
     if phase is not None:
         query = query.where(phase_now == phase)
     if name is not None:
-        query = query.where(or_(clips.c.name == normal(name), clips.c.relpath == normal(name)))
+        query = query.where(or_(clips.c.name == nfc(name), clips.c.relpath == nfc(name)))
     if since is not None:
         query = query.where(clips.c.since >= since)
     if holding is not None:

@@ -26,9 +26,9 @@ from sqlalchemy import (
 
 from postflow.errors import Fatal
 from postflow.language import N_
-from postflow.models import FrozenModel, MediaFile
+from postflow.models import FrozenModel, MediaFile, nfc
 
-from .clips import change, held, move, normal, reason
+from .clips import change, held, move, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
 from .messages import Announcement
@@ -93,7 +93,7 @@ def cancelled(name: str, how: str) -> Fatal:
 def spots(ledger: Ledger, name: str, *, studio: str) -> list[Spot]:
     """Where something goes by a file name, a path below its root or a path on disk."""
     is_path = Path(name).is_absolute()
-    wanted = normal(Path(name).name if is_path else name)
+    wanted = nfc(Path(name).name if is_path else name)
     with ledger.reading() as connection:
         found = _clips_called(connection, wanted, studio)
         found += _settling_called(connection, wanted, studio)
@@ -101,7 +101,7 @@ def spots(ledger: Ledger, name: str, *, studio: str) -> list[Spot]:
     for spot in found:
         key = spot.root_id, spot.relpath
         merged[key] = spot if spot.open or key not in merged else merged[key]
-    return [s for s in merged.values() if not is_path or normal(str(s.path)) == normal(name)]
+    return [s for s in merged.values() if not is_path or nfc(str(s.path)) == nfc(name)]
 
 
 def put_first(ledger: Ledger, spot: Spot) -> Outcome | None:

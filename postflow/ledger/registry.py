@@ -19,9 +19,9 @@ from sqlalchemy import (
     update,
 )
 
-from postflow.models import FrozenModel, MediaFile
+from postflow.models import FrozenModel, MediaFile, nfc
 
-from .clips import AFRESH, move, normal
+from .clips import AFRESH, move
 from .ledger import Ledger
 from .models import Claimed, Registered, Root
 from .observations import is_as_it_was
@@ -51,7 +51,7 @@ def register(ledger: Ledger, root: Root, media: MediaFile) -> Registered | None:
     """
     disk_path = media.path.relative_to(root.path).as_posix()
     with ledger.writing() as connection:
-        relpath = normal(disk_path)
+        relpath = nfc(disk_path)
         seen = _settle(connection, root, relpath, media)
         if seen is None:
             return None
@@ -96,7 +96,7 @@ def _enter(
     values = {
         "root_id": root.id,
         "studio": root.studio,
-        "relpath": normal(disk_path),
+        "relpath": nfc(disk_path),
         "name": media.name,
         "revision": media.revision,
         "fingerprint": media.fingerprint,

@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, or_, select
 
-from .clips import AFRESH, NO_REASON, change, move, normal
+from postflow.models import nfc
+
+from .clips import AFRESH, NO_REASON, change, move
 from .ledger import Ledger
 from .models import NamedClip, columns_of
 from .observations import at_path_of_clip
@@ -21,17 +23,17 @@ ANEW: dict[str, Any] = AFRESH | {"file_id": None, "view_url": None, "stack_id": 
 def named(ledger: Ledger, name: str, *, studio: str | None = None) -> list[NamedClip]:
     """What goes by a file name, a path below its root or a path on disk: the last of each path."""
     is_path = Path(name).is_absolute()
-    by_name = clips.c.name == normal(Path(name).name if is_path else name)
+    by_name = clips.c.name == nfc(Path(name).name if is_path else name)
     query = select(*columns_of(NamedClip, clips), roots.c.path.label("root"))
     query = query.join(roots, roots.c.id == clips.c.root_id).order_by(clips.c.id)
     query = query.where(
-        by_name if is_path else or_(by_name, clips.c.relpath == normal(name)),
+        by_name if is_path else or_(by_name, clips.c.relpath == nfc(name)),
         clips.c.state != State.SUPERSEDED,
     )
     if studio is not None:
         query = query.where(clips.c.studio == studio)
     last = {each.path: each for each in ledger.entries(NamedClip, query)}.values()
-    return [each for each in last if not is_path or normal(str(each.path)) == normal(name)]
+    return [each for each in last if not is_path or nfc(str(each.path)) == nfc(name)]
 
 
 def retry(
@@ -55,7 +57,7 @@ def retry(
     if clip_id is not None:
         query = query.where(clips.c.id == clip_id)
     elif name is not None:
-        query = query.where(or_(clips.c.name == normal(name), clips.c.relpath == normal(name)))
+        query = query.where(or_(clips.c.name == nfc(name), clips.c.relpath == nfc(name)))
     by_word = clip_id is not None or name is not None
     states = [*OPEN, State.FAILED, State.SKIPPED] if by_word else [State.FAILED]
     with ledger.writing() as connection:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from postflow.errors import Skip
 from postflow.language import N_
+from postflow.models import nfc
 
 MAX_BYTES = 255
 
@@ -28,7 +29,7 @@ _PLAIN_VERSION = re.compile(r"[ ._-]([vV](?:[0-9]{1,8}(?:\.[0-9]{1,4}|[a-z])?|DE
 
 def clean_name(name: str) -> str:
     """The name in NFC. Raises Skip `name.unsafe` when no name should look like that."""
-    clean = unicodedata.normalize("NFC", name)
+    clean = nfc(name)
     if problem := _problem(clean):
         raise Skip(
             "The file name {name} {problem}.",
@@ -42,7 +43,7 @@ def clean_name(name: str) -> str:
 
 def safe_part(text: str, what: str) -> str:
     """`text` as one folder's name, in NFC. Raises Skip `name.folder`."""
-    clean = unicodedata.normalize("NFC", text).strip()
+    clean = nfc(text).strip()
     problem = _problem(clean)
     if problem:
         raise Skip(

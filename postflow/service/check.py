@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from prefect import get_client
+from prefect.client.schemas import filters, sorting
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
+from postflow.engine.crashed_runs import LEDGER, SIGNATURE
 from postflow.engine.studio import get_outlet
 from postflow.errors import PostFlowError
 from postflow.feeds import Sink
 from postflow.folder.enrolment import why_not_watched
 from postflow.folder.wakeup import inspect
 from postflow.language import N_, told
-from postflow.ledger import default_path, open_ledger
+from postflow.ledger import default_path, hosts, open_ledger, roots
+from postflow.ledger.process import ProcessMark, host_of
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.picture import can_be_made
 from postflow.media.probe import probe_media
@@ -31,12 +36,18 @@ from postflow.models import FrozenModel
 from postflow.outlet import Outlet
 from postflow.outlet.ngrok.binary import version
 from postflow.outlet.probe import probe
+from postflow.state import this_host
 
 from .check_frameio import Chain, FrameioCheck
 from .exposure import Say, prefect_door, private_folders
-from .hosts import hosts_in_order
 
 APART = timedelta(seconds=5)
+RECENT = timedelta(days=1)
+MOST = 200
+HOSTS_REMEDY = N_(
+    "Set clocks by NTP, mount what is missing, give each host its own POSTFLOW_HOST and all of "
+    "them one ledger; one that will not come back: postflow hosts --forget NAME."
+)
 
 
 class Finding(FrozenModel):
@@ -134,7 +145,7 @@ def _ledger(studio: Studio) -> Chain:
             )
             return clocks_apart(ledger.ledger.host_ahead, place) or place
 
-    return {N_("Ledger"): opens, N_("Hosts"): partial(hosts_in_order, studio)}
+    return {N_("Ledger"): opens, N_("Hosts"): partial(_hosts_in_order, studio)}
 
 
 def clocks_apart(ahead: timedelta, place: str) -> Say | None:
@@ -151,6 +162,54 @@ def clocks_apart(ahead: timedelta, place: str) -> Say | None:
         "what a dead run left in Frame.io is known by when it was asked for."
     )
     return N_(which, place=place, seconds=abs(ahead).total_seconds()), remedy
+
+
+async def _hosts_in_order(studio: Studio) -> Say:
+    name = studio.document_name
+    async with open_ledger(studio.ledger) as ledger:
+        living = [each for each in await ledger.run(hosts.known, name) if each.lives]
+        ours = await ledger.run(roots.ledger_id)
+    found = [*troubles(living), *await _with_another_ledger(name, ours)]
+    if found:
+        return "; ".join(map(told, found)), HOSTS_REMEDY
+    names = sorted({each.name for each in living})
+    return ", ".join(names) if names else N_("none watches at the moment")
+
+
+def troubles(living: Iterable[hosts.Host]) -> Iterator[str]:
+    """What a person should know of hosts that live."""
+    machines = Counter(name for name, _ in {(each.name, each.machine) for each in living})
+    for name in (each for each, many in machines.items() if many > 1):
+        yield N_("{many} machines are called {name}", many=machines[name], name=name)
+    for host in {each.name: each for each in living}.values():
+        if abs(host.ahead) > APART.total_seconds():
+            which = (
+                N_("the clock of {name} is {seconds:.0f} s ahead of the database's")
+                if host.ahead > 0
+                else N_("the clock of {name} is {seconds:.0f} s behind the database's")
+            )
+            yield N_(which, name=host.name, seconds=abs(host.ahead))
+        for path, why in host.missing.items():
+            yield N_("{name} does not reach {path} ({why})", name=host.name, path=path, why=why)
+
+
+async def _with_another_ledger(studio: str, ours: str) -> list[str]:
+    """Hosts that ran `ingest` by this Prefect server in the last day, and remember it elsewhere."""
+    since = filters.FlowRunFilterStartTime(after_=datetime.now(tz=UTC) - RECENT)
+    async with get_client() as client:
+        runs = await client.read_flow_runs(
+            flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=["ingest"])),
+            flow_run_filter=filters.FlowRunFilter(start_time=since),
+            sort=sorting.FlowRunSort.START_TIME_DESC,
+            limit=MOST,
+        )
+    mine = [run for run in runs if run.parameters.get("studio", studio) == studio]
+    others = {
+        host_of(ProcessMark.model_validate_json(str(run.labels[SIGNATURE])).machine)
+        for run in mine
+        if run.labels.get(LEDGER, ours) != ours and SIGNATURE in run.labels
+    }
+    return [N_("{name} has another ledger", name=host) for host in sorted(others - {this_host()})]
 
 
 def _place_of(ledger: SecretStr | None) -> str:

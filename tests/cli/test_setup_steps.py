@@ -13,8 +13,7 @@ from postflow.blocks.adobe import AdobeTokens  # noqa: F401 - before the steps i
 from postflow.language import spoken
 from postflow.sandbox import Sandbox
 from postflow.service.setup.draft import Draft
-from postflow.service.setup.prompts import Judge, Options, Prompts
-from postflow.service.setup.step import Desk
+from postflow.service.setup.prompts import Desk, Judge, Options, Prompts
 from postflow.service.setup.steps import STEPS, walk
 from tests.support.words import english_in
 

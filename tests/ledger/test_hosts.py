@@ -10,7 +10,7 @@ import pytest
 from postflow.flows.calling import Slot, to_be_called
 from postflow.ledger import Ledger, Root, claims, hosts, roots
 from postflow.ledger.hosts import Host, HostSign, Part
-from postflow.service.hosts import troubles
+from postflow.service.check import troubles
 from postflow.state import this_host
 from tests.ledger.ground import Clock, add_many
 

@@ -20,8 +20,7 @@ from postflow.service.console import waiting
 from postflow.state import lock_dir
 
 from .draft import ASIDE, Draft, folder
-from .prompts import something
-from .step import Desk
+from .prompts import Desk, something
 
 # What this machine can wait at for the browser.
 HERE = ("https://localhost", "https://127.0.0.1")

@@ -10,7 +10,7 @@ from postflow.discord.cards import READY
 from postflow.language import N_, _
 
 from .draft import ASIDE, Draft
-from .step import Desk
+from .prompts import Desk
 
 HOW = N_(
     "In Discord: the channel's settings → Integrations → Webhooks → New webhook → Copy webhook URL."

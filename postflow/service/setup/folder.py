@@ -21,7 +21,7 @@ from postflow.naming import PRESETS, Naming
 from postflow.service.console import waiting
 
 from .draft import ASIDE, Draft
-from .step import Desk
+from .prompts import Desk
 
 # The latest names of so many are tried: enough to know the set by, and quick.
 TRIED = 400

@@ -14,7 +14,7 @@ from postflow.service.console import waiting
 
 from .adobe import frameio_of
 from .draft import ASIDE, Draft
-from .step import Desk
+from .prompts import Desk
 
 NONE = Fatal(
     N_("The signed-in person sees no project in Frame.io."),

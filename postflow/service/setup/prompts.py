@@ -1,10 +1,14 @@
-"""Asks a person at the terminal: prompt_toolkit, which completes paths and lets lists be walked."""
+"""Asks a person at the terminal: prompt_toolkit, which completes paths and lets lists be walked.
+
+A step of the set-up is one question, or a few that belong together, asked at a desk.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from prompt_toolkit import prompt
 from prompt_toolkit.completion import PathCompleter
@@ -15,6 +19,11 @@ from prompt_toolkit.validation import ValidationError, Validator
 
 from postflow.errors import Fatal
 from postflow.language import N_, told
+from postflow.service.console import out
+
+from .draft import Draft
+
+T = TypeVar("T")
 
 # What is wrong with an answer; None where nothing is.
 Judge = Callable[[str], str | None]
@@ -93,3 +102,37 @@ class _Judged(Validator):
     def validate(self, document: Document) -> None:
         if wrong := self._judge(document.text):
             raise ValidationError(len(document.text), told(wrong))
+
+
+class Run(Protocol):
+    """Runs a coroutine to its end; a signal cancels it."""
+
+    def __call__(self, work: Coroutine[Any, Any, T], /) -> T: ...
+
+
+@dataclass
+class Desk:
+    draft: Draft
+    ask: Prompts
+    run: Run
+    # Without a browser of this machine, or after it was waited for in vain.
+    by_paste: bool = False
+
+    def explain(self, text: str) -> None:
+        for line in told(text).splitlines():
+            out.print(f"  {line}".rstrip(), markup=False)
+
+    def proven(self, text: str) -> None:
+        out.print("  [green]✓[/green] ", end="")
+        out.print(told(text), markup=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """`take` asks, proves and writes; it raises a PostFlowError where the proof fails, and is taken
+    again. `said` is what was answered, for a person; None while nothing was.
+    """
+
+    title: str
+    take: Callable[[Desk], None]
+    said: Callable[[Draft], str | None]

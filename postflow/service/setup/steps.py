@@ -17,7 +17,7 @@ from .folder import (
     take_names,
 )
 from .place import project_said, take_project
-from .step import Desk, Step
+from .prompts import Desk, Step
 from .travel import take_way, way_said
 
 CREDENTIAL = Step(N_("Adobe: a credential for PostFlow"), take_credential, credential_said)

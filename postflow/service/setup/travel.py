@@ -11,8 +11,7 @@ from postflow.service.check import reachable
 from postflow.service.console import waiting
 
 from .draft import ASIDE, Draft
-from .prompts import something
-from .step import Desk
+from .prompts import Desk, something
 
 WAYS = (
     ("direct", N_("Directly: outgoing HTTPS is all it takes, and it costs nothing")),
