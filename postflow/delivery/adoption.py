@@ -14,7 +14,7 @@ from postflow.frameio import FrameioClient
 from postflow.frameio.errors import UNKNOWN_ITEM
 from postflow.frameio.folders import LOOK_SECONDS
 from postflow.ledger import DELIVERED, Claimed
-from postflow.ledger.models import Sibling
+from postflow.ledger.known_ids import Sibling
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, MediaFile, RemoteFile, nfc
 
 from .stacking import VersionGroup, find_stack

@@ -87,7 +87,8 @@ async def remove_unfinished(ledger: AsyncLedger, frameio: FrameioClient, studio:
     """
     try:
         for left in await ledger.run(parts.unclaimed, studio):
-            if left.is_over or _is_void(left):
+            ends = expires_at(left.part) or left.since + LONGEST
+            if left.is_over or ends <= datetime.now(UTC):
                 await _remove(frameio, left)
                 await ledger.run(parts.forget_unclaimed, left)
     except PostFlowError as error:
@@ -99,10 +100,6 @@ async def _remove(frameio: FrameioClient, left: Unfinished) -> None:
     if remote and remote.status == "created":
         await frameio.files.delete(remote)
         log.info("The unfinished %s, which nobody went on with, is removed.", left.name)
-
-
-def _is_void(left: Unfinished) -> bool:
-    return (expires_at(left.part) or left.since + LONGEST) <= datetime.now(UTC)
 
 
 def _is_late(part: UploadPart) -> bool:

@@ -78,7 +78,8 @@ class Ways:
         wanted = transfer or self._transfer
         async with AsyncExitStack() as stack:
             sending = None
-            if wanted == "tunnel" or (wanted == "auto" and not resumes and self._may_fetch(media)):
+            may_fetch = self._outlet is not None and not self._detour(media)
+            if wanted == "tunnel" or (wanted == "auto" and not resumes and may_fetch):
                 sending = await self._by_tunnel(stack, media, may_do_without=wanted == "auto")
             if sending is None:
                 detour = self._detour(media) if wanted == "auto" and not resumes else None
@@ -109,9 +110,6 @@ class Ways:
                 raise
             self._remember(error)
             return None
-
-    def _may_fetch(self, media: MediaFile) -> bool:
-        return self._outlet is not None and not self._detour(media)
 
     def _detour(self, media: MediaFile) -> str | None:
         """Why the tunnel is not for this clip, or not for now; None where there is none at all."""

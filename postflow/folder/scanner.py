@@ -74,7 +74,7 @@ class Scanner:
         """
         with self._lock:
             began = self._clock()
-            full = full or self._is_full_due()
+            full = full or self._full_after is None or began >= self._full_after
             found = self._surveyed(touched, full=full)
             if isinstance(found, Offline):
                 return found
@@ -103,9 +103,6 @@ class Scanner:
         with self._lock:
             folders = self._tree.values()
             return others((key, known.size) for f in folders for key, known in f.files.items())
-
-    def _is_full_due(self) -> bool:
-        return self._full_after is None or self._clock() >= self._full_after
 
     def _surveyed(self, touched: Iterable[str], *, full: bool) -> Survey | Offline:
         try:
@@ -190,14 +187,10 @@ class Scanner:
     def _sightings(self, relpaths: Iterable[str]) -> tuple[Sighting, ...]:
         """Of all but empty files: those are no clips yet."""
         return tuple(
-            sighting for relpath in relpaths if (sighting := self._sighting(relpath)) is not None
+            _sighting(relpath, self._tree[split(relpath)[0]].path, known)
+            for relpath, known in self._facts(relpaths)
+            if known.size
         )
-
-    def _sighting(self, relpath: str) -> Sighting | None:
-        rel, _, name = relpath.rpartition("/")
-        folder = self._tree.get(rel)
-        known = folder.files.get(name) if folder else None
-        return _sighting(relpath, folder.path, known) if folder and known and known.size else None
 
 
 MOST = 200

@@ -93,19 +93,21 @@ class Survey:
     def gone(self) -> list[str]:
         """The known files that are no longer there."""
         found: list[str] = []
-        for rel, folder in self.relisted.items():
-            before = self.tree.get(rel)
-            if before is not None:
-                found += [join(rel, key) for key in before.files if key not in folder.files]
+        for rel, folder, before in self._known_ones():
+            found += [join(rel, key) for key in before.files if key not in folder.files]
         found += [join(rel, key) for rel in self._lost() for key in self.tree[rel].files]
         return found
 
     def keep_the_missing(self) -> None:
         """Draw no conclusion from what is missing: it stays known and is looked for again."""
-        for rel, folder in self.relisted.items():
-            before = self.tree.get(rel)
-            if before is not None:
-                self._keep(rel, folder, before)
+        for rel, folder, before in self._known_ones():
+            files = before.files.keys() - folder.files.keys()
+            folders = before.folders.keys() - folder.folders.keys()
+            if files or folders:
+                folder.stamp = None
+            self._unseen |= {join(rel, key) for key in files}
+            folder.files |= {key: before.files[key] for key in files}
+            folder.folders |= {key: before.folders[key] for key in folders}
 
     def saw(self, relpath: str) -> bool:
         """Whether this pass looked at a file and found it."""
@@ -137,11 +139,15 @@ class Survey:
 
     def _lost(self) -> Iterator[str]:
         """The known folders that are no longer there, with all below them."""
+        for rel, folder, before in self._known_ones():
+            for key in before.folders.keys() - folder.folders.keys():
+                yield from _below(self.tree, join(rel, key))
+
+    def _known_ones(self) -> Iterator[tuple[str, Folder, Folder]]:
+        """Each folder listed anew that is known: as it is now, and as it was."""
         for rel, folder in self.relisted.items():
-            before = self.tree.get(rel)
-            if before is not None:
-                for key in before.folders.keys() - folder.folders.keys():
-                    yield from _below(self.tree, join(rel, key))
+            if before := self.tree.get(rel):
+                yield rel, folder, before
 
     def _found(self) -> Iterator[tuple[str, str, Known, Known | None]]:
         """Each file looked at: its folder and name, what it is and what it was."""
@@ -153,15 +159,6 @@ class Survey:
         for relpath, known in self.restated.items():
             rel, _, key = relpath.rpartition("/")
             yield rel, key, known, self.tree[rel].files[key]
-
-    def _keep(self, rel: str, folder: Folder, before: Folder) -> None:
-        files = before.files.keys() - folder.files.keys()
-        folders = before.folders.keys() - folder.folders.keys()
-        if files or folders:
-            folder.stamp = None
-        self._unseen |= {join(rel, key) for key in files}
-        folder.files |= {key: before.files[key] for key in files}
-        folder.folders |= {key: before.folders[key] for key in folders}
 
     def _visit(self, rel: str, path: str) -> Folder:
         """The folder as known if its stamp is believed, else as listed now."""

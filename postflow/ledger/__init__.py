@@ -2,21 +2,22 @@
 
 from .batches import Batch, BatchClip
 from .ledger import AsyncLedger, Ledger, open_ledger
-from .messages import Announcement, Message, Unannounced
 from .models import (
+    Announcement,
     Claimed,
     ClaimRef,
     Clip,
-    NamedClip,
+    Message,
     Observation,
-    Registered,
     Root,
     Step,
     StoredPart,
     Target,
+    Unannounced,
 )
 from .opening import default_path
-from .registry import Namesake
+from .registry import Namesake, Registered
+from .retrying import NamedClip
 from .shared_clips import ShareLink, ShareWish
 from .shares import ShareWork
 from .states import (

@@ -26,8 +26,7 @@ from postflow.models import FrozenModel
 
 from .clips import batch_changed
 from .ledger import Ledger
-from .messages import Announcement
-from .models import columns_of
+from .models import Announcement, columns_of
 from .outbox import put
 from .registry import Namesake, namesakes
 from .schema import batches, clips, outbox

@@ -56,7 +56,7 @@ def plain_faults() -> Iterator[None]:
 def _translated(error: DBAPIError) -> PostFlowError | None:
     """None for a mistake of ours. Damage needs proof: a backup put back undoes what came since."""
     text = str(error.orig).lower()
-    if _sqlite_code(error) in DAMAGED:
+    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in DAMAGED:  # the primary result code
         return damaged()
     has_no_right = getattr(error.orig, "sqlstate", None) == NO_RIGHT
     if isinstance(error, OURS) and not has_no_right:
@@ -77,11 +77,6 @@ def damaged() -> Fatal:
         hint="Put the newest backup in its place; PostFlow asks Frame.io what arrived since.",
         code="ledger.damaged",
     )
-
-
-def _sqlite_code(error: DBAPIError) -> int:
-    """The primary result code; 0 where SQLite told none."""
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
 
 
 def disk_full() -> Retry:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Update, select, update
 
 from postflow.errors import Retry
+from postflow.models import FrozenModel
 
 from .clips import NO_REASON, claimed, held, move
 from .ledger import Ledger
-from .models import Claimed, Sibling, columns_of
+from .models import Claimed, columns_of
 from .outbox import Reword, rewrite_of_clip
 from .schema import clips, folders, insert_into, stacks
 from .states import DELIVERED, State, check_move
@@ -27,6 +28,20 @@ BELONGING = (
     State.STACKED,
     State.DONE,
 )
+
+
+class Sibling(FrozenModel):
+    """A version of the same stack in the same folder, on its way or there."""
+
+    clip_id: int
+    name: str
+    revision: str
+    size: int
+    version_number: int | None
+    found_at: datetime
+    state: State
+    file_id: str | None
+    stack_id: str | None
 
 
 def siblings(ledger: Ledger, folder_id: str, stack: str) -> list[Sibling]:

@@ -14,7 +14,7 @@ from postflow.language import N_, _
 from postflow.models import Folder, FrozenModel, MediaFile, UploadPart
 
 from .process import host_of
-from .states import AttemptOutcome, ObservationState, Phase, State, is_delivered
+from .states import AttemptOutcome, MessageState, ObservationState, Phase, State
 
 IF_REFUSED = N_("Export it again, or mend what it says. As it is, `postflow upload` delivers it.")
 
@@ -51,29 +51,6 @@ class Observation(FrozenModel):
     @property
     def hint(self) -> str | None:
         return _(IF_REFUSED) if self.refused else None
-
-
-class Observed(FrozenModel):
-    """What one scan changed, in files."""
-
-    new: int
-    changed: int
-    same: int
-    gone: int
-
-
-class Registered(FrozenModel):
-    """A whole file's place in the ledger; `new` when it is to be delivered because of this.
-
-    `delivered` also when it is not on its stack yet; then its file in Frame.io is known.
-    """
-
-    clip_id: int
-    state: State
-    new: bool
-    delivered: bool = False
-    account_id: str | None = None
-    file_id: str | None = None
 
 
 class Target(FrozenModel):
@@ -252,27 +229,6 @@ class Clip(FrozenModel):
         return host_of(self.machine) if self.machine and is_carried else None
 
 
-class NamedClip(FrozenModel):
-    """A clip as a person means it by a name. `root` is where its folder was last opened."""
-
-    id: int
-    root: Path
-    relpath: str
-    state: State
-    finished_at: datetime | None
-    account_id: str | None
-    file_id: str | None
-
-    @property
-    def path(self) -> Path:
-        return self.root / self.relpath
-
-    @property
-    def delivered(self) -> bool:
-        """Also when it is not on its stack yet."""
-        return is_delivered(self.state, self.finished_at)
-
-
 class Step(FrozenModel):
     """One line of the history: what happened to a clip, when, by which run."""
 
@@ -286,18 +242,51 @@ class Step(FrozenModel):
     detail: dict[str, Any] | None
 
 
-class Sibling(FrozenModel):
-    """A version of the same stack in the same folder, on its way or there."""
+class Announcement(FrozenModel):
+    """What a channel is to show. One key is one message, whatever it says later."""
 
-    clip_id: int
-    name: str
-    revision: str
-    size: int
-    version_number: int | None
-    found_at: datetime
-    state: State
-    file_id: str | None
-    stack_id: str | None
+    key: str
+    channel: str
+    payload: dict[str, Any]
+
+
+class Message(FrozenModel):
+    """An announcement in the outbox. With a `message_id` it is an edit, else a new post.
+
+    While it is sent: the name of the `thread` it belongs in, and that one's id where it is known.
+    """
+
+    key: str
+    channel: str
+    clip_id: int | None
+    payload: dict[str, Any]
+    wanted: int
+    message_id: str | None
+    state: MessageState
+    run_id: str | None
+    token: int
+    tries: int
+    not_before: datetime | None
+    made_at: datetime
+    since: datetime
+    reason: str | None
+    hint: str | None
+    code: str | None
+    thread: str | None = None
+    thread_id: str | None = None
+
+
+class Unannounced(FrozenModel):
+    """A message that is not in its channel, or may not be. `about`: a clip's path, or its title."""
+
+    key: str
+    channel: str
+    state: MessageState
+    since: datetime
+    reason: str | None
+    hint: str | None
+    code: str | None
+    about: str
 
 
 M = TypeVar("M", bound=FrozenModel)

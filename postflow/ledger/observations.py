@@ -21,9 +21,10 @@ from sqlalchemy import (
 
 from postflow.media import volume
 from postflow.media.sighting import Sighting
+from postflow.models import FrozenModel
 
 from .ledger import Ledger
-from .models import Observed, Root
+from .models import Root
 from .schema import clips, observations, roots
 from .states import ObservationState
 
@@ -34,6 +35,15 @@ ABOUT_TO_BE_ENTERED = "is whole, and about to be taken up"
 
 Row = dict[str, Any]
 STATES = {str(state): state for state in ObservationState}
+
+
+class Observed(FrozenModel):
+    """What one scan changed, in files."""
+
+    new: int
+    changed: int
+    same: int
+    gone: int
 
 
 class KnownFile(NamedTuple):

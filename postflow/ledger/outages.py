@@ -15,7 +15,7 @@ from postflow.errors import Fatal, PostFlowError, Retry
 
 from .clips import NO_REASON, reason
 from .ledger import Ledger
-from .messages import Announcement
+from .models import Announcement
 from .outbox import put
 from .schema import clips, insert_into, outages
 from .states import OPEN, State

@@ -2,6 +2,9 @@
 
 A post whose answer never came is `unknown`: it is not posted again with the same content, since a
 webhook cannot be asked what it holds. New content goes out as a new post. An edit may be repeated.
+
+Whoever sends the first message of a thread opens it by that. Where its answer never came, the next
+message opens one anew, as it would be posted anew.
 """
 
 from __future__ import annotations
@@ -15,12 +18,10 @@ from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from postflow.errors import PostFlowError, Retry
 
-from . import threads
 from .clips import backoff_after, reason
 from .ledger import Ledger
-from .messages import Announcement, Message
-from .models import columns_of
-from .schema import insert_into, leases, outbox
+from .models import Announcement, Message, columns_of
+from .schema import insert_into, leases, outbox, threads
 from .states import MessageState, StaleClaim, check_message_move
 
 NO_ANSWER = Retry(
@@ -63,9 +64,9 @@ def sending(ledger: Ledger, message: Message, run_id: str, *, thread: str | None
             raise _taken(message)
         values = {"run_id": run_id, "token": row["token"] + 1, "offered": row["wanted"]}
         move(connection, row, MessageState.SENDING, ledger.now(), **values)
-        thread_id = threads.known(connection, message.channel, thread) if thread else None
+        thread_id = _thread_known(connection, message.channel, thread) if thread else None
         if thread and not thread_id and not row["message_id"]:
-            threads.begin(connection, message.channel, thread, run_id)
+            _begin_thread(connection, message.channel, thread, run_id)
         now = _message(connection, message.key)
         return now.model_copy(update={"thread": thread, "thread_id": thread_id})
 
@@ -80,7 +81,7 @@ def sent(ledger: Ledger, message: Message, message_id: str) -> None:
         move(connection, row, MessageState.SENT, now, run_id=None, **values)
         thread_id, _, _ = message_id.rpartition("/")
         if message.thread and thread_id:
-            threads.opened(connection, message.channel, message.thread, thread_id)
+            _thread_opened(connection, message.channel, message.thread, thread_id)
         if row["wanted"] > row["offered"]:
             row = _row(connection, message.key)
             move(connection, row, MessageState.PENDING, now)
@@ -206,7 +207,7 @@ def _answered(
         if row["token"] != message.token or row["state"] != MessageState.SENDING:
             raise _taken(message)
         if message.thread:
-            threads.not_opened(connection, message.channel, message.thread, message.run_id)
+            _thread_not_opened(connection, message.channel, message.thread, message.run_id)
         yield connection, row, ledger.now()
 
 
@@ -248,3 +249,42 @@ def _taken(message: Message) -> StaleClaim:
         hint="Nothing to do: that run sends it.",
         code="ledger.stale_message",
     )
+
+
+def _thread_known(connection: Connection, channel: str, name: str) -> str | None:
+    """The thread's id, if it was opened."""
+    found = select(threads.c.thread_id).where(threads.c.channel == channel, threads.c.name == name)
+    return connection.scalar(found)
+
+
+def _begin_thread(connection: Connection, channel: str, name: str, run_id: str) -> None:
+    """This run is about to open it. Raises StaleClaim while another run is at it."""
+    at_it = select(leases.c.run_id).join(threads, threads.c.run_id == leases.c.run_id)
+    here = threads.c.channel == channel, threads.c.name == name
+    if connection.scalar(at_it.where(*here)) not in (None, run_id):
+        raise StaleClaim(
+            f"Another run opens the thread {name} just now.",
+            hint="Nothing to do: the message follows.",
+            code="ledger.stale_message",
+        )
+    _put_thread(connection, channel, name, thread_id=None, run_id=run_id)
+
+
+def _thread_opened(connection: Connection, channel: str, name: str, thread_id: str) -> None:
+    """Messages go there from now on, also where another had this name before."""
+    _put_thread(connection, channel, name, thread_id=thread_id, run_id=None)
+
+
+def _thread_not_opened(connection: Connection, channel: str, name: str, run_id: str | None) -> None:
+    """This run is not at it any more: another may open it, whether it has appeared or not."""
+    mine = threads.c.channel == channel, threads.c.name == name, threads.c.run_id == run_id
+    connection.execute(update(threads).where(*mine).values(run_id=None))
+
+
+def _put_thread(
+    connection: Connection, channel: str, name: str, *, thread_id: str | None, run_id: str | None
+) -> None:
+    values = {"thread_id": thread_id, "run_id": run_id}
+    adding = insert_into(connection, threads).values(channel=channel, name=name, **values)
+    key = [threads.c.channel, threads.c.name]
+    connection.execute(adding.on_conflict_do_update(index_elements=key, set_=values))

@@ -31,8 +31,7 @@ from postflow.models import FrozenModel, MediaFile, nfc
 from .clips import change, held, move, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
-from .messages import Announcement
-from .models import Claimed
+from .models import Announcement, Claimed
 from .outbox import put_over
 from .schema import clips, observations, roots
 from .states import UNDELIVERED, ObservationState, State

@@ -23,12 +23,26 @@ from postflow.models import FrozenModel, MediaFile, nfc
 
 from .clips import AFRESH, move
 from .ledger import Ledger
-from .models import Claimed, Registered, Root
+from .models import Claimed, Root
 from .observations import is_as_it_was
 from .outbox import hand_on
 from .queue import fulfil
 from .schema import clips, history, observations, outbox, roots
 from .states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
+
+
+class Registered(FrozenModel):
+    """A whole file's place in the ledger; `new` when it is to be delivered because of this.
+
+    `delivered` also when it is not on its stack yet; then its file in Frame.io is known.
+    """
+
+    clip_id: int
+    state: State
+    new: bool
+    delivered: bool = False
+    account_id: str | None = None
+    file_id: str | None = None
 
 
 class Namesake(FrozenModel):

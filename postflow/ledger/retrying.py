@@ -8,16 +8,37 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, or_, select
 
-from postflow.models import nfc
+from postflow.models import FrozenModel, nfc
 
 from .clips import AFRESH, NO_REASON, change, move
 from .ledger import Ledger
-from .models import NamedClip, columns_of
+from .models import columns_of
 from .observations import at_path_of_clip
 from .schema import clips, observations, roots
-from .states import DELIVERED, NEEDS_FILE, OPEN, State
+from .states import DELIVERED, NEEDS_FILE, OPEN, State, is_delivered
 
 ANEW: dict[str, Any] = AFRESH | {"file_id": None, "view_url": None, "stack_id": None}
+
+
+class NamedClip(FrozenModel):
+    """A clip as a person means it by a name. `root` is where its folder was last opened."""
+
+    id: int
+    root: Path
+    relpath: str
+    state: State
+    finished_at: datetime | None
+    account_id: str | None
+    file_id: str | None
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.relpath
+
+    @property
+    def delivered(self) -> bool:
+        """Also when it is not on its stack yet."""
+        return is_delivered(self.state, self.finished_at)
 
 
 def named(ledger: Ledger, name: str, *, studio: str | None = None) -> list[NamedClip]:

@@ -27,7 +27,7 @@ from postflow.models import FrozenModel
 from .clips import NO_REASON, backoff_after, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
-from .messages import Announcement
+from .models import Announcement
 from .outbox import put, put_over
 from .schema import leases, shared_clips, shares
 from .shared_clips import Relink, ShareState, clips_of, place

@@ -28,8 +28,7 @@ from .clips import (
     reason,
 )
 from .ledger import Ledger
-from .messages import Announcement
-from .models import Claimed, Target
+from .models import Announcement, Claimed, Target
 from .observations import settle_again
 from .outages import hold_back, over
 from .outbox import Reword, put, put_over, rewrite_of_clip

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from . import outbox
 from .ledger import Ledger
-from .messages import Unannounced
+from .models import Unannounced
 from .schema import clips
 from .schema import outbox as messages
 from .states import MessageState

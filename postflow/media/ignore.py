@@ -115,7 +115,8 @@ class Ignoring:
         )
 
     def _prepare(self) -> None:
-        lasts = [_last_part(rule.lower()) for rule, _ in self._rules]
+        rules = (rule.lower().lstrip("!").rstrip("/") for rule, _ in self._rules)
+        lasts = [rule.rpartition("/")[2] for rule in rules]
         self._whole = {last for last in lasts if _LITERAL_HEAD.fullmatch(last)}
         others = [(_head(last), _tail(last)) for last in lasts if last not in self._whole]
         self._heads = tuple({head for head, _ in others if head})
@@ -132,10 +133,6 @@ def _is_for_files(rule: str, origin: str) -> bool:
 def _stripped(line: str) -> str:
     """As gitignore has it: blanks at the end count only behind a backslash."""
     return line if line.rstrip(" ").endswith("\\") else line.rstrip()
-
-
-def _last_part(rule: str) -> str:
-    return rule.lstrip("!").rstrip("/").rpartition("/")[2]
 
 
 def _head(last: str) -> str:

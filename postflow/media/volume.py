@@ -71,7 +71,9 @@ class FileSystem(FrozenModel):
 def file_system_of(path: Path) -> FileSystem:
     """The file system a path is on. One that cannot be told counts as network."""
     real = Path(os.path.realpath(path))
-    found = [part for part in psutil.disk_partitions(all=True) if _holds(part.mountpoint, real)]
+    found = [
+        part for part in psutil.disk_partitions(all=True) if real.is_relative_to(part.mountpoint)
+    ]
     if not found:
         return FileSystem(kind="network", type="unknown", mount_point=path, source="")
     # The longest mount point; of two on the same one, the later lies on top.
@@ -82,10 +84,6 @@ def file_system_of(path: Path) -> FileSystem:
         mount_point=Path(part.mountpoint),
         source=part.device,
     )
-
-
-def _holds(mount_point: str, path: Path) -> bool:
-    return path.is_relative_to(mount_point)
 
 
 def _kind(type_: str, options: str) -> Literal["local", "network"]:

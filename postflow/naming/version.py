@@ -79,8 +79,9 @@ def date_of(version: str, written: str) -> str | None:
     """
     if not re.search("[0-9]", version):
         return None
+    directives = _DATE_PART.sub(lambda part: _DIRECTIVES[part[0]], written)
     try:
-        return f"{datetime.strptime(version, _directives(written)):%Y-%m-%d}"  # noqa: DTZ007
+        return f"{datetime.strptime(version, directives):%Y-%m-%d}"  # noqa: DTZ007
     except ValueError:
         raise Skip(
             "“{version}” is no date written {written}.",
@@ -99,10 +100,6 @@ def is_date_format(written: str) -> bool:
 
 def _natural(text: str) -> tuple[int | str, ...]:
     return cast("tuple[int | str, ...]", _key(text))
-
-
-def _directives(written: str) -> str:
-    return _DATE_PART.sub(lambda part: _DIRECTIVES[part[0]], written)
 
 
 def _counted(letters: str) -> int:

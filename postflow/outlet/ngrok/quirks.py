@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 
@@ -19,11 +18,7 @@ def mute() -> None:
     By filters: a handler's owner or a later logging configuration may undo levels and propagation.
     """
     for logger in (ngrok.logger, process.logger, process.ngrok_logger, installer.logger):
-        logger.addFilter(_nothing)
-
-
-def _nothing(_: logging.LogRecord) -> bool:
-    return False
+        logger.addFilter(lambda _: False)
 
 
 def bypass_proxies() -> None:

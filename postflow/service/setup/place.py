@@ -67,12 +67,11 @@ def _chosen(desk: Desk, spots: list[Spot]) -> Spot:
     if len(spots) == 1:
         return spots[0]
     by_id = {spot.project.id: spot for spot in spots}
-    options = sorted(((id_, _label(spot, spots)) for id_, spot in by_id.items()), key=_by_label)
+    options = sorted(
+        ((id_, _label(spot, spots)) for id_, spot in by_id.items()),
+        key=lambda each: each[1].casefold(),
+    )
     return by_id[desk.ask.choose(N_("Which project do clips go to?"), options)]
-
-
-def _by_label(option: tuple[str, str]) -> str:
-    return option[1].casefold()
 
 
 def _label(spot: Spot, spots: list[Spot]) -> str:
