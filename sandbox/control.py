@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +71,13 @@ def arm(faults: Faults, order: FaultOrder) -> dict[str, Any]:
     return order.model_dump()
 
 
+def _told(report: Callable[[], Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def tell(_request: web.Request) -> web.Response:
+        return web.json_response(report())
+
+    return tell
+
+
 class Control:
     """Handlers; what they change is the world's."""
 
@@ -77,20 +85,21 @@ class Control:
         self._world = world
 
     def routes(self) -> list[web.RouteDef]:
-        reports = {
-            "assets": self.assets,
-            "folders": self.folders,
-            "messages": self.messages,
-            "requests": self.requests,
-            "faults": self.armed,
-            "switches": self.switches,
-            "shares": self.shares,
+        world = self._world
+        reports: dict[str, Callable[[], Any]] = {
+            "assets": lambda: shapes.file_rows(world),
+            "folders": lambda: shapes.folder_rows(world),
+            "messages": world.messages,
+            "requests": world.journal.entries,
+            "faults": world.faults.armed,
+            "switches": lambda: world.switches.model_dump(),
+            "shares": world.share_rows,
         }
         return [
-            web.get("/sandbox", self.describe, name="sandbox.describe"),
+            web.get("/sandbox", _told(world.describe), name="sandbox.describe"),
             *(
-                web.get(f"/sandbox/{name}", get, name=f"sandbox.{name}")
-                for name, get in reports.items()
+                web.get(f"/sandbox/{name}", _told(report), name=f"sandbox.{name}")
+                for name, report in reports.items()
             ),
             web.get("/sandbox/agent/faults", self.agent_faults, name="sandbox.agent"),
             web.patch("/sandbox/switches", self.turn, name="sandbox.turn"),
@@ -104,24 +113,6 @@ class Control:
             web.delete("/sandbox/threads/{id}", self.delete_thread, name="sandbox.close_thread"),
         ]
 
-    async def describe(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._world.describe())
-
-    async def assets(self, _request: web.Request) -> web.Response:
-        return web.json_response(shapes.file_rows(self._world))
-
-    async def folders(self, _request: web.Request) -> web.Response:
-        return web.json_response(shapes.folder_rows(self._world))
-
-    async def messages(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._world.messages())
-
-    async def requests(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._world.journal.entries())
-
-    async def shares(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._world.share_rows())
-
     async def change_share(self, request: web.Request) -> web.Response:
         """As a person in Frame.io does: `{"enabled": …, "expiration": …}`, either or both."""
         share = self._world.shares.get(request.match_info["id"])
@@ -129,17 +120,11 @@ class Control:
             raise web.HTTPNotFound
         given = (await request.json()).items()
         share.settings |= {key: it for key, it in given if key in {"enabled", "expiration"}}
-        return await self.shares(request)
+        return web.json_response(self._world.share_rows())
 
     async def delete_share(self, request: web.Request) -> web.Response:
         self._world.shares.pop(request.match_info["id"], None)
         return web.Response(status=204)
-
-    async def armed(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._world.faults.armed())
-
-    async def switches(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._world.switches.model_dump())
 
     async def turn(self, request: web.Request) -> web.Response:
         """`{"name": value, …}`."""
@@ -147,7 +132,7 @@ class Control:
             self._world.turn(**await request.json())
         except ValueError as error:
             return web.json_response({"errors": [{"msg": str(error)}]}, status=422)
-        return await self.switches(request)
+        return web.json_response(self._world.switches.model_dump())
 
     async def arm(self, request: web.Request) -> web.Response:
         try:
@@ -161,7 +146,7 @@ class Control:
 
     async def mend(self, request: web.Request) -> web.Response:
         self._world.faults.clear(request.query.get("where"))
-        return await self.armed(request)
+        return web.json_response(self._world.faults.armed())
 
     async def reset(self, _request: web.Request) -> web.Response:
         await self._world.reset()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +29,7 @@ from postflow.frameio.client import Shared
 from postflow.models import Project
 from postflow.sandbox import Sandbox
 
+ROOT = Path(__file__).parents[2]
 QUICK = CallRetries(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
 
 
@@ -137,3 +140,21 @@ async def folder_names(world: Sandbox) -> set[str]:
         names.update(here)
         waiting.extend(folder["id"] for folder in found)
     return names
+
+
+def in_processes(module: str, given: str, number: int) -> list[str]:
+    """What so many processes print, all told to go once all are up."""
+    command = [sys.executable, "-m", f"tests.frameio.{module}"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(number)]  # type: ignore[call-overload]
+    try:
+        for process in processes:
+            process.stdin.write(given + "\n")
+            process.stdin.flush()
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        return [process.communicate("go\n", timeout=60)[0].strip() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()

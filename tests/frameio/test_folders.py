@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,11 +16,10 @@ from postflow.frameio.client import Shared
 from postflow.frameio.folders import Contents, FolderCache
 from postflow.models import Folder, Project
 from postflow.sandbox import Sandbox
-from tests.frameio.connecting import calls, connected, folder_names, raw, subfolders
+from tests.frameio.connecting import calls, connected, folder_names, in_processes, raw, subfolders
 from tests.journeys.proof import armed
 from tests.support.wait import wait_until
 
-ROOT = Path(__file__).parents[2]
 PATH = ("2_FROM_ANIM", "SQ07", "UNDLM_00152")
 CREATE = "folders.create"
 
@@ -120,26 +117,9 @@ async def test_processes_at_once_make_one_folder(
         "project": project.model_dump(),
         "path": PATH,
     }
-    ids = await asyncio.to_thread(ensure_in_processes, json.dumps(given), 3)
+    ids = await asyncio.to_thread(in_processes, "ensuring_process", json.dumps(given), 3)
     assert len(set(ids)) == 1
     assert calls(world, CREATE) == 3
-
-
-def ensure_in_processes(given: str, number: int) -> list[str]:
-    command = [sys.executable, "-m", "tests.frameio.ensuring_process"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(number)]  # type: ignore[call-overload]
-    try:
-        for process in processes:
-            process.stdin.write(given + "\n")
-            process.stdin.flush()
-        for process in processes:
-            assert process.stdout.readline() == "ready\n"
-        return [process.communicate("go\n", timeout=60)[0].strip() for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
 
 
 async def ensured_at_once(world: Sandbox, tmp_path: Path, project: Project) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -17,11 +15,19 @@ from postflow.errors import Fatal, Retry
 from postflow.frameio import AdobeIms, LegacyToken, Tokens, TokenSource
 from postflow.frameio.auth.tokens import FileTokenStore, Journal
 from postflow.sandbox import Sandbox
-from tests.frameio.connecting import calls, native, revoke, service, signed_in, source_of, web
+from tests.frameio.connecting import (
+    calls,
+    in_processes,
+    native,
+    revoke,
+    service,
+    signed_in,
+    source_of,
+    web,
+)
 from tests.support.token_stores import MemoryTokenStore
 from tests.support.wait import wait_until
 
-ROOT = Path(__file__).parents[2]
 AGED = 60.0
 
 
@@ -110,28 +116,10 @@ async def test_processes_that_renew_at_once_cause_one_renewal(
         "client_secret": world.client_secret,
         "folder": str(tmp_path),
     }
-    tokens = await asyncio.to_thread(renew_in_processes, json.dumps(given), 3)
+    tokens = await asyncio.to_thread(in_processes, "renewing_process", json.dumps(given), 3)
     assert len(set(tokens)) == 1
     assert await works(world, tokens[0])
     assert calls(world, "ims.token") == 1
-
-
-def renew_in_processes(given: str, number: int) -> list[str]:
-    """The tokens that so many processes get, all told to go once all are up."""
-    command = [sys.executable, "-m", "tests.frameio.renewing_process"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(number)]  # type: ignore[call-overload]
-    try:
-        for process in processes:
-            process.stdin.write(given + "\n")
-            process.stdin.flush()
-        for process in processes:
-            assert process.stdout.readline() == "ready\n"
-        return [process.communicate("go\n", timeout=60)[0].strip() for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
 
 
 async def test_a_reply_without_refresh_token_keeps_the_old_one(tmp_path: Path) -> None:
