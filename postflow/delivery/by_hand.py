@@ -65,8 +65,7 @@ async def allowed(path: Path, folders: Iterable[Path]) -> Path:
     Raises Fatal `clip.not_allowed` for any other, which tells nothing of what is there, Retry
     `volume.hangs`.
     """
-    asking = volume.ask(lambda: _below(as_meant(path), folders))
-    found = await volume.in_time(asking, path)
+    found = await volume.ask_in_time(lambda: _below(as_meant(path), folders), path)
     if found is None:
         raise Fatal(
             "Runs of the deployment `deliver` send only what lies in a watch folder of the studio, "

@@ -134,8 +134,7 @@ class DirectSending:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             with suppress(Retry):
-                closing = volume.ask(self._store.close)
-                await volume.in_time(closing, self._media.path, timeout=CLOSING)
+                await volume.ask_in_time(self._store.close, self._media.path, timeout=CLOSING)
 
     def _part_store(self, media_type: str | None) -> PartStore:
         guess, closing = self._media.content_type, self._reading.close

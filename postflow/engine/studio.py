@@ -113,7 +113,7 @@ class OpenStudio:
         if root is None:
             return error
         try:
-            return await volume.in_time(volume.ask(lambda: volume_error_or(root, error)), root)
+            return await volume.ask_in_time(lambda: volume_error_or(root, error), root)
         except Retry as hangs:
             return hangs
 

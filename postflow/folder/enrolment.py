@@ -132,9 +132,10 @@ async def folders_away(ledger: Ledger, studio: str, folders: Sequence[Path]) -> 
 
 
 async def _why_not_in_time(ledger: Ledger, studio: str, folder: Path) -> Retry | None:
-    asking = volume.ask(lambda: why_not_watched(ledger, studio, folder))
     try:
-        return await volume.in_time(asking, folder, timeout=HANGS)
+        return await volume.ask_in_time(
+            lambda: why_not_watched(ledger, studio, folder), folder, timeout=HANGS
+        )
     except Retry as hangs:
         return hangs
 

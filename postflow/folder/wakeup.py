@@ -207,8 +207,7 @@ async def inspect(
     Raises Fatal `scan.root_missing`, Retry `scan.unread` or `volume.hangs`, the latter when its
     volume does not answer for `timeout` seconds.
     """
-    looking = volume.ask(lambda: _inspected(folder, watching))
-    return await volume.in_time(looking, folder, timeout=timeout)
+    return await volume.ask_in_time(lambda: _inspected(folder, watching), folder, timeout=timeout)
 
 
 def _inspected(folder: Path, watching: Watching) -> str | tuple[str, str]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -163,9 +164,9 @@ class FolderWatcher:
                 await self._lease.end(self.root)
         if self.within_reach:
             ledger = await self._ledger.run(roots.ledger_id)
-            leaving = volume.ask(lambda: sign_off(self.folder, ledger))
             with suppress(Retry):
-                await volume.in_time(leaving, self.folder, timeout=LEAVING)
+                leave = partial(sign_off, self.folder, ledger)
+                await volume.ask_in_time(leave, self.folder, timeout=LEAVING)
 
     async def _report_or_alarm(self) -> ScanReport:
         try:

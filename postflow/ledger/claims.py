@@ -66,7 +66,6 @@ def claim_clip(
     clip_id: int,
     *,
     folders: Folders | None = None,
-    lease_seconds: float = LEASE_SECONDS,
 ) -> Claimed | None:
     """Take one clip by a person's word, put off or not. None when a run has it, or it is closed.
 
@@ -75,7 +74,7 @@ def claim_clip(
     """
     with ledger.writing() as connection:
         now = ledger.now()
-        start_lease(connection, run_id, now, lease_seconds)
+        start_lease(connection, run_id, now, LEASE_SECONDS)
         end_dead_runs(connection, now, but=run_id)
         query = _unclaimed(None).where(clips.c.id == clip_id)
         row = connection.execute(query).mappings().one_or_none()

@@ -231,11 +231,10 @@ async def open_ledger(
     where: str | SecretStr | Path | None = None,
     *,
     clock: Clock | None = None,
-    file_system: FindFileSystem = file_system_of,
 ) -> AsyncIterator[AsyncLedger]:
     """A ledger for the event loop; raises as `Ledger.open` does."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-    opening = thread.submit(Ledger.open, where, clock=clock, file_system=file_system)
+    opening = thread.submit(Ledger.open, where, clock=clock)
     try:
         ledger = await asyncio.shield(asyncio.wrap_future(opening))
         yield AsyncLedger(ledger, thread)

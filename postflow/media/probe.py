@@ -95,12 +95,12 @@ async def probe_media(path: Path, *, any_kind: bool = False) -> MediaFile:
 
     `any_kind`: its name may be no clip's; what it is called is judged later.
     """
-    return await volume.in_time(volume.ask(lambda: _probe(path, any_kind=any_kind)), path)
+    return await volume.ask_in_time(lambda: _probe(path, any_kind=any_kind), path)
 
 
 async def demand_media(path: Path) -> None:
     """Raises Skip `file.no_media` for what is no media container, whatever it is called."""
-    found = await volume.in_time(volume.ask(lambda: verdict(path)), path)
+    found = await volume.ask_in_time(lambda: verdict(path), path)
     if isinstance(found, NotWhole) and found.no_media:
         raise Skip(
             "{name} is no clip: it {reason}.",
@@ -129,7 +129,7 @@ async def is_unchanged(media: MediaFile, *, by_content: bool = False) -> bool:
 
 
 async def _ask_whether_unchanged(media: MediaFile, by_content: bool) -> bool:
-    return await volume.in_time(volume.ask(lambda: _is_unchanged(media, by_content)), media.path)
+    return await volume.ask_in_time(lambda: _is_unchanged(media, by_content), media.path)
 
 
 def open_clip(path: Path) -> int:

@@ -179,3 +179,8 @@ async def in_time(asking: Awaitable[T], path: Path, *, timeout: float = TIMEOUT)
             code="volume.hangs",
             path=path,
         ) from None
+
+
+async def ask_in_time(work: Callable[[], T], path: Path, *, timeout: float = TIMEOUT) -> T:
+    """What `work` answers, from a thread of its own; raises Retry `volume.hangs` likewise."""
+    return await in_time(ask(work), path, timeout=timeout)

@@ -158,7 +158,7 @@ async def _has_mark(path: Path, marks: Collection[str]) -> bool:
             return False
 
     try:
-        return await volume.in_time(volume.ask(look), path, timeout=LOOK)
+        return await volume.ask_in_time(look, path, timeout=LOOK)
     except Retry:
         return False
 

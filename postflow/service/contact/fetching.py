@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from statistics import median
 
 from postflow.frameio import endpoints
 
 from .visit import INVALID, Answers, Reply, Unanswered, Visit
-from .witness import Answer, Seen, Source, failing, moved, said_to_be, silent, unsized
+from .witness import Answer, Seen, Source, failing, huge, moved, silent, unsized
 
 # Above the one reading of 50 GB and below the other; above both.
 READINGS = {51 * 10**9: 50 * 10**9, 54 * 10**9: 50 << 30}
@@ -127,7 +128,7 @@ async def without_length(visit: Visit) -> str:
 async def sizes(visit: Visit) -> Answers:
     """The smallest size that is refused at once, of two."""
     for size, limit in READINGS.items():
-        asked = await request_fetch(visit, f"of_{size}", said_to_be(size))
+        asked = await request_fetch(visit, f"of_{size}", partial(huge, size=size))
         if asked.made.expect(201, 202, 413, *INVALID).status > 202:
             return {"too_big": "refuse", "size_limit": limit}
         await visit.ask(endpoints.DELETE_FILE, file_id=asked.made.data["id"])

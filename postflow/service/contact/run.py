@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from postflow.blocks.adobe import BlockTokenStore
 from postflow.blocks.studio import Studio
@@ -24,11 +24,11 @@ from postflow.sandbox.clips import clip_path
 from . import fetching, files, manners
 from .question import QUESTIONS, Question
 from .report import Entry, Report, Versions, answered
-from .visit import Bounds, Clip, Unanswered, Visit, Why, in_own_folder
+from .visit import Bounds, Clip, Unanswered, Visit, in_own_folder
 from .witness import Witness
 
 # The answer, or those to all of its questions; what is not among them, there was nothing to ask of.
-Trial = Callable[[Visit], Awaitable[object]]
+Trial = Callable[[Visit], Coroutine[Any, Any, object]]
 
 TRIALS: dict[Trial, tuple[str, ...]] = {
     manners.offline_access: ("offline_access",),
@@ -206,7 +206,8 @@ async def _outcome(
     except TimeoutError:
         why = "not in time"
     except PostFlowError as failure:
-        why, error = _why(failure), failure
+        why = "another answer" if isinstance(failure, Fatal) else "no answer"
+        error = failure
     except (LookupError, TypeError, ValueError, AttributeError):  # an answer of another shape
         why = "another answer"
     seconds = round(time.monotonic() - began, 1)
@@ -221,10 +222,6 @@ async def _answer(visit: Visit, trial: Trial, key: str) -> object:
     if key not in found:
         raise Unanswered("nothing to ask")
     return found[key]
-
-
-def _why(failure: PostFlowError) -> Why:
-    return "another answer" if isinstance(failure, Fatal) else "no answer"
 
 
 async def _versions(studio: Studio) -> Versions:

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -163,13 +163,13 @@ class Visit:
         """What a new file of the folder is asked for with."""
         return {"name": f"contact_{name}{self.clip.path.suffix}", **data}
 
-    def begin(self, trial: Callable[[Visit], Awaitable[T]]) -> asyncio.Task[T]:
+    def begin(self, trial: Callable[[Visit], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """A trial under way or done. Several questions may want what came of it."""
         if trial not in self._tasks:
-            self._tasks[trial] = asyncio.create_task(_run(trial, self))
+            self._tasks[trial] = asyncio.create_task(trial(self))
         return self._tasks[trial]
 
-    async def once(self, trial: Callable[[Visit], Awaitable[T]]) -> T:
+    async def once(self, trial: Callable[[Visit], Coroutine[Any, Any, T]]) -> T:
         return await asyncio.shield(self.begin(trial))
 
     async def until(self, look: Callable[[], Awaitable[T | None]], seconds: float) -> T:
@@ -195,10 +195,6 @@ class Visit:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-
-
-async def _run(trial: Callable[[Visit], Awaitable[T]], visit: Visit) -> T:
-    return await trial(visit)
 
 
 def _data(answer: httpx.Response) -> Any:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -175,7 +174,3 @@ class Witness:
             return web.Response()
         finally:
             seen.ended = time.monotonic()
-
-
-def said_to_be(size: int) -> Answer:
-    return partial(huge, size=size)

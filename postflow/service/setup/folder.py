@@ -107,9 +107,8 @@ def _files(desk: Desk, folder: Path) -> list[Sighting]:
 
 async def _look(folder: Path) -> list[Sighting]:
     """Raises Retry `scan.unread` or `volume.hangs`."""
-    looking = volume.ask(lambda: glance(folder))
     try:
-        return await volume.in_time(looking, folder, timeout=PATIENCE)
+        return await volume.ask_in_time(lambda: glance(folder), folder, timeout=PATIENCE)
     except OSError as error:
         raise unread(folder, error) from error
 
