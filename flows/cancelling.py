@@ -15,7 +15,6 @@ from uuid import UUID
 
 import httpx
 from prefect import get_client
-from prefect.client.schemas import filters, sorting
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.objects import State as RunState
 from prefect.exceptions import PrefectException
@@ -26,6 +25,7 @@ from postflow.delivery.announcements import of_clip
 from postflow.delivery.job import DeliveryJob
 from postflow.discord.cards import failed_card
 from postflow.engine.artifacts import best_effort
+from postflow.engine.crashed_runs import children_of
 from postflow.engine.stopping import is_of_a_deployment
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, engine_trouble
@@ -38,8 +38,6 @@ log = logging.getLogger("postflow.ingest")
 # Seconds between two looks into the ledger, for each clip, and at Prefect's server.
 LOOK = 2.0
 PAUSE = 3.0
-MOST = 200
-NEWEST = sorting.FlowRunSort.START_TIME_DESC
 
 
 @asynccontextmanager
@@ -162,15 +160,9 @@ async def _cancelling() -> list[FlowRun]:
     """This run's subflows that are to be cancelled; none while Prefect's server is silent."""
     if not flow_run.id:
         return []
-    mine = filters.FlowRunFilter(
-        parent_flow_run_id=filters.FlowRunFilterParentFlowRunId(any_=[UUID(str(flow_run.id))]),
-        state=filters.FlowRunFilterState(
-            type=filters.FlowRunFilterStateType(any_=[StateType.CANCELLING])
-        ),
-    )
     try:
         async with get_client() as client:
-            return await client.read_flow_runs(flow_run_filter=mine, sort=NEWEST, limit=MOST)
+            return await children_of(client, UUID(str(flow_run.id)), [StateType.CANCELLING])
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("%s", engine_trouble(error) or error)
         return []

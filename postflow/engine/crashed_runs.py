@@ -166,7 +166,7 @@ async def _mark_crashed(client: PrefectClient, run: FlowRun) -> None:
     log.warning("The run %r had died; what it had begun is finished by the next one.", run.name)
     message = "Its process died; what it had begun is finished by the next run."
     state: State[None] = Crashed(message=message)
-    for each in [run, *await _children(client, run.id, UNFINISHED)]:
+    for each in [run, *await children_of(client, run.id, UNFINISHED)]:
         await client.set_flow_run_state(each.id, state, force=True)
 
 
@@ -174,11 +174,12 @@ async def end_children(state: State[None]) -> None:
     """Of this run, that is stopped: those that were only starting have not said so themselves."""
     stopped = UUID(str(flow_run.id))
     async with best_effort("the end of clips' runs"), get_client() as client:
-        for each in await _children(client, stopped, [*UNFINISHED, StateType.CRASHED]):
+        for each in await children_of(client, stopped, [*UNFINISHED, StateType.CRASHED]):
             await client.set_flow_run_state(each.id, state, force=True)
 
 
-async def _children(client: PrefectClient, run: UUID, types: list[StateType]) -> list[FlowRun]:
+async def children_of(client: PrefectClient, run: UUID, types: list[StateType]) -> list[FlowRun]:
+    """A run's subflows that are in one of these states."""
     parent = filters.FlowRunFilterParentFlowRunId(any_=[run])
     mine = filters.FlowRunFilter(parent_flow_run_id=parent, state=_in_state(types))
     return await client.read_flow_runs(flow_run_filter=mine, sort=NEWEST, limit=MOST)

@@ -20,7 +20,7 @@ from postflow.ledger.opening import is_shared
 from postflow.problems import problems, unknown_keys
 from postflow.state import this_host
 
-from .studio_file import StudioFile, unreadable
+from .studio_file import StudioFile, StudioSection, unreadable
 
 B = TypeVar("B", bound=Block)
 
@@ -69,24 +69,15 @@ def studio_of(file: StudioFile) -> Studio:
     """Its blocks, not saved yet. Raises Fatal `studio.file`."""
     section = file.studio
     adobe = _block(AdobeTokens, file.adobe, "adobe")
+    same = (Studio.model_fields.keys() & StudioSection.model_fields.keys()) - {"alarms"}
     return Studio(
         frameio=_block(FrameioAccount, file.frameio, "frameio", adobe=adobe),
         tunnel=_block(Tunnel, file.tunnel, "tunnel") if file.tunnel is not None else None,
-        transfer=section.transfer,
         discord=_block(DiscordWebhook, file.discord, "discord") if file.discord else None,
-        naming=section.naming,
-        rules=section.rules,
-        language=section.language,
-        limit=section.limit,
-        bandwidth=section.bandwidth,
-        watching=section.watching,
-        ledger=section.ledger,
-        ping=section.ping,
         alarms=SecretDict(
             {str(n): alarm.url.get_secret_value() for n, alarm in enumerate(section.alarms, 1)}
         ),
-        hook=section.hook,
-        retry_policy=section.retry_policy,
+        **{name: getattr(section, name) for name in same},
     )
 
 
