@@ -124,11 +124,7 @@ class DeliveryRecord:
     ) -> None:
         """Frame.io has a file for the clip; these `parts` of it are ours to send."""
         await self._advance(
-            transitions.requested,
-            remote.id,
-            view_url=remote.view_url,
-            adopted=adopted,
-            parts=parts,
+            transitions.requested, remote.id, view_url=remote.view_url, adopted=adopted, parts=parts
         )
 
     async def arrived(self, folder: Folder, shot: Shot, remote: RemoteFile) -> None:

@@ -12,14 +12,7 @@ from pathlib import Path
 from postflow.language import N_
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.kinds import others
-from postflow.media.sighting import (
-    Abandoned,
-    Offline,
-    Scanned,
-    ScanResult,
-    Sighting,
-    is_partial,
-)
+from postflow.media.sighting import Abandoned, Offline, Scanned, ScanResult, Sighting, is_partial
 from postflow.media.volume import FileSystem, file_system_of
 from postflow.models import is_clip
 

@@ -75,8 +75,7 @@ class Stacks:
         Raises Retry when one called `wanted` is among them that cannot be read.
         """
         call = Call(
-            endpoints.STACK_VERSIONS,
-            {"account_id": stack.account_id, "stack_id": stack.id},
+            endpoints.STACK_VERSIONS, {"account_id": stack.account_id, "stack_id": stack.id}
         )
         found = await listing(self._api, call, WireFile.model_validate)
         found.refuse_unread(lambda unread: unread == wanted)

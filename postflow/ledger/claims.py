@@ -61,11 +61,7 @@ def claim(
 
 
 def claim_clip(
-    ledger: Ledger,
-    run_id: str,
-    clip_id: int,
-    *,
-    folders: Folders | None = None,
+    ledger: Ledger, run_id: str, clip_id: int, *, folders: Folders | None = None
 ) -> Claimed | None:
     """Take one clip by a person's word, put off or not. None when a run has it, or it is closed.
 
@@ -163,10 +159,7 @@ def _due(query: Select[Any], now: datetime) -> Select[Any]:
         other.c.finished_at.is_(None),
         or_(other.c.not_before.is_(None), other.c.not_before <= now),
     )
-    return query.where(
-        is_time(now),
-        or_(clips.c.state != State.READY, ~exists(begun)),
-    )
+    return query.where(is_time(now), or_(clips.c.state != State.READY, ~exists(begun)))
 
 
 def _within_reach(folders: Folders | None) -> ColumnElement[bool]:

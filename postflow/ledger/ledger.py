@@ -57,10 +57,7 @@ class Ledger:
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        clock: Clock | None = None,
-        reopen: Callable[[], Engine] | None = None,
+        self, engine: Engine, clock: Clock | None = None, reopen: Callable[[], Engine] | None = None
     ) -> None:
         self._engine = engine
         self._reopen = reopen
@@ -228,9 +225,7 @@ class AsyncLedger:
 
 @asynccontextmanager
 async def open_ledger(
-    where: str | SecretStr | Path | None = None,
-    *,
-    clock: Clock | None = None,
+    where: str | SecretStr | Path | None = None, *, clock: Clock | None = None
 ) -> AsyncIterator[AsyncLedger]:
     """A ledger for the event loop; raises as `Ledger.open` does."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")

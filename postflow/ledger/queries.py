@@ -8,16 +8,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    ScalarSelect,
-    Select,
-    and_,
-    case,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, or_, select
 
 from postflow.models import nfc
 
@@ -25,14 +16,7 @@ from .clips import attempts_of
 from .ledger import Ledger
 from .models import Attempt, Clip, Observation, Step, as_entries, columns_of
 from .observations import at_path_of_clip
-from .schema import (
-    attempts,
-    clips,
-    history,
-    leases,
-    observations,
-    roots,
-)
+from .schema import attempts, clips, history, leases, observations, roots
 from .states import DELIVERED, NEEDS_FILE, OPEN, ObservationState, Phase, State
 
 FINAL_PHASES = {
@@ -42,10 +26,7 @@ FINAL_PHASES = {
     State.SUPERSEDED: Phase.SUPERSEDED,
 }
 
-PHASES_BEFORE = {
-    Phase.SETTLING: ObservationState.SETTLING,
-    Phase.SET_ASIDE: ObservationState.ASIDE,
-}
+PHASES_BEFORE = {Phase.SETTLING: ObservationState.SETTLING, Phase.SET_ASIDE: ObservationState.ASIDE}
 
 
 REFUSED = "refused"

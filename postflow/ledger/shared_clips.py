@@ -242,12 +242,7 @@ def clips_of(
     return connection.execute(query.order_by(*order)).mappings().all()
 
 
-def place(
-    connection: Connection,
-    share: int,
-    relink: Relink,
-    now: datetime,
-) -> None:
+def place(connection: Connection, share: int, relink: Relink, now: datetime) -> None:
     """The clips whose assets are in it have that link from now on, and their messages say so."""
     row = connection.execute(select(shares).where(shares.c.id == share)).mappings().one()
     link, inside = _link(row), set(row["asset_ids"])

@@ -12,14 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import (
-    Connection,
-    RowMapping,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from postflow.errors import PostFlowError
 from postflow.models import FrozenModel

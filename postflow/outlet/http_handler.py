@@ -159,10 +159,7 @@ class Answers:
             _close_changed(file, but=transport)
             return _bare(404)
         selection = select(
-            request.headers,
-            file.pinned.size,
-            file.validators,
-            ranges=request.method == "GET",
+            request.headers, file.pinned.size, file.validators, ranges=request.method == "GET"
         )
         response = _response(file, selection)
         if request.method == "HEAD" or selection.start == selection.stop:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import httpx
 from pydantic import SecretStr
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_before_delay,
-    wait_exponential,
-)
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from postflow.errors import Retry
 from postflow.http import certificates, proxy_for

@@ -24,13 +24,7 @@ from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
 from postflow.problems import problems
-from postflow.settings import (
-    LimitedHours,
-    Rate,
-    RetryPolicy,
-    Watching,
-    refuse_old_names,
-)
+from postflow.settings import LimitedHours, Rate, RetryPolicy, Watching, refuse_old_names
 from postflow.state import HOST_NAME
 
 STUDIO_NAME = "[a-z0-9][a-z0-9-]*"

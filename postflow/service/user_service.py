@@ -214,10 +214,7 @@ def of_windows(
         "Windows' task scheduler",
         file,
         TASK.format(user=escape(user), arguments=escape(arguments)).encode("utf-16"),
-        start=(
-            (tasks, "/create", *task, "/xml", path, "/f"),
-            (tasks, "/run", *task),
-        ),
+        start=((tasks, "/create", *task, "/xml", path, "/f"), (tasks, "/run", *task)),
         stop=((tasks, "/end", *task), (tasks, "/delete", *task, "/f")),
         show=(tasks, "/query", *task),
         lasts="It runs while you are signed in to Windows.",

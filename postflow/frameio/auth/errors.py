@@ -114,10 +114,7 @@ DEVELOPER_TOKEN_REFUSED = Refusal(
     "Create a new one, or sign in with Adobe: `postflow login`.",
 )
 NOT_SIGNED_IN = Refusal(
-    Fatal,
-    "adobe.not_signed_in",
-    "Nobody has signed in with Adobe yet.",
-    "Run `postflow login`.",
+    Fatal, "adobe.not_signed_in", "Nobody has signed in with Adobe yet.", "Run `postflow login`."
 )
 NOT_RENEWABLE = Refusal(
     Fatal,

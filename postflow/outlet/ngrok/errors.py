@@ -158,10 +158,7 @@ SILENT = Refusal(
     "Check the internet connection and run `ngrok diagnose` on this machine.",
 )
 DEAD = Refusal(
-    Retry,
-    "tunnel.ngrok.dead",
-    "The ngrok agent has ended, and the public address with it.",
-    _LOCAL,
+    Retry, "tunnel.ngrok.dead", "The ngrok agent has ended, and the public address with it.", _LOCAL
 )
 LOST = Refusal(
     Retry,

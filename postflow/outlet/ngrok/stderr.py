@@ -10,11 +10,7 @@ from urllib.parse import unquote
 from urllib.request import getproxies_environment
 
 from pydantic import SecretStr
-from pyngrok.exception import (
-    PyngrokNgrokError,
-    PyngrokNgrokHTTPError,
-    PyngrokNgrokURLError,
-)
+from pyngrok.exception import PyngrokNgrokError, PyngrokNgrokHTTPError, PyngrokNgrokURLError
 from pyngrok.log import NgrokLog
 
 from postflow.errors import PostFlowError

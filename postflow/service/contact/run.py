@@ -50,13 +50,7 @@ TRIALS: dict[Trial, tuple[str, ...]] = {
     files.sent: ("part_url_seconds", "signed_content_type", "signed_acl", "part_etag"),
     files.stack_story: ("stack_name", "stack_of_one"),
     files.transcoded: ("transcodes", "transcode_seconds"),
-    fetching.fetched: (
-        "probe",
-        "fetch_style",
-        "fetch_user_agent",
-        "fetch_delay",
-        "finish_seconds",
-    ),
+    fetching.fetched: ("probe", "fetch_style", "fetch_user_agent", "fetch_delay", "finish_seconds"),
     fetching.redirects: ("redirects",),
     fetching.without_length: ("without_length",),
     fetching.sizes: ("too_big", "size_limit"),
@@ -95,10 +89,7 @@ def about(bounds: Bounds = BOUNDS) -> str:
 
 
 async def contact(
-    studio: Studio,
-    tell: Callable[[Outcome], None],
-    *,
-    bounds: Bounds = BOUNDS,
+    studio: Studio, tell: Callable[[Outcome], None], *, bounds: Bounds = BOUNDS
 ) -> Report:
     """Ask, `tell` of each question, and clean up on every way out.
 

@@ -129,11 +129,7 @@ class Witness:
         app = web.Application()
         app.router.add_get("/{token}/{name}", self._answer)
         runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=http_log,
-            handler_cancellation=True,
-            shutdown_timeout=0.1,
+            app, access_log=None, logger=http_log, handler_cancellation=True, shutdown_timeout=0.1
         )
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

@@ -8,14 +8,7 @@ from postflow.service.console import out, tell_error
 
 from .adobe import credential_said, signed_in_said, take_credential, take_sign_in
 from .discord import channel_said, take_channel
-from .folder import (
-    backlog_said,
-    folder_said,
-    names_said,
-    take_backlog,
-    take_folder,
-    take_names,
-)
+from .folder import backlog_said, folder_said, names_said, take_backlog, take_folder, take_names
 from .place import project_said, take_project
 from .prompts import Desk, Step
 from .travel import take_way, way_said
