@@ -26,7 +26,6 @@ from postflow.settings import (
     Watching,
     bytes_a_second,
     limit_at,
-    refuse_old_names,
 )
 from postflow.state import meant_studio, remember_studio
 
@@ -140,7 +139,6 @@ class Studio(StudioPart, Block):
         return self
 
     model_config = ConfigDict(hide_input_in_errors=True)
-    _current_names = model_validator(mode="before")(refuse_old_names)
 
     @property
     def document_name(self) -> str:

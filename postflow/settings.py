@@ -22,23 +22,11 @@ from pydantic import (
 
 from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 
-# Old name, new name.
-RENAMED = {"late": "scan_timeout", "linger": "idle_timeout", "patience": "retry_policy"}
-
-
-def refuse_old_names(given: Any) -> Any:
-    """For a validator before all others: a setting by its old name is refused with the new one."""
-    if isinstance(given, dict):
-        for old in RENAMED.keys() & given.keys():
-            raise ValueError(f"{old} is called {RENAMED[old]} now")
-    return given
-
 
 class Watching(BaseModel):
     """A studio's watch folders. Times in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    _current_names = model_validator(mode="before")(refuse_old_names)
 
     folders: tuple[Path, ...] = Field(
         default=(), description="Folders whose finished clips are delivered, with all below them."

@@ -24,7 +24,7 @@ from postflow.ledger.opening import is_shared
 from postflow.models import Transfer
 from postflow.naming import Naming
 from postflow.problems import problems
-from postflow.settings import LimitedHours, Rate, RetryPolicy, Watching, refuse_old_names
+from postflow.settings import LimitedHours, Rate, RetryPolicy, Watching
 from postflow.state import HOST_NAME
 
 STUDIO_NAME = "[a-z0-9][a-z0-9-]*"
@@ -35,7 +35,6 @@ class StudioSection(BaseModel):
     """`[studio]` of the file."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-    _current_names = model_validator(mode="before")(refuse_old_names)
 
     name: str = Field(default="main", pattern=f"^{STUDIO_NAME}$")
     naming: str = "undlm"

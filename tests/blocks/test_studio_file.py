@@ -64,18 +64,6 @@ MISTAKES = {
     ),
     "table missing": (GOOD.replace("[frameio]", "[studio.frameio]"), "[frameio] is missing"),
     "no such kind": (GOOD.replace('"web"', '"p8e-TopSecret"'), "[adobe] kind has to be"),
-    "a section's old name": (
-        GOOD.replace("retry_policy]", "patience]"),
-        "[studio]: patience is called retry_policy now",
-    ),
-    "a setting's old name": (
-        GOOD + "\n[studio.watching]\nlinger = 5.0\n",
-        "[studio.watching]: linger is called idle_timeout now",
-    ),
-    "another setting's old name": (
-        GOOD + "\n[studio.watching]\nlate = 5.0\n",
-        "[studio.watching]: late is called scan_timeout now",
-    ),
     "a number for a secret": (
         GOOD.replace('"2ngrokTopSecret"', "42"),
         "[tunnel] authtoken has to be text, in quotes",
