@@ -58,8 +58,7 @@ def stack_of(ledger: Ledger, folder_id: str, stack: str) -> str | None:
     """Frame.io's id of the stack, when one was made."""
     query = select(stacks.c.stack_id)
     query = query.where(stacks.c.folder_id == folder_id, stacks.c.name == stack)
-    with ledger.reading() as connection:
-        return connection.scalar(query)
+    return next(iter(ledger.scalars(query)), None)
 
 
 def intend_stack(ledger: Ledger, claim: Claimed) -> Claimed:

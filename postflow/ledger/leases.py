@@ -114,9 +114,7 @@ def note_caller(ledger: Ledger, run_id: str, user: str | None) -> int:
     One that died counts until its lease has run out.
     """
     mine = leases.c.run_id == run_id
-    with ledger.reading() as connection:
-        noted = connection.scalar(select(leases.c.frameio_user).where(mine))
-    if noted != user:
+    if [user] != list(ledger.scalars(select(leases.c.frameio_user).where(mine))):
         with ledger.writing() as connection:
             connection.execute(update(leases).where(mine).values(frameio_user=user))
     if user is None:
@@ -127,8 +125,7 @@ def note_caller(ledger: Ledger, run_id: str, user: str | None) -> int:
         .distinct()
         .subquery()
     )
-    with ledger.reading() as connection:
-        return max(1, connection.scalar(select(func.count()).select_from(living)) or 0)
+    return max(1, int(ledger.scalars(select(func.count()).select_from(living))[0]))
 
 
 def start_lease(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:

@@ -161,8 +161,7 @@ A_DAY = timedelta(days=1)
 
 def last_step(ledger: Ledger) -> int:
     """The number of the last step of any clip; 0 where there is none."""
-    with ledger.reading() as connection:
-        return connection.scalar(select(func.max(history.c.id))) or 0
+    return ledger.scalars(select(func.max(history.c.id)))[0] or 0
 
 
 def delivered_since(ledger: Ledger, studio: str, since: datetime) -> list[tuple[datetime, int]]:

@@ -150,8 +150,7 @@ def mark_cancelled(ledger: Ledger, claim: Claimed, how: str) -> None:
 def how_cancelled(ledger: Ledger, claim: Claimed) -> str | None:
     """How somebody stopped the claimed clip, if somebody did."""
     mine = clips.c.id == claim.clip_id, clips.c.token == claim.token
-    with ledger.reading() as connection:
-        return connection.scalar(select(clips.c.cancelled).where(*mine))
+    return next(iter(ledger.scalars(select(clips.c.cancelled).where(*mine))), None)
 
 
 def forget_wish(ledger: Ledger, spot: Spot) -> bool:

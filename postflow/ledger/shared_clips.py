@@ -158,8 +158,7 @@ def on_their_way(ledger: Ledger, studio: str) -> int:
         clips.c.finished_at.is_(None),
         or_(clips.c.run_id.is_not(None), soon),
     )
-    with ledger.reading() as connection:
-        return int(connection.scalar(query) or 0)
+    return int(ledger.scalars(query)[0])
 
 
 def links_of_clip(ledger: Ledger, clip_id: int) -> tuple[list[ShareRef], set[str]]:

@@ -29,13 +29,8 @@ def due(
     `creating`: also those that have no stack yet; `extending`: also those that have one.
     """
     now = ledger.now()
-    query = (
-        _waiting(studio, now, creating=creating, extending=extending)
-        .with_only_columns(func.count())
-        .order_by(None)
-    )
-    with ledger.reading() as connection:
-        return connection.scalar(query) or 0
+    waiting = _waiting(studio, now, creating=creating, extending=extending)
+    return int(ledger.scalars(waiting.with_only_columns(func.count()).order_by(None))[0])
 
 
 def take_next(

@@ -68,19 +68,13 @@ def answered(question: Question, answer: object, seconds: float) -> Entry:
     )
 
 
-class _Known(FrozenModel):
-    """As much of an entry as the sandbox needs."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    answer: Any = None
-
-
 class _File(FrozenModel):
+    """As much of it as the sandbox needs, also of another PostFlow's."""
+
     model_config = ConfigDict(extra="ignore")
 
     contact: int
-    answers: dict[str, _Known]
+    answers: dict[str, dict[str, Any]]
 
 
 def read_answers(path: Path) -> dict[str, Any]:
@@ -93,7 +87,8 @@ def read_answers(path: Path) -> dict[str, Any]:
     known = {question.key: question for question in QUESTIONS}
     if unknown := sorted(file.answers.keys() - known):
         raise _unreadable(path, f"{unknown[0]} is no question of this PostFlow")
-    answers = {key: entry.answer for key, entry in file.answers.items() if entry.answer is not None}
+    told = {key: entry.get("answer") for key, entry in file.answers.items()}
+    answers = {key: answer for key, answer in told.items() if answer is not None}
     for key, answer in answers.items():
         try:
             known[key].allowed.validate_python(answer)

@@ -97,11 +97,6 @@ def take_sign_in(desk: Desk) -> None:
     desk.proven(N_("Frame.io knows you as {name}.", name=name))
 
 
-def signed_in_said(draft: Draft) -> str | None:
-    known = draft.get(ASIDE, "signed_in")
-    return str(known) if known else None
-
-
 def frameio_of(draft: Draft) -> FrameioClient:
     """The client of what is answered so far; open it with `async with`."""
     block = _block(draft)

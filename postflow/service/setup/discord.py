@@ -9,7 +9,7 @@ from postflow.discord.card import Card
 from postflow.discord.cards import READY
 from postflow.language import N_, _
 
-from .draft import ASIDE, Draft
+from .draft import ASIDE
 from .prompts import Desk
 
 HOW = N_(
@@ -28,11 +28,6 @@ def take_channel(desk: Desk) -> None:
     desk.draft.put("discord", url=url)
     desk.draft.put(ASIDE, channel=name)
     desk.proven(N_("A first message stands in the channel of “{name}”: look.", name=name))
-
-
-def channel_said(draft: Draft) -> str | None:
-    known = draft.get(ASIDE, "channel")
-    return str(known) if known else None
 
 
 def _is_address(answer: str) -> str | None:

@@ -45,6 +45,11 @@ class Draft:
     def get(self, table: str, key: str) -> Any:
         return self.tables.get(table, {}).get(key)
 
+    def said(self, key: str) -> str | None:
+        """What was answered that stands in no studio file, for a person."""
+        known = self.get(ASIDE, key)
+        return str(known) if known else None
+
     def has(self, table: str, *keys: str) -> bool:
         return all(self.get(table, key) is not None for key in keys)
 

@@ -81,11 +81,6 @@ def take_backlog(desk: Desk) -> None:
     desk.draft.put(ASIDE, backlog=desk.ask.choose(question, _backlogs(clips), "none"))
 
 
-def backlog_said(draft: Draft) -> str | None:
-    known = draft.get(ASIDE, "backlog")
-    return str(known) if known else None
-
-
 def _is_folder(answer: str) -> str | None:
     folder = Path(answer.strip()).expanduser()
     if not answer.strip() or not folder.is_absolute():

@@ -6,24 +6,24 @@ from postflow.errors import PostFlowError
 from postflow.language import N_, Words, told
 from postflow.service.console import out, tell_error
 
-from .adobe import credential_said, signed_in_said, take_credential, take_sign_in
-from .discord import channel_said, take_channel
-from .folder import backlog_said, folder_said, names_said, take_backlog, take_folder, take_names
+from .adobe import credential_said, take_credential, take_sign_in
+from .discord import take_channel
+from .folder import folder_said, names_said, take_backlog, take_folder, take_names
 from .place import project_said, take_project
 from .prompts import Desk, Step
 from .travel import take_way, way_said
 
 CREDENTIAL = Step(N_("Adobe: a credential for PostFlow"), take_credential, credential_said)
-SIGN_IN = Step(N_("Adobe: sign in"), take_sign_in, signed_in_said)
+SIGN_IN = Step(N_("Adobe: sign in"), take_sign_in, lambda draft: draft.said("signed_in"))
 STEPS = (
     CREDENTIAL,
     SIGN_IN,
     Step(N_("Frame.io: the project"), take_project, project_said),
     Step(N_("How clips travel"), take_way, way_said),
-    Step(N_("Discord: who is told"), take_channel, channel_said),
+    Step(N_("Discord: who is told"), take_channel, lambda draft: draft.said("channel")),
     Step(N_("The watch folder"), take_folder, folder_said),
     Step(N_("What names mean"), take_names, names_said),
-    Step(N_("Clips that are there already"), take_backlog, backlog_said),
+    Step(N_("Clips that are there already"), take_backlog, lambda draft: draft.said("backlog")),
 )
 # Which step has to be taken anew where another one meets these.
 MENDED_BY = {
