@@ -6,18 +6,31 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
 from postflow.ledger import Ledger, Root, roots
+from postflow.ledger.opening import open_engine
 from postflow.ledger.schema import metadata
+from postflow.media.volume import file_system_of
 from tests.ledger.ground import Clock
 from tests.ledger.postgres_server import find_server, running_server
 
 MISSING = "PostgreSQL's server is not installed (Debian: apt-get install postgresql)"
 _numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A database that the session's tests have one after the other, each finding it empty."""
+
+    where: str
+    engine: Engine
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -44,22 +57,6 @@ def postgres_url(postgres_server: str) -> str:
     return _new_schema(postgres_server)
 
 
-@pytest.fixture(scope="session")
-def postgres_ledger(postgres_server: str) -> str:
-    url = _new_schema(postgres_server)
-    Ledger.open(url).close()
-    return url
-
-
-@pytest.fixture
-def emptied_postgres_url(postgres_ledger: str) -> str:
-    """A ledger that is there and empty, which is quicker than a new one."""
-    tables = ", ".join(sorted(metadata.tables.keys() - {"meta"}))
-    with psycopg.connect(postgres_ledger, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
-    return postgres_ledger
-
-
 def _new_schema(server: str) -> str:
     name = f"t{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as connection:
@@ -67,15 +64,18 @@ def _new_schema(server: str) -> str:
     return f"{server}&options=-csearch_path%3D{name}"
 
 
-@pytest.fixture
-def quick_folder(tmp_path: Path) -> Iterator[Path]:
+@contextmanager
+def a_quick_folder() -> Iterator[Path]:
     """In memory where that can be had: the tests kill processes, they do not cut the power."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="postflow-", dir=memory) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def quick_folder() -> Iterator[Path]:
+    with a_quick_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -83,10 +83,40 @@ def sqlite_url(quick_folder: Path) -> str:
     return str(quick_folder / "ledger.db")
 
 
-@pytest.fixture(params=["sqlite", "emptied_postgres"])
-def where(request: pytest.FixtureRequest) -> str:
-    """An address of each kind of database."""
-    return str(request.getfixturevalue(f"{request.param}_url"))
+@pytest.fixture(scope="session")
+def sqlite_shared() -> Iterator[Shared]:
+    with a_quick_folder() as folder, shared(str(folder / "ledger.db")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def postgres_shared(postgres_server: str) -> Iterator[Shared]:
+    with shared(_new_schema(postgres_server)) as opened:
+        yield opened
+
+
+@contextmanager
+def shared(where: str) -> Iterator[Shared]:
+    engine = open_engine(where, file_system_of)
+    yield Shared(where, engine)
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def emptied(request: pytest.FixtureRequest) -> Shared:
+    """A database of each kind, emptied; what SQLAlchemy has compiled for it is kept."""
+    opened: Shared = request.getfixturevalue(f"{request.param}_shared")
+    with opened.engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            if table.name != "meta":
+                connection.execute(table.delete())
+    return opened
+
+
+@pytest.fixture
+def where(emptied: Shared) -> str:
+    """Its address, for who opens it once more."""
+    return emptied.where
 
 
 @pytest.fixture
@@ -95,9 +125,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(where: str, clock: Clock) -> Iterator[Ledger]:
-    with Ledger.open(where, clock=clock) as opened:
-        yield opened
+def ledger(emptied: Shared, clock: Clock) -> Ledger:
+    return Ledger(emptied.engine, clock)
 
 
 @pytest.fixture
