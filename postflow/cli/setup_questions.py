@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -32,7 +32,17 @@ if TYPE_CHECKING:
     from postflow.service.setup.prompts import Desk
 
 Ready = Callable[[], Engine]
-CHANGE = "change"
+STARTS = (
+    ("here", N_("Now, in this terminal, until Ctrl-C")),
+    ("service", N_("Now and always: as a service of this machine")),
+    ("later", N_("Not now")),
+    ("change", N_("Change an answer first")),
+)
+AND_NOW = {
+    "service": N_("What ran beside the questions ends, and the service begins."),
+    "later": N_("`postflow up --studio {studio}` starts it."),
+    "beside": N_("`postflow up` runs already: start it anew with this studio, too."),
+}
 INTRODUCTION = N_("""\
 PostFlow delivers finished clips from a watched folder to Frame.io. Eight short steps; each answer
 is tried at once. Ctrl-C ends it at any time: the next `postflow setup` goes on from there.""")
@@ -64,11 +74,11 @@ def ask_and_start(
             draft = Draft.of(studio, tables)
             with telling_in(draft.language):
                 start = _ask(draft, ready, write, by_paste=by_paste)
-    if start.afterwards:
-        start.afterwards([studio])
+    if start == "service":  # once the server that ran beside the questions has ended
+        install([studio])
 
 
-def _ask(draft: Draft, ready: Ready | None, write: Path | None, *, by_paste: bool) -> Start:
+def _ask(draft: Draft, ready: Ready | None, write: Path | None, *, by_paste: bool) -> str:
     with waiting(N_("Loading PostFlow")):
         from postflow.service.setup.prompts import Desk, Prompts
         from postflow.service.setup.steps import walk
@@ -88,7 +98,7 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, EOFError):
-        err.print(_("Stopped. `postflow setup` goes on from here."))
+        err.print(_("Stopped. `postflow setup` goes on from here; with --afresh it begins anew."))
         raise Stopped(signal.SIGINT) from None
 
 
@@ -106,23 +116,27 @@ def _engine(port: int) -> Iterator[Ready | None]:
         yield ready
 
 
-def _save_and_start(desk: Desk, ready: Ready | None, write: Path | None) -> Start:
+def _save_and_start(desk: Desk, ready: Ready | None, write: Path | None) -> str:
+    """How it runs from now on: one of the STARTS."""
     from postflow.service.setup.steps import change
 
+    name = desk.draft.name
     while True:
         engine = ready() if ready else None
         block = _saved(desk, write)
         if _wants_contact(desk):
-            ask_and_tell(block, state_dir() / f"contact-{desk.draft.name}.json")
-        start = _chosen_start(desk, engine)
-        if start:
+            ask_and_tell(block, state_dir() / f"contact-{name}.json")
+        start = desk.ask.choose(N_("Start PostFlow?"), STARTS) if engine else "beside"
+        if start != "change":
             break
         change(desk)
-    name = desk.draft.name
     desk.draft.forget()
     out.print("[green]✓[/green] " + told(N_("Set up, with {many} answers.", many=desk.ask.asked)))
-    with spoken("en"):  # as all commands but this one
-        start.begin(engine, name)
+    if start == "here" and engine:
+        with spoken("en"):  # as all commands but this one
+            keep_up(engine, [name])
+    else:
+        out.print(told(N_(AND_NOW[start], studio=name)), markup=False)
     return start
 
 
@@ -171,43 +185,3 @@ def _wants_contact(desk: Desk) -> bool:
     )
     question = N_("Ask this Frame.io first what its documents leave open?")
     return desk.ask.choose(question, options) == "yes"
-
-
-class Start(NamedTuple):
-    """A way to have PostFlow run from now on."""
-
-    label: str
-    begin: Callable[[Engine | None, str], None]
-    # Once the server that ran beside the questions has ended.
-    afterwards: Callable[[list[str]], None] | None = None
-
-
-def _here(engine: Engine | None, studio: str) -> None:
-    assert engine
-    keep_up(engine, [studio])
-
-
-def _later(_engine: Engine | None, studio: str) -> None:
-    option = "" if studio == "main" else f" --studio {studio}"
-    out.print(told(N_("`postflow up{option}` starts it.", option=option)), markup=False)
-
-
-def _not_here(_engine: Engine | None, _studio: str) -> None:
-    out.print(_("What ran beside the questions ends, and the service begins."))
-
-
-STARTS = {
-    "here": Start(N_("Now, in this terminal, until Ctrl-C"), _here),
-    "service": Start(N_("Now and always: as a service of this machine"), _not_here, install),
-    "later": Start(N_("Not now"), _later),
-}
-
-
-def _chosen_start(desk: Desk, engine: Engine | None) -> Start | None:
-    """None where an answer is to be changed first."""
-    if engine is None:
-        out.print(_("`postflow up` runs already: start it anew with this studio, too."))
-        return STARTS["later"]
-    options = [(key, start.label) for key, start in STARTS.items()]
-    key = desk.ask.choose(N_("Start PostFlow?"), [*options, (CHANGE, N_("Change an answer first"))])
-    return STARTS.get(key)

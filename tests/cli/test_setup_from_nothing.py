@@ -54,6 +54,7 @@ def test_eleven_answers_at_most_and_no_file_to_edit(
         ("Client secret:", world.client_secret + ENTER),
         ("How do clips travel?", ENTER),
         ("Webhook URL", world.discord_webhook_url + ENTER),
+        ("Which folder is watched?", f"{exports}-typo{ENTER}"),
         ("Which folder is watched?", f"{exports}{ENTER}"),
         ("Which naming rules?", ENTER),
         ("Deliver them?", "2" + ENTER),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ class Person(Prompts):
     answers: Mapping[str, Iterator[str]] = field(default_factory=dict)
     patience: int = 1000
 
-    def _answer(self, question: str) -> str:
+    def _next(self, question: str) -> str:
         if self.asked == self.patience:
             raise KeyboardInterrupt
         self.asked += 1
@@ -33,23 +34,14 @@ class Person(Prompts):
         return next(self.answers[key])
 
     def choose(self, question: str, options: Options, default: str | None = None) -> str:
-        said = self._answer(question) or default or options[0][0]
+        said = self._next(question) or default or options[0][0]
         assert said in dict(options)
         return said
 
-    def text(self, question: str, *, judge: Judge, default: str = "") -> str:
-        said = self._answer(question) or default
+    def _answer(self, question: str, judge: Judge, **options: Any) -> str:
+        said = self._next(question) or str(options.get("default", ""))
         assert judge(said) is None
         return said
-
-    def secret(self, question: str, *, judge: Judge) -> str:
-        return self.text(question, judge=judge)
-
-    def folder(self, question: str, *, judge: Judge, default: str = "") -> str:
-        return self.text(question, judge=judge, default=default)
-
-    def enter(self, question: str) -> None:
-        self._answer(question)
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +108,18 @@ def test_what_was_answered_before_an_interruption_is_not_asked_again(
     assert rest.draft.file().studio.watching.folders
     rest.draft.forget()
     assert not list(rest.draft.path.parent.glob("main.*"))
+
+
+def test_an_earlier_answer_can_be_changed_where_a_step_fails(
+    world: Sandbox, right: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The credential is right, but its person sees no project: another one does."""
+    world.fault("status", "accounts.list", code=403, times=2)
+    now = {"What now": ["again", "change"], "Which one": ["Adobe: a credential for PostFlow"]}
+    twice = {key: right[key] * 2 for key in ("kind of credential", "Client ID", "Client secret")}
+    walk(at := desk(world, right | now | twice))
+    assert at.draft.file().frameio["project"] == "UNDLM"
+    assert capsys.readouterr().err.count("frameio.forbidden") == 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import webbrowser
 from postflow.blocks.adobe import AdobeTokens
 from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.studio import Studio
-from postflow.errors import Fatal
+from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
 from postflow.frameio.auth.ims import USER_SCOPES, AdobeIms, ServiceCredential
 from postflow.frameio.auth.login import REDIRECT_URI, begin_login, wait_for_browser
@@ -24,6 +24,8 @@ from .prompts import Desk, something
 
 # What this machine can wait at for the browser.
 HERE = ("https://localhost", "https://127.0.0.1")
+# Then the address is pasted the next time.
+NOT_BY_BROWSER = frozenset({"adobe.login_timeout", "adobe.port_taken"})
 CONSOLE = "https://developer.adobe.com/console"
 KINDS = (
     ("web", N_("OAuth Web App: you sign in once, in the browser. Right for most studios")),
@@ -77,6 +79,7 @@ def take_credential(desk: Desk) -> None:
         values["client_secret"] = desk.ask.secret(N_("Client secret:"), judge=something)
     draft.put("adobe", **values)
     draft.put(ASIDE, signed_in=None)
+    store_of(draft).path.unlink(missing_ok=True)  # of another credential
 
 
 def credential_said(draft: Draft) -> str | None:
@@ -128,14 +131,17 @@ def _signed_in(desk: Desk, block: AdobeTokens) -> Tokens:
     assert not isinstance(credential, ServiceCredential)
     attempt = begin_login(ims, credential, block.redirect_uri)
     if not desk.by_paste and _has_browser() and block.redirect_uri.startswith(HERE):
-        desk.by_paste = True  # should it fail
         opens = N_(
             "Your browser opens Adobe's sign-in. Should nothing open, go there yourself:\n{url}\n"
             "It will warn of our own certificate for localhost: let it pass."
         )
         desk.explain(N_(opens, url=attempt.url))
-        with waiting(N_("Waiting for the browser, five minutes at most")):
-            return desk.run(wait_for_browser(attempt, ims, show=_open))
+        try:
+            with waiting(N_("Waiting for the browser, five minutes at most")):
+                return desk.run(wait_for_browser(attempt, ims, show=_open))
+        except PostFlowError as error:
+            desk.by_paste = error.code in NOT_BY_BROWSER
+            raise
     desk.explain(N_(WHERE_IT_ENDS, url=attempt.url))
     pasted = desk.ask.secret(N_("Address:"), judge=something)
     return desk.run(attempt.finish(ims, attempt.code_from(pasted)))

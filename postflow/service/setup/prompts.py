@@ -12,14 +12,13 @@ from typing import Any, Protocol, TypeVar
 
 from prompt_toolkit import prompt
 from prompt_toolkit.completion import PathCompleter
-from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.shortcuts import CompleteStyle, choice
-from prompt_toolkit.validation import ValidationError, Validator
+from rich.markup import escape
 
 from postflow.errors import Fatal
 from postflow.language import N_, told
-from postflow.service.console import out
+from postflow.service.console import err, out
 
 from .draft import Draft
 
@@ -56,31 +55,33 @@ class Prompts:
         return choice(_bold(question), options=spoken, default=default)
 
     def text(self, question: str, *, judge: Judge, default: str = "") -> str:
-        self.asked += 1
-        return prompt(_bold(question), default=default, validator=_Judged(judge)).strip()
+        return self._answer(question, judge, default=default)
 
     def secret(self, question: str, *, judge: Judge) -> str:
         """Shown as stars."""
-        self.asked += 1
-        return prompt(_bold(question), is_password=True, validator=_Judged(judge)).strip()
+        return self._answer(question, judge, is_password=True)
 
     def folder(self, question: str, *, judge: Judge, default: str = "") -> str:
         """TAB completes."""
-        self.asked += 1
-        completer = PathCompleter(only_directories=True, expanduser=True)
-        return prompt(
-            _bold(question),
+        return self._answer(
+            question,
+            judge,
             default=default,
-            completer=completer,
+            completer=PathCompleter(only_directories=True, expanduser=True),
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             reserve_space_for_menu=0,
-            validator=_Judged(judge),
-        ).strip()
+        )
 
-    def enter(self, question: str) -> None:
-        self.asked += 1
-        prompt(_bold(question))
+    def _answer(self, question: str, judge: Judge, **options: Any) -> str:
+        """A refused answer stays readable above, and the line is empty again."""
+        while True:
+            self.asked += 1
+            said = prompt(_bold(question), **options).strip()
+            if (wrong := judge(said)) is None:
+                return said
+            err.print(f"  [red]✗[/red] {escape(told(wrong))}")
+            options["default"] = ""
 
 
 def something(answer: str) -> str | None:
@@ -91,17 +92,6 @@ def something(answer: str) -> str | None:
 
 def _bold(question: str) -> FormattedText:
     return FormattedText([("bold", f"{told(question)} ")])
-
-
-class _Judged(Validator):
-    """When Enter is pressed, not while somebody types."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-
-    def validate(self, document: Document) -> None:
-        if wrong := self._judge(document.text):
-            raise ValidationError(len(document.text), told(wrong))
 
 
 class Run(Protocol):

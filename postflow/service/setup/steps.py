@@ -34,6 +34,11 @@ MENDED_BY = {
 }
 
 
+WHAT_NOW = N_("What now? Ctrl-C ends, and nothing is lost.")
+CHANGE = "change"
+WAYS_ON = (("again", N_("Try it again")), (CHANGE, N_("Change an earlier answer")))
+
+
 def walk(desk: Desk) -> None:
     """Take all that are not answered yet."""
     for number, step in enumerate(STEPS, 1):
@@ -61,13 +66,14 @@ def take(desk: Desk, step: Step) -> None:
             mends = MENDED_BY.get(error.code)
             if mends and mends is not step:
                 take(desk, mends)
-            elif desk.ask.asked == asked:
-                desk.ask.enter(N_("Enter tries it again; Ctrl-C ends, and nothing is lost."))
+            elif desk.ask.asked == asked and desk.ask.choose(WHAT_NOW, WAYS_ON) == CHANGE:
+                return change(desk)
 
 
 def change(desk: Desk) -> None:
-    """One of the answers, and what hangs on it."""
-    options = [(step.title, _answered(step, step.said(desk.draft) or "")) for step in STEPS]
+    """One of the answers, and what hangs on it or is not answered yet."""
+    known = [(step, step.said(desk.draft)) for step in STEPS]
+    options = [(step.title, _answered(step, said)) for step, said in known if said]
     title = desk.ask.choose(N_("Which one?"), options)
     take(desk, next(step for step in STEPS if step.title == title))
     walk(desk)
