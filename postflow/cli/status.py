@@ -290,9 +290,10 @@ def _tell(clip: Clip, name: str) -> None:
 
 def _details(clip: Clip) -> Iterator[str]:
     from postflow.ledger import Phase
+    from postflow.page.words import lacks
 
-    if clip.phase is Phase.DELIVERED and (lacks := _lacks(clip)):
-        yield lacks
+    if clip.phase is Phase.DELIVERED and (missing := lacks(clip)):
+        yield missing
     if clip.cancelled:
         yield f"It is being stopped: cancelled {clip.cancelled}."
     elif clip.progress:
@@ -310,15 +311,6 @@ def _details(clip: Clip) -> Iterator[str]:
 
 def _line(text: str) -> None:
     out.print(fit(text, INDENT, out), markup=False)
-
-
-def _lacks(clip: Clip) -> str:
-    """What a delivery lacks: nothing, or its version stack, for now or for good."""
-    from postflow.ledger import State
-
-    if clip.state is State.DONE:
-        return "Left undone: its version stack, or its message." if clip.reason else ""
-    return "Not yet on its version stack." if clip.reason else "Its version stack follows."
 
 
 def _when(clip: Clip) -> str:

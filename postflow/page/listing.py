@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from pydantic import SecretStr
 
@@ -23,7 +25,7 @@ from postflow.ledger.models import Progress
 from postflow.ledger.progress import Left
 from postflow.ledger.queue import Wish
 from postflow.media import picture
-from postflow.models import FrozenModel
+from postflow.models import EPOCH, FrozenModel
 
 from .studios import PageStudio
 
@@ -56,6 +58,16 @@ class Asked(FrozenModel):
     text: str = ""
     kind: Kind | None = None
     before: tuple[datetime, int] | None = None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        """By a page's address; see `words.place`. What makes no sense there is left out."""
+        found = re.fullmatch(r"(\d{1,16})-(\d{1,18})", query.get("before", ""))
+        return cls(
+            text=query.get("q", "").strip()[:200],
+            kind=Kind(query["show"]) if query.get("show") in set(Kind) else None,
+            before=found and (EPOCH + timedelta(microseconds=int(found[1])), int(found[2])),
+        )
 
 
 class Entry(FrozenModel):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from postflow import language
 from postflow.errors import PostFlowError
 from postflow.language import _, spoken
 from postflow.media import picture
-from postflow.models import EPOCH
 from postflow.servers import PROOF, proof
 
 from . import actions, chart, clip, listing, live, words
@@ -27,7 +25,6 @@ from .listing import Asked, Kind
 from .studios import PageStudio
 
 HERE = Path(__file__).parent
-STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 HOST = "127.0.0.1"
 # Bytes. No form of ours is longer.
 LONGEST_FORM = 64_000
@@ -77,21 +74,25 @@ class Page:
             middlewares=[self._door.guard, self._speak, self._say_faults],
         )
         app.on_response_prepare.append(add_headers)
-        app.router.add_get("/", self._front)
-        app.router.add_get(PROOF, self._prove)
-        app.router.add_get("/static/{name}", _static)
-        app.router.add_get("/sign-in", self._ask_password)
-        app.router.add_post("/sign-in", self._sign_in)
-        app.router.add_post("/sign-out", self._sign_out)
-        studio = "/studio/{studio}"
-        app.router.add_get(f"{studio}/", self._board)
-        app.router.add_get(f"{studio}/live", self._live_board)
-        app.router.add_post(f"{studio}/act", self._act)
-        app.router.add_get(studio + r"/clip/{clip:\d{1,18}}", self._clip)
-        app.router.add_get(studio + r"/clip/{clip:\d{1,18}}/live", self._live_clip)
-        app.router.add_get(studio + r"/clip/{clip:\d{1,18}}/picture", self._picture)
-        app.router.add_get(studio + r"/clip/{clip:\d{1,18}}/meant", self._meant)
-        app.router.add_post(studio + r"/clip/{clip:\d{1,18}}/deliver", self._deliver)
+        studio, clip = "/studio/{studio}", r"/studio/{studio}/clip/{clip:\d{1,18}}"
+        app.add_routes(
+            [
+                web.get("/", self._front),
+                web.get(PROOF, self._prove),
+                web.static("/static", HERE / "static"),
+                web.get("/sign-in", self._ask_password),
+                web.post("/sign-in", self._sign_in),
+                web.post("/sign-out", self._sign_out),
+                web.get(f"{studio}/", self._board),
+                web.get(f"{studio}/live", self._board),
+                web.post(f"{studio}/act", self._act),
+                web.get(clip, self._clip),
+                web.get(f"{clip}/live", self._clip),
+                web.get(f"{clip}/picture", self._picture),
+                web.get(f"{clip}/meant", self._meant),
+                web.post(f"{clip}/deliver", self._deliver),
+            ]
+        )
         return app
 
     @web.middleware
@@ -138,33 +139,33 @@ class Page:
         await self._door.demand(request)
         raise web.HTTPSeeOther(f"/studio/{next(iter(self._studios))}/")
 
-    async def _board(self, request: web.Request) -> web.Response:
-        role, studio, asked = await self._asked(request)
-        board = await studio.read(listing.read, studio, asked)
-        days = await self._chart(studio)
-        return self._page("board.html", request, role, asked=asked, board=board, chart=days)
+    async def _board(self, request: web.Request) -> web.StreamResponse:
+        role = await self._door.demand(request)
+        studio, asked = self._studio(request), Asked.of(request.query)
 
-    async def _live_board(self, request: web.Request) -> web.StreamResponse:
-        role, studio, asked = await self._asked(request)
+        async def read() -> dict[str, Any]:
+            return {"asked": asked, "board": await studio.read(listing.read, studio, asked)}
+
+        return await self._seen("board", request, role, studio, read, chart=self._chart)
+
+    async def _seen(
+        self,
+        name: str,
+        request: web.Request,
+        role: Role,
+        studio: PageStudio,
+        read: Callable[[], Awaitable[dict[str, Any]]],
+        **once: Callable[[PageStudio], Awaitable[object]],
+    ) -> web.StreamResponse:
+        """The page, with what it shows only `once`; at `live`, its part that changes."""
+        if not request.path.endswith("/live"):
+            more = {each: await call(studio) for each, call in once.items()}
+            return self._page(f"{name}.html", request, role, **await read(), **more)
 
         async def render() -> str:
-            board = await studio.read(listing.read, studio, asked)
-            return self._html("board_live.html", request, role, asked=asked, board=board)
+            return self._html(f"{name}_live.html", request, role, **await read())
 
         return await live.tell(request, lambda: studio.read(listing.pulse, studio), render)
-
-    async def _asked(self, request: web.Request) -> tuple[Role, PageStudio, Asked]:
-        role = await self._door.demand(request)
-        query = request.query
-        return (
-            role,
-            self._studio(request),
-            Asked(
-                text=query.get("q", "").strip()[:200],
-                kind=Kind(query["show"]) if query.get("show") in set(Kind) else None,
-                before=_place(query.get("before", "")),
-            ),
-        )
 
     async def _act(self, request: web.Request) -> web.Response:
         await self._door.demand(request, Role.ACT)
@@ -178,21 +179,14 @@ class Page:
             raise web.HTTPNotFound(text=_("There is no such clip."))
         return self._said(request, said)
 
-    async def _clip(self, request: web.Request) -> web.Response:
+    async def _clip(self, request: web.Request) -> web.StreamResponse:
         role, studio, story = await self._story(request)
-        about = clip.proposal(studio, story.entry.name)
-        return self._page("clip.html", request, role, story=story, **about)
 
-    async def _live_clip(self, request: web.Request) -> web.StreamResponse:
-        role, studio, story = await self._story(request)
-        clip_id = int(request.match_info["clip"])
+        async def read() -> dict[str, Any]:
+            now = await studio.read(clip.read, studio, int(request.match_info["clip"])) or story
+            return {"story": now, **clip.proposal(studio, now.entry.name)}
 
-        async def render() -> str:
-            now = await studio.read(clip.read, studio, clip_id) or story
-            about = clip.proposal(studio, now.entry.name)
-            return self._html("clip_live.html", request, role, story=now, **about)
-
-        return await live.tell(request, lambda: studio.read(listing.pulse, studio), render)
+        return await self._seen("clip", request, role, studio, read)
 
     async def _story(self, request: web.Request) -> tuple[Role, PageStudio, clip.Story]:
         role = await self._door.demand(request)
@@ -289,13 +283,6 @@ def _asks_plainly(request: web.Request) -> bool:
     return "application/json" in request.headers.get("Accept", "")
 
 
-async def _static(request: web.Request) -> web.FileResponse:
-    name = request.match_info["name"]
-    if name not in STATIC:
-        raise web.HTTPNotFound
-    return web.FileResponse(HERE / "static" / name, headers={"Content-Type": STATIC[name]})
-
-
 def _templates(prefect: str | None, studios: Sequence[str]) -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
@@ -318,9 +305,3 @@ def _templates(prefect: str | None, studios: Sequence[str]) -> jinja2.Environmen
 def _web(address: str | None) -> str | None:
     """What may be a link: no script that somebody has put in its place."""
     return address if address and address.startswith(("https://", "http://")) else None
-
-
-def _place(before: str) -> tuple[datetime, int] | None:
-    """After which clip a page of a shelf begins; see `words.place`."""
-    found = re.fullmatch(r"(\d{1,16})-(\d{1,18})", before)
-    return (EPOCH + timedelta(microseconds=int(found[1])), int(found[2])) if found else None

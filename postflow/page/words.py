@@ -118,16 +118,17 @@ def about_step(of: Step) -> str:
     return " ".join(told)
 
 
+def lacks(clip: Clip) -> str:
+    """What a delivery lacks: nothing, or its version stack, for now or for good."""
+    if clip.state is State.DONE:
+        return _("Left undone: its version stack, or its message.") if clip.reason else ""
+    return _("Not yet on its version stack.") if clip.reason else _("Its version stack follows.")
+
+
 def stack(clip: Clip) -> str:
     """On which version stack a delivered clip is, or why on none."""
-    if clip.state is not State.DONE:
-        return (
-            _("Not yet on its version stack.") if clip.reason else _("Its version stack follows.")
-        )
-    if clip.reason:
-        return _("Left undone: its version stack, or its message.")
-    if clip.stack is None or clip.version_number is None:
-        return ""
+    if (missing := lacks(clip)) or clip.stack is None or clip.version_number is None:
+        return missing
     return _("Version %(number)s of %(stack)s") % {
         "number": clip.version_number,
         "stack": printable(clip.stack),
