@@ -97,9 +97,16 @@ class Page:
 
     @web.middleware
     async def _say_faults(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """What is foreseeable, as a ledger that is away, is told with its remedy."""
+        """What is foreseeable, as a ledger that is away, is told with its remedy; an address that
+        leads nowhere, on a page that leads back.
+        """
         try:
             return await handler(request)
+        except web.HTTPClientError as error:
+            if _asks_plainly(request):
+                raise
+            said = actions.Said(name=error.text or error.reason, text="", done=False)
+            return self._page("said.html", status=error.status, said=said, back="/")
         except PostFlowError as error:
             if _asks_plainly(request):
                 return web.json_response({"name": "", "text": " ".join(error.told), "done": False})

@@ -17,6 +17,14 @@ from postflow.models import EPOCH
 
 from .listing import Kind
 
+# Within emoji, and within words of Persian and of India's scripts.
+JOINERS = "\u200c\u200d"
+
+
+def plain(text: str) -> str:
+    """For people: nothing that is no character to be seen."""
+    return "".join(char if char in JOINERS else printable(char) for char in text)
+
 
 def kind(of: Kind) -> str:
     """A shelf's title."""
@@ -168,9 +176,10 @@ def pace(of: Left | Progress) -> str:
     return _("%(rate)s/s, %(time)s left") % {"rate": size(of.rate), "time": left}
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {"plain": printable} | {
+FILTERS: Mapping[str, Callable[..., str]] = {
     each.__name__: each
     for each in (
+        plain,
         kind,
         nothing,
         phase,

@@ -69,6 +69,16 @@ def test_a_session_cannot_be_made_up() -> None:
     assert Door("another", READING).role_in(acting) is None
 
 
+async def test_an_address_that_leads_nowhere_leads_back(person: Person) -> None:
+    for path in ("/nowhere", f"{BOARD}clip/99", "/studio/none/"):
+        answer = await person.get(path)
+        assert (answer.status_code, answer.headers["Content-Type"][:9]) == (404, "text/html")
+        assert '<main id="main"' in answer.text
+        assert '<a href="/">' in answer.text
+    plainly = await person.get(f"{BOARD}clip/99", headers={"Accept": "application/json"})
+    assert plainly.text == "There is no such clip."
+
+
 async def test_every_answer_says_what_browsers_may_do_with_it(person: Person) -> None:
     for path in (BOARD, "/sign-in", "/static/page.css", "/nowhere", f"{BOARD}clip/99"):
         told = (await person.get(path)).headers
