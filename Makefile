@@ -20,7 +20,7 @@ export UV_PYTHON_DOWNLOADS = never
 # Else each process compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check lint types docs words conformance oldest bench apt clean
+.PHONY: help setup demo test check lint types docs pictures words conformance oldest bench apt clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -81,6 +81,9 @@ docs: setup  ## The documents as a site (build/site), its links checked.
 	mkdir -p build/docs
 	cp -r README.md README.fr.md CONTRIBUTING.md CHANGELOG.md prefect.yaml docs examples build/docs
 	$(RUN) zensical build --strict
+
+pictures: setup apt  ## The documents' pictures anew, of a studio in the sandbox.
+	$(RUN) python -m tests.browser.pictures
 
 words: setup  ## Bring the catalogues up to date; what is new is translated by hand, then once more.
 	mkdir -p build

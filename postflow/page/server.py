@@ -162,7 +162,7 @@ class Page:
         role: Role,
         studio: PageStudio,
         read: Callable[[], Awaitable[dict[str, Any]]],
-        **once: Callable[[PageStudio], Awaitable[object]],
+        **once: Callable[[PageStudio], Awaitable[Any]],
     ) -> web.StreamResponse:
         """The page, with what it shows only `once`; at `live`, its part that changes."""
         if not request.path.endswith("/live"):

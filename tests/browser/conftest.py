@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,13 +92,18 @@ async def studio(nothing_cached: None, world: Sandbox, watched: Path) -> str:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """Debian's own; nothing is downloaded."""
     if not (CHROMIUM.exists() and DRIVER.exists()):
         absent = "Debian's chromium and chromium-driver are not installed: `make apt`."
         (pytest.fail if os.environ.get("CI") else pytest.skip)(absent)
+    with driven(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@contextmanager
+def driven(profile: Path) -> Iterator[Chrome]:
+    """Debian's own Chromium; nothing is downloaded."""
     options = ChromeOptions()
     options.binary_location = str(CHROMIUM)
-    profile = tmp_path_factory.mktemp("profile")
     for switch in (*SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})

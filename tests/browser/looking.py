@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
 from typing import TypeVar
 
 from selenium.common import StaleElementReferenceException, TimeoutException
@@ -16,8 +14,6 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
-PICTURE = 1280, 943  # the window; 800 of it are the page
 PATIENCE = 30.0
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
@@ -116,13 +112,6 @@ class Page:
     def text(self) -> str:
         """All that is to be read."""
         return self._driver.find_element(By.TAG_NAME, "body").text
-
-    def keep(self, name: str) -> None:
-        """Save a picture for the documentation, if pictures are asked for."""
-        if os.environ.get("POSTFLOW_SCREENSHOTS") == "1":
-            IMAGES.mkdir(parents=True, exist_ok=True)
-            self._driver.set_window_size(*PICTURE)
-            self._driver.save_screenshot(str(IMAGES / f"{name}.png"))
 
     def _visible(self, by: str, what: str) -> WebElement | None:
         found = self._driver.find_elements(by, what)

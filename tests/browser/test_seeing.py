@@ -46,7 +46,6 @@ def test_the_delivered_clip_plays_in_its_folder(delivered: Delivery, page: Page)
     folders = page.find("#tree").text.splitlines()
     assert folders == ["UNDLM", "2_FROM_ANIM", "SQ07", "UNDLM_00152", CLIP]
     assert page.find("#clip-name").text == CLIP
-    page.keep("sandbox-page")
 
 
 def test_prefect_shows_the_run_its_stages_and_the_slip_with_the_link(
@@ -55,7 +54,6 @@ def test_prefect_shows_the_run_its_stages_and_the_slip_with_the_link(
     page.open(f"{prefect_ui}/runs")
     page.follow(CLIP)
     page.wait_for(CLIP, "Completed", f"{CLIP} arrived whole", "is delivered, after")
-    page.keep("prefect-run")
 
     page.turn_to("task-runs")
     page.wait_for(*STAGES)
@@ -64,7 +62,6 @@ def test_prefect_shows_the_run_its_stages_and_the_slip_with_the_link(
     page.wait_for("2_FROM_ANIM/SQ07/UNDLM_00152", delivered.file_id)
     page.wait_for_script("document.querySelector('img[alt=\"One frame\"]').naturalWidth == 240")
     assert page.link("Open in Frame.io").get_attribute("href") == delivered.view_url
-    page.keep("prefect-slip")
 
 
 def test_prefect_shows_a_batch_as_runs_of_their_own_and_a_table(
@@ -75,7 +72,6 @@ def test_prefect_shows_a_batch_as_runs_of_their_own_and_a_table(
     page.turn_to("subflow-runs")
     for clip in BATCH:
         page.link(clip)
-    page.keep("prefect-batch")
 
     page.turn_to("artifacts")
     page.follow("ingest-main")

@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +18,18 @@ LIMIT = 180.0
 
 
 class Terminal:
-    """`postflow` with these arguments, until the end of the block at the latest."""
+    """`postflow` with these arguments, until the end of the block at the latest. `told` is all that
+    it has written, with the terminal's own codes.
+    """
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, *arguments: str, environment: Mapping[str, str], folder: Path, columns: int = 0
+    ) -> None:
         ours, theirs = os.openpty()
+        if columns:
+            termios.tcsetwinsize(ours, (50, columns))
         self._ours = ours
-        self._told = b""
+        self.told = b""
         self._read = 0
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "postflow", *arguments],
@@ -47,7 +54,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        return ESCAPES.sub("", self._told.decode(errors="replace"))
+        return ESCAPES.sub("", self.told.decode(errors="replace"))
 
     def see(self, what: str) -> None:
         """Waits until it stands there, behind what was seen last."""
@@ -64,7 +71,7 @@ class Terminal:
         """Read on; False once the other side has ended."""
         ready, _, _ = select.select([self._ours], [], [], 0.2)
         try:
-            self._told += os.read(self._ours, 65_536) if ready else b""
+            self.told += os.read(self._ours, 65_536) if ready else b""
         except OSError:
             return False
         return bool(ready) or self.process.poll() is None
