@@ -75,7 +75,9 @@ class Words(str):
     facts: dict[str, Any]
 
     def __new__(cls, template: str, /, **facts: Any) -> Words:
-        words = super().__new__(cls, template.format(**facts).rstrip() if facts else template)
+        with spoken("en"):
+            english = template.format(**facts).rstrip() if facts else template
+        words = super().__new__(cls, english)
         words.template, words.facts = str(template), facts
         return words
 
@@ -98,10 +100,17 @@ def told(text: str) -> str:
     return _TELLER.vformat(template, (), text.facts).rstrip() if text.facts else template
 
 
+_QUOTED = re.compile("“[^“”]*”")
+
+
 class _Teller(Formatter):
     def format_field(self, value: object, format_spec: str) -> str:
         text = format(told(value) if isinstance(value, str) else value, format_spec)
-        return text.translate(_MARKS[current()]) if isinstance(value, (int, float)) else text
+        if type(value) in {int, float}:
+            return text.translate(_MARKS[current()])
+        if current() == "fr" and _QUOTED.fullmatch(text):
+            return f"«\u00a0{text[1:-1]}\u00a0»"
+        return text
 
 
 _TELLER = _Teller()
@@ -132,6 +141,25 @@ def dated(at: date, form: str) -> str:
 def number(value: float, decimals: int = 0) -> str:
     """1,234.5; 1 234,5."""
     return f"{value:,.{decimals}f}".translate(_MARKS[current()])
+
+
+def human_size(size: int) -> str:
+    """Bytes in decimal units, as disks and Frame.io count them: 831 MB."""
+    if size < 1000:
+        return ngettext("%(num)s byte", "%(num)s bytes", size) % {"num": size}
+    amount, units = float(size), _("KB MB GB TB").split()
+    for unit in units:
+        amount /= 1000
+        if amount < 999.5 or unit == units[-1]:
+            break
+    return f"{number(amount, 1) if amount < 10 else f'{amount:.0f}'} {unit}"
+
+
+class Bytes(int):
+    """Among the facts of Words: `human_size` in the language spoken."""
+
+    def __format__(self, format_spec: str) -> str:
+        return human_size(self)
 
 
 def teach(templates: jinja2.Environment) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
+from postflow.language import N_, told
 from postflow.service.console import Exit, first_contact, out, print_json
 from postflow.service.server import prepare_prefect
 
@@ -50,6 +51,7 @@ async def check_and_tell(studio: Studio, *, quiet: bool = False) -> list[Finding
 
 
 def _tell(finding: Finding) -> None:
-    out.print(f"{MARKS[finding.verdict]} {finding.part}: {escape(finding.says)}")
+    says = told(N_("{name}: {why}", name=finding.part, why=finding.says))
+    out.print(f"{MARKS[finding.verdict]} {escape(says)}")
     if finding.hint:
         out.print(f"  → {finding.hint}", markup=False)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from postflow.language import _, ngettext, number, where_to_type
+from postflow.language import _, where_to_type
 from postflow.ledger import Announcement
 from postflow.models import FrozenModel
 
@@ -59,18 +59,6 @@ def shortened(text: str, limit: int) -> str:
 def counted(number: int, thing: str) -> str:
     """1 clip, 2 clips."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def human_size(size: int) -> str:
-    """Bytes in decimal units, as disks and Frame.io count them: 831 MB."""
-    if size < 1000:
-        return ngettext("%(num)s byte", "%(num)s bytes", size) % {"num": size}
-    amount, units = float(size), _("KB MB GB TB").split()
-    for unit in units:
-        amount /= 1000
-        if amount < 999.5 or unit == units[-1]:
-            break
-    return f"{number(amount, 1) if amount < 10 else f'{amount:.0f}'} {unit}"
 
 
 def human_duration(duration: timedelta) -> str:

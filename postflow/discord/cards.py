@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from postflow.errors import PostFlowError
-from postflow.language import N_, _, dated, everywhere, told
+from postflow.language import N_, _, dated, everywhere, human_size, told
 from postflow.ledger import Namesake, ShareLink
 from postflow.models import Delivery, MediaFile, Project, Shot
 
@@ -20,7 +20,6 @@ from .card import (
     Card,
     Line,
     human_duration,
-    human_size,
     plain,
 )
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from postflow.errors import PostFlowError
-from postflow.language import _, ngettext
+from postflow.language import _, human_size, ngettext
 from postflow.ledger import Batch, BatchClip, State
 
-from .card import MAX_DESCRIPTION, MAX_VALUE, Card, human_size, plain, shortened
+from .card import MAX_DESCRIPTION, MAX_VALUE, Card, plain, shortened
 from .cards import FAILED, GUESTS, project_text, share_text, web_link
 
 BATCH = 0x0099FF

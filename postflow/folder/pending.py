@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pydantic import SkipValidation
-from rich.filesize import decimal
 
-from postflow.language import N_
+from postflow.language import N_, Bytes
 from postflow.media.containers.reading import NotWhole, Unknown, Verdict, Whole, our_fault
 from postflow.media.containers.whole import verdict
 from postflow.media.sighting import Sighting
@@ -217,7 +216,7 @@ class PendingFiles:
                 needed=standing.needed,
             )
             if standing.equal > 1
-            else N_("has just changed, and is {size} now", size=decimal(sighting.size))
+            else N_("has just changed, and is {size} now", size=Bytes(sighting.size))
         )
 
     def _may_go(self, file: _Pending, sighting: Sighting, standing: Standing, now: float) -> bool:

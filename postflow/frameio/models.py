@@ -19,9 +19,8 @@ from pydantic import (
     ValidationError,
     WrapValidator,
 )
-from rich.filesize import decimal
 
-from postflow.language import N_
+from postflow.language import N_, Bytes
 from postflow.models import Project, RemoteFile, UploadPart
 
 T = TypeVar("T")
@@ -87,10 +86,10 @@ class Account(Wire):
     @property
     def room(self) -> str:
         """How much of its storage is used, in words."""
-        used = decimal(self.storage_usage)
+        used = Bytes(self.storage_usage)
         if self.storage_limit is None:
             return N_("{used} used, without a limit", used=used)
-        return N_("{used} of {all} used", used=used, all=decimal(self.storage_limit))
+        return N_("{used} of {all} used", used=used, all=Bytes(self.storage_limit))
 
     def has_room_for(self, size: int) -> bool:
         return self.storage_limit is None or self.storage_usage + size <= self.storage_limit

@@ -54,7 +54,7 @@ class Accounts:
         return (
             None
             if home is None or home.has_room_for(size)
-            else STORAGE_FULL(details=f"“{home.name}”: {home.room}.")
+            else STORAGE_FULL(details=N_("“{name}”: {room}.", name=home.name, room=home.room))
         )
 
     async def with_room(self, account_id: str, refused: Fatal) -> Fatal:

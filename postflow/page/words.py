@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from postflow.discord.card import human_duration, human_size
+from postflow.discord.card import human_duration
 from postflow.errors import printable
-from postflow.language import _, dated
+from postflow.language import _, dated, human_size
 from postflow.ledger import Clip, Phase, State, Step
 from postflow.ledger.models import Progress
 from postflow.ledger.progress import Left

@@ -20,10 +20,10 @@ from postflow.discord import (
     ready_card,
     skipped_card,
 )
-from postflow.discord.card import human_duration, human_size, plain
+from postflow.discord.card import human_duration, plain
 from postflow.discord.cards import stacked_payload, unstacked_payload
 from postflow.errors import Fatal, Skip
-from postflow.language import spoken
+from postflow.language import human_size, spoken
 from postflow.ledger import Namesake
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming

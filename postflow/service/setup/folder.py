@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from postflow.discord.card import human_size
 from postflow.errors import Skip
 from postflow.folder.root import unread
 from postflow.folder.scanner import glance
-from postflow.language import N_, _, ngettext, number, told
+from postflow.language import N_, Bytes, _, ngettext, number, told
 from postflow.media import volume
 from postflow.media.kinds import ending, is_candidate
 from postflow.media.sighting import Sighting
@@ -72,7 +71,7 @@ def take_backlog(desk: Desk) -> None:
     if not clips:
         desk.draft.put(ASIDE, backlog="all")
         return
-    size = human_size(sum(clip.size for clip in clips))
+    size = Bytes(sum(clip.size for clip in clips))
     question = N_(
         "Already there: {clips} ({size}). Deliver them?",
         clips=_clips_in_words(len(clips)),
