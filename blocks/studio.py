@@ -30,7 +30,7 @@ from postflow.settings import (
 from postflow.state import meant_studio, remember_studio
 
 from .adobe import AdobeTokens
-from .base import StudioPart, icon, secret_from_environment
+from .base import StudioPart, find_prefect, icon, secret_from_environment
 from .discord import DiscordWebhook
 from .frameio import FrameioAccount
 from .host import Host, own_name
@@ -234,6 +234,7 @@ def _invalid(name: str, why: ValidationError) -> Fatal:
 
 async def _studios() -> list[str]:
     """All that Prefect's server has."""
+    find_prefect()
     async with get_client() as client:
         try:
             found = await client.read_block_documents_by_type(Studio.get_block_type_slug())
