@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+UV = ROOT / ".tools" / "bin" / "uv"
 ENVIRONMENT = ROOT / ".venv-conformance"
 REQUIREMENTS = HERE / "requirements.txt"
 STOP_SECONDS = 20
@@ -30,9 +31,9 @@ def environment() -> Path:
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return python
-    venv.create(ENVIRONMENT, clear=True, with_pip=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
+    venv.create(ENVIRONMENT, clear=True)
+    install = [str(UV), "pip", "install", "--quiet", "--no-deps", "--python", str(python)]
+    subprocess.run([*install, "-r", str(REQUIREMENTS)], check=True)
     stamp.write_text(wanted)
     return python
 

@@ -283,9 +283,10 @@ def test_the_example_of_a_studio_file_loads(everything: bool, tmp_path: Path) ->
 
 def test_the_integrators_checklist_names_tests_that_are_there_and_a_reason_for_the_rest() -> None:
     """What is met has a test, or a sentence that says where else it is seen."""
-    trees = [ast.parse(text(path)) for path in (ROOT / "tests").rglob("test_*.py")]
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    there = {node.name for tree in trees for node in tree.body if isinstance(node, functions)}
+    defined = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
+    there = {
+        name for it in (ROOT / "tests").rglob("test_*.py") for name in defined.findall(text(it))
+    }
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in text(DOCS / "integrator-checklist.md").splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,11 @@ def modules(room: str) -> list[Path]:
     return [single] if single.exists() else sorted((ROOT / "postflow" / room).rglob("*.py"))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def package_of(path: Path) -> list[str]:
     parts = list(path.relative_to(ROOT).parent.parts)
     return parts if parts[:1] == ["postflow"] else ["postflow", *parts]
@@ -50,7 +56,7 @@ def package_of(path: Path) -> list[str]:
 
 def imported(path: Path) -> Iterator[str]:
     """Full names of the modules that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -99,7 +105,7 @@ def test_what_does_the_work_is_plain_python(room: str) -> None:
 
 def from_prefect(path: Path) -> Iterator[tuple[str, str]]:
     """What a file imports of Prefect: whence, and its name in the file."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found = [(alias.name, alias.asname or alias.name.split(".")[0]) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -113,7 +119,7 @@ def from_prefect(path: Path) -> Iterator[tuple[str, str]]:
 
 def exchanged(path: Path) -> Iterator[str]:
     """Names to whose attributes or items a file assigns."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         targets = node.targets if isinstance(node, ast.Assign) else []
         for target in targets:
             base: ast.expr = target
@@ -134,5 +140,4 @@ def test_prefect_is_used_as_it_is(room: str) -> None:
 
 def test_flows_define_no_types() -> None:
     for path in (ROOT / "flows" / f"{name}.py" for name in ("deliver", "ingest", "watch")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        assert not [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)], path
+        assert not [node.name for node in nodes(path) if isinstance(node, ast.ClassDef)], path

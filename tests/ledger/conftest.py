@@ -7,30 +7,19 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
 
 from postflow.ledger import Ledger, Root, roots
 from postflow.ledger.opening import open_engine
-from postflow.ledger.schema import metadata
 from postflow.media.volume import file_system_of
-from tests.ledger.ground import Clock
+from tests.ledger.ground import Clock, Shared, empty
 from tests.ledger.postgres_server import find_server, running_server
 
 MISSING = "PostgreSQL's server is not installed (Debian: apt-get install postgresql)"
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Shared:
-    """A database that the session's tests have one after the other, each finding it empty."""
-
-    where: str
-    engine: Engine
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -106,10 +95,7 @@ def shared(where: str) -> Iterator[Shared]:
 def emptied(request: pytest.FixtureRequest) -> Shared:
     """A database of each kind, emptied; what SQLAlchemy has compiled for it is kept."""
     opened: Shared = request.getfixturevalue(f"{request.param}_shared")
-    with opened.engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            if table.name != "meta":
-                connection.execute(table.delete())
+    empty(opened.engine)
     return opened
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine
 
 from postflow.errors import Fatal, Retry, Skip
 from postflow.ledger import (
@@ -17,6 +20,7 @@ from postflow.ledger import (
     transitions,
 )
 from postflow.ledger.observations import ignore_backlog
+from postflow.ledger.schema import metadata
 from postflow.media.sighting import Sighting
 from postflow.models import MediaFile
 
@@ -25,6 +29,21 @@ GONE = Skip("There is no such file.", hint="Mount the volume.", code="file.missi
 BROKEN = Fatal("The folder was deleted.", hint="Make it again.", code="frameio.no_folder")
 BUSY = Retry("It was not fetched.", hint="It is tried again.", code="frameio.upload_failed")
 CHANGED = Skip("The file changed.", hint="It is sent anew.", code="file.changed")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A database that the session's tests have one after the other, each finding it empty."""
+
+    where: str
+    engine: Engine
+
+
+def empty(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            if table.name != "meta":
+                connection.execute(table.delete())
 
 
 class Clock:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine
 
 from postflow.errors import Retry
 from postflow.ledger import (
@@ -36,7 +41,7 @@ from postflow.ledger import (
 from postflow.ledger.leases import GRACE
 from postflow.ledger.states import CLOSED, MOVES, OPEN, REPLACEABLE
 from tests.ledger.consistency import check_consistent
-from tests.ledger.ground import BROKEN, BUSY, CHANGED, MISNAMED, Clock, add, target
+from tests.ledger.ground import BROKEN, BUSY, CHANGED, MISNAMED, Clock, Shared, add, empty, target
 
 RUNS = ("run-1", "run-2")
 PATHS = ("a.mov", "b.mov", "c.mov")
@@ -92,12 +97,11 @@ class Model:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.folder = tempfile.TemporaryDirectory(dir=memory)
+        empty(engine)
         self.clock = Clock()
-        self.ledger = Ledger.open(Path(self.folder.name) / "ledger.db", clock=self.clock)
+        self.ledger = Ledger(engine, self.clock)
         self.root = roots.add(self.ledger, "main", Path("/mnt/show"))
         self.clips: dict[int, Model] = {}
         self.claims: list[Claimed] = []
@@ -107,8 +111,6 @@ class AnyOrder(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         check_consistent(self.ledger)
-        self.ledger.close()
-        self.folder.cleanup()
 
     @rule(path=st.sampled_from(PATHS), content=st.sampled_from(CONTENTS))
     def a_file_is_found_whole(self, path: str, content: str) -> None:
@@ -359,5 +361,11 @@ class AnyOrder(RuleBasedStateMachine):
                 clip.holder = None
 
 
-TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=20, stateful_step_count=40, deadline=None)
+def test_calls_in_any_order(sqlite_shared: Shared) -> None:
+    class Here(AnyOrder):
+        def __init__(self) -> None:
+            super().__init__(sqlite_shared.engine)
+
+    run_state_machine_as_test(
+        Here, settings=settings(max_examples=12, stateful_step_count=40, deadline=None)
+    )

@@ -260,7 +260,7 @@ TEMPLATE_RULES = [
 
 @pytest.mark.parametrize("rule", TEMPLATE_RULES)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_built_from_a_rule_is_read_back(rule: NameRule, data: st.DataObject) -> None:
     patterns = {"ext": "mov|mp4|mxf|avi|mkv", **rule.fields}
     ascii_digits = st.characters(min_codepoint=33, max_codepoint=126)
