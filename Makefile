@@ -10,10 +10,11 @@ JOBS         ?= 6
 TEST         := $(RUN) pytest -p no:hypothesispytest
 WITH_PREFECT := blocks cli crash journeys watch browser
 OUTSIDE      := frameio outlet sandbox sandbox_agent
+LEDGER       := ledger page delivery
 FAULTS       := $(patsubst %,tests/journeys/test_%.py,again cancelled faults midway stacked stumbling_ledger)
 # The longest first, so that both cores have work to the end.
-SUITES       := test-crash test-watch test-cli test-plain test-journeys test-faults test-blocks test-outside \
-                types conformance lint docs
+SUITES       := test-journeys test-faults test-crash test-cli test-plain test-ledger test-watch test-outside \
+                test-blocks types conformance lint docs
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 OLDEST       := 'prefect==3.8.8' 'sqlalchemy<2.1'
 export UV_PYTHON_DOWNLOADS = never
@@ -60,7 +61,10 @@ test-blocks: setup
 	$(TEST) tests/blocks tests/browser tests/test_canary.py
 
 test-plain: setup
-	$(RUN) pytest $(addprefix --ignore=tests/,$(WITH_PREFECT) $(OUTSIDE) test_canary.py)
+	$(RUN) pytest $(addprefix --ignore=tests/,$(WITH_PREFECT) $(LEDGER) $(OUTSIDE) test_canary.py)
+
+test-ledger: setup
+	$(RUN) pytest $(addprefix tests/,$(LEDGER))
 
 test-outside: setup
 	$(RUN) pytest $(addprefix tests/,$(OUTSIDE))
