@@ -79,7 +79,7 @@ async def transfer(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Fol
         is_last = task_run.run_count >= studio.settings.retry_policy.attempts
         if error.code != "frameio.not_found" or is_last:
             raise
-        studio.frameio.folders.forget(folder)
+        studio.frameio.folders.gone(folder.id)
         raise Retry(error.message, hint=error.hint, code=error.code) from error
 
 

@@ -75,8 +75,7 @@ class OpenStudio:
         """Cached results of one account and one set of rules are never taken for another's."""
         account, studio = self.settings.frameio, self.settings
         parts = [account.base_url, account.account or "", account.workspace or "", account.project]
-        parts += [studio.naming, repr(studio.rules), studio.adobe.client_id]
-        return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())
+        return _digest(*parts, studio.naming, repr(studio.rules), studio.adobe.client_id)
 
     async def find_project(self, name_or_id: str) -> Project:
         """Looked up once; a failed look-up is not remembered."""
@@ -221,7 +220,7 @@ async def _with_channel(
     stack: AsyncExitStack, studio: OpenStudio, webhook: SecretStr
 ) -> OpenStudio:
     """The same, but for the channel. Messages for one webhook never go to another."""
-    channel = f"{studio.name}/{xxhash.xxh3_64_hexdigest(webhook.get_secret_value().encode())}"
+    channel = f"{studio.name}/{_digest(webhook.get_secret_value())}"
     discord = await stack.enter_async_context(DiscordClient(webhook))
     relay = await _open_relay(stack, studio.ledger, discord, studio.run_id, channel)
     if studio.sharing:  # while this channel's messages can still be changed
@@ -238,7 +237,9 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         discord = await stack.enter_async_context(studio.discord.get_client())
     sign_in = studio.adobe.get_client()
     frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
-    sharing_rate = keep_common_rate(ledger, run_id, frameio, _user(studio))
+    # Whose calls Frame.io counts together, as far as settings tell.
+    user = _digest(studio.frameio.base_url, studio.adobe.client_id)
+    sharing_rate = keep_common_rate(ledger, run_id, frameio, user)
     await stack.enter_async_context(in_background(sharing_rate, "common rate"))
     relay = None
     if discord or studio.sinks:
@@ -265,9 +266,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     )
 
 
-def _user(studio: Studio) -> str:
-    """Whose calls Frame.io counts together, as far as settings tell."""
-    parts = [studio.frameio.base_url, studio.adobe.client_id]
+def _digest(*parts: str) -> str:
     return xxhash.xxh3_64_hexdigest("\0".join(parts).encode())
 
 

@@ -133,12 +133,8 @@ class Folders:
         """How many folders Frame.io lists for us at once: a hundred a minute."""
         return self._api.free(endpoints.CHILDREN)
 
-    def forget(self, folder: Folder) -> None:
-        """It is looked for anew the next time: something in it is gone."""
-        self.gone(folder.id)
-
     def gone(self, folder_id: str) -> None:
-        """Frame.io does not find that folder."""
+        """Frame.io does not find that folder, or something in it: it is looked for anew."""
         self._cache.forget(folder_id)
         self._siblings.clear()
         self._contents.clear()
@@ -172,7 +168,7 @@ class Folders:
         """Delete a folder and what is in it. One already gone is no fault."""
         with suppress_not_found():
             await self._api.ask(Call(endpoints.DELETE_FOLDER, _ids(folder)), Nothing)
-        self.forget(folder)
+        self.gone(folder.id)
 
     async def contents(self, folder: Folder, *, age: float = 0.0) -> Contents:
         """Loose files and version stacks of a folder, as they are or were `age` seconds ago."""
@@ -272,14 +268,10 @@ class Folders:
         if eldest.id != made.id:
             await self._withdraw(_as_folder(project, path, made.id))
         elif is_sure:
-            self._is_new(made.id)
+            self._new[made.id] = now = time.monotonic()
+            self._siblings.put(made.id, now, NO_FOLDERS)
         logger.info("The folder %s is in Frame.io now.", "/".join(path))
         return eldest
-
-    def _is_new(self, folder_id: str) -> None:
-        now = time.monotonic()
-        self._new[folder_id] = now
-        self._siblings.put(folder_id, now, NO_FOLDERS)
 
     async def _named(self, account_id: str, parent_id: str, name: str) -> WireFolder | None:
         """Asked for from now on; what others ask for at the same time is one call."""
