@@ -29,7 +29,7 @@ LAYERS = (
     {"state"},
     {"models"},
     {"errors", "http", "bandwidth", "stop", "problems"},
-    {"language"},
+    {"language", "importing"},
 )
 RANK = {room: rank for rank, rooms in enumerate(reversed(LAYERS)) for room in rooms}
 WITHOUT_PREFECT = set(RANK) - {"cli", "service", "flows", "tasks", "engine", "blocks"}

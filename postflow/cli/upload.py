@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.text import Text
 
 from postflow.errors import PostFlowError, engine_trouble
+from postflow.importing import importing
 from postflow.models import Transfer
 from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error, waiting
 from postflow.service.server import prepare_prefect
@@ -167,7 +168,7 @@ def upload(
         _report(missing, {}, json=json)
         raise typer.Exit(_gravest(missing))
     prepare_prefect(verbose=verbose, patient=True)
-    with waiting("Loading PostFlow"):
+    with waiting("Loading PostFlow"), importing():
         import postflow.flows.deliver  # noqa: F401 - which takes a second or two
     asked: Asked = {
         "studio": studio,

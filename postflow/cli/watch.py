@@ -14,6 +14,7 @@ import typer
 from rich.filesize import decimal
 
 from postflow.errors import Fatal
+from postflow.importing import importing
 from postflow.language import N_, told
 from postflow.service.console import err, out, tell_warning
 from postflow.service.server import demand_server, prepare_prefect
@@ -93,7 +94,8 @@ def watch(
     demand_choice(backfill)
     prepare_prefect(verbose=True, alone=False)
     demand_server()
-    from postflow.flows.watch import watch as watch_folders
+    with importing():
+        from postflow.flows.watch import watch as watch_folders
 
     block = studio_named(studio)
     if ask:
@@ -110,7 +112,8 @@ def serve(studio: StudioOption = None, every: EveryOption = 300.0) -> None:
     be_a_part()
     prepare_prefect(verbose=True, alone=False)
     demand_server()
-    from postflow.service.serve import serve as serve_deployments
+    with importing():
+        from postflow.service.serve import serve as serve_deployments
 
     run(serve_deployments(studio_named(studio), every=every))
 

@@ -17,15 +17,18 @@ import logging
 import socket
 from typing import Any
 
-import httpx
-import uvicorn
-from fastapi import Request
-from fastapi.middleware.trustedhost import TrustedHostMiddleware
-from fastapi.responses import PlainTextResponse
-from prefect.server.api.server import create_app
-from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
-from sqlalchemy import Engine, event
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from postflow.importing import importing
+
+with importing():
+    import httpx
+    import uvicorn
+    from fastapi import Request
+    from fastapi.middleware.trustedhost import TrustedHostMiddleware
+    from fastapi.responses import PlainTextResponse
+    from prefect.server.api.server import create_app
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
+    from sqlalchemy import Engine, event
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from postflow.servers import LOOPBACK, PROOF, proof
 
@@ -102,8 +105,10 @@ def main() -> None:
     if url.startswith("sqlite"):
         event.listen(Engine, "before_cursor_execute", begin_immediate, retval=True)
     server = get_current_settings().server
+    with importing():
+        app = create_app(final=True, ephemeral=given.idle is not None)
     config = uvicorn.Config(
-        guarded(create_app(final=True, ephemeral=given.idle is not None)),
+        guarded(app),
         host=str(server.api.host),
         port=server.api.port,
         timeout_keep_alive=server.api.keepalive_timeout,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 from postflow.errors import Fatal
+from postflow.importing import importing
 from postflow.language import N_
 from postflow.servers import API, locked, password
 from postflow.state import state_dir
@@ -84,7 +85,7 @@ def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool 
     _demand_address(os.environ.get(API))
     _demand_known_proxies()
     state_dir()  # what is wrong with it is told before anything is waited for
-    with waiting(N_("Starting Prefect")):
+    with waiting(N_("Starting Prefect")), importing():
         from .shared_server import find_or_start, is_surely_needed
 
         if alone and is_surely_needed():  # Prefect, slow to import, is imported meanwhile

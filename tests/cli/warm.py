@@ -6,7 +6,6 @@ its exit code, signals and clean-up. Orders and answers are lines of JSON.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -15,20 +14,21 @@ from typing import Any
 
 
 def main() -> None:
+    from postflow.importing import importing
     from postflow.service.server import prepare_prefect
 
     prepare_prefect()
-    import postflow.cli
-    import postflow.flows.deliver
-    import postflow.service.save_studio
-    import postflow.service.serve
-    from postflow.blocks import tunnel
-    from postflow.outlet.ngrok.provider import NgrokProvider
-    from tests.support import run_imports  # noqa: F401 - imported for the forks
+    with importing():  # else each fork looks through all of it at its end, for half a second
+        import postflow.cli
+        import postflow.flows.deliver
+        import postflow.service.save_studio
+        import postflow.service.serve
+        from postflow.blocks import tunnel
+        from postflow.outlet.ngrok.provider import NgrokProvider
+        from tests.support import run_imports  # noqa: F401 - imported for the forks
 
     # A refusal that may pass is waited out for 90 s in earnest.
     setattr(tunnel, "NgrokProvider", partial(NgrokProvider, open_timeout=0))  # noqa: B010 - a test's
-    gc.freeze()  # else each fork looks through all of it at its end, for half a second
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

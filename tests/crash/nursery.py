@@ -12,14 +12,17 @@ import signal
 import sys
 from typing import Any
 
-import tests.support.run_imports  # noqa: F401 - imported for the forks
-from tests.crash.life import Order, live
+from postflow.importing import importing
+
+with importing():
+    import tests.support.run_imports  # noqa: F401 - imported for the forks
+    from tests.crash.life import Order, live
 
 
 def main() -> None:
     # Of whatever a shell starts in the background, a signal that a life is stopped by is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    gc.freeze()  # else each fork looks through all of it
+    gc.disable()  # no life is long enough to need it
     _answer("ready")
     for line in sys.stdin:
         order = json.loads(line)
