@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from copy import deepcopy
 from functools import cache
 from typing import Any, Self
 
@@ -61,7 +60,7 @@ class StudioPart:
 
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
-        return deepcopy(cls._built_schema(*args, **options))
+        return dict(cls._built_schema(*args, **options))  # what it holds is read only
 
     @classmethod
     @cache

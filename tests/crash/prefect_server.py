@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -10,10 +9,9 @@ from pathlib import Path
 
 import httpx
 
+from postflow.service.server import SERVER, server_environment, ui_address
 from tests.support.prefect_home import migrated
 from tests.support.wait import wait_until_sync
-
-APP = "prefect.server.api.server:create_app"
 
 
 class PrefectServer:
@@ -31,8 +29,9 @@ class PrefectServer:
         return f"http://127.0.0.1:{self._port}/api"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "uvicorn", "--factory", APP, "--port", str(self._port)]
-        environment = {**os.environ, "PREFECT_HOME": str(self._home)}
+        command = [sys.executable, "-P", "-m", SERVER]
+        environment = server_environment(ui_address(self._port), self._port)
+        environment["PREFECT_HOME"] = str(self._home)
         environment.pop("PREFECT_API_URL", None)
         with (self._home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

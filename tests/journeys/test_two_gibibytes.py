@@ -42,7 +42,7 @@ def large_clip(tmp_path: Path, size: int) -> Iterator[Path]:
 @pytest.mark.parametrize(
     "size",
     [
-        pytest.param(512 << 20, id="512 MiB"),
+        pytest.param(256 << 20, id="256 MiB"),
         pytest.param(2 << 30, id="2 GiB", marks=pytest.mark.soak),
     ],
 )

@@ -1,11 +1,9 @@
-"""Two studios whose processes run for real, with the sandbox in the place of the world."""
+"""Two studios whose processes run for real, from a wheel, in a sandbox's world."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from postflow.service.studio_file import as_toml
 from tests.support.prefect_home import migrated
 from tests.support.signed_in import SignedIn
 from tests.support.wait import wait_until_sync
+from tests.watch.installed import Stranger, build, installed
 
 MAIN, SECOND = "main", "second"
 NEVER = 86400.0
@@ -32,8 +31,9 @@ MEDIA_ATOM = b"\0\0\0\x09mdatx"
 class Running:
     """`postflow up` of two studios, and what a person sees of the first."""
 
-    def __init__(self, world: Sandbox, home: Path) -> None:
+    def __init__(self, world: Sandbox, home: Path, stranger: Stranger) -> None:
         self.world = world
+        self.stranger = stranger
         self.home = home
         self.port = free_port()
         self.environment = clean_environment() | {
@@ -52,7 +52,8 @@ class Running:
         arguments += ("--port", str(self.port), "--every", str(every))
         with (self.home / "up.log").open("wb") as log:
             self.process = psutil.Popen(
-                [sys.executable, "-m", "postflow", "up", *arguments],
+                [str(self.stranger.bin / "postflow"), "up", *arguments],
+                cwd=self.stranger.folder,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
@@ -139,8 +140,12 @@ class Running:
 
     def postflow(self, *arguments: str) -> str:
         """What a command prints; it has to succeed."""
-        command = [sys.executable, "-m", "postflow", *arguments]
-        return subprocess.check_output(command, env=self.environment, text=True, timeout=60)
+        return self.run("postflow", *arguments)
+
+    def run(self, command: str, *arguments: str, **environment: str) -> str:
+        """The same of another command."""
+        given = self.environment | environment
+        return self.stranger.run(command, *arguments, environment=given)
 
     def delivered(self) -> list[str]:
         return [asset["name"] for asset in self.world.assets() if asset["status"] == "transcoded"]
@@ -163,10 +168,20 @@ def clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def stranger(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Stranger:
+    return installed(wheel, tmp_path_factory.mktemp("stranger"))
+
+
+@pytest.fixture(scope="session")
+def up(stranger: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One start for all tests; the last of them stops it."""
     with Sandbox() as world:
-        running = Running(world, tmp_path_factory.mktemp("studio"))
+        running = Running(world, tmp_path_factory.mktemp("studio"), stranger)
         files = [str(running.studio_file(studio)) for studio in (MAIN, SECOND)]
         running.start("--file", files[0], "--file", files[1])
         yield running

@@ -1,5 +1,7 @@
 """`postflow up`: server, runners and watchers as processes; the order of the tests is a session's.
 
+It is installed from a wheel, and starts in a folder whose `flows`, `blocks` and `tasks` raise.
+
 At first the schedule is a day away, so that whatever arrives was called for by an event; after the
 kill the watcher is frozen, so that the clock alone delivers.
 """
@@ -7,6 +9,7 @@ kill the watcher is frozen, so that the clock alone delivers.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 from typing import Any
@@ -15,6 +18,7 @@ import psutil
 import pytest
 
 from postflow.ledger import Phase
+from postflow.sandbox.clips import clip_path
 from postflow.servers import PAGE, PREFECT
 from tests.page.ground import BOARD, Person, line_of, shelves
 from tests.support.wait import wait_until, wait_until_sync
@@ -25,7 +29,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 FIRST, OTHERS, SLOW, OTHER, LATE, LAST = (
     f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(2, 8)
 )
+BY_HAND, BY_SCRIPT = (f"SQ08_UNDLM_0030{number}_v001.mov" for number in (1, 2))
 MISNAMED = "nobody knows this.mov"
+SCRIPT = """
+import asyncio, sys
+from pathlib import Path
+
+import postflow
+assert "prefect" not in sys.modules, "importing postflow alone is quick"
+from postflow import deliver
+
+delivery = asyncio.run(deliver(Path(sys.argv[1])))
+print(delivery.view_url)
+"""
 
 
 def test_dropped_clips_of_two_studios_arrive_by_event(up: Running) -> None:
@@ -169,6 +185,17 @@ def test_names_in_the_ui_say_which_is_which(up: Running) -> None:
     )
 
 
+def test_a_clip_is_uploaded_by_hand(up: Running) -> None:
+    (told,) = json.loads(up.postflow("upload", _by_hand(up, BY_HAND), "--json"))
+    assert told["view_url"]
+
+
+def test_a_script_delivers_without_being_told_of_the_server(up: Running) -> None:
+    script = up.stranger.folder / "send.py"
+    script.write_text(SCRIPT)
+    assert "/view/" in up.run("python", str(script), _by_hand(up, BY_SCRIPT))
+
+
 async def test_on_the_page_a_misnamed_clip_is_delivered_under_another_name(up: Running) -> None:
     """It says its address, takes the password of Prefect's server, and has the runner deliver."""
     url = (up.home / "state" / PAGE).read_text().removesuffix("/")
@@ -183,6 +210,25 @@ async def test_on_the_page_a_misnamed_clip_is_delivered_under_another_name(up: R
         assert "is handed over" in answer.text
         await wait_until(lambda: _is(up, MISNAMED, Phase.DELIVERED), timeout=120)
         assert MISNAMED in shelves(await person.sees())["delivered"]
+
+
+def test_prefect_deploys_with_the_file_that_comes_along(up: Running) -> None:
+    shipped = ("-c", "import importlib.resources as r; print(r.files('postflow') / 'prefect.yaml')")
+    shutil.copy(up.run("python", *shipped).strip(), up.stranger.folder)
+    up.ask("work_pools/", {"name": "postflow", "type": "process"})
+    up.run(
+        *("prefect", "--no-prompt", "deploy", "--all"),
+        PREFECT_API_URL=up.api,
+        PREFECT_API_AUTH_STRING=up.postflow("ui", "--password").strip(),
+    )
+    pools = {"work_pools": {"name": {"any_": ["postflow"]}}}
+    found = {each["name"]: each for each in up.ask("deployments/filter", pools)}
+    assert {name: each["entrypoint"] for name, each in found.items()} == {
+        "deliver": "postflow.flows.deliver.deliver",
+        "ingest": "postflow.flows.ingest.ingest",
+    }
+    for each in found.values():
+        assert str(up.stranger.folder) not in str(each), "a worker needs no such folder"
 
 
 def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
@@ -201,7 +247,14 @@ def test_sigterm_leaves_no_process_and_no_port(up: Running) -> None:
 
 def test_every_clip_was_delivered_once(up: Running) -> None:
     sizes = [(asset["name"], asset["size"]) for asset in up.world.assets()]
-    assert len(sizes) == len(set(sizes)) == 8
+    assert len(sizes) == len(set(sizes)) == 10
+
+
+def _by_hand(up: Running, name: str) -> str:
+    """The path of a clip outside of the watch folders."""
+    path = up.home / name
+    path.write_bytes(clip_path().read_bytes() + b"\0\0\0\x0dmdat" + name[10:15].encode())
+    return str(path)
 
 
 def _deployments(up: Running) -> dict[str, str]:
