@@ -44,15 +44,17 @@ async def test_the_prefect_server_is_killed_in_mid_transfer(
     """Whatever the run makes of that: nothing false meanwhile, and delivered once at the end."""
     with PrefectServer(tmp_path / "prefect") as server:
         with temporary_settings({PREFECT_API_URL: server.api}):
-            opening = make_ground(fetch_delay=3.0)
+            opening = make_ground()
             ground = await opening.__aenter__()
         try:
             ground.api = server.api
             clip = ground.drop(CLIP)
+            ground.world.fault("delay", where="fetch", times=1, seconds=600)
             life = ground.start()
             wait_until_sync(lambda: sent(ground.world, "files.remote_upload"), timeout=40)
             server.kill()
             check_nothing_false(ground, {CLIP: clip})
+            ground.world.release()
             server.start()
             life.code(timeout=90)
             check_nothing_false(ground, {CLIP: clip})

@@ -10,7 +10,7 @@ SHORTEST, LONGEST = 0.02, 0.2
 
 
 async def wait_until(
-    predicate: Callable[[], object], *, timeout: float = 60.0, description: str = "the condition"
+    predicate: Callable[[], object], *, timeout: float = 120.0, description: str = "the condition"
 ) -> None:
     """Return once `predicate()` is true; fail after `timeout` seconds."""
     began = asked = time.monotonic()
@@ -21,7 +21,7 @@ async def wait_until(
 
 
 def wait_until_sync(
-    predicate: Callable[[], object], *, timeout: float = 60.0, description: str = "the condition"
+    predicate: Callable[[], object], *, timeout: float = 120.0, description: str = "the condition"
 ) -> None:
     """The same for tests without a loop."""
     began = asked = time.monotonic()
