@@ -35,7 +35,7 @@ class PrefectServer:
         environment.pop("PREFECT_API_URL", None)
         with (self._home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        wait_until_sync(self._answers, timeout=90, description="the Prefect server")
+        wait_until_sync(self._answers, timeout=180, description="the Prefect server")
 
     def kill(self) -> None:
         assert self._process

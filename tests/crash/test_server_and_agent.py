@@ -27,7 +27,7 @@ async def test_the_agent_is_killed_in_mid_transfer(make_ground: MakeGround) -> N
         life = ground.start()
         wait_until_sync(
             lambda: life.order.log.exists() and "being fetched" in life.order.log.read_text(),
-            timeout=40,
+            description="its bytes",
         )
         for agent in agents(ground.state):
             agent.kill()
@@ -51,7 +51,7 @@ async def test_the_prefect_server_is_killed_in_mid_transfer(
             clip = ground.drop(CLIP)
             ground.world.fault("delay", where="fetch", times=1, seconds=600)
             life = ground.start()
-            wait_until_sync(lambda: sent(ground.world, "files.remote_upload"), timeout=40)
+            wait_until_sync(lambda: sent(ground.world, "files.remote_upload"))
             server.kill()
             check_nothing_false(ground, {CLIP: clip})
             ground.world.release()

@@ -52,7 +52,16 @@ def installed(wheel: Path, home: Path) -> Stranger:
         (folder / each).parent.mkdir(parents=True, exist_ok=True)
         (folder / each).write_text("raise RuntimeError('of somebody else')\n")
     subprocess.run([UV, "venv", "-q", "--python", sys.executable, str(venv)], check=True)
-    install = ("pip", "install", "-q", "--no-deps", "--python", str(venv), str(wheel))
+    install = (
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--compile-bytecode",
+        "--python",
+        str(venv),
+        str(wheel),
+    )
     subprocess.run([UV, *install], check=True)
     (site,) = (venv / "lib").glob("*/site-packages")
     (site / "lent.pth").write_text(sysconfig.get_path("purelib"))
