@@ -124,7 +124,7 @@ async def test_a_studio_loads_whole_and_shows_no_secret(prefect_api: str) -> Non
     ("slug", "changed", "says"),
     [
         ("tunnel", {"provider": "static", "base_url": "ftp://CanaryHost"}, "base_url"),
-        ("studio", {"patience": {"poll": 1}}, "patience is called retry_policy now"),
+        ("studio", {"naming": {}}, "[frameio] is missing"),
     ],
 )
 async def test_a_block_broken_in_the_ui_is_told_by_its_field_and_not_its_value(
