@@ -19,6 +19,7 @@ from sqlalchemy import (
     update,
 )
 
+from postflow.language import N_
 from postflow.media import volume
 from postflow.media.sighting import Sighting
 from postflow.models import FrozenModel
@@ -31,7 +32,7 @@ from .states import ObservationState
 AT_ONCE = 1000
 
 # The note of a file that is ready, while those before it are entered.
-ABOUT_TO_BE_ENTERED = "is whole, and about to be taken up"
+ABOUT_TO_BE_ENTERED = N_("is whole, and about to be taken up")
 
 Row = dict[str, Any]
 STATES = {str(state): state for state in ObservationState}

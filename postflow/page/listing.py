@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from postflow.language import _
 from postflow.ledger import (
     Clip,
     Ledger,
@@ -22,6 +23,7 @@ from postflow.ledger import (
 )
 from postflow.ledger import shared_clips as links
 from postflow.ledger.models import Progress
+from postflow.ledger.observations import ABOUT_TO_BE_ENTERED
 from postflow.ledger.progress import Left
 from postflow.ledger.queue import Wish
 from postflow.media import picture
@@ -228,7 +230,7 @@ def _of_file(studio: PageStudio, seen: Observation) -> Entry:
         phase=Phase.REFUSED if seen.refused else Phase.SETTLING,
         size=seen.size,
         at=seen.waiting_since,
-        reason=seen.note,
+        reason=_(seen.note) if seen.note == ABOUT_TO_BE_ENTERED else seen.note,
         hint=seen.hint,
         wish=seen.wish,
     )
