@@ -28,6 +28,8 @@ from rich.table import Table
 
 from benchmarks._lab import Lab, a_lab, wait_for
 from postflow.ledger import Ledger, Phase, hosts, queries
+from postflow.ledger.leases import RUN_DIED
+from postflow.ledger.models import Step
 from postflow.sandbox.clips import clip_path
 
 NOT_FRAMEIO = ("ims.", "discord.", "fetch", "edge", "agent", "parts.")
@@ -216,7 +218,7 @@ def is_travelling(lab: Lab, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Loss:
-    """What a fault cost. `took_over`: seconds from the fault until a clip was taken up again."""
+    """What a fault cost. `took_over`: seconds from the fault until all was taken up again."""
 
     fault: str
     seconds: float
@@ -249,13 +251,18 @@ def suffer(name: str, fault: Fault, *, clips: int, size: int, rate: float) -> Lo
         return _loss(lab, name, names, time.monotonic() - began, at)
 
 
+def _taken_over(steps: list[Step]) -> float | None:
+    """When a clip whose run had died was claimed again."""
+    died = next((number for number, each in enumerate(steps) if each.event == RUN_DIED), len(steps))
+    after = (each.at.timestamp() for each in steps[died:] if each.event == "claimed")
+    return next(after, None)
+
+
 def _loss(lab: Lab, name: str, names: set[str], seconds: float, at: float) -> Loss:
     with Ledger.open(lab.ledger_url) as ledger:
         rows = [each for each in queries.rows(ledger) if each.name in names]
-        steps = [step for each in rows for step in queries.steps(ledger, each.id)]
-    died = [each.at.timestamp() for each in steps if each.event == "run died"]
-    claimed = [each.at.timestamp() for each in steps if each.event == "claimed"]
-    after = [each for each in claimed if died and each >= min(died)]
+        found = [_taken_over(queries.steps(ledger, each.id)) for each in rows]
+    taken_over = [each for each in found if each is not None]
     assets = Counter(each["name"] for each in lab.world.assets() if each["name"] in names)
     titles = Counter(
         str(each["embeds"][0]["title"]) for each in lab.world.messages() if each.get("embeds")
@@ -265,7 +272,7 @@ def _loss(lab: Lab, name: str, names: set[str], seconds: float, at: float) -> Lo
     return Loss(
         fault=name,
         seconds=seconds,
-        took_over=min(after) - at if after else None,
+        took_over=max(taken_over) - at if taken_over else None,
         lost=len(names) - len(assets),
         doubled=sum(assets.values()) - len(assets),
         told_twice=len(ready) - len(set(ready)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.frameio.conftest import world
+from tests.frameio.conftest import source_url, world
 from tests.ledger.conftest import quick_folder
 
-__all__ = ["quick_folder", "world"]
+__all__ = ["quick_folder", "source_url", "world"]

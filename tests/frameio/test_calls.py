@@ -225,29 +225,6 @@ async def test_two_clients_that_know_nothing_of_each_other_both_get_through(
         await asyncio.gather(work("one"), work("two"))
 
 
-@pytest.mark.parametrize("hosts", [2, 3])
-async def test_hosts_that_know_of_each_other_meet_hardly_a_429(
-    hosts: int, tmp_path: Path, source_url: SecretStr
-) -> None:
-    """Real proportions, four times as fast. Without the shares more than a tenth of the calls is
-    refused; a twentieth is left to a busy machine, which holds calls up on their way.
-    """
-    with Sandbox(rate_scale=4) as world:
-
-        async def work(host: int) -> None:
-            shared = Shared()
-            shared.pacing.sharers = hosts
-            async with connected(world, tmp_path / str(host), shared=shared) as client:
-                await asyncio.gather(*(client.files.status(remote) for _ in range(30)))
-
-        async with connected(world, tmp_path) as client:
-            root = await client.folders.ensure(await client.projects.find(world.project_id), ())
-            remote = await client.files.remote_upload(root, "a.mov", source_url, known=frozenset())
-        await asyncio.gather(*(work(host) for host in range(hosts)))
-        asked = [request for request in world.requests() if request["op"] == "files.status"]
-        assert sum(each["status"] == 429 for each in asked) <= len(asked) // 20
-
-
 async def test_a_rate_limit_that_does_not_end_can_be_retried_later(
     world: Sandbox, client: FrameioClient
 ) -> None:
