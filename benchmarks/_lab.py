@@ -37,9 +37,9 @@ CHUNK = 16_384
 PASSWORD = "postflow:the-password-of-the-lab"
 # What is started does not outlive this process.
 WITH_US = ("setpriv", "--pdeathsig", "KILL")
-START_LIMIT = 300.0
+START_LIMIT = 900.0
 PLACES = ("Volumes/Post", "mnt/post", "mnt/nas/post")
-WATCHING = {"quiet": 0.5, "interval": 1.0, "idle_timeout": 90.0, "at_once": 2, "batch": 100}
+WATCHING = {"quiet": 0.5, "interval": 3.0, "idle_timeout": 90.0, "at_once": 4, "batch": 100}
 
 
 def socket_in(namespace: str) -> socket.socket:

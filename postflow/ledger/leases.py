@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60.0
 RENEWALS_A_LEASE = 4
-# Seconds in which every living run renews its lease.
-GRACE = 30.0
+# Part of a lease within which every living run renews its own.
+GRACE = 0.5
 RUN_DIED = "run died"
 
 
@@ -64,7 +64,7 @@ def renew(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) 
     with ledger.writing() as connection:
         now = ledger.now()
         expires = now + timedelta(seconds=lease_seconds)
-        _spare_the_others(connection, run_id, now)
+        _spare_the_others(connection, run_id, now, lease_seconds)
         changing = update(leases).where(leases.c.run_id == run_id).values(expires_at=expires)
         if connection.execute(changing).rowcount == 0:
             raise StaleClaim(
@@ -136,7 +136,7 @@ def start_lease(connection: Connection, run_id: str, now: datetime, lease_second
     if row is not None and {name: row[name] for name in here} != here:
         # the same run, started again in another process: what the first held is unknown here
         _end(connection, run_id, now, "released")
-    _spare_the_others(connection, run_id, now)
+    _spare_the_others(connection, run_id, now, lease_seconds)
     adding = insert_into(connection, leases).values(
         run_id=run_id, started_at=now, expires_at=expires, **here
     )
@@ -145,14 +145,16 @@ def start_lease(connection: Connection, run_id: str, now: datetime, lease_second
     )
 
 
-def _spare_the_others(connection: Connection, run_id: str, now: datetime) -> None:
+def _spare_the_others(
+    connection: Connection, run_id: str, now: datetime, lease_seconds: float
+) -> None:
     """A run whose own lease ran out, as while the ledger was away, cannot tell who else died: the
     others have a while to renew theirs, too.
     """
     overdue = leases.c.expires_at <= now
     mine = select(leases.c.run_id).where(leases.c.run_id == run_id, overdue)
     if connection.scalar(mine):
-        until = now + timedelta(seconds=GRACE)
+        until = now + timedelta(seconds=lease_seconds * GRACE)
         connection.execute(update(leases).where(overdue).values(expires_at=until))
 
 

@@ -347,7 +347,7 @@ class AnyOrder(RuleBasedStateMachine):
         """If it was silent for too long itself, the others are given time to renew theirs."""
         if self.expiry.get(run, self.time + 1) <= self.time:
             for other, expiry in self.expiry.items():
-                self.expiry[other] = self.time + GRACE if expiry <= self.time else expiry
+                self.expiry[other] = self.time + LEASE * GRACE if expiry <= self.time else expiry
         self.expiry[run] = self.time + LEASE
 
     def _end_dead_runs(self) -> None:
