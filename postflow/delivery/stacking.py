@@ -158,11 +158,10 @@ async def _stack(
     else:
         # A run that died while it put them in order may have left nothing loose.
         current = await _oldest_first(frameio, stack)
-    for file in loose:
-        await frameio.files.move(file, stack.id)
-    there = [*current, *loose]
-    await _reorder(frameio, stack, folder, there, group)
-    return Stacked(stack=stack, file_ids=frozenset(file.id for file in there))
+    # What was seen loose may be on the stack by now.
+    there = {file.id: file for file in (*loose, *current)}
+    await _put_in_order(frameio, stack, folder, current, group.in_order([*there.values()]))
+    return Stacked(stack=stack, file_ids=frozenset(there))
 
 
 async def _is_whole(frameio: FrameioClient, file: RemoteFile) -> bool:
@@ -173,25 +172,39 @@ async def _is_whole(frameio: FrameioClient, file: RemoteFile) -> bool:
 
 
 async def _oldest_first(frameio: FrameioClient, stack: VersionStack) -> list[RemoteFile]:
-    """Frame.io does not say in which order it lists versions; the head is the newest."""
+    """Frame.io does not say in which order it lists versions; the head is the newest. One that is
+    at neither end was the head when the stack was last seen.
+    """
     versions = await frameio.stacks.versions(stack)
+    ends = {each.id for each in (*versions[:1], *versions[-1:])}
+    if stack.head and versions and stack.head.id not in ends:
+        stack = await frameio.stacks.show(stack.account_id, stack.id)
     if stack.head and versions and versions[0].id == stack.head.id:
         versions.reverse()
     return versions
 
 
-async def _reorder(
+async def _put_in_order(
     frameio: FrameioClient,
     stack: VersionStack,
     folder: Folder,
-    current: list[RemoteFile],
-    group: VersionGroup,
+    current: Sequence[RemoteFile],
+    wanted: Sequence[RemoteFile],
 ) -> None:
-    """Take out and put back on top, one at a time, whatever lies above the first that is amiss."""
-    wanted = group.in_order(current)
-    for place, file in enumerate(wanted):
-        if current[place].id != file.id:
-            for later in wanted[place:]:
-                await frameio.files.move(later, folder.id)
-                await frameio.files.move(later, stack.id)
-            return
+    """Put on top, one at a time, whatever does not follow the versions below it; first take out
+    what is on the stack already.
+    """
+    on_it = {file.id for file in current}
+    for file in wanted[_in_their_place(current, wanted) :]:
+        if file.id in on_it:
+            await frameio.files.move(file, folder.id)
+        await frameio.files.move(file, stack.id)
+
+
+def _in_their_place(current: Sequence[RemoteFile], wanted: Sequence[RemoteFile]) -> int:
+    """How many of those wanted, from the lowest on, follow each other on the stack."""
+    place = 0
+    for file in current:
+        if place < len(wanted) and file.id == wanted[place].id:
+            place += 1
+    return place

@@ -135,3 +135,25 @@ async def test_an_order_that_was_left_half_made_is_mended(
     assert made is not None
     assert ids_of(await client.stacks.versions(made.stack)) == ids_of(versions)
     assert made.file_ids == set(ids_of(versions))
+
+
+@pytest.mark.parametrize("seen_before", [True, False])
+async def test_only_what_is_not_in_its_place_is_moved(
+    world: Sandbox,
+    client: FrameioClient,
+    folder: Folder,
+    versions: list[RemoteFile],
+    seen_before: bool,
+) -> None:
+    """Version 2 comes last. Of a look before, all are loose, also those that are stacked by now."""
+    seen = {file.id: file for file in (await client.folders.contents(folder)).files}
+    one, two, three = (seen[each.id] for each in versions)
+    stack = await client.stacks.create(folder, ids_of([one, three]))
+    if not seen_before:
+        await client.folders.contents(folder)
+    group = VersionGroup(Naming.preset(), "SQ07_UNDLM_00152", stack_id=stack.id)
+    made = await stack_versions(client, group, folder, arrived=two)
+    assert made is not None
+    assert ids_of(await client.stacks.versions(made.stack)) == ids_of(versions)
+    assert made.file_ids == set(ids_of(versions))
+    assert calls(world, "files.move") == 3  # 2 goes on it, 3 is taken out and goes on top
