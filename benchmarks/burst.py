@@ -10,6 +10,7 @@ Frame.io's rates are free again. A wave ends when its last clip is told of as de
 each beyond ten. `--plain` has a script on the official SDK send as many clips before, one at a time
 and by eight threads; its environment needs the registry once.
 
+One clip comes before all others, and is not counted: with it a run of `ingest` starts, and stays.
 Polls are all questions whether a file is whole. The floor is the time that Frame.io's rates ask
 for the calls that were made. `--check` ends with 1 where a goal is missed.
 """
@@ -248,28 +249,39 @@ def plain(world: Sandbox, clips: int, threads: int) -> Wave:
     return observed.wave(title, clips, came["seconds"], cpu={"script": came["cpu"]})
 
 
-def measure(given: argparse.Namespace) -> list[Wave]:
-    waves: list[Wave] = []
+def measure(given: argparse.Namespace) -> Iterator[Wave]:
     with Sandbox() as world:
         if given.plain:
             for threads in (1, 8):
-                waves.append(plain(world, given.clips, threads))
+                yield plain(world, given.clips, threads)
                 time.sleep(RATES_FREE)
         with running(world) as studio:
+            studio.wave("a start", names_of(range(1), 1))
             first = range(1, given.clips + 1)
-            waves.append(studio.wave("new shots", names_of(first, 1)))
+            yield studio.wave("new shots", names_of(first, 1))
             if given.again:
                 time.sleep(RATES_FREE)
                 numbers = range(2, 2 + given.versions)
                 again = [name for n in numbers for name in names_of(first, n)[: given.again]]
-                waves.append(studio.wave("new versions", again))
+                yield studio.wave("new versions", again)
             if given.stacked:
                 studio.wait_for_stacks()
             if given.many:
                 time.sleep(RATES_FREE)
                 more = range(given.clips + 1, given.clips + given.many + 1)
-                waves.append(studio.wave("new shots", names_of(more, 1)))
-    return waves
+                yield studio.wave("new shots", names_of(more, 1))
+
+
+def tell(wave: Wave) -> None:
+    """At once, since the next wave may take long."""
+    console.print(f"{wave.clips} {wave.title}: {_counts(wave.calls)}", markup=False)
+    if wave.refused:
+        console.print(f"    429: {_counts(wave.refused)}", markup=False)
+    spent = ", ".join(f"{part} {s / wave.clips:.2f}" for part, s in sorted(wave.cpu.items()))
+    in_all = f"{sum(wave.cpu.values()) / wave.clips:.2f}"
+    console.print(f"    {wave.pace:.0f} clips a minute; seconds of CPU a clip: {in_all} ({spent})")
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    console.print(f"    load {load} on {os.cpu_count()} cores", markup=False)
 
 
 def report(waves: list[Wave]) -> None:
@@ -287,17 +299,8 @@ def report(waves: list[Wave]) -> None:
             floor,
         )
     console.print(table)
-    for wave in waves:
-        console.print(f"{wave.title}: {_counts(wave.calls)}", markup=False)
-        if wave.refused:
-            console.print(f"    429: {_counts(wave.refused)}", markup=False)
-        spent = ", ".join(f"{part} {s / wave.clips:.2f}" for part, s in sorted(wave.cpu.items()))
-        console.print(
-            f"    seconds of CPU a clip: {spent}; in all {sum(wave.cpu.values()) / wave.clips:.2f}",
-            markup=False,
-        )
-    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    console.print(f"load {load} on {os.cpu_count()} cores", markup=False)
+    if slower := how_much_slower(waves):
+        console.print(f"new shots' pace / new versions': {slower:.2f}")
 
 
 def _counts(calls: Counter[str]) -> str:
@@ -308,10 +311,15 @@ def missed(waves: list[Wave]) -> list[str]:
     ours = [wave for wave in waves if wave.title in GOALS]
     found = [f"{w.title}: {w.others:.2f} calls" for w in ours if w.others > GOALS[w.title]]
     found += [f"{w.title}: {w.polls:.2f} polls" for w in ours if w.polls > GOAL_POLLS]
-    paces = {wave.title: wave.pace for wave in reversed(ours)}
-    if "new versions" in paces and paces["new shots"] > GOAL_PACE * paces["new versions"]:
-        found.append("new versions are slower than new shots")
+    if (slower := how_much_slower(waves)) and slower > GOAL_PACE:
+        found.append(f"new versions are {slower:.2f} times slower than new shots")
     return found
+
+
+def how_much_slower(waves: list[Wave]) -> float | None:
+    """Than the first new shots: what new versions take to be told of."""
+    paces = {wave.title: wave.pace for wave in reversed(waves)}
+    return paces["new shots"] / paces["new versions"] if "new versions" in paces else None
 
 
 def main() -> int:
@@ -323,7 +331,11 @@ def main() -> int:
     for option in ("--plain", "--stacked", "--check"):
         parser.add_argument(option, action="store_true")
     given = parser.parse_args()
-    report(waves := measure(given))
+    waves = []
+    for wave in measure(given):
+        tell(wave)
+        waves.append(wave)
+    report(waves)
     for each in missed(waves):
         console.print(f"missed: {each}", markup=False)
     return int(given.check and bool(missed(waves)))
