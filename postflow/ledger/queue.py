@@ -81,7 +81,7 @@ class Spot(FrozenModel):
 def cancelled(name: str, how: str) -> Fatal:
     return Fatal(
         "Somebody cancelled {name} {how}.",
-        hint="Deliver it after all with *Try again* on PostFlow's page, or `postflow retry "
+        hint="Deliver it after all with “Try again” on PostFlow's page, or `postflow retry "
         "{name}`.",
         code="clip.cancelled",
         name=name,
