@@ -105,6 +105,7 @@ def prefect_api(
             yield api
             # Else the interpreter's end waits a minute for a server that is gone.
             APILogHandler().flush()
+            gc.collect()  # what Prefect leaks, while a test's filters hold
 
 
 def _let_prefect_leak(config: pytest.Config, port: int) -> None:
