@@ -49,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
+    import hypothesis  # noqa: F401 - its report imports it; trio's hook in it warns after a freeze
+
     gc.freeze()  # Prefect above all is looked through no more
     gc.enable()
 
