@@ -88,6 +88,15 @@ def test_no_error_is_a_finished_text_but_of_the_rules_of_a_studio_file() -> None
     assert finished == {"rules.py"}
 
 
+def test_each_error_is_given_the_facts_that_its_words_name() -> None:
+    for path in (ROOT / "postflow").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if getattr(getattr(call, "func", None), "id", "") in {"Skip", "Retry", "Fatal"}:
+                given = {each.arg for each in call.keywords}  # type: ignore[attr-defined]
+                said = "".join(str(getattr(each, "value", "")) for each in words(call))
+                assert {*re.findall(r"\{(\w+)", said)} <= given, f"{path}: {said}"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_template_is_filled(language: Language) -> None:
     templates = [text for text in marked() if isinstance(text, str) and "{" in text]
