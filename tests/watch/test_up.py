@@ -88,6 +88,17 @@ def test_a_clip_that_failed_is_delivered_after_retry_by_a_command_that_finds_the
     wait_until_sync(lambda: SLOW in up.delivered(), timeout=120, description=SLOW)
 
 
+def test_a_clip_is_uploaded_by_hand(up: Running) -> None:
+    (told,) = json.loads(up.postflow("upload", _by_hand(up, BY_HAND), "--json"))
+    assert told["view_url"]
+
+
+def test_a_script_delivers_without_being_told_of_the_server(up: Running) -> None:
+    script = up.stranger.folder / "send.py"
+    script.write_text(SCRIPT)
+    assert "/view/" in up.run("python", str(script), _by_hand(up, BY_SCRIPT))
+
+
 def test_a_watcher_that_dies_is_started_again(up: Running) -> None:
     died = up.part("watch")
     assert died is not None
@@ -114,7 +125,7 @@ def test_after_a_kill_the_next_up_just_works_and_delivers_what_was_on_its_way_by
         each.kill()
     up.process.wait()
 
-    up.start("--studio", MAIN, every=3)
+    up.start("--studio", MAIN, every=10)
     watcher = up.part("watch")
     assert watcher is not None
     watcher.suspend()
@@ -183,17 +194,6 @@ def test_names_in_the_ui_say_which_is_which(up: Running) -> None:
         timeout=120,
         description="the names of runs that had not begun",
     )
-
-
-def test_a_clip_is_uploaded_by_hand(up: Running) -> None:
-    (told,) = json.loads(up.postflow("upload", _by_hand(up, BY_HAND), "--json"))
-    assert told["view_url"]
-
-
-def test_a_script_delivers_without_being_told_of_the_server(up: Running) -> None:
-    script = up.stranger.folder / "send.py"
-    script.write_text(SCRIPT)
-    assert "/view/" in up.run("python", str(script), _by_hand(up, BY_SCRIPT))
 
 
 async def test_on_the_page_a_misnamed_clip_is_delivered_under_another_name(up: Running) -> None:
