@@ -38,9 +38,6 @@ from tests.support.prefect_home import migrated
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)
 gc.disable()  # until all tests are imported, in a seventh less time
 
-# What is imported stays: looking through it for garbage takes a tenth of Prefect's import.
-gc.set_threshold(50_000)
-
 EVENTS_ARE_KEPT = "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED"
 
 
