@@ -45,8 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: runs for many minutes; only when asked by -m soak")
 
 
-def pytest_collection_finish() -> None:
-    import hypothesis  # noqa: F401 - its report imports it; trio's hook in it warns after a freeze
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.pluginmanager.hasplugin("hypothesispytest"):
+        # Its report imports it; trio's hook in it warns after a freeze.
+        import hypothesis  # noqa: F401
 
     gc.freeze()  # Prefect above all is looked through no more
     gc.enable()
