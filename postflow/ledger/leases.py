@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60.0
 RENEWALS_A_LEASE = 4
-# Part of a lease within which every living run renews its own.
+# Part of a lease within which every living run renews its own: who has not was silent.
 GRACE = 0.5
 RUN_DIED = "run died"
 
@@ -56,7 +56,7 @@ class Ended(NamedTuple):
 def start(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
     """Start a run's lease without claiming anything, as sending messages needs too."""
     with ledger.writing() as connection:
-        start_lease(connection, run_id, ledger.now(), lease_seconds)
+        _put_lease(connection, run_id, ledger.now(), lease_seconds)
 
 
 def renew(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
@@ -129,14 +129,18 @@ def note_caller(ledger: Ledger, run_id: str, user: str | None) -> int:
 
 
 def start_lease(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:
-    """Start the run's lease, or renew it."""
+    """Start the run's lease, or renew it, before it looks for what dead ones had."""
+    _spare_the_others(connection, run_id, now, lease_seconds)
+    _put_lease(connection, run_id, now, lease_seconds)
+
+
+def _put_lease(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:
     here = this_process().model_dump()
     expires = now + timedelta(seconds=lease_seconds)
     row = connection.execute(select(leases).where(leases.c.run_id == run_id)).mappings().first()
     if row is not None and {name: row[name] for name in here} != here:
         # the same run, started again in another process: what the first held is unknown here
         _end(connection, run_id, now, "released")
-    _spare_the_others(connection, run_id, now, lease_seconds)
     adding = insert_into(connection, leases).values(
         run_id=run_id, started_at=now, expires_at=expires, **here
     )
@@ -148,13 +152,13 @@ def start_lease(connection: Connection, run_id: str, now: datetime, lease_second
 def _spare_the_others(
     connection: Connection, run_id: str, now: datetime, lease_seconds: float
 ) -> None:
-    """A run whose own lease ran out, as while the ledger was away, cannot tell who else died: the
-    others have a while to renew theirs, too.
+    """A run that was silent itself, as while the ledger was away, cannot tell who else died: those
+    whose lease ran out have a while to renew theirs, too.
     """
-    overdue = leases.c.expires_at <= now
-    mine = select(leases.c.run_id).where(leases.c.run_id == run_id, overdue)
-    if connection.scalar(mine):
-        until = now + timedelta(seconds=lease_seconds * GRACE)
+    until = now + timedelta(seconds=lease_seconds * GRACE)
+    mine = leases.c.run_id == run_id, leases.c.expires_at < until
+    if connection.scalar(select(leases.c.run_id).where(*mine)):
+        overdue = leases.c.expires_at <= now
         connection.execute(update(leases).where(overdue).values(expires_at=until))
 
 

@@ -345,7 +345,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _renew(self, run: str) -> None:
         """If it was silent for too long itself, the others are given time to renew theirs."""
-        if self.expiry.get(run, self.time + 1) <= self.time:
+        if self.expiry.get(run, self.time + LEASE) < self.time + LEASE * GRACE:
             for other, expiry in self.expiry.items():
                 self.expiry[other] = self.time + LEASE * GRACE if expiry <= self.time else expiry
         self.expiry[run] = self.time + LEASE

@@ -237,6 +237,18 @@ def test_a_run_that_was_silent_itself_leaves_the_others_time_to_say_that_they_li
     assert len(claims.claim(ledger, "one", limit=9)) == 1, "of the one that died meanwhile"
 
 
+def test_an_outage_that_one_lease_outlasts_leaves_the_others_their_clips(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    add_many(ledger, root, 2)
+    claim_one(ledger, "two")
+    clock.forward(14)
+    claim_one(ledger, "one")
+    clock.forward(50)  # the ledger was away: that of two has run out, that of one has 10 s left
+    assert claims.claim(ledger, "one", limit=9) == []
+    leases.renew(ledger, "two")
+
+
 def test_a_renewed_lease_keeps_the_clips(ledger: Ledger, root: Root, clock: Clock) -> None:
     add(ledger, root, "a.mov")
     claim_one(ledger, lease_seconds=60)
