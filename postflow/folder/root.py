@@ -29,8 +29,8 @@ SHARE = 0.3
 LONGEST = 4096
 OUT_OF_REACH = frozenset({"file.missing", "file.changed", "file.unreadable"})
 DEAD = frozenset({errno.ENOTCONN, errno.EIO, errno.ESTALE})
-STRANGER = "another volume is mounted in its place (its marker has another id)"
-TAKEN_OVER = "another PostFlow has taken it over"
+STRANGER = N_("another volume is mounted in its place (its marker has another id)")
+TAKEN_OVER = N_("another PostFlow has taken it over")
 NOTE = "PostFlow looks for this file to know that the volume is here. Please leave it in place."
 # Who watches a folder renews its marker's time: seconds between, and after which nobody does.
 SIGN_EVERY = 30.0

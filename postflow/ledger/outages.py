@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, or_, select, update
 
 from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.language import told
 
 from .clips import NO_REASON, reason
 from .ledger import Ledger
@@ -40,8 +41,8 @@ def hold_back(
     began_at = begun["began_at"] if begun else now
     if begun is None:
         adding = insert_into(connection, outages)
-        new = {"studio": row["studio"], "code": why.code, "reason": str(why), "began_at": now}
-        connection.execute(adding.values(new))
+        new = {"studio": row["studio"], "code": why.code, "reason": told(why.whole)}
+        connection.execute(adding.values(new | {"began_at": now}))
     elif begun["began_at"] < now or row["code"] != why.code:
         _hold_up_others(connection, row, why, now)
     is_announced = bool(begun and begun["announced"]) or (begun is None and row["code"] == why.code)
@@ -77,7 +78,7 @@ def clear(ledger: Ledger, studio: str) -> int:
 
 
 def current(ledger: Ledger, studio: str) -> dict[str, str]:
-    """The outages of a studio that were announced: by code, in a person's words."""
+    """The outages of a studio that were announced: by code, in a person's words and language."""
     known = select(outages.c.code, outages.c.reason)
     known = known.where(_of(studio), outages.c.announced)
     return {row["code"]: row["reason"] for row in ledger.rows(known)}

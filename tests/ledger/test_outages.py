@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.frameio.auth.errors import NOT_SIGNED_IN
+from postflow.language import spoken
 from postflow.ledger import (
     Announcement,
     Ledger,
@@ -85,6 +87,15 @@ def test_the_first_that_arrives_ends_it_for_those_that_have_not_been_tried(
     meets(ledger, SIGNED_OUT, 2)
     meets(ledger, SIGNED_OUT, 3)
     assert told(ledger) == ["waits-1", "waits-2"], "another time is told anew"
+
+
+def test_what_holds_clips_up_is_told_in_the_studios_language(ledger: Ledger, root: Root) -> None:
+    add_many(ledger, root, 1)
+    with spoken("fr"):
+        meets(ledger, NOT_SIGNED_IN())
+        french = " ".join(NOT_SIGNED_IN().told)
+    assert outages.current(ledger, "main") == {NOT_SIGNED_IN.code: french}
+    assert french != str(NOT_SIGNED_IN())
 
 
 def test_what_a_person_has_mended_goes_at_once(ledger: Ledger, root: Root, clock: Clock) -> None:

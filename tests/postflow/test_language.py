@@ -16,6 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from postflow.errors import Skip
+from postflow.folder.root import STRANGER, TAKEN_OVER
 from postflow.language import (
     CATALOGUES,
     LANGUAGES,
@@ -95,6 +96,12 @@ def test_each_error_is_given_the_facts_that_its_words_name() -> None:
                 given = {each.arg for each in call.keywords}  # type: ignore[attr-defined]
                 said = "".join(str(getattr(each, "value", "")) for each in words(call))
                 assert {*re.findall(r"\{(\w+)", said)} <= given, f"{path}: {said}"
+
+
+def test_why_a_folder_is_not_the_one_that_was_watched_is_told_too() -> None:
+    with spoken("fr"):
+        for why in (STRANGER, TAKEN_OVER):
+            assert why not in told(N_("The watched folder {folder}: {why}.", folder="x", why=why))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
