@@ -203,7 +203,7 @@ async def _with_another_ledger(studio: str, ours: str) -> list[str]:
             sort=sorting.FlowRunSort.START_TIME_DESC,
             limit=MOST,
         )
-    mine = [run for run in runs if run.parameters.get("studio", studio) == studio]
+    mine = [run for run in runs if (run.parameters.get("studio") or studio) == studio]
     others = {
         host_of(ProcessMark.model_validate_json(str(run.labels[SIGNATURE])).machine)
         for run in mine
