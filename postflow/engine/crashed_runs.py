@@ -50,6 +50,7 @@ log = logging.getLogger("postflow.ingest")
 SIGNATURE = "postflow.process"
 LEASE = "postflow.run"
 LEDGER = "postflow.ledger"
+STUDIO = "postflow.studio"
 MOST = 200
 NEWEST = sorting.FlowRunSort.START_TIME_DESC
 UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -61,10 +62,12 @@ UNSIGNED = 60.0
 
 
 async def tag_run(studio: OpenStudio | None = None) -> None:
-    """Note with this run, as labels, which process it is, and which lease in which ledger."""
+    """Note with this run, as labels, which process it is, and which lease in which ledger of which
+    studio.
+    """
     signature: KeyValueLabels = {SIGNATURE: this_process().model_dump_json()}
     if studio:
-        signature[LEASE] = studio.run_id
+        signature |= {LEASE: studio.run_id, STUDIO: studio.name}
         signature[LEDGER] = await retry_while_busy(
             lambda: studio.ledger.run(roots.ledger_id), "Which ledger this is cannot be read"
         )
@@ -102,17 +105,17 @@ class CrashDetector:
         """Mark dead runs as crashed, and give back slots that nobody holds."""
         living = await self._living()
         async with get_client() as client:
-            runs = await _unfinished(client, self._studio, INGEST)
-            clips = await _unfinished(client, self._studio, DELIVER)
+            ingests = await _unfinished(client, INGEST)
             # Those within a run of `ingest` have no signature, and end with it.
-            runs += [run for run in clips if SIGNATURE in run.labels]
+            clips = [run for run in await _unfinished(client, DELIVER) if SIGNATURE in run.labels]
+            runs = [run for run in (*ingests, *clips) if is_of(self._studio, run)]
             known = {run.id for run in runs}
             self._unsigned = {each: at for each, at in self._unsigned.items() if each in known}
             seem = {run.id for run in runs if self._seems_dead(run, living)}
             dead = [run for run in runs if _is_dead_here(run) or run.id in seem & self._suspects]
             for run in dead:
                 await _mark_crashed(client, run)
-            left = Counter(run.deployment_id for run in runs if run not in dead)
+            left = Counter(run.deployment_id for run in ingests if run not in dead)
             lost = {each.id: each for each in await _overfull(client, self._studio, left)}
             for deployment in (lost[each] for each in lost.keys() & self._suspects):
                 await _free(client, deployment, left[deployment.id])
@@ -146,16 +149,18 @@ def _is_dead_here(run: FlowRun) -> bool:
     return isinstance(signature, str) and is_dead_here(ProcessMark.model_validate_json(signature))
 
 
-async def _unfinished(
-    client: PrefectClient, studio: str, flow: filters.FlowFilterName
-) -> list[FlowRun]:
-    runs = await client.read_flow_runs(
+def is_of(studio: str, run: FlowRun) -> bool:
+    """One that has not opened its studio, and names none, may be anybody's."""
+    return (run.labels.get(STUDIO) or run.parameters.get("studio") or studio) == studio
+
+
+async def _unfinished(client: PrefectClient, flow: filters.FlowFilterName) -> list[FlowRun]:
+    return await client.read_flow_runs(
         flow_filter=filters.FlowFilter(name=flow),
         flow_run_filter=filters.FlowRunFilter(state=_in_state(UNFINISHED)),
         sort=NEWEST,
         limit=MOST,
     )
-    return [run for run in runs if run.parameters.get("studio", studio) == studio]
 
 
 def _in_state(types: list[StateType]) -> filters.FlowRunFilterState:
@@ -196,7 +201,7 @@ async def _overfull(
         sort=sorting.DeploymentSort.NAME_ASC,
         limit=MOST,
     )
-    mine = [each for each in found if each.parameters.get("studio") == studio]
+    mine = [each for each in found if (each.parameters.get("studio") or studio) == studio]
     return [each for each in mine if _taken(each) > runs.get(each.id, 0)]
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
-from postflow.engine.crashed_runs import LEDGER, SIGNATURE
+from postflow.engine.crashed_runs import LEDGER, SIGNATURE, is_of
 from postflow.engine.studio import get_outlet
 from postflow.errors import PostFlowError
 from postflow.feeds import Sink
@@ -203,11 +203,10 @@ async def _with_another_ledger(studio: str, ours: str) -> list[str]:
             sort=sorting.FlowRunSort.START_TIME_DESC,
             limit=MOST,
         )
-    mine = [run for run in runs if (run.parameters.get("studio") or studio) == studio]
     others = {
         host_of(ProcessMark.model_validate_json(str(run.labels[SIGNATURE])).machine)
-        for run in mine
-        if run.labels.get(LEDGER, ours) != ours and SIGNATURE in run.labels
+        for run in runs
+        if is_of(studio, run) and run.labels.get(LEDGER, ours) != ours and SIGNATURE in run.labels
     }
     return [N_("{name} has another ledger", name=host) for host in sorted(others - {this_host()})]
 

@@ -45,10 +45,10 @@ async def test_only_a_run_whose_very_process_is_gone_is_buried(
     process: ProcessMark, state: StateType, name: str
 ) -> None:
     @flow(name=name)
-    def run_of() -> None: ...
+    def run_of(studio: str | None) -> None: ...
 
     async with get_client() as client:
-        run = await client.create_flow_run(run_of, state=Running())
+        run = await client.create_flow_run(run_of, parameters={"studio": None}, state=Running())
         await client.update_flow_run_labels(run.id, {SIGNATURE: process.model_dump_json()})
         await CrashDetector("main", None).round()
         assert (await client.read_flow_run(run.id)).state_type is state
