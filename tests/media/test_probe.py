@@ -132,6 +132,7 @@ def _socket(path: Path) -> None:
         (_empty, "a.mov", "file.empty"),
         (_folder, "a.mov", "file.not_a_file"),
         (_folder, "EXPORTS", "file.not_a_file"),
+        (_nothing, "long" * 100, "file.extension"),
         (_pipe, "a.mov", "file.not_a_file"),
         (_link, "a.mov", "file.not_a_file"),
         (_socket, "a.mov", "file.not_a_file"),
