@@ -25,7 +25,7 @@ from postflow.engine.artifacts import Progress
 from postflow.engine.stage import KEEP, cache_key, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.language import _
+from postflow.language import N_, _, told
 from postflow.ledger import StaleClaim, outbox
 from postflow.locks import one_at_a_time
 from postflow.media.pinned import changed
@@ -219,8 +219,8 @@ async def _await_arrival(
 
 async def _tell_late(studio: OpenStudio, media: MediaFile, why: Retry | None) -> None:
     """Once for all clips of this run that wait for the same."""
-    told = why.told.message if why else _("Frame.io has every byte and does not finish.")
-    log.warning("%s has left, and is not seen to arrive: %s", media.name, told)
+    reason = why.message if why else N_("Frame.io has every byte and does not finish.")
+    log.warning("%s has left, and is not seen to arrive: %s", media.name, reason)
     if studio.channel is None:
         return
     text = _(
@@ -228,7 +228,7 @@ async def _tell_late(studio: OpenStudio, media: MediaFile, why: Retry | None) ->
         "are looked for all the while; see https://status.frame.io."
     )
     key = f"{studio.channel}/late-{studio.run_id}-{why.code if why else 'unfinished'}"
-    card = notice_card(_("Clips arrive late"), text % {"why": told})
+    card = notice_card(_("Clips arrive late"), text % {"why": told(reason)})
     try:
         await studio.ledger.run(outbox.enqueue, card.announcement(key, studio.channel))
     except PostFlowError as error:
