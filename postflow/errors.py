@@ -243,6 +243,8 @@ def engine_trouble(error: BaseException) -> PostFlowError | None:
         return NO_PREFECT() if _is_of_its_client(error) else None
     if isinstance(error, RuntimeError) and "ephemeral Prefect API server" in str(error):
         return SLOW_START()
+    if isinstance(error, RuntimeError) and str(error).startswith("Failed to reach API"):
+        return engine_trouble(error.__cause__) if error.__cause__ else None
     return None
 
 

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
+log = logging.getLogger("postflow.background")
+
 T = TypeVar("T")
 
 
 @asynccontextmanager
 async def in_background(work: Coroutine[Any, Any, object], name: str) -> AsyncIterator[None]:
-    """Done while the block lasts; cancelled at its end, and its clean-up waited for."""
+    """Done while the block lasts; cancelled at its end, and its clean-up waited for.
+
+    The block goes on without what fails, and the log says so at once.
+    """
     task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_say_fault)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+def _say_fault(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (fault := task.exception()):
+        log.error("A fault of our own, in %s:", task.get_name(), exc_info=fault)
 
 
 class Stop:

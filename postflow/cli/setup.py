@@ -93,10 +93,12 @@ def _from_file(file: Path) -> None:
     from postflow.service.studio_file import read_studio_file
 
     studio_file = read_studio_file(file)
-    prepare_prefect()
+    prepare_prefect(alone=False)
     from postflow.service.exposure import folders_with_secrets
-    from postflow.service.save_studio import save_studio
+    from postflow.service.save_studio import save_studio, studio_of
 
+    studio_of(studio_file)  # what is wrong in it is told before a server is waited for
+    prepare_prefect()
     tell_if_open(file, *folders_with_secrets())
     block = asyncio.run(save_studio(studio_file))
     name = studio_file.studio.name

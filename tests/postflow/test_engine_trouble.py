@@ -49,6 +49,14 @@ def test_each_has_its_remedy(error: Exception, code: str, hint: str) -> None:
     assert "Canary" not in str(told)
 
 
+def test_a_client_that_looks_at_its_server_first_says_why_it_cannot() -> None:
+    error = RuntimeError("Failed to reach API at http://127.0.0.1:4200/api")
+    error.__cause__ = httpx.ConnectError("refused")
+    told = engine_trouble(error)
+    assert told
+    assert told.code == "prefect.unreachable"
+
+
 @pytest.mark.parametrize(
     "error",
     [
