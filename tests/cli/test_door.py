@@ -290,7 +290,7 @@ async def test_check_knocks_at_a_server_of_ones_own(
         assert [word for word in ("no password", "web pages", "host name") if word in says] == [
             *told
         ]
-        assert "docs/operations.md" in remedy
+        assert "postflow.service.prefect_server" in remedy
     else:
         assert "asks for a password" in said
 

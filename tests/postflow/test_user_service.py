@@ -161,6 +161,6 @@ def test_it_is_installed_seen_and_removed(
 
 def test_what_cannot_be_started_from_here_is_said(systemctl: Callable[[int], Path]) -> None:
     systemctl(1)
-    code, said = service("install")
+    code, said = service("install", "--studio", "north")
     assert (code, "systemctl --user enable --now postflow" in said) == (0, True)
     assert "It does not run" in service("status")[1]
