@@ -11,10 +11,13 @@ TEST         := $(RUN) pytest -p no:hypothesispytest
 WITH_PREFECT := blocks cli crash journeys watch browser
 OUTSIDE      := frameio outlet sandbox sandbox_agent
 LEDGER       := ledger page delivery
-FAULTS       := $(patsubst %,tests/journeys/test_%.py,again cancelled faults midway stacked stumbling_ledger)
+JOURNEY       = $(patsubst %,tests/journeys/test_%.py,$(1))
+FAULTS       := $(call JOURNEY,again cancelled faults midway stacked stumbling_ledger)
+RUNS         := $(call JOURNEY,busy_ledger clean_up dead_runs deployment heartbeat many own_flow prefect_view \
+                queue shared signed_out staying told two_hosts two_webhooks upload_result waits)
 # The longest first, so that both cores have work to the end.
-SUITES       := test-journeys test-faults test-crash test-cli test-plain test-ledger test-watch test-outside \
-                test-blocks types conformance lint docs
+SUITES       := test-faults test-crash test-journeys test-runs test-cli test-outside test-watch test-blocks \
+                test-plain test-ledger types conformance lint docs
 TOGETHER     := --jobs=$(JOBS) --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 OLDEST       := 'prefect==3.8.8' 'sqlalchemy<2.1'
 export UV_PYTHON_DOWNLOADS = never
@@ -52,10 +55,13 @@ test: setup apt  ## The whole suite.
 	$(MAKE) $(TOGETHER) $(SUITES)
 
 test-journeys: setup
-	$(TEST) tests/journeys $(addprefix --ignore=,$(FAULTS))
+	$(TEST) tests/journeys $(addprefix --ignore=,$(FAULTS) $(RUNS))
 
 test-faults: setup
 	$(TEST) $(FAULTS)
+
+test-runs: setup
+	$(TEST) $(RUNS)
 
 test-blocks: setup
 	$(TEST) tests/blocks tests/browser tests/test_canary.py
