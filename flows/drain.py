@@ -40,7 +40,7 @@ log = logging.getLogger("postflow.ingest")
 PULSE = 1.0
 # Seconds of a ledger that does not answer; the leases have run out by then.
 BEARABLE = 120.0
-# Seconds in which another host begins its run, and takes its share.
+# Seconds in which another host begins its run or ends its clips, and takes its share.
 LEFT_TO_OTHERS = 5.0
 
 Deliver = Callable[..., Awaitable[Delivery]]
@@ -66,6 +66,7 @@ class Drain:
         self._batch = Batch(studio)
         self._cancelling = Cancelling(studio)
         self._stacks = StackQueue(studio)
+        self._share = 0
         self._busy_at = self._went_well_at = self._share_again_at = time.monotonic()
 
     async def run(self) -> Drained:
@@ -148,7 +149,7 @@ class Drain:
             del self._claimed[0]
 
     async def _claim(self, limit: int, *, interrupted: bool = False) -> None:
-        self._claimed += await self._studio.ledger.run(
+        claimed = await self._studio.ledger.run(
             claims.claim,
             self._studio.run_id,
             limit=limit,
@@ -156,19 +157,22 @@ class Drain:
             folders=self._watchers.folders,
             interrupted=interrupted,
         )
+        self._claimed += claimed
+        self._share -= len(claimed)
 
     async def _fair(self, room: int, waiting: int) -> int:
-        """How many to take: while few wait, those of other hosts are left to them for a while."""
+        """How many to take: of fewer than all hosts have places for, a share within a while, so
+        that who is done a moment sooner does not take them all.
+        """
         living = await self._studio.ledger.run(
             hosts.sharing, self._studio.name, self._watchers.folders
         )
-        share = math.ceil(waiting / max(1, living))
-        if living < 2 or share >= room or not waiting:
+        if living < 2 or waiting > living * self._studio.settings.watching.at_once:
             return room
-        if time.monotonic() < self._share_again_at:
-            return 0
-        self._share_again_at = time.monotonic() + LEFT_TO_OTHERS
-        return share
+        if time.monotonic() >= self._share_again_at:
+            self._share_again_at = time.monotonic() + LEFT_TO_OTHERS
+            self._share = math.ceil(waiting / living)
+        return max(0, min(room, self._share))
 
     async def _start(self, claim: Claimed) -> None:
         why = self._refused(claim)

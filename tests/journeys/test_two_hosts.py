@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy import update
 
 from postflow.errors import Fatal
 from postflow.folder.root import read_mark
-from postflow.ledger import Claimed, ClaimRef, Ledger, claims, roots
+from postflow.ledger import Claimed, ClaimRef, Ledger, Phase, claims, hosts, queries, roots
 from postflow.ledger.schema import leases
 from postflow.models import Delivery
 from postflow.sandbox import Sandbox
@@ -102,6 +104,54 @@ async def test_what_a_lost_host_had_waits_for_no_place_and_takes_as_many_again_a
         await run
     assert begun[1] in {each.name for each in lost}
     assert (most, len(begun)) == (2, 4)
+
+
+async def test_who_is_done_a_moment_sooner_leaves_another_host_its_share(
+    world: Sandbox, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from postflow.engine.studio import open_studio
+    from postflow.flows import drain
+
+    monkeypatch.setattr(drain, "LEFT_TO_OTHERS", 600.0)
+    may_end = asyncio.Semaphore(0)
+
+    async def deliver(path: Path, *, studio: str, claim: ClaimRef) -> Delivery:
+        await may_end.acquire()
+        raise Fatal(f"{path.name} does not travel here.", hint="Nothing.", code="test")
+
+    for number in range(1, 7):
+        make_clip(f"SQ07_UNDLM_{number:05}_v001.mov", extra=8 * number)
+    enrolled(tmp_path, studio="shared")
+    watching = {"folders": [str(tmp_path)], "quiet": 0.1, "interval": 0.1, "at_once": 3}
+    studio = await save(world, name="shared", provider="loopback", watching=watching)
+    async with open_studio(studio) as live:
+
+        async def there_are(phase: Phase, many: int) -> None:
+            async with asyncio.timeout(120):
+                while (await live.ledger.run(queries.counts, studio))[phase] != many:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
+        drained = drain.Drain(live, deliver, idle_timeout=0.0)
+        run = asyncio.create_task(drained.run())
+        await there_are(Phase.ON_ITS_WAY, 3)
+        await there_are(Phase.WAITING, 3)
+        await live.ledger.run(two_live, studio, drained.watchers.folders)
+        for many in range(1, 6):
+            may_end.release()
+            await there_are(Phase.FAILED, many)
+        left = await live.ledger.run(claims.claim, "another", limit=6)
+        run.cancel()
+    assert len(left) == 1, "of three that waited the other host's share"
+
+
+def two_live(ledger: Ledger, studio: str, folders: Mapping[int, Path]) -> None:
+    """This host, and one beside it that has the same folders."""
+    (here,) = hosts.known(ledger, studio)
+    said = here.model_dump(include=set(hosts.HostSign.model_fields))
+    said |= {"folders": {root: str(path) for root, path in folders.items()}}
+    other = said | {"name": "another", "machine": "another", "run_id": "another"}
+    for sign in (said, other):
+        hosts.sign(ledger, hosts.HostSign.model_validate(sign), lasts=timedelta(hours=1))
 
 
 def lose(ledger: Ledger, run_id: str) -> None:
