@@ -17,7 +17,7 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from postflow.blocks.host import own_name
-from postflow.engine.crashed_runs import CrashDetector
+from postflow.engine.crashed_runs import CrashDetector, is_of
 from postflow.engine.studio import OpenStudio
 from postflow.errors import engine_trouble
 from postflow.ledger import claims, hosts, stack_queue
@@ -142,7 +142,7 @@ async def _slots(studio: str) -> list[Slot]:
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("%s", engine_trouble(error) or error)
         return []
-    mine = [each for each in found if (each.parameters.get("studio") or studio) == studio]
+    mine = [each for each in found if is_of(studio, each)]
     served = [each for each in mine if each.status != DeploymentStatus.NOT_READY]
     return [_slot(each, studio) for each in served or mine]
 

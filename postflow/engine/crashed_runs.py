@@ -149,8 +149,8 @@ def _is_dead_here(run: FlowRun) -> bool:
     return isinstance(signature, str) and is_dead_here(ProcessMark.model_validate_json(signature))
 
 
-def is_of(studio: str, run: FlowRun) -> bool:
-    """One that has not opened its studio, and names none, may be anybody's."""
+def is_of(studio: str, run: FlowRun | DeploymentResponse) -> bool:
+    """What has not opened its studio, as no deployment has, and names none, may be anybody's."""
     return (run.labels.get(STUDIO) or run.parameters.get("studio") or studio) == studio
 
 
@@ -201,7 +201,7 @@ async def _overfull(
         sort=sorting.DeploymentSort.NAME_ASC,
         limit=MOST,
     )
-    mine = [each for each in found if (each.parameters.get("studio") or studio) == studio]
+    mine = [each for each in found if is_of(studio, each)]
     return [each for each in mine if _taken(each) > runs.get(each.id, 0)]
 
 

@@ -86,11 +86,7 @@ async def test_what_a_lost_host_had_waits_for_no_place_and_takes_as_many_again_a
         on_their_way -= 1
         raise Fatal(f"{path.name} does not travel here.", hint="Nothing.", code="test")
 
-    for number in range(1, 5):
-        make_clip(f"SQ07_UNDLM_{number:05}_v001.mov", extra=8 * number)
-    enrolled(tmp_path, studio="lost")
-    watching = {"folders": [str(tmp_path)], "quiet": 0.1, "interval": 0.1, "at_once": 1}
-    studio = await save(world, name="lost", provider="loopback", watching=watching)
+    studio = await with_clips(world, make_clip, tmp_path, name="lost", clips=4, at_once=1)
     async with open_studio(studio) as live:
         run = asyncio.create_task(Drain(live, deliver, idle_timeout=0.0).run())
         await wait_until(lambda: begun, description="the first clip")
@@ -119,11 +115,7 @@ async def test_who_is_done_a_moment_sooner_leaves_another_host_its_share(
         await may_end.acquire()
         raise Fatal(f"{path.name} does not travel here.", hint="Nothing.", code="test")
 
-    for number in range(1, 7):
-        make_clip(f"SQ07_UNDLM_{number:05}_v001.mov", extra=8 * number)
-    enrolled(tmp_path, studio="shared")
-    watching = {"folders": [str(tmp_path)], "quiet": 0.1, "interval": 0.1, "at_once": 3}
-    studio = await save(world, name="shared", provider="loopback", watching=watching)
+    studio = await with_clips(world, make_clip, tmp_path, name="shared", clips=6, at_once=3)
     async with open_studio(studio) as live:
 
         async def there_are(phase: Phase, many: int) -> None:
@@ -142,6 +134,17 @@ async def test_who_is_done_a_moment_sooner_leaves_another_host_its_share(
         left = await live.ledger.run(claims.claim, "another", limit=6)
         run.cancel()
     assert len(left) == 1, "of three that waited the other host's share"
+
+
+async def with_clips(
+    world: Sandbox, make_clip: MakeClip, folder: Path, *, name: str, clips: int, at_once: int
+) -> str:
+    """A studio whose folder holds so many."""
+    for number in range(1, clips + 1):
+        make_clip(f"SQ07_UNDLM_{number:05}_v001.mov", extra=8 * number)
+    enrolled(folder, studio=name)
+    watching = {"folders": [str(folder)], "quiet": 0.1, "interval": 0.1, "at_once": at_once}
+    return await save(world, name=name, provider="loopback", watching=watching)
 
 
 def two_live(ledger: Ledger, studio: str, folders: Mapping[int, Path]) -> None:
