@@ -100,7 +100,7 @@ def recover(ledger: Ledger) -> Recovered:
     `claim` hands out first what they left; the run that gets such a clip asks Frame.io about it.
     """
     with ledger.writing() as connection:
-        ended = end_dead_runs(connection, ledger.now())
+        ended = end_dead_runs(ledger, connection)
     return Recovered(
         runs=tuple(each.run_id for each in ended),
         clip_ids=tuple(clip_id for each in ended for clip_id in each.clip_ids),
@@ -162,13 +162,19 @@ def _spare_the_others(
         connection.execute(update(leases).where(overdue).values(expires_at=until))
 
 
-def end_dead_runs(connection: Connection, now: datetime, *, but: str | None = None) -> list[Ended]:
-    """Free what is held by runs whose lease ran out or whose process is gone from this machine."""
+def end_dead_runs(ledger: Ledger, connection: Connection, *, but: str | None = None) -> list[Ended]:
+    """Free what is held by runs whose lease ran out or whose process is gone from this machine.
+
+    Nobody could renew while the database was away: once it is back, they have a while to do so.
+    """
+    now = ledger.now()
+    could_renew = ledger.served_for > timedelta(seconds=LEASE_SECONDS * GRACE)
     query = select(*columns_of(Lease, leases))
     if but is not None:
         query = query.where(leases.c.run_id != but)
     rows = as_entries(Lease, connection.execute(query).mappings().all())
-    dead = [lease for lease in rows if lease.expires_at <= now or is_dead_here(lease)]
+    overdue = {lease.run_id for lease in rows if could_renew and lease.expires_at <= now}
+    dead = [lease for lease in rows if lease.run_id in overdue or is_dead_here(lease)]
     return [_end(connection, lease.run_id, now, RUN_DIED) for lease in dead]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.ledger import Ledger, claims, roots
+from postflow.ledger import Ledger, claims, leases, roots
 from postflow.ledger import ledger as module
 from postflow.service.check import clocks_apart
 from tests.ledger.ground import add_many
@@ -41,6 +41,29 @@ def test_a_host_whose_clock_is_ahead_robs_nobody_on_postgresql(
             assert AHEAD - ahead < timedelta(seconds=30)
             assert not clocks_apart(ledger.host_ahead, "here")
             claims.release(ledger, mine[0])
+
+
+def serves_for(ledger: Ledger, seconds: float) -> None:
+    """As PostgreSQL says it has: a function of ours stands before its own."""
+    with ledger.writing() as connection:
+        connection.exec_driver_sql(
+            "CREATE OR REPLACE FUNCTION pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql"
+            f" AS $$SELECT now() - interval '{seconds} s'$$"
+        )
+
+
+def test_who_could_not_renew_while_postgresql_was_away_has_a_while_to_do_so(
+    postgres_url: str,
+) -> None:
+    """Also where a run begins just then, which was never silent itself."""
+    with Ledger.open(f"{postgres_url},pg_catalog") as ledger:
+        add_many(ledger, roots.add(ledger, "main", Path("/mnt/show")), 1)
+        claims.claim(ledger, "silent", limit=1, lease_seconds=0)
+        serves_for(ledger, 5)
+        assert claims.claim(ledger, "begins", limit=1) == []
+        leases.renew(ledger, "silent", lease_seconds=0)
+        serves_for(ledger, 40)
+        assert len(claims.claim(ledger, "begins", limit=1)) == 1
 
 
 @pytest.mark.parametrize(
