@@ -117,6 +117,8 @@ class Relay:
                 await cable.plugged_in.wait()
                 other = socket_in(to) if to else socket.socket()
                 other.setblocking(False)
+                if limited:  # what waits for the line has not left: little of it is taken at once
+                    other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
                 await asyncio.get_running_loop().sock_connect(other, ("127.0.0.1", to_port))
                 back, forth = await asyncio.open_connection(sock=other)
                 limit = cable.limit if limited else None

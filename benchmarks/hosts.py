@@ -242,6 +242,7 @@ def suffer(faults: list[str], *, clips: int, size: int, rate: float) -> Iterator
     with a_lab(2, rate) as lab:
         first, second = lab.hosts
         first.up()
+        wait_for(partial(is_up, lab, first.name), first.name)
         started = None
         for number, name in enumerate(sorted(faults, key=tuple(FAULTS).index)):
             special = name if name in SPECIAL else "plain"

@@ -24,7 +24,6 @@ from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
 from postflow.errors import PostFlowError, as_ours, engine_trouble, lies_outside
 from postflow.ledger import DELIVERED, ClaimRef, claims, queue
-from postflow.media.picture import made_beside
 from postflow.media.pinned import changed
 from postflow.models import Arrival, Delivery, Shot, Transfer, UploadResult
 from postflow.tasks.announce import announce, announce_departure, announce_failure
@@ -90,7 +89,7 @@ async def _deliver(
         open_studio(name) as studio,
         delivering(studio, await _admitted(studio, path, claim), project, claim) as job,
         until_cancelled(job),
-        made_beside(job.media),
+        studio.pictures.made_beside(job.media),
     ):
         job.transfer = transfer
         # 1: what the name means, and so where the clip goes

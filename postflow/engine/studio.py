@@ -32,6 +32,7 @@ from postflow.language import spoken
 from postflow.ledger import Announcement, AsyncLedger, Claimed, open_ledger
 from postflow.ledger.leases import hold_lease
 from postflow.media import volume
+from postflow.media.picture import Pictures
 from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Project
 from postflow.naming import Naming
@@ -57,6 +58,7 @@ class OpenStudio:
     sign_in: TokenSource
     ledger: AsyncLedger
     ways: Ways
+    pictures: Pictures
     discord: DiscordClient | None
     relay: OutboxRelay | None
     sharing: ShareRelay | None
@@ -259,6 +261,7 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         frameio=frameio,
         sign_in=sign_in,
         ways=ways,
+        pictures=await stack.enter_async_context(Pictures()),
         discord=discord,
         relay=relay,
         sharing=await _open_sharing(stack, studio, ledger, frameio, relay, run_id, name),

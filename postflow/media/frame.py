@@ -1,7 +1,8 @@
-"""A script for a process of its own: a clip as its standard input, one frame of it on its
-standard output, as a JPEG and as a small one after that, or nothing. `picture` starts it.
+"""A script for a process of its own, which has the decoder imported and begins another process for
+each clip: with the clip as its standard input, and on its standard output one frame of it, as a
+JPEG and as a small one after that, or nothing. `picture` starts it.
 
-The clip is hostile input to a large decoder, so this process imports nothing of ours, knows no
+The clip is hostile input to a large decoder, so that process imports nothing of ours, knows no
 secret and no path, opens no file but the one it was given, and has little time and memory. The
 container is named beforehand and read through a Python file, so that no protocol of FFmpeg's is
 in reach: https://ffmpeg.org/ffmpeg-protocols.html
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import statistics
 import sys
 from collections.abc import Iterator
@@ -27,6 +29,9 @@ from av.container import InputContainer
 from av.filter import Graph
 from av.video.stream import VideoStream
 
+# Seconds without a clip after which nothing is kept in memory for the next.
+IDLE = 60.0
+LINE = 32
 SECONDS = 15
 CPU_SECONDS = 8
 MEMORY = 2 << 30
@@ -70,6 +75,48 @@ def limit() -> None:
             resource.setrlimit(each, (most, most))
     with suppress(OSError):
         os.nice(10)
+
+
+def serve(asked: socket.socket) -> None:
+    """`make NUMBER CONTAINER`, with the clip and where its picture goes; `end NUMBER`; until who
+    asks is gone, or has not asked for long. Lines of LINE bytes.
+    """
+    asked.settimeout(IDLE)
+    started: dict[bytes, int] = {}
+    with suppress(TimeoutError):
+        while words := _next(asked):
+            line, files = words
+            started = {
+                key: pid for key, pid in started.items() if not os.waitpid(pid, os.WNOHANG)[0]
+            }
+            match line, files:
+                case [b"make", number, container], [clip, picture]:
+                    started[number] = _begin(container.decode(), clip, picture)
+                case [b"end", number], [] if number in started:
+                    os.kill(started[number], signal.SIGKILL)
+    for pid in started.values():
+        os.kill(pid, signal.SIGKILL)
+
+
+def _next(asked: socket.socket) -> tuple[list[bytes], list[int]] | None:
+    line, files, _, _ = socket.recv_fds(asked, LINE, 2)
+    return (line.split(), files) if line else None
+
+
+def _begin(container: str, clip: int, picture: int) -> int:
+    """The new process, which has nothing of this one's open but these two."""
+    if pid := os.fork():
+        os.close(clip)
+        os.close(picture)
+        return pid
+    try:
+        for here, file in enumerate((clip, picture)):
+            os.dup2(file, here)
+            os.close(file)
+        main(container)
+        sys.stdout.flush()
+    finally:
+        os._exit(0)
 
 
 def main(container: str) -> None:
@@ -216,4 +263,4 @@ def _turned(frame: av.VideoFrame, turn: str) -> av.VideoFrame:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    serve(socket.socket(fileno=0))

@@ -5,15 +5,17 @@ revision. There is never a need for it: whoever shows a clip goes without where 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
+import socket
 import sys
-from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import Self
 
 from postflow.errors import PostFlowError
 from postflow.models import MediaFile
@@ -29,6 +31,8 @@ SCRIPT = Path(__file__).with_name("frame.py")
 # FFmpeg's name of each container, so that it guesses none.
 CONTAINERS = {".mov": "mov", ".mp4": "mov", ".mxf": "mxf", ".avi": "avi", ".mkv": "matroska"}
 LARGEST, SMALL = 100_000, 8_000
+# Bytes of what the process is asked, as its script has it.
+LINE = 32
 LIMIT = 20.0
 ENDING_LIMIT = 2.0
 JPEG = b"\xff\xd8\xff"
@@ -59,77 +63,108 @@ def forget_all_but(revisions: Collection[str], *, older: timedelta) -> int:
     return sweep(others, older=older)
 
 
-def made_beside(media: MediaFile) -> AbstractAsyncContextManager[None]:
-    """Make the clip's picture while the `async with` lasts. It is given up at the end."""
-    return in_background(_make(media), "picture")
+class Pictures:
+    """Makes them, by one process that imports the decoder for all. Live: `async with`."""
 
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+        self._starting = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._asks: socket.socket | None = None
 
-async def _make(media: MediaFile) -> None:
-    """Whatever goes wrong, the clip goes without."""
-    try:
-        await make(media)
-    except (PostFlowError, OSError, TimeoutError) as error:
-        log.info("%s goes without a picture: %s", media.name, error or "it takes too long.")
-    except Exception:
-        log.exception("A fault of our own; %s goes without a picture:", media.name)
+    async def __aenter__(self) -> Self:
+        return self
 
+    async def __aexit__(self, *_: object) -> None:
+        """What is still decoded is ended by that process."""
+        if self._asks and self._process:
+            self._asks.close()
+            try:
+                await asyncio.wait_for(self._process.wait(), ENDING_LIMIT)
+            except TimeoutError:
+                self._process.kill()
 
-async def make(media: MediaFile) -> Path | None:
-    """The picture, unless there is no decoder, nothing to see, or another content by now.
+    def made_beside(self, media: MediaFile) -> AbstractAsyncContextManager[None]:
+        """Make the clip's picture while the `async with` lasts. It is given up at the end."""
+        return in_background(self._make(media), "picture")
 
-    Raises PostFlowError, OSError, TimeoutError.
-    """
-    path, container = path_of(media.revision), CONTAINERS.get(media.path.suffix.lower())
-    if container is None or not can_be_made():
-        return None
-    if path.exists():
+    async def _make(self, media: MediaFile) -> None:
+        """Whatever goes wrong, the clip goes without."""
+        try:
+            await self.make(media)
+        except (PostFlowError, OSError, TimeoutError) as error:
+            log.info("%s goes without a picture: %s", media.name, error or "it takes too long.")
+        except Exception:
+            log.exception("A fault of our own; %s goes without a picture:", media.name)
+
+    async def make(self, media: MediaFile) -> Path | None:
+        """The picture, unless there is no decoder, nothing to see, or another content by now.
+
+        Raises PostFlowError, OSError, TimeoutError.
+        """
+        path, container = path_of(media.revision), CONTAINERS.get(media.path.suffix.lower())
+        if container is None or not can_be_made():
+            return None
+        if path.exists():
+            return path
+        async with asyncio.timeout(LIMIT):
+            with await volume.ask(lambda: os.fdopen(open_clip(media.path), "rb")) as clip:
+                async with self._decoding(clip.fileno(), container) as said:
+                    jpegs = await _pictures(said)
+                if jpegs is None:
+                    return None
+                if not await volume.ask(lambda: holds(clip.fileno(), media, by_content=True)):
+                    return None
+        jpeg, small = jpegs
+        if small:
+            await asyncio.to_thread(write_private, path_of(media.revision, small=True), small)
+        await asyncio.to_thread(write_private, path, jpeg)
         return path
-    async with asyncio.timeout(LIMIT):
-        with await volume.ask(lambda: os.fdopen(open_clip(media.path), "rb")) as clip:
-            jpegs = await _decoded(clip, container)
-            if jpegs is None:
-                return None
-            if not await volume.ask(lambda: holds(clip.fileno(), media, by_content=True)):
-                return None
-    jpeg, small = jpegs
-    if small:
-        await asyncio.to_thread(write_private, path_of(media.revision, small=True), small)
-    await asyncio.to_thread(write_private, path, jpeg)
-    return path
+
+    @asynccontextmanager
+    async def _decoding(self, clip: int, container: str) -> AsyncIterator[asyncio.StreamReader]:
+        """What a process says that decodes the clip; it ends with the block."""
+        asks, number = await self._started(), next(self._numbers)
+        ours, theirs = socket.socketpair()
+        said, writer = await asyncio.open_connection(sock=ours)
+        try:
+            with theirs:
+                _ask(asks, f"make {number} {container}", clip, theirs.fileno())
+            yield said
+        finally:
+            writer.close()
+            with suppress(OSError):
+                _ask(asks, f"end {number}")
+
+    async def _started(self) -> socket.socket:
+        """Where to ask. The process ends where nothing was asked for long."""
+        async with self._starting:
+            if self._asks is None or self._process is None or self._process.returncode is not None:
+                if self._asks:
+                    self._asks.close()
+                self._asks, theirs = socket.socketpair()
+                self._asks.setblocking(False)
+                command = sys.executable, "-I", str(SCRIPT)
+                nowhere = asyncio.subprocess.DEVNULL
+                with theirs:
+                    self._process = await asyncio.create_subprocess_exec(
+                        *command, stdin=theirs.fileno(), stdout=nowhere, stderr=nowhere, env={}
+                    )
+            return self._asks
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.kill()
-    with suppress(TimeoutError):  # one that hangs on a dead mount ends with the mount
-        await asyncio.wait_for(process.wait(), ENDING_LIMIT)
+def _ask(asks: socket.socket, line: str, *files: int) -> None:
+    socket.send_fds(asks, [line.encode().ljust(LINE)], files)
 
 
-async def _decoded(clip: BinaryIO, container: str) -> tuple[bytes, bytes] | None:
+async def _pictures(said: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
     """The picture and the small one, as the process says, which is no more to be trusted than the
     clip.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        str(SCRIPT),
-        container,
-        stdin=clip,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},
-    )
-    assert process.stdout is not None
-    try:
-        said = b""
-        while len(said) <= LARGEST + SMALL and (more := await process.stdout.read(LARGEST)):
-            said += more
-        if len(said) <= LARGEST + SMALL:
-            await process.wait()
-    finally:
-        if process.returncode is None:
-            await _end(process)
-    end = said.rfind(JPEG)  # which no JPEG holds within itself
-    jpeg, small = (said[:end], said[end:]) if end > 0 else (said, b"")
+    both = b""
+    while len(both) <= LARGEST + SMALL and (more := await said.read(LARGEST)):
+        both += more
+    end = both.rfind(JPEG)  # which no JPEG holds within itself
+    jpeg, small = (both[:end], both[end:]) if end > 0 else (both, b"")
     fits = len(jpeg) <= LARGEST and len(small) <= SMALL
     return (jpeg, small) if jpeg.startswith(JPEG) and fits else None

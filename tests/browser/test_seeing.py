@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postflow.media import picture
+from postflow.media.picture import Pictures
 from postflow.media.probe import probe_media
 from postflow.models import Delivery, Drained
 from tests.browser.looking import Page
@@ -22,7 +22,8 @@ async def delivered(page: Page, studio: str, make_clip: MakeClip) -> Delivery:
     from postflow.flows.deliver import deliver
 
     clip = make_clip(CLIP)
-    await picture.make(await probe_media(clip))
+    async with Pictures() as pictures:
+        await pictures.make(await probe_media(clip))
     return await deliver(clip, studio=studio)
 
 

@@ -57,8 +57,8 @@ async def test_the_picture_is_in_the_message_the_slip_and_the_status(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clip = make_clip()
-    async with open_studio(loopback_studio):
-        await picture.make(await probe_media(clip))
+    async with open_studio(loopback_studio) as opened:
+        await opened.pictures.make(await probe_media(clip))
         run = await run_for(clip, loopback_studio)
     (message,) = world.messages()
     kept = picture.path_of((await probe_media(clip)).revision)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from postflow.media import picture
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
+from tests.support.wait import wait_until
 
 Film = Callable[..., Path]
 
@@ -38,7 +38,7 @@ def film(tmp_path: Path) -> Film:
 
 async def made(path: Path) -> tuple[int, int] | None:
     """The size of the clip's picture, if one is made."""
-    kept = await picture.make(await probe_media(path))
+    kept = await made_of(path)
     if kept is None:
         return None
     assert kept.stat().st_mode & 0o777 == 0o600
@@ -148,12 +148,25 @@ async def test_a_hostile_duration_has_an_end(film: Film, length: bytes) -> None:
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """What a decoder would do that a clip has taken over."""
     path = tmp_path / "script.py"
-    path.write_text(text)
+    taken_over = (
+        "import os, runpy, socket, sys\n"
+        f"serve = runpy.run_path({str(picture.SCRIPT)!r})['serve']\n"
+        f"serve.__globals__['main'] = lambda _: exec({text!r}, globals())\n"
+        "serve(socket.socket(fileno=0))"
+    )
+    path.write_text(taken_over)
     monkeypatch.setattr(picture, "SCRIPT", path)
 
 
-def decoders() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "script.py" in str(each.cmdline())]
+def processes() -> list[psutil.Process]:
+    """Of decoding: the one that is kept, and one a clip."""
+    every = psutil.Process().children(recursive=True)
+    return [each for each in every if "script.py" in str(each.cmdline())]
+
+
+async def made_of(path: Path) -> Path | None:
+    async with picture.Pictures() as pictures:
+        return await pictures.make(await probe_media(path))
 
 
 async def test_a_decoder_that_does_not_end_is_ended(
@@ -161,9 +174,11 @@ async def test_a_decoder_that_does_not_end_is_ended(
 ) -> None:
     script(tmp_path, monkeypatch, "while True: pass")
     monkeypatch.setattr(picture, "LIMIT", 0.5)
-    with pytest.raises(TimeoutError):
-        await picture.make(await probe_media(clip_path()))
-    assert decoders() == []
+    async with picture.Pictures() as pictures:
+        with pytest.raises(TimeoutError):
+            await pictures.make(await probe_media(clip_path()))
+        await wait_until(lambda: len(processes()) == 1, description="the end of the clip's")
+    assert processes() == []
 
 
 HEAD = r"b'\xff\xd8\xff'"
@@ -183,7 +198,7 @@ async def test_what_a_decoder_says_is_not_trusted(
 ) -> None:
     monkeypatch.setenv("SECRET", "x")
     script(tmp_path, monkeypatch, text)
-    assert await picture.make(await probe_media(clip_path())) is None
+    assert await made_of(clip_path()) is None
 
 
 def test_a_decoder_opens_no_file_and_no_socket() -> None:
@@ -209,7 +224,8 @@ async def test_a_clip_that_changes_meanwhile_has_no_picture(tmp_path: Path) -> N
     shutil.copyfile(clip_path(), path)
     media = await probe_media(path)
     path.write_bytes(path.read_bytes() + b"?")
-    assert await picture.make(media) is None
+    async with picture.Pictures() as pictures:
+        assert await pictures.make(media) is None
 
 
 async def test_what_is_not_made_in_time_is_given_up(
@@ -217,8 +233,26 @@ async def test_what_is_not_made_in_time_is_given_up(
 ) -> None:
     script(tmp_path, monkeypatch, "while True: pass")
     media = await probe_media(clip_path())
-    async with picture.made_beside(media):
-        await asyncio.sleep(0)
-    assert decoders() == []
-    async with picture.made_beside(media.model_copy(update={"path": tmp_path / "gone.mov"})):
-        pass
+    async with picture.Pictures() as pictures:
+        async with pictures.made_beside(media):
+            await wait_until(lambda: len(processes()) == 2, description="a process for the clip")
+        await wait_until(lambda: len(processes()) == 1, description="its end")
+        async with pictures.made_beside(media.model_copy(update={"path": tmp_path / "gone.mov"})):
+            pass
+
+
+async def test_one_process_imports_the_decoder_for_all_clips_and_is_begun_again_where_it_ended(
+    film: Film,
+) -> None:
+    first, second, third = (
+        film(f"{name}.mov", "-r", f"{5 + number}") for number, name in enumerate("abc")
+    )
+    async with picture.Pictures() as pictures:
+        assert await pictures.make(await probe_media(first))
+        (kept,) = psutil.Process().children()
+        assert await pictures.make(await probe_media(second))
+        assert psutil.Process().children() == [kept]
+        kept.kill()
+        await wait_until(lambda: not kept.is_running(), description="its end")
+        assert await pictures.make(await probe_media(third))
+    assert psutil.Process().children() == []
