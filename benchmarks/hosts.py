@@ -100,7 +100,7 @@ class Way:
     is_small: bool
     seconds: float
     asked: Counter[str]
-    refused: int
+    refused: Counter[str]
     shares: dict[str, int]
 
     @property
@@ -122,7 +122,7 @@ def carry(lab: Lab, many: int, clips: int, *, size: int, sequence: str) -> Way:
     asked = lab.world.requests()[before:]
     calls = Counter(str(each.get("op") or "") for each in asked)
     ours = Counter({op: n for op, n in calls.items() if op and not op.startswith(NOT_FRAMEIO)})
-    refused = sum(each.get("status") == 429 for each in asked)
+    refused = Counter(str(each.get("op")) for each in asked if each.get("status") == 429)
     shares = {each.name: each.cable.sent - sent[each.name] for each in lab.hosts[:many]}
     return Way(many, clips, not size, seconds, ours, refused, shares)
 
@@ -161,7 +161,8 @@ def _cells(way: Way, ratio: float) -> Iterator[str]:
     yield from (f"{way.seconds:.0f}", f"{ratio:.2f}")
     each = (f"{op} {n / way.clips:.2f}" for op, n in sorted(way.asked.items()) if op != POLL)
     yield "\n".join((f"{way.calls:.2f}", *each))
-    yield from (f"{way.asked[POLL] / way.clips:.1f}", str(way.refused))
+    yield f"{way.asked[POLL] / way.clips:.1f}"
+    yield "\n".join((str(way.refused.total()), *(f"{op} {n}" for op, n in way.refused.items())))
     total = sum(way.shares.values()) or 1
     yield " ".join(f"{name} {100 * part / total:.0f}%" for name, part in way.shares.items())
 

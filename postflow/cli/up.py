@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from filelock import FileLock, Timeout
@@ -38,7 +38,6 @@ from .watch import BackfillOption, EveryOption, TakeOverOption, demand_choice, e
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
     from postflow.ledger import Clip, Ledger, MessageState
-    from postflow.service.page import StudioPage
     from postflow.service.studio_file import StudioFile
     from postflow.service.supervisor import Part, Tell
 
@@ -124,9 +123,11 @@ def keep_up(
             name: _enrol(name, backfill, take_over, joins=joins) for name in dict.fromkeys(names)
         }
         news = [stack.enter_context(_news(name, each.ledger)) for name, each in studios.items()]
-        parts = [part for name in studios for part in _parts(name, every)]
+        of_studios = {name: _parts(name, every) for name in studios}
+        parts = [part for each in of_studios.values() for part in each]
         for part in parts:
             stack.enter_context(part.running())
+        settling = [partial(_settle, name, studios[name], of_studios[name][-1]) for name in studios]
         page = stack.enter_context(a_page(studios, page_port, prefect=f"{engine.url}/runs"))
         out.print(f"PostFlow watches. Clips: {page.url}", markup=False)
         out.print(f"Prefect's UI: {engine.url}/runs", markup=False)
@@ -134,16 +135,21 @@ def keep_up(
         if engine.server:
             parts.append(engine.server)
         err.print("Ctrl-C ends it all.")
-        run(_supervise(parts, news, page, partial(tell_people, studios.values())))
+        tell = partial(tell_people, studios.values())
+        run(_supervise(parts, news, [page.keep_served, *settling], tell))
 
 
 async def _supervise(
-    parts: Sequence[Part], news: Sequence[News], page: StudioPage, tell: Tell
+    parts: Sequence[Part],
+    news: Sequence[News],
+    beside: Sequence[Callable[[], Coroutine[Any, Any, object]]],
+    tell: Tell,
 ) -> None:
     """Until cancelled. Raises Fatal `up.ended` when a part does not last."""
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(page.keep_served())
+            for work in beside:
+                group.create_task(work())
             for part in parts:
                 group.create_task(part.keep_running(tell))
             while True:
@@ -152,6 +158,16 @@ async def _supervise(
                 await asyncio.sleep(1.0)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
+
+
+async def _settle(name: str, studio: Studio, watcher: Part) -> None:
+    """A watch folder that is not on this host yet is looked for, and then watched."""
+    from postflow.service.joining import settled
+
+    if (found := await settled(studio, name)) is not studio:
+        folders = ", ".join(map(str, found.watching.folders))
+        err.print(f"The watch folders of {name} are here: {folders}.", markup=False)
+        watcher.process.terminate()  # and is started again
 
 
 def _apply(file: StudioFile) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 from prefect import get_client
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
@@ -23,7 +24,7 @@ from pydantic import SecretStr
 from postflow.blocks.base import set_environment
 from postflow.blocks.host import Host, own_name
 from postflow.blocks.studio import Studio, load_part, load_studio
-from postflow.errors import Fatal, Retry
+from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import AbsentError, read_mark
 from postflow.ledger import open_ledger, roots
 from postflow.ledger.opening import is_shared
@@ -31,9 +32,13 @@ from postflow.media import volume
 from postflow.servers import API, CLIENT_PASSWORD
 from postflow.state import this_host
 
+log = logging.getLogger(__name__)
+
 ANSWERS = 10.0
 # Seconds for a mount to tell whether a folder is on it; a dead one never does.
 LOOK = 5.0
+# Seconds between two looks for folders that are not here yet.
+LOOK_AGAIN = 30.0
 SYSTEM = ("/proc", "/sys", "/dev", "/run", "/snap")
 
 AskPassword = Callable[[], str]
@@ -101,7 +106,7 @@ async def settle_in(studio: Studio, name: str, ask: AskFolder | None) -> Studio:
     """The studio as it is on this host, which has its own part of it from its first start on.
 
     Watch folders that it has elsewhere are known by their marker; a person may be asked for them.
-    Without a person, what is not here is looked for again at the next start.
+    Without a person, nothing is kept before all of them are found; see `settled`.
     """
     if not is_shared(studio.ledger) or await load_part(name):
         return studio
@@ -119,11 +124,27 @@ async def settle_in(studio: Studio, name: str, ask: AskFolder | None) -> Studio:
     return await load_studio(name)
 
 
+async def settled(studio: Studio, name: str) -> Studio:
+    """The same, once that comes to something: where a volume was not mounted yet, or its folder not
+    marked by the first host.
+    """
+    while is_shared(studio.ledger):
+        await asyncio.sleep(LOOK_AGAIN)
+        try:
+            if await load_part(name):
+                break
+            if (found := await settle_in(studio, name, None)) is not studio:
+                return found
+        except (PostFlowError, httpx.HTTPError, PrefectException) as error:
+            log.warning("The watch folders of %s could not be looked for: %s", name, error)
+    return studio
+
+
 async def _find(studio: Studio, name: str, folder: Path, ask: AskFolder | None) -> Path | None:
     """Where it is here. Of two places, as of a snapshot, none is taken without being asked for."""
     async with open_ledger(studio.ledger) as ledger:
         marks = await ledger.run(roots.marks_at, name, folder)
-    if await _has_mark(folder, marks) or not (marks or ask):
+    if await _has_mark(folder, marks) or (not (marks or ask) and await _is_folder(folder)):
         return folder
     places = await places_of(folder, marks, mounted())
     if ask is None:
@@ -157,6 +178,14 @@ async def _has_mark(path: Path, marks: Collection[str]) -> bool:
         except AbsentError:
             return False
 
+    return await _in_time(look, path)
+
+
+async def _is_folder(path: Path) -> bool:
+    return await _in_time(path.is_dir, path)
+
+
+async def _in_time(look: Callable[[], bool], path: Path) -> bool:
     try:
         return await volume.ask_in_time(look, path, timeout=LOOK)
     except Retry:

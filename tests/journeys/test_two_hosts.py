@@ -50,6 +50,30 @@ async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewher
     assert endings(world) == [READY, READY]
 
 
+async def test_a_host_that_begins_before_a_folder_is_marked_or_mounted_finds_it_later(
+    world: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from postflow import blocks
+    from postflow.blocks.studio import load_studio
+    from postflow.service import joining
+
+    for module in (joining, blocks.studio):
+        monkeypatch.setattr(module, "is_shared", lambda _: True)
+    monkeypatch.setattr(joining, "mounted", lambda: [tmp_path])
+    monkeypatch.setattr(joining, "LOOK_AGAIN", 0.05)
+    theirs, here = Path("/Volumes/Post/EXPORTS"), tmp_path / "EXPORTS"
+    name = await save(world, name="begins-first", watching={"folders": [str(theirs)]})
+    studio = await load_studio(name)
+    assert await joining.settle_in(studio, name, None) is studio
+    settling = asyncio.create_task(joining.settled(studio, name))
+    here.mkdir()
+    enrolled(here, studio=name)
+    with Ledger.open() as ledger:
+        roots.mounted(ledger, name, theirs, read_mark(here).id)
+    async with asyncio.timeout(60):
+        assert (await settling).watching.folders == (here,)
+
+
 async def test_a_run_that_has_none_of_its_folders_leaves_its_place_at_once(
     world: Sandbox, tmp_path: Path
 ) -> None:
