@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from filelock import FileLock, Timeout
-from pydantic import SecretStr
-from rich.markup import escape
 
-from postflow.errors import Fatal, PostFlowError
+from postflow.errors import Fatal
 from postflow.language import N_
-from postflow.models import Once
 from postflow.servers import address_told
 from postflow.service.console import err, out, tell_if_open, tell_warning, waiting
 from postflow.service.server import (
@@ -31,13 +28,12 @@ from postflow.state import lock_dir, state_dir
 from . import completion
 from .app import PORT, PortOption, app, run, studio_named
 from .joining import JoinOption, ask_for_folder, join_server
+from .news import News, news_of
 from .setup import resume
-from .unannounced import tell_unannounced
 from .watch import BackfillOption, EveryOption, TakeOverOption, demand_choice, enrol_folders
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
-    from postflow.ledger import Clip, Ledger, MessageState
     from postflow.service.studio_file import StudioFile
     from postflow.service.supervisor import Part, Tell
 
@@ -122,7 +118,7 @@ def keep_up(
         studios = {
             name: _enrol(name, backfill, take_over, joins=joins) for name in dict.fromkeys(names)
         }
-        news = [stack.enter_context(_news(name, each.ledger)) for name, each in studios.items()]
+        news = [stack.enter_context(news_of(name, each.ledger)) for name, each in studios.items()]
         of_studios = {name: _parts(name, every) for name in studios}
         parts = [part for each in of_studios.values() for part in each]
         for part in parts:
@@ -192,14 +188,6 @@ def _enrol(name: str, backfill: str | None, take_over: bool, *, joins: bool) -> 
         tell_warning(why)
     resume(studio, name)
     return studio
-
-
-@contextmanager
-def _news(studio: str, ledger: SecretStr | None) -> Iterator[News]:
-    """What becomes of its clips from now on."""
-    with closing(News(studio, ledger)) as news:
-        news.tell()
-        yield news
 
 
 class Engine(NamedTuple):
@@ -279,65 +267,3 @@ def alone() -> Iterator[None]:
             hint="Stop it first; one `postflow up` takes several studios: --studio a --studio b.",
             code="up.busy",
         ) from error
-
-
-MARKS = {
-    "delivered": "[green]✓[/green]",
-    "skipped": "[yellow]![/yellow]",
-    "failed": "[red]✗[/red]",
-}
-
-
-class News:
-    """What `up` prints of one studio: clips that are delivered, skipped or failed, messages that
-    Discord did not get, and what holds clips up. What was so before the first `tell` is no news.
-    """
-
-    def __init__(self, studio: str, where: SecretStr | None) -> None:
-        self._studio = studio
-        self._where = where
-        self._ledger: Ledger | None = None
-        self._last: int | None = None
-        self._faults: Once[str] = Once()
-        self._messages: Once[tuple[str, MessageState, str | None]] = Once()
-        self._outages: Once[str] = Once()
-
-    def tell(self) -> None:
-        """Print what is new. A ledger that is away for a while is said once."""
-        from postflow.ledger import Ledger, outages, queries, unannounced
-
-        try:
-            self._ledger = self._ledger or Ledger.open(self._where)
-            self._last, clips = queries.endings(self._ledger, self._studio, after=self._last)
-            untold = unannounced.current(self._ledger, self._studio)
-            held_up = outages.current(self._ledger, self._studio)
-        except PostFlowError as error:
-            if error.code == "ledger.replaced":
-                self._last = None
-            if self._faults.begins("ledger"):
-                err.print(f"[yellow]![/yellow] {escape(str(error))}")
-            return
-        self._faults.ends("ledger")
-        for clip in clips:
-            _tell(clip)
-        messages = {(each.key, each.state, each.code): each for each in untold}
-        new = [messages[each] for each in self._messages.new(messages)]
-        tell_unannounced(new, studio=self._studio)
-        for code in self._outages.new(held_up):
-            text = f"Clips wait, and go by themselves once it is mended: {held_up[code]}"
-            err.print(f"[yellow]![/yellow] {escape(text)}")
-
-    def close(self) -> None:
-        if self._ledger:
-            self._ledger.close()
-
-
-def _tell(clip: Clip) -> None:
-    mark = MARKS.get(clip.phase)
-    if mark is None:  # it has been taken up again meanwhile
-        return
-    outcome = f" {clip.view_url}" if clip.phase == "delivered" else f": {clip.reason}"
-    when = f"{clip.since.astimezone():%H:%M}"
-    out.print(f"{mark} {when} {escape(clip.relpath + outcome)}")
-    if clip.phase != "delivered":
-        out.print(f"        → {clip.hint}", markup=False)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from postflow.cli.news import News
 from postflow.cli.queue import cancel_all, cancel_named, put_first
 from postflow.cli.refreshing import refreshed
 from postflow.cli.retry import in_its_folder, try_again
 from postflow.cli.status import tell_history, tell_status
-from postflow.cli.up import News
 from postflow.errors import Fatal, Retry
 from postflow.ledger import (
     Announcement,
