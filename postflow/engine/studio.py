@@ -15,10 +15,10 @@ from pydantic import SecretStr
 
 from postflow.bandwidth import Bandwidth
 from postflow.blocks.studio import Studio, load_studio
-from postflow.delivery.arrival import Finishing
 from postflow.delivery.by_hand import open_by_hand
 from postflow.delivery.common_rate import keep_common_rate
 from postflow.delivery.job import abandon
+from postflow.delivery.polling import Finishing
 from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.share_relay import ShareRelay
 from postflow.delivery.ways import Ways

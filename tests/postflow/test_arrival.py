@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from postflow.delivery import arrival
-from postflow.delivery.arrival import Finishing, Late, Sending, await_arrival
+from postflow.delivery import polling
+from postflow.delivery.arrival import Late, Sending, await_arrival
 from postflow.delivery.by_tunnel import by_tunnel
+from postflow.delivery.polling import Finishing
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.frameio import FrameioClient
 from postflow.media.probe import probe_media
@@ -129,7 +130,7 @@ async def test_a_slow_finish_is_waited_for(tmp_path: Path) -> None:
 async def test_that_it_takes_long_after_the_last_byte_is_told_once(
     away: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrival, "LATE", 0.1)
+    monkeypatch.setattr(polling, "LATE", 0.1)
     told: list[Retry | None] = []
 
     async def late(why: Retry | None) -> None:

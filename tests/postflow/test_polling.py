@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postflow.delivery.arrival import Finishing, Polling
+from postflow.delivery.polling import Finishing, Polling
 from postflow.errors import Retry
 from postflow.models import MediaFile
 from postflow.outlet import Served
