@@ -34,6 +34,8 @@ from tests.ledger.postgres_server import find_server, prepared, running
 NEWNET = 0x40000000
 MEDIA_PORT = 8000
 CHUNK = 16_384
+# Buffers are small, or a whole clip would seem to have left while it waits for the line.
+LITTLE = "net.ipv4.tcp_wmem=4096 16384 65536"
 PASSWORD = "postflow:the-password-of-the-lab"
 # What is started does not outlive this process.
 WITH_US = ("setpriv", "--pdeathsig", "KILL")
@@ -117,7 +119,7 @@ class Relay:
                 await cable.plugged_in.wait()
                 other = socket_in(to) if to else socket.socket()
                 other.setblocking(False)
-                if limited:  # what waits for the line has not left: little of it is taken at once
+                if limited:
                     other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
                 await asyncio.get_running_loop().sock_connect(other, ("127.0.0.1", to_port))
                 back, forth = await asyncio.open_connection(sock=other)
@@ -158,6 +160,7 @@ class Host:
         self._process: subprocess.Popen[bytes] | None = None
         _ip("netns", "add", self.cable.namespace)
         _ip("-n", self.cable.namespace, "link", "set", "lo", "up")
+        _ip("netns", "exec", self.cable.namespace, "sysctl", "-qw", LITTLE)
         lab.relay.plug_in(self.cable, lab.pg_port, lab.prefect_port, lab.sandbox_port)
 
     @property

@@ -300,7 +300,7 @@ def _loss(
         lost=len(names) - len(assets),
         doubled=sum(assets.values()) - len(assets),
         told_twice=len(ready) - len(set(ready)),
-        deleted=sum(each.get("op") == "files.delete" for each in asked),
+        deleted=sum(each.get("op") == "files.delete" and each["status"] < 300 for each in asked),
         fetched=sent / sum(each.size for each in rows),
     )
 
