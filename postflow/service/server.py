@@ -38,6 +38,9 @@ QUIET = {
     "DO_NOT_TRACK": "1",
 }
 # They warn of every short command that they are not empty yet, and empty themselves at its end.
+# Of what stays, since runs end with their runner: a question is asked anew, for four minutes, of a
+# server that is away or whose database is; the runner gives up at the third.
+ENDURING = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504"}
 PREFECT_QUEUES = ("EventsWorker", "APILogWorker")
 # Started by `python -m`.
 SERVER = "postflow.service.prefect_server"
@@ -82,6 +85,8 @@ def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool 
     one that is busy.
     """
     _set_up(verbose, patient)
+    for variable, value in {} if alone else ENDURING.items():
+        os.environ.setdefault(variable, value)
     _demand_address(os.environ.get(API))
     _demand_known_proxies()
     state_dir()  # what is wrong with it is told before anything is waited for

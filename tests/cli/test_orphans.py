@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from postflow.cli.watch import enrol_folders
 from postflow.sandbox import Sandbox
 from tests.cli.conftest import STUDIO, MakeClip, SaveStudio
 from tests.journeys.proof import armed
+from tests.journeys.reluctant_server import reluctant
 from tests.support.wait import wait_until_sync
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
@@ -31,21 +33,26 @@ A_DAY = "86400"
 
 
 @pytest.fixture
-def serve(
-    request: pytest.FixtureRequest,
-    prefect_api: str,
-    save_studio: SaveStudio,
-    make_clip: MakeClip,
-    private_state: Path,
-) -> Iterator[psutil.Popen]:
-    """`postflow serve` of a studio whose watch folder has one clip."""
+def with_a_clip(save_studio: SaveStudio, make_clip: MakeClip, private_state: Path) -> None:
+    """A studio whose watch folder has one clip."""
     folder = make_clip().parent
     save_studio(studio={"watching": WATCHING | {"folders": [str(folder)]}})
     enrol_folders(asyncio.run(load_studio(STUDIO)), STUDIO, "all")
-    every = getattr(request, "param", A_DAY)
+
+
+@pytest.fixture
+def serve(
+    request: pytest.FixtureRequest, prefect_api: str, with_a_clip: None
+) -> Iterator[psutil.Popen]:
+    with serving(prefect_api, every=getattr(request, "param", A_DAY)) as process:
+        yield process
+
+
+@contextmanager
+def serving(api: str, *, every: str) -> Iterator[psutil.Popen]:
+    """`postflow serve` of that studio."""
     command = [sys.executable, "-m", "postflow", "serve", "--studio", STUDIO, "--every", every]
-    environment = os.environ | {"PREFECT_API_URL": prefect_api}
-    with psutil.Popen(command, env=environment) as process:
+    with psutil.Popen(command, env=os.environ | {"PREFECT_API_URL": api}) as process:
         yield process
         if process.is_running():
             process.kill()
@@ -104,6 +111,19 @@ def test_a_runner_that_is_stopped_has_no_more_runs_begin(
     states = asyncio.run(_ended("ingest"))
     assert StateType.CANCELLED in states
     assert StateType.CRASHED not in states
+
+
+@pytest.mark.usefixtures("with_a_clip")
+def test_a_server_that_fails_for_a_while_ends_no_runner_nor_what_travels(prefect_api: str) -> None:
+    """As while its database is away. Prefect's own runner gives up at the third answer."""
+    with (
+        reluctant(prefect_api, "/api/deployments/get_scheduled_flow_runs") as server,
+        serving(server.api, every=A_DAY) as runner,
+    ):
+        wait_until_sync(
+            lambda: server.refusals > 3 or runner.poll(), timeout=120, description="four questions"
+        )
+        assert runner.poll() is None
 
 
 async def _ended(flow: str) -> list[StateType | None]:

@@ -16,33 +16,37 @@ Socket = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 
 
 @contextmanager
-def reluctant(api: str, refused: str) -> Iterator[str]:
-    """The address of an API that passes everything on to `api` but what begins with `refused`.
+def reluctant(api: str, refused: str) -> Iterator[Reluctant]:
+    """An API that passes everything on to `api` but what begins with `refused`.
 
     In a thread of its own: Prefect asks some things without letting its loop go on meanwhile.
     """
-    server = _Reluctant(api.removesuffix("/api"), refused)
+    server = Reluctant(api.removesuffix("/api"), refused)
     with LoopThread("reluctant Prefect") as loop:
-        url = loop.run(server.open())
+        loop.run(server.open())
         try:
-            yield f"{url}/api"
+            yield server
         finally:
             loop.run(server.close())
 
 
-class _Reluctant:
+class Reluctant:
+    """Its address, and how often it has refused."""
+
     def __init__(self, behind: str, refused: str) -> None:
+        self.api = ""
+        self.refusals = 0
         self._behind = behind
         self._refused = refused
 
-    async def open(self) -> str:
+    async def open(self) -> None:
         self._client = aiohttp.ClientSession()
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.api = f"http://127.0.0.1:{self._runner.addresses[0][1]}/api"
 
     async def close(self) -> None:
         await self._runner.cleanup()
@@ -50,6 +54,7 @@ class _Reluctant:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith(self._refused):
+            self.refusals += 1
             return web.Response(status=500)
         url = self._behind + request.path_qs
         if request.headers.get("Upgrade"):

@@ -121,8 +121,8 @@ async def test_a_server_that_takes_no_slip_and_no_bar_costs_no_clip(
 ) -> None:
     clip = make_clip()
     with (
-        reluctant(prefect_api, "/api/artifacts/") as api,
-        temporary_settings({PREFECT_API_URL: api}),
+        reluctant(prefect_api, "/api/artifacts/") as server,
+        temporary_settings({PREFECT_API_URL: server.api}),
     ):
         run = await run_for(clip, loopback_studio)
     assert run.state_name == "Completed"
