@@ -40,6 +40,7 @@ from rich.table import Table
 from postflow.cli.demo import cleared, sandbox_up, wait_for
 from postflow.frameio import endpoints
 from postflow.ledger import Ledger, Phase, queries
+from postflow.media import picture
 from postflow.outlet.tunnel import free_port
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
@@ -65,6 +66,7 @@ PARTS = {
     "postflow.sandbox.ngrok_agent": "ngrok's stand-in",
     "watch": "watcher",
     "serve": "runner",
+    str(picture.SCRIPT): "pictures",
 }
 GOALS = {"new shots": 4.0, "new versions": 2.0}
 GOAL_POLLS = 1.3
