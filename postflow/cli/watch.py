@@ -110,7 +110,7 @@ def serve(studio: StudioOption = None, every: EveryOption = 300.0) -> None:
     from postflow.service.supervisor import be_a_part
 
     be_a_part()
-    prepare_prefect(verbose=True, alone=False)
+    prepare_prefect(verbose=True, alone=False, enduring=True)
     demand_server()
     with importing():
         from postflow.service.serve import serve as serve_deployments

@@ -37,10 +37,10 @@ QUIET = {
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
 }
-# They warn of every short command that they are not empty yet, and empty themselves at its end.
-# Of what stays, since runs end with their runner: a question is asked anew, for four minutes, of a
-# server that is away or whose database is; the runner gives up at the third.
+# Runs end with their runner, which gives up at the third question: each is asked anew for four
+# minutes of a server that is away, or whose database is.
 ENDURING = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504"}
+# They warn of every short command that they are not empty yet, and empty themselves at its end.
 PREFECT_QUEUES = ("EventsWorker", "APILogWorker")
 # Started by `python -m`.
 SERVER = "postflow.service.prefect_server"
@@ -77,16 +77,16 @@ UNLESS_TOLD = {
 }
 
 
-def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool = False) -> None:
+def prepare_prefect(
+    *, verbose: bool = False, alone: bool = True, patient: bool = False, enduring: bool = False
+) -> None:
     """Set Prefect up through its environment; has to come before its first import.
 
     While `postflow up` runs a server of its own, that one is used. Where there is none, a command
     that works `alone` starts one, which stays for the next. What only asks is not `patient` with
-    one that is busy.
+    one that is busy; what runs others is `enduring` with one that is away.
     """
-    _set_up(verbose, patient)
-    for variable, value in {} if alone else ENDURING.items():
-        os.environ.setdefault(variable, value)
+    _set_up(verbose, patient, enduring)
     _demand_address(os.environ.get(API))
     _demand_known_proxies()
     state_dir()  # what is wrong with it is told before anything is waited for
@@ -104,8 +104,8 @@ def prepare_prefect(*, verbose: bool = False, alone: bool = True, patient: bool 
             find_or_start()
 
 
-def _set_up(verbose: bool, patient: bool) -> None:
-    for variable, value in QUIET.items():
+def _set_up(verbose: bool, patient: bool, enduring: bool) -> None:
+    for variable, value in (QUIET | ENDURING if enduring else QUIET).items():
         if not (verbose and variable.endswith("CONSOLE_LEVEL")):
             os.environ.setdefault(variable, value)
     if not (verbose or patient):
