@@ -120,9 +120,9 @@ def carry(lab: Lab, many: int, clips: int, *, size: int, sequence: str) -> Way:
     names = drop(lab, clips, size=size, sequence=sequence)
     seconds = wait_for(partial(are_delivered, lab, names), "the clips", limit=LIMIT)
     asked = lab.world.requests()[before:]
-    calls = Counter(str(each.get("op") or "") for each in asked)
-    ours = Counter({op: n for op, n in calls.items() if op and not op.startswith(NOT_FRAMEIO)})
-    refused = Counter(str(each.get("op")) for each in asked if each.get("status") == 429)
+    of_frameio = [e for e in asked if e.get("op") and not str(e["op"]).startswith(NOT_FRAMEIO)]
+    ours = Counter(str(each["op"]) for each in of_frameio)
+    refused = Counter(str(each["op"]) for each in of_frameio if each.get("status") == 429)
     shares = {each.name: each.cable.sent - sent[each.name] for each in lab.hosts[:many]}
     return Way(many, clips, not size, seconds, ours, refused, shares)
 
