@@ -79,7 +79,7 @@ class ScanLease:
 
     def _names(self, root: Root) -> str:
         """How the leases begin of those that scan the folder by the same rules."""
-        return f"scan {root.id} {self._rules} "
+        return f"{leases.SCAN}{root.id} {self._rules} "
 
 
 class FolderWatcher:

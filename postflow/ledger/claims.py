@@ -52,7 +52,7 @@ def claim(
     with ledger.writing() as connection:
         now = ledger.now()
         start_lease(connection, run_id, now, lease_seconds)
-        end_dead_runs(ledger, connection, but=run_id)
+        end_dead_runs(connection, now, but=run_id)
         query = _due(_unclaimed(studio), now).where(_within_reach(folders))
         query = query.where(_is_interrupted()) if interrupted else query
         query = query.order_by(*_most_urgent()).limit(limit)
@@ -71,7 +71,7 @@ def claim_clip(
     with ledger.writing() as connection:
         now = ledger.now()
         start_lease(connection, run_id, now, LEASE_SECONDS)
-        end_dead_runs(ledger, connection, but=run_id)
+        end_dead_runs(connection, now, but=run_id)
         query = _unclaimed(None).where(clips.c.id == clip_id)
         row = connection.execute(query).mappings().one_or_none()
         if row is None:

@@ -29,6 +29,8 @@ LEASE_SECONDS = 60.0
 RENEWALS_A_LEASE = 4
 # Part of a lease within which every living run renews its own: who has not was silent.
 GRACE = 0.5
+# How the leases of scans begin, which say nothing of runs.
+SCAN = "scan "
 RUN_DIED = "run died"
 
 
@@ -56,7 +58,7 @@ class Ended(NamedTuple):
 def start(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
     """Start a run's lease without claiming anything, as sending messages needs too."""
     with ledger.writing() as connection:
-        _put_lease(connection, run_id, ledger.now(), lease_seconds)
+        start_lease(connection, run_id, ledger.now(), lease_seconds)
 
 
 def renew(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
@@ -64,9 +66,9 @@ def renew(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) 
     with ledger.writing() as connection:
         now = ledger.now()
         expires = now + timedelta(seconds=lease_seconds)
-        _spare_the_others(connection, run_id, now, lease_seconds)
-        changing = update(leases).where(leases.c.run_id == run_id).values(expires_at=expires)
-        if connection.execute(changing).rowcount == 0:
+        _spare_after_silence(connection, now)
+        mine = update(leases).where(leases.c.run_id == run_id)
+        if connection.execute(mine.values(expires_at=expires, spared=False)).rowcount == 0:
             raise StaleClaim(
                 f"Run {run_id} was silent for so long that others took over its clips.",
                 hint="Nothing to do: what it had begun is finished by the next run.",
@@ -100,7 +102,7 @@ def recover(ledger: Ledger) -> Recovered:
     `claim` hands out first what they left; the run that gets such a clip asks Frame.io about it.
     """
     with ledger.writing() as connection:
-        ended = end_dead_runs(ledger, connection)
+        ended = end_dead_runs(connection, ledger.now())
     return Recovered(
         runs=tuple(each.run_id for each in ended),
         clip_ids=tuple(clip_id for each in ended for clip_id in each.clip_ids),
@@ -130,51 +132,38 @@ def note_caller(ledger: Ledger, run_id: str, user: str | None) -> int:
 
 def start_lease(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:
     """Start the run's lease, or renew it, before it looks for what dead ones had."""
-    _spare_the_others(connection, run_id, now, lease_seconds)
-    _put_lease(connection, run_id, now, lease_seconds)
-
-
-def _put_lease(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:
+    _spare_after_silence(connection, now)
     here = this_process().model_dump()
     expires = now + timedelta(seconds=lease_seconds)
     row = connection.execute(select(leases).where(leases.c.run_id == run_id)).mappings().first()
     if row is not None and {name: row[name] for name in here} != here:
         # the same run, started again in another process: what the first held is unknown here
         _end(connection, run_id, now, "released")
-    adding = insert_into(connection, leases).values(
-        run_id=run_id, started_at=now, expires_at=expires, **here
-    )
-    connection.execute(
-        adding.on_conflict_do_update(index_elements=["run_id"], set_={"expires_at": expires})
-    )
+    lasts = {"expires_at": expires, "spared": False}
+    adding = insert_into(connection, leases).values(run_id=run_id, started_at=now, **lasts, **here)
+    connection.execute(adding.on_conflict_do_update(index_elements=["run_id"], set_=lasts))
 
 
-def _spare_the_others(
-    connection: Connection, run_id: str, now: datetime, lease_seconds: float
-) -> None:
-    """A run that was silent itself, as while the ledger was away, cannot tell who else died: those
-    whose lease ran out have a while to renew theirs, too.
+def _spare_after_silence(connection: Connection, now: datetime) -> None:
+    """Where no run has renewed for half a lease, as while the ledger was away or its only machine
+    slept, nobody can tell who died: all have a while to renew, once.
     """
-    until = now + timedelta(seconds=lease_seconds * GRACE)
-    mine = leases.c.run_id == run_id, leases.c.expires_at < until
-    if connection.scalar(select(leases.c.run_id).where(*mine)):
-        overdue = leases.c.expires_at <= now
-        connection.execute(update(leases).where(overdue).values(expires_at=until))
+    until = now + timedelta(seconds=LEASE_SECONDS * GRACE)
+    unspared, silent = leases.c.spared.is_(False), leases.c.expires_at < until
+    renewed = select(leases.c.run_id).where(unspared, ~silent, leases.c.run_id.not_like(f"{SCAN}%"))
+    if connection.scalar(renewed.limit(1)) is None:
+        sparing = update(leases).where(unspared, silent)
+        connection.execute(sparing.values(expires_at=until, spared=True))
 
 
-def end_dead_runs(ledger: Ledger, connection: Connection, *, but: str | None = None) -> list[Ended]:
-    """Free what is held by runs whose lease ran out or whose process is gone from this machine.
-
-    Nobody could renew while the database was away: once it is back, they have a while to do so.
-    """
-    now = ledger.now()
-    could_renew = ledger.served_for > timedelta(seconds=LEASE_SECONDS * GRACE)
+def end_dead_runs(connection: Connection, now: datetime, *, but: str | None = None) -> list[Ended]:
+    """Free what is held by runs whose lease ran out or whose process is gone from this machine."""
+    _spare_after_silence(connection, now)
     query = select(*columns_of(Lease, leases))
     if but is not None:
         query = query.where(leases.c.run_id != but)
     rows = as_entries(Lease, connection.execute(query).mappings().all())
-    overdue = {lease.run_id for lease in rows if could_renew and lease.expires_at <= now}
-    dead = [lease for lease in rows if lease.run_id in overdue or is_dead_here(lease)]
+    dead = [lease for lease in rows if lease.expires_at <= now or is_dead_here(lease)]
     return [_end(connection, lease.run_id, now, RUN_DIED) for lease in dead]
 
 

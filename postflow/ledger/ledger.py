@@ -30,7 +30,6 @@ Clock = Callable[[], datetime]
 FORGETS = "forgets"
 """In the `info` of a connection whose transaction deletes a secret."""
 
-CLOCK = "SELECT clock_timestamp() AS now, pg_postmaster_start_time() AS started"
 WAITS = BUSY_SECONDS * 1000
 
 
@@ -39,11 +38,10 @@ def utc_now() -> datetime:
 
 
 class _Answer(NamedTuple):
-    """What the database's clock said, when by our own monotonic one, and since when it serves."""
+    """What the database's clock said, and when by our own monotonic one."""
 
     said: datetime
     at: float
-    started: datetime
 
     def now(self) -> datetime:
         return self.said + timedelta(seconds=time.monotonic() - self.at)
@@ -148,11 +146,6 @@ class Ledger:
         return self._answer.now()
 
     @property
-    def served_for(self) -> timedelta:
-        """How long others could reach PostgreSQL since it last started; elsewhere for ever."""
-        return self.now() - self._answer.started if self._answer else timedelta.max
-
-    @property
     def host_ahead(self) -> timedelta:
         """How far this machine's clock is ahead of the one that `now` goes by."""
         return utc_now() - self.now()
@@ -171,8 +164,9 @@ class Ledger:
 
     def _ask_clock(self, connection: Connection) -> None:
         if self._clock is None:
-            row = connection.execute(text(CLOCK)).one()
-            self._answer = _Answer(row.now, time.monotonic(), row.started)
+            said = connection.scalar(text("SELECT clock_timestamp()"))
+            assert isinstance(said, datetime)
+            self._answer = _Answer(said, time.monotonic())
 
     def _file_now(self) -> tuple[int, int] | None:
         """Which file SQLite's is; None for another database, or where there is none."""

@@ -107,7 +107,7 @@ def put_first(ledger: Ledger, spot: Spot) -> Outcome | None:
     """What waits at that path goes before all else that waits. None where nothing does."""
     with ledger.writing() as connection:
         now = ledger.now()
-        end_dead_runs(ledger, connection)
+        end_dead_runs(connection, now)
         rows = connection.execute(_undelivered().where(*_at(spot))).mappings().all()
         wished = _wish(connection, Wish.FIRST, _settles(), *_seen_at(spot))
         highest = select(func.max(clips.c.priority)).where(clips.c.state.in_(UNDELIVERED))
@@ -131,7 +131,7 @@ def cancel(
     seen = _seen_at(at) if at else [observations.c.root_id.in_(roots_here)]
     with ledger.writing() as connection:
         now = ledger.now()
-        end_dead_runs(ledger, connection)
+        end_dead_runs(connection, now)
         rows = connection.execute(_undelivered().where(*here)).mappings().all()
         told = [(row["relpath"], _cancel(connection, row, now, how, announce)) for row in rows]
         unwished = observations.c.wish.is_distinct_from(Wish.CANCEL)

@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .columns import AnyText, Instant, JsonText
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 
 
 metadata = MetaData()
@@ -80,6 +80,7 @@ leases = Table(
     Column("run_id", String, primary_key=True),
     Column("started_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
+    Column("spared", Boolean, nullable=False),
     Column("machine", String, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("born", Float, nullable=False),

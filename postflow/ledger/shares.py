@@ -78,7 +78,7 @@ def begin(ledger: Ledger, run_id: str, studio: str, subject: str, terms: Terms) 
     """Take the subject in hand; None while another run does, or where nothing is to be done."""
     with ledger.writing() as connection:
         now = ledger.now()
-        end_dead_runs(ledger, connection, but=run_id)
+        end_dead_runs(connection, now, but=run_id)
         if connection.scalar(select(leases.c.run_id).where(leases.c.run_id == run_id)) is None:
             return None
         rows = _rows(connection, studio, subject)
@@ -106,14 +106,15 @@ def begin_by_hand(
     was begun, and of which nobody heard, is taken up.
     """
     with ledger.writing() as connection:
-        end_dead_runs(ledger, connection, but=run_id)
+        now = ledger.now()
+        end_dead_runs(connection, now, but=run_id)
         rows = _rows(connection, studio, subject)
         unheard = (row for row in rows if row["state"] == ShareState.MAKING and not row["run_id"])
         if begun := next(unheard, None):
             _write(connection, begun["id"], run_id=run_id)
             return _work(connection, begun["id"], resumed=True)
         values = {"studio": studio, "subject": subject, "name": name}
-        new = _intend(connection, run_id, project, asset_ids, terms, ledger.now(), **values)
+        new = _intend(connection, run_id, project, asset_ids, terms, now, **values)
         return _work(connection, new)
 
 

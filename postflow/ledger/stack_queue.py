@@ -46,7 +46,7 @@ def take_next(
     with ledger.writing() as connection:
         now = ledger.now()
         start_lease(connection, run_id, now, lease_seconds)
-        end_dead_runs(ledger, connection, but=run_id)
+        end_dead_runs(connection, now, but=run_id)
         query = _waiting(studio, now, creating=creating, extending=extending)
         query = query.where(~_is_busy())
         row = connection.execute(query.limit(1)).mappings().first()

@@ -106,6 +106,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.clips: dict[int, Model] = {}
         self.claims: list[Claimed] = []
         self.expiry: dict[str, float] = {}
+        self.spared: set[str] = set()
         self.time = 0.0
         self.stacking: int | None = None
 
@@ -239,6 +240,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def somebody_recovers(self) -> None:
+        self._spare_after_silence()
         dead = {run for run, expiry in self.expiry.items() if expiry <= self.time}
         assert set(leases.recover(self.ledger).runs) == dead
         self._end_dead_runs()
@@ -344,11 +346,17 @@ class AnyOrder(RuleBasedStateMachine):
                     other.state = State.DONE
 
     def _renew(self, run: str) -> None:
-        """If it was silent for too long itself, the others are given time to renew theirs."""
-        if self.expiry.get(run, self.time + LEASE) < self.time + LEASE * GRACE:
-            for other, expiry in self.expiry.items():
-                self.expiry[other] = self.time + LEASE * GRACE if expiry <= self.time else expiry
+        self._spare_after_silence()
         self.expiry[run] = self.time + LEASE
+        self.spared.discard(run)
+
+    def _spare_after_silence(self) -> None:
+        """If nobody could renew, all are given time to do so, once."""
+        until = self.time + LEASE * GRACE
+        if all(run in self.spared or expiry < until for run, expiry in self.expiry.items()):
+            for run in self.expiry.keys() - self.spared:
+                self.expiry[run] = until
+            self.spared |= self.expiry.keys()
 
     def _end_dead_runs(self) -> None:
         for run in [run for run, expiry in self.expiry.items() if expiry <= self.time]:
@@ -356,6 +364,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _end(self, run: str) -> None:
         self.expiry.pop(run, None)
+        self.spared.discard(run)
         for clip in self.clips.values():
             if clip.holder == run:
                 clip.holder = None

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from postflow.ledger import (
     known_ids,
     leases,
     queries,
+    queue,
     roots,
     transitions,
 )
@@ -38,6 +38,7 @@ from tests.ledger.ground import (
     bring_to_arrived,
     bring_to_requested,
     claim_one,
+    outlive,
     target,
 )
 
@@ -131,7 +132,7 @@ def test_what_a_dead_run_began_comes_first(ledger: Ledger, root: Root, clock: Cl
     ids = add_many(ledger, root, 3)
     taken = claims.claim(ledger, "run-1", limit=3)
     bring_to_requested(ledger, taken[2])
-    clock.forward(61)
+    outlive(ledger, clock)
     again = claims.claim(ledger, "run-2", limit=3)
     assert [claim.clip_id for claim in again] == [ids[2], ids[0], ids[1]]
     assert again[0].state is State.REQUESTED
@@ -145,7 +146,7 @@ def test_a_run_that_was_overtaken_can_write_nothing(
     """A stopped process wakes up after another took its clip over: every write is refused."""
     add(ledger, root, "a.mov")
     slow = transitions.intend_request(ledger, claim_one(ledger, "slow"), target(), way="tunnel")
-    clock.forward(61)
+    outlive(ledger, clock)
     quick = claim_one(ledger, "quick")
     assert quick.token > slow.token
     writes: list[Callable[[], object]] = [
@@ -211,7 +212,7 @@ def test_only_what_a_run_had_when_it_died_is_interrupted(
     claims.release(ledger, bring_to_requested(ledger, back))
     until = transitions.postpone(ledger, bring_to_requested(ledger, later), BUSY)
     assert claims.ready(ledger, interrupted=True) == 0
-    clock.time = max(until, clock.time + timedelta(seconds=61))
+    outlive(ledger, clock, max(61, (until - clock.time).total_seconds()))
     for recovered in (False, True):
         if recovered:
             leases.recover(ledger)
@@ -237,6 +238,32 @@ def test_a_run_that_was_silent_itself_leaves_the_others_time_to_say_that_they_li
     assert len(claims.claim(ledger, "one", limit=9)) == 1, "of the one that died meanwhile"
 
 
+def cancel(ledger: Ledger) -> None:
+    (spot,) = queue.spots(ledger, "SQ07_000_v001.mov", studio="main")
+    queue.cancel(ledger, "main", "by hand", lambda *_: None, at=spot)
+
+
+@pytest.mark.parametrize("judge", [leases.recover, cancel], ids=["begins", "a person cancels"])
+def test_where_nobody_could_renew_nobody_is_judged_by_who_was_not_there(
+    ledger: Ledger, root: Root, clock: Clock, judge: Callable[[Ledger], object]
+) -> None:
+    """As after an outage of the ledger, or when a laptop wakes up; but once, however short the runs
+    are that follow.
+    """
+    add_many(ledger, root, 1)
+    claim_one(ledger, "silent")
+    clock.forward(3600)
+    leases.start(ledger, "new")
+    judge(ledger)
+    leases.renew(ledger, "silent")
+    clock.forward(3600)
+    for judged in ((), ("silent",)):
+        leases.end(ledger, "new")
+        leases.start(ledger, "new")
+        assert leases.recover(ledger).runs == judged
+        clock.forward(300)
+
+
 def test_an_outage_that_one_lease_outlasts_leaves_the_others_their_clips(
     ledger: Ledger, root: Root, clock: Clock
 ) -> None:
@@ -256,7 +283,7 @@ def test_a_renewed_lease_keeps_the_clips(ledger: Ledger, root: Root, clock: Cloc
         clock.forward(50)
         leases.renew(ledger, "run-1", lease_seconds=60)
         assert claims.claim(ledger, "run-2", limit=1) == []
-    clock.forward(60)
+    outlive(ledger, clock)
     assert len(claims.claim(ledger, "run-3", limit=1)) == 1
 
 
@@ -276,9 +303,9 @@ def test_leaving_frees_the_clips_at_once(ledger: Ledger, root: Root) -> None:
 
 def test_recovering_tells_what_died(ledger: Ledger, root: Root, clock: Clock) -> None:
     ids = add_many(ledger, root, 3)
-    claims.claim(ledger, "dead", limit=2, lease_seconds=10)
-    claims.claim(ledger, "alive", limit=1, lease_seconds=100)
-    clock.forward(11)
+    claims.claim(ledger, "dead", limit=2)
+    claims.claim(ledger, "alive", limit=1)
+    outlive(ledger, clock)
     recovered = leases.recover(ledger)
     assert recovered.runs == ("dead",)
     assert sorted(recovered.clip_ids) == ids[:2]

@@ -20,7 +20,7 @@ from postflow.ledger import (
     transitions,
     unannounced,
 )
-from tests.ledger.ground import MISNAMED, Clock, add, bring_to_arrived, claim_one
+from tests.ledger.ground import MISNAMED, Clock, add, bring_to_arrived, claim_one, outlive
 
 AWAY = Retry("Discord is away.", hint="It is tried again.", code="discord.away")
 DELETED = Fatal("The webhook was deleted.", hint="Make a new one.", code="discord.no_webhook")
@@ -167,7 +167,7 @@ def test_what_a_dead_run_was_sending_is_settled(ledger: Ledger, clock: Clock, ed
         outbox.sent(ledger, begin(ledger), "m1")
         outbox.enqueue(ledger, announcement("ready"))
     message = begin(ledger)
-    clock.forward(61)
+    outlive(ledger, clock)
     assert leases.recover(ledger).unknown_messages == int(not edit)
     assert states(ledger) == {"clip:1": MessageState.PENDING if edit else MessageState.UNKNOWN}
     with pytest.raises(StaleClaim):
@@ -203,7 +203,7 @@ def test_what_a_clip_says_on_its_way_is_its_own_and_only_its_holder_says_it(
     transitions.announce(ledger, claim, announcement("on its way"))
     (message,) = outbox.due(ledger)
     assert (message.clip_id, message.payload) == (clip_id, {"content": "on its way"})
-    clock.forward(61)
+    outlive(ledger, clock)
     claim_one(ledger, "run-2")
     with pytest.raises(StaleClaim):
         transitions.announce(ledger, claim, announcement("ready"))

@@ -34,6 +34,7 @@ from tests.ledger.ground import (
     bring_to_requested,
     claim_one,
     media,
+    outlive,
     sighting,
 )
 
@@ -65,7 +66,7 @@ def test_what_was_put_first_goes_before_all_but_what_was_begun(
     for name in names:
         add(ledger, root, name)
         clock.forward(1)
-    clock.forward(60)
+    outlive(ledger, clock)
     assert queue.put_first(ledger, spot(ledger, "c.mov")) is Outcome.FIRST
     assert queue.put_first(ledger, spot(ledger, "d.mov")) is Outcome.FIRST
     taken = claims.claim(ledger, "run-2", limit=9)
