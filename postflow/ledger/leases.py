@@ -83,9 +83,12 @@ def end(ledger: Ledger, run_id: str) -> None:
 
 
 def living(ledger: Ledger) -> set[str]:
-    """The runs whose lease has not run out."""
-    alive = select(leases.c.run_id).where(leases.c.expires_at > ledger.now())
-    return set(ledger.scalars(alive))
+    """The runs whose lease lasts, which is longer where nobody could renew."""
+    with ledger.writing() as connection:
+        now = ledger.now()
+        _spare_after_silence(connection, now)
+        alive = select(leases.c.run_id).where(leases.c.expires_at > now)
+        return set(connection.scalars(alive))
 
 
 def is_held(ledger: Ledger, prefix: str) -> bool:

@@ -253,6 +253,7 @@ def test_where_nobody_could_renew_nobody_is_judged_by_who_was_not_there(
     add_many(ledger, root, 1)
     claim_one(ledger, "silent")
     clock.forward(3600)
+    assert leases.living(ledger) == {"silent"}
     leases.start(ledger, "new")
     judge(ledger)
     leases.renew(ledger, "silent")
