@@ -182,12 +182,27 @@ async def _has_mark(path: Path, marks: Collection[str]) -> bool:
 
 
 async def _is_folder(path: Path) -> bool:
-    return await _in_time(path.is_dir, path)
+    return await _in_time(lambda: os.path.isdir(path), path)  # noqa: PTH112 - that of Path raises
+
+
+# Paths that a thread looks at, which on a dead mount never comes back.
+looked_at: set[Path] = set()
 
 
 async def _in_time(look: Callable[[], bool], path: Path) -> bool:
+    """False where it does not answer; it is not asked again before it has."""
+
+    def answered() -> bool:
+        looked_at.add(path)
+        try:
+            return look()
+        finally:
+            looked_at.discard(path)
+
+    if path in looked_at:
+        return False
     try:
-        return await volume.ask_in_time(look, path, timeout=LOOK)
+        return await volume.ask_in_time(answered, path, timeout=LOOK)
     except Retry:
         return False
 

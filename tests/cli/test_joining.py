@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from postflow.errors import Fatal, Retry
 from postflow.folder.root import read_mark
 from postflow.outlet.tunnel import free_port
 from postflow.servers import API, CLIENT_PASSWORD, password
+from postflow.service import joining
 from postflow.service.joining import demand_shared, join, places_of
 from tests.support.enrolled import enrolled
+from tests.support.wait import wait_until
 
 
 def test_a_ledger_in_a_file_is_no_other_hosts() -> None:
@@ -39,6 +42,28 @@ async def test_a_folder_is_known_by_its_marker_wherever_its_volume_is_mounted(
     assert await places_of(theirs, marks, [here, tmp_path / "gone"]) == [here]
     (mounts[2] / "EXPORTS" / ".postflow-root").write_bytes((here / ".postflow-root").read_bytes())
     assert len(await places_of(theirs, marks, mounts)) == 2
+
+
+async def test_a_volume_that_hangs_is_asked_again_once_it_has_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each look for a folder that is not here yet would leave a thread behind."""
+
+    async def look(mark: str) -> list[Path]:
+        return await places_of(Path("/Volumes/Post"), (mark,), [tmp_path])
+
+    monkeypatch.setattr(joining, "LOOK", 600.0)
+    os.mkfifo(marker := tmp_path / ".postflow-root")  # whoever opens it waits for a writer
+    first = asyncio.create_task(look("mark"))
+    await wait_until(lambda: tmp_path in joining.looked_at, description="the first look")
+    first.cancel()
+    async with asyncio.timeout(60):
+        assert await look("mark") == []
+    marker.write_bytes(b"")
+    await wait_until(lambda: tmp_path not in joining.looked_at, description="the answer")
+    marker.unlink()
+    enrolled(tmp_path)
+    assert await look(read_mark(tmp_path).id) == [tmp_path]
 
 
 @pytest.mark.prefect
