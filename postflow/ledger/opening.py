@@ -29,6 +29,16 @@ FindFileSystem = Callable[[Path], FileSystem]
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
+# Else a server whose machine or line is gone is waited for until TCP gives up, a quarter of an hour
+# (https://www.postgresql.org/docs/current/libpq-connect.html).
+SILENT_SECONDS = 20
+ALIVE = {
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": SILENT_SECONDS * 1000,
+    "keepalives_idle": SILENT_SECONDS // 2,
+    "keepalives_interval": SILENT_SECONDS // 4,
+    "keepalives_count": 2,
+}
 # Row locks taken by scans, runs and announcements at once ended in deadlocks. One writer at a time,
 # as on SQLite, cannot; and a host that vanishes in the middle is shut out after a while.
 ONE_WRITER = f"""
@@ -166,7 +176,7 @@ def _open_postgres(url: URL) -> Engine:
             url,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": CONNECT_SECONDS},
+            connect_args=ALIVE,
         )
     except ModuleNotFoundError as error:
         raise Fatal(

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from postflow.errors import Fatal, Retry
 from postflow.ledger import Ledger, claims, default_path, export, roots
+from postflow.ledger.leases import LEASE_SECONDS
 from postflow.ledger.opening import open_engine
 from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.media.volume import FileSystem, file_system_of
@@ -196,6 +197,20 @@ def test_a_database_that_was_restarted_is_reached_again(
             _write_while_cut_off(ledger, postgres_server)
         assert cut.value.code == "ledger.unreachable"
         assert claims.ready(ledger) == 1
+
+
+def test_a_server_whose_line_is_gone_is_not_waited_for_until_tcp_gives_up(
+    postgres_url: str,
+) -> None:
+    """No run could renew its lease meanwhile."""
+    engine = opened(postgres_url)
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        chosen = driver.info.get_parameters()
+    engine.dispose()
+    assert int(chosen["tcp_user_timeout"]) / 1000 < LEASE_SECONDS / 2
+    assert int(chosen["keepalives_idle"]) < LEASE_SECONDS / 2
 
 
 @pytest.mark.parametrize(
