@@ -21,6 +21,8 @@ from sqlalchemy import (
     true,
 )
 
+from postflow.state import this_host
+
 from .clips import change, claimed, held
 from .leases import LEASE_SECONDS, RUN_DIED, end_dead_runs, start_lease
 from .ledger import Ledger
@@ -163,12 +165,12 @@ def _due(query: Select[Any], now: datetime) -> Select[Any]:
 
 
 def _within_reach(folders: Folders | None) -> ColumnElement[bool]:
-    """Delivered and cancelled clips need no file any more; clips sent by hand are in folders
-    without a marker.
+    """Delivered and cancelled clips need no file any more; what a person hands over lies in no
+    watch folder, but on the host where it was.
     """
     if folders is None:
         return true()
-    by_hand = select(roots.c.id).where(roots.c.mark == roots.c.path)
+    by_hand = select(roots.c.id).where(roots.c.host == this_host())
     here = or_(clips.c.root_id.in_(folders), clips.c.root_id.in_(by_hand))
     return or_(clips.c.state.in_(DELIVERED), clips.c.cancelled.is_not(None), here)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select, update
 
 from postflow.media.sighting import Sighting
+from postflow.state import this_host
 
 from .ledger import Ledger
 from .models import Root, columns_of
@@ -46,7 +47,7 @@ def enrol(
 def find_root(ledger: Ledger, studio: str, mark: str) -> Root | None:
     """The studio's watch folder of that mark, if it was ever enrolled."""
     query = select(*columns_of(Root, roots)).where(
-        roots.c.studio == studio, roots.c.mark == mark, roots.c.mark != roots.c.path
+        roots.c.studio == studio, roots.c.mark == mark, roots.c.host.is_(None)
     )
     return next(iter(ledger.entries(Root, query)), None)
 
@@ -67,22 +68,30 @@ def marks_at(ledger: Ledger, studio: str, path: Path) -> tuple[str, ...]:
     one first.
     """
     here = mounts.c.root_id == roots.c.id, mounts.c.path == str(path)
-    watched = roots.c.studio == studio, roots.c.mark != roots.c.path
+    watched = roots.c.studio == studio, roots.c.host.is_(None)
     query = select(roots.c.mark).where(*here, *watched)
     return tuple(ledger.scalars(query.order_by(roots.c.id.desc())))
 
 
 def add(ledger: Ledger, studio: str, path: Path, mark: str | None = None) -> Root:
-    """The studio's folder, entered if it is new. Of a person's clips, without a `mark`; a watched
-    one has that of its marker file, and is entered by `enrol` only.
+    """The studio's folder, entered if it is new. Without a `mark` it is one of this host, of a
+    person's clips; a watched one has that of its marker file, and is entered by `enrol` only.
     """
+    host = None if mark else this_host()
     with ledger.writing() as connection:
-        return _open_root(connection, studio, path, mark or str(path), ledger.now())
+        return _open_root(connection, studio, path, mark or f"{host}:{path}", ledger.now(), host)
 
 
-def _open_root(connection: Connection, studio: str, path: Path, mark: str, now: datetime) -> Root:
+def _open_root(
+    connection: Connection,
+    studio: str,
+    path: Path,
+    mark: str,
+    now: datetime,
+    host: str | None = None,
+) -> Root:
     """The folder of that mark, wherever it is mounted."""
-    values = {"studio": studio, "mark": mark, "path": str(path)}
+    values = {"studio": studio, "mark": mark, "path": str(path), "host": host}
     adding = insert_into(connection, roots).values(opened_at=now, **values)
     adding = adding.on_conflict_do_update(
         index_elements=["studio", "mark"], set_={"path": str(path)}

@@ -36,6 +36,7 @@ meta = Table(
     Column("value", String, nullable=False),
 )
 
+# One with a `host` is no watched folder: clips that a person hands over on that host lie in it.
 roots = Table(
     "roots",
     metadata,
@@ -43,6 +44,7 @@ roots = Table(
     Column("studio", String, nullable=False),
     Column("mark", String, nullable=False),
     Column("path", AnyText, nullable=False),
+    Column("host", String),
     Column("opened_at", Instant, nullable=False),
     Column("others", JsonText),
     UniqueConstraint("studio", "mark"),

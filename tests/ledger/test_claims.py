@@ -26,6 +26,7 @@ from postflow.ledger import (
     transitions,
 )
 from postflow.ledger.leases import GRACE
+from postflow.state import HOST
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import (
     BROKEN,
@@ -117,6 +118,20 @@ def test_what_a_person_handed_over_is_in_no_watch_folder(ledger: Ledger) -> None
     assert claims.ready(ledger, folders={}) == 1
     (claim,) = claims.claim(ledger, "run-1", limit=9, folders={})
     assert claim.path == Path("/home/ada/a.mov")
+
+
+def test_what_a_person_handed_over_lies_on_that_host_alone(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another host, which may have a folder of that name, would take the clip for deleted."""
+    monkeypatch.setenv(HOST, "desk")
+    clip_id = add(ledger, roots.add(ledger, "main", Path("/home/ada")), "a.mov")
+    monkeypatch.setenv(HOST, "render-2")
+    add(ledger, roots.add(ledger, "main", Path("/home/ada")), "b.mov")
+    assert [each.name for each in claims.claim(ledger, "there", limit=9, folders={})] == ["b.mov"]
+    assert claims.ready(ledger, folders={}) == 0
+    monkeypatch.setenv(HOST, "desk")
+    assert [each.clip_id for each in claims.claim(ledger, "here", limit=9, folders={})] == [clip_id]
 
 
 def test_a_run_takes_only_its_studios_clips(ledger: Ledger, root: Root) -> None:
