@@ -143,9 +143,11 @@ class Drain:
         elif room > -at_once and (left := await self._waiting(interrupted=True)):
             # What was on its way from a host that is lost waits for no place.
             await self._claim(await self._fair(at_once + room, left), interrupted=True)
-        # One that could not be started just now is this run's all the same.
+        # One that could not be started just now is this run's all the same, unless it took so long
+        # that another run has it.
         while self._claimed:
-            await self._start(self._claimed[0])
+            with suppress(StaleClaim):
+                await self._start(self._claimed[0])
             del self._claimed[0]
 
     async def _claim(self, limit: int, *, interrupted: bool = False) -> None:
@@ -223,6 +225,8 @@ class Drain:
     async def _travel(self, claim: Claimed) -> None:
         try:
             delivery = await self._deliver(claim.path, studio=self._studio.name, claim=claim.ref)
+        except StaleClaim as error:  # another run finishes the clip, and tells of it
+            log.warning("%s", error)
         except PostFlowError as error:
             await self._not_delivered(claim, error)
         except CancelledRun:  # this run is stopped, and the clip's with it

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import Ledger, clips, outages, queries
+from postflow.ledger import Ledger, StaleClaim, clips, outages, queries
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
 from tests.journeys.proof import READY, calls, endings, the_asset
@@ -90,6 +90,23 @@ async def test_no_clip_stays_in_the_hands_of_a_run_that_goes_on(
     assert endings(world) == [READY]
     assert calls(world, "files.remote_upload") == 1
     assert_nobody_holds_any()
+
+
+async def test_clips_that_another_run_took_over_end_no_run_and_are_none_of_its_failures(
+    watching: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """Before they are refused for their name, and before they travel."""
+    from postflow.engine.studio import open_studio
+    from postflow.flows.ingest import ingest
+
+    make_clip("nobody_knows.mov", extra=8)
+    taken = StaleClaim("Taken over.", hint="Nothing to do.", code="ledger.stale_claim")
+    async with open_studio(watching) as opened:
+        opened.ledger, stumbler = stumbling(opened.ledger, skip=taken, read_claim=taken)
+        drained = await ingest(watching)
+    assert not stumbler.yet_to_come
+    assert (drained.failed, drained.put_off) == ({}, {})
+    assert endings(world) == [READY]
 
 
 async def test_by_hand_too_nothing_is_held_and_the_next_attempt_delivers(
