@@ -62,6 +62,12 @@ class Bucket:
         finally:
             self._queue.remove(ticket)
 
+    def share_with(self, sharers: int) -> None:
+        """Each of so many has its part from now on: of a full bucket ours is full, no fuller."""
+        self._leak()
+        self.sharers = sharers
+        self._level = min(self._level, self.capacity)
+
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over what Frame.io counts: others may be using the same account."""
         try:
@@ -145,9 +151,10 @@ class Pacing:
 
     @sharers.setter
     def sharers(self, number: int) -> None:
-        self._sharers = number
-        for bucket in self._buckets.values():
-            bucket.sharers = number
+        if number != self._sharers:
+            self._sharers = number
+            for bucket in self._buckets.values():
+                bucket.share_with(number)
 
     @property
     def idle(self) -> float:

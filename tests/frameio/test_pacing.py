@@ -148,6 +148,21 @@ async def test_the_rate_does_not_fall_for_ever_and_recovers(
     assert bucket.share == 1
 
 
+async def test_a_bucket_that_another_shares_from_now_on_is_full_and_no_fuller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who began alone does not wait for a minute when another host begins."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    bucket = Bucket(100, 60)
+    for _ in range(100):
+        await bucket.slot()
+    bucket.share_with(2)
+    assert bucket.free == 0
+    now += bucket.interval
+    assert bucket.free == 1
+
+
 async def test_chance_keeps_apart_those_who_were_refused_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
