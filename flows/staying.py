@@ -15,6 +15,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
 from postflow.blocks.studio import Studio, load_studio
+from postflow.engine.presence import presence
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, PostFlowError
 from postflow.folder.watchers import FolderWatchers
@@ -43,14 +44,15 @@ class Stay:
 
     async def until_wanted(self, watchers: FolderWatchers) -> bool:
         """True as soon as clips or stacks wait, false when the stay is over."""
-        try:
-            while not await self._is_over(watchers):
-                if await self._is_wanted(watchers):
-                    return True
-                await asyncio.sleep(PULSE)
-        except PostFlowError as error:  # a ledger that is away: the next run asks it
-            log.warning("%s", error)
-        return False
+        async with presence(self._studio, "ingest", watchers):
+            try:
+                while not await self._is_over(watchers):
+                    if await self._is_wanted(watchers):
+                        return True
+                    await asyncio.sleep(PULSE)
+            except PostFlowError as error:  # a ledger that is away: the next run asks it
+                log.warning("%s", error)
+            return False
 
     async def _is_wanted(self, watchers: FolderWatchers) -> bool:
         studio = self._studio

@@ -15,6 +15,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from postflow.engine.studio import open_studio
 from postflow.flows import staying
 from postflow.folder.watchers import folder_watchers
+from postflow.ledger import Ledger, hosts
 from postflow.models import Drained
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip
@@ -22,6 +23,7 @@ from tests.journeys.proof import READY, endings
 from tests.journeys.runs import once
 from tests.journeys.studios import save
 from tests.support.enrolled import enrolled
+from tests.support.wait import wait_until
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("nothing_cached")]
 
@@ -72,6 +74,11 @@ async def test_the_next_clip_goes_by_the_same_run_until_nobody_watches(
     folder = make_clip(FIRST).parent
     async with staying_in(world, folder, "staying"):
         assert await tables("staying", 1) == [[FIRST]]
+        with Ledger.open() as ledger:
+            await wait_until(
+                lambda: [each.lives for each in hosts.known(ledger, "staying")] == [True],
+                description="the host to be known as living while it stays",
+            )
         make_clip(SECOND, extra=80)
         assert sorted(await tables("staying", 2)) == [[FIRST], [SECOND]], "each is told once"
     assert endings(world) == [READY, READY]
