@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import NoReturn
 
 from postflow.errors import PostFlowError
@@ -13,10 +12,9 @@ from postflow.ledger import AsyncLedger, leases
 
 log = logging.getLogger(__name__)
 
-# Seconds: between two looks at our own calls, between two at the others, and after which a silent
-# process leaves its part to them.
+# Seconds between two looks at our own calls and at the others, so that who begins is soon heard of;
+# and after which a silent process leaves its part to them.
 PULSE = 1.0
-PAUSE = 5.0
 SILENCE = 30.0
 
 
@@ -28,16 +26,14 @@ async def keep_common_rate(
     They are those of one ledger: whom it does not know is met by slowing down at a 429. Writes only
     where we begin or cease to call.
     """
-    was_calling, asked_at = False, 0.0
+    was_calling = False
     while True:
         calls = frameio.pacing.idle < SILENCE
-        is_time = calls and time.monotonic() - asked_at >= PAUSE
-        if is_time or calls != was_calling:
+        if calls or was_calling:
             try:
                 sharers = await ledger.run(leases.note_caller, run_id, user if calls else None)
             except PostFlowError as error:
                 log.debug("Who else calls Frame.io could not be asked: %s", error)
             else:
-                frameio.pacing.sharers = sharers
-                was_calling, asked_at = calls, time.monotonic()
+                frameio.pacing.sharers, was_calling = sharers, calls
         await asyncio.sleep(PULSE)
