@@ -60,7 +60,6 @@ class Drain:
             studio.ledger, studio.name, watching, interval=PULSE, trusts=True
         )
         self._notices = Notices(studio.ledger, studio.channel, studio.run_id, lasting_only=True)
-        self._claimed: list[Claimed] = []
         self._finished: list[Claimed] = []
         self._on_their_way: dict[asyncio.Task[None], Claimed] = {}
         self._batch = Batch(studio)
@@ -114,7 +113,7 @@ class Drain:
 
     async def _is_busy(self) -> bool:
         stacking = await self._stacks.advance()
-        travelling = self._on_their_way or self._claimed or self._finished
+        travelling = self._on_their_way or self._finished
         if stacking or travelling or self._watchers.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
@@ -133,7 +132,7 @@ class Drain:
 
     async def _start_some(self) -> None:
         at_once = self._studio.settings.watching.at_once
-        room = at_once - len(self._on_their_way) - len(self._claimed)
+        room = at_once - len(self._on_their_way)
         if room > 0:
             ready = await self._waiting()
             waiting = ready + self._watchers.entering
@@ -143,12 +142,6 @@ class Drain:
         elif room > -at_once and (left := await self._waiting(interrupted=True)):
             # What was on its way from a host that is lost waits for no place.
             await self._claim(await self._fair(at_once + room, left), interrupted=True)
-        # One that could not be started just now is this run's all the same, unless it took so long
-        # that another run has it.
-        while self._claimed:
-            with suppress(StaleClaim):
-                await self._start(self._claimed[0])
-            del self._claimed[0]
 
     async def _claim(self, limit: int, *, interrupted: bool = False) -> None:
         claimed = await self._studio.ledger.run(
@@ -159,8 +152,12 @@ class Drain:
             folders=self._watchers.folders,
             interrupted=interrupted,
         )
-        self._claimed += claimed
         self._share -= len(claimed)
+        for claim in claimed:
+            if why := self._refused(claim):
+                self._send(claim, self._refuse(claim, why))
+            else:
+                self._send(claim, self._cancelling.guard(claim, self._travel(claim)))
 
     async def _fair(self, room: int, waiting: int) -> int:
         """How many to take: of fewer than all hosts have places for, a share within a while, so
@@ -175,13 +172,6 @@ class Drain:
             self._share_again_at = time.monotonic() + LEFT_TO_OTHERS
             self._share = math.ceil(waiting / living)
         return max(0, min(room, self._share))
-
-    async def _start(self, claim: Claimed) -> None:
-        why = self._refused(claim)
-        if why is not None:
-            await self._studio.abandon(claim, why, self._announcement(claim, why))
-            return
-        self._send(claim, self._cancelling.guard(claim, self._travel(claim)))
 
     def _send(self, claim: Claimed, travel: Coroutine[Any, Any, None]) -> None:
         self._on_their_way[asyncio.create_task(_alone(claim, travel), name=claim.name)] = claim
@@ -221,6 +211,10 @@ class Drain:
         return announcements.of_claim(
             studio.channel, studio.ledger, studio.naming, claim, why, project=studio.project
         )
+
+    async def _refuse(self, claim: Claimed, why: Skip | Fatal) -> None:
+        """What may be left of it in Frame.io is asked for, which may take long."""
+        await self._studio.abandon(claim, why, self._announcement(claim, why))
 
     async def _travel(self, claim: Claimed) -> None:
         try:

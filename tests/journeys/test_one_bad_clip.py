@@ -10,14 +10,29 @@ from typing import Any, cast
 import pytest
 
 from postflow.errors import Retry
-from postflow.ledger import AsyncLedger, Ledger, outbox, queries
+from postflow.folder.root import read_mark
+from postflow.ledger import (
+    AsyncLedger,
+    Ledger,
+    leases,
+    observations,
+    outbox,
+    queries,
+    queue,
+    registry,
+    roots,
+    transitions,
+)
+from postflow.locks import one_at_a_time
+from postflow.media.probe import probe_media
 from postflow.models import MediaFile, Shot
 from postflow.naming import Naming
 from postflow.sandbox import Sandbox
 from postflow.state import state_dir
 from tests.journeys.conftest import MakeClip
-from tests.journeys.proof import armed, calls, the_asset
+from tests.journeys.proof import READY, armed, calls, endings, the_asset
 from tests.journeys.studios import save
+from tests.ledger.ground import claim_one, sighting, target
 from tests.support.enrolled import enrolled
 from tests.support.wait import wait_until
 
@@ -114,6 +129,31 @@ async def test_what_could_not_be_started_for_a_moment_is_started_by_the_same_run
     assert away.was_away
     assert list(drained.skipped) == ["a first, misnamed.mov"]
     assert list(drained.delivered) == [BAD]
+
+
+async def test_a_refused_clip_that_frameio_has_to_be_asked_about_holds_up_no_other(
+    watching_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """Somebody cancelled it after its run had died, and another process is at the same file."""
+    from postflow.flows.ingest import ingest
+
+    good = make_clip(GOOD[0], extra=80)
+    media = await probe_media(good.parent / BAD)
+    with Ledger.open() as ledger:
+        root = roots.find_root(ledger, watching_studio, read_mark(good.parent).id)
+        assert root
+        observations.observe(
+            ledger, root, [sighting(root, BAD, size=media.size, mtime_ns=media.mtime_ns)]
+        )
+        registry.register(ledger, root, media)
+        begun = transitions.intend_request(ledger, claim_one(ledger), target(), way="tunnel")
+        leases.end(ledger, begun.run_id)
+        (spot,) = queue.spots(ledger, BAD, studio=watching_studio)
+        queue.cancel(ledger, watching_studio, queue.BY_COMMAND, lambda *_: None, at=spot)
+    async with one_at_a_time("clip", target().folder_id, clip=BAD):
+        run = asyncio.create_task(ingest(studio=watching_studio))
+        await wait_until(lambda: endings(world) == [READY], description="the other clip")
+    assert list((await run).delivered) == [good.name]
 
 
 async def test_a_name_that_our_code_trips_over_is_one_clips_alone(
