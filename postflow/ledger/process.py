@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,9 @@ import psutil
 
 from postflow.models import FrozenModel
 from postflow.state import this_host
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+SYSCTL = "/usr/sbin/sysctl"
 
 
 class ProcessMark(FrozenModel):
@@ -57,9 +61,17 @@ def this_machine() -> str:
     """This boot of this machine, as far as process numbers mean the same."""
     parts = [this_host()]
     with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(BOOT_ID.read_text().strip())
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
-    return " ".join(parts)
+    return " ".join(parts if len(parts) > 1 else [*parts, _boot_session()]).rstrip()
+
+
+def _boot_session() -> str:
+    """What macOS has instead, where many a machine is called as another one: see sysctl(8)."""
+    asking = [SYSCTL, "-n", "kern.bootsessionuuid"]
+    with suppress(OSError):
+        return subprocess.run(asking, capture_output=True, text=True, check=False).stdout.strip()
+    return ""
 
 
 def _boot(machine: str) -> str:
