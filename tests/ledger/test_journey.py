@@ -33,6 +33,7 @@ from tests.ledger.ground import (
     bring_to_requested,
     claim_one,
     media,
+    outlive,
     take_stack,
     target,
 )
@@ -204,7 +205,7 @@ def test_what_only_lacks_its_stack_is_delivered_and_taken_up_again(
 
 def test_the_stack_is_waited_for_longer_each_time(ledger: Ledger, clock: Clock) -> None:
     bring_to_arrived(ledger, claim_one(ledger))
-    clock.forward(61)
+    outlive(ledger, clock)
     claim, waits = claim_one(ledger, "run-2"), []
     for _ in range(3):
         until = transitions.postpone_stack(ledger, claim, BUSY)
@@ -227,7 +228,7 @@ def test_a_run_that_dies_at_the_stack_of_a_delivered_clip_leaves_it_delivered(
         ledger, bring_to_arrived(ledger, claim_one(ledger)), BUSY
     )
     finished = known_ids.intend_stack(ledger, take_stack(ledger)).finished_at
-    clock.forward(61)
+    outlive(ledger, clock)
     claim = take_stack(ledger, "run-2")
     assert (claim.state, claim.finished_at) == (State.STACKING, finished)
     assert finished is not None
