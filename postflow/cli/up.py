@@ -163,7 +163,7 @@ async def _settle(name: str, studio: Studio, watcher: Part) -> None:
     if (found := await settled(studio, name)) is not studio:
         folders = ", ".join(map(str, found.watching.folders))
         err.print(f"The watch folders of {name} are here: {folders}.", markup=False)
-        watcher.process.terminate()  # and is started again
+        watcher.restart()
 
 
 def _apply(file: StudioFile) -> str:

@@ -109,6 +109,11 @@ class Part:
             await asyncio.gather(asyncio.to_thread(self._stop), asyncio.sleep(pause))
             await self._start_again()
 
+    def restart(self) -> None:
+        """End it, if it runs just now: `keep_running` starts it again."""
+        with suppress(psutil.NoSuchProcess):
+            self.process.terminate()
+
     async def _end(self) -> int:
         while (code := self.process.poll()) is None:
             self._turn_log()

@@ -105,6 +105,12 @@ async def test_a_part_that_was_killed_is_started_again(
     assert capsys.readouterr().err.endswith("started again in 0 s.\n"), "it left no last words"
 
 
+async def test_a_part_that_has_just_ended_may_be_restarted_all_the_same(modules: Path) -> None:
+    with Part("a part", ("fails",), modules / "log").running() as part:
+        await wait_until(lambda: part.process.poll() is not None, description="its end")
+        part.restart()
+
+
 async def test_what_a_killed_part_has_started_is_ended_too(modules: Path) -> None:
     """A runner that the kernel kills leaves the run that holds the tunnel open."""
     async with kept(Part("part", ("starts_another",), modules / "log", pauses=[600])) as part:
