@@ -125,18 +125,22 @@ async def settle_in(studio: Studio, name: str, ask: AskFolder | None) -> Studio:
 
 
 async def settled(studio: Studio, name: str) -> Studio:
-    """The same, once that comes to something: where a volume was not mounted yet, or its folder not
-    marked by the first host.
+    """The same, once that comes to something: where a volume was not mounted yet, its folder not
+    marked by the first host, or its place not named by a person.
     """
+    begins = True
     while is_shared(studio.ledger):
-        await asyncio.sleep(LOOK_AGAIN)
         try:
             if await load_part(name):
-                break
+                return studio if begins else await load_studio(name)
             if (found := await settle_in(studio, name, None)) is not studio:
                 return found
         except (PostFlowError, httpx.HTTPError, PrefectException) as error:
             log.warning("The watch folders of %s could not be looked for: %s", name, error)
+        except Exception:
+            log.exception("A fault of our own; the watch folders of %s are looked for again:", name)
+        begins = False
+        await asyncio.sleep(LOOK_AGAIN)
     return studio
 
 

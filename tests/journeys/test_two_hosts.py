@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -50,10 +51,12 @@ async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewher
     assert endings(world) == [READY, READY]
 
 
-async def test_a_host_that_begins_before_a_folder_is_marked_or_mounted_finds_it_later(
-    world: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["is marked", "is named"])
+async def test_a_host_that_begins_before_a_folder_is_marked_or_mounted_or_named_finds_it_later(
+    world: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     from postflow import blocks
+    from postflow.blocks.host import own_name
     from postflow.blocks.studio import load_studio
     from postflow.service import joining
 
@@ -62,14 +65,25 @@ async def test_a_host_that_begins_before_a_folder_is_marked_or_mounted_finds_it_
     monkeypatch.setattr(joining, "mounted", lambda: [tmp_path])
     monkeypatch.setattr(joining, "LOOK_AGAIN", 0.05)
     theirs, here = Path("/Volumes/Post/EXPORTS"), tmp_path / "EXPORTS"
-    name = await save(world, name="begins-first", watching={"folders": [str(theirs)]})
+    name = await save(world, name=f"begins-{how[3:]}", watching={"folders": [str(theirs)]})
     studio = await load_studio(name)
     assert await joining.settle_in(studio, name, None) is studio
+    looked, settle_in = asyncio.Event(), joining.settle_in
+
+    async def look(*about: Any) -> blocks.Studio:
+        looked.set()
+        return await settle_in(*about)
+
+    monkeypatch.setattr(joining, "settle_in", look)
     settling = asyncio.create_task(joining.settled(studio, name))
-    here.mkdir()
-    enrolled(here, studio=name)
-    with Ledger.open() as ledger:
-        roots.mounted(ledger, name, theirs, read_mark(here).id)
+    await looked.wait()
+    if how == "is marked":
+        here.mkdir()
+        enrolled(here, studio=name)
+        with Ledger.open() as ledger:
+            roots.mounted(ledger, name, theirs, read_mark(here).id)
+    else:
+        await blocks.Host(folders=[here]).asave(own_name(name), overwrite=True)
     async with asyncio.timeout(60):
         assert (await settling).watching.folders == (here,)
 
