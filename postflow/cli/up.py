@@ -149,8 +149,8 @@ async def _supervise(
             for part in parts:
                 group.create_task(part.keep_running(tell))
             while True:
-                for each in news:
-                    each.tell()
+                for each in news:  # whose ledger may hang
+                    await asyncio.to_thread(each.tell)
                 await asyncio.sleep(1.0)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None

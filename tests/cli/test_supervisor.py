@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,6 +19,8 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.blocks import AdobeTokens, DiscordWebhook, FrameioAccount, Studio
+from postflow.cli.news import News
+from postflow.cli.up import _supervise
 from postflow.engine import parent
 from postflow.engine.heartbeat import tell_people
 from postflow.errors import Fatal
@@ -103,6 +106,22 @@ async def test_a_part_that_was_killed_is_started_again(
         await wait_until(lambda: told(modules / "starts") == ["it", "it"], description="the next")
     assert told(modules / "ends") == ["it"]
     assert capsys.readouterr().err.endswith("started again in 0 s.\n"), "it left no last words"
+
+
+async def test_a_ledger_that_does_not_answer_holds_up_nothing_that_is_kept_running() -> None:
+    goes_on, told = threading.Event(), list[bool]()
+
+    class Hangs(News):
+        def tell(self) -> None:
+            told.append(goes_on.wait(30))
+
+    async def part() -> None:
+        goes_on.set()
+
+    keeping = asyncio.create_task(_supervise([], [Hangs("main", None)], [part], nobody_hears))
+    await wait_until(lambda: told, description="what is new")
+    keeping.cancel()
+    assert told[0]
 
 
 async def test_a_part_that_has_just_ended_may_be_restarted_all_the_same(modules: Path) -> None:
