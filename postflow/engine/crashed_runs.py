@@ -51,6 +51,7 @@ SIGNATURE = "postflow.process"
 LEASE = "postflow.run"
 LEDGER = "postflow.ledger"
 STUDIO = "postflow.studio"
+TAG = "postflow"
 MOST = 200
 NEWEST = sorting.FlowRunSort.START_TIME_DESC
 UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -150,8 +151,12 @@ def _is_dead_here(run: FlowRun) -> bool:
 
 
 def is_of(studio: str, run: FlowRun | DeploymentResponse) -> bool:
-    """What has not opened its studio, as no deployment has, and names none, may be anybody's."""
-    return (run.labels.get(STUDIO) or run.parameters.get("studio") or studio) == studio
+    """What has not opened its studio, as no deployment has, and names none, may be any studio's;
+    but another program's flow may be called `ingest`, too.
+    """
+    if named := run.labels.get(STUDIO) or run.parameters.get("studio"):
+        return bool(named == studio)
+    return TAG in run.tags or SIGNATURE in run.labels
 
 
 async def _unfinished(client: PrefectClient, flow: filters.FlowFilterName) -> list[FlowRun]:

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 from prefect.states import Pending, Running
 from prefect.types.entrypoint import EntrypointType
 
+from postflow.engine import crashed_runs
 from postflow.engine.crashed_runs import LEASE, SIGNATURE, CrashDetector, tag_run
 from postflow.ledger import Ledger, leases, roots
 from postflow.ledger.process import ProcessMark, this_process
@@ -51,6 +52,26 @@ async def test_only_a_run_whose_very_process_is_gone_is_buried(
         run = await client.create_flow_run(run_of, parameters={"studio": None}, state=Running())
         await client.update_flow_run_labels(run.id, {SIGNATURE: process.model_dump_json()})
         await CrashDetector("main", None).round()
+        assert (await client.read_flow_run(run.id)).state_type is state
+
+
+@pytest.mark.parametrize(
+    ("tags", "state"), [(["postflow"], StateType.CRASHED), ([], StateType.RUNNING)]
+)
+async def test_a_run_that_never_signed_is_buried_unless_it_is_another_programs(
+    monkeypatch: pytest.MonkeyPatch, tags: list[str], state: StateType
+) -> None:
+    """Many a flow is called `ingest`."""
+    monkeypatch.setattr(crashed_runs, "UNSIGNED", -1.0)
+
+    @flow(name="ingest")
+    def somebodys() -> None: ...
+
+    detector = CrashDetector("main", None)
+    async with get_client() as client:
+        run = await client.create_flow_run(somebodys, state=Running(), tags=tags)
+        for _ in range(2):
+            await detector.round()
         assert (await client.read_flow_run(run.id)).state_type is state
 
 
