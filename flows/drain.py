@@ -56,7 +56,7 @@ class Drain:
         self._deliver = deliver
         watching = studio.settings.watching
         self._idle_timeout = watching.idle_timeout if idle_timeout is None else idle_timeout
-        self.watchers = self._watchers = folder_watchers(
+        self.watchers = folder_watchers(
             studio.ledger, studio.name, watching, interval=PULSE, trusts=True
         )
         self._notices = Notices(studio.ledger, studio.channel, studio.run_id, lasting_only=True)
@@ -74,8 +74,8 @@ class Drain:
         So a run stays for the stacks of a burst while Frame.io makes one every few seconds; what
         waits longer is left to a later run.
         """
-        here = presence(self._studio, "ingest", self._watchers)
-        async with self._studio.ways.kept_open(), self._watchers, here:
+        here = presence(self._studio, "ingest", self.watchers)
+        async with self._studio.ways.kept_open(), self.watchers, here:
             try:
                 while await self._round():
                     await self._pause()
@@ -104,7 +104,7 @@ class Drain:
         return True
 
     async def _tell(self) -> None:
-        for report in self._watchers.reports():
+        for report in self.watchers.reports():
             self._notices.take(report)
         try:
             await self._notices.hand_over()
@@ -114,10 +114,10 @@ class Drain:
     async def _is_busy(self) -> bool:
         stacking = await self._stacks.advance()
         travelling = self._on_their_way or self._finished
-        if stacking or travelling or self._watchers.may_find or await self._waiting():
+        if stacking or travelling or self.watchers.may_find or await self._waiting():
             self._busy_at = time.monotonic()
             return True
-        if self._watchers.out_of_reach:
+        if self.watchers.out_of_reach:
             log.warning("None of the watch folders is here; this run leaves its place to others.")
             return False
         return time.monotonic() - self._busy_at < self._idle_timeout
@@ -126,7 +126,7 @@ class Drain:
         return await self._studio.ledger.run(
             claims.ready,
             self._studio.name,
-            folders=self._watchers.folders,
+            folders=self.watchers.folders,
             interrupted=interrupted,
         )
 
@@ -135,7 +135,7 @@ class Drain:
         room = at_once - len(self._on_their_way)
         if room > 0:
             ready = await self._waiting()
-            waiting = ready + self._watchers.entering
+            waiting = ready + self.watchers.entering
             await self._batch.expect(waiting + len(self._on_their_way))
             # What came after the count is of no batch yet.
             await self._claim(min(ready, await self._fair(room, waiting)))
@@ -149,7 +149,7 @@ class Drain:
             self._studio.run_id,
             limit=limit,
             studio=self._studio.name,
-            folders=self._watchers.folders,
+            folders=self.watchers.folders,
             interrupted=interrupted,
         )
         self._share -= len(claimed)
@@ -164,7 +164,7 @@ class Drain:
         that who is done a moment sooner does not take them all.
         """
         living = await self._studio.ledger.run(
-            hosts.sharing, self._studio.name, self._watchers.folders
+            hosts.sharing, self._studio.name, self.watchers.folders
         )
         if living < 2 or waiting > living * self._studio.settings.watching.at_once:
             return room
@@ -248,7 +248,7 @@ class Drain:
 
         A fault of our own ends the whole run.
         """
-        await self._watchers.wait(PULSE, [*self._on_their_way, *self._stacks.tasks])
+        await self.watchers.wait(PULSE, [*self._on_their_way, *self._stacks.tasks])
         for task in [each for each in self._on_their_way if each.done()]:
             self._finished.append(self._on_their_way.pop(task))
             await task
