@@ -31,6 +31,8 @@ from av.video.stream import VideoStream
 
 # Seconds without a clip after which nothing is kept in memory for the next.
 IDLE = 60.0
+# Seconds between two looks for processes that have ended.
+REAP = 0.5
 LINE = 32
 SECONDS = 15
 CPU_SECONDS = 8
@@ -81,19 +83,23 @@ def serve(asked: socket.socket) -> None:
     """`make NUMBER CONTAINER`, with the clip and where its picture goes; `end NUMBER`; until who
     asks is gone, or has not asked for long. Lines of LINE bytes.
     """
-    asked.settimeout(IDLE)
     started: dict[bytes, int] = {}
-    with suppress(TimeoutError):
-        while words := _next(asked):
-            line, files = words
-            started = {
-                key: pid for key, pid in started.items() if not os.waitpid(pid, os.WNOHANG)[0]
-            }
-            match line, files:
-                case [b"make", number, container], [clip, picture]:
-                    started[number] = _begin(container.decode(), clip, picture)
-                case [b"end", number], [] if number in started:
-                    os.kill(started[number], signal.SIGKILL)
+    while True:
+        started = {key: pid for key, pid in started.items() if not os.waitpid(pid, os.WNOHANG)[0]}
+        asked.settimeout(REAP if started else IDLE)
+        try:
+            words = _next(asked)
+        except TimeoutError:
+            if started:
+                continue
+            break
+        match words:
+            case [b"make", number, container], [clip, picture]:
+                started[number] = _begin(container.decode(), clip, picture)
+            case [b"end", number], [] if number in started:
+                os.kill(started[number], signal.SIGKILL)
+            case None:
+                break
     for pid in started.values():
         os.kill(pid, signal.SIGKILL)
 

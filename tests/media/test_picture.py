@@ -158,10 +158,16 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(picture, "SCRIPT", path)
 
 
-def processes() -> list[psutil.Process]:
-    """Of decoding: the one that is kept, and one a clip."""
-    every = psutil.Process().children(recursive=True)
-    return [each for each in every if "script.py" in str(each.cmdline())]
+Begun = Callable[[], set[psutil.Process]]
+
+
+@pytest.fixture
+def begun() -> Begun:
+    """Processes since the test's beginning, and dead ones that nobody has waited for: what is kept
+    for all clips, and one for each.
+    """
+    before = set(psutil.Process().children(recursive=True))
+    return lambda: set(psutil.Process().children(recursive=True)) - before
 
 
 async def made_of(path: Path) -> Path | None:
@@ -170,15 +176,15 @@ async def made_of(path: Path) -> Path | None:
 
 
 async def test_a_decoder_that_does_not_end_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: Begun
 ) -> None:
     script(tmp_path, monkeypatch, "while True: pass")
     monkeypatch.setattr(picture, "LIMIT", 0.5)
     async with picture.Pictures() as pictures:
         with pytest.raises(TimeoutError):
             await pictures.make(await probe_media(clip_path()))
-        await wait_until(lambda: len(processes()) == 1, description="the end of the clip's")
-    assert processes() == []
+        await wait_until(lambda: len(begun()) == 1, description="the end of the clip's")
+    assert begun() == set()
 
 
 HEAD = r"b'\xff\xd8\xff'"
@@ -229,30 +235,31 @@ async def test_a_clip_that_changes_meanwhile_has_no_picture(tmp_path: Path) -> N
 
 
 async def test_what_is_not_made_in_time_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: Begun
 ) -> None:
     script(tmp_path, monkeypatch, "while True: pass")
     media = await probe_media(clip_path())
     async with picture.Pictures() as pictures:
         async with pictures.made_beside(media):
-            await wait_until(lambda: len(processes()) == 2, description="a process for the clip")
-        await wait_until(lambda: len(processes()) == 1, description="its end")
+            await wait_until(lambda: len(begun()) == 2, description="a process for the clip")
+        await wait_until(lambda: len(begun()) == 1, description="its end")
         async with pictures.made_beside(media.model_copy(update={"path": tmp_path / "gone.mov"})):
             pass
 
 
 async def test_one_process_imports_the_decoder_for_all_clips_and_is_begun_again_where_it_ended(
-    film: Film,
+    film: Film, begun: Begun
 ) -> None:
     first, second, third = (
         film(f"{name}.mov", "-r", f"{5 + number}") for number, name in enumerate("abc")
     )
     async with picture.Pictures() as pictures:
         assert await pictures.make(await probe_media(first))
-        (kept,) = psutil.Process().children()
+        await wait_until(lambda: len(begun()) == 1, description="the end of the clip's")
+        (kept,) = begun()
         assert await pictures.make(await probe_media(second))
-        assert psutil.Process().children() == [kept]
+        await wait_until(lambda: begun() == {kept}, description="the end of the clip's")
         kept.kill()
-        await wait_until(lambda: not kept.is_running(), description="its end")
+        await wait_until(lambda: begun() == set(), description="its end")
         assert await pictures.make(await probe_media(third))
-    assert psutil.Process().children() == []
+    assert begun() == set()
