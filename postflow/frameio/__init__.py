@@ -8,7 +8,7 @@ from postflow.frameio.auth.ims import (
     UserCredential,
     WebCredential,
 )
-from postflow.frameio.auth.renewal import LegacyToken, TokenSource
+from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.tokens import FileTokenStore, Tokens
 
 from .calls import CallRetries
@@ -21,7 +21,6 @@ __all__ = [
     "Credential",
     "FileTokenStore",
     "FrameioClient",
-    "LegacyToken",
     "NativeCredential",
     "ServiceCredential",
     "TokenSource",

@@ -270,7 +270,6 @@ class Api:
             self._clock_ahead = parsedate_to_datetime(date) - datetime.now(UTC)
 
     async def _send(self, call: Call, token: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token}", **self._tokens.headers}
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._http.request(
@@ -278,7 +277,7 @@ class Api:
                     call.path,
                     params=dict(call.query),
                     json=call.body,
-                    headers=headers,
+                    headers={"Authorization": f"Bearer {token}"},
                 )
         except NEVER_SENT as error:
             raise NotSent from error

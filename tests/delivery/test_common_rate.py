@@ -17,14 +17,14 @@ from tests.frameio.connecting import connected, project_of
 CALLER = """
 import asyncio, json, sys
 from pathlib import Path
-from pydantic import SecretStr
 from postflow.delivery.common_rate import keep_common_rate
-from postflow.frameio import FrameioClient, LegacyToken
+from postflow.frameio import FrameioClient
 from postflow.models import RemoteFile
 from postflow.ledger import leases, open_ledger
+from tests.support.token_stores import FixedToken
 
 async def call(name, url, token, where, remote):
-    source, remote = LegacyToken(SecretStr(token)), RemoteFile.model_validate(remote)
+    source, remote = FixedToken(token), RemoteFile.model_validate(remote)
     client = FrameioClient(source, base_url=url, lock_dir=Path(where).parent)
     async with open_ledger(Path(where)) as ledger, leases.hold_lease(ledger, name), client:
         keeping = asyncio.create_task(keep_common_rate(ledger, name, client, "studio"))

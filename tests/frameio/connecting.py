@@ -17,7 +17,6 @@ from postflow.frameio import (
     AdobeIms,
     CallRetries,
     FrameioClient,
-    LegacyToken,
     NativeCredential,
     ServiceCredential,
     Tokens,
@@ -28,6 +27,7 @@ from postflow.frameio.auth.tokens import FileTokenStore
 from postflow.frameio.client import Shared
 from postflow.models import Project
 from postflow.sandbox import Sandbox
+from tests.support.token_stores import FixedToken
 
 ROOT = Path(__file__).parents[2]
 QUICK = CallRetries(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
@@ -82,7 +82,7 @@ async def connected(
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> FrameioClient:
     """A client at whose other end is a function, for answers that the sandbox does not give."""
     return FrameioClient(
-        LegacyToken(SecretStr("canary-token")),
+        FixedToken("canary-token"),
         base_url="https://api.example",
         transport=httpx.MockTransport(answer),
         retries=QUICK,

@@ -301,17 +301,6 @@ async def test_clients_of_one_process_share_what_they_learnt(
     assert len(world.requests()) == before
 
 
-async def test_a_legacy_developer_token_is_sent_with_its_header() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        assert request.headers["authorization"] == "Bearer canary-token"
-        assert request.headers["x-frameio-legacy-token-auth"] == "true"
-        profile = {"id": "1", "name": "Ada", "email": "ada@studio.example"}
-        return httpx.Response(200, json={"data": profile})
-
-    async with answering(answer) as client:
-        assert (await client.accounts.me()).name == "Ada"
-
-
 async def test_logs_errors_and_representations_hold_no_secret(
     world: Sandbox, tmp_path: Path, project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

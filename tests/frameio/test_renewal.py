@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from postflow.errors import Fatal, Retry
-from postflow.frameio import AdobeIms, LegacyToken, Tokens, TokenSource
+from postflow.frameio import AdobeIms, Tokens, TokenSource
 from postflow.frameio.auth.tokens import FileTokenStore, Journal
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import (
@@ -353,15 +353,6 @@ async def test_a_loop_that_ends_waits_for_the_pair(world: Sandbox, tmp_path: Pat
     another = await source_of(world, tmp_path)
     assert await works(world, await another.token())
     assert calls(world, "ims.token") == 1
-
-
-async def test_a_legacy_token_comes_with_its_header_and_is_not_renewed() -> None:
-    source = LegacyToken(SecretStr("fio-u-canary"))
-    assert await source.token() == "fio-u-canary"
-    assert source.headers == {"x-frameio-legacy-token-auth": "true"}
-    with pytest.raises(Fatal) as raised:
-        await source.token(rejected="fio-u-canary")
-    assert raised.value.code == "frameio.unauthorized"
 
 
 async def test_logs_and_errors_hold_no_token(

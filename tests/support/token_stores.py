@@ -1,4 +1,4 @@
-"""A store of Adobe tokens for tests."""
+"""Adobe tokens for tests: a store of them, and one that is never renewed."""
 
 from __future__ import annotations
 
@@ -16,3 +16,16 @@ class MemoryTokenStore:
 
     async def save(self, tokens: Tokens) -> None:
         self._tokens = tokens
+
+
+class FixedToken:
+    """What a client signs in with; it stays the same, whatever Frame.io says of it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def token(self, rejected: str | None = None) -> str:
+        return self._token
+
+    async def aclose(self) -> None:
+        pass

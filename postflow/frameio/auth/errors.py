@@ -107,12 +107,6 @@ LOGIN_TIMEOUT = Refusal(
     "address that it shows: `postflow login --paste`.",
 )
 
-DEVELOPER_TOKEN_REFUSED = Refusal(
-    Fatal,
-    "frameio.unauthorized",
-    "Frame.io does not accept this developer token.",
-    "Create a new one, or sign in with Adobe: `postflow login`.",
-)
 NOT_SIGNED_IN = Refusal(
     Fatal, "adobe.not_signed_in", "Nobody has signed in with Adobe yet.", "Run `postflow login`."
 )

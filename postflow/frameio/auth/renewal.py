@@ -5,24 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import SecretStr
-
 from postflow.errors import Fatal, PostFlowError
 from postflow.locks import one_at_a_time
 
-from .errors import (
-    DEVELOPER_TOKEN_REFUSED,
-    NOT_RENEWABLE,
-    NOT_SIGNED_IN,
-    TOKENS_NOT_SAVED,
-    TOKENS_UNAVAILABLE,
-)
+from .errors import NOT_RENEWABLE, NOT_SIGNED_IN, TOKENS_NOT_SAVED, TOKENS_UNAVAILABLE
 from .ims import AdobeIms, Credential, ServiceCredential
 from .tokens import Journal, Tokens, TokenStore
 
@@ -35,30 +26,9 @@ _SAVE_AGAIN_SECONDS = 30.0
 class TokenSupply(Protocol):
     """What the client needs of a token source."""
 
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
     async def token(self, rejected: str | None = None) -> str: ...
 
     async def aclose(self) -> None: ...
-
-
-class LegacyToken:
-    """A Frame.io developer token, for accounts on V4 that Adobe does not manage yet."""
-
-    headers: Mapping[str, str] = {"x-frameio-legacy-token-auth": "true"}
-
-    def __init__(self, token: SecretStr) -> None:
-        self._token = token
-
-    async def token(self, rejected: str | None = None) -> str:
-        """Raises `Fatal` once Frame.io has rejected it: it cannot be renewed."""
-        if rejected is not None:
-            raise DEVELOPER_TOKEN_REFUSED()
-        return self._token.get_secret_value()
-
-    async def aclose(self) -> None:
-        return None
 
 
 class TokenSource:
@@ -68,8 +38,6 @@ class TokenSource:
     the processes that share `state_dir` and `name`; look into the store first, since another may
     have renewed; and the new pair is on disk before anybody uses it.
     """
-
-    headers: Mapping[str, str] = {}
 
     def __init__(
         self,
