@@ -9,13 +9,7 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import Field, HttpUrl, SecretStr
 
 from postflow.errors import Fatal, PostFlowError
-from postflow.frameio.auth.ims import (
-    AdobeIms,
-    Credential,
-    NativeCredential,
-    ServiceCredential,
-    WebCredential,
-)
+from postflow.frameio.auth.ims import AdobeIms, Credential
 from postflow.frameio.auth.login import REDIRECT_URI
 from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.sign_in import why_to_sign_in
@@ -92,18 +86,17 @@ class AdobeTokens(StudioPart, CredentialsBlock):
 
     def get_credential(self) -> Credential:
         """What Adobe knows of us, the environment's secret first. Raises Fatal."""
-        if self.kind == "native":
-            return NativeCredential(client_id=self.client_id)
-        secret = secret_from_environment("POSTFLOW_ADOBE_CLIENT_SECRET") or self.client_secret
-        if secret is None:
+        secret = None
+        if self.kind != "native":
+            secret = secret_from_environment("POSTFLOW_ADOBE_CLIENT_SECRET") or self.client_secret
+        if secret is None and self.kind != "native":
             raise Fatal(
                 "The Adobe credential ({kind}) has no client secret.",
                 hint="Set it in the AdobeTokens block or in POSTFLOW_ADOBE_CLIENT_SECRET.",
                 code="adobe.credential",
                 kind=self.kind,
             )
-        kind = WebCredential if self.kind == "web" else ServiceCredential
-        return kind(client_id=self.client_id, client_secret=secret)
+        return Credential(kind=self.kind, client_id=self.client_id, client_secret=secret)
 
     def get_tokens(self) -> Tokens | None:
         """The pair as last saved; None before the first sign-in."""

@@ -6,14 +6,14 @@ import os
 import sys
 from pathlib import Path
 
-from postflow.frameio import AdobeIms, FileTokenStore, FrameioClient, TokenSource, WebCredential
+from postflow.frameio import AdobeIms, Credential, FileTokenStore, FrameioClient, TokenSource
 from postflow.frameio.auth.login import begin_login
 
 
 async def main(folder: Path) -> None:
     ims = AdobeIms(os.environ.get("ADOBE_URL", "https://ims-na1.adobelogin.com"))
     client = {"client_id": os.environ["CLIENT_ID"], "client_secret": os.environ["CLIENT_SECRET"]}
-    credential = WebCredential.model_validate(client)
+    credential = Credential.model_validate(client)
     sign_in = TokenSource(credential, FileTokenStore(folder / "tokens"), ims, state_dir=folder)
     if await sign_in.known() is None:
         attempt = begin_login(ims, credential)

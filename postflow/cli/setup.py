@@ -154,11 +154,11 @@ def _by_hand(block: AdobeTokens) -> Tokens:
 
 
 def _begin(block: AdobeTokens) -> tuple[AdobeIms, LoginAttempt]:
-    from postflow.frameio.auth.ims import AdobeIms, ServiceCredential
+    from postflow.frameio.auth.ims import AdobeIms
     from postflow.frameio.auth.login import begin_login
 
     credential = block.get_credential()
-    if isinstance(credential, ServiceCredential):
+    if credential.is_service:
         raise Fatal(
             "A server-to-server credential needs no sign-in.",
             hint="Run `postflow check` instead.",

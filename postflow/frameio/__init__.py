@@ -1,13 +1,6 @@
 """Frame.io V4 and the Adobe sign-in it needs."""
 
-from postflow.frameio.auth.ims import (
-    AdobeIms,
-    Credential,
-    NativeCredential,
-    ServiceCredential,
-    UserCredential,
-    WebCredential,
-)
+from postflow.frameio.auth.ims import AdobeIms, Credential
 from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.tokens import FileTokenStore, Tokens
 
@@ -21,11 +14,7 @@ __all__ = [
     "Credential",
     "FileTokenStore",
     "FrameioClient",
-    "NativeCredential",
-    "ServiceCredential",
     "TokenSource",
     "Tokens",
     "UploadStatus",
-    "UserCredential",
-    "WebCredential",
 ]

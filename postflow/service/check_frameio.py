@@ -11,7 +11,7 @@ from postflow.blocks.adobe import BlockTokenStore
 from postflow.blocks.studio import Studio
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
-from postflow.frameio.auth.ims import USER_SCOPES, ServiceCredential
+from postflow.frameio.auth.ims import USER_SCOPES
 from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.models import Account
 from postflow.frameio.parts import PartRetries, PartStore
@@ -132,7 +132,7 @@ class FrameioCheck:
 
 
 async def _scopes(studio: Studio) -> Say:
-    if isinstance(studio.adobe.get_credential(), ServiceCredential):
+    if studio.adobe.get_credential().is_service:
         return N_("server-to-server, by the Admin Console")
     tokens = await BlockTokenStore(studio.adobe.document_name).load()
     granted = set(tokens.scopes) if tokens else set()

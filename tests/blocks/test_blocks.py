@@ -22,7 +22,6 @@ from postflow.blocks import (
 from postflow.blocks.adobe import BlockTokenStore
 from postflow.cli.sandbox import sandbox_studio
 from postflow.errors import Fatal
-from postflow.frameio.auth.ims import WebCredential
 from postflow.frameio.auth.tokens import Tokens
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
@@ -162,8 +161,7 @@ async def test_the_environment_wins_over_the_secrets_of_blocks(
 
     credential, provider = adobe.get_credential(), tunnel.get_client()
 
-    assert isinstance(credential, WebCredential)
-    assert credential.client_secret.get_secret_value() == "of the environment"
+    assert credential.client_secret == SecretStr("of the environment")
     assert isinstance(provider, NgrokProvider)
     assert provider.authtoken == SecretStr("of the environment")
     async with discord.get_client() as client:

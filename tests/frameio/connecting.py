@@ -16,12 +16,10 @@ from pydantic import SecretStr
 from postflow.frameio import (
     AdobeIms,
     CallRetries,
+    Credential,
     FrameioClient,
-    NativeCredential,
-    ServiceCredential,
     Tokens,
     TokenSource,
-    WebCredential,
 )
 from postflow.frameio.auth.tokens import FileTokenStore
 from postflow.frameio.client import Shared
@@ -33,18 +31,16 @@ ROOT = Path(__file__).parents[2]
 QUICK = CallRetries(backoff=0.01, longest_backoff=0.05, looks=(0.0, 0.05))
 
 
-def web(world: Sandbox) -> WebCredential:
-    secret = SecretStr(world.client_secret)
-    return WebCredential(client_id=world.client_id, client_secret=secret)
+def web(world: Sandbox) -> Credential:
+    return Credential(client_id=world.client_id, client_secret=SecretStr(world.client_secret))
 
 
-def native(world: Sandbox) -> NativeCredential:
-    return NativeCredential(client_id=world.public_client_id)
+def native(world: Sandbox) -> Credential:
+    return Credential(kind="native", client_id=world.public_client_id)
 
 
-def service(world: Sandbox) -> ServiceCredential:
-    secret = SecretStr(world.client_secret)
-    return ServiceCredential(client_id=world.client_id, client_secret=secret)
+def service(world: Sandbox) -> Credential:
+    return web(world).model_copy(update={"kind": "service"})
 
 
 def signed_in(world: Sandbox, *, scope: str | None = None, lasts: float = 86399) -> Tokens:

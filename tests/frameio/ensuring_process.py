@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from postflow.frameio import AdobeIms, FrameioClient, NativeCredential, Tokens, TokenSource
+from postflow.frameio import AdobeIms, Credential, FrameioClient, Tokens, TokenSource
 from postflow.models import Project
 from tests.support.token_stores import MemoryTokenStore
 
@@ -22,7 +22,7 @@ async def ensure(given: dict[str, Any]) -> str:
         expires_at=datetime.now(UTC) + timedelta(hours=1),
     )
     url, lock_dir = given["world"]["url"], Path(given["lock_dir"])
-    credential = NativeCredential(client_id=given["world"]["public_client_id"])
+    credential = Credential(kind="native", client_id=given["world"]["public_client_id"])
     source = TokenSource(credential, MemoryTokenStore(tokens), AdobeIms(url), state_dir=lock_dir)
     async with FrameioClient(source, base_url=url, lock_dir=lock_dir) as client:
         project = Project.model_validate(given["project"])

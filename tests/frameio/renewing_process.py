@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from postflow.frameio import AdobeIms, TokenSource, WebCredential
+from postflow.frameio import AdobeIms, Credential, TokenSource
 from postflow.frameio.auth.tokens import FileTokenStore
 
 
@@ -18,7 +18,7 @@ def source_from(given: dict[str, Any]) -> TokenSource:
     secret = SecretStr(given["client_secret"])
     folder = Path(given["folder"])
     return TokenSource(
-        WebCredential(client_id=given["client_id"], client_secret=secret),
+        Credential(client_id=given["client_id"], client_secret=secret),
         FileTokenStore(folder / "tokens.json"),
         AdobeIms(given["url"]),
         state_dir=folder,

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from postflow.errors import Fatal, Retry
-from postflow.frameio import AdobeIms, NativeCredential, Tokens, UserCredential
+from postflow.frameio import AdobeIms, Credential, Tokens
 from postflow.frameio.auth.ims import challenge
 from postflow.frameio.auth.login import LoginAttempt, begin_login, callback_page, wait_for_browser
 from postflow.sandbox import Sandbox
@@ -49,7 +49,7 @@ async def address_in(shown: list[str]) -> str:
     return shown[0]
 
 
-def as_credential(world: Sandbox, kind: str) -> UserCredential:
+def as_credential(world: Sandbox, kind: str) -> Credential:
     return web(world) if kind == "web" else native(world)
 
 
@@ -67,7 +67,7 @@ async def test_a_browser_signs_in_through_the_https_page(world: Sandbox, kind: s
     assert tokens.refresh_token is not None
 
 
-async def granted_scopes(world: Sandbox, tokens: Tokens, credential: UserCredential) -> set[str]:
+async def granted_scopes(world: Sandbox, tokens: Tokens, credential: Credential) -> set[str]:
     token = tokens.access_token.get_secret_value()
     form = {"client_id": credential.client_id, "token": token}
     async with httpx.AsyncClient() as http:
@@ -101,7 +101,7 @@ async def test_the_silent_default_redirect_signs_in_when_pasted(world: Sandbox) 
 
 
 def test_a_native_app_returns_to_its_own_scheme() -> None:
-    credential = NativeCredential(client_id="abc")
+    credential = Credential(kind="native", client_id="abc")
     redirect_uri = NATIVE.format(client_id="abc")
     attempt = begin_login(AdobeIms("https://ims.example"), credential, redirect_uri)
     assert attempt.code_from(f"{redirect_uri}?code=xyz&state={attempt.state}") == "xyz"

@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
@@ -29,39 +29,34 @@ USER_SCOPES = ("openid", "email", "profile", "offline_access", "additional_info.
 SERVICE_SCOPES = ("openid", "AdobeID", "frame.s2s.all")
 
 
-class _Credential(FrozenModel):
+class Credential(FrozenModel):
+    """Who we are to Adobe.
+
+    web: OAuth Web App, a person signs in and the app keeps a secret. native: OAuth Native App or
+    Single-Page App, PKCE instead of a secret. service: OAuth Server-to-Server, nobody signs in; for
+    accounts run from Adobe's Admin Console.
+    """
+
     model_config = ConfigDict(hide_input_in_errors=True)
 
+    kind: Literal["web", "native", "service"] = "web"
     client_id: str
+    client_secret: SecretStr | None = None
 
+    @property
+    def is_service(self) -> bool:
+        return self.kind == "service"
 
-class WebCredential(_Credential):
-    """OAuth Web App: a person signs in, the app keeps a secret."""
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return SERVICE_SCOPES if self.is_service else USER_SCOPES
 
-    kind: Literal["web"] = "web"
-    client_secret: SecretStr
-    scopes: tuple[str, ...] = USER_SCOPES
-
-
-class NativeCredential(_Credential):
-    """OAuth Native App or Single-Page App: a person signs in, PKCE instead of a secret."""
-
-    kind: Literal["native"] = "native"
-    scopes: tuple[str, ...] = USER_SCOPES
-
-
-class ServiceCredential(_Credential):
-    """OAuth Server-to-Server: nobody signs in; needs an account run from Adobe's Admin Console."""
-
-    kind: Literal["service"] = "service"
-    client_secret: SecretStr
-    scopes: tuple[str, ...] = SERVICE_SCOPES
-
-
-UserCredential = WebCredential | NativeCredential
-Credential = Annotated[
-    WebCredential | NativeCredential | ServiceCredential, Field(discriminator="kind")
-]
+    def form(self) -> dict[str, str]:
+        """As the token endpoint is told it, secret included."""
+        secret = (
+            {"client_secret": self.client_secret.get_secret_value()} if self.client_secret else {}
+        )
+        return {"client_id": self.client_id, **secret}
 
 
 IMS_URL = "https://ims-na1.adobelogin.com"
@@ -101,7 +96,7 @@ class AdobeIms:
         self._transport = transport
 
     def authorize_url(
-        self, credential: UserCredential, *, redirect_uri: str, state: str, verifier: str
+        self, credential: Credential, *, redirect_uri: str, state: str, verifier: str
     ) -> str:
         """Where a person's browser goes to sign in (authorization code with PKCE S256)."""
         query = {
@@ -115,25 +110,23 @@ class AdobeIms:
         }
         return str(httpx.URL(f"{self.url}/ims/authorize/v2", params=query))
 
-    async def exchange(self, credential: UserCredential, *, code: str, verifier: str) -> Tokens:
+    async def exchange(self, credential: Credential, *, code: str, verifier: str) -> Tokens:
         """Turn the one-time code of a redirect into tokens."""
         form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
         return await self._grant(form, credential)
 
-    async def refresh(self, credential: UserCredential, refresh_token: str) -> Tokens:
+    async def refresh(self, credential: Credential, refresh_token: str) -> Tokens:
         """A new pair; the old refresh token is spent. Without a new one the old one stays good."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return await self._grant(form, credential)
 
-    async def client_credentials(self, credential: ServiceCredential) -> Tokens:
+    async def client_credentials(self, credential: Credential) -> Tokens:
         """A service account's access token. There is never a refresh token."""
         form = {"grant_type": "client_credentials", "scope": ",".join(credential.scopes)}
         return await self._grant(form, credential)
 
-    async def _grant(
-        self, form: Mapping[str, str], credential: UserCredential | ServiceCredential
-    ) -> Tokens:
-        answer = await self._post({**form, **_client_of(credential)})
+    async def _grant(self, form: Mapping[str, str], credential: Credential) -> Tokens:
+        answer = await self._post({**form, **credential.form()})
         try:
             return Grant.model_validate(_json(answer)).tokens()
         except ValidationError as error:
@@ -186,13 +179,6 @@ def scopes_in(access_token: str) -> tuple[str, ...]:
 def split_scopes(text: str) -> tuple[str, ...]:
     """IMS separates scopes by commas or by spaces."""
     return tuple(text.replace(",", " ").split())
-
-
-def _client_of(credential: UserCredential | ServiceCredential) -> dict[str, str]:
-    if isinstance(credential, NativeCredential):
-        return {"client_id": credential.client_id}
-    secret = credential.client_secret.get_secret_value()
-    return {"client_id": credential.client_id, "client_secret": secret}
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

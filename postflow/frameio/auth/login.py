@@ -34,7 +34,7 @@ from .errors import (
     STATE_MISMATCH,
     explained,
 )
-from .ims import AdobeIms, UserCredential, new_verifier
+from .ims import AdobeIms, Credential, new_verifier
 from .tokens import Tokens
 
 REDIRECT_URI = "https://localhost:8914/callback"
@@ -52,7 +52,7 @@ _PAGE = (
 class LoginAttempt:
     """One sign-in under way. `url` is for the browser; `state` ties the answer to it."""
 
-    credential: UserCredential
+    credential: Credential
     redirect_uri: str
     url: str
     state: str = field(repr=False)
@@ -83,7 +83,7 @@ class LoginAttempt:
 
 
 def begin_login(
-    ims: AdobeIms, credential: UserCredential, redirect_uri: str = REDIRECT_URI
+    ims: AdobeIms, credential: Credential, redirect_uri: str = REDIRECT_URI
 ) -> LoginAttempt:
     """A new sign-in. `redirect_uri` must match a pattern registered for the credential."""
     state, verifier = secrets.token_urlsafe(24), new_verifier()

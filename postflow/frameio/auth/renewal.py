@@ -14,7 +14,7 @@ from postflow.errors import Fatal, PostFlowError
 from postflow.locks import one_at_a_time
 
 from .errors import NOT_RENEWABLE, NOT_SIGNED_IN, TOKENS_NOT_SAVED, TOKENS_UNAVAILABLE
-from .ims import AdobeIms, Credential, ServiceCredential
+from .ims import AdobeIms, Credential
 from .tokens import Journal, Tokens, TokenStore
 
 logger = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class TokenSource:
         return fresh
 
     async def _grant(self, tokens: Tokens | None) -> Tokens:
-        if isinstance(self.credential, ServiceCredential):
+        if self.credential.is_service:
             return await self.ims.client_credentials(self.credential)
         if tokens is None or tokens.refresh_token is None:
             raise NOT_SIGNED_IN() if tokens is None else NOT_RENEWABLE()

@@ -13,7 +13,6 @@ from postflow.language import N_, told
 from postflow.stop import in_background
 
 from .errors import ENDED, ENDS, ENDS_FOR_GOOD, NOT_SIGNED_IN
-from .ims import ServiceCredential
 from .renewal import TokenSource
 from .tokens import Tokens, now
 
@@ -45,7 +44,7 @@ async def renew_if_due(source: TokenSource) -> PostFlowError | None:
     Adobe's refresh tokens die when they are not used for two weeks, access tokens after a day: an
     idle studio that asks for one now and then never loses its sign-in.
     """
-    if isinstance(source.credential, ServiceCredential):
+    if source.credential.is_service:
         return None
     try:
         await source.token()
@@ -58,7 +57,7 @@ async def renew_if_due(source: TokenSource) -> PostFlowError | None:
 
 async def why_to_sign_in(source: TokenSource) -> PostFlowError | None:
     """The same without renewing anything."""
-    if isinstance(source.credential, ServiceCredential):
+    if source.credential.is_service:
         return None
     try:
         return ending(await source.known())

@@ -14,7 +14,6 @@ from postflow.blocks.adobe import BlockTokenStore
 from postflow.blocks.studio import Studio
 from postflow.delivery.ways import NO_TUNNEL
 from postflow.errors import Fatal, PostFlowError, Retry
-from postflow.frameio.auth.ims import ServiceCredential
 from postflow.locks import one_at_a_time
 from postflow.outlet.ngrok.binary import version as ngrok_version
 from postflow.outlet.probe import probe
@@ -153,7 +152,7 @@ async def _alone() -> AsyncIterator[None]:
 
 
 async def _renews(studio: Studio) -> bool | None:
-    if isinstance(studio.adobe.get_credential(), ServiceCredential):
+    if studio.adobe.get_credential().is_service:
         return None
     tokens = await BlockTokenStore(studio.adobe.document_name).load()
     return tokens is not None and tokens.refresh_token is not None

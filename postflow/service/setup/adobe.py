@@ -11,7 +11,7 @@ from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.studio import Studio
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
-from postflow.frameio.auth.ims import USER_SCOPES, AdobeIms, ServiceCredential
+from postflow.frameio.auth.ims import USER_SCOPES, AdobeIms
 from postflow.frameio.auth.login import REDIRECT_URI, begin_login, wait_for_browser
 from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.tokens import FileTokenStore, Tokens
@@ -92,7 +92,7 @@ def credential_said(draft: Draft) -> str | None:
 def take_sign_in(desk: Desk) -> None:
     """Proven by asking Frame.io who it is."""
     block = _block(desk.draft)
-    if not isinstance(block.get_credential(), ServiceCredential):
+    if not block.get_credential().is_service:
         tokens = _signed_in(desk, block)
         desk.run(store_of(desk.draft).save(tokens))
     name = desk.run(_who(desk.draft))
@@ -128,7 +128,6 @@ async def hand_over(draft: Draft, studio: Studio) -> None:
 
 def _signed_in(desk: Desk, block: AdobeTokens) -> Tokens:
     credential, ims = block.get_credential(), AdobeIms(block.ims_url)
-    assert not isinstance(credential, ServiceCredential)
     attempt = begin_login(ims, credential, block.redirect_uri)
     if not desk.by_paste and _has_browser() and block.redirect_uri.startswith(HERE):
         opens = N_(
