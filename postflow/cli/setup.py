@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import webbrowser
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -20,11 +18,7 @@ from postflow.service.server import prepare_prefect
 from .app import PORT, PortOption, StudioOption, app, run, studio_named
 
 if TYPE_CHECKING:
-    from postflow.blocks.adobe import AdobeTokens
     from postflow.blocks.studio import Studio
-    from postflow.frameio import Tokens
-    from postflow.frameio.auth.ims import AdobeIms
-    from postflow.frameio.auth.login import LoginAttempt
 
 
 PasteOption = Annotated[
@@ -119,7 +113,22 @@ def login(
     """Sign in with Adobe. The tokens are kept in Prefect and renew themselves."""
     prepare_prefect()
     block = studio_named(studio)
-    tokens = _by_hand(block.adobe) if paste else run(_in_browser(block.adobe))
+    if block.adobe.get_credential().is_service:
+        raise Fatal(
+            "A server-to-server credential needs no sign-in.",
+            hint="Run `postflow check` instead.",
+            code="adobe.no_login_needed",
+        )
+    from postflow.service.setup.adobe import sign_in
+
+    def ask() -> str:
+        return str(typer.prompt("Address", err=True, hide_input=True))
+
+    def say(text: str) -> None:
+        err.print(text, markup=False)
+
+    tokens = sign_in(block.adobe, ask if paste else None, say=say, run=run)
+    run(block.adobe.get_client().adopt(tokens))
     out.print("[green]✓[/green] Signed in. Adobe granted: " + (", ".join(tokens.scopes) or "?"))
     resume(block, block.document_name)
     if tokens.refresh_token is None:
@@ -127,50 +136,3 @@ def login(
             "[yellow]![/yellow] Adobe sent no refresh token, so this sign-in ends in a day. "
             "Give its credential the scope offline_access in Adobe's console, and sign in again."
         )
-
-
-async def _in_browser(block: AdobeTokens) -> Tokens:
-    from postflow.frameio.auth.login import wait_for_browser
-
-    ims, attempt = _begin(block)
-    tokens = await wait_for_browser(attempt, ims, show=_show)
-    await block.get_client().adopt(tokens)
-    return tokens
-
-
-def _by_hand(block: AdobeTokens) -> Tokens:
-    """The prompt stands outside of any loop: a thread that reads cannot be cancelled."""
-    ims, attempt = _begin(block)
-    err.print("Open this address, sign in, and paste the address that the browser ends at:")
-    err.print(attempt.url, markup=False)
-    pasted = typer.prompt("Address", err=True, hide_input=True)
-
-    async def finish() -> Tokens:
-        tokens = await attempt.finish(ims, attempt.code_from(pasted))
-        await block.get_client().adopt(tokens)
-        return tokens
-
-    return run(finish())
-
-
-def _begin(block: AdobeTokens) -> tuple[AdobeIms, LoginAttempt]:
-    from postflow.frameio.auth.ims import AdobeIms
-    from postflow.frameio.auth.login import begin_login
-
-    credential = block.get_credential()
-    if credential.is_service:
-        raise Fatal(
-            "A server-to-server credential needs no sign-in.",
-            hint="Run `postflow check` instead.",
-            code="adobe.no_login_needed",
-        )
-    ims = AdobeIms(block.ims_url)
-    return ims, begin_login(ims, credential, block.redirect_uri)
-
-
-def _show(url: str) -> None:
-    err.print("Opening the browser. Should nothing open, go to this address yourself:")
-    err.print(url, markup=False)
-    err.print("The browser will warn of our own certificate for localhost: let it pass.")
-    # A text browser returns only when it is left, and has to be answered before.
-    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

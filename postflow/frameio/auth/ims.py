@@ -53,10 +53,10 @@ class Credential(FrozenModel):
 
     def form(self) -> dict[str, str]:
         """As the token endpoint is told it, secret included."""
-        secret = (
-            {"client_secret": self.client_secret.get_secret_value()} if self.client_secret else {}
-        )
-        return {"client_id": self.client_id, **secret}
+        form = {"client_id": self.client_id}
+        if self.client_secret:
+            form["client_secret"] = self.client_secret.get_secret_value()
+        return form
 
 
 IMS_URL = "https://ims-na1.adobelogin.com"

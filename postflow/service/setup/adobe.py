@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import webbrowser
+from collections.abc import Callable
 
 from postflow.blocks.adobe import AdobeTokens
 from postflow.blocks.frameio import FrameioAccount
@@ -20,7 +21,7 @@ from postflow.service.console import waiting
 from postflow.state import lock_dir
 
 from .draft import ASIDE, Draft, folder
-from .prompts import Desk, something
+from .prompts import Desk, Run, something
 
 # What this machine can wait at for the browser.
 HERE = ("https://localhost", "https://127.0.0.1")
@@ -56,6 +57,10 @@ DETAILS = {
   4. Choose the product profile of your Frame.io account.
   5. Copy client ID and client secret from the credential's page."""),
 }
+IT_OPENS = N_(
+    "Your browser opens Adobe's sign-in. Should nothing open, go there yourself:\n{url}\n"
+    "It will warn of our own certificate for localhost: let it pass."
+)
 WHERE_IT_ENDS = N_(
     "Sign in at this address, in any browser, and paste the address at which it ends, even if "
     "no page can be shown there:\n{url}"
@@ -127,23 +132,33 @@ async def hand_over(draft: Draft, studio: Studio) -> None:
 
 
 def _signed_in(desk: Desk, block: AdobeTokens) -> Tokens:
-    credential, ims = block.get_credential(), AdobeIms(block.ims_url)
-    attempt = begin_login(ims, credential, block.redirect_uri)
-    if not desk.by_paste and _has_browser() and block.redirect_uri.startswith(HERE):
-        opens = N_(
-            "Your browser opens Adobe's sign-in. Should nothing open, go there yourself:\n{url}\n"
-            "It will warn of our own certificate for localhost: let it pass."
-        )
-        desk.explain(N_(opens, url=attempt.url))
-        try:
-            with waiting(N_("Waiting for the browser, five minutes at most")):
-                return desk.run(wait_for_browser(attempt, ims, show=_open))
-        except PostFlowError as error:
-            desk.by_paste = error.code in NOT_BY_BROWSER
-            raise
-    desk.explain(N_(WHERE_IT_ENDS, url=attempt.url))
-    pasted = desk.ask.secret(N_("Address:"), judge=something)
-    return desk.run(attempt.finish(ims, attempt.code_from(pasted)))
+    by_browser = not desk.by_paste and _has_browser() and block.redirect_uri.startswith(HERE)
+
+    def ask() -> str:
+        return desk.ask.secret(N_("Address:"), judge=something)
+
+    try:
+        return sign_in(block, None if by_browser else ask, say=desk.explain, run=desk.run)
+    except PostFlowError as error:
+        desk.by_paste = error.code in NOT_BY_BROWSER
+        raise
+
+
+def sign_in(
+    block: AdobeTokens, ask: Callable[[], str] | None, *, say: Callable[[str], None], run: Run
+) -> Tokens:
+    """In this machine's browser; or in any, at whose end a person is asked for the address.
+
+    Asked outside of any loop: a thread that reads cannot be cancelled.
+    """
+    ims = AdobeIms(block.ims_url)
+    attempt = begin_login(ims, block.get_credential(), block.redirect_uri)
+    if ask:
+        say(N_(WHERE_IT_ENDS, url=attempt.url))
+        return run(attempt.finish(ims, attempt.code_from(ask())))
+    say(N_(IT_OPENS, url=attempt.url))
+    with waiting(N_("Waiting for the browser, five minutes at most")):
+        return run(wait_for_browser(attempt, ims, show=_open))
 
 
 async def _who(draft: Draft) -> str:
