@@ -65,7 +65,7 @@ class Clock:
 
 
 def a_local_disk(path: Path) -> FileSystem:
-    return FileSystem(kind="local", type="any", mount_point=path, source="any")
+    return FileSystem(kind="local", type="any")
 
 
 def fill(root: Path, files: int) -> None:

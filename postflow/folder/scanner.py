@@ -143,8 +143,8 @@ class Scanner:
             self._full_after = None
             return Abandoned(vanished=vanished, known=known, examples=tuple(gone[:EXAMPLES]))
         survey.adopt()
-        seconds = self._clock() - began
         if full:
+            seconds = self._clock() - began
             self._full_after = began + max(self.file_system.full_every, FULL_SHARE * seconds)
             self._recent.fill(self._tree)
         else:
@@ -157,7 +157,6 @@ class Scanner:
             problems=tuple(survey.problems),
             known=self._count(),
             full=full,
-            seconds=seconds,
         )
 
     def _follow_up(

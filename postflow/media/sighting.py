@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Literal
 
 from pydantic import SkipValidation
 
@@ -49,7 +48,6 @@ class Scanned(FrozenModel):
     rest yet. `known` counts the files under the root that are not ignored.
     """
 
-    kind: Literal["scanned"] = "scanned"
     new: tuple[Sighting, ...]
     changed: tuple[Sighting, ...]
     unsettled: tuple[Sighting, ...]
@@ -57,29 +55,22 @@ class Scanned(FrozenModel):
     problems: tuple[Problem, ...]
     known: int
     full: bool
-    seconds: float
 
     @property
     def seen(self) -> tuple[Sighting, ...]:
         """All files that may still change, each once."""
         return tuple(chain(self.new, self.changed, self.unsettled))
 
-    @property
-    def partial(self) -> bool:
-        return is_partial(self.problems)
-
 
 class Offline(FrozenModel):
     """The volume is not there, or was not there at the end. Nothing follows for its files."""
 
-    kind: Literal["offline"] = "offline"
     reason: SkipValidation[str]
 
 
 class Abandoned(FrozenModel):
     """Too many known files vanished at once to believe it. Nothing follows for any file."""
 
-    kind: Literal["abandoned"] = "abandoned"
     vanished: int
     known: int
     examples: tuple[str, ...]

@@ -39,8 +39,6 @@ class FileSystem(FrozenModel):
 
     kind: Literal["local", "network"]
     type: str
-    mount_point: Path
-    source: str
 
     @property
     def has_events(self) -> bool:
@@ -75,15 +73,10 @@ def file_system_of(path: Path) -> FileSystem:
         part for part in psutil.disk_partitions(all=True) if real.is_relative_to(part.mountpoint)
     ]
     if not found:
-        return FileSystem(kind="network", type="unknown", mount_point=path, source="")
+        return FileSystem(kind="network", type="unknown")
     # The longest mount point; of two on the same one, the later lies on top.
     part = max(reversed(found), key=lambda part: len(part.mountpoint))
-    return FileSystem(
-        kind=_kind(part.fstype, part.opts),
-        type=part.fstype,
-        mount_point=Path(part.mountpoint),
-        source=part.device,
-    )
+    return FileSystem(kind=_kind(part.fstype, part.opts), type=part.fstype)
 
 
 def _kind(type_: str, options: str) -> Literal["local", "network"]:

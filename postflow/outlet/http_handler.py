@@ -254,9 +254,9 @@ def _close_changed(file: ServedFile, *, but: asyncio.Transport) -> None:
 
 
 def _count(file: ServedFile, request: web.BaseRequest) -> None:
-    user_agent = request.headers.get("User-Agent", "")
+    user_agent = request.headers.get("User-Agent", "")[:80]
     if file.tally.request(user_agent) and request.method == "GET":
-        log.info("%s is being fetched by %s.", printable(file.name), printable(user_agent[:80]))
+        log.info("%s is being fetched by %s.", printable(file.name), printable(user_agent))
 
 
 def _bare(status: int, headers: dict[str, str] | None = None) -> web.Response:

@@ -20,8 +20,6 @@ from postflow.models import FrozenModel, MediaFile
 from .ranges import Coverage, Validators
 
 ADDRESS_VERSION = "v1"
-USER_AGENTS = 8
-USER_AGENT_LENGTH = 200
 
 
 class Served(FrozenModel):
@@ -34,7 +32,6 @@ class Served(FrozenModel):
     total: int
     requests: int
     changed: bool
-    user_agents: tuple[str, ...]
 
 
 class Tally:
@@ -46,19 +43,15 @@ class Tally:
         self._coverage = Coverage()
         self._sent = 0
         self._requests = 0
-        self._user_agents: dict[str, None] = {}
+        self._user_agents: set[str] = set()
 
     def request(self, user_agent: str) -> bool:
-        """Count a request; is its user agent a new one?"""
-        known = user_agent[:USER_AGENT_LENGTH]
+        """Count a request; is it the first of that program?"""
         with self._lock:
             self._requests += 1
-            new = known not in self._user_agents
-            self._user_agents.pop(known, None)
-            self._user_agents[known] = None
-            if len(self._user_agents) > USER_AGENTS:
-                self._user_agents.pop(next(iter(self._user_agents)))
-            return new
+            is_new = user_agent not in self._user_agents
+            self._user_agents.add(user_agent)
+            return is_new
 
     def sent(self, start: int, stop: int) -> None:
         """Count the bytes from `start` up to, not including, `stop`."""
@@ -74,7 +67,6 @@ class Tally:
                 total=self._total,
                 requests=self._requests,
                 changed=changed,
-                user_agents=tuple(self._user_agents),
             )
 
 

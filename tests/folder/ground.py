@@ -59,12 +59,12 @@ class Studio:
         return result
 
 
-def a_local_disk(path: Path) -> FileSystem:
-    return FileSystem(kind="local", type="ext4", mount_point=path, source="disk")
+def a_local_disk(_path: Path) -> FileSystem:
+    return FileSystem(kind="local", type="ext4")
 
 
-def a_network_mount(path: Path) -> FileSystem:
-    return FileSystem(kind="network", type="fuse", mount_point=path, source="volume")
+def a_network_mount(_path: Path) -> FileSystem:
+    return FileSystem(kind="network", type="fuse")
 
 
 def relpaths(sightings: tuple[Sighting, ...]) -> list[str]:

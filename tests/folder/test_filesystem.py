@@ -15,9 +15,7 @@ def test_a_fuse_mount_is_a_network_volume_polled_with_more_patience(
 ) -> None:
     on_fuse, on_disk = file_system_of(fuse.point / "SQ01"), file_system_of(tmp_path)
     assert on_fuse.kind == "network"
-    assert on_fuse.mount_point == fuse.point
     assert not on_fuse.has_events
-    assert on_disk.mount_point != fuse.point
     if on_disk.kind == "local":
         assert on_fuse.quiet > on_disk.quiet
         assert on_fuse.clock_step > on_disk.clock_step

@@ -9,7 +9,7 @@ import pytest
 
 from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner
-from postflow.media.sighting import Abandoned, Offline, Scanned
+from postflow.media.sighting import Abandoned, Offline, Scanned, is_partial
 from postflow.media.volume import FileSystem
 from tests.folder.ground import Clock, Studio, a_local_disk, relpaths, too_deep
 from tests.folder.mounts import Mount
@@ -100,13 +100,13 @@ def test_a_dead_mount_below_the_root_hides_files_and_deletes_none(
     (studio.root / "disk" / "clip0.mov").unlink()
     studio.write("disk/late.mov")
     result = studio.scanned(scanner)
-    assert result.partial
+    assert is_partial(result.problems)
     assert result.gone == ()
     assert relpaths(result.new) == ["disk/late.mov"]
     fuse.unmount()
     fuse.mount()
     healed = studio.scanned(scanner)
-    assert not healed.partial
+    assert not is_partial(healed.problems)
     assert healed.new == ()
     assert healed.gone == ("disk/clip0.mov",)
 
@@ -123,14 +123,14 @@ def test_a_directory_that_cannot_be_read_stops_conclusions_until_it_can(
     (studio.root / "SQ01" / "one.mov").unlink()
     for _ in range(2):
         result = studio.scanned(scanner)
-        assert result.partial
+        assert is_partial(result.problems)
         assert "too long" in result.problems[0].what
         assert result.gone == ()
         assert result.known == 2
         assert relpaths(result.seen) == ["SQ01/two.mov"]
     shutil.rmtree(studio.root / "deep")
     result = studio.scanned(scanner)
-    assert not result.partial
+    assert not is_partial(result.problems)
     assert result.gone == ("SQ01/one.mov",)
 
 

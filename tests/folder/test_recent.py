@@ -7,6 +7,7 @@ import shutil
 
 from postflow.folder.scanner import MOST, Recent, Scanner
 from postflow.folder.survey import plant
+from postflow.media.sighting import Scanned
 from tests.folder.ground import Studio, a_local_disk, a_network_mount, relpaths, remembered
 from tests.support.marked import mark_root
 
@@ -44,7 +45,7 @@ def test_on_a_network_mount_too(studio: Studio) -> None:
     overwrite(studio, "clip.mov")
     studio.clock.pass_(scanner.file_system.recent_every)
     result = scanner.scan()
-    assert result.kind == "scanned"
+    assert isinstance(result, Scanned)
     assert (result.full, relpaths(result.changed)) == (False, ["clip.mov"])
 
 
@@ -57,7 +58,7 @@ def test_a_clip_among_many_newer_ones_is_seen_when_told_of_and_else_by_a_full_sc
     assert studio.scanned(scanner).seen == ()
     studio.clock.pass_(scanner.file_system.recent_every)
     result = scanner.scan(touched=["SQ00/old.mov", "never/there.mov", ""])
-    assert result.kind == "scanned"
+    assert isinstance(result, Scanned)
     assert (result.full, relpaths(result.changed)) == (False, ["SQ00/old.mov"])
 
     scanner.settle(["SQ00/old.mov"])
@@ -71,7 +72,7 @@ def test_being_told_of_a_file_that_did_not_change_reports_nothing(
     studio.write("clip.mov")
     studio.believed(scanner)
     result = scanner.scan(touched=["clip.mov"])
-    assert result.kind == "scanned"
+    assert isinstance(result, Scanned)
     assert result.seen == ()
 
 
@@ -93,11 +94,11 @@ def test_scans_in_quick_succession_look_at_them_once(studio: Studio, scanner: Sc
     studio.scanned(scanner)
     overwrite(studio, "clip.mov")
     early = scanner.scan()
-    assert early.kind == "scanned"
+    assert isinstance(early, Scanned)
     assert early.seen == ()
     studio.clock.pass_(scanner.file_system.recent_every)
     late = scanner.scan()
-    assert late.kind == "scanned"
+    assert isinstance(late, Scanned)
     assert relpaths(late.changed) == ["clip.mov"]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from postflow.folder.root import MARKER
 from postflow.folder.scanner import Scanner
+from postflow.media.sighting import is_partial
 from tests.folder.ground import Studio, a_local_disk, a_network_mount, relpaths, remembered
 from tests.support.marked import mark_root
 
@@ -195,7 +196,7 @@ def test_two_names_that_differ_only_in_normalisation_are_told(
     (sighting,) = result.new
     assert sighting.path.name == unicodedata.normalize("NFC", "é.mov")
     assert ["accents" in problem.what for problem in result.problems] == [True]
-    assert not result.partial
+    assert not is_partial(result.problems)
 
 
 def test_a_name_that_is_not_text_is_told_and_the_rest_still_seen(
@@ -209,7 +210,7 @@ def test_a_name_that_is_not_text_is_told_and_the_rest_still_seen(
     assert relpaths(result.new) == ["good.mov"]
     (problem,) = result.problems
     assert problem.where.endswith(r"bad\xff\xfe.mov")
-    assert not result.partial
+    assert not is_partial(result.problems)
 
 
 def test_hostile_names_do_no_harm(studio: Studio, scanner: Scanner) -> None:

@@ -38,7 +38,7 @@ def opened(where: str | Path) -> Engine:
 
 
 def on_network(path: Path) -> FileSystem:
-    return FileSystem(kind="network", type="fuse.lucidlink", mount_point=path, source="")
+    return FileSystem(kind="network", type="fuse.lucidlink")
 
 
 def test_by_default_it_lies_in_postflows_own_folder(private_state: Path) -> None:

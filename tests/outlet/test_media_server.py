@@ -599,18 +599,6 @@ async def test_an_unread_body_is_not_counted_as_served(server: MediaServer, big:
     assert 1000 <= (await settled(file)).bytes_covered < BIG
 
 
-async def test_the_last_user_agents_are_known(
-    server: MediaServer, session: aiohttp.ClientSession, clip: Path
-) -> None:
-    file, url = await publish(server, clip)
-    for number in [*range(12), 5]:
-        async with session.head(url, headers={"User-Agent": f"agent/{number}" + "x" * 500}):
-            pass
-    agents = [agent.rstrip("x") for agent in file.snapshot().user_agents]
-    assert agents == [f"agent/{number}" for number in (4, 6, 7, 8, 9, 10, 11, 5)]
-    assert max(map(len, file.snapshot().user_agents)) <= 200
-
-
 async def test_our_own_visits_can_be_forgotten(
     server: MediaServer, session: aiohttp.ClientSession, clip: Path
 ) -> None:
@@ -619,4 +607,3 @@ async def test_our_own_visits_can_be_forgotten(
         pass
     file.forget_visits()
     assert file.snapshot().requests == 0
-    assert file.snapshot().user_agents == ()

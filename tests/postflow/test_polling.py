@@ -24,7 +24,6 @@ def served(sent: float) -> Served:
         total=MEDIA.size,
         requests=1,
         changed=False,
-        user_agents=(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, SkipValidation
 
@@ -31,8 +31,6 @@ Remark = Annotated[str, SkipValidation, AfterValidator(_fit_to_print)]
 class Whole(FrozenModel):
     """The container says where it ends, the file ends there, and what its index names is there."""
 
-    kind: Literal["whole"] = "whole"
-
 
 class NotWhole(FrozenModel):
     """Something is missing, provably. `reason` completes the sentence "The file …".
@@ -44,7 +42,6 @@ class NotWhole(FrozenModel):
     `unreadable`: nobody could look; time does not mend that, so a person hears of it at once.
     """
 
-    kind: Literal["not_whole"] = "not_whole"
     reason: Remark
     open_ended: bool = False
     no_media: bool = False
@@ -67,7 +64,6 @@ class Unknown(FrozenModel):
     `reason` goes along with the clip.
     """
 
-    kind: Literal["unknown"] = "unknown"
     reason: Remark
 
 
@@ -93,14 +89,13 @@ class SpentError(Exception):
 
 
 class Reader:
-    """Positioned reads from an open file, at most `limit` bytes in all.
+    """Positioned reads from an open file, at most a MiB in all.
 
     `read` counts the bytes read so far, `calls` the reads.
     """
 
-    def __init__(self, fd: int, size: int, *, limit: int = MOST_BYTES) -> None:
+    def __init__(self, fd: int, size: int) -> None:
         self._fd = fd
-        self._limit = limit
         self._loaded = b""
         self._loaded_at = 0
         self.size = size
@@ -119,7 +114,7 @@ class Reader:
         inside = offset - self._loaded_at
         if inside >= 0 and inside + length <= len(self._loaded):
             return self._loaded[inside : inside + length]
-        if self.read + length > self._limit or self.calls >= MOST_CALLS:
+        if self.read + length > MOST_BYTES or self.calls >= MOST_CALLS:
             raise SpentError
         self.calls += 1
         self.read += length
