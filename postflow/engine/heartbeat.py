@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import httpx
 from prefect import get_client
@@ -25,7 +24,8 @@ from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
 from postflow.blocks.studio import Studio
-from postflow.discord.cards import notice_card
+from postflow.discord.card import Card
+from postflow.discord.cards import FAILED, notice_card
 from postflow.errors import PostFlowError
 from postflow.feeds import Alarm
 from postflow.language import N_, _, spoken, told
@@ -38,7 +38,6 @@ ENDED = "postflow.watch.ended"
 EVERY = 60.0
 SILENT_FOR = timedelta(minutes=10)
 PING_LIMIT = 10.0
-RED = 0xFF0000
 
 
 class Heartbeat:
@@ -171,21 +170,11 @@ async def tell_of_silence(
 
 
 def _block(studio: str, webhook: DiscordWebhook) -> CustomWebhookNotificationBlock:
-    message: dict[str, Any] = {
-        "embeds": [
-            {
-                "title": "{{subject}}",
-                "description": "{{body}}",
-                "color": RED,
-                "footer": {"text": "PostFlow"},
-            }
-        ],
-        "allowed_mentions": {"parse": []},
-    }
+    message = Card(title="{{subject}}", colour=FAILED, description="{{body}}")
     return CustomWebhookNotificationBlock(
         name=f"postflow-{studio}",
         url="{{url}}",
-        json_data=message,
+        json_data=message.payload(),
         secrets={"url": webhook.get_url().get_secret_value()},
     )
 
