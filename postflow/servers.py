@@ -27,9 +27,10 @@ CLIENT_PASSWORD = "PREFECT_API_AUTH_STRING"
 PROOF = "/postflow/proof"
 # The names of this machine by which its servers may be asked.
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-# Files that say where a server of `up` is.
+# Files that say where a server is: those of `up`, and the one that commands share.
 PREFECT = "prefect-api-url"
 PAGE = "page-url"
+SHARED = "command/prefect-api-url"
 # Seconds. A busy machine answers late; a free port at once.
 PATIENCE = 10.0
 DIGITS = 64
@@ -91,7 +92,7 @@ def our_server(*, shared: bool = True) -> str | None:
     given = os.environ.get(API)
     if shared:
         _stay(state_dir() / "command")
-    for address in (told_address(), shared_address() if shared else None):
+    for address in (told_address(), told_address(SHARED) if shared else None):
         if address and given in (None, "", address) and is_ours(address):
             return address
     return None
@@ -104,15 +105,6 @@ def _stay(folder: Path) -> int:
     handle = os.open(folder / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(handle, fcntl.LOCK_SH)
     return handle
-
-
-def shared_address() -> str | None:
-    """Where the server that commands share is said to be."""
-    return _told(shared_address_file())
-
-
-def shared_address_file() -> Path:
-    return state_dir() / "command" / "prefect-api-url"
 
 
 @contextmanager
@@ -142,13 +134,9 @@ def address_told(url: str, server: str = PREFECT) -> Iterator[None]:
 
 
 def told_address(server: str = PREFECT) -> str | None:
-    """Where that server of `up` is said to be. A `kill -9` leaves the word behind."""
-    return _told(state_dir() / server)
-
-
-def _told(file: Path) -> str | None:
+    """Where that server is said to be. A `kill -9` leaves the word behind."""
     try:
-        return file.read_text(encoding="utf-8")
+        return (state_dir() / server).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
 

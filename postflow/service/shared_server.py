@@ -20,12 +20,11 @@ from filelock import FileLock
 from postflow.engine.parent import GROUP
 from postflow.servers import (
     API,
+    SHARED,
     locked,
     nobody_uses_it,
     our_server,
     password,
-    shared_address,
-    shared_address_file,
     told_address,
 )
 from postflow.state import lock_dir, state_dir, write_private
@@ -94,7 +93,7 @@ def _start() -> str:
     import postflow.blocks.base  # noqa: F401 - takes as long as the start, which goes on meanwhile
 
     wait_until_healthy(server, url, log_path)
-    while shared_address() != ours[API] and server.poll() is None:
+    while told_address(SHARED) != ours[API] and server.poll() is None:
         time.sleep(LOOK / 50)  # else a command that waits for the lock would start another
     if err.is_terminal and (idle := idle_time()):
         err.print(f"Prefect runs now, and stays for your next commands: {_shown(idle)}.")
@@ -114,7 +113,7 @@ def _stay(server: uvicorn.Server, api_url: str, idle: float) -> None:
     while not server.started:
         time.sleep(LOOK / 10)
     with suppress(OSError):  # its state folder is gone
-        write_private(shared_address_file(), api_url)
+        write_private(state_dir() / SHARED, api_url)
         since = time.monotonic()
         while True:
             time.sleep(LOOK)
@@ -122,13 +121,13 @@ def _stay(server: uvicorn.Server, api_url: str, idle: float) -> None:
                 if not it_is_so:
                     since = time.monotonic()
                 elif time.monotonic() - since >= _limit(api_url, idle):
-                    if shared_address() == api_url:
-                        shared_address_file().unlink()
+                    if told_address(SHARED) == api_url:
+                        (state_dir() / SHARED).unlink()
                     break
     server.should_exit = True
 
 
 def _limit(api_url: str, idle: float) -> float:
     """Sooner where nobody will find it any more."""
-    found = told_address() is None and shared_address() == api_url
+    found = told_address() is None and told_address(SHARED) == api_url
     return idle if found else min(idle, IDLE_UNFOUND)

@@ -12,9 +12,10 @@ from postflow.servers import (
     API,
     CLIENT_PASSWORD,
     SERVER_PASSWORD,
+    SHARED,
     is_ours,
     our_server,
-    shared_address,
+    told_address,
 )
 from tests.support.prefect_home import migrated
 from tests.support.wait import wait_until_sync
@@ -61,10 +62,10 @@ def test_the_first_command_starts_one_for_all_until_the_last_has_ended(
         told = first.stdout.readline()
         assert second.stdout.readline() == told
         address, ours, trouble = told.split()
-        assert (ours, trouble, shared_address()) == ("True", "None", address)
+        assert (ours, trouble, told_address(SHARED)) == ("True", "None", address)
         assert our_server(shared=False) is None, "`up` and `ui` need one with services and a UI"
         assert first.communicate("\n") == ("", "")
         assert is_ours(address)
         assert second.communicate("\n") == ("", ""), "nothing moves where nobody looks"
-    wait_until_sync(lambda: shared_address() is None, description="that nobody finds it")
+    wait_until_sync(lambda: told_address(SHARED) is None, description="that nobody finds it")
     wait_until_sync(lambda: not is_ours(address), description="its end")
