@@ -156,7 +156,6 @@ def failed_card(
     error: PostFlowError,
     *,
     project: Project | str | None = None,
-    at: datetime | None = None,
 ) -> Card:
     """Red: what happened, and what a person can do."""
     why = error.told
@@ -169,18 +168,18 @@ def failed_card(
         colour=FAILED,
         description=plain(why.message, _LONGEST_REASON),
         lines=(*remedy, *known, *_file_lines(media), (_("Code"), plain(error.code, 100))),
-        at=at or datetime.now(UTC),
+        at=datetime.now(UTC),
         about=_about(shot, project) if shot else {"file": media.name},
     )
 
 
-def notice_card(title: str, text: str, *, at: datetime | None = None) -> Card:
+def notice_card(title: str, text: str) -> Card:
     """Red: something that a person should look at."""
     return Card(
         title=plain(title, MAX_TITLE),
         colour=FAILED,
         description=plain(text, MAX_DESCRIPTION),
-        at=at or datetime.now(UTC),
+        at=datetime.now(UTC),
     )
 
 

@@ -67,7 +67,7 @@ def _share_lines(batch: Batch) -> list[tuple[str, str]]:
     return list(shown.items())
 
 
-def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = None) -> Card:
+def skipped_card(skipped: Mapping[str, PostFlowError]) -> Card:
     """Red: names that no rule reads, each with what would be right."""
     title = ngettext(
         "%(num)s clip has a name PostFlow does not know",
@@ -79,7 +79,7 @@ def skipped_card(skipped: Mapping[str, PostFlowError], *, at: datetime | None = 
         title=title % {"num": len(skipped)},
         colour=FAILED,
         description=_listed(lines),
-        at=at or datetime.now(UTC),
+        at=datetime.now(UTC),
     )
 
 

@@ -109,7 +109,7 @@ def test_nothing_new_is_no_new_content() -> None:
     ],
 )
 def test_unknown_names_are_told_in_one_message(names: list[str], title: str) -> None:
-    card = skipped_card(dict.fromkeys(names, UNKNOWN), at=NOON)
+    card = skipped_card(dict.fromkeys(names, UNKNOWN))
     assert card.title == title
     told = [f"❌ {name}: No rule knows this name. Rename it." for name in names]
     assert card.description == "\n".join(told)
