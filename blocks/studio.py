@@ -159,7 +159,7 @@ class Studio(StudioPart, Block):
 
     def get_naming(self) -> Naming:
         """The compiled rules. Raises Fatal `naming.rules` when they are unsafe or ambiguous."""
-        return Naming.from_rules(self.rules) if self.rules else Naming.preset(self.naming)
+        return Naming.of(self.naming, self.rules)
 
     def get_bandwidth(self) -> Bandwidth:
         """For all clips of a process to share."""

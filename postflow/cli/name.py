@@ -60,7 +60,7 @@ def _naming(preset: str | None, studio: str | None) -> Naming:
     if not studio and (studios := remembered_studios()):
         studio = meant_studio(studios)
     known = remembered_studio(studio or "main") or {"naming": "undlm", "rules": []}
-    return Naming.from_rules(known["rules"]) if known["rules"] else Naming.preset(known["naming"])
+    return Naming.of(known["naming"], known["rules"])
 
 
 def _tell(answer: Explanation) -> None:

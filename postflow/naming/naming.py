@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from postflow.errors import Fatal, Skip
@@ -46,15 +46,16 @@ class Explanation(FrozenModel):
 class Naming:
     """Compiled rules. Raises Fatal `naming.rules` for unsafe, ambiguous or incomplete ones."""
 
-    def __init__(self, rules: Iterable[NameRule]) -> None:
+    def __init__(self, rules: Iterable[NameRule | Mapping[str, Any]]) -> None:
+        """`rules` may be tables, as TOML or JSON hold them."""
         self.rules = read_rules(rules)
         self._matchers = sorted((Matcher(rule) for rule in self.rules), key=lambda m: m.rule.rank)
         check_rules(self._matchers)
 
     @classmethod
-    def from_rules(cls, rules: Iterable[NameRule | Mapping[str, Any]]) -> Self:
-        """From tables as TOML or JSON hold them."""
-        return cls(read_rules(rules))
+    def of(cls, preset: str, rules: Sequence[Mapping[str, Any]]) -> Self:
+        """Of these rules; of the preset where there are none."""
+        return cls(rules) if rules else cls.preset(preset)
 
     @classmethod
     def preset(cls, name: str = "undlm") -> Self:

@@ -58,7 +58,7 @@ class StudioSection(BaseModel):
         return self
 
     def get_naming(self) -> Naming:
-        return Naming.from_rules(self.rules) if self.rules else Naming.preset(self.naming)
+        return Naming.of(self.naming, self.rules)
 
 
 class StudioFile(BaseModel):

@@ -60,7 +60,7 @@ def test_the_shown_refusal_is_the_real_one() -> None:
 
 def test_the_example_rule_loads() -> None:
     (text,) = re.findall(r"```toml\n(.+?)```", PAGE, re.DOTALL)
-    naming = Naming.from_rules(tomllib.loads(text)["studio"]["rules"])
+    naming = Naming(tomllib.loads(text)["studio"]["rules"])
 
     found = naming.identify("TEASER_SQ01_0010_vDEF.mov")
     assert found.folder == ("DAILIES", "SQ01", "TEASER_0010")
@@ -69,4 +69,4 @@ def test_the_example_rule_loads() -> None:
 def test_a_printed_preset_loads_again() -> None:
     printed = [rule.model_dump(mode="json", exclude_defaults=True) for rule in PRESETS["undlm"]]
 
-    assert Naming.from_rules(printed).rules == PRESETS["undlm"]
+    assert Naming(printed).rules == PRESETS["undlm"]

@@ -33,14 +33,14 @@ def with_regex(regex: str, example: str = "SQ01_0010.mov") -> dict[str, Any]:
 
 def refusal_of(*rules: dict[str, Any]) -> Fatal:
     with pytest.raises(Fatal) as refusal:
-        Naming.from_rules(rules)
+        Naming(rules)
     assert refusal.value.code == "naming.rules"
     assert refusal.value.hint
     return refusal.value
 
 
 def test_the_good_rule_loads_and_answers() -> None:
-    found = Naming.from_rules([GOOD]).identify("SQ01_0010_v001.mov")
+    found = Naming([GOOD]).identify("SQ01_0010_v001.mov")
 
     assert found.folder == ("SHOTS", "SQ01", "0010")
 
@@ -79,7 +79,7 @@ def test_unsafe_regex_is_refused(regex: str, problem: str) -> None:
 
 
 def test_safe_regex_is_anchored_at_both_ends() -> None:
-    naming = Naming.from_rules([with_regex(r"(?P<sequence>SQ\d{2})_(?P<shot>\d{4})\.mov")])
+    naming = Naming([with_regex(r"(?P<sequence>SQ\d{2})_(?P<shot>\d{4})\.mov")])
 
     assert naming.identify("SQ01_0010.mov").stack == "SQ01_0010"
     for name in ("xSQ01_0010.mov", "SQ01_0010.mov.part", "SQ01_0010.MOV"):
@@ -89,7 +89,7 @@ def test_safe_regex_is_anchored_at_both_ends() -> None:
 
 def test_alternatives_at_the_top_of_a_regex_are_anchored_too() -> None:
     regex = r"(?P<sequence>SQ\d{2})_(?P<shot>\d{4})\.mov|(?:x)"
-    naming = Naming.from_rules([with_regex(regex)])
+    naming = Naming([with_regex(regex)])
 
     for name in ("SQ01_0010.mov.part", "x", "yx"):
         with pytest.raises(Skip):
@@ -98,7 +98,7 @@ def test_alternatives_at_the_top_of_a_regex_are_anchored_too() -> None:
 
 @pytest.mark.parametrize("sequence", [r"SQ\d+", r"SQ(?:\d+)+", r"SQ[\d_]{1,60}", r"(?:S+Q?)+\d\d"])
 def test_patterns_without_a_bound_are_read_as_fast_as_others(sequence: str) -> None:
-    naming = Naming.from_rules([with_regex(rf"(?P<sequence>{sequence})_(?P<shot>\d{{4}})\.mov")])
+    naming = Naming([with_regex(rf"(?P<sequence>{sequence})_(?P<shot>\d{{4}})\.mov")])
 
     assert naming.identify("SQ01_0010.mov").sequence == "SQ01"
     for name in ("SQ" + "0" * 253, "S" * 255, "SQ" + "0_" * 126):
@@ -109,7 +109,7 @@ def test_patterns_without_a_bound_are_read_as_fast_as_others(sequence: str) -> N
 
 def test_a_name_that_a_pattern_would_read_for_ever_is_refused() -> None:
     """No example leads there, so it shows with the first such name only."""
-    naming = Naming.from_rules([with_regex(r"(?P<sequence>SQ01|(?:x|xx)+)_(?P<shot>\d{4})\.mov")])
+    naming = Naming([with_regex(r"(?P<sequence>SQ01|(?:x|xx)+)_(?P<shot>\d{4})\.mov")])
 
     with pytest.raises(Skip, match="“shot” takes too long") as refusal:
         naming.identify("x" * 200 + "_10.mov")
@@ -129,7 +129,7 @@ def test_wide_fields_beside_separators_they_cannot_hold_are_fine() -> None:
         "stack": "{f0}",
         "examples": ["A_B_C_D_E_F_G_H.mov"],
     }
-    assert Naming.from_rules([rule]).identify("AA_B_C_D_E_F_G_HH.mov").folder == ("AA", "B")
+    assert Naming([rule]).identify("AA_B_C_D_E_F_G_HH.mov").folder == ("AA", "B")
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,14 @@ def test_two_rules_that_fit_one_example_need_ranks() -> None:
     other = {**GOOD, "name": "other", "folder": "ELSEWHERE/{sequence}"}
 
     assert "also fits" in refusal_of(GOOD, other).message
-    ranked = Naming.from_rules([{**GOOD, "rank": 2}, {**other, "rank": 1}])
+    ranked = Naming([{**GOOD, "rank": 2}, {**other, "rank": 1}])
     assert ranked.identify("SQ01_0010_v001.mov").rule == "other"
 
 
 def test_ambiguity_that_no_example_shows_is_refused_when_met() -> None:
     first = with_field("shot", r"\d{4}|\d{2}X", "SQ01_0010_v001.mov")
     second = {**with_field("shot", r"[A-Z]{3}|\d{2}X", "SQ01_ABC_v001.mov"), "name": "other"}
-    naming = Naming.from_rules([first, second])
+    naming = Naming([first, second])
 
     with pytest.raises(Skip, match="fits two rules") as refusal:
         naming.identify("SQ01_10X_v001.mov")
@@ -208,7 +208,7 @@ def test_unknown_preset_names_the_known_ones() -> None:
 
 
 def test_where_case_does_not_matter_one_shot_has_one_folder() -> None:
-    naming = Naming.from_rules([{**GOOD, "case_sensitive": False}])
+    naming = Naming([{**GOOD, "case_sensitive": False}])
 
     lower, upper = naming.identify("sq01_0010_V002.mov"), naming.identify("SQ01_0010_v001.mov")
     assert (lower.folder, lower.stack) == (upper.folder, upper.stack)
@@ -246,7 +246,7 @@ def test_rules_can_be_written_in_toml() -> None:
         shot = '\\d{4}'
         version = 'v\\d{3}'
     """
-    naming = Naming.from_rules(tomllib.loads(text)["rules"])
+    naming = Naming(tomllib.loads(text)["rules"])
 
     assert naming.identify("SQ01_0010_v001.mov").version_number == 1
 

@@ -76,7 +76,7 @@ def rules(version: str, example: str, **more: Any) -> Naming:
         "examples": [f"SQ01_0010_{example}.mov"],
         "fields": fields,
     }
-    return Naming.from_rules([rule | more])
+    return Naming([rule | more])
 
 
 def remote(name: str, minutes: int) -> RemoteFile:
