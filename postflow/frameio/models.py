@@ -15,6 +15,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     SecretStr,
     ValidationError,
     WrapValidator,
@@ -74,14 +75,9 @@ class Profile(Wire):
 
 class Account(Wire):
     id: str
-    display_name: Text = ""
-    roles: Annotated[tuple[str, ...], _or(())] = ()
+    name: Text = Field(default="", alias="display_name")
     storage_usage: Annotated[int, _or(0)] = 0
     storage_limit: Size = None
-
-    @property
-    def name(self) -> str:
-        return self.display_name
 
     @property
     def room(self) -> str:
@@ -232,7 +228,6 @@ class UploadStatus(Wire):
 
     upload_complete: Flag = False
     upload_failed: Flag = False
-    uploaded_at: Time = None
     upload_completed_at: Time = None
 
     @property
@@ -269,7 +264,6 @@ class Source(Wire):
 
 class Problem(Wire):
     detail: str
-    title: str | None = None
     source: Source | None = None
 
 
