@@ -9,7 +9,7 @@ import pytest
 
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
-from postflow.service.contact.visit import Bounds, Clip, Visit
+from postflow.service.contact.visit import Bounds, Visit
 from tests.frameio.connecting import connected, project_of
 
 QUICK = Bounds(question=20.0, slow=20.0, poll=0.02)
@@ -30,4 +30,4 @@ def world(shared_world: Sandbox) -> Sandbox:
 @pytest.fixture
 async def visit(world: Sandbox, tmp_path: Path) -> AsyncIterator[Visit]:
     async with connected(world, tmp_path) as frameio:
-        yield Visit(frameio, project_of(world), Clip.at(clip_path()), QUICK, renews=True)
+        yield Visit(frameio, project_of(world), clip_path(), QUICK, renews=True)

@@ -47,11 +47,11 @@ async def reserve(visit: Visit, name: str, size: int) -> Reply:
 
 async def send(visit: Visit, name: str) -> tuple[str, Answers]:
     """The id of the clip, which is one part, and what its address says that is signed."""
-    made = (await reserve(visit, name, len(visit.clip.body))).expect(201)
+    made = (await reserve(visit, name, len(visit.body))).expect(201)
     placeholder = WirePlaceholder.model_validate(made.data)
     once = PartRetries(attempts=1, silence=visit.bounds.question)
     with closing(PartStore(placeholder.media_type, TYPE, retries=once)) as store:
-        put = partial(store.put, placeholder.parts[0], lambda: iter([visit.clip.body]))
+        put = partial(store.put, placeholder.parts[0], lambda: iter([visit.body]))
         receipt = await ask(put)
     if await visit.arrival(placeholder.id) == "failed":
         raise Unanswered("another answer")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from postflow.sandbox.clips import clip_path
 from . import fetching, files, manners
 from .question import QUESTIONS, Question
 from .report import Entry, Report, Versions, answered
-from .visit import Bounds, Clip, Unanswered, Visit, in_own_folder
+from .visit import Bounds, Unanswered, Visit, in_own_folder
 from .witness import Witness
 
 # The answer, or those to all of its questions; what is not among them, there was nothing to ask of.
@@ -96,13 +96,20 @@ async def contact(
     """
     began = time.monotonic()
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_alone())
+        try:  # another visit of this machine would take our folder for a leftover
+            await stack.enter_async_context(one_at_a_time("contact", timeout=0.0))
+        except Retry as busy:
+            raise Retry(
+                "Another `postflow contact` runs on this machine.",
+                hint="Wait until it is over.",
+                code="contact.running",
+            ) from busy
         client = await stack.enter_async_context(studio.frameio.get_client())
         at = studio.frameio
         visit = Visit(
             frameio=client,
             project=await client.projects.find(at.project, at.account, at.workspace),
-            clip=Clip.at(clip_path()),
+            clip=clip_path(),
             bounds=bounds,
             renews=await _renews(studio),
         )
@@ -136,21 +143,6 @@ async def ask_all(
     return entries
 
 
-@asynccontextmanager
-async def _alone() -> AsyncIterator[None]:
-    """One visit a machine: the next would take its folder for a leftover."""
-    async with AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(one_at_a_time("contact", timeout=0.0))
-        except Retry as busy:
-            raise Retry(
-                "Another `postflow contact` runs on this machine.",
-                hint="Wait until it is over.",
-                code="contact.running",
-            ) from busy
-        yield
-
-
 async def _renews(studio: Studio) -> bool | None:
     if studio.adobe.get_credential().is_service:
         return None
@@ -164,14 +156,14 @@ async def _open_tunnel(
     """Why the clip cannot be offered, where it cannot."""
     if provider is None:
         return NO_TUNNEL()
-    witness = Witness(visit.clip.path, port=port)
+    witness = Witness(visit.clip, port=port)
     async with AsyncExitStack() as opening:
         try:
             await opening.enter_async_context(witness)
             tunnel = await opening.enter_async_context(provider.open(witness.url))
             visit.witness, visit.public_url = witness, tunnel.public_url
             _, url = visit.offer()
-            await probe(url, len(visit.clip.body))
+            await probe(url, len(visit.body))
         except PostFlowError as error:
             visit.witness = None
             return error

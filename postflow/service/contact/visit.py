@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -104,25 +105,15 @@ class Reply:
         )
 
 
-@dataclass(frozen=True)
-class Clip:
-    """What travels: a few seconds of film."""
-
-    path: Path
-    body: bytes = field(repr=False)
-
-    @classmethod
-    def at(cls, path: Path) -> Clip:
-        return cls(path, path.read_bytes())
-
-
 @dataclass
 class Visit:
-    """What the questions ask with. `public_url` leads to the witness, where there is a tunnel."""
+    """What the questions ask with. `clip`: a few seconds of film, that travel. `public_url` leads
+    to the witness, where there is a tunnel.
+    """
 
     frameio: FrameioClient
     project: Project
-    clip: Clip
+    clip: Path
     bounds: Bounds
     renews: bool | None
     name: str = field(default_factory=new_name)
@@ -130,6 +121,11 @@ class Visit:
     witness: Witness | None = None
     public_url: SecretStr | None = None
     _tasks: dict[object, asyncio.Task[Any]] = field(default_factory=dict)
+
+    @cached_property
+    def body(self) -> bytes:
+        """All of the clip."""
+        return self.clip.read_bytes()
 
     @property
     def folder_id(self) -> str:
@@ -161,7 +157,7 @@ class Visit:
 
     def named(self, name: str, **data: Any) -> dict[str, Any]:
         """What a new file of the folder is asked for with."""
-        return {"name": f"contact_{name}{self.clip.path.suffix}", **data}
+        return {"name": f"contact_{name}{self.clip.suffix}", **data}
 
     def begin(self, trial: Callable[[Visit], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """A trial under way or done. Several questions may want what came of it."""
