@@ -14,6 +14,8 @@ from typing import Generic, Literal, TypeVar
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from .language import N_
+
 CONTENT_TYPES = {
     ".mov": "video/quicktime",
     ".mp4": "video/mp4",
@@ -198,7 +200,7 @@ Way = Literal["tunnel", "direct"]
 """How a clip's bytes get to Frame.io: fetched from us through a tunnel, or sent by us."""
 
 
-IN_WORDS: dict[str, str] = {"tunnel": "through the tunnel", "direct": "directly"}
+IN_WORDS: dict[str, str] = {"tunnel": N_("through the tunnel"), "direct": N_("directly")}
 
 
 class Placeholder(FrozenModel):

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from postflow.errors import PostFlowError
 from postflow.language import N_, _, dated, everywhere, human_size, told
 from postflow.ledger import Namesake, ShareLink
-from postflow.models import Delivery, MediaFile, Project, Shot
+from postflow.models import IN_WORDS, Delivery, MediaFile, Project, Shot
 
 from .card import (
     LONGEST_LINK,
@@ -60,7 +60,7 @@ def ready_card(
     """
     link = web_link(delivery.view_url)
     took = human_duration(delivery.finished - delivery.started)
-    way = f", {way_text(delivery.way)}" if delivery.way else ""
+    way = f", {_(IN_WORDS[delivery.way])}" if delivery.way else ""
     doubt = doubt_text(delivery.media.doubt)
     opens = _("Open in Frame.io")
     return _clip_card(
@@ -233,11 +233,6 @@ def _place_lines(shot: Shot, project: Project | str | None) -> list[Line]:
 
 def project_text(project: Project | str) -> str:
     return plain(project if isinstance(project, str) else project.name, _LONGEST_VALUE)
-
-
-def way_text(way: str) -> str:
-    """How a clip was sent."""
-    return {"tunnel": _("through the tunnel"), "direct": _("directly")}[way]
 
 
 def doubt_text(doubt: str | None) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 
 from postflow.discord.card import human_duration
 from postflow.errors import printable
-from postflow.language import _, dated, human_size
+from postflow.language import N_, _, dated, human_size
 from postflow.ledger import Clip, Phase, State, Step
 from postflow.ledger.models import Progress
 from postflow.ledger.progress import Left
 from postflow.ledger.queue import Outcome
-from postflow.models import EPOCH
+from postflow.models import EPOCH, IN_WORDS
 
 from .listing import Kind
 
@@ -63,11 +63,7 @@ def phase(of: Phase) -> str:
 
 def way(name: str) -> str:
     """How a clip was sent."""
-    return {
-        "tunnel": _("through the tunnel"),
-        "direct": _("directly"),
-        "adopted": _("not: it was in Frame.io already"),
-    }.get(name, name)
+    return _((IN_WORDS | {"adopted": N_("not: it was in Frame.io already")}).get(name, name))
 
 
 def action(name: str) -> str:
