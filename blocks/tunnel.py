@@ -9,7 +9,7 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from postflow.outlet.ngrok.provider import NgrokProvider
-from postflow.outlet.tunnel import LoopbackProvider, MaybePublicUrl, StaticProvider, TunnelProvider
+from postflow.outlet.tunnel import MaybePublicUrl, StaticProvider, TunnelProvider
 from postflow.state import state_dir
 
 from .base import StudioPart, icon, secret_from_environment
@@ -84,10 +84,8 @@ class Tunnel(StudioPart, CredentialsBlock):
 
     def get_client(self) -> TunnelProvider:
         """The provider that opens the tunnel; nothing is opened yet."""
-        if self.provider == "loopback":
-            return LoopbackProvider()
-        if self.provider == "static" and self.base_url:
-            return StaticProvider(base_url=self.base_url)
+        if self.provider != "ngrok":
+            return StaticProvider(base_url=self.base_url if self.provider == "static" else None)
         return NgrokProvider(
             ngrok_path=self.ngrok_path,
             authtoken=secret_from_environment("NGROK_AUTHTOKEN") or self.authtoken,

@@ -46,14 +46,6 @@ class FixedTunnel:
         """Nothing of ours can fail here; the probe and the transfer itself tell."""
 
 
-class LoopbackProvider(FrozenModel):
-    """Hands out the local address itself."""
-
-    @asynccontextmanager
-    async def open(self, local_url: str) -> AsyncIterator[FixedTunnel]:
-        yield FixedTunnel(SecretStr(local_url.rstrip("/")))
-
-
 def free_port() -> int:
     """A port of loopback that is free at this moment."""
     with socket.socket() as probe:
@@ -70,18 +62,19 @@ def _base_url(url: SecretStr) -> SecretStr:
     return SecretStr(url.get_secret_value().rstrip("/"))
 
 
-PublicUrl = Annotated[SecretStr, AfterValidator(_base_url)]
 # For a field of a block: within a union Prefect would not see the secret, and save it masked.
 MaybePublicUrl = Annotated[SecretStr | None, AfterValidator(lambda url: url and _base_url(url))]
 
 
 class StaticProvider(FrozenModel):
-    """Trusts that `base_url` leads to the local server; the probe finds out."""
+    """Trusts that `base_url` leads to the local server, which the probe finds out; without one it
+    hands out the local address itself.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    base_url: PublicUrl
+    base_url: MaybePublicUrl = None
 
     @asynccontextmanager
     async def open(self, local_url: str) -> AsyncIterator[FixedTunnel]:
-        yield FixedTunnel(self.base_url)
+        yield FixedTunnel(self.base_url or SecretStr(local_url.rstrip("/")))

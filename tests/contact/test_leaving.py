@@ -15,7 +15,7 @@ import pytest
 from postflow.errors import Fatal
 from postflow.frameio import endpoints
 from postflow.frameio.models import WireFolder
-from postflow.outlet.tunnel import LoopbackProvider
+from postflow.outlet.tunnel import StaticProvider
 from postflow.sandbox import Sandbox
 from postflow.service.contact.question import QUESTIONS
 from postflow.service.contact.report import read_answers
@@ -27,7 +27,7 @@ HERE = f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 async def ask(visit: Visit) -> None:
-    await ask_all(visit, LoopbackProvider(), lambda _: None, questions=QUESTIONS)
+    await ask_all(visit, StaticProvider(), lambda _: None, questions=QUESTIONS)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ async def _shares(visit: Visit) -> list[str]:
 async def test_a_folder_that_cannot_be_removed_is_named(world: Sandbox, visit: Visit) -> None:
     world.fault("status", "folders.delete", code=403, times=None)
     with pytest.raises(Fatal) as failure:
-        await ask_all(visit, LoopbackProvider(), lambda _: None, questions=())
+        await ask_all(visit, StaticProvider(), lambda _: None, questions=())
     assert failure.value.code == "contact.left"
     assert visit.name in failure.value.message
 

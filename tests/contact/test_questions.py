@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from postflow.outlet.ngrok.provider import NgrokProvider
-from postflow.outlet.tunnel import LoopbackProvider
+from postflow.outlet.tunnel import StaticProvider
 from postflow.sandbox import Sandbox
 from postflow.sandbox.switches import Switches
 from postflow.service.contact.question import QUESTIONS, Question
@@ -76,7 +76,7 @@ ROUNDS = [round_of(number) for number in range(max(map(len, SETTINGS.values())))
 
 
 async def ask(visit: Visit, *questions: Question) -> dict[str, Entry]:
-    return await ask_all(visit, LoopbackProvider(), lambda _: None, questions=questions)
+    return await ask_all(visit, StaticProvider(), lambda _: None, questions=questions)
 
 
 @pytest.mark.parametrize("number", range(len(ROUNDS)))
@@ -88,7 +88,7 @@ async def test_how_the_other_side_is_set_is_found_out(
     world.turn(**settings)
     visit.renews = "refresh_token" in world.tokens()
 
-    entries = await ask_all(visit, LoopbackProvider(), lambda _: None)
+    entries = await ask_all(visit, StaticProvider(), lambda _: None)
 
     unknown = {key for key, entry in entries.items() if entry.unanswered}
     breaks_off = settings["fetch_style"] in ("ranges", "abort_and_resume")

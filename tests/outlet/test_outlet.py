@@ -21,7 +21,7 @@ from postflow.errors import Retry
 from postflow.media.probe import probe_media
 from postflow.models import Exposure, MediaFile
 from postflow.outlet import Outlet
-from postflow.outlet.tunnel import LoopbackProvider, StaticProvider
+from postflow.outlet.tunnel import StaticProvider
 from postflow.sandbox.fetching import FetchError, pull
 from tests.support.wait import wait_until
 
@@ -415,6 +415,6 @@ def test_importing_the_outlet_brings_neither_ngrok_nor_prefect() -> None:
 
 
 async def test_loopback_hands_out_the_server_itself(media: MediaFile, tmp_path: Path) -> None:
-    async with Outlet(LoopbackProvider()).expose(media) as exposure:
+    async with Outlet(StaticProvider()).expose(media) as exposure:
         assert exposure.url.get_secret_value().startswith("http://127.0.0.1:")
         assert await fetch(exposure, tmp_path / "pulled") == BODY

@@ -8,13 +8,13 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from postflow.outlet.ngrok.provider import NgrokProvider
-from postflow.outlet.tunnel import LoopbackProvider, StaticProvider
+from postflow.outlet.tunnel import StaticProvider
 
 LOCAL = "http://127.0.0.1:8123"
 
 
 async def test_loopback_leads_to_the_server_itself() -> None:
-    async with LoopbackProvider().open(LOCAL + "/") as tunnel:
+    async with StaticProvider().open(LOCAL + "/") as tunnel:
         assert tunnel.public_url.get_secret_value() == LOCAL
         await tunnel.check()
 

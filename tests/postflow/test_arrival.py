@@ -19,7 +19,7 @@ from postflow.frameio import FrameioClient
 from postflow.media.probe import probe_media
 from postflow.models import RemoteFile
 from postflow.outlet import Outlet, Served
-from postflow.outlet.tunnel import LoopbackProvider
+from postflow.outlet.tunnel import StaticProvider
 from postflow.sandbox import Sandbox
 from postflow.settings import RetryPolicy
 from tests.frameio.altered import Altered, changing
@@ -50,7 +50,7 @@ async def travelling(
     """A clip that Frame.io was asked to fetch."""
     path = folder / NAME
     path.write_bytes(random.Random(5).randbytes(200_000))
-    outlet = Outlet(LoopbackProvider())
+    outlet = Outlet(StaticProvider())
     async with connected(world, folder, retries=HURRIED, **client) as frameio:
         place = await frameio.folders.ensure(project_of(world), ("SQ07",))
         async with by_tunnel(frameio, outlet, await probe_media(path)) as sending:
