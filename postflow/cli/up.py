@@ -27,7 +27,7 @@ from postflow.state import lock_dir, state_dir
 
 from . import completion
 from .app import PORT, PortOption, app, run, studio_named
-from .joining import JoinOption, ask_for_folder, join_server
+from .hosts import JoinOption, ask_for_folder, join_server
 from .news import News, news_of
 from .setup import resume
 from .watch import BackfillOption, EveryOption, TakeOverOption, demand_choice, enrol_folders
