@@ -9,9 +9,8 @@ from postflow.service.console import out, tell_error
 from .adobe import credential_said, take_credential, take_sign_in
 from .discord import take_channel
 from .folder import folder_said, names_said, take_backlog, take_folder, take_names
-from .place import project_said, take_project
+from .place import project_said, take_project, take_way, way_said
 from .prompts import Desk, Step
-from .travel import take_way, way_said
 
 CREDENTIAL = Step(N_("Adobe: a credential for PostFlow"), take_credential, credential_said)
 SIGN_IN = Step(N_("Adobe: sign in"), take_sign_in, lambda draft: draft.said("signed_in"))
