@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 import httpx
 from prefect import get_client
-from prefect.client.schemas import filters, sorting
 from prefect.client.schemas.objects import DeploymentStatus
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from postflow.blocks.host import own_name
-from postflow.engine.crashed_runs import CrashDetector, is_of
+from postflow.engine.crashed_runs import CrashDetector, deployments_of
 from postflow.engine.studio import OpenStudio
 from postflow.errors import engine_trouble
 from postflow.ledger import claims, hosts, stack_queue
@@ -34,7 +33,6 @@ LOOK_AGAIN = 5.0
 # what a clip does, and runs that last take what waits.
 ASK_AGAIN = 2.0
 NEVER = float("-inf")
-MOST = 200
 
 
 def calls_for(host: str) -> dict[str, str]:
@@ -133,16 +131,12 @@ async def _slots(studio: str) -> list[Slot]:
 
     Empty while Prefect's server does not answer.
     """
-    flow = filters.FlowFilter(name=filters.FlowFilterName(any_=["ingest"]))
     try:
         async with get_client() as client:
-            found = await client.read_deployments(
-                flow_filter=flow, sort=sorting.DeploymentSort.NAME_ASC, limit=MOST
-            )
+            mine = await deployments_of(client, studio)
     except (httpx.HTTPError, PrefectException) as error:
         log.warning("%s", engine_trouble(error) or error)
         return []
-    mine = [each for each in found if is_of(studio, each)]
     served = [each for each in mine if each.status != DeploymentStatus.NOT_READY]
     return [_slot(each, studio) for each in served or mine]
 

@@ -201,13 +201,18 @@ async def _overfull(
     """Deployments with more slots taken than there are `runs`: Prefect gives one back by the lease
     on it, which a full disk can cost.
     """
+    mine = await deployments_of(client, studio)
+    return [each for each in mine if _taken(each) > runs.get(each.id, 0)]
+
+
+async def deployments_of(client: PrefectClient, studio: str) -> list[DeploymentResponse]:
+    """All that run the studio's `ingest`."""
     found = await client.read_deployments(
         flow_filter=filters.FlowFilter(name=INGEST),
         sort=sorting.DeploymentSort.NAME_ASC,
         limit=MOST,
     )
-    mine = [each for each in found if is_of(studio, each)]
-    return [each for each in mine if _taken(each) > runs.get(each.id, 0)]
+    return [each for each in found if is_of(studio, each)]
 
 
 def _taken(deployment: DeploymentResponse) -> int:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
-from postflow.engine.crashed_runs import LEDGER, SIGNATURE, is_of
+from postflow.engine.crashed_runs import INGEST, LEDGER, SIGNATURE, is_of
 from postflow.engine.studio import get_outlet
 from postflow.errors import PostFlowError
 from postflow.feeds import Sink
@@ -198,7 +198,7 @@ async def _with_another_ledger(studio: str, ours: str) -> list[str]:
     since = filters.FlowRunFilterStartTime(after_=datetime.now(tz=UTC) - RECENT)
     async with get_client() as client:
         runs = await client.read_flow_runs(
-            flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=["ingest"])),
+            flow_filter=filters.FlowFilter(name=INGEST),
             flow_run_filter=filters.FlowRunFilter(start_time=since),
             sort=sorting.FlowRunSort.START_TIME_DESC,
             limit=MOST,
