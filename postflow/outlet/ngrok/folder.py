@@ -115,13 +115,8 @@ def _write(path: Path, content: str, mode: int) -> None:
 
 def end_child(child: subprocess.Popen[str], grace: float = GRACE_SECONDS) -> None:
     """SIGTERM, so that ngrok frees the session and the address at once; SIGKILL after `grace`."""
-    if child.poll() is not None:
-        return
-    _signal_group(child.pid, signal.SIGTERM)
-    try:
-        child.wait(grace)
-    except subprocess.TimeoutExpired:
-        _signal_group(child.pid, signal.SIGKILL)
+    if child.poll() is None:
+        end_orphan(psutil.Process(child.pid), grace)
         child.wait()
 
 
