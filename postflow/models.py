@@ -160,7 +160,6 @@ class Exposure(FrozenModel):
 
     id: str
     url: SecretStr
-    size: int
 
 
 class RemoteFile(FrozenModel):

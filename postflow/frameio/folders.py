@@ -186,7 +186,7 @@ class Folders:
         stacks = (child for child in found.items if isinstance(child, WireStack))
         return Contents(
             files=tuple(file.remote(folder.account_id) for file in files),
-            stacks=tuple(as_stack(stack, folder.account_id, folder.id) for stack in stacks),
+            stacks=tuple(as_stack(stack, folder.account_id) for stack in stacks),
             unread=tuple(nfc(thing.name) for thing in found.unread),
         )
 

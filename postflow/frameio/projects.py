@@ -86,8 +86,8 @@ class Projects:
         self._api = api
         self._accounts = accounts
 
-    async def all(self, account_id: str, workspace_id: str | None = None) -> list[Project]:
-        return [wire.project(account_id) for wire in await self._all(account_id, workspace_id)]
+    async def all(self, account_id: str) -> list[Project]:
+        return [wire.project(account_id) for wire in await self._all(account_id)]
 
     async def show(self, account_id: str, project_id: str) -> Project:
         call = Call(endpoints.PROJECT, {"account_id": account_id, "project_id": project_id})
@@ -112,16 +112,14 @@ class Projects:
 
     async def _in(self, account_id: str, workspace: str | None) -> list[WireProject]:
         if workspace is None:
-            return await self._all(account_id, None)
+            return await self._all(account_id)
         rooms = await self._accounts.workspaces(account_id)
-        return await self._all(account_id, _the_one("workspace", workspace, rooms).id)
+        room = _the_one("workspace", workspace, rooms)
+        return await self._all(account_id, workspace_id=room.id)
 
-    async def _all(self, account_id: str, workspace_id: str | None) -> list[WireProject]:
-        if workspace_id is None:
-            call = Call(endpoints.PROJECTS, {"account_id": account_id})
-        else:
-            ids = {"account_id": account_id, "workspace_id": workspace_id}
-            call = Call(endpoints.WORKSPACE_PROJECTS, ids)
+    async def _all(self, account_id: str, **room: str) -> list[WireProject]:
+        endpoint = endpoints.WORKSPACE_PROJECTS if room else endpoints.PROJECTS
+        call = Call(endpoint, {"account_id": account_id, **room})
         return await every_page(self._api, call, WireProject.model_validate)
 
 

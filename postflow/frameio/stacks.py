@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from postflow.models import Folder, FrozenModel, RemoteFile
 
 from . import endpoints
@@ -20,12 +18,8 @@ class VersionStack(FrozenModel):
 
     id: str
     account_id: str
-    project_id: str
-    folder_id: str
     name: str
     head: RemoteFile | None
-    view_url: str
-    created_at: datetime
 
 
 class Stacks:
@@ -61,13 +55,12 @@ class Stacks:
             waits=waits,
         )
         made = await self._api.create_once(call, One[WireStack], look)
-        return as_stack(made, folder.account_id, folder.id)
+        return as_stack(made, folder.account_id)
 
     async def show(self, account_id: str, stack_id: str) -> VersionStack:
         """A stack, wherever it lies."""
         call = Call(endpoints.STACK, {"account_id": account_id, "stack_id": stack_id})
-        found = (await self._api.ask(call, One[WireStack])).data
-        return as_stack(found, account_id, found.parent_id or "")
+        return as_stack((await self._api.ask(call, One[WireStack])).data, account_id)
 
     async def versions(self, stack: VersionStack, wanted: str = "") -> list[RemoteFile]:
         """The files of a stack, in the order Frame.io gives them.
@@ -88,14 +81,10 @@ class Stacks:
         return sorted(stacks, key=lambda stack: (stack.created_at, stack.id))
 
 
-def as_stack(wire: WireStack, account_id: str, folder_id: str) -> VersionStack:
+def as_stack(wire: WireStack, account_id: str) -> VersionStack:
     return VersionStack(
         id=wire.id,
         account_id=account_id,
-        project_id=wire.project_id,
-        folder_id=folder_id,
         name=wire.name,
         head=wire.head_version.remote(account_id) if wire.head_version else None,
-        view_url=wire.view_url,
-        created_at=wire.created_at,
     )

@@ -17,7 +17,7 @@ from postflow.models import Exposure, MediaFile
 
 from .loop_thread import finish
 from .probe import probe
-from .served_files import Limits, Served, ServedFile
+from .served_files import Served, ServedFile
 from .server import MediaServer
 from .tunnel import Tunnel, TunnelProvider
 
@@ -108,7 +108,6 @@ class Outlet:
         provider: TunnelProvider,
         *,
         port: int = 0,
-        limits: Limits | None = None,
         bandwidth: Bandwidth | None = None,
         probe_timeout: float = 20.0,
     ) -> None:
@@ -117,7 +116,6 @@ class Outlet:
         """
         self._provider = provider
         self._port = port
-        self._limits = limits
         self._bandwidth = bandwidth
         self._probe_timeout = probe_timeout
         self._changing = asyncio.Lock()
@@ -165,7 +163,7 @@ class Outlet:
             file = await live.server.publish(media)
             try:
                 exposed = _Exposed(file, await live.session.tunnel())
-                exposure = _exposure(exposed, media)
+                exposure = _exposure(exposed)
                 self._warn(await probe(exposure.url, media.size, timeout=self._probe_timeout))
                 file.forget_visits()
                 self._exposed[file.id] = exposed
@@ -212,9 +210,7 @@ class Outlet:
 
     async def _open(self) -> _Live:
         async with AsyncExitStack() as stack:
-            server = stack.enter_context(
-                MediaServer(port=self._port, limits=self._limits, bandwidth=self._bandwidth)
-            )
+            server = stack.enter_context(MediaServer(port=self._port, bandwidth=self._bandwidth))
             session = TunnelSession(self._provider, server.url)
             await stack.enter_async_context(session)
             return _Live(server, session, stack.pop_all())
@@ -230,7 +226,7 @@ class Outlet:
                 await live.stack.aclose()
 
 
-def _exposure(exposed: _Exposed, media: MediaFile) -> Exposure:
+def _exposure(exposed: _Exposed) -> Exposure:
     base = exposed.tunnel.public_url.get_secret_value()
     path = exposed.file.path.get_secret_value()
-    return Exposure(id=exposed.file.id, url=SecretStr(base + path), size=media.size)
+    return Exposure(id=exposed.file.id, url=SecretStr(base + path))

@@ -46,7 +46,6 @@ async def test_all_pages_of_projects_are_read(world: Sandbox, client: FrameioCli
     for number in range(4):
         await another_project(world, f"Show {number}")
     assert len(await client.projects.all(world.account_id)) == 5
-    assert len(await client.projects.all(world.account_id, world.workspace_id)) == 5
 
 
 async def test_an_unknown_project_names_those_that_are_near(

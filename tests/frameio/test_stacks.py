@@ -45,7 +45,6 @@ async def test_a_stack_is_made_of_files_from_oldest_to_newest(
     stack = await client.stacks.create(folder, ids_of(versions))
     assert stack.head is not None
     assert stack.head.id == versions[-1].id
-    assert stack.folder_id == folder.id
     assert ids_of(await client.stacks.versions(stack)) == ids_of(versions)
     assert [found.id for found in (await client.folders.contents(folder)).stacks] == [stack.id]
 

@@ -116,7 +116,8 @@ def _write(path: Path, content: str, mode: int) -> None:
 def end_child(child: subprocess.Popen[str], grace: float = GRACE_SECONDS) -> None:
     """SIGTERM, so that ngrok frees the session and the address at once; SIGKILL after `grace`."""
     if child.poll() is None:
-        end_orphan(psutil.Process(child.pid), grace)
+        with contextlib.suppress(psutil.NoSuchProcess):  # another thread has collected it
+            end_orphan(psutil.Process(child.pid), grace)
         child.wait()
 
 
