@@ -74,14 +74,7 @@ def _prospects(ledger: Ledger, studio: str, block: Studio) -> list[Prospect]:
     return [
         prospect
         for folder in watching.folders
-        for prospect in look(
-            ledger,
-            studio,
-            folder,
-            naming,
-            open_ended=watching.open_ended,
-            ignoring=watching.ignoring(folder),
-        )
+        for prospect in look(ledger, studio, folder, naming, watching)
     ]
 
 

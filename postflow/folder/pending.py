@@ -136,7 +136,6 @@ class Waiting(FrozenModel):
     relpath: str
     reason: SkipValidation[str]
     waited: float
-    open_ended: bool = False
     refused: bool = False
     unreadable: bool = False
 
@@ -255,7 +254,6 @@ class PendingFiles:
             relpath=relpath,
             reason=file.reason,
             waited=now - file.arrived,
-            open_ended=found is not None and found.open_ended,
             refused=found is not None and not self._tolerates(found),
             unreadable=found is not None and found.unreadable,
         )

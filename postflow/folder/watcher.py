@@ -20,9 +20,9 @@ from postflow.ledger import AsyncLedger, ObservationState, Root, leases, observa
 from postflow.media import volume
 from postflow.media.containers.reading import Verdict, Whole
 from postflow.media.containers.whole import verdict
-from postflow.media.ignore import SHIPPED_ONLY, Ignoring
 from postflow.media.sighting import Abandoned, Offline, Scanned, ScanResult
 from postflow.models import is_clip
+from postflow.settings import Watching
 
 from .enrolment import absent_root, enrolled, vanished
 from .intake import FailedFiles, Intake, Problems
@@ -33,7 +33,7 @@ from .scanner import Scanner
 
 log = logging.getLogger(__name__)
 
-SCAN_TIMEOUT = volume.TIMEOUT
+WATCHING = Watching()
 LEAVING = 3.0
 RENEWALS_A_LEASE = 4
 TROUBLES: dict[str, Trouble] = {
@@ -94,29 +94,22 @@ class FolderWatcher:
         ledger: AsyncLedger,
         studio: str,
         folder: Path,
+        watching: Watching = WATCHING,
         *,
-        quiet: float | None = None,
-        open_ended: bool = False,
-        scan_timeout: float = SCAN_TIMEOUT,
         lease: float | None = None,
         trusts: bool = False,
-        ignoring: Ignoring = SHIPPED_ONLY,
     ) -> None:
-        """`open_ended`: take files too whose container never states an end. `scan_timeout`: seconds
-        after which a scan that has not come back is an alarm. `lease` and `trusts`: see ScanLease.
-        """
+        """`lease` and `trusts`: see ScanLease."""
         self.folder = folder
         self.within_reach = False
         self.root: Root | None = None
         self._entering_elsewhere = 0
         self._ledger = ledger
         self._studio = studio
-        self._quiet = quiet
-        self._open_ended = open_ended
-        self._scan_timeout = scan_timeout
-        rules = f"{quiet} {open_ended} {ignoring.rules}"
+        self._watching = watching
+        self._ignoring = watching.ignoring(folder)
+        rules = f"{watching.quiet} {watching.open_ended} {self._ignoring.rules}"
         self._lease = ScanLease(ledger, rules, seconds=lease, trusts=trusts)
-        self._ignoring = ignoring
         self._signed_at = float("-inf")
         self._is_late = False
         self._in_order = True
@@ -197,7 +190,7 @@ class FolderWatcher:
         """Raises Retry while it is late; the next calls wait for the same one, and no more."""
         if self._scanning is None:
             self._scanning = asyncio.create_task(self._scan())
-        timeout = 0.0 if self._is_late else self._scan_timeout
+        timeout = 0.0 if self._is_late else self._watching.scan_timeout
         done, _ = await asyncio.wait([self._scanning], timeout=timeout)
         self._is_late = not done
         if not done:
@@ -256,8 +249,8 @@ class FolderWatcher:
             lambda: Scanner(self.folder, mark=mark, known=known, ignoring=self._ignoring)
         )
         scanner.unsettle(e.relpath for e in known if e.state is ObservationState.SETTLING)
-        quiet = self._quiet or scanner.file_system.quiet
-        pending = PendingFiles(quiet, accept_open_ended=self._open_ended, judge=_judge)
+        quiet = self._watching.quiet or scanner.file_system.quiet
+        pending = PendingFiles(quiet, accept_open_ended=self._watching.open_ended, judge=_judge)
         return Intake(self._ledger, root, scanner, pending, self._problems, self._failed)
 
     async def _meet(self) -> tuple[RootMark, Root]:
@@ -279,7 +272,7 @@ class FolderWatcher:
         intake, result = scan
         if isinstance(result, Scanned):
             await self._lease.keep(intake.root)
-            report = await intake.take(result, timeout=self._scan_timeout)
+            report = await intake.take(result, timeout=self._watching.scan_timeout)
             if report.problems and await self._lease.is_held_elsewhere(intake.root):
                 return report.model_copy(update={"problems": ()})  # who scans it tells them
             return report

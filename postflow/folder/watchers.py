@@ -150,12 +150,9 @@ def folder_watchers(
             ledger,
             studio,
             folder,
-            quiet=watching.quiet,
-            open_ended=watching.open_ended,
-            scan_timeout=watching.scan_timeout,
+            watching,
             lease=None if trusts else LEASE_SECONDS + every,
             trusts=trusts,
-            ignoring=watching.ignoring(folder),
         )
         for folder in watching.folders
     ]

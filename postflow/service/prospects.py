@@ -12,10 +12,11 @@ from postflow.folder.listing import Known
 from postflow.folder.scanner import EMPTY, Scanner, glance, glance_aside
 from postflow.media.containers.reading import NotWhole, our_fault
 from postflow.media.containers.whole import verdict
-from postflow.media.ignore import SHIPPED_ONLY, Ignoring
+from postflow.media.ignore import Ignoring
 from postflow.media.kinds import ending, is_candidate, refusal
 from postflow.media.sighting import Offline, Scanned, Sighting
 from postflow.models import FrozenModel
+from postflow.settings import Watching
 
 from .console import err
 
@@ -28,6 +29,7 @@ DELIVER = "deliver"
 WAIT = "wait"
 FAULT = "fault"
 IGNORED = "ignored"
+WATCHING = Watching()
 
 
 class Prospect(FrozenModel):
@@ -43,19 +45,13 @@ def look(
     studio: str,
     folder: Path,
     naming: Naming,
-    *,
-    open_ended: bool = False,
-    ignoring: Ignoring = SHIPPED_ONLY,
+    watching: Watching = WATCHING,
 ) -> list[Prospect]:
-    """What would become of each file of a folder. A folder that is not there is told.
-
-    `open_ended`: files whose container never states an end are taken too. `ignoring`: what is
-    passed over.
-    """
+    """What would become of each file of a folder. A folder that is not there is told."""
     from postflow.folder.enrolment import watched
     from postflow.ledger import ObservationState, observations
 
-    root = watched(ledger, studio, folder)
+    root, ignoring = watched(ledger, studio, folder), watching.ignoring(folder)
     is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
     if isinstance(root, Retry):
         if root.code == "folder.not_enrolled" and is_there:
@@ -72,7 +68,7 @@ def look(
         if each.state is not ObservationState.SETTLING
     }
     found = [(each, _prospect(each, naming, at_rest)) for each in scanner.everything()]
-    prospects = [_if_whole(each, prospect, open_ended) for each, prospect in found]
+    prospects = [_if_whole(each, prospect, watching.open_ended) for each, prospect in found]
     return [*prospects, *_passed_over(scanner.passed_over())]
 
 

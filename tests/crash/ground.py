@@ -16,6 +16,7 @@ from postflow.ledger import Ledger, open_ledger
 from postflow.models import Transfer
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
+from postflow.settings import Watching
 from tests.crash.killing import Death
 from tests.crash.life import Order
 from tests.crash.lives import Life, Nursery
@@ -93,7 +94,7 @@ class Ground:
     async def watched_until_ready(self, clips: int = 1) -> None:
         """As the watcher does before `ingest` comes: so many are ready in the ledger."""
         async with open_ledger(self.ledger) as ledger, asyncio.timeout(60):
-            watcher = FolderWatcher(ledger, self.studio, self.watched, quiet=0.05)
+            watcher = FolderWatcher(ledger, self.studio, self.watched, Watching(quiet=0.05))
             ready = set[str]()
             while len(ready) < clips:
                 ready.update((await watcher.scan()).ready)

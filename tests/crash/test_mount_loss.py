@@ -26,6 +26,7 @@ from postflow.ledger import (
 )
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
+from postflow.settings import Watching
 from tests.crash.conftest import MakeGround
 from tests.crash.ground import Ground
 from tests.support.enrolled import enrolled
@@ -79,7 +80,7 @@ async def watched(
         path.parent.mkdir(exist_ok=True)
         os.link(first, path)
     async with open_ledger(str(folder / "ledger.db")) as ledger:
-        watcher = FolderWatcher(ledger, "main", root, quiet=0.05)
+        watcher = FolderWatcher(ledger, "main", root, Watching(quiet=0.05))
         entered = 0
         while entered < clips:
             entered += len((await watcher.scan()).ready)
@@ -120,7 +121,7 @@ async def test_known_files_survive_losses_of_their_volume(
 async def test_a_restart_while_the_volume_is_lost_changes_nothing(quick_folder: Path) -> None:
     async with watched(quick_folder) as (ledger, _, root):
         before = story(quick_folder / "ledger.db")
-        restarted = FolderWatcher(ledger, "main", root, quiet=0.05)
+        restarted = FolderWatcher(ledger, "main", root, Watching(quiet=0.05))
         with unmounted(root):
             assert (await restarted.scan()).alarm
         looks = [await restarted.scan() for _ in range(3)]

@@ -14,10 +14,10 @@ from postflow.cli.status import tell_status
 from postflow.folder.enrolment import NONE, enrol
 from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import AsyncLedger, observations, open_ledger, queries
-from postflow.media.ignore import Ignoring
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
 from postflow.service.prospects import look
+from postflow.settings import Watching
 from tests.support.enrolled import enrolled
 
 CLIP = "SQ07_UNDLM_00152_v003.mov"
@@ -58,7 +58,7 @@ async def ready(watcher: FolderWatcher) -> set[str]:
 async def test_what_is_nearly_a_clip_is_entered_to_be_told_of_and_the_rest_is_counted(
     folder: Path, ledger: AsyncLedger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    watcher = FolderWatcher(ledger, "main", folder, quiet=0.02)
+    watcher = FolderWatcher(ledger, "main", folder, Watching(quiet=0.02))
     assert await ready(watcher) == {CLIP, *NEARLY}
     counted = {".wav": 2, ".pdf": 1, "without ending": 1, "empty": 1}
     assert observations.others(ledger.ledger, "main") == counted
@@ -126,9 +126,9 @@ async def test_files_that_a_new_rule_passes_over_have_not_vanished(
     old.mkdir()
     for number in range(60):
         (old / f"SQ01_UNDLM_{number + 1:05}_v001.mov").write_bytes(clip_path().read_bytes())
-    before = FolderWatcher(ledger, "main", folder, quiet=60)
+    before = FolderWatcher(ledger, "main", folder, Watching(quiet=60))
     assert (await before.scan()).waiting > 60
-    after = FolderWatcher(ledger, "main", folder, quiet=60, ignoring=Ignoring(["OLD/"]))
+    after = FolderWatcher(ledger, "main", folder, Watching(quiet=60, ignore=("OLD/",)))
     looked = await after.scan()
     assert looked.alarm is None
     assert looked.waiting == 1 + len(NEARLY)
@@ -143,7 +143,7 @@ async def test_a_backlog_that_is_left_alone_is_not_told_of_either(
     folder.mkdir()
     for name in (CLIP, *NEARLY, "x_proxy.mov"):
         (folder / name).write_bytes(clip_path().read_bytes())
-    proxies = Ignoring(["*_proxy.*"])
-    left = enrol(ledger.ledger, "main", folder, lambda _: NONE, ignoring=proxies)
+    proxies = Watching(quiet=0.02, ignore=("*_proxy.*",))
+    left = enrol(ledger.ledger, "main", folder, lambda _: NONE, ignoring=proxies.ignoring(folder))
     assert left == 1 + len(NEARLY)
-    assert await ready(FolderWatcher(ledger, "main", folder, quiet=0.02, ignoring=proxies)) == set()
+    assert await ready(FolderWatcher(ledger, "main", folder, proxies)) == set()

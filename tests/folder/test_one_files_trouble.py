@@ -23,6 +23,7 @@ from postflow.models import Shot
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
 from postflow.service.prospects import look
+from postflow.settings import Watching
 from tests.support.enrolled import enrolled
 
 BAD, GOOD = "SQ07_UNDLM_00001_v001.mov", "SQ07_UNDLM_00002_v001.mov"
@@ -108,7 +109,7 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
     if where == "looking":
         monkeypatch.setattr(intake_module, "probe_media", fails_at(BAD, probe_media, error))
     used = cast("AsyncLedger", Tripping(ledger, error)) if where == "entering" else ledger
-    watcher = FolderWatcher(used, "main", folder, quiet=0.01)
+    watcher = FolderWatcher(used, "main", folder, Watching(quiet=0.01))
     found = await looks(watcher)
     async with asyncio.timeout(20):
         while not found[-1].waiting or found[-1].settling:
@@ -124,7 +125,7 @@ async def test_a_file_that_is_tripped_over_holds_up_no_other(
     if error is FAULT:
         assert sum(bool(record.exc_info) for record in caplog.records) == 1, "one traceback"
     monkeypatch.undo()
-    found = await looks(FolderWatcher(ledger, "main", folder, quiet=0.01))
+    found = await looks(FolderWatcher(ledger, "main", folder, Watching(quiet=0.01)))
     assert [name for each in found for name in each.ready] == [BAD], "it goes once it is mended"
 
 
@@ -140,7 +141,7 @@ async def test_a_clip_that_may_not_be_read_is_told_at_once(
         return real(path, *flags, **more)
 
     monkeypatch.setattr(os, "open", denied)
-    watcher = FolderWatcher(ledger, "main", folder, quiet=0.01)
+    watcher = FolderWatcher(ledger, "main", folder, Watching(quiet=0.01))
     found = await looks(watcher)
     told = [problem for each in found for problem in each.problems]
     assert len(told) == 1

@@ -94,7 +94,7 @@ def test_an_open_ended_file_waits_unless_the_studio_accepts_such() -> None:
     strict = PendingFiles(QUIET, judge=Content(open_ended))
     found = watch(strict, 0, 10 * HOUR, step=60)
     assert isinstance(found, Waiting)
-    assert found.open_ended
+    assert found.refused
     lenient = PendingFiles(QUIET, accept_open_ended=True, judge=Content(open_ended))
     ready = watch(lenient, 0, HOUR)
     assert isinstance(ready, Ready)
@@ -121,7 +121,7 @@ def test_growth_after_a_verdict_starts_the_wait_anew() -> None:
     grown = sighting(size=9, mtime=2)
     found = watch(room, 22, 22 + QUIET - 2, seen=grown)
     assert isinstance(found, Waiting)
-    assert not found.open_ended
+    assert not found.refused
     assert isinstance(watch(room, 100, 140, seen=grown), Ready)
 
 

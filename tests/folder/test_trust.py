@@ -17,7 +17,9 @@ from postflow.folder.watchers import FolderWatchers
 from postflow.ledger import AsyncLedger, open_ledger
 from postflow.ledger.observations import ABOUT_TO_BE_ENTERED, set_notes
 from postflow.sandbox.clips import clip_path
+from postflow.settings import Watching
 
+QUICK = Watching(quiet=0.05)
 CLIP = "SQ07_UNDLM_00152_v003.mov"
 LEASE = 60.0
 
@@ -52,8 +54,8 @@ async def ready(watcher: FolderWatcher, *, scans: int = 20) -> list[str]:
 async def test_who_trusts_scans_only_when_the_other_has_left(
     folder: Path, ledger: AsyncLedger
 ) -> None:
-    other = FolderWatcher(ledger, "main", folder, quiet=0.05, lease=LEASE)
-    trusting = FolderWatcher(ledger, "main", folder, quiet=0.05, trusts=True)
+    other = FolderWatcher(ledger, "main", folder, QUICK, lease=LEASE)
+    trusting = FolderWatcher(ledger, "main", folder, QUICK, trusts=True)
     await other.scan()
     drop(folder)
     assert (await trusting.scan()).settling == 0, "it takes the other's word"
@@ -82,8 +84,8 @@ async def test_what_the_other_waits_for_is_read_in_the_ledger(
 
 
 async def test_another_set_of_rules_is_not_trusted(folder: Path, ledger: AsyncLedger) -> None:
-    other = FolderWatcher(ledger, "main", folder, quiet=3600, lease=LEASE)
-    trusting = FolderWatcher(ledger, "main", folder, quiet=0.05, trusts=True)
+    other = FolderWatcher(ledger, "main", folder, Watching(quiet=3600), lease=LEASE)
+    trusting = FolderWatcher(ledger, "main", folder, QUICK, trusts=True)
     for watcher in (other, trusting):
         await watcher.scan()
     drop(folder)
@@ -105,16 +107,16 @@ async def test_who_trusts_sees_at_once_that_the_volume_is_away(
 async def test_that_ingest_ends_does_not_say_that_nobody_watches(
     folder: Path, ledger: AsyncLedger
 ) -> None:
-    other = FolderWatcher(ledger, "main", folder, quiet=0.05, lease=LEASE)
+    other = FolderWatcher(ledger, "main", folder, QUICK, lease=LEASE)
     await other.scan()
-    trusting = FolderWatcher(ledger, "main", folder, quiet=0.05, trusts=True)
+    trusting = FolderWatcher(ledger, "main", folder, QUICK, trusts=True)
     async with FolderWatchers([trusting], interval=0.05) as watchers:
         while len(watchers.last) == 0:
             await watchers.wait(0.05)
     assert is_signed(folder)
-    assert await ready(FolderWatcher(ledger, "main", folder, quiet=0.05, trusts=True)) == []
+    assert await ready(FolderWatcher(ledger, "main", folder, QUICK, trusts=True)) == []
     drop(folder)
-    again = FolderWatcher(ledger, "main", folder, quiet=0.05, trusts=True)
+    again = FolderWatcher(ledger, "main", folder, QUICK, trusts=True)
     await again.scan()
     assert await ready(again) == [], "the other's lease lasts"
 
@@ -124,10 +126,12 @@ import asyncio, sys
 from pathlib import Path
 from postflow.folder.watcher import FolderWatcher
 from postflow.ledger import open_ledger
+from postflow.settings import Watching
 
 async def main():
     async with open_ledger(Path(sys.argv[2])) as ledger:
-        await FolderWatcher(ledger, "main", Path(sys.argv[1]), quiet=0.05, lease=3600.0).scan()
+        quick = Watching(quiet=0.05)
+        await FolderWatcher(ledger, "main", Path(sys.argv[1]), quick, lease=3600.0).scan()
         print("watched", flush=True)
         sys.stdin.read()
 
@@ -138,7 +142,7 @@ asyncio.run(main())
 async def test_who_is_killed_is_trusted_no_more(
     folder: Path, ledger: AsyncLedger, tmp_path: Path
 ) -> None:
-    trusting = FolderWatcher(ledger, "main", folder, quiet=0.05, trusts=True)
+    trusting = FolderWatcher(ledger, "main", folder, QUICK, trusts=True)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", WATCH, folder, tmp_path / "ledger.db", stdin=PIPE, stdout=PIPE
     )
@@ -153,8 +157,8 @@ async def test_who_is_killed_is_trusted_no_more(
 
 
 async def test_a_lease_that_ran_out_is_trusted_no_more(folder: Path, ledger: AsyncLedger) -> None:
-    other = FolderWatcher(ledger, "main", folder, quiet=0.05, lease=1.0)
-    trusting = FolderWatcher(ledger, "main", folder, quiet=0.05, trusts=True)
+    other = FolderWatcher(ledger, "main", folder, QUICK, lease=1.0)
+    trusting = FolderWatcher(ledger, "main", folder, QUICK, trusts=True)
     for watcher in (other, trusting):
         await watcher.scan()
     drop(folder)

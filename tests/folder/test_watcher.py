@@ -23,11 +23,13 @@ from postflow.ledger.leases import hold_lease
 from postflow.media.probe import probe_media
 from postflow.media.volume import FileSystem
 from postflow.sandbox.clips import clip_path
+from postflow.settings import Watching
 from tests.folder.ground import too_deep
 from tests.support.marked import mark_root
 from tests.support.stumbling import BUSY, stumbling
 from tests.support.wild_times import WILD, written_at
 
+QUICK = Watching(quiet=0.05)
 MEDIA_ATOM = b"\0\0\0\x09mdatx"
 
 
@@ -44,7 +46,7 @@ async def test_a_scan_that_hangs_is_an_alarm_and_the_look_out_recovers(
     folder = tmp_path / "watch"
     folder.mkdir()
     enrol(ledger.ledger, "main", folder)
-    watcher = FolderWatcher(ledger, "main", folder, scan_timeout=5.0)
+    watcher = FolderWatcher(ledger, "main", folder, Watching(scan_timeout=5.0))
     (folder / "SQ07_UNDLM_00152_v003.mov").write_bytes(b"x" * 100)
     assert (await watcher.scan()).alarm is None
     assert watcher.next_scan is not None
@@ -78,7 +80,7 @@ async def test_a_volume_that_hangs_from_the_start_is_an_alarm_too(
     (tmp_path / "watch").mkdir()
     marker = tmp_path / "watch" / MARKER
     os.mkfifo(marker)
-    watcher = FolderWatcher(ledger, "main", marker.parent, scan_timeout=0.2)
+    watcher = FolderWatcher(ledger, "main", marker.parent, Watching(scan_timeout=0.2))
     assert [(await watcher.scan()).trouble for _ in range(2)] == ["late", "late"]
 
     def let_it_read() -> None:
@@ -126,7 +128,7 @@ async def test_a_ledger_that_is_busy_at_any_step_of_a_look_costs_no_clip(
 ) -> None:
     (clip,) = fill(folder, 1)
     stumbles, stumbler = stumbling(ledger, **{call: BUSY})
-    watcher = FolderWatcher(stumbles, "main", folder, quiet=0.05)
+    watcher = FolderWatcher(stumbles, "main", folder, QUICK)
     found: list[str] = []
     async with asyncio.timeout(60):
         while not found:
@@ -140,10 +142,10 @@ async def test_a_clip_with_a_wild_time_stamp_is_ready_like_any_other(
 ) -> None:
     clips = fill(folder, 2)
     written_at(clips[0], seconds)
-    assert sorted(await ready(FolderWatcher(ledger, "main", folder, quiet=0.05))) == [
+    assert sorted(await ready(FolderWatcher(ledger, "main", folder, QUICK))) == [
         clip.name for clip in clips
     ]
-    assert not await ready(FolderWatcher(ledger, "main", folder, quiet=0.05)), "it is known"
+    assert not await ready(FolderWatcher(ledger, "main", folder, QUICK)), "it is known"
 
 
 @pytest.fixture
@@ -187,7 +189,7 @@ async def test_a_clip_that_is_told_to_be_overwritten_in_place_is_ready_again(
     os.utime(clip, (1, 1))
     for number in range(MOST):
         (folder / f"{number}.mov").touch()
-    watcher = FolderWatcher(ledger, "main", folder, quiet=0.05)
+    watcher = FolderWatcher(ledger, "main", folder, QUICK)
     assert await ready(watcher) == [clip.name]
     with clip.open("r+b") as file:
         file.seek(0, os.SEEK_END)
@@ -203,7 +205,7 @@ async def test_clips_that_vanished_are_an_alarm_until_a_person_says_they_are_gon
 ) -> None:
     """The person is in another process, and so is a second look-out: the ledger tells both."""
     clips = fill(folder, 50)
-    folder_watchers = [FolderWatcher(ledger, "main", folder, quiet=0.05) for _ in range(2)]
+    folder_watchers = [FolderWatcher(ledger, "main", folder, QUICK) for _ in range(2)]
     assert len(await ready(folder_watchers[0])) == 50
     assert not await ready(folder_watchers[1])
     for clip in clips[10:]:
@@ -237,7 +239,7 @@ async def test_each_of_two_hosts_finds_the_clips_where_it_has_the_volume(
     """One volume, one ledger, two mount points, the second of which is lost in the end."""
     mount = tmp_path / "Volumes"
     mount.symlink_to(folder)
-    one, two = (FolderWatcher(ledger, "main", path, quiet=0.05) for path in (folder, mount))
+    one, two = (FolderWatcher(ledger, "main", path, QUICK) for path in (folder, mount))
     assert within_reach([one, two]) == {}, "nobody has looked yet"
     clips = fill(folder, 4)
     await ready(one)
@@ -258,7 +260,7 @@ async def test_nothing_is_taken_for_gone_while_the_volume_or_a_part_of_it_is_awa
     folder: Path, ledger: AsyncLedger
 ) -> None:
     (clip,) = fill(folder, 1)
-    await ready(FolderWatcher(ledger, "main", folder, quiet=0.05))
+    await ready(FolderWatcher(ledger, "main", folder, QUICK))
     clip.unlink()
     too_deep(folder / "deep")
     with pytest.raises(Retry) as unread:
@@ -301,7 +303,7 @@ async def test_a_clip_that_is_refused_but_delivered_by_hand_is_waited_for_no_mor
 ) -> None:
     (clip,) = fill(folder, 1)
     clip.write_bytes(clip.read_bytes()[:-1])
-    watcher = FolderWatcher(ledger, "main", folder, quiet=0.05)
+    watcher = FolderWatcher(ledger, "main", folder, QUICK)
     assert await ready(watcher) == []
     assert (await watcher.scan()).waiting == 1
     media = await probe_media(clip)
@@ -328,7 +330,7 @@ async def test_a_file_that_never_states_its_end_is_taken_only_where_the_studio_s
     folder: Path, ledger: AsyncLedger, open_ended: bool
 ) -> None:
     (folder / "stream.mkv").write_bytes(RECORDING)
-    watcher = FolderWatcher(ledger, "main", folder, quiet=0.05, open_ended=open_ended)
+    watcher = FolderWatcher(ledger, "main", folder, Watching(quiet=0.05, open_ended=open_ended))
     assert await ready(watcher) == ["stream.mkv"] * open_ended
 
 
@@ -343,11 +345,11 @@ async def test_another_volume_in_its_place_is_left_alone_until_the_right_one_is_
 ) -> None:
     """Also by a look-out that starts meanwhile, and by one that began with the wrong one."""
     (clip,) = fill(folder, 1)
-    before = FolderWatcher(ledger, "main", folder, quiet=0.05)
+    before = FolderWatcher(ledger, "main", folder, QUICK)
     assert await ready(before) == [clip.name]
     right = shutil.move(folder, folder.with_name("right"))
     new_volume(folder)
-    late = FolderWatcher(ledger, "main", folder, quiet=0.05)
+    late = FolderWatcher(ledger, "main", folder, QUICK)
     for watcher in (before, late):
         looked = await watcher.scan()
         assert looked.trouble == "offline"

@@ -25,12 +25,14 @@ from postflow.ledger import AsyncLedger, Ledger, State, claims, open_ledger, out
 from postflow.ledger.leases import hold_lease
 from postflow.media.probe import probe_media
 from postflow.sandbox.clips import clip_path
+from postflow.settings import Watching
 from tests.support.marked import mark_root
 from tests.watch.test_backfill import studio_of
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
 
+QUICK = Watching(quiet=0.05)
 NAMES = [f"SQ07_UNDLM_0015{number}_v001.mov" for number in range(3)]
 MEDIA_ATOM = b"\0\0\0\x09mdatx"
 
@@ -89,7 +91,7 @@ async def by_hand(ledger: AsyncLedger, clip: Path, folder: Path) -> DeliveryReco
 
 async def a_look(ledger: AsyncLedger, folder: Path) -> None:
     """As `watch` and `ingest` do."""
-    ready, last = await looked(FolderWatcher(ledger, "main", folder, quiet=0.05))
+    ready, last = await looked(FolderWatcher(ledger, "main", folder, QUICK))
     assert ready == []
     assert last.trouble in {"not enrolled", "taken"}
 
@@ -145,7 +147,7 @@ async def test_nothing_but_a_persons_word_has_a_backlog_sent_and_that_word_is_ob
     async with open_ledger(studio.ledger) as ledger:
         await intruder(ledger, folder)
         await asyncio.to_thread(enrol_folders, studio, "main", "none")
-        watcher = FolderWatcher(ledger, "main", folder, quiet=0.05)
+        watcher = FolderWatcher(ledger, "main", folder, QUICK)
         assert (await looked(watcher))[0] == []
         fill(folder, ["SQ07_UNDLM_00199_v001.mov"])
         assert (await looked(watcher))[0] == ["SQ07_UNDLM_00199_v001.mov"]
@@ -158,7 +160,7 @@ async def test_a_clip_by_hand_does_not_let_another_volume_in(
     shutil.move(folder, folder.with_name("right"))
     mark_root(fill(folder, ["SQ09_UNDLM_00001_v001.mov", "SQ09_UNDLM_00002_v001.mov"]))
     await by_hand(ledger, folder / "SQ09_UNDLM_00001_v001.mov", folder)
-    ready, last = await looked(FolderWatcher(ledger, "main", folder, quiet=0.05))
+    ready, last = await looked(FolderWatcher(ledger, "main", folder, QUICK))
     assert ready == []
     assert last.trouble == "offline"
     assert "another volume" in str(last.alarm)
@@ -183,7 +185,7 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     enrol_folders(studio, "north", "all")
-    first = FolderWatcher(ledger, "north", folder, quiet=0.05, lease=60.0)
+    first = FolderWatcher(ledger, "north", folder, QUICK, lease=60.0)
     assert (await looked(first))[0] == NAMES
     enrol_folders(other_host, "south", "all")
     said = " ".join(capsys.readouterr().err.split())
@@ -192,7 +194,7 @@ async def test_of_two_ledgers_the_second_is_told_who_watches_and_sends_nothing(
     assert "one ledger, on PostgreSQL" in said
     assert "postflow enrol --take-over --studio south" in said
     async with open_ledger(other_host.ledger) as theirs:
-        second = FolderWatcher(theirs, "south", folder, quiet=0.05)
+        second = FolderWatcher(theirs, "south", folder, QUICK)
         ready, last = await looked(second)
         assert (ready, last.trouble, within_reach([second])) == ([], "taken", {})
     assert (await first.scan()).trouble is None
@@ -203,7 +205,7 @@ async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_
     how: str, studio: Studio, other_host: Studio, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "all")
-    first = FolderWatcher(ledger, "main", folder, quiet=0.05, lease=60.0)
+    first = FolderWatcher(ledger, "main", folder, QUICK, lease=60.0)
     await looked(first)
     if how == "it stopped":
         await first.leave()
@@ -216,7 +218,7 @@ async def test_a_ledger_that_takes_a_folder_over_is_noticed_by_the_other_at_its_
     await first.leave()
     assert (folder / MARKER).stat().st_mtime > 1, "the sign is another's now"
     async with open_ledger(other_host.ledger) as theirs:
-        second = FolderWatcher(theirs, "main", folder, quiet=0.05)
+        second = FolderWatcher(theirs, "main", folder, QUICK)
         assert (await looked(second))[0] == ["SQ07_UNDLM_00199_v001.mov"]
     enrol_folders(studio, "main", "none", take_over=True)
     assert await looked(first) == ([], await first.scan()), "what came meanwhile is a backlog too"
@@ -226,7 +228,7 @@ async def test_a_ledger_that_is_deleted_under_a_look_out_is_told_and_nothing_is_
     studio: Studio, folder: Path, ledger: AsyncLedger
 ) -> None:
     enrol_folders(studio, "main", "all")
-    folder_watchers = [FolderWatcher(ledger, "main", folder, quiet=0.05) for _ in range(2)]
+    folder_watchers = [FolderWatcher(ledger, "main", folder, QUICK) for _ in range(2)]
     assert [len((await looked(each))[0]) for each in folder_watchers] == [3, 0]
     for file in Path(str(studio.ledger)).parent.glob("ledger.db*"):
         file.unlink()
