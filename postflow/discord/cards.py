@@ -10,7 +10,7 @@ from urllib.parse import quote
 from postflow.errors import PostFlowError
 from postflow.language import N_, _, dated, everywhere, human_size, told
 from postflow.ledger import Namesake, ShareLink
-from postflow.models import IN_WORDS, Delivery, MediaFile, Project, Shot
+from postflow.models import IN_WORDS, Delivery, MediaFile, Shot
 
 from .card import (
     LONGEST_LINK,
@@ -34,26 +34,22 @@ GUESTS = {"public": N_("For everybody with the link"), "secure": N_("For invited
 STACK = N_("Version stack")
 
 _LONGEST_REASON = 1500
-_LONGEST_VALUE = 300
+LONGEST_VALUE = 300
 
 
-def on_its_way_card(media: MediaFile, shot: Shot, *, project: Project | str) -> Card:
+def on_its_way_card(media: MediaFile, shot: Shot, *, project: str) -> Card:
     """Orange: the clip travels. Every run that takes the clip up says the same."""
     return _clip_card(shot, media, project, _("%(name)s is on its way"), ON_ITS_WAY)
 
 
-def waiting_card(
-    media: MediaFile, shot: Shot, error: PostFlowError, *, project: Project | str
-) -> Card:
+def waiting_card(media: MediaFile, shot: Shot, error: PostFlowError, *, project: str) -> Card:
     """Orange: the clip was on its way, and waits; why. It goes by itself."""
     again, title = _("The clip is tried again by itself."), _("%(name)s is waiting")
     why = plain(f"{told(error.whole)} {again}", _LONGEST_REASON)
     return _clip_card(shot, media, project, title, ON_ITS_WAY, description=why)
 
 
-def ready_card(
-    delivery: Delivery, *, project: Project | str, namesake: Namesake | None = None
-) -> Card:
+def ready_card(delivery: Delivery, *, project: str, namesake: Namesake | None = None) -> Card:
     """Green: the clip can be watched, and here is the link.
 
     `namesake`: other content of its name and version that reviewers may have seen before.
@@ -119,7 +115,7 @@ def unstacked_payload(payload: dict[str, Any]) -> dict[str, Any]:
 def _clip_card(
     shot: Shot,
     media: MediaFile,
-    project: Project | str,
+    project: str,
     title: str,
     colour: int,
     *lines: Line,
@@ -155,7 +151,7 @@ def failed_card(
     shot: Shot | None,
     error: PostFlowError,
     *,
-    project: Project | str | None = None,
+    project: str | None = None,
 ) -> Card:
     """Red: what happened, and what a person can do."""
     why = error.told
@@ -201,14 +197,14 @@ def _shot_name(shot: Shot) -> str | None:
     return shot.shot
 
 
-def _about(shot: Shot, project: Project | str | None) -> dict[str, str]:
+def _about(shot: Shot, project: str | None) -> dict[str, str]:
     """What the name of a thread may hold; see `discord.webhook`."""
     named = {
         "sequence": shot.sequence,
         "shot": _shot_name(shot),
         "version": shot.version,
         "file": shot.file_name,
-        "project": project.name if isinstance(project, Project) else project,
+        "project": project,
     }
     return {name: value for name, value in named.items() if value}
 
@@ -219,20 +215,16 @@ def _shot_lines(shot: Shot) -> list[Line]:
         (_("Shot"), _shot_name(shot)),
         (_("Version"), shot.version),
     )
-    return [(name, plain(value, _LONGEST_VALUE)) for name, value in named if value]
+    return [(name, plain(value, LONGEST_VALUE)) for name, value in named if value]
 
 
 def _file_lines(media: MediaFile) -> list[Line]:
     return [(_("File"), plain(media.name, 600)), (_("Size"), human_size(media.size))]
 
 
-def _place_lines(shot: Shot, project: Project | str | None) -> list[Line]:
-    folder: list[Line] = [(_("Folder"), plain("/".join(shot.folder), _LONGEST_VALUE))]
-    return [*folder, (_("Project"), project_text(project))] if project else folder
-
-
-def project_text(project: Project | str) -> str:
-    return plain(project if isinstance(project, str) else project.name, _LONGEST_VALUE)
+def _place_lines(shot: Shot, project: str | None) -> list[Line]:
+    folder: list[Line] = [(_("Folder"), plain("/".join(shot.folder), LONGEST_VALUE))]
+    return [*folder, (_("Project"), plain(project, LONGEST_VALUE))] if project else folder
 
 
 def doubt_text(doubt: str | None) -> str:

@@ -10,7 +10,7 @@ from postflow.language import _, human_size, ngettext
 from postflow.ledger import Batch, BatchClip, State
 
 from .card import MAX_DESCRIPTION, MAX_VALUE, Card, plain, shortened
-from .cards import FAILED, GUESTS, project_text, share_text, web_link
+from .cards import FAILED, GUESTS, LONGEST_VALUE, share_text, web_link
 
 BATCH = 0x0099FF
 
@@ -47,7 +47,7 @@ def batch_card(batch: Batch) -> Card:
         title=_batch_title(len(batch.clips), len(delivered), waiting),
         colour=BATCH,
         description=_listed(lines),
-        lines=(*counts, (_("Project"), project_text(batch.project)), *_share_lines(batch)),
+        lines=(*counts, (_("Project"), plain(batch.project, LONGEST_VALUE)), *_share_lines(batch)),
         picture=first and first.revision,
         notifies=bool(delivered) and not waiting,
         sequences=tuple(sorted({clip.sequence for clip in delivered if clip.sequence})),
