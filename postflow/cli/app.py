@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from postflow.errors import PostFlowError, Retry, engine_trouble
+from postflow.errors import NO_ROOM, PostFlowError, as_ours, engine_trouble
 from postflow.language import Language, spoken
 from postflow.service.console import err, exit_code, out, tell_error, waiting
 from postflow.service.server import prepare_prefect
@@ -90,9 +89,9 @@ def main() -> None:
     except PostFlowError as error:
         _end(error)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in NO_ROOM:
             raise
-        _end(_no_room(error))
+        _end(as_ours(error))
     except Exception as error:
         if (trouble := engine_trouble(error)) is None:
             raise
@@ -112,15 +111,6 @@ def telling_in(language: Language) -> Iterator[None]:
 def _end(error: PostFlowError) -> NoReturn:
     tell_error(error)
     sys.exit(exit_code(error))
-
-
-def _no_room(error: OSError) -> Retry:
-    where = error.filename or "what it prints"
-    return Retry(
-        f"PostFlow cannot write {where}: {error.strerror}.",
-        hint="Free some space there; nothing that was begun is lost.",
-        code="postflow.disk_full",
-    )
 
 
 def studio_named(name: str | None) -> Studio:
