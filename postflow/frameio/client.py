@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
 import httpx
 
 from postflow.frameio.auth.renewal import TokenSupply
+from postflow.models import Folder, Project
 
 from .calls import CALL_RETRIES, Api, CallRetries
 from .endpoints import FOLDER_PAGE
@@ -89,3 +93,12 @@ class FrameioClient:
             await self._tokens.aclose()
         finally:
             await self._http.aclose()
+
+    @contextlib.asynccontextmanager
+    async def folder_of_our_own(self, project: Project) -> AsyncIterator[Folder]:
+        """To try out what may be done there; removed with what is in it."""
+        folder = await self.folders.ensure(project, (f"postflow-check-{uuid4().hex[:8]}",))
+        try:
+            yield folder
+        finally:
+            await self.folders.delete(folder)

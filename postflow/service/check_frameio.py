@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from uuid import uuid4
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 
 from postflow.blocks.adobe import BlockTokenStore
 from postflow.blocks.studio import Studio
@@ -119,16 +118,9 @@ class FrameioCheck:
             return N_("a small file was taken with its checksum, and was removed")
         return N_("a small file was taken without a checksum, and was removed")
 
-    @asynccontextmanager
-    async def _folder(self) -> AsyncIterator[Folder]:
-        """One of our own, removed with what is in it."""
+    def _folder(self) -> AbstractAsyncContextManager[Folder]:
         assert self._project
-        name = f"postflow-check-{uuid4().hex[:8]}"
-        folder = await self._client.folders.ensure(self._project, (name,))
-        try:
-            yield folder
-        finally:
-            await self._client.folders.delete(folder)
+        return self._client.folder_of_our_own(self._project)
 
 
 async def _scopes(studio: Studio) -> Say:

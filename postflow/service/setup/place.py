@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from typing import NamedTuple
-from uuid import uuid4
 
 from postflow.blocks.tunnel import Tunnel
 from postflow.errors import Fatal
@@ -99,8 +98,8 @@ def _fields(spot: Spot, spots: list[Spot]) -> dict[str, str]:
 async def _try_to_write(draft: Draft, project: Project) -> None:
     async with frameio_of(draft) as frameio:
         await frameio.projects.show(project.account_id, project.id)
-        made = await frameio.folders.ensure(project, (f"postflow-check-{uuid4().hex[:8]}",))
-        await frameio.folders.delete(made)
+        async with frameio.folder_of_our_own(project):
+            pass
 
 
 WAYS = (
