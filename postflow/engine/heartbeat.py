@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 from prefect import get_client
@@ -135,12 +136,23 @@ async def tell_of_silence(
     if webhook:
         blocks[f"postflow-{studio}"] = _block(studio, webhook)
     ids = [await block.asave(name, overwrite=True) for name, block in blocks.items()]
+    automation = _automation(studio, ids, after)
+    async with get_client() as client:
+        found = await client.read_automations_by_name(automation.name)
+        if found:
+            await client.update_automation(found[0].id, automation)
+        else:
+            await client.create_automation(automation)
+
+
+def _automation(studio: str, blocks: Sequence[UUID], after: timedelta) -> AutomationCore:
+    """Sends a notification by each of the blocks."""
     minutes = after.total_seconds() / 60
     silent = N_(
         "No scan of studio {studio} has ended for {minutes:g} minutes. See whether its machine is "
         "up, and whether `postflow up` or `postflow watch` runs there."
     )
-    automation = AutomationCore(
+    return AutomationCore(
         name=f"PostFlow: the watcher of {studio} is silent",
         description="Made by `postflow watch`; tells people that nobody looks any more.",
         trigger=EventTrigger(
@@ -158,15 +170,9 @@ async def tell_of_silence(
                 subject=_("Nobody looks at the watched folders"),
                 body=told(N_(silent, studio=studio, minutes=minutes)),
             )
-            for each in ids
+            for each in blocks
         ],
     )
-    async with get_client() as client:
-        found = await client.read_automations_by_name(automation.name)
-        if found:
-            await client.update_automation(found[0].id, automation)
-        else:
-            await client.create_automation(automation)
 
 
 def _block(studio: str, webhook: DiscordWebhook) -> CustomWebhookNotificationBlock:
