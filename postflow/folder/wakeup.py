@@ -10,7 +10,7 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import watchfiles
@@ -22,6 +22,7 @@ from postflow.media.ignore import SHIPPED_ONLY
 from postflow.media.volume import file_system_of
 from postflow.models import nfc
 from postflow.settings import Watching
+from postflow.stop import in_background
 
 from .root import MARKER, AbsentError, missing, read_mark, unread
 
@@ -178,13 +179,10 @@ class Wakeup:
 async def wakeup(*roots: Path, has_events: HasEvents = has_events) -> AsyncIterator[Wakeup]:
     """Watch those roots that have events; volumes that other hosts write to have none."""
     waker = Wakeup(has_events)
-    watchers = [asyncio.create_task(waker.watch(root)) for root in roots]
-    try:
+    async with AsyncExitStack() as stack:
+        for root in roots:
+            await stack.enter_async_context(in_background(waker.watch(root), f"events of {root}"))
         yield waker
-    finally:
-        for watcher in watchers:
-            watcher.cancel()
-        await asyncio.gather(*watchers, return_exceptions=True)
 
 
 def _concerns_us(change: watchfiles.Change, path: str) -> bool:

@@ -17,6 +17,7 @@ from postflow.language import Language
 from postflow.ledger import AsyncLedger, Ledger, open_ledger
 from postflow.models import Shot
 from postflow.naming import Naming
+from postflow.stop import in_background
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,8 +50,8 @@ class PageStudio:
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __aenter__(self) -> Self:
-        looking = asyncio.create_task(self._keep_looking(), name="what is in the way")
-        self._opened.callback(looking.cancel)
+        looking = in_background(self._keep_looking(), "what is in the way")
+        await self._opened.enter_async_context(looking)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -25,6 +25,7 @@ from postflow.flows.deliver import deliver
 from postflow.flows.ingest import ingest
 from postflow.ledger.opening import is_shared
 from postflow.state import leave_working_directory, this_host
+from postflow.stop import in_background
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
@@ -69,15 +70,11 @@ async def serve(block: Studio, *, every: float = 300.0) -> None:
     )
     await runner.aadd_deployment(delivering)
     deployment = await runner.aadd_deployment(ingesting)
-    in_background = [
-        asyncio.create_task(watch_for_crashed_runs(studio, ledger)),
-        asyncio.create_task(name_runs_to_come(deployment, f"ingest {studio}")),
-    ]
-    try:
+    async with (
+        in_background(watch_for_crashed_runs(studio, ledger), "crashed runs"),
+        in_background(name_runs_to_come(deployment, f"ingest {studio}"), "names of runs"),
+    ):
         await run_until_cancelled(runner, deployment)
-    finally:
-        for each in in_background:
-            each.cancel()
 
 
 def deployment_name(flow: str, studio: str) -> str:
