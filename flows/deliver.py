@@ -159,7 +159,7 @@ async def _open(studio: OpenStudio, path: Path, project: str, ref: ClaimRef | No
     if claim and claim.state in DELIVERED:
         media = claim.media
     else:
-        media = await studio.probe_media(path)
+        media = await studio.probe_media(path, by_hand=claim is None)
     if claim is None:
         record = await studio.open_by_hand(media)
     elif (claim.revision, claim.size) == (media.revision, media.size):

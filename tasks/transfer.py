@@ -85,7 +85,7 @@ async def transfer(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Fol
 
 async def _begin_anew_if_changed(studio: OpenStudio, job: DeliveryJob, shot: Shot) -> None:
     """Other content is another revision, with a record and a message of its own."""
-    media = await studio.probe_media(job.media.path)
+    media = await studio.probe_media(job.media.path, by_hand=True)
     if media.revision != job.media.revision:
         await announce_failure(studio, job, changed(job.media))
         job.media, job.record = media, await studio.open_by_hand(media)

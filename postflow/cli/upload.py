@@ -71,11 +71,10 @@ async def plan_uploads(
 
 
 async def _plan(path: Path, naming: Naming, scene: str | None, shot: str | None) -> Plan:
-    from postflow.media.probe import demand_media, probe_media
+    from postflow.media.probe import probe_media
 
     try:
-        media = await probe_media(path)
-        await demand_media(path)
+        media = await probe_media(path, by_hand=True)
         return naming.identify(media.name, scene=scene, shot=shot)
     except PostFlowError as error:
         return error

@@ -25,7 +25,6 @@ from postflow.ledger import (
     roots,
 )
 from postflow.media import volume
-from postflow.media.probe import demand_media
 from postflow.media.sighting import Sighting
 from postflow.models import MediaFile, nfc
 
@@ -99,9 +98,8 @@ async def open_by_hand(
     """The record of a clip that a person hands over, whole by their word.
 
     One that was delivered, and is gone from Frame.io, travels once more. Raises Retry `clip.busy`
-    while another run has it, Skip `file.no_media` for what is no media container.
+    while another run has it.
     """
-    await demand_media(media.path)
     root, watched = await _root_by_hand(ledger, studio, media, folders)
     await ledger.run(observations.observe, root, [_sighting(root.path, media)])
     entry = await ledger.run(registry.register, root, media)

@@ -99,10 +99,10 @@ class OpenStudio:
                 return (await self.find_project(name_or_id)).name
         return name_or_id
 
-    async def probe_media(self, path: Path) -> MediaFile:
+    async def probe_media(self, path: Path, *, by_hand: bool) -> MediaFile:
         """The clip on disk. Raises as the `probe_media` of media does, and Retry `folder.away`."""
         try:
-            return await probe_media(path)
+            return await probe_media(path, by_hand=by_hand)
         except PostFlowError as error:
             raise await self.volume_error_or(path, error) from error
 

@@ -17,7 +17,7 @@ from postflow.errors import Fatal, PostFlowError, Retry, Skip, printable
 from postflow.language import told
 from postflow.media.containers.essence import Range, essence_of
 from postflow.media.containers.reading import NotWhole, Reader, Whole
-from postflow.media.containers.whole import verdict
+from postflow.media.containers.whole import verdict_of_open
 from postflow.models import MediaFile
 
 from . import volume
@@ -90,25 +90,13 @@ NOT_A_FILE = (errno.ELOOP, errno.ENXIO)
 LOOK_AGAIN = (0.1, 0.4, 1.5)  # seconds until the next look
 
 
-async def probe_media(path: Path, *, any_kind: bool = False) -> MediaFile:
+async def probe_media(path: Path, *, any_kind: bool = False, by_hand: bool = False) -> MediaFile:
     """Describe the clip at `path`. Raises Skip, Fatal or Retry `file.*`, Retry `volume.hangs`.
 
-    `any_kind`: its name may be no clip's; what it is called is judged later.
+    `any_kind`: its name may be no clip's; what it is called is judged later. `by_hand`: no scan
+    has judged it, so what is no media container is refused, Skip `file.no_media`.
     """
-    return await volume.ask_in_time(lambda: _probe(path, any_kind=any_kind), path)
-
-
-async def demand_media(path: Path) -> None:
-    """Raises Skip `file.no_media` for what is no media container, whatever it is called."""
-    found = await volume.ask_in_time(lambda: verdict(path), path)
-    if isinstance(found, NotWhole) and found.no_media:
-        raise Skip(
-            "{name} is no clip: it {reason}.",
-            hint="Export or copy it again, or give it the ending of what it is.",
-            code="file.no_media",
-            name=printable(path.name),
-            reason=found.reason,
-        )
+    return await volume.ask_in_time(lambda: _probe(path, any_kind, by_hand), path)
 
 
 async def is_unchanged(media: MediaFile, *, by_content: bool = False) -> bool:
@@ -158,7 +146,7 @@ def holds(descriptor: int, media: MediaFile, *, by_content: bool = False) -> boo
     )
 
 
-def _probe(path: Path, *, any_kind: bool) -> MediaFile:
+def _probe(path: Path, any_kind: bool, by_hand: bool) -> MediaFile:
     no_clip = None if any_kind else refusal(path.name)
     if no_clip:
         is_folder = os.path.isdir(path)  # noqa: PTH112 - that of Path raises for a name too long
@@ -167,7 +155,7 @@ def _probe(path: Path, *, any_kind: bool) -> MediaFile:
         before = os.fstat(descriptor)
         _demand_content(path, before.st_size)
         content = fingerprint(descriptor, before.st_size, path.suffix)
-        doubt = _doubt(path)
+        found = verdict_of_open(descriptor, path)
         after = os.fstat(descriptor)
     if (before.st_size, mtime_of(before)) != (after.st_size, mtime_of(after)):
         raise Retry(
@@ -176,13 +164,21 @@ def _probe(path: Path, *, any_kind: bool) -> MediaFile:
             code="file.changing",
             name=printable(path.name),
         )
+    if by_hand and isinstance(found, NotWhole) and found.no_media:
+        raise Skip(
+            "{name} is no clip: it {reason}.",
+            hint="Export or copy it again, or give it the ending of what it is.",
+            code="file.no_media",
+            name=printable(path.name),
+            reason=found.reason,
+        )
     return MediaFile(
         path=_in_full(path),
         size=before.st_size,
         mtime_ns=mtime_of(before),
         fingerprint=content.essence,
         rest=content.rest,
-        doubt=doubt,
+        doubt=None if isinstance(found, Whole) else told(found.reason),
     )
 
 
@@ -192,11 +188,6 @@ def _in_full(path: Path) -> Path:
         return path.absolute()
     plain = Path(os.path.normpath(path.absolute()))  # wrong where a link comes before the `..`
     return plain if plain.exists() and plain.samefile(path) else path.resolve()
-
-
-def _doubt(path: Path) -> str | None:
-    found = verdict(path)
-    return None if isinstance(found, Whole) else told(found.reason)
 
 
 def _is_unchanged(media: MediaFile, by_content: bool) -> bool:

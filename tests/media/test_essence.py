@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from postflow.errors import Skip
-from postflow.media.probe import Print, demand_media, fingerprint, is_unchanged, probe_media
+from postflow.media.probe import Print, fingerprint, is_unchanged, probe_media
 from tests.media.movies import (
     CLUSTER,
     FRAME,
@@ -151,14 +151,13 @@ async def test_while_it_is_sent_new_metadata_of_the_same_size_is_a_change(tmp_pa
 async def test_a_doubt_goes_along_and_what_is_no_media_does_not(tmp_path: Path) -> None:
     path = tmp_path / "a.mov"
     path.write_bytes(movie())
-    assert (await probe_media(path)).doubt is None
-    await demand_media(path)
+    assert (await probe_media(path, by_hand=True)).doubt is None
     path.write_bytes(movie()[:-100])
-    assert "in the middle of" in str((await probe_media(path)).doubt)
-    await demand_media(path)
+    assert "in the middle of" in str((await probe_media(path, by_hand=True)).doubt)
     path.write_bytes(b"This is no movie at all.\n" * 99)
+    assert (await probe_media(path)).doubt
     with pytest.raises(Skip) as caught:
-        await demand_media(path)
+        await probe_media(path, by_hand=True)
     assert caught.value.code == "file.no_media"
 
 

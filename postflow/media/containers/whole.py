@@ -93,6 +93,14 @@ def verdict(path: Path, expected: tuple[int, int] | None = None) -> Verdict:
     except OSError as error:
         return NotWhole(reason=N_("cannot be opened ({reason})", reason=error.strerror))
     try:
+        return verdict_of_open(fd, path, expected)
+    finally:
+        os.close(fd)
+
+
+def verdict_of_open(fd: int, path: Path, expected: tuple[int, int] | None = None) -> Verdict:
+    """Likewise, of the file that is open at `path`."""
+    try:
         return _verdict_of_open(fd, path, expected)
     except OSError as error:
         return NotWhole(reason=N_("cannot be read ({reason})", reason=error.strerror))
@@ -100,8 +108,6 @@ def verdict(path: Path, expected: tuple[int, int] | None = None) -> Verdict:
         log.exception("A fault of our own, in judging %a:", str(path))
         kind = type(error).__name__
         return Unknown(reason=N_("could not be judged, by a fault of PostFlow ({kind})", kind=kind))
-    finally:
-        os.close(fd)
 
 
 def judge(reader: Reader, suffix: str) -> Verdict:
