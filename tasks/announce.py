@@ -10,7 +10,6 @@ from prefect.cache_policies import NO_CACHE
 from postflow.delivery.announcements import of_clip, of_ending
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.sharing import wish_for, with_known_link
-from postflow.discord.card import Card
 from postflow.discord.cards import failed_card, on_its_way_card, ready_card, waiting_card
 from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
@@ -66,9 +65,19 @@ async def announce(studio: OpenStudio, job: DeliveryJob, delivery: Delivery) -> 
     namesake = await job.record.namesake()
     project = await studio.project_name(job.project)
     card = ready_card(delivery, project=project, namesake=namesake)
-    share = None
-    if not elsewhere and studio.settings.frameio.share:
-        share, card = await _with_share(studio, job, delivery, card)
+    share: ShareWish | None = None
+    sharing = studio.settings.frameio.share
+    if sharing and not elsewhere:
+        wish = await wish_for(
+            studio.ledger,
+            studio.naming,
+            sharing,
+            project=project,
+            shot=delivery.shot,
+            folder=delivery.folder,
+            run_id=studio.run_id,
+        )
+        share, card = await with_known_link(studio.ledger, studio.name, sharing, wish, card)
     ready = None if elsewhere else of_clip(studio.channel, job.record, card)
     await job.record.done(ready, share=share)
     studio.notify()
@@ -99,22 +108,3 @@ async def announce_failure(studio: OpenStudio, job: DeliveryJob, why: PostFlowEr
         waiting=of_clip(studio.channel, job.record, waiting) if waiting else None,
     )
     studio.notify()
-
-
-async def _with_share(
-    studio: OpenStudio, job: DeliveryJob, delivery: Delivery, card: Card
-) -> tuple[ShareWish | None, Card]:
-    """In which link the clip is to be, and the card with that link if it is there."""
-    sharing, folder = studio.settings.frameio.share, delivery.folder
-    if sharing is None:
-        return None, card
-    wish = await wish_for(
-        studio.ledger,
-        studio.naming,
-        sharing,
-        project=await studio.project_name(job.project),
-        shot=delivery.shot,
-        folder=folder,
-        run_id=studio.run_id,
-    )
-    return await with_known_link(studio.ledger, studio.name, sharing, wish, card)
