@@ -1,11 +1,11 @@
 """The command line. What a command works with, Prefect above all, is imported inside it."""
 
 from . import (  # noqa: F401 - each module adds its commands to the app
-    backup,
     check,
     contact,
     demo,
     hosts,
+    ledger,
     name,
     queue,
     retry,

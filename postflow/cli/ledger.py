@@ -1,4 +1,4 @@
-"""`postflow backup`: a copy of the ledger, which is what must not be lost."""
+"""`postflow backup` and `export`: the ledger as a whole, to be kept, read or made smaller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from postflow.service.console import err, out
 from postflow.service.server import prepare_prefect
 
-from .app import StudioOption, app, studio_named
+from .app import StudioOption, app, opened, studio_named
 from .up import alone
 
 
@@ -42,3 +42,28 @@ def backup(
     out.print(f"[green]✓[/green] {ledger} is as {file} was")
     if before:
         out.print(f"What was there is kept in {before}", markup=False)
+
+
+@app.command()
+def export(
+    studio: StudioOption = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            help="Append to this file what happened to clips that ended more than a year ago, "
+            "and remove it from the ledger; the clips stay, with their links.",
+        ),
+    ] = None,
+) -> None:
+    """Print the whole ledger as JSON lines: clips with their steps and attempts, messages."""
+    with opened(studio) as (_, _, ledger):
+        from postflow.ledger.export import archive as put_aside
+        from postflow.ledger.export import lines
+
+        if archive:
+            with archive.open("a", encoding="utf-8") as file:
+                many = put_aside(ledger, file)
+            err.print(f"Clips whose steps are in {archive} now: {many}", markup=False)
+            return
+        for line in lines(ledger):
+            print(line)  # noqa: T201 - the command's output

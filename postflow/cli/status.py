@@ -1,4 +1,4 @@
-"""`postflow status`, `history` and `export`: what became of each clip."""
+"""`postflow status` and `history`: what became of each clip."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import IN_WORDS
-from postflow.service.console import err, fit, out, print_json, tell_doubt, tell_warning
+from postflow.service.console import fit, out, print_json, tell_doubt, tell_warning
 
 from . import completion
 from .app import JsonOption, StudioOption, app, opened
@@ -78,31 +77,6 @@ def history(
     with opened(studio) as (block, studio, ledger):
         looked = partial(who_looked, block, ledger) if name else None
         tell_history(ledger, studio, name=name, looked=looked, limit=limit, json=json)
-
-
-@app.command()
-def export(
-    studio: StudioOption = None,
-    archive: Annotated[
-        Path | None,
-        typer.Option(
-            help="Append to this file what happened to clips that ended more than a year ago, "
-            "and remove it from the ledger; the clips stay, with their links.",
-        ),
-    ] = None,
-) -> None:
-    """Print the whole ledger as JSON lines: clips with their steps and attempts, messages."""
-    with opened(studio) as (_, _, ledger):
-        from postflow.ledger.export import archive as put_aside
-        from postflow.ledger.export import lines
-
-        if archive:
-            with archive.open("a", encoding="utf-8") as file:
-                many = put_aside(ledger, file)
-            err.print(f"Clips whose steps are in {archive} now: {many}", markup=False)
-            return
-        for line in lines(ledger):
-            print(line)  # noqa: T201 - the command's output
 
 
 @dataclass(frozen=True)
