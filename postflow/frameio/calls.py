@@ -136,10 +136,6 @@ class Api:
         """What Frame.io's clock shows, to about a second; None before its first answer."""
         return None if self._clock_ahead is None else datetime.now(UTC) + self._clock_ahead
 
-    def free(self, endpoint: Endpoint) -> int:
-        """How many calls of it Frame.io takes at once, as far as we know."""
-        return self.pacing.free(endpoint)
-
     async def ask(self, call: Call, answer: type[M]) -> M:
         """A call that may be repeated (GET, PATCH, DELETE)."""
         try:

@@ -131,7 +131,7 @@ class Folders:
     @property
     def looks(self) -> int:
         """How many folders Frame.io lists for us at once: a hundred a minute."""
-        return self._api.free(endpoints.CHILDREN)
+        return self._api.pacing.free(endpoints.CHILDREN)
 
     def gone(self, folder_id: str) -> None:
         """Frame.io does not find that folder, or something in it: it is looked for anew."""

@@ -31,7 +31,7 @@ class Stacks:
     @property
     def creations(self) -> int:
         """How many stacks Frame.io makes for us at once: ten a minute."""
-        return self._api.free(endpoints.CREATE_STACK)
+        return self._api.pacing.free(endpoints.CREATE_STACK)
 
     async def create(
         self, folder: Folder, file_ids: tuple[str, ...], *, waits: bool = True
