@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from postflow.errors import Fatal, PostFlowError, Retry, Skip, printable
+from postflow.errors import Fatal, Retry, Skip, printable
 from postflow.language import told
 from postflow.media.containers.essence import Range, essence_of
 from postflow.media.containers.reading import NotWhole, Reader, Whole
@@ -215,34 +215,30 @@ def explained(path: Path) -> Iterator[None]:
     """What the disk says becomes Skip, Fatal or Retry with codes `file.*`."""
     try:
         yield
-    except (OSError, ValueError) as error:
-        raise _explanation(path, error) from error
-
-
-def _explanation(path: Path, error: OSError | ValueError) -> PostFlowError:
-    if isinstance(error, ValueError) or error.errno in NOT_THERE:
-        return Skip(
-            "There is no file {path}.",
-            hint="Check the spelling, and that the volume it lives on is mounted.",
-            code="file.missing",
-            path=printable(path),
-        )
-    if isinstance(error, PermissionError):
-        return Fatal(
+    except PermissionError as error:
+        raise Fatal(
             "{path} may not be read by this user.",
             hint="Give the user that runs PostFlow the right to read it.",
             code="file.unreadable",
             path=printable(path),
-        )
-    if error.errno in NOT_A_FILE:
-        return _not_a_file(path)
-    return Retry(
-        "{path} could not be read: {reason}.",
-        hint="Check the volume it lives on; network mounts lose their server now and then.",
-        code="file.unreadable",
-        path=printable(path),
-        reason=error.strerror,
-    )
+        ) from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) or error.errno in NOT_THERE:
+            raise Skip(
+                "There is no file {path}.",
+                hint="Check the spelling, and that the volume it lives on is mounted.",
+                code="file.missing",
+                path=printable(path),
+            ) from error
+        if error.errno in NOT_A_FILE:
+            raise _not_a_file(path) from error
+        raise Retry(
+            "{path} could not be read: {reason}.",
+            hint="Check the volume it lives on; network mounts lose their server now and then.",
+            code="file.unreadable",
+            path=printable(path),
+            reason=error.strerror,
+        ) from error
 
 
 def _check_kind(path: Path, mode: int) -> None:
