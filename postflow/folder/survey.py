@@ -85,7 +85,7 @@ class Survey:
         """Look at single known files, in folders that were neither listed anew nor lost."""
         looked_at = self.relisted.keys() | set(self._lost())
         for relpath in relpaths:
-            rel, _, name = relpath.rpartition("/")
+            rel, name = split(relpath)
             folder = self.tree.get(rel)
             if rel not in looked_at and folder is not None and name in folder.files:
                 self._restat(relpath, rel, f"{folder.path}/{folder.files[name].name}")
@@ -132,7 +132,7 @@ class Survey:
             self.tree.pop(rel, None)
         self.tree.update(self.relisted)
         for relpath, known in self.restated.items():
-            rel, _, name = relpath.rpartition("/")
+            rel, name = split(relpath)
             self.tree[rel].files[name] = known
         for rel in self._doubted & self.tree.keys():
             self.tree[rel].stamp = None
@@ -157,7 +157,7 @@ class Survey:
             for key, known in folder.files.items():
                 yield rel, key, known, was.get(key)
         for relpath, known in self.restated.items():
-            rel, _, key = relpath.rpartition("/")
+            rel, key = split(relpath)
             yield rel, key, known, self.tree[rel].files[key]
 
     def _visit(self, rel: str, path: str) -> Folder:
@@ -221,7 +221,7 @@ def split(relpath: str) -> tuple[str, str]:
 
 
 def file_in(tree: Tree, relpath: str) -> Known | None:
-    rel, _, name = relpath.rpartition("/")
+    rel, name = split(relpath)
     folder = tree.get(rel)
     return folder.files.get(name) if folder else None
 
