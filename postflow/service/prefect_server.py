@@ -28,7 +28,7 @@ with importing():
     from prefect.server.api.server import create_app
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, get_current_settings
     from sqlalchemy import Engine, event
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postflow.servers import LOOPBACK, PROOF, proof
 
@@ -36,6 +36,8 @@ from .shared_server import stay_while_used
 from .supervisor import be_a_part
 
 DEFERRED = "BEGIN DEFERRED"
+# No other page shows the UI in a frame, to have somebody click there without knowing.
+UNFRAMED = [("X-Frame-Options", "DENY")]
 
 
 def begin_immediate(
@@ -62,28 +64,12 @@ class Proving:
             await self._app(scope, receive, send)
 
 
-class Unframed:
-    """No other page shows the UI in a frame, to have somebody click there without knowing."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_unframed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-frame-options", b"DENY")]
-            await send(message)
-
-        await self._app(scope, receive, send_unframed)
-
-
 def guarded(app: ASGIApp) -> ASGIApp:
     """Asked from outside only under the names of this machine and the one that the UI is set to.
 
     Around the app, since Prefect's services ask it from within under a name of their own.
     """
     server = get_current_settings().server
-    app = Unframed(app)
     if server.api.auth_string:
         password = server.api.auth_string.get_secret_value()
         app = Proving(app, password=password, server=f"{server.api.host}:{server.api.port}")
@@ -111,6 +97,7 @@ def main() -> None:
         guarded(app),
         host=str(server.api.host),
         port=server.api.port,
+        headers=UNFRAMED,
         timeout_keep_alive=server.api.keepalive_timeout,
         ws_ping_interval=server.api.websocket_ping_interval,
         ws_ping_timeout=server.api.websocket_ping_timeout,
