@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -129,8 +128,7 @@ class DaemonThread:
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
-        context = contextvars.copy_context()
-        self._calls.put((future, lambda: context.run(call)))
+        self._calls.put((future, partial(copy_context().run, call)))
         return future
 
     def close(self) -> None:
@@ -155,7 +153,7 @@ def _run(future: Future[Any], call: Callable[[], Any]) -> None:
 async def ask(work: Callable[[], T]) -> T:
     """Do `work` in a thread of its own, so that one that hangs holds up no other."""
     thread = DaemonThread("volume")
-    answer = thread.submit(partial(copy_context().run, work))
+    answer = thread.submit(work)
     thread.close()
     return await asyncio.wrap_future(answer)
 
