@@ -26,7 +26,7 @@ from tenacity.wait import wait_random_exponential
 from postflow.errors import Retry
 from postflow.frameio.auth.renewal import TokenSupply
 from postflow.http import NEVER_SENT
-from postflow.models import FrozenModel
+from postflow.models import Folder, FrozenModel
 
 from .endpoints import Endpoint
 from .errors import BUSY, UNREACHABLE, UNREADABLE, UNSETTLED, refusal
@@ -279,6 +279,10 @@ class Api:
             raise NotSent from error
         except (httpx.RequestError, TimeoutError) as error:
             raise AnswerLost from error
+
+
+def ids_in(folder: Folder) -> dict[str, str]:
+    return {"account_id": folder.account_id, "folder_id": folder.id}
 
 
 def _quoted(value: str) -> str:

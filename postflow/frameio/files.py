@@ -15,7 +15,7 @@ from postflow.locks import one_at_a_time
 from postflow.models import Folder, Placeholder, RemoteFile, nfc
 
 from . import endpoints
-from .calls import Api, Call
+from .calls import Api, Call, ids_in
 from .errors import LOCAL_UPLOAD_LIMIT, ODD_PARTS, check_name, check_size, suppress_not_found
 from .models import Nothing, One, UploadStatus, WireFile, WirePlaceholder
 from .paging import Listing, listing
@@ -68,7 +68,7 @@ class Files:
         check_size(size or 0)
         body = _named(name, source_url=source_url.get_secret_value())
         made = await self._create(
-            Call(endpoints.REMOTE_UPLOAD, _ids_in(folder), body=body),
+            Call(endpoints.REMOTE_UPLOAD, ids_in(folder), body=body),
             One[WireFile],
             lambda since: self._newly_made(folder, nfc(name), since, known | self._uploads),
             took_effect=took_effect,
@@ -91,7 +91,7 @@ class Files:
             if made and made.status == "created" and made.file_size in (size, None):
                 await self.delete(made.remote(folder.account_id))
 
-        call = Call(endpoints.LOCAL_UPLOAD, _ids_in(folder), body=_named(name, file_size=size))
+        call = Call(endpoints.LOCAL_UPLOAD, ids_in(folder), body=_named(name, file_size=size))
         made = await self._create(call, One[WirePlaceholder], look)
         remote = made.remote(folder.account_id)
         parts = sum(part.size for part in made.parts)
@@ -173,7 +173,7 @@ class Files:
 
     async def _list(self, folder: Folder) -> Listing[WireFile]:
         """Oldest first."""
-        call = Call(endpoints.FILES, _ids_in(folder))
+        call = Call(endpoints.FILES, ids_in(folder))
         found = await listing(self._api, call, WireFile.model_validate)
         found.items.sort(key=lambda file: (file.created_at, file.id))
         return found
@@ -188,10 +188,6 @@ def _is_copy_name(given: str, wanted: str) -> bool:
 
 def _ids(account_id: str, file_id: str) -> dict[str, str]:
     return {"account_id": account_id, "file_id": file_id}
-
-
-def _ids_in(folder: Folder) -> dict[str, str]:
-    return {"account_id": folder.account_id, "folder_id": folder.id}
 
 
 def _named(name: str, **more: str | int) -> dict[str, dict[str, str | int]]:

@@ -13,7 +13,7 @@ from postflow.locks import one_at_a_time
 from postflow.models import Folder, FrozenModel, Project, RemoteFile, nfc
 
 from . import endpoints
-from .calls import Api, Call
+from .calls import Api, Call, ids_in
 from .errors import UNKNOWN_ITEM, check_name, suppress_not_found
 from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, read_child
 from .paging import Listing, SharedLists, listing
@@ -167,7 +167,7 @@ class Folders:
     async def delete(self, folder: Folder) -> None:
         """Delete a folder and what is in it. One already gone is no fault."""
         with suppress_not_found():
-            await self._api.ask(Call(endpoints.DELETE_FOLDER, _ids(folder)), Nothing)
+            await self._api.ask(Call(endpoints.DELETE_FOLDER, ids_in(folder)), Nothing)
         self.gone(folder.id)
 
     async def contents(self, folder: Folder, *, age: float = 0.0) -> Contents:
@@ -192,13 +192,13 @@ class Folders:
 
     async def _children_by_type(self, folder: Folder) -> Listing[Child]:
         """Files first: one that is put on a stack in between is seen twice rather than never."""
-        files = await listing(self._api, Call(endpoints.FILES, _ids(folder)), read_child)
-        stacks = await listing(self._api, Call(endpoints.STACKS, _ids(folder)), read_child)
+        files = await listing(self._api, Call(endpoints.FILES, ids_in(folder)), read_child)
+        stacks = await listing(self._api, Call(endpoints.STACKS, ids_in(folder)), read_child)
         return Listing(items=files.items + stacks.items, unread=files.unread + stacks.unread)
 
     async def children(self, folder: Folder) -> Listing[Child]:
         """What lies directly in a folder. All of it: whether `type` takes a list is not known."""
-        return await listing(self._api, Call(endpoints.CHILDREN, _ids(folder)), read_child)
+        return await listing(self._api, Call(endpoints.CHILDREN, ids_in(folder)), read_child)
 
     async def _walk(self, project: Project, path: tuple[str, ...], known: FolderIds) -> Folder:
         start, folder_id = await self._deepest(project, path, known)
@@ -305,10 +305,6 @@ class Folders:
 
 def _as_folder(project: Project, path: tuple[str, ...], folder_id: str) -> Folder:
     return Folder(id=folder_id, account_id=project.account_id, project_id=project.id, path=path)
-
-
-def _ids(folder: Folder) -> dict[str, str]:
-    return {"account_id": folder.account_id, "folder_id": folder.id}
 
 
 def _as_read(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from postflow.models import Folder, FrozenModel, RemoteFile
 
 from . import endpoints
-from .calls import Api, Call
+from .calls import Api, Call, ids_in
 from .errors import BAD_STACK
 from .models import One, WireFile, WireStack
 from .paging import every_page, listing
@@ -50,7 +50,7 @@ class Stacks:
 
         call = Call(
             endpoints.CREATE_STACK,
-            {"account_id": folder.account_id, "folder_id": folder.id},
+            ids_in(folder),
             body={"data": {"file_ids": list(file_ids)}},
             waits=waits,
         )
@@ -75,8 +75,7 @@ class Stacks:
         return [file.remote(stack.account_id) for file in found.items]
 
     async def _list(self, folder: Folder) -> list[WireStack]:
-        ids = {"account_id": folder.account_id, "folder_id": folder.id}
-        call = Call(endpoints.STACKS, ids)
+        call = Call(endpoints.STACKS, ids_in(folder))
         stacks = await every_page(self._api, call, WireStack.model_validate)
         return sorted(stacks, key=lambda stack: (stack.created_at, stack.id))
 
