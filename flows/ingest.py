@@ -7,11 +7,11 @@ import logging
 from prefect import flow
 from prefect.runtime import flow_run
 
-from postflow.discord.card import counted
 from postflow.engine.artifacts import leave_tally, show_in_ui
 from postflow.engine.crashed_runs import clean_up, tag_run
 from postflow.engine.stopping import until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
+from postflow.language import counted
 from postflow.models import Drained
 
 from .drain import Drain

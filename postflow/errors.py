@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from postflow.language import N_, Words, told
+from postflow.language import N_, Words, shortened, told
 
 if TYPE_CHECKING:
     import httpx
@@ -136,6 +136,12 @@ def as_ours(error: Exception) -> PostFlowError:
 def printable(name: Path | str) -> str:
     """A file's name for people: no control characters, nothing that cannot be encoded."""
     return "".join(c if c.isprintable() or c in FRENCH_SPACES else "\ufffd" for c in str(name))
+
+
+def shown(text: str) -> str:
+    """The text quoted for a person: what cannot be seen is spelled out, what is long is cut."""
+    seen = (c if c.isprintable() else f"\\u{ord(c):04x}" for c in shortened(text, 80))
+    return f"“{''.join(seen)}”"
 
 
 def our_fault_at_name(name: str, error: Exception) -> Fatal:

@@ -143,6 +143,18 @@ def number(value: float, decimals: int = 0) -> str:
     return f"{value:,.{decimals}f}".translate(_MARKS[current()])
 
 
+def counted(number: int, thing: str) -> str:
+    """1 clip, 2 clips: in English."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` cut to `limit` characters, an ellipsis in the place of what is gone."""
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rstrip("\\ ") + "…"
+
+
 def human_size(size: int) -> str:
     """Bytes in decimal units, as disks and Frame.io count them: 831 MB."""
     if size < 1000:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.filesize import decimal
 
-from postflow.language import spoken
+from postflow.language import counted, spoken
 from postflow.service.console import Exit, err, out
 
 from . import completion
@@ -194,8 +194,6 @@ def how_far(progress: Progress) -> str:
 
 
 def how_much_is_left(left: Left) -> str:
-    from postflow.discord.card import counted
-
     return f"{counted(left.clips, 'clip')}, {decimal(left.bytes)}{_at_that_rate(left)}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from postflow.language import counted
 from postflow.service.console import out
 
 if TYPE_CHECKING:
@@ -65,7 +66,6 @@ def _remedy(message: Unannounced, studio: str) -> str:
 
 
 def _headline(state: MessageState, number: int, reason: str) -> str:
-    from postflow.discord.card import counted
     from postflow.ledger import MessageState
 
     some = counted(number, "message")

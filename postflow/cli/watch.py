@@ -15,7 +15,7 @@ from rich.filesize import decimal
 
 from postflow.errors import Fatal
 from postflow.importing import importing
-from postflow.language import N_, told
+from postflow.language import N_, counted, told
 from postflow.service.console import err, out, tell_warning
 from postflow.service.server import demand_server, prepare_prefect
 
@@ -168,7 +168,6 @@ def _is_to_be_enrolled(ledger: Ledger, studio: str, folder: Path, *, take_over: 
 def _enrol(
     ledger: Ledger, studio: str, folder: Path, choice: Choice | None, ignoring: Ignoring
 ) -> None:
-    from postflow.discord.card import counted
     from postflow.folder.enrolment import enrol
 
     decide = partial(_decide, folder, choice)
@@ -180,8 +179,6 @@ def _enrol(
 
 def _decide(folder: Path, choice: Choice | None, clips: list[Sighting]) -> Choice:
     """A person decides what becomes of a backlog; an empty folder asks nothing."""
-    from postflow.discord.card import counted
-
     if choice is not None:
         return choice
     if not clips:

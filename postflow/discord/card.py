@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from postflow.language import _, where_to_type
+from postflow.language import _, shortened, where_to_type
 from postflow.ledger import Announcement
 from postflow.models import FrozenModel
 
@@ -47,18 +47,6 @@ def plain(text: str, limit: int) -> str:
     seen = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
     escaped = _MARKDOWN.sub(r"\\\1", " ".join(seen.split()))
     return shortened(escaped, limit) or _("(empty)")
-
-
-def shortened(text: str, limit: int) -> str:
-    """`text` cut to `limit` characters, an ellipsis in the place of what is gone."""
-    if len(text) <= limit:
-        return text
-    return text[: limit - 1].rstrip("\\ ") + "…"
-
-
-def counted(number: int, thing: str) -> str:
-    """1 clip, 2 clips."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def human_duration(duration: timedelta) -> str:

@@ -12,9 +12,7 @@ from typing import Any
 import httpx
 
 from postflow.errors import Fatal, PostFlowError, Refusal, Retry
-from postflow.language import N_
-
-from .card import shortened
+from postflow.language import N_, shortened
 
 LONGEST_WAIT = 3600.0
 _LEAST_WAIT = 0.05

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from postflow.errors import PostFlowError
-from postflow.language import _, human_size, ngettext
+from postflow.language import _, human_size, ngettext, shortened
 from postflow.ledger import Batch, BatchClip, State
 
-from .card import MAX_DESCRIPTION, MAX_VALUE, Card, plain, shortened
+from .card import MAX_DESCRIPTION, MAX_VALUE, Card, plain
 from .cards import FAILED, GUESTS, LONGEST_VALUE, share_text, web_link
 
 BATCH = 0x0099FF

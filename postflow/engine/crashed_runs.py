@@ -30,10 +30,10 @@ from prefect.types import KeyValueLabels
 from pydantic import SecretStr
 
 from postflow.delivery.unfinished import remove_unfinished
-from postflow.discord.card import counted
 from postflow.errors import PostFlowError
 from postflow.folder.notices import Notices
 from postflow.frameio.auth import sign_in
+from postflow.language import counted
 from postflow.ledger import leases, open_ledger, queries, roots
 from postflow.ledger.errors import retry_while_busy
 from postflow.ledger.process import ProcessMark, is_dead_here, is_here, this_process

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from postflow.errors import Fatal, PostFlowError, Retry
+from postflow.errors import Fatal, PostFlowError, Retry, printable
 from postflow.language import N_
 from postflow.models import FrozenModel
 
@@ -35,7 +35,7 @@ NOTE = "PostFlow looks for this file to know that the volume is here. Please lea
 # Who watches a folder renews its marker's time: seconds between, and after which nobody does.
 SIGN_EVERY = 30.0
 SIGN_LASTS = 300.0
-Said = Annotated[str, Field(max_length=400), AfterValidator(lambda text: _visible(text))]
+Said = Annotated[str, Field(max_length=400), AfterValidator(printable)]
 
 
 class Owner(FrozenModel):
@@ -250,10 +250,6 @@ def demand_mark(root: Path, expected: RootMark | None) -> None:
         raise AbsentError(STRANGER)
     if mark.owner and expected.owner and mark.owner.ledger != expected.owner.ledger:
         raise AbsentError(TAKEN_OVER)
-
-
-def _visible(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def too_many_vanished(vanished: int, known: int) -> bool:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from postflow.errors import Skip
+from postflow.errors import Skip, shown
 from postflow.language import N_
 from postflow.models import SUFFIXES, is_clip
 
@@ -100,7 +100,7 @@ def refusal(name: str) -> Skip | None:
         "{name} {because}.",
         hint=hint,
         code="file.extension",
-        name=_spelled(name),
+        name=shown(name),
         because=_because(name),
         kinds=kinds,
         right=right,
@@ -164,8 +164,3 @@ def _because(name: str) -> str:
     if "." not in name:
         return N_("is not taken: its name has no extension")
     return N_("is not a kind of clip PostFlow delivers")
-
-
-def _spelled(name: str) -> str:
-    seen = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name)
-    return f"“{seen}”"

@@ -6,9 +6,9 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from postflow.errors import Skip
+from postflow.errors import Skip, shown
 
-from .filename import field_word, listed, shown
+from .filename import field_word, listed
 from .matcher import Matcher, forms
 from .rules import NameRule, Values, fields_of, pieces_of
 

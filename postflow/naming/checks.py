@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from postflow.errors import Skip
+from postflow.errors import Skip, shown
 
-from .filename import MAX_BYTES, clean_name, safe_part, shown
+from .filename import MAX_BYTES, clean_name, safe_part
 from .matcher import Matcher
 from .rules import NameRule, broken, fields_of, folder_of, stack_of
 from .version import LONGEST, MOST_DIGITS, date_of, is_date_format

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import reduce
 from pathlib import PurePosixPath
 
-from postflow.errors import Skip
+from postflow.errors import Skip, shown
 from postflow.language import N_
 from postflow.models import nfc
 
@@ -62,13 +62,6 @@ def split_version(file_name: str) -> tuple[str, str | None]:
     stem = PurePosixPath(file_name).stem
     found = _PLAIN_VERSION.search(stem, 1)
     return (stem[: found.start()], found[1]) if found else (stem, None)
-
-
-def shown(text: str, limit: int = 80) -> str:
-    """The text quoted for a person: what cannot be seen is spelled out, what is long is cut."""
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    seen = (c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut)
-    return f"“{''.join(seen)}”"
 
 
 def field_word(field: str) -> str:

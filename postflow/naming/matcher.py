@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 
-from postflow.errors import Skip
+from postflow.errors import Skip, shown
 from postflow.language import N_
 from postflow.models import SUFFIXES
 
-from .filename import field_word, shown
+from .filename import field_word
 from .rules import NameRule, Pattern, Piece, Values, broken, field_pattern, pieces_of, unsafe
 
 DEFAULT_FIELDS = {"ext": f"(?i:{'|'.join(suffix[1:] for suffix in SUFFIXES)})"}

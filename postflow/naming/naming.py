@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
-from postflow.errors import Fatal, Skip
+from postflow.errors import Fatal, Skip, shown
 from postflow.models import FrozenModel, Shot
 
 from .by_hand import place
 from .checks import check_rules
-from .filename import clean_name, field_word, listed, safe_part, shown, split_version
+from .filename import clean_name, field_word, listed, safe_part, split_version
 from .matcher import Matcher, nearest_name
 from .presets import PRESETS
 from .rules import NameRule, Values, fields_of, folder_of, read_rules, stack_of

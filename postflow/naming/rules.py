@@ -12,11 +12,11 @@ from typing import Any, Literal, Self
 import regex
 from pydantic import Field, ValidationError, model_validator
 
-from postflow.errors import Fatal, Skip
+from postflow.errors import Fatal, Skip, shown
 from postflow.models import FrozenModel
 from postflow.problems import problems
 
-from .filename import safe_part, shown
+from .filename import safe_part
 
 FIELD_NAME = r"^[a-z][a-z0-9_]{0,31}$"
 MAX_RULES = 32

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SkipValidation
 
-from postflow.language import N_, Words
+from postflow.errors import printable
+from postflow.language import N_, Words, shortened
 from postflow.models import FrozenModel
 
 LONGEST_REMARK = 200
@@ -21,8 +22,7 @@ def _fit_to_print(remark: str) -> str:
             for name, fact in remark.facts.items()
         }
         return N_(remark.template, **kept)
-    text = "".join(char if char.isprintable() else "?" for char in remark)
-    return Words(text if len(text) <= LONGEST_REMARK else f"{text[: LONGEST_REMARK - 1]}…")
+    return Words(shortened(printable(remark), LONGEST_REMARK))
 
 
 Remark = Annotated[str, SkipValidation, AfterValidator(_fit_to_print)]
