@@ -22,7 +22,7 @@ from postflow.engine.crashed_runs import tag_run
 from postflow.engine.stage import worth_another_attempt
 from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
-from postflow.errors import PostFlowError, as_ours, engine_trouble, lies_outside
+from postflow.errors import PostFlowError, as_ours, engine_told, lies_outside
 from postflow.ledger import DELIVERED, ClaimRef, claims, queue
 from postflow.media.pinned import changed
 from postflow.models import Arrival, Delivery, Shot, Transfer, UploadResult
@@ -209,20 +209,17 @@ async def upload_file_to_frameio(
     """
     webhook = SecretStr(discord_webhook_url) if discord_webhook_url else None
     try:
-        async with open_studio(studio, discord_webhook=webhook) as opened:
-            delivery = await deliver(
-                Path(file_path),
-                studio=opened.name,
-                project=project_name,
-                scene=scene_name,
-                shot=shot_name,
-            )
-    except PostFlowError as error:
-        return _failed(error)
-    except Exception as error:
-        if (trouble := engine_trouble(error)) is None:
-            raise
-        return _failed(trouble)
+        with engine_told():
+            async with open_studio(studio, discord_webhook=webhook) as opened:
+                delivery = await deliver(
+                    Path(file_path),
+                    studio=opened.name,
+                    project=project_name,
+                    scene=scene_name,
+                    shot=shot_name,
+                )
+    except PostFlowError as why:
+        return UploadResult(success=False, error=why.message, hint=why.hint, code=why.code)
     return UploadResult(
         success=True,
         view_url=delivery.view_url,
@@ -231,7 +228,3 @@ async def upload_file_to_frameio(
         project_id=delivery.project_id,
         not_told=opened.not_told.get(delivery.media.name),
     )
-
-
-def _failed(error: PostFlowError) -> UploadResult:
-    return UploadResult(success=False, error=error.message, hint=error.hint, code=error.code)

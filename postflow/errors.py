@@ -11,6 +11,8 @@ from __future__ import annotations
 import errno
 import os
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -230,6 +232,17 @@ SLOW_START = Refusal(
 ITS_CLIENT = ("prefect.client.orchestration", "prefect.client.base")
 # What comes of an answer that is HTML, or JSON of another kind.
 NONSENSE = (ValueError, AttributeError, LookupError, TypeError)
+
+
+@contextmanager
+def engine_told() -> Iterator[None]:
+    """What Prefect fails with is raised as our own."""
+    try:
+        yield
+    except Exception as error:
+        if trouble := engine_trouble(error):
+            raise trouble from error
+        raise
 
 
 def engine_trouble(error: BaseException) -> PostFlowError | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from postflow.errors import NO_ROOM, PostFlowError, as_ours, engine_trouble
+from postflow.errors import NO_ROOM, PostFlowError, as_ours, engine_told
 from postflow.language import Language, spoken
 from postflow.service.console import err, exit_code, out, tell_error, waiting
 from postflow.service.server import prepare_prefect
@@ -84,7 +84,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # of a terminal that knows few characters
             stream.reconfigure(errors="replace")
     try:
-        with stoppable():
+        with stoppable(), engine_told():
             app()
     except PostFlowError as error:
         _end(error)
@@ -92,10 +92,6 @@ def main() -> None:
         if error.errno not in NO_ROOM:
             raise
         _end(as_ours(error))
-    except Exception as error:
-        if (trouble := engine_trouble(error)) is None:
-            raise
-        _end(trouble)
 
 
 @contextmanager

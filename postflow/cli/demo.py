@@ -16,6 +16,7 @@ import typer
 from postflow.errors import Fatal
 from postflow.servers import PAGE
 from postflow.service.console import err, out
+from postflow.state import write_private
 
 from .app import app, stoppable
 from .sandbox import sandbox_studio
@@ -95,8 +96,7 @@ def _studio_file(
         del tables["tunnel"]
     tables["studio.watching"] = watching | {"folders": [str(home / "watch")]}
     path = home / "studio.toml"
-    path.touch(mode=0o600)
-    path.write_text(as_toml(tables), encoding="utf-8")
+    write_private(path, as_toml(tables))
     return path
 
 

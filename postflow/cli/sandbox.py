@@ -13,6 +13,7 @@ import typer
 
 from postflow.errors import Fatal
 from postflow.service.console import err, out
+from postflow.state import write_private
 
 from .app import PORT, app
 
@@ -78,8 +79,7 @@ def sandbox(
             from postflow.service.studio_file import as_toml
 
             tables = as_toml(sandbox_studio(world.describe()))
-            studio_file.touch(mode=0o600)
-            studio_file.write_text(f"{tables}\n{HOW_TO_WATCH}", encoding="utf-8")
+            write_private(studio_file, f"{tables}\n{HOW_TO_WATCH}")
         if json:
             print(json_module.dumps(world.describe()), flush=True)  # noqa: T201 - the output
         else:

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from postflow.errors import Fatal
-from postflow.servers import API, PAGE, is_ours, password, reading_password, told_address
+from postflow.servers import (
+    API,
+    PAGE,
+    is_ours,
+    our_server,
+    password,
+    reading_password,
+    told_address,
+)
 from postflow.service.console import err, out
 
 from .app import app
@@ -58,9 +66,9 @@ def _demand_page() -> str:
 
 def _demand_ours() -> str:
     """Nobody else is told our password, and of a server of one's own we know none."""
-    address, given = told_address(), os.environ.get(API)
-    if address and given in (None, "", address) and is_ours(address):
+    if address := our_server(shared=False):
         return address
+    given = os.environ.get(API)
     raise Fatal(
         f"{given} is not the server of `postflow up`." if given else "`postflow up` does not run.",
         hint="Open your own server's UI as you have set it up."

@@ -23,7 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from postflow.errors import PostFlowError, engine_trouble
+from postflow.errors import PostFlowError, engine_told
 from postflow.importing import importing
 from postflow.models import Transfer
 from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error, waiting
@@ -220,13 +220,10 @@ async def deliver_all(
     async def one(path: Path) -> Outcome:
         async with room:
             try:
-                return await deliver(path, **asked)
+                with engine_told():
+                    return await deliver(path, **asked)
             except PostFlowError as error:
                 return error
-            except Exception as error:
-                if (trouble := engine_trouble(error)) is None:
-                    raise
-                return trouble
 
     async with (
         open_studio(asked["studio"], discord_webhook=discord_webhook, progress=bars) as studio,

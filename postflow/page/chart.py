@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from postflow.ledger import Ledger, queries
 from postflow.models import FrozenModel
@@ -70,14 +69,10 @@ def read(ledger: Ledger, studio: str) -> Chart:
     first = today - timedelta(days=DAYS - 1)
     clips: Counter[date] = Counter()
     size: Counter[date] = Counter()
-    for at, length in queries.delivered_since(ledger, studio, _begin(first)):
+    begin = datetime.combine(first, time.min).astimezone()
+    for at, length in queries.delivered_since(ledger, studio, begin):
         day = at.astimezone().date()
         clips[day] += 1
         size[day] += length
     dates = (first + timedelta(days=each) for each in range(DAYS))
     return Chart(days=tuple(Day(date=d, clips=clips[d], bytes=size[d]) for d in dates))
-
-
-def _begin(day: date) -> datetime:
-    """Of that day, here."""
-    return datetime.fromtimestamp(time.mktime(day.timetuple())).astimezone()
