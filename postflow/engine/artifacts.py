@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
 from uuid import UUID
@@ -133,11 +133,8 @@ LONGEST_NOTE = 1.0
 class Pace:
     """Called with the bytes that have left so far. At most one note is under way at a time."""
 
-    def __init__(
-        self, record: DeliveryRecord, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, record: DeliveryRecord) -> None:
         self._record = record
-        self._clock = clock
         self._seen: deque[tuple[float, int]] = deque()
         self._noted: tuple[int, float] | None = None
         self._noted_at = -NOTE_PAUSE
@@ -145,11 +142,10 @@ class Pace:
 
     async def __call__(self, sent: int) -> None:
         rate = self._rate(sent)
-        if self._clock() - self._noted_at < NOTE_PAUSE or (
-            self._noting and not self._noting.done()
-        ):
+        now = time.monotonic()
+        if now - self._noted_at < NOTE_PAUSE or (self._noting and not self._noting.done()):
             return
-        self._noted_at = self._clock()
+        self._noted_at = now
         if self._noted == (sent, rate) == (sent, 0.0):  # it stands still, and that is noted
             return
         self._noted = sent, rate
@@ -158,7 +154,7 @@ class Pace:
 
     def _rate(self, sent: int) -> float:
         """Bytes a second, of the last seconds."""
-        now = self._clock()
+        now = time.monotonic()
         self._seen.append((now, sent))
         while self._seen[0][0] < now - WINDOW:
             self._seen.popleft()

@@ -76,9 +76,7 @@ async def tag_run(studio: OpenStudio | None = None) -> None:
         await client.update_flow_run_labels(UUID(str(flow_run.id)), signature)
 
 
-async def watch_for_crashed_runs(
-    studio: str, ledger: SecretStr | None, *, pause: float = PAUSE
-) -> NoReturn:
+async def watch_for_crashed_runs(studio: str, ledger: SecretStr | None) -> NoReturn:
     """Until cancelled: free what the dead among a studio's runs hold."""
     detector = CrashDetector(studio, ledger)
     while True:
@@ -88,7 +86,7 @@ async def watch_for_crashed_runs(
             log.warning("Prefect's server does not answer: %s", error)
         except Exception:
             log.exception("A fault of our own, at the runs that died:")
-        await asyncio.sleep(pause)
+        await asyncio.sleep(PAUSE)
 
 
 class CrashDetector:

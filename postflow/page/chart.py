@@ -12,7 +12,6 @@ from postflow.models import FrozenModel
 DAYS = 28
 HEIGHT = 48
 STEP = 10
-BAR = 8
 LEAST = 1.5
 
 

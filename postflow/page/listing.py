@@ -51,7 +51,6 @@ PHASES: Mapping[Kind, tuple[Phase, ...]] = {
     Kind.WAITS: (Phase.WAITING, Phase.SETTLING),
     Kind.DELIVERED: (Phase.DELIVERED,),
 }
-KIND_OF = {phase: kind for kind, phases in PHASES.items() for phase in phases}
 
 
 class Asked(FrozenModel):

@@ -79,11 +79,11 @@ class Outcome(NamedTuple):
     error: PostFlowError | None = None
 
 
-def about(bounds: Bounds = BOUNDS) -> str:
+def about() -> str:
     """What is going to happen, for who starts it."""
     return (
         f"{len(QUESTIONS)} questions to your Frame.io, in a folder of its own that is removed "
-        f"afterwards. Some minutes, at most {bounds.total / 60:.0f}."
+        f"afterwards. Some minutes, at most {BOUNDS.total / 60:.0f}."
     )
 
 
