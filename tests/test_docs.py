@@ -139,18 +139,6 @@ def test_codes_are_documented_with_their_class() -> None:
     assert set().union(*documented().values()) == set(CLASSES.values())
 
 
-@pytest.mark.parametrize("name", ["adobe.md", "ledger.md"])
-def test_codes_in_other_tables_exist(name: str) -> None:
-    tables = re.findall(r"^\| code \|.*\n\|---.*\n((?:\|.*\n)+)", text(DOCS / name), re.MULTILINE)
-    codes = [code for table in tables for row in table.splitlines() for code in first_cell(row)]
-    assert codes
-    assert [code for code in codes if not exists(code)] == []
-
-
-def first_cell(row: str) -> list[str]:
-    return quoted(row.split("|")[1])
-
-
 @cache
 def commands() -> dict[str, set[str]]:
     """The options of each command."""
@@ -174,7 +162,7 @@ def test_every_command_has_its_section() -> None:
 @pytest.mark.parametrize("name", sections())
 def test_a_section_names_exactly_the_options_of_its_command(name: str) -> None:
     rows = [line for line in sections()[name].splitlines() if line.startswith("|")]
-    named = {word for row in rows for word in first_cell(row)}
+    named = {word for row in rows for word in quoted(row.split("|")[1])}
     assert named == {option for option in commands()[name] if option.startswith("-")}
 
 

@@ -1,8 +1,7 @@
-"""Every code that this package can end in is explained, and so is what Adobe asks."""
+"""What Adobe asks is explained."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -10,25 +9,6 @@ import pytest
 from postflow.frameio.auth.login import REDIRECT_URI
 
 ROOT = Path(__file__).parents[2]
-CODE = re.compile(r'"((?:adobe|frameio|postflow)\.[a-z_]+)"')
-FOUND_BY_NAME = re.compile(r'"frameio\.\{kind\}_([a-z]+)"')
-
-
-def codes() -> set[str]:
-    sources = [path.read_text() for path in (ROOT / "postflow" / "frameio").glob("*.py")]
-    text = "\n".join(sources)
-    kinds = {
-        f"frameio.{kind}_{end}"
-        for end in FOUND_BY_NAME.findall(text)
-        for kind in ("account", "workspace", "project")
-    }
-    return set(CODE.findall(text)) | kinds
-
-
-@pytest.mark.parametrize("code", sorted(codes()))
-def test_the_code_is_explained(code: str) -> None:
-    pages = [(ROOT / "docs" / page).read_text() for page in ("adobe.md", "errors.md")]
-    assert any(f"`{code}`" in page for page in pages)
 
 
 @pytest.mark.parametrize("scope", ["additional_info.roles", "offline_access", "frame.s2s.all"])
