@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from postflow.errors import Fatal, PostFlowError
 from postflow.language import N_
@@ -21,15 +21,7 @@ _NEAR = 3
 _INACTIVE = "inactive"
 
 
-class HasName(Protocol):
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-
-N = TypeVar("N", bound=HasName)
+N = TypeVar("N", Account, Workspace, WireProject)
 
 
 class Accounts:
@@ -134,24 +126,19 @@ def _the_one(kind: str, wanted: str, candidates: Sequence[N]) -> N:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise _several(kind, wanted, matches)
-    raise _none(kind, wanted, candidates)
+        raise Fatal(
+            "There are several {kind}s called “{wanted}” in Frame.io: {ids}.",
+            hint="Give the id of the {kind} you mean instead of its name.",
+            code=f"frameio.{kind}_ambiguous",
+            kind=_KINDS[kind],
+            wanted=wanted,
+            ids=", ".join(match.id for match in matches),
+        )
+    raise _none(kind, wanted, [candidate.name for candidate in candidates])
 
 
-def _several(kind: str, wanted: str, matches: Iterable[HasName]) -> Fatal:
-    ids = ", ".join(match.id for match in matches)
-    return Fatal(
-        "There are several {kind}s called “{wanted}” in Frame.io: {ids}.",
-        hint="Give the id of the {kind} you mean instead of its name.",
-        code=f"frameio.{kind}_ambiguous",
-        kind=_KINDS[kind],
-        wanted=wanted,
-        ids=ids,
-    )
-
-
-def _none(kind: str, wanted: str, candidates: Iterable[HasName]) -> Fatal:
-    near = _near(wanted, [candidate.name for candidate in candidates])
+def _none(kind: str, wanted: str, names: Sequence[str]) -> Fatal:
+    near = _near(wanted, names)
     listed = " or ".join(f"“{name}”" for name in near)
     return Fatal(
         "There is no {kind} called “{wanted}” in Frame.io that the signed-in user can see.",
