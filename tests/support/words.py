@@ -16,6 +16,7 @@ from postflow.language import CATALOGUES
 # The places of the words among the arguments; these are also given by name.
 PLACES = {
     **dict.fromkeys(("Skip", "Retry", "Fatal", "BrokenError", "NoMediaError"), (0,)),
+    **dict.fromkeys(("NoElementError", "NoKeyError"), (0,)),
     "NoBoxError": (1,),
     "NotWhole": (),
     "Unknown": (),

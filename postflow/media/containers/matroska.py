@@ -54,11 +54,7 @@ class Element(NamedTuple):
 
 
 class NoElementError(BrokenError):
-    """What stands at `start` is no element."""
-
-    def __init__(self, start: int) -> None:
-        super().__init__("has no element where one should be: it is cut or not written yet")
-        self.start = start
+    """What stands there is no element."""
 
 
 def elements(reader: Reader, start: int, stop: int) -> Iterator[Element]:
@@ -71,8 +67,8 @@ def elements(reader: Reader, start: int, stop: int) -> Iterator[Element]:
 
 def read_element(reader: Reader, start: int, stop: int) -> Element:
     head = reader.at(start, min(12, stop - start))
-    id_width = _width(head, 0, start, longest=4)
-    size_width = _width(head, id_width, start, longest=8)
+    id_width = _width(head, 0, longest=4)
+    size_width = _width(head, id_width, longest=8)
     body = start + id_width + size_width
     if body > stop:
         raise BrokenError("ends in the middle of an element's header")
@@ -89,13 +85,13 @@ def read_element(reader: Reader, start: int, stop: int) -> Element:
     return Element(id_, start, body, body + size)
 
 
-def _width(head: bytes, at: int, start: int, *, longest: int) -> int:
+def _width(head: bytes, at: int, *, longest: int) -> int:
     """How many bytes a variable number has: the zero bits before its first one, plus one."""
     if at >= len(head):
         raise BrokenError("ends in the middle of an element's header")
     width = 9 - head[at].bit_length()
     if width > longest:
-        raise NoElementError(start)
+        raise NoElementError("has no element where one should be: it is cut or not written yet")
     return width
 
 

@@ -48,9 +48,6 @@ class Partition(NamedTuple):
 class NoKeyError(BrokenError):
     """No key stands where one should."""
 
-    def __init__(self) -> None:
-        super().__init__("has no MXF key where one should be: it is cut or not written yet")
-
 
 def plain(key: bytes) -> bytes:
     return key[:7] + b"\0" + key[8:]
@@ -60,7 +57,7 @@ def read_item(reader: Reader, start: int) -> Item:
     """The item at `start`, which may end behind the file."""
     head = reader.some(start, KEY + 1 + WIDEST_LENGTH)
     if len(head) <= KEY or not head.startswith(PREFIX):
-        raise NoKeyError
+        raise NoKeyError("has no MXF key where one should be: it is cut or not written yet")
     first, body = head[KEY], start + KEY + 1
     if first < 0x80:
         return Item(plain(head[:KEY]), body, body + first)
