@@ -88,10 +88,8 @@ def take_credential(desk: Desk) -> None:
 
 
 def credential_said(draft: Draft) -> str | None:
-    if not draft.has("adobe", "client_id"):
-        return None
     kind, known = draft.get("adobe", "kind") or "web", draft.get("adobe", "client_id")
-    return told(N_("{kind}, client ID {known}", kind=kind, known=known))
+    return told(N_("{kind}, client ID {known}", kind=kind, known=known)) if known else None
 
 
 def take_sign_in(desk: Desk) -> None:

@@ -50,9 +50,6 @@ class Draft:
         known = self.get(ASIDE, key)
         return str(known) if known else None
 
-    def has(self, table: str, *keys: str) -> bool:
-        return all(self.get(table, key) is not None for key in keys)
-
     def put(self, table: str, **values: Any) -> None:
         """None takes a value away."""
         merged = {**self.tables.get(table, {}), **values}
