@@ -19,6 +19,7 @@ from .listing import Kind
 
 # Within emoji, and within words of Persian and of India's scripts.
 JOINERS = "\u200c\u200d"
+WAYS = IN_WORDS | {"adopted": N_("not: it was in Frame.io already")}
 
 
 def plain(text: str) -> str:
@@ -63,7 +64,7 @@ def phase(of: Phase) -> str:
 
 def way(name: str) -> str:
     """How a clip was sent."""
-    return _((IN_WORDS | {"adopted": N_("not: it was in Frame.io already")}).get(name, name))
+    return _(WAYS.get(name, name))
 
 
 def action(name: str) -> str:
