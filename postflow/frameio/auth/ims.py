@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
@@ -128,7 +128,7 @@ class AdobeIms:
     async def _grant(self, form: Mapping[str, str], credential: Credential) -> Tokens:
         answer = await self._post({**form, **credential.form()})
         try:
-            return Grant.model_validate(_json(answer)).tokens()
+            return Grant.model_validate_json(answer.content).tokens()
         except ValidationError as error:
             raise UNREADABLE() from error
 
@@ -179,13 +179,3 @@ def scopes_in(access_token: str) -> tuple[str, ...]:
 def split_scopes(text: str) -> tuple[str, ...]:
     """IMS separates scopes by commas or by spaces."""
     return tuple(text.replace(",", " ").split())
-
-
-def _json(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError as error:
-        raise UNREADABLE() from error
-    if not isinstance(body, dict):
-        raise UNREADABLE()
-    return body

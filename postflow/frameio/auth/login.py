@@ -189,7 +189,6 @@ def localhost_tls() -> ssl.SSLContext:
     # The ssl module reads files only; the folder is 0700 and gone at once.
     with tempfile.TemporaryDirectory(prefix="postflow-") as folder:
         both = Path(folder, "localhost.pem")
-        both.touch(mode=0o600)
         both.write_bytes(secret + public)
         context.load_cert_chain(both)
     return context
