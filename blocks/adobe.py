@@ -9,7 +9,7 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import Field, HttpUrl, SecretStr
 
 from postflow.errors import Fatal, PostFlowError
-from postflow.frameio.auth.ims import AdobeIms, Credential
+from postflow.frameio.auth.ims import IMS_URL, AdobeIms, Credential
 from postflow.frameio.auth.login import REDIRECT_URI
 from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.sign_in import why_to_sign_in
@@ -72,7 +72,7 @@ class AdobeTokens(StudioPart, CredentialsBlock):
         examples=[REDIRECT_URI],
     )
     ims_url: str = Field(
-        default="https://ims-na1.adobelogin.com",
+        default=IMS_URL,
         title="Adobe IMS address",
         description="Only the sandbox uses another one.",
     )
@@ -86,10 +86,10 @@ class AdobeTokens(StudioPart, CredentialsBlock):
 
     def get_credential(self) -> Credential:
         """What Adobe knows of us, the environment's secret first. Raises Fatal."""
-        secret = None
-        if self.kind != "native":
-            secret = secret_from_environment("POSTFLOW_ADOBE_CLIENT_SECRET") or self.client_secret
-        if secret is None and self.kind != "native":
+        if self.kind == "native":
+            return Credential(kind="native", client_id=self.client_id)
+        secret = secret_from_environment("POSTFLOW_ADOBE_CLIENT_SECRET") or self.client_secret
+        if secret is None:
             raise Fatal(
                 "The Adobe credential ({kind}) has no client secret.",
                 hint="Set it in the AdobeTokens block or in POSTFLOW_ADOBE_CLIENT_SECRET.",

@@ -8,6 +8,7 @@ from prefect.blocks.abstract import CredentialsBlock
 from pydantic import Field, HttpUrl
 
 from postflow.frameio import FrameioClient, TokenSource
+from postflow.frameio.client import FRAMEIO_URL
 from postflow.settings import Sharing
 from postflow.state import lock_dir
 
@@ -55,7 +56,7 @@ class FrameioAccount(StudioPart, CredentialsBlock):
         description="Links for people who are no members of the project; empty: none are made.",
     )
     base_url: str = Field(
-        default="https://api.frame.io",
+        default=FRAMEIO_URL,
         title="API address",
         description="Only the sandbox uses another one.",
     )

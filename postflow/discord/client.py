@@ -202,16 +202,14 @@ class DiscordClient:
         params: dict[str, str] | None = None,
         picture: bytes | None = None,
     ) -> dict[str, Any]:
-        async for attempt in AsyncRetrying(
+        attempts = AsyncRetrying(
             retry=retry_if_exception(_worth_repeating),
             wait=_wait,
             stop=stop_before_delay(self._timeout),
             before_sleep=_log_retry,
             reraise=True,
-        ):
-            with attempt:
-                return await self._attempt(method, path, params, _body(payload, picture))
-        raise AssertionError("tenacity ends with an answer or an error")
+        )
+        return await attempts(self._attempt, method, path, params, _body(payload, picture))
 
     async def _attempt(
         self,

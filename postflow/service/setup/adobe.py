@@ -8,7 +8,6 @@ import webbrowser
 from collections.abc import Callable
 
 from postflow.blocks.adobe import AdobeTokens
-from postflow.blocks.frameio import FrameioAccount
 from postflow.blocks.studio import Studio
 from postflow.errors import Fatal, PostFlowError
 from postflow.frameio import FrameioClient
@@ -16,6 +15,7 @@ from postflow.frameio.auth.ims import USER_SCOPES, AdobeIms
 from postflow.frameio.auth.login import REDIRECT_URI, begin_login, wait_for_browser
 from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.tokens import FileTokenStore, Tokens
+from postflow.frameio.client import FRAMEIO_URL
 from postflow.language import N_, told
 from postflow.service.console import waiting
 from postflow.state import lock_dir
@@ -113,7 +113,7 @@ def frameio_of(draft: Draft) -> FrameioClient:
         state_dir=folder(),
         name=draft.path.stem,
     )
-    base = draft.get("frameio", "base_url") or FrameioAccount.model_fields["base_url"].default
+    base = draft.get("frameio", "base_url") or FRAMEIO_URL
     return FrameioClient(sign_in, base_url=base, lock_dir=lock_dir())
 
 
