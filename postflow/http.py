@@ -1,4 +1,5 @@
-"""What our clients of httpx share: which calls never left, and the proxy for bare transports.
+"""What our clients of httpx share: which calls never left, which addresses may be told a secret,
+and the proxy for bare transports.
 
 A client of httpx finds the environment's proxy by itself; a transport of its own, which keeps an
 address that is a secret out of the client's log lines and errors, has to be told.
@@ -8,12 +9,23 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from ipaddress import ip_address
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 # Of an HTTP call that never left this machine, and may be repeated whatever it asks for.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+def is_private(url: httpx.URL) -> bool:
+    """HTTPS, or this machine: nobody on the way reads along."""
+    if url.scheme != "http":
+        return url.scheme == "https"
+    try:
+        return ip_address(url.host).is_loopback
+    except ValueError:
+        return url.host == "localhost"
 
 
 def proxy_for(url: httpx.URL) -> str | None:

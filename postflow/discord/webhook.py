@@ -14,13 +14,12 @@ import httpx
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from postflow.errors import Fatal
-from postflow.http import proxy_for
+from postflow.http import is_private, proxy_for
 from postflow.models import FrozenModel
 
 STAND_IN = "https://discord/webhook"
 
 _PATH = re.compile(r"/api/(?:v[0-9]{1,2}/)?webhooks/[0-9]{1,20}/[A-Za-z0-9._-]{1,200}")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class HiddenWebhook(httpx.AsyncBaseTransport):
@@ -65,8 +64,7 @@ def _checked(webhook_url: SecretStr) -> httpx.URL:
         url = httpx.URL(webhook_url.get_secret_value().strip())
     except httpx.InvalidURL:
         raise _invalid() from None
-    safe = url.scheme == "https" or (url.scheme == "http" and url.host in _LOOPBACK)
-    if not safe or not _PATH.fullmatch(url.path.rstrip("/")):
+    if not is_private(url) or not _PATH.fullmatch(url.path.rstrip("/")):
         raise _invalid()
     return url
 

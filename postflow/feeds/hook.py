@@ -13,14 +13,13 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from postflow.errors import Fatal, Retry, Skip
-from postflow.http import proxy_for
+from postflow.http import is_private, proxy_for
 from postflow.ledger.feeds import Event
 
 TIMEOUT = httpx.Timeout(15.0)
 PREFIX = "whsec_"
 # Seconds in which a signed call is believed.
 LONGEST_WAY = 300
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # About this event, and not about the address.
 CONTENT_REFUSED = frozenset({400, 413, 422})
 PASSING = frozenset({408, 425, 429})
@@ -45,9 +44,9 @@ class Hook(BaseModel):
             parsed = httpx.URL(url.get_secret_value())
         except httpx.InvalidURL:
             raise ValueError("this is no address") from None
-        if parsed.scheme == "https" or (parsed.scheme == "http" and parsed.host in LOOPBACK):
-            return url
-        raise ValueError("the hook's address begins with https://")
+        if not is_private(parsed):
+            raise ValueError("the hook's address begins with https://")
+        return url
 
     @field_validator("secret")
     @classmethod
@@ -89,7 +88,12 @@ class Hook(BaseModel):
                 response = await transport.handle_async_request(request)
                 await response.aclose()
         except httpx.TransportError as error:
-            raise _unreachable(type(error).__name__) from None
+            raise Retry(
+                f"The studio's hook cannot be reached ({type(error).__name__}).",
+                hint="See whether its program runs. What happened meanwhile is told then, in "
+                "order.",
+                code="hook.unreachable",
+            ) from None
         if not response.is_success:
             raise _refusal(response.status_code)
 
@@ -124,14 +128,6 @@ def key_of(secret: SecretStr) -> bytes:
     if text.startswith(PREFIX):
         return base64.b64decode(text.removeprefix(PREFIX), validate=True)
     return text.encode()
-
-
-def _unreachable(why: str) -> Retry:
-    return Retry(
-        f"The studio's hook cannot be reached ({why}).",
-        hint="See whether its program runs. What happened meanwhile is told then, in order.",
-        code="hook.unreachable",
-    )
 
 
 def _refusal(status: int) -> Fatal | Retry | Skip:

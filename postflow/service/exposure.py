@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from functools import reduce
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
+from postflow.http import is_private
 from postflow.language import N_, told
 from postflow.state import open_to_others, state_dir
 
@@ -46,15 +46,8 @@ async def _open(client: httpx.AsyncClient) -> AsyncIterator[str]:
         yield N_("answers web pages of every origin")
     if (await client.get("/health", headers={"Host": STRANGER})).is_success:
         yield N_("answers under every host name")
-    if client.base_url.scheme == "http" and not _is_here(client.base_url.host):
+    if not is_private(client.base_url):
         yield N_("hears the password in clear, for want of TLS")
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _shown(api: str) -> str:
