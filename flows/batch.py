@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from postflow.discord import MOST_NAMES, skipped_card
+from postflow.discord.summary import MOST_NAMES, skipped_card
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry, Skip, lies_outside
 from postflow.ledger import Announcement, Claimed, batches

@@ -16,7 +16,8 @@ from postflow.ledger import AsyncLedger, Ledger, Message, StaleClaim, batches, o
 from postflow.ledger.errors import retry_while_busy
 from postflow.media import picture
 
-from . import Card, batch_card
+from .card import Card
+from .summary import batch_card
 from .webhook import Routes
 
 log = logging.getLogger(__name__)

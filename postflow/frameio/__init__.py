@@ -6,7 +6,6 @@ from postflow.frameio.auth.tokens import FileTokenStore, Tokens
 
 from .calls import CallRetries
 from .client import FrameioClient
-from .models import UploadStatus
 
 __all__ = [
     "AdobeIms",
@@ -16,5 +15,4 @@ __all__ = [
     "FrameioClient",
     "TokenSource",
     "Tokens",
-    "UploadStatus",
 ]

@@ -1,6 +1,6 @@
 """Making a local file fetchable from outside: a media server on loopback, and a tunnel to it."""
 
 from .outlet import Outlet
-from .served_files import Limits, Served
+from .served_files import Served
 
-__all__ = ["Limits", "Outlet", "Served"]
+__all__ = ["Outlet", "Served"]

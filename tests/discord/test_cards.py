@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from postflow.discord import (
-    Card,
-    batch_card,
+from postflow.discord import Card
+from postflow.discord.card import human_duration, plain
+from postflow.discord.cards import (
     failed_card,
     on_its_way_card,
     ready_card,
-    skipped_card,
+    stacked_payload,
+    unstacked_payload,
 )
-from postflow.discord.card import human_duration, plain
-from postflow.discord.cards import stacked_payload, unstacked_payload
+from postflow.discord.summary import batch_card, skipped_card
 from postflow.errors import Fatal, Skip
 from postflow.language import human_size, spoken
 from postflow.ledger import Namesake

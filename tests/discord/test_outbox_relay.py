@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from postflow.discord import DiscordClient, on_its_way_card, ready_card
+from postflow.discord import DiscordClient
+from postflow.discord.cards import on_its_way_card, ready_card
 from postflow.discord.relay import SUMMARY_PAUSE, OutboxRelay
 from postflow.ledger import (
     AsyncLedger,

@@ -13,16 +13,10 @@ from typing import Any
 
 import pytest
 
-from postflow.discord import (
-    Card,
-    DiscordClient,
-    batch_card,
-    failed_card,
-    on_its_way_card,
-    ready_card,
-)
-from postflow.discord.cards import notice_card
+from postflow.discord import Card, DiscordClient
+from postflow.discord.cards import failed_card, notice_card, on_its_way_card, ready_card
 from postflow.discord.relay import OutboxRelay
+from postflow.discord.summary import batch_card
 from postflow.discord.webhook import Routes
 from postflow.errors import Skip
 from postflow.ledger import AsyncLedger, MessageState, StaleClaim, leases, open_ledger, outbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from postflow.discord import MOST_NAMES, batch_card, skipped_card
+from postflow.discord.summary import MOST_NAMES, batch_card, skipped_card
 from postflow.errors import Skip
 from postflow.ledger import BatchClip, Namesake, ShareLink, State
 from tests.discord.conftest import NOON

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from postflow.delivery.adoption import Past, find_delivered
 from postflow.delivery.stacking import VersionGroup
 from postflow.errors import Retry
-from postflow.frameio import FrameioClient, UploadStatus
+from postflow.frameio import FrameioClient
+from postflow.frameio.models import UploadStatus
 from postflow.media.probe import probe_media
 from postflow.models import Folder, MediaFile, Project
 from postflow.naming import Naming

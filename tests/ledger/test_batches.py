@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from postflow.discord import batch_card
+from postflow.discord.summary import batch_card
 from postflow.ledger import (
     Announcement,
     Batch,
