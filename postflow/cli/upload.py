@@ -169,13 +169,7 @@ def upload(
     prepare_prefect(verbose=verbose, patient=True)
     with waiting("Loading PostFlow"), importing():
         import postflow.flows.deliver  # noqa: F401 - which takes a second or two
-    asked: Asked = {
-        "studio": studio,
-        "project": project,
-        "scene": scene,
-        "shot": shot,
-        "transfer": transfer,
-    }
+    asked = Asked(studio=studio, project=project, scene=scene, shot=shot, transfer=transfer)
     if dry_run:
         outcomes: dict[Path, Any] = run(plan_uploads(files, json=json, **asked))
     else:
