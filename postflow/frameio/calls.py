@@ -99,7 +99,8 @@ class Call:
 
     @property
     def path(self) -> str:
-        quoted = {key: _quoted(value) for key, value in self.ids.items()}
+        # Ids come from settings too, and must not climb out of their place in the path.
+        quoted = {key: quote(value, safe=":") for key, value in self.ids.items()}
         return self.endpoint.path.format(**quoted)
 
     @property
@@ -283,8 +284,3 @@ class Api:
 
 def ids_in(folder: Folder) -> dict[str, str]:
     return {"account_id": folder.account_id, "folder_id": folder.id}
-
-
-def _quoted(value: str) -> str:
-    """Ids come from settings too, and must not climb out of their place in the path."""
-    return quote(value, safe=":")

@@ -95,7 +95,8 @@ class ServedFile:
         token = secrets.token_urlsafe(32)
         self.digest = _digest(token)
         self.id = self.digest.hex()[:12]
-        self.path = SecretStr(f"/{ADDRESS_VERSION}/{token}/{_quoted(self.name)}")
+        name = quote(self.name, safe="", errors="surrogateescape")
+        self.path = SecretStr(f"/{ADDRESS_VERSION}/{token}/{name}")
         self.slots = asyncio.Semaphore(limits.parallel)
         self.share = LoopShare(bandwidth)
         self.changed = False
@@ -181,7 +182,3 @@ class Registry:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
-
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="", errors="surrogateescape")

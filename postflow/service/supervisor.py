@@ -211,7 +211,8 @@ def stop(process: psutil.Popen, *, limit: float = STOP_LIMIT) -> None:
     """
     with suppress(psutil.NoSuchProcess):
         _end([process], and_then=process.children(recursive=True), limit=limit)
-    _end(_group(process.pid), limit=limit)
+    group = [each for each in psutil.process_iter() if _leads(process.pid, each.pid)]
+    _end(group, limit=limit)
 
 
 def _end(
@@ -225,10 +226,6 @@ def _end(
         with suppress(psutil.NoSuchProcess):
             survivor.kill()
     psutil.wait_procs(alive, timeout=STOP_LIMIT)
-
-
-def _group(leader: int) -> list[psutil.Process]:
-    return [each for each in psutil.process_iter() if _leads(leader, each.pid)]
 
 
 def _leads(leader: int, pid: int) -> bool:
