@@ -18,6 +18,7 @@ class VersionStack(FrozenModel):
 
     id: str
     account_id: str
+    project_id: str
     name: str
     head: RemoteFile | None
 
@@ -84,6 +85,7 @@ def as_stack(wire: WireStack, account_id: str) -> VersionStack:
     return VersionStack(
         id=wire.id,
         account_id=account_id,
+        project_id=wire.project_id,
         name=wire.name,
         head=wire.head_version.remote(account_id) if wire.head_version else None,
     )

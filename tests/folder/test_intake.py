@@ -10,9 +10,7 @@ LOCKED = Problem(where="/mnt/show/SQ01", what="It cannot be read.", unread=True)
 
 
 def scan(*problems: Problem, full: bool = True) -> Scanned:
-    return Scanned(
-        new=(), changed=(), unsettled=(), gone=(), problems=problems, known=1, full=full, seconds=0
-    )
+    return Scanned(new=(), changed=(), unsettled=(), gone=(), problems=problems, known=1, full=full)
 
 
 def test_a_problem_begins_once() -> None:
