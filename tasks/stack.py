@@ -21,7 +21,8 @@ from postflow.models import Arrival, Folder, RemoteFile, Shot
 log = logging.getLogger("postflow.ingest")
 
 BUSY_LIMIT = 600.0
-# Calls that list a folder are every clip's: stacks leave half of them to clips.
+# Calls that list a folder are every clip's: stacks leave half of them to clips; and clips do not
+# wait for those that change a stack.
 LOOKS_TO_SPARE = CHILDREN.calls // 2
 
 
@@ -29,9 +30,9 @@ LOOKS_TO_SPARE = CHILDREN.calls // 2
 async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arrival) -> str | None:
     """The version stack's id; None while there is but one version, and where the stack follows.
 
-    A clip does not wait for Frame.io's ten new stacks a minute: where one cannot be had at once, or
-    others wait, it is left to the queue of `ingest`. One that a person sends from outside of the
-    watch folders waits for its own.
+    A clip does not wait for Frame.io's ten new stacks and hundred moves a minute: where one cannot
+    be had at once, or others wait, it is left to the queue of `ingest`. One that a person sends
+    from outside of the watch folders waits for its own.
     """
     record, folder = job.record, arrival.folder
     if arrival.alone and not await record.has_siblings(folder, shot):
@@ -52,7 +53,7 @@ async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arriv
 
 
 async def _must_wait(studio: OpenStudio, *, is_known: bool) -> bool:
-    if studio.frameio.folders.looks < LOOKS_TO_SPARE:
+    if min(studio.frameio.folders.looks, studio.frameio.stacks.changes) < LOOKS_TO_SPARE:
         return True
     if not is_known and studio.frameio.stacks.creations <= len(studio.stacking):
         return True

@@ -34,6 +34,12 @@ class Stacks:
         """How many stacks Frame.io makes for us at once: ten a minute."""
         return self._api.pacing.free(endpoints.CREATE_STACK)
 
+    @property
+    def changes(self) -> int:
+        """How many looks at a stack, or moves onto it, go at once: of each a hundred a minute."""
+        asked = endpoints.STACK_VERSIONS, endpoints.STACK, endpoints.MOVE_FILE
+        return min(map(self._api.pacing.free, asked))
+
     async def create(
         self, folder: Folder, file_ids: tuple[str, ...], *, waits: bool = True
     ) -> VersionStack:

@@ -158,3 +158,21 @@ async def test_clips_are_told_of_before_their_stacks_which_come_in_few_calls_and
     assert "follows" not in words(world)
     with Ledger.open() as ledger:
         assert {clip.state for clip in queries.rows(ledger)} == {State.DONE}
+
+
+async def test_a_clip_is_told_of_before_it_joins_a_stack_where_changes_are_scarce(
+    watched_studio: str, world: Sandbox, make_clip: MakeClip
+) -> None:
+    """Many versions of existing stacks at once: Frame.io moves a hundred files a minute."""
+    from postflow.flows.ingest import ingest
+
+    await deliver_versions(make_clip, watched_studio, 1, 2)
+    moving = shared_for(world.url).pacing.bucket(endpoints.MOVE_FILE, world.account_id)
+    for _ in range(90):
+        await moving.slot()
+    before = len(world.requests())
+    make_clip("SQ07_UNDLM_00152_v003.mov")
+    await ingest(watched_studio)
+    asked = [each.get("op") for each in world.requests()[before:]]
+    assert asked.index("discord.patch") < asked.index("files.move")
+    assert stacked(world) == {"001": 1, "002": 2, "003": 3}
