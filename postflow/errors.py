@@ -287,7 +287,7 @@ def _way_to_reach(error: httpx.TransportError) -> str:
         return N_(
             "Its certificate is not trusted here: PREFECT_API_SSL_CERT_FILE names who signed it."
         )
-    return N_("Start it with `prefect server start`, or correct PREFECT_API_URL.")
+    return N_("Start it on its machine, as it was set up there, or correct PREFECT_API_URL.")
 
 
 def _is_of_its_client(error: BaseException) -> bool:

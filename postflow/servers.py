@@ -69,6 +69,13 @@ def _new_password() -> str:
     return f"postflow:{secrets.token_urlsafe(32)}"
 
 
+def keep_password(said: str) -> None:
+    """That of the server that this host has joined: the page of clips asks for it from now on, also
+    where a command's environment does not name it.
+    """
+    write_private(state_dir() / "prefect-password", said)
+
+
 def _kept_password(path: Path) -> str:
     with FileLock(lock_dir() / "prefect-password.lock", mode=0o600):
         kept = path.read_text(encoding="utf-8") if path.exists() else ""

@@ -17,7 +17,7 @@ import typer
 
 from postflow.errors import Fatal
 from postflow.servers import API
-from postflow.service.console import out, print_json
+from postflow.service.console import err, out, print_json
 from postflow.service.server import prepare_prefect
 
 from .app import JsonOption, StudioOption, app, opened
@@ -25,6 +25,8 @@ from .app import JsonOption, StudioOption, app, opened
 if TYPE_CHECKING:
     from postflow.ledger.hosts import Host
     from postflow.service.studio_file import StudioFile
+
+ABSENT = "-"
 
 
 @app.command()
@@ -106,7 +108,9 @@ def join_server(url: str, files: Sequence[StudioFile]) -> None:
     from postflow.service.joining import demand_shared, join
 
     def ask() -> str:
-        return str(typer.prompt("Its password", hide_input=True))
+        return str(
+            typer.prompt(f"Password of Prefect's server at {api} (postflow:…)", hide_input=True)
+        )
 
     join(api, ask if sys.stdin.isatty() else None)
     for each in files:
@@ -114,8 +118,10 @@ def join_server(url: str, files: Sequence[StudioFile]) -> None:
 
 
 def ask_for_folder(folder: Path, places: Sequence[Path]) -> Path | None:
+    for place in places if len(places) > 1 else ():
+        err.print(f"It is at {place}, or that is a copy.", markup=False)
     said = typer.prompt(
-        f"Where is {folder} on this host? (empty: it is not here)",
-        default=str(places[0]) if len(places) == 1 else "",
+        f"Where is {folder} on this host? ({ABSENT}: not here)",
+        default=str(places[0]) if len(places) == 1 else ABSENT,
     )
-    return Path(said).absolute() if said else None
+    return Path(said).absolute() if said != ABSENT else None

@@ -69,10 +69,11 @@ def _demand_ours() -> str:
     if address := our_server(shared=False):
         return address
     given = os.environ.get(API)
+    other = given or (told_address(PAGE) and "Prefect's server")
     raise Fatal(
-        f"{given} is not the server of `postflow up`." if given else "`postflow up` does not run.",
+        f"{other} is not that of `postflow up`." if other else "`postflow up` does not run.",
         hint="Open your own server's UI as you have set it up."
-        if given
+        if other
         else "Start it: the UI is there for as long as it runs.",
         code="prefect.no_ui",
     )

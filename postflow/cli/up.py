@@ -23,7 +23,7 @@ from postflow.service.server import (
     ui_address,
     wait_until_healthy,
 )
-from postflow.state import lock_dir, state_dir
+from postflow.state import lock_dir, state_dir, this_host
 
 from . import completion
 from .app import PORT, PortOption, app, run, studio_named
@@ -57,6 +57,11 @@ PagePortOption = Annotated[
 ]
 PAGE_PORT = 4280
 EVERY = 300.0
+NOT_ALL_HERE = (
+    "Not all watch folders of {name} are found on this host. They are looked for on all that is "
+    "mounted, every 30 s; until then it may deliver nothing. If one is not to be here, name those "
+    "that are by POSTFLOW_FOLDERS, or by [studio.hosts.{host}] in the studio file."
+)
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
 RUN_LIMIT = 45.0
 
@@ -176,13 +181,15 @@ def _apply(file: StudioFile) -> str:
 
 def _enrol(name: str, backfill: str | None, take_over: bool, *, joins: bool) -> Studio:
     """The studio as it is on this host; its watch folders are marked."""
-    from postflow.service.joining import demand_shared, settle_in
+    from postflow.service.joining import demand_shared, is_at_home, settle_in
 
     studio = studio_named(name)
     if joins:
         demand_shared(studio.ledger, name)
     ask = ask_for_folder if sys.stdin.isatty() else None
     studio = asyncio.run(settle_in(studio, name, ask))
+    if not asyncio.run(is_at_home(studio, name)):
+        err.print(NOT_ALL_HERE.format(name=name, host=this_host()), markup=False)
     enrol_folders(studio, name, backfill, take_over=take_over)
     if why := asyncio.run(studio.adobe.why_to_sign_in()):
         tell_warning(why)

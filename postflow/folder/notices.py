@@ -18,6 +18,7 @@ from postflow.language import N_, Words, _, told
 from postflow.ledger import Announcement, AsyncLedger, outbox
 from postflow.media.sighting import Problem
 from postflow.models import FrozenModel, Once
+from postflow.state import this_host
 
 from .pending import Waiting
 
@@ -127,7 +128,7 @@ class Notices:
         if trouble in FOR_A_PERSON:
             self.tell(_(TITLES[trouble]), alarm)
         elif trouble != "ledger" and not self._lasting_only:
-            self._keep(_(TITLES[trouble]), alarm)
+            self._keep(_(TITLES[trouble]), _here(alarm))
 
     def _keep_problems(self, problems: Sequence[Problem]) -> None:
         """Of `ingest` one by one, so that no later run tells any again."""
@@ -165,4 +166,9 @@ class Outage:
         if why is None:
             self._told.ends("ledger")
         elif self._told.begins("ledger"):
-            await self._tell(_(TITLES["ledger"]), told(why))
+            await self._tell(_(TITLES["ledger"]), _here(told(why)))
+
+
+def _here(what: str) -> str:
+    """Of several hosts, each tells what it alone may have met."""
+    return _("On %(host)s: %(what)s") % {"host": this_host(), "what": what}

@@ -29,7 +29,7 @@ from postflow.folder.root import AbsentError, read_mark
 from postflow.ledger import open_ledger, roots
 from postflow.ledger.opening import is_shared
 from postflow.media import volume
-from postflow.servers import API, CLIENT_PASSWORD
+from postflow.servers import API, CLIENT_PASSWORD, keep_password
 from postflow.state import this_host
 
 log = logging.getLogger(__name__)
@@ -54,16 +54,19 @@ def join(api: str, ask: AskPassword | None) -> None:
     password = os.environ.get(CLIENT_PASSWORD) or PREFECT_API_AUTH_STRING.value()
     said = password.get_secret_value() if hasattr(password, "get_secret_value") else password or ""
     if not _opens(api, said):
-        said = ask() if ask else ""
-        if not said or not _opens(api, said):
+        asked = ask() if ask else ""
+        if not asked or not _opens(api, asked):
             raise Fatal(
                 f"Prefect's server at {api} does not take the password."
-                if said
+                if said or asked
                 else f"Prefect's server at {api} asks for a password.",
                 hint=f"Set {CLIENT_PASSWORD}=postflow:…, as on the first host, where `postflow ui` "
                 "shows it.",
                 code="prefect.password",
             )
+        said = asked
+    if said:
+        keep_password(said)
     set_environment({API: api} | ({CLIENT_PASSWORD: said} if said else {}))
     update_current_profile({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: said or None})
     get_current_settings().profiles_path.chmod(0o600)
@@ -102,13 +105,18 @@ def demand_shared(ledger: SecretStr | None, name: str) -> None:
         )
 
 
+async def is_at_home(studio: Studio, name: str) -> bool:
+    """Has this host its own part of the studio, where each has one?"""
+    return not is_shared(studio.ledger) or await load_part(name) is not None
+
+
 async def settle_in(studio: Studio, name: str, ask: AskFolder | None) -> Studio:
     """The studio as it is on this host, which has its own part of it from its first start on.
 
     Watch folders that it has elsewhere are known by their marker; a person may be asked for them.
     Without a person, nothing is kept before all of them are found; see `settled`.
     """
-    if not is_shared(studio.ledger) or await load_part(name):
+    if await is_at_home(studio, name):
         return studio
     here = {each: await _find(studio, name, each, ask) for each in studio.watching.folders}
     found = {each: at for each, at in here.items() if at}
@@ -154,7 +162,7 @@ async def _find(studio: Studio, name: str, folder: Path, ask: AskFolder | None) 
     if ask is None:
         return places[0] if len(places) == 1 else None
     while (said := ask(folder, places)) and marks and not await _has_mark(said, marks):
-        pass
+        log.warning("%s does not have the marker of %s.", said, folder)
     return said
 
 

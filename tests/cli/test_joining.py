@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from postflow.errors import Fatal, Retry
 from postflow.folder.root import read_mark
 from postflow.outlet.tunnel import free_port
-from postflow.servers import API, CLIENT_PASSWORD, password
+from postflow.servers import API, CLIENT_PASSWORD, SERVER_PASSWORD, password
 from postflow.service import joining
 from postflow.service.joining import demand_shared, join, places_of
 from tests.support.enrolled import enrolled
@@ -78,9 +78,14 @@ def test_a_server_is_joined_by_its_password_and_kept_for_later_starts(
             with pytest.raises(Fatal) as refused:
                 join(prefect_api, asked)
             assert refused.value.code == "prefect.password"
+            assert "does not take the password" in str(refused.value)
             assert "wrong" not in str(refused.value)
         assert not profiles.exists()
         join(prefect_api, lambda: right)
+    monkeypatch.setenv(SERVER_PASSWORD, "")
+    with monkeypatch.context() as another_shell:
+        another_shell.setenv(CLIENT_PASSWORD, "")
+        assert password() == right, "of the page of clips, too"
     assert (os.environ[API], os.environ[CLIENT_PASSWORD]) == (prefect_api, right)
     assert prefect_api in profiles.read_text()
     assert right in profiles.read_text()

@@ -79,7 +79,10 @@ async def test_two_runs_notices_are_two(ledger: AsyncLedger) -> None:
     assert told(ledger) == ["A watched folder hangs"] * 2
 
 
-async def test_an_alarm_that_is_over_may_be_told_again(ledger: AsyncLedger) -> None:
+async def test_an_alarm_tells_which_host_has_it_and_once_it_is_over_may_be_told_again(
+    ledger: AsyncLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTFLOW_HOST", "render-2")
     notices = Notices(ledger, CHANNEL, "run-1")
     story = [
         trouble("late", ONE),
@@ -90,6 +93,8 @@ async def test_an_alarm_that_is_over_may_be_told_again(ledger: AsyncLedger) -> N
     assert [notices.take(looked) for looked in story] == [False, False, True, False]
     await notices.hand_over()
     assert told(ledger) == ["A watched folder hangs"] * 2
+    texts = [message.payload["description"] for message in outbox.messages(ledger.ledger)]
+    assert texts == [r"On render\-2\: It is so."] * 2
 
 
 def write_nameless(folder: Path) -> None:
@@ -124,8 +129,11 @@ async def test_without_a_channel_nothing_is_kept(ledger: AsyncLedger) -> None:
     assert told(ledger) == []
 
 
-async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(ledger: AsyncLedger) -> None:
+async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(
+    ledger: AsyncLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is said past the outbox, once for all folders, and again when it happens again."""
+    monkeypatch.setenv("POSTFLOW_HOST", "render-2")
     notices = Notices(ledger, CHANNEL, "run-1")
     said: list[tuple[str, str]] = []
 
@@ -139,4 +147,4 @@ async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(ledger: AsyncLe
         await outage.observe(why)
     await notices.hand_over()
     assert told(ledger) == []
-    assert said == [("The ledger does not answer", WHY)] * 2
+    assert said == [("The ledger does not answer", f"On render-2: {WHY}")] * 2

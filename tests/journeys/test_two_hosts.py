@@ -68,6 +68,7 @@ async def test_a_host_that_begins_before_a_folder_is_marked_or_mounted_or_named_
     name = await save(world, name=f"begins-{how[3:]}", watching={"folders": [str(theirs)]})
     studio = await load_studio(name)
     assert await joining.settle_in(studio, name, None) is studio
+    assert not await joining.is_at_home(studio, name)
     looked, settle_in = asyncio.Event(), joining.settle_in
 
     async def look(*about: Any) -> blocks.Studio:
@@ -86,6 +87,7 @@ async def test_a_host_that_begins_before_a_folder_is_marked_or_mounted_or_named_
         await blocks.Host(folders=[here]).asave(own_name(name), overwrite=True)
     async with asyncio.timeout(60):
         assert (await settling).watching.folders == (here,)
+    assert await joining.is_at_home(studio, name)
 
 
 async def test_a_run_that_has_none_of_its_folders_leaves_its_place_at_once(
