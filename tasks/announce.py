@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
 from postflow.delivery.announcements import of_clip, of_ending
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.sharing import wish_for, with_known_link
 from postflow.discord.cards import failed_card, on_its_way_card, ready_card, waiting_card
-from postflow.engine.stage import stage
+from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError
 from postflow.ledger import Announcement, ShareWish
@@ -44,7 +47,15 @@ async def _announce_unless_elsewhere(job: DeliveryJob, message: Announcement) ->
         await job.record.announce(message)
 
 
-@stage("announce", retries=ASK_AGAIN, timeout=600)
+@task(
+    name="announce",
+    task_run_name="announce",
+    retries=ASK_AGAIN,
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=worth_another_attempt,
+    timeout_seconds=600,
+    cache_policy=NO_CACHE,
+)
 async def announce(studio: OpenStudio, job: DeliveryJob, delivery: Delivery) -> None:
     """The clip is delivered, and its message says "ready", with the member's link; likewise.
 
@@ -73,7 +84,15 @@ async def announce(studio: OpenStudio, job: DeliveryJob, delivery: Delivery) -> 
     studio.notify_sharing()
 
 
-@stage("announce failure", retries=ASK_AGAIN, timeout=600)
+@task(
+    name="announce failure",
+    task_run_name="announce failure",
+    retries=ASK_AGAIN,
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=worth_another_attempt,
+    timeout_seconds=600,
+    cache_policy=NO_CACHE,
+)
 async def announce_failure(studio: OpenStudio, job: DeliveryJob, why: PostFlowError) -> None:
     """The clip does not arrive. Its message says what a person can do.
 

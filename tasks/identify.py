@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from postflow.engine.stage import stage
+from typing import Any
+
+from prefect import task
+from prefect.context import TaskRunContext
+
+from postflow.engine.stage import BACKOFF, KEEP, cache_key, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.models import MediaFile, Shot
 
 
-@stage(
-    "identify",
+def _by_name(_: TaskRunContext, given: dict[str, Any]) -> str:
+    return cache_key(
+        "identify", given["studio"], given["media"].name, given["scene"], given["shot"]
+    )
+
+
+@task(
+    name="identify",
+    task_run_name="identify",
     retries=1,
-    timeout=60,
-    result_of=lambda given: (given["media"].name, given["scene"], given["shot"]),
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=worth_another_attempt,
+    timeout_seconds=60,
+    cache_key_fn=_by_name,
+    cache_expiration=KEEP,
+    persist_result=True,
+    result_serializer="json",
 )
 async def identify(
     studio: OpenStudio, media: MediaFile, *, scene: str | None = None, shot: str | None = None

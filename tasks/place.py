@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from postflow.engine.stage import stage
+from typing import Any
+
+from prefect import task
+from prefect.context import TaskRunContext
+
+from postflow.engine.stage import BACKOFF, KEEP, cache_key, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal
 from postflow.frameio import FrameioClient
@@ -26,12 +31,22 @@ async def folder_at(
     return folder
 
 
-@stage(
-    "place",
+def _by_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
+    return cache_key("place", given["studio"], given["project"], *given["shot"].folder)
+
+
+@task(
+    name="place",
+    task_run_name="place",
     retries=1,
-    timeout=3600,
-    result_of=lambda given: (given["project"], *given["shot"].folder),
-    refresh=True,  # `deliver` reads it where Frame.io has just confirmed the file
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=worth_another_attempt,
+    timeout_seconds=3600,
+    cache_key_fn=_by_folder,
+    cache_expiration=KEEP,
+    refresh_cache=True,  # `deliver` reads it where Frame.io has just confirmed the file
+    persist_result=True,
+    result_serializer="json",
 )
 async def place(studio: OpenStudio, shot: Shot, *, project: str) -> Folder:
     """Raises Fatal when the project cannot be found or written to."""

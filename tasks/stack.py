@@ -6,11 +6,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.stacking import VersionGroup, stack_versions
 from postflow.discord.cards import stacked_payload, unstacked_payload
-from postflow.engine.stage import stage
+from postflow.engine.stage import BACKOFF, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, Retry
 from postflow.frameio.endpoints import CHILDREN
@@ -26,7 +29,15 @@ BUSY_LIMIT = 600.0
 LOOKS_TO_SPARE = CHILDREN.calls // 2
 
 
-@stage("stack", retries=3, timeout=3600)
+@task(
+    name="stack",
+    task_run_name="stack",
+    retries=3,
+    retry_delay_seconds=BACKOFF,
+    retry_condition_fn=worth_another_attempt,
+    timeout_seconds=3600,
+    cache_policy=NO_CACHE,
+)
 async def stack(studio: OpenStudio, job: DeliveryJob, shot: Shot, arrival: Arrival) -> str | None:
     """The version stack's id; None while there is but one version, and where the stack follows.
 

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
+from prefect import task
+from prefect.context import TaskRunContext
 from prefect.runtime import task_run
 
 from postflow.delivery import arrival
@@ -19,7 +22,7 @@ from postflow.delivery.stacking import VersionGroup
 from postflow.delivery.unfinished import can_go_on_after, missing_of
 from postflow.discord.cards import notice_card
 from postflow.engine.artifacts import Progress
-from postflow.engine.stage import stage
+from postflow.engine.stage import KEEP, cache_key, worth_another_attempt
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.language import N_, _, told
@@ -38,14 +41,23 @@ POLICY = RetryPolicy()
 SETTLING_LIMIT = WITHDRAWAL_LIMIT = 15.0
 
 
-# No `timeout`: an attempt is not ended while bytes move; the policy's `stall` and `total`
+def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
+    return cache_key("transfer", given["studio"], given["job"].media.revision, given["folder"].id)
+
+
+# No `timeout_seconds`: an attempt is not ended while bytes move; the policy's `stall` and `total`
 # end one that stands still.
-@stage(
-    "transfer",
+@task(
+    name="transfer",
+    task_run_name="transfer",
     retries=POLICY.attempts - 1,
-    delays=POLICY.delays,
-    result_of=lambda given: (given["job"].media.revision, given["folder"].id),
-    refresh=True,  # `deliver` reads it where Frame.io has just confirmed the file
+    retry_delay_seconds=POLICY.delays,
+    retry_condition_fn=worth_another_attempt,
+    cache_key_fn=_by_revision_and_folder,
+    cache_expiration=KEEP,
+    refresh_cache=True,  # `deliver` reads it where Frame.io has just confirmed the file
+    persist_result=True,
+    result_serializer="json",
 )
 async def transfer(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
     """One attempt: adopted where Frame.io has the clip, else sent there by one way or the other.

@@ -1,14 +1,12 @@
-"""The decorator of the stages: when one is tried again, and what its result is remembered by."""
+"""What the decorators of the stages name: when to try again, and what a result is remembered by."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import xxhash
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.settings import get_current_settings
 from prefect.tasks import Task, exponential_backoff
@@ -16,10 +14,6 @@ from prefect.tasks import Task, exponential_backoff
 from postflow.errors import Retry
 
 from .studio import OpenStudio
-
-P = ParamSpec("P")
-R = TypeVar("R")
-Given = dict[str, Any]
 
 KEEP = timedelta(days=30)
 RESULTS = "postflow-"
@@ -53,41 +47,8 @@ async def worth_another_attempt(
     return isinstance(error, Retry | TimeoutError)
 
 
-def stage(
-    name: str,
-    *,
-    retries: int,
-    delays: Any = BACKOFF,
-    timeout: float | None = None,
-    result_of: Callable[[Given], Iterable[str | None]] | None = None,
-    refresh: bool = False,
-) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """A task of Prefect's. Its result is kept where `result_of` says of which arguments it is, and
-    read from there unless it is to `refresh`.
-    """
-    kept: dict[str, Any] = {"cache_policy": NO_CACHE}
-    if result_of:
-        kept = {
-            "cache_key_fn": lambda _, given: _key(name, given["studio"], *result_of(given)),
-            "cache_expiration": KEEP,
-            "refresh_cache": refresh or None,
-            "persist_result": True,
-            "result_serializer": "json",
-        }
-    return lambda work: Task(
-        work,
-        name=name,
-        task_run_name=name,
-        retries=retries,
-        retry_delay_seconds=delays,
-        retry_condition_fn=worth_another_attempt,
-        timeout_seconds=timeout,
-        **kept,
-    )
-
-
-def _key(stage: str, studio: OpenStudio, *about: str | None) -> str:
-    """Safe as a file name, whatever it is made of."""
+def cache_key(stage: str, studio: OpenStudio, *about: str | None) -> str:
+    """A cache key that is safe as a file name, whatever it is made of."""
     text = "\0".join("" if each is None else f"={each}" for each in about)
     digest = xxhash.xxh3_128_hexdigest(text.encode(errors="surrogateescape"))
     return f"{RESULTS}{stage}-{studio.scope}-{digest}"
