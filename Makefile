@@ -5,7 +5,7 @@ UV     := $(TOOLS)/bin/uv
 RUN    := $(UV) run --frozen --no-sync
 # Suites run side by side, since they mostly wait; and in processes of their own, since Prefect's
 # clients remember the first server that they met.
-JOBS         ?= 6
+JOBS         ?= 8
 # Hypothesis, which none of these needs, takes a second to import for its summary at the end.
 TEST         := $(RUN) pytest -p no:hypothesispytest
 WITH_PREFECT := blocks cli crash journeys watch browser
