@@ -29,7 +29,7 @@ from postflow.folder.notices import Notices
 from postflow.folder.watchers import folder_watchers
 from postflow.ledger import Announcement, Claimed, StaleClaim, claims, hosts, queue
 from postflow.media.kinds import refusal
-from postflow.models import Delivery, Drained
+from postflow.models import Delivery, Drained, Once
 
 from .batch import Batch
 from .cancelling import Cancelling
@@ -66,6 +66,7 @@ class Drain:
         self._cancelling = Cancelling(studio)
         self._stacks = StackQueue(studio)
         self._share = 0
+        self._troubles: Once[str] = Once()
         self._busy_at = self._went_well_at = self._share_again_at = time.monotonic()
 
     async def run(self) -> Drained:
@@ -96,12 +97,18 @@ class Drain:
             await self._start_some()
             await self._cancelling.look(self._on_their_way.values())
         except Retry as error:
-            log.warning("%s", error)
+            self._tell_once(error)
             if time.monotonic() - self._went_well_at > BEARABLE:
                 raise
         else:
             self._went_well_at = time.monotonic()
+            self._troubles.new(())
         return True
+
+    def _tell_once(self, trouble: PostFlowError) -> None:
+        """The next round, a second later, meets it again."""
+        if self._troubles.begins(str(trouble)):
+            log.warning("%s", trouble)
 
     async def _tell(self) -> None:
         for report in self.watchers.reports():
@@ -109,7 +116,7 @@ class Drain:
         try:
             await self._notices.hand_over()
         except PostFlowError as error:
-            log.warning("%s", error)
+            self._tell_once(error)
 
     async def _is_busy(self) -> bool:
         stacking = await self._stacks.advance()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial, partialmethod
@@ -144,3 +145,12 @@ def _agents(state: Path) -> list[str]:
         if str(state / "ngrok") in command and process.status() != psutil.STATUS_ZOMBIE:
             found.append(command)
     return found
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[str], int]]:
+    """How often the log says something. Once Prefect is set up, pytest is not told by itself."""
+    logger = logging.getLogger("postflow")
+    logger.addHandler(caplog.handler)
+    yield lambda words: sum(words in each.getMessage() for each in set(caplog.records))
+    logger.removeHandler(caplog.handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -53,15 +52,6 @@ def quickly_busy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def clip(make_clip: MakeClip) -> Path:
     return make_clip()
-
-
-@pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[str], int]]:
-    """How often the log says something. Once Prefect is set up, pytest is not told by itself."""
-    logger = logging.getLogger("postflow")
-    logger.addHandler(caplog.handler)
-    yield lambda words: sum(words in each.getMessage() for each in set(caplog.records))
-    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture

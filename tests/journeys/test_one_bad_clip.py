@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -76,14 +75,20 @@ async def test_a_fault_nobody_has_foreseen_is_one_clips_alone(
     assert (row.code, row.tries, row.run_id) == ("postflow.fault", 1, None)
 
 
-class AwayOnce:
-    """A ledger that does not answer one call, the first one when it is time."""
+class Away:
+    """A ledger that does not answer some calls, the first ones when it is time."""
 
-    def __init__(self, ledger: AsyncLedger, call: str, time: Callable[[], object]) -> None:
+    def __init__(
+        self, ledger: AsyncLedger, call: str, time: Callable[[], object], times: int = 1
+    ) -> None:
         self._ledger = ledger
         self._call = call
         self._is_time = time
-        self.was_away = False
+        self._times = times
+
+    @property
+    def was_away(self) -> bool:
+        return not self._times
 
     @property
     def ledger(self) -> Ledger:
@@ -91,20 +96,25 @@ class AwayOnce:
 
     async def run(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         if call.__name__ == self._call and not self.was_away and self._is_time():
-            self.was_away = True
+            self._times -= 1
             raise Retry("Busy.", hint="Wait.", code="ledger.unreachable")
         return await self._ledger.run(call, *args, **kwargs)
 
 
-async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
-    watching_studio: str, world: Sandbox, make_clip: MakeClip, tmp_path: Path
+async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer_and_is_told_once(
+    watching_studio: str,
+    world: Sandbox,
+    said: Callable[[str], int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from postflow.engine.studio import open_studio
+    from postflow.flows import drain
     from postflow.flows.ingest import ingest
 
+    monkeypatch.setattr(drain, "PULSE", 0.1)
     world.fault("delay", "fetch", seconds=600)
     async with open_studio(watching_studio) as live:
-        away = AwayOnce(live.ledger, "ready", world.assets)
+        away = Away(live.ledger, "ready", world.assets, times=3)
         live.ledger = cast("AsyncLedger", away)
         run = asyncio.create_task(ingest(studio=watching_studio))
         await wait_until(lambda: (away.was_away and not armed(world)) or run.done())
@@ -113,6 +123,7 @@ async def test_a_ledger_that_is_away_for_a_moment_breaks_off_no_transfer(
     assert away.was_away
     assert list(drained.delivered) == [BAD]
     assert calls(world, "files.remote_upload") == 1
+    assert said("Busy.") == 1
 
 
 async def test_what_could_not_be_started_for_a_moment_is_started_by_the_same_run(
@@ -123,7 +134,7 @@ async def test_what_could_not_be_started_for_a_moment_is_started_by_the_same_run
 
     make_clip("a first, misnamed.mov")
     async with open_studio(watching_studio) as live:
-        away = AwayOnce(live.ledger, "skip", lambda: True)
+        away = Away(live.ledger, "skip", lambda: True)
         live.ledger = cast("AsyncLedger", away)
         drained = await ingest(studio=watching_studio)
     assert away.was_away
