@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqlalchemy import delete, func, select, update
 
+from postflow.errors import Fatal
 from postflow.models import FrozenModel
 
 from .ledger import Ledger
@@ -68,9 +69,17 @@ def leave(ledger: Ledger, said: HostSign) -> None:
 
 
 def forget(ledger: Ledger, studio: str, name: str) -> bool:
-    """Was there such a host?"""
+    """Was there such a host? Raises Fatal `host.lives`."""
     with ledger.writing() as connection:
         mine = hosts.c.studio == studio, hosts.c.name == name
+        living = select(hosts.c.name).where(*mine, hosts.c.expires_at > ledger.now())
+        if connection.execute(living).first():
+            raise Fatal(
+                "The host {name} lives: without its deployments it would deliver nothing more.",
+                hint="Stop its `postflow up` first; one that was lost lives for a minute more.",
+                code="host.lives",
+                name=name,
+            )
         return connection.execute(delete(hosts).where(*mine)).rowcount > 0
 
 

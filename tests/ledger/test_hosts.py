@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from postflow.errors import Fatal
 from postflow.flows.calling import Slot, to_be_called
 from postflow.ledger import Ledger, Root, claims, hosts, roots
 from postflow.ledger.hosts import Host, HostSign, Part
@@ -56,6 +57,8 @@ def test_a_host_lives_while_it_says_so_and_what_it_said_last_stays(
     assert known["without"].missing == {"/without/show": "no volume"}
     assert hosts.forget(ledger, "main", "b")
     assert not hosts.forget(ledger, "main", "b")
+    with pytest.raises(Fatal, match="The host a lives"):
+        hosts.forget(ledger, "main", "a")
 
 
 def test_two_machines_of_one_name_are_both_known_until_one_is_dead(
