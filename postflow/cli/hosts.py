@@ -66,10 +66,10 @@ def _tell(parts: list[Host], now: datetime) -> None:
         out.print(f"{host.name}: not heard of since {_at(last)}", markup=False)
         return
     scans = [each.scanned_at for each in living if each.scanned_at]
-    scanned = f"last scan {(now - max(scans)).total_seconds():.0f} s ago" if scans else "no scan"
+    ago = f"last scan {(now - max(scans)).total_seconds():.0f} s ago" if scans else "no scan yet"
     travelling = sum(each.travelling for each in living)
     since = min(each.since for each in living)
-    told = f"lives since {_at(since)}, {scanned}, {travelling} of {host.at_once} clips on their way"
+    told = f"lives since {_at(since)}, {ago}, {travelling} of {host.at_once} clips on their way"
     out.print(f"{host.name}: {told}, clock {round(host.ahead, 1) + 0.0:+.1f} s", markup=False)
     for path in host.folders.values():
         out.print(f"  {path}", markup=False)
