@@ -167,7 +167,8 @@ async def _settle(name: str, studio: Studio, watcher: Part) -> None:
 
     if (found := await settled(studio, name)) is not studio:
         folders = ", ".join(map(str, found.watching.folders))
-        err.print(f"The watch folders of {name} are here: {folders}.", markup=False)
+        here = f"The watch folders of {name} are here: {folders}. Its watcher begins anew."
+        err.print(here, markup=False)
         watcher.restart()
 
 
