@@ -181,7 +181,8 @@ def _open_postgres(url: URL) -> Engine:
     except ModuleNotFoundError as error:
         raise Fatal(
             "PostgreSQL's driver is not installed.",
-            hint="Install PostFlow with it: `pip install 'postflow[postgres]'`.",
+            hint="Install PostFlow's wheel once more with it: "
+            "`uv tool install 'postflow[postgres] @ WHEEL'`, or the same by pip.",
             code="ledger.no_driver",
         ) from error
     event.listen(engine, "begin", _begin_postgres)
