@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,9 @@ from postflow.ledger import (
 from postflow.models import Delivery, MediaFile, Shot
 from postflow.naming import Naming
 from tests.discord.conftest import Channel
-from tests.ledger.ground import BROKEN, BUSY, Clock, add_many, bring_to_arrived
+from tests.ledger.ground import BROKEN, BUSY, Clock, add_many, bring_to_arrived, outlive
 
 CHANNEL = "main"
-LEASE = timedelta(seconds=60)
 
 
 class Studio:
@@ -78,7 +77,7 @@ class Studio:
 
     def die(self) -> None:
         """Whoever works is silent until others take over."""
-        self.clock.time += LEASE
+        outlive(self.ledger.ledger, self.clock)
 
     def delivered(self) -> list[int]:
         """How often the channel links to each clip."""
