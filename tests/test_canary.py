@@ -250,7 +250,7 @@ async def test_no_secret_shows_anywhere(
         "results": _content(tmp_path / "results"),
         "outcome": _told(outcome),
         "command lines": b"\n".join(bystander.command_lines),
-        **await prefect_tells.told(prefect_api, clip.name),
+        **await prefect_tells.told(prefect_api, clip.name, secret.since),
         "stdout and stderr": "".join(console.readouterr()).encode(),
     }
     markers = {

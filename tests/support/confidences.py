@@ -7,6 +7,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -31,6 +32,7 @@ class Confidences:
     """Secrets by kind, learned from what the sandbox is sent and what it answers."""
 
     def __init__(self) -> None:
+        self.since = datetime.now(UTC)
         self.heard: defaultdict[str, set[str]] = defaultdict(set)
 
     def listener(self) -> Middleware:
