@@ -95,8 +95,8 @@ async def test_the_edge_of_an_hour_counts_for_the_clip_on_its_way(store: str, cl
     async with begun(store, clip, Bandwidth(allowed)) as sending:
         await wait_until(lambda: sending.left().bytes_sent > 0, description="a byte to leave")
         assert sending.left().bytes_sent < PART
-        allowed.rate = RATE
-        start, left = time.monotonic(), SIZE - sending.left().bytes_sent - LEAST
+        start, allowed.rate = time.monotonic(), RATE
+        left = SIZE - sending.left().bytes_sent - LEAST
         await sending.settled()
     assert time.monotonic() - start >= 0.9 * left / RATE
 
