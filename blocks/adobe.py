@@ -14,6 +14,7 @@ from postflow.frameio.auth.login import REDIRECT_URI
 from postflow.frameio.auth.renewal import TokenSource
 from postflow.frameio.auth.sign_in import why_to_sign_in
 from postflow.frameio.auth.tokens import Tokens
+from postflow.http import PrivateAddress
 from postflow.state import state_dir
 
 from .base import StudioPart, icon, secret_from_environment
@@ -71,7 +72,7 @@ class AdobeTokens(StudioPart, CredentialsBlock):
         description="Exactly as registered with Adobe. HTTPS even on localhost.",
         examples=[REDIRECT_URI],
     )
-    ims_url: str = Field(
+    ims_url: PrivateAddress = Field(
         default=IMS_URL,
         title="Adobe IMS address",
         description="Only the sandbox uses another one.",

@@ -9,6 +9,7 @@ from pydantic import Field, HttpUrl
 
 from postflow.frameio import FrameioClient, TokenSource
 from postflow.frameio.client import FRAMEIO_URL
+from postflow.http import PrivateAddress
 from postflow.settings import Sharing
 from postflow.state import lock_dir
 
@@ -55,7 +56,7 @@ class FrameioAccount(StudioPart, CredentialsBlock):
         title="Share links",
         description="Links for people who are no members of the project; empty: none are made.",
     )
-    base_url: str = Field(
+    base_url: PrivateAddress = Field(
         default=FRAMEIO_URL,
         title="API address",
         description="Only the sandbox uses another one.",

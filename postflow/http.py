@@ -10,9 +10,11 @@ from __future__ import annotations
 import ssl
 from functools import cache
 from ipaddress import ip_address
+from typing import Annotated
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+from pydantic import AfterValidator
 
 # Of an HTTP call that never left this machine, and may be repeated whatever it asks for.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -26,6 +28,20 @@ def is_private(url: httpx.URL) -> bool:
         return ip_address(url.host).is_loopback
     except ValueError:
         return url.host == "localhost"
+
+
+def demand_private(address: str) -> str:
+    """Never quotes the address, which may be a secret."""
+    try:
+        is_one = bool((url := httpx.URL(address)).host) and is_private(url)
+    except httpx.InvalidURL:
+        is_one = False
+    if not is_one:
+        raise ValueError("it begins with https://, since secrets go there")
+    return address
+
+
+PrivateAddress = Annotated[str, AfterValidator(demand_private)]
 
 
 def proxy_for(url: httpx.URL) -> str | None:

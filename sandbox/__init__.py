@@ -13,7 +13,7 @@ __all__ = ["Sandbox"]
 def __getattr__(name: str) -> Any:
     """On demand: the agent's stand-in is a process of its own, and starts without the world."""
     if name == "Sandbox":
-        from .running import Sandbox
+        from postflow.sandbox.running import Sandbox
 
         return Sandbox
     raise AttributeError(name)

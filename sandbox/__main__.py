@@ -9,8 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-from .running import Sandbox
-from .switches import Switches
+# Not by relative names: `python -m sandbox` in a checkout would have two copies of every class.
+from postflow.sandbox.running import Sandbox
+from postflow.sandbox.switches import Switches
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -54,7 +54,8 @@ REDIRECTED = Refusal(
     Fatal,
     "frameio.redirected",
     "Frame.io's address answers with a redirect ({status}).",
-    "Check the base URL of the Frame.io account; it is https://api.frame.io.",
+    "A proxy, or the sign-in page of a network, may answer in its place: check this machine's "
+    "network. Else correct the base URL of the Frame.io account; it is https://api.frame.io.",
 )
 STORAGE_FULL = Refusal(
     Fatal,
@@ -151,6 +152,8 @@ def refusal(answer: httpx.Response, doing: str) -> PostFlowError:
     status, details = answer.status_code, _details(answer)
     if answer.is_redirect:
         return REDIRECTED(status=status)
+    if answer.headers.get("content-type", "").startswith("text/html"):  # a proxy's page
+        return UNREADABLE(doing=doing)
     if status not in _NEVER_FULL and _FULL.search(re.sub("[_-]", " ", answer.text)):
         return STORAGE_FULL(details=details)
     return BY_STATUS.get(status, REFUSED)(doing=doing, status=status, details=details)

@@ -21,6 +21,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from postflow.http import demand_private
 from postflow.language import N_, Bytes
 from postflow.models import Project, RemoteFile, UploadPart
 
@@ -29,11 +30,16 @@ T = TypeVar("T")
 _VIEWER = "https://next.frame.io"
 
 
+def _private(url: SecretStr) -> SecretStr:
+    demand_private(url.get_secret_value())
+    return url
+
+
 def _aware(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _or(instead: Any) -> WrapValidator:
+def or_else(instead: Any) -> WrapValidator:
     """What cannot be read counts as `instead`."""
 
     def read(value: Any, reader: Callable[[Any], Any]) -> Any:
@@ -45,12 +51,12 @@ def _or(instead: Any) -> WrapValidator:
     return WrapValidator(read)
 
 
-Text = Annotated[str, _or("")]
-Size = Annotated[int | None, _or(None)]
-Flag = Annotated[bool, _or(False)]
-Time = Annotated[datetime | None, _or(None)]
+Text = Annotated[str, or_else("")]
+Size = Annotated[int | None, or_else(None)]
+Flag = Annotated[bool, or_else(False)]
+Time = Annotated[datetime | None, or_else(None)]
 Instant = Annotated[datetime, AfterValidator(_aware)]
-Id = Annotated[str | None, _or(None)]
+Id = Annotated[str | None, or_else(None)]
 
 
 class Wire(BaseModel):
@@ -76,7 +82,7 @@ class Profile(Wire):
 class Account(Wire):
     id: str
     name: Text = Field(default="", alias="display_name")
-    storage_usage: Annotated[int, _or(0)] = 0
+    storage_usage: Annotated[int, or_else(0)] = 0
     storage_limit: Size = None
 
     @property
@@ -153,12 +159,12 @@ class WireFile(_Asset):
 
 class WirePart(Wire):
     size: int
-    url: SecretStr
+    url: Annotated[SecretStr, AfterValidator(_private)]
 
 
 class WirePlaceholder(WireFile):
     media_type: Id = None
-    upload_urls: Annotated[tuple[WirePart, ...], _or(())] = ()
+    upload_urls: Annotated[tuple[WirePart, ...], or_else(())] = ()
 
     @property
     def parts(self) -> tuple[UploadPart, ...]:
@@ -171,7 +177,7 @@ class WirePlaceholder(WireFile):
 
 
 class WireStack(_Asset):
-    head_version: Annotated[WireFile | None, _or(None)] = None
+    head_version: Annotated[WireFile | None, or_else(None)] = None
 
 
 Child = WireFile | WireFolder | WireStack
@@ -196,9 +202,9 @@ class WireShare(Wire):
 
     id: str
     name: Text = ""
-    enabled: Annotated[bool, _or(True)] = True
-    short_url: Annotated[SecretStr | None, _or(None)] = None
-    passphrase: Annotated[SecretStr | None, _or(None)] = None
+    enabled: Annotated[bool, or_else(True)] = True
+    short_url: Annotated[SecretStr | None, or_else(None)] = None
+    passphrase: Annotated[SecretStr | None, or_else(None)] = None
     expiration: Time = None
     created_at: Instant
 
@@ -220,7 +226,7 @@ class Activity(Wire):
     type: Text = ""
     inserted_at: Instant
     asset_id: Id = None
-    user: Annotated[WireUser | None, _or(None)] = None
+    user: Annotated[WireUser | None, or_else(None)] = None
 
 
 class UploadStatus(Wire):

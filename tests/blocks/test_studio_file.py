@@ -76,6 +76,14 @@ MISTAKES = {
         GOOD + '\n[studio.hook]\nurl = "https://hook.example"\nsecret = "TopSecret"\n',
         "[studio.hook] secret needs 16 or more characters",
     ),
+    "Frame.io in clear": (
+        GOOD.replace("[frameio]", '[frameio]\nbase_url = "http://p8e-TopSecret.example"'),
+        "[frameio] base_url: it begins with https://",
+    ),
+    "Adobe in clear": (
+        GOOD.replace("[adobe]", '[adobe]\nims_url = "http://p8e-TopSecret.example"'),
+        "[adobe] ims_url: it begins with https://",
+    ),
     "a name for no URL": (GOOD.replace('"north"', '"North Wing"'), "[studio] name may hold"),
     "static without address": (
         GOOD.replace("[tunnel]", '[tunnel]\nprovider = "static"'),

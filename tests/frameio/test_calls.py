@@ -73,7 +73,7 @@ async def test_the_words_of_frameio_and_its_pointer_are_passed_on() -> None:
     assert "Also [address] is bad." in raised.value.message
 
 
-@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize("status", [200, 403, 404, 502])
 async def test_a_page_of_a_proxy_is_no_answer_of_frameio(status: int) -> None:
     page = "<html>Sign in to the hotel's network</html>"
     async with answering(lambda _: httpx.Response(status, html=page)) as client:

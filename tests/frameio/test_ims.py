@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -52,13 +53,14 @@ def test_scopes_may_stand_apart_by_commas_or_spaces(text: str) -> None:
     [
         (httpx.Response(200, text="<html>hotel"), Retry, "adobe.unreadable"),
         (httpx.Response(200, json=["canary"]), Retry, "adobe.unreadable"),
-        (httpx.Response(200, json={"access_token": "canary"}), Retry, "adobe.unreadable"),
+        (httpx.Response(200, json={"refresh_token": "canary"}), Retry, "adobe.unreadable"),
+        (httpx.Response(302, headers={"location": "http://hotel"}), Retry, "adobe.unreadable"),
         (httpx.Response(429, json={}), Retry, "adobe.busy"),
         (httpx.Response(400, json={"error": "invalid_scope"}), Fatal, "adobe.scope_refused"),
         (httpx.Response(400, json={"error": "unauthorized_client"}), Fatal, "adobe.client_refused"),
         (httpx.Response(400, json={"error": "canary that is\nnew"}), Fatal, "adobe.refused"),
-        (httpx.Response(403, text="<html>"), Fatal, "adobe.refused"),
-        (httpx.Response(400, json=["x"]), Fatal, "adobe.refused"),
+        (httpx.Response(403, text="<html>"), Retry, "adobe.unreadable"),
+        (httpx.Response(400, json=["x"]), Retry, "adobe.unreadable"),
     ],
 )
 async def test_an_answer_that_is_no_token_is_explained(
@@ -70,3 +72,17 @@ async def test_an_answer_that_is_no_token_is_explained(
     assert raised.value.code == code
     assert raised.value.hint
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("life", [None, "soon", -1, 86_399_000, 10**30, ...], ids=str)
+async def test_a_pair_is_not_lost_for_an_odd_lifetime(world: Sandbox, life: object) -> None:
+    """The refresh token was spent for it."""
+    answer = {"access_token": "new", "refresh_token": "next", "expires_in": life}
+    body = {key: value for key, value in answer.items() if value is not ...}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    tokens = await AdobeIms("https://ims.example", transport=transport).refresh(
+        service(world), "old"
+    )
+    assert tokens.refresh_token is not None
+    assert tokens.lasts(timedelta(minutes=30))
+    assert not tokens.lasts(timedelta(days=2))

@@ -156,12 +156,13 @@ def refusal(answer: httpx.Response) -> PostFlowError:
     """The failure behind an answer that is not a success."""
     if answer.status_code == 429 or answer.status_code >= 500:
         return BUSY(status=answer.status_code)
-    return explained(_error_of(answer))
+    word = _error_of(answer)
+    return explained(word) if word else UNREADABLE()
 
 
 def _error_of(answer: httpx.Response) -> str:
     try:
         body = answer.json()
     except ValueError:
-        return f"HTTP {answer.status_code}"
+        return ""
     return str(body.get("error", "")) if isinstance(body, dict) else ""

@@ -11,14 +11,15 @@ import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Annotated, Literal
 
 import httpx
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from postflow.errors import Retry
+from postflow.frameio.models import or_else
 from postflow.models import FrozenModel
 
 from .errors import UNREACHABLE, UNREADABLE, refusal
@@ -62,16 +63,19 @@ class Credential(FrozenModel):
 IMS_URL = "https://ims-na1.adobelogin.com"
 _ANSWER_SECONDS = 30.0
 _ATTEMPTS = 3
+HOUR, DAY = 3600, 86_400
 
 
 class Grant(BaseModel):
-    """The answer of the token endpoint. `expires_in` in seconds."""
+    """The answer of the token endpoint. `expires_in` in seconds, an hour where it says nothing of
+    use: the last refresh token was spent for this pair, which must not be lost.
+    """
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     access_token: str
     refresh_token: str | None = None
-    expires_in: int
+    expires_in: Annotated[int, Field(ge=0, le=DAY), or_else(HOUR)] = HOUR
     scope: str = ""
 
     def tokens(self) -> Tokens:
