@@ -74,12 +74,12 @@ def fill(ledger: Ledger, root: Root, clips: int) -> None:
         "never": at * 2,
         "payload": '{"embeds": [{"title": "' + "x" * 400 + '"}]}',
     }
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         for statement in (FILES, CLIPS, *[STEPS] * 8, ATTEMPTS, MESSAGES):
-            _insert(connection, statement, about)
+            _insert(tx.connection, statement, about)
     if ledger.dialect == "postgresql":  # which does so by itself after a while; SQLite never does
-        with ledger.writing() as connection:
-            connection.execute(text("ANALYZE"))
+        with ledger.writing() as tx:
+            tx.execute(text("ANALYZE"))
 
 
 def _insert(connection: Connection, statement: str, about: dict[str, Any]) -> None:

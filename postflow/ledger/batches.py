@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     RowMapping,
     Select,
     exists,
@@ -32,6 +31,7 @@ from .registry import Namesake, namesakes
 from .schema import batches, clips, outbox
 from .shared_clips import ShareLink, links_of_batch
 from .states import OPEN, State, is_delivered
+from .transaction import Transaction
 
 
 class BatchClip(FrozenModel):
@@ -73,15 +73,14 @@ def gather(ledger: Ledger, *, studio: str, channel: str, project: str) -> None:
 
     It is the channel's batch that is under way, if there is one, no matter which run began it.
     """
-    with ledger.writing() as connection:
-        now = ledger.now()
-        untold = _untold(studio, now)
-        if connection.scalar(select(clips.c.id).where(*untold).limit(1)) is None:
+    with ledger.writing() as tx:
+        untold = _untold(studio, tx.now)
+        if tx.scalar(select(clips.c.id).where(*untold).limit(1)) is None:
             return
-        under_way = connection.scalar(_under_way(channel, project))
-        batch_id = under_way or _begin(connection, channel, project, now)
-        connection.execute(update(clips).where(*untold).values(batch_id=batch_id))
-        batch_changed(connection, batch_id)
+        under_way = tx.scalar(_under_way(channel, project))
+        batch_id = under_way or _begin(tx, channel, project)
+        tx.execute(update(clips).where(*untold).values(batch_id=batch_id))
+        batch_changed(tx, batch_id)
 
 
 def outdated(ledger: Ledger, channel: str, *, pause: float) -> list[Batch]:
@@ -97,25 +96,24 @@ def outdated(ledger: Ledger, channel: str, *, pause: float) -> list[Batch]:
         or_(batches.c.announced_at.is_(None), rested, is_over),
         _has(clips.c.state != State.SUPERSEDED),
     )
-    with ledger.reading() as connection:
-        rows = connection.execute(query.order_by(batches.c.id)).mappings().all()
-        return [_batch(connection, row) for row in rows]
+    with ledger.reading() as tx:
+        rows = tx.rows(query.order_by(batches.c.id))
+        return [_batch(tx, row) for row in rows]
 
 
 def publish(ledger: Ledger, batch: Batch, announcement: Announcement) -> None:
     """Have the channel show the batch as it was read, unless something newer was announced."""
     newer = batches.c.id == batch.id, batches.c.announced_changes < batch.changes
-    with ledger.writing() as connection:
-        now = ledger.now()
-        values = {"announced_changes": batch.changes, "announced_at": now}
-        if connection.execute(update(batches).where(*newer).values(values)).rowcount:
-            put(connection, announcement, now)
+    with ledger.writing() as tx:
+        values = {"announced_changes": batch.changes, "announced_at": tx.now}
+        if tx.execute(update(batches).where(*newer).values(values)).rowcount:
+            put(tx, announcement)
 
 
-def _begin(connection: Connection, channel: str, project: str, now: datetime) -> int:
-    values = {"channel": channel, "project": project, "opened_at": now, "changes": 0}
+def _begin(tx: Transaction, channel: str, project: str) -> int:
+    values = {"channel": channel, "project": project, "opened_at": tx.now, "changes": 0}
     adding = insert(batches).values(values).returning(batches.c.id)
-    return int(connection.execute(adding).scalar_one())
+    return int(tx.execute(adding).scalar_one())
 
 
 def _untold(studio: str, now: datetime) -> list[ColumnElement[bool]]:
@@ -147,13 +145,13 @@ def _has(what: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(clips.c.batch_id == batches.c.id, what)
 
 
-def _batch(connection: Connection, row: RowMapping) -> Batch:
+def _batch(tx: Transaction, row: RowMapping) -> Batch:
     query = select(*columns_of(BatchClip, clips)).where(
         clips.c.batch_id == row["id"], clips.c.state != State.SUPERSEDED
     )
-    rows = connection.execute(query.order_by(clips.c.id)).mappings().all()
-    others = namesakes(connection, clips.c.batch_id == row["id"])
+    rows = tx.rows(query.order_by(clips.c.id))
+    others = namesakes(tx, clips.c.batch_id == row["id"])
     members = [BatchClip(**each, namesake=others.get(each["id"])) for each in rows]
     values = {name: row[name] for name in Batch.model_fields if name in row}
-    links = links_of_batch(connection, row["id"])
+    links = links_of_batch(tx, row["id"])
     return Batch.model_validate(values | {"clips": tuple(members), "links": links})

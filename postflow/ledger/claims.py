@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     RowMapping,
     Select,
     and_,
@@ -29,6 +28,7 @@ from .ledger import Ledger
 from .models import Claimed, ClaimRef
 from .schema import clips, history, leases, roots
 from .states import DELIVERED, OPEN, State
+from .transaction import Transaction
 
 Folders = Mapping[int, Path]
 """Watch folders whose files can be read: the root's id, and where this process finds it."""
@@ -51,15 +51,14 @@ def claim(
     yet of other watch folders than `folders` waits; None: all, where they were last opened. What
     was told of and waits for its stack is left to `stack_queue`.
     """
-    with ledger.writing() as connection:
-        now = ledger.now()
-        start_lease(connection, run_id, now, lease_seconds)
-        end_dead_runs(connection, now, but=run_id)
-        query = _due(_unclaimed(studio), now).where(_within_reach(folders))
+    with ledger.writing() as tx:
+        start_lease(tx, run_id, lease_seconds)
+        end_dead_runs(tx, but=run_id)
+        query = _due(_unclaimed(studio), tx.now).where(_within_reach(folders))
         query = query.where(_is_interrupted()) if interrupted else query
         query = query.order_by(*_most_urgent()).limit(limit)
-        rows = connection.execute(query).mappings().all()
-        return [take(connection, row, run_id, now, folders) for row in rows]
+        rows = tx.rows(query)
+        return [take(tx, row, run_id, folders) for row in rows]
 
 
 def claim_clip(
@@ -70,29 +69,28 @@ def claim_clip(
     It leaves its batch: what a person takes in hand has a message of its own. One that was told of
     as delivered, and only waits for its stack, is left to `stack_queue`.
     """
-    with ledger.writing() as connection:
-        now = ledger.now()
-        start_lease(connection, run_id, now, LEASE_SECONDS)
-        end_dead_runs(connection, now, but=run_id)
+    with ledger.writing() as tx:
+        start_lease(tx, run_id, LEASE_SECONDS)
+        end_dead_runs(tx, but=run_id)
         query = _unclaimed(None).where(clips.c.id == clip_id)
-        row = connection.execute(query).mappings().one_or_none()
+        row = tx.row(query)
         if row is None:
             return None
-        return take(connection, row, run_id, now, folders, batch_id=None, cancelled=None)
+        return take(tx, row, run_id, folders, batch_id=None, cancelled=None)
 
 
 def read_claim(ledger: Ledger, ref: ClaimRef) -> Claimed:
     """The clip as it stands. Raises StaleClaim when it is no longer this run's."""
-    with ledger.reading() as connection:
-        row = held(connection, ref)
-        return claimed(connection, row["id"], ref.root)
+    with ledger.reading() as tx:
+        row = held(tx, ref)
+        return claimed(tx, row["id"], ref.root)
 
 
 def release(ledger: Ledger, claim: Claimed) -> None:
     """Give one clip back as it stands; the next run goes on from its state."""
-    with ledger.writing() as connection:
-        row = held(connection, claim)
-        change(connection, row, ledger.now(), event="released", run_id=None)
+    with ledger.writing() as tx:
+        row = held(tx, claim)
+        change(tx, row, event="released", run_id=None)
 
 
 def ready(
@@ -181,32 +179,24 @@ def _most_urgent() -> tuple[ColumnElement[Any], ...]:
 
 
 def take(
-    connection: Connection,
-    row: RowMapping,
-    run_id: str,
-    now: datetime,
-    folders: Folders | None,
-    **values: Any,
+    tx: Transaction, row: RowMapping, run_id: str, folders: Folders | None, **values: Any
 ) -> Claimed:
     """Give the clip to the run, inside the caller's transaction."""
     change(
-        connection,
+        tx,
         row,
-        now,
         event="claimed",
         run_id=run_id,
         token=row["token"] + 1,
-        started_at=row["started_at"] or now,
+        started_at=row["started_at"] or tx.now,
         not_before=None,
         **values,
     )
     root_id = row["root_id"]
-    return claimed(
-        connection, row["id"], (folders or {}).get(root_id) or _last(connection, root_id)
-    )
+    return claimed(tx, row["id"], (folders or {}).get(root_id) or _last(tx, root_id))
 
 
-def _last(connection: Connection, root_id: int) -> Path:
+def _last(tx: Transaction, root_id: int) -> Path:
     """Where somebody, perhaps another host, opened the folder last."""
     path = select(roots.c.path).where(roots.c.id == root_id)
-    return Path(connection.execute(path).scalar_one())
+    return Path(tx.execute(path).scalar_one())

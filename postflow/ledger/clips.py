@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, func, insert, select, update
 
 from postflow.errors import PostFlowError, Retry
 
 from .models import Attempt, Claimed, ClaimRef, as_entries, columns_of
 from .schema import attempts, batches, clips, history
 from .states import CLOSED, AttemptOutcome, StaleClaim, State, check_move
+from .transaction import Transaction
 
 
 def reason(why: PostFlowError | None) -> dict[str, Any]:
@@ -36,10 +36,10 @@ AFRESH: dict[str, Any] = NO_REASON | {
 }
 
 
-def held(connection: Connection, claim: Claimed | ClaimRef) -> RowMapping:
+def held(tx: Transaction, claim: Claimed | ClaimRef) -> RowMapping:
     """The claimed clip's row. Raises StaleClaim when it is no longer this run's."""
     query = select(clips).where(clips.c.id == claim.clip_id)
-    row = connection.execute(query).mappings().one_or_none()
+    row = tx.row(query)
     if row is None or row["token"] != claim.token or row["run_id"] != claim.run_id:
         name = row["name"] if row else "The clip"
         raise StaleClaim(
@@ -51,10 +51,9 @@ def held(connection: Connection, claim: Claimed | ClaimRef) -> RowMapping:
 
 
 def move(
-    connection: Connection,
+    tx: Transaction,
     row: RowMapping,
     to: State,
-    now: datetime,
     *,
     event: str | None = None,
     detail: dict[str, Any] | None = None,
@@ -63,14 +62,13 @@ def move(
     """Write a new state and its line in the history. Raises IllegalMove."""
     check_move(State(row["state"]), to)
     if to in CLOSED:
-        values = {"finished_at": now, "run_id": None, "cancelled": None} | values
-    change(connection, row, now, event=event or to, to=to, detail=detail, since=now, **values)
+        values = {"finished_at": tx.now, "run_id": None, "cancelled": None} | values
+    change(tx, row, event=event or to, to=to, detail=detail, since=tx.now, **values)
 
 
 def change(
-    connection: Connection,
+    tx: Transaction,
     row: RowMapping,
-    now: datetime,
     *,
     event: str,
     to: State | None = None,
@@ -79,11 +77,11 @@ def change(
 ) -> None:
     """Write values and a line in the history; the state stays unless `to` says otherwise."""
     state = to or row["state"]
-    connection.execute(update(clips).where(clips.c.id == row["id"]).values(state=state, **values))
-    connection.execute(
+    tx.execute(update(clips).where(clips.c.id == row["id"]).values(state=state, **values))
+    tx.execute(
         insert(history).values(
             clip_id=row["id"],
-            at=now,
+            at=tx.now,
             event=event,
             was=row["state"],
             now=state,
@@ -93,27 +91,27 @@ def change(
         )
     )
     if row["batch_id"] is not None:
-        batch_changed(connection, row["batch_id"])
+        batch_changed(tx, row["batch_id"])
 
 
-def batch_changed(connection: Connection, batch_id: int) -> None:
+def batch_changed(tx: Transaction, batch_id: int) -> None:
     """What the batch's message says may be outdated."""
     counting = update(batches).where(batches.c.id == batch_id)
-    connection.execute(counting.values(changes=batches.c.changes + 1))
+    tx.execute(counting.values(changes=batches.c.changes + 1))
 
 
-def claimed(connection: Connection, clip_id: int, root: Path) -> Claimed:
+def claimed(tx: Transaction, clip_id: int, root: Path) -> Claimed:
     """The clip as its holder sees it now, who finds its folder at `root`, with all its attempts."""
     query = select(clips.c.id.label("clip_id"), *columns_of(Claimed, clips))
-    row = connection.execute(query.where(clips.c.id == clip_id)).mappings().one()
-    more = {"root": root, "attempts": attempts_of(connection, clip_id)}
+    row = tx.one(query.where(clips.c.id == clip_id))
+    more = {"root": root, "attempts": attempts_of(tx, clip_id)}
     return Claimed.model_validate(dict(row) | more)
 
 
-def attempts_of(connection: Connection, clip_id: int) -> tuple[Attempt, ...]:
+def attempts_of(tx: Transaction, clip_id: int) -> tuple[Attempt, ...]:
     """The clip's upload requests, oldest first."""
     query = select(*columns_of(Attempt, attempts)).where(attempts.c.clip_id == clip_id)
-    rows = connection.execute(query.order_by(attempts.c.number)).mappings().all()
+    rows = tx.rows(query.order_by(attempts.c.number))
     return tuple(as_entries(Attempt, rows))
 
 
@@ -124,32 +122,31 @@ LED_TO_NOTHING = case(
 
 
 def close_attempt(
-    connection: Connection,
-    row: RowMapping,
-    outcome: AttemptOutcome | ColumnElement[str],
-    now: datetime,
+    tx: Transaction, row: RowMapping, outcome: AttemptOutcome | ColumnElement[str]
 ) -> None:
     open_ones = attempts.c.outcome.in_([AttemptOutcome.OPEN, AttemptOutcome.ACCEPTED])
     closing = update(attempts).where(attempts.c.clip_id == row["id"], open_ones)
-    connection.execute(closing.values(outcome=outcome, closed_at=now))
+    tx.execute(closing.values(outcome=outcome, closed_at=tx.now))
 
 
-def begin_attempt(connection: Connection, row: RowMapping, now: datetime, **values: Any) -> int:
+def begin_attempt(tx: Transaction, row: RowMapping, **values: Any) -> int:
     """The number of the new attempt."""
-    number = _last_attempt(connection, row) + 1
-    opening = insert(attempts).values(clip_id=row["id"], number=number, intended_at=now, **values)
-    connection.execute(opening)
+    number = _last_attempt(tx, row) + 1
+    opening = insert(attempts).values(
+        clip_id=row["id"], number=number, intended_at=tx.now, **values
+    )
+    tx.execute(opening)
     return number
 
 
-def mark_attempt(connection: Connection, row: RowMapping, **values: Any) -> None:
-    last = attempts.c.number == _last_attempt(connection, row)
-    connection.execute(update(attempts).where(attempts.c.clip_id == row["id"], last).values(values))
+def mark_attempt(tx: Transaction, row: RowMapping, **values: Any) -> None:
+    last = attempts.c.number == _last_attempt(tx, row)
+    tx.execute(update(attempts).where(attempts.c.clip_id == row["id"], last).values(values))
 
 
-def _last_attempt(connection: Connection, row: RowMapping) -> int:
+def _last_attempt(tx: Transaction, row: RowMapping) -> int:
     query = select(func.max(attempts.c.number)).where(attempts.c.clip_id == row["id"])
-    return connection.scalar(query) or 0
+    return tx.scalar(query) or 0
 
 
 FIRST = 30.0

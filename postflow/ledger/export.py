@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, exists, func, select
+from sqlalchemy import ColumnElement, Select, Table, delete, exists, func, select
 
 from .ledger import Ledger
 from .schema import SCHEMA_VERSION, attempts, batches, clips, history, outbox, roots, shares
 from .states import CLOSED
+from .transaction import Transaction
 
 A_YEAR = timedelta(days=365)
 AT_ONCE = 500
@@ -24,17 +25,16 @@ def lines(ledger: Ledger) -> Iterator[str]:
     """Lines without ends: `ledger`, then every root, batch, clip (with its story), share link
     (without what lets somebody in) and message.
     """
-    with ledger.reading() as connection:
-        now = ledger.now()
-        yield _line("ledger", {"schema": SCHEMA_VERSION, "exported_at": now})
-        for row in _rows(connection, roots):
+    with ledger.reading() as tx:
+        yield _line("ledger", {"schema": SCHEMA_VERSION, "exported_at": tx.now})
+        for row in _rows(tx, roots):
             yield _line("root", row)
-        for row in _rows(connection, batches):
+        for row in _rows(tx, batches):
             yield _line("batch", row)
-        yield from _clips(connection)
-        for row in _rows(connection, shares):
+        yield from _clips(tx)
+        for row in _rows(tx, shares):
             yield _line("share", {name: row[name] for name in row if name not in LET_IN})
-        for row in _rows(connection, outbox):
+        for row in _rows(tx, outbox):
             yield _line("message", row)
 
 
@@ -46,9 +46,9 @@ def archive(ledger: Ledger, file: IO[str]) -> int:
     """
     before, many = ledger.now() - A_YEAR, 0
     while ids := _ended(ledger, before):
-        with ledger.reading() as connection:
-            last = connection.scalar(select(func.max(history.c.id)))
-            ended = list(_clips(connection, clips.c.id.in_(ids)))
+        with ledger.reading() as tx:
+            last = tx.scalar(select(func.max(history.c.id)))
+            ended = list(_clips(tx, clips.c.id.in_(ids)))
         file.writelines(f"{line}\n" for line in ended)
         file.flush()
         os.fsync(file.fileno())
@@ -68,33 +68,31 @@ def _ended(ledger: Ledger, before: datetime) -> Sequence[int]:
 def _remove(ledger: Ledger, ids: Sequence[int], last: int | None) -> None:
     """But for what came after it was written."""
     written = history.c.clip_id.in_(ids), history.c.id <= last
-    with ledger.writing() as connection:
-        connection.execute(delete(history).where(*written))
+    with ledger.writing() as tx:
+        tx.execute(delete(history).where(*written))
 
 
-def _clips(connection: Connection, *which: ColumnElement[bool]) -> Iterator[str]:
+def _clips(tx: Transaction, *which: ColumnElement[bool]) -> Iterator[str]:
     """Each with its story."""
-    for row in _rows(connection, clips, *which):
-        yield _line("clip", row | _story(connection, row["id"]))
+    for row in _rows(tx, clips, *which):
+        yield _line("clip", row | _story(tx, row["id"]))
 
 
-def _story(connection: Connection, clip_id: int) -> dict[str, Any]:
+def _story(tx: Transaction, clip_id: int) -> dict[str, Any]:
     tries = select(attempts).where(attempts.c.clip_id == clip_id).order_by(attempts.c.number)
     past = select(history).where(history.c.clip_id == clip_id).order_by(history.c.id)
-    return {"attempts": _plain(connection, tries), "history": _plain(connection, past)}
+    return {"attempts": _plain(tx, tries), "history": _plain(tx, past)}
 
 
-def _plain(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+def _plain(tx: Transaction, query: Select[Any]) -> list[dict[str, Any]]:
     left_out = {"clip_id", "id"}
-    rows = connection.execute(query).mappings()
+    rows = tx.rows(query)
     return [{name: row[name] for name in row if name not in left_out} for row in rows]
 
 
-def _rows(
-    connection: Connection, table: Table, *which: ColumnElement[bool]
-) -> Iterator[dict[str, Any]]:
+def _rows(tx: Transaction, table: Table, *which: ColumnElement[bool]) -> Iterator[dict[str, Any]]:
     query = select(table).where(*which).order_by(table.c.id).execution_options(yield_per=AT_ONCE)
-    for row in connection.execute(query).mappings():
+    for row in tx.execute(query).mappings():
         yield dict(row)
 
 

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import Connection, Row, Table, and_, func, not_, or_, select, update
+from sqlalchemy import Row, Table, and_, func, not_, or_, select, update
 
 from postflow.models import FrozenModel
 
 from .ledger import Ledger
-from .schema import clips, feeds, history, insert_into, leases, outbox, roots
+from .schema import clips, feeds, history, leases, outbox, roots
 from .states import DELIVERED, StaleClaim, State
+from .transaction import Transaction
 
 Kind = Literal["delivered", "failed", "skipped", "notice", "test"]
 KINDS: dict[str, Kind] = {
@@ -76,14 +77,13 @@ class Upcoming(FrozenModel):
 
 def take(ledger: Ledger, feed: str, run_id: str) -> Place | None:
     """Where to go on, or None while another living run tells it. A new feed begins now."""
-    with ledger.writing() as connection:
-        here = {"history_id": _last(connection, history), "notice_id": _last(connection, outbox)}
-        adding = insert_into(connection, feeds).values(feed=feed, **here)
-        connection.execute(adding.on_conflict_do_nothing())
-        alive = select(leases.c.run_id).where(leases.c.expires_at > ledger.now())
+    with ledger.writing() as tx:
+        here = {"history_id": _last(tx, history), "notice_id": _last(tx, outbox)}
+        tx.add_new(feeds, feed=feed, **here)
+        alive = select(leases.c.run_id).where(leases.c.expires_at > tx.now)
         free = or_(feeds.c.run_id.is_(None), feeds.c.run_id == run_id, feeds.c.run_id.not_in(alive))
         taking = update(feeds).where(feeds.c.feed == feed, free).values(run_id=run_id)
-        row = connection.execute(taking.returning(*feeds.c)).mappings().first()
+        row = tx.row(taking.returning(*feeds.c))
         return Place.model_validate(dict(row)) if row else None
 
 
@@ -95,9 +95,9 @@ def has_news(ledger: Ledger, feed: str, studio: str) -> bool:
 
 def upcoming(ledger: Ledger, place: Place, studio: str, *, limit: int = 50) -> list[Upcoming]:
     """What comes next, oldest first: of clips, then notices."""
-    with ledger.reading() as connection:
-        coming = _of_clips(connection, place, studio, limit)
-        return coming + _notices(connection, coming[-1].after if coming else place, studio, limit)
+    with ledger.reading() as tx:
+        coming = _of_clips(tx, place, studio, limit)
+        return coming + _notices(tx, coming[-1].after if coming else place, studio, limit)
 
 
 def told(ledger: Ledger, place: Place) -> None:
@@ -112,8 +112,8 @@ def not_told(ledger: Ledger, place: Place, why: str) -> None:
 
 def leave(ledger: Ledger, run_id: str) -> None:
     """Others may tell what this run told."""
-    with ledger.writing() as connection:
-        connection.execute(update(feeds).where(feeds.c.run_id == run_id).values(run_id=None))
+    with ledger.writing() as tx:
+        tx.execute(update(feeds).where(feeds.c.run_id == run_id).values(run_id=None))
 
 
 def troubles(ledger: Ledger, studio: str | None = None) -> dict[str, str]:
@@ -126,8 +126,8 @@ def troubles(ledger: Ledger, studio: str | None = None) -> dict[str, str]:
 
 def _note(ledger: Ledger, place: Place, **values: object) -> None:
     mine = and_(feeds.c.feed == place.feed, feeds.c.run_id == place.run_id)
-    with ledger.writing() as connection:
-        if not connection.execute(update(feeds).where(mine).values(values)).rowcount:
+    with ledger.writing() as tx:
+        if not tx.execute(update(feeds).where(mine).values(values)).rowcount:
             raise StaleClaim(
                 f"The feed {place.feed} is in the hands of another run.",
                 hint="Nothing to do: that run goes on.",
@@ -135,11 +135,11 @@ def _note(ledger: Ledger, place: Place, **values: object) -> None:
             )
 
 
-def _last(connection: Connection, table: Table) -> int:
-    return connection.scalar(select(func.max(table.c.id))) or 0
+def _last(tx: Transaction, table: Table) -> int:
+    return tx.scalar(select(func.max(table.c.id))) or 0
 
 
-def _of_clips(connection: Connection, place: Place, studio: str, limit: int) -> list[Upcoming]:
+def _of_clips(tx: Transaction, place: Place, studio: str, limit: int) -> list[Upcoming]:
     """Moves that a person would hear of: a delivered clip's later moves are none."""
     columns = (clips.c.name, clips.c.relpath, clips.c.size, clips.c.folder, clips.c.file_id)
     changed = or_(history.c.was.is_(None), history.c.was != history.c.now)
@@ -156,7 +156,7 @@ def _of_clips(connection: Connection, place: Place, studio: str, limit: int) -> 
     )
     return [
         Upcoming(event=_of_clip(row, studio), after=place.model_copy(update={"history_id": row.id}))
-        for row in connection.execute(query)
+        for row in tx.execute(query)
     ]
 
 
@@ -180,7 +180,7 @@ def _of_clip(row: Row[Any], studio: str) -> Event:
     )
 
 
-def _notices(connection: Connection, place: Place, studio: str, limit: int) -> list[Upcoming]:
+def _notices(tx: Transaction, place: Place, studio: str, limit: int) -> list[Upcoming]:
     """What the studio's channel is told that is about no clip of its own, as it says now."""
     query = (
         select(outbox.c.id, outbox.c.made_at, outbox.c.payload)
@@ -190,7 +190,7 @@ def _notices(connection: Connection, place: Place, studio: str, limit: int) -> l
         .limit(limit)
     )
     found = []
-    for row in connection.execute(query):
+    for row in tx.execute(query):
         event = Event(
             id=f"notice-{row.id}",
             kind="notice",

@@ -13,7 +13,7 @@ from postflow.models import FrozenModel
 
 from .ledger import Ledger
 from .models import columns_of
-from .schema import clips, hosts, insert_into
+from .schema import clips, hosts
 
 Part = Literal["watch", "ingest"]
 
@@ -49,38 +49,35 @@ class Host(HostSign):
 
 def sign(ledger: Ledger, said: HostSign, *, lasts: timedelta) -> None:
     """The host lives, and is thought to for so long. What died before it is forgotten."""
-    with ledger.writing() as connection:
-        now = ledger.now()
+    with ledger.writing() as tx:
         same = hosts.c.studio == said.studio, hosts.c.name == said.name, hosts.c.part == said.part
-        gone = hosts.c.machine != said.machine, hosts.c.expires_at <= now
-        connection.execute(delete(hosts).where(*same, *gone))
-        values = said.model_dump() | {"seen_at": now, "expires_at": now + lasts}
+        gone = hosts.c.machine != said.machine, hosts.c.expires_at <= tx.now
+        tx.execute(delete(hosts).where(*same, *gone))
+        values = said.model_dump() | {"seen_at": tx.now, "expires_at": tx.now + lasts}
         values["folders"] = {str(root): path for root, path in said.folders.items()}
-        adding = insert_into(connection, hosts).values(values)
-        keys = [column.name for column in hosts.primary_key]
-        connection.execute(adding.on_conflict_do_update(index_elements=keys, set_=values))
+        tx.upsert(hosts, values)
 
 
 def leave(ledger: Ledger, said: HostSign) -> None:
     """It ends in good order; what it said last is kept."""
     mine = hosts.c.studio == said.studio, hosts.c.run_id == said.run_id
-    with ledger.writing() as connection:
-        connection.execute(update(hosts).where(*mine).values(expires_at=ledger.now()))
+    with ledger.writing() as tx:
+        tx.execute(update(hosts).where(*mine).values(expires_at=tx.now))
 
 
 def forget(ledger: Ledger, studio: str, name: str) -> bool:
     """Was there such a host? Raises Fatal `host.lives`."""
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         mine = hosts.c.studio == studio, hosts.c.name == name
-        living = select(hosts.c.name).where(*mine, hosts.c.expires_at > ledger.now())
-        if connection.execute(living).first():
+        living = select(hosts.c.name).where(*mine, hosts.c.expires_at > tx.now)
+        if tx.execute(living).first():
             raise Fatal(
                 "The host {name} lives: without its deployments it would deliver nothing more.",
                 hint="Stop its `postflow up` first; one that was lost lives for a minute more.",
                 code="host.lives",
                 name=name,
             )
-        return connection.execute(delete(hosts).where(*mine)).rowcount > 0
+        return tx.execute(delete(hosts).where(*mine)).rowcount > 0
 
 
 def known(ledger: Ledger, studio: str) -> list[Host]:

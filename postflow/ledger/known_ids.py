@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Update, select, update
+from sqlalchemy import RowMapping, Select, Update, select, update
 
 from postflow.errors import Retry
 from postflow.models import FrozenModel
@@ -15,8 +15,9 @@ from .clips import NO_REASON, claimed, held, move
 from .ledger import Ledger
 from .models import Claimed, columns_of
 from .outbox import Reword, rewrite_of_clip
-from .schema import clips, folders, insert_into, stacks
+from .schema import clips, folders, stacks
 from .states import DELIVERED, State, check_move
+from .transaction import Transaction
 
 BUSY_WAIT = 5.0
 
@@ -63,12 +64,12 @@ def stack_of(ledger: Ledger, folder_id: str, stack: str) -> str | None:
 
 def intend_stack(ledger: Ledger, claim: Claimed) -> Claimed:
     """About to make or extend the clip's stack; Retry (ledger.stack_busy) while others do."""
-    with ledger.writing() as connection:
-        row = held(connection, claim)
+    with ledger.writing() as tx:
+        row = held(tx, claim)
         check_move(State(row["state"]), State.STACKING)
-        _take_stack(connection, row)
-        move(connection, row, State.STACKING, ledger.now(), detail={"stack": row["stack"]})
-        return claimed(connection, claim.clip_id, claim.root)
+        _take_stack(tx, row)
+        move(tx, row, State.STACKING, detail={"stack": row["stack"]})
+        return claimed(tx, claim.clip_id, claim.root)
 
 
 def stacked(
@@ -83,20 +84,18 @@ def stacked(
 
     `reword`: what their messages say then.
     """
-    with ledger.writing() as connection:
-        row = held(connection, claim)
-        now = ledger.now()
-        connection.execute(_at(row).values(stack_id=stack_id, clip_id=None))
-        move(connection, row, State.STACKED, now, detail={"stack_id": stack_id}, stack_id=stack_id)
-        _end_waiting(connection, row, stack_id, file_ids, now, reword)
-        return claimed(connection, claim.clip_id, claim.root)
+    with ledger.writing() as tx:
+        row = held(tx, claim)
+        tx.execute(_at(row).values(stack_id=stack_id, clip_id=None))
+        move(tx, row, State.STACKED, detail={"stack_id": stack_id}, stack_id=stack_id)
+        _end_waiting(tx, row, stack_id, file_ids, reword)
+        return claimed(tx, claim.clip_id, claim.root)
 
 
-def _take_stack(connection: Connection, row: RowMapping) -> None:
-    adding = insert_into(connection, stacks).values(folder_id=row["folder_id"], name=row["stack"])
-    connection.execute(adding.on_conflict_do_nothing())
-    holder = connection.scalar(_holder(row))
-    if holder not in (None, row["id"]) and _at_work(connection, holder):
+def _take_stack(tx: Transaction, row: RowMapping) -> None:
+    tx.add_new(stacks, folder_id=row["folder_id"], name=row["stack"])
+    holder = tx.scalar(_holder(row))
+    if holder not in (None, row["id"]) and _at_work(tx, holder):
         raise Retry(
             "Another version of {stack} is being stacked.",
             hint="It is tried again as soon as that one is done.",
@@ -104,15 +103,14 @@ def _take_stack(connection: Connection, row: RowMapping) -> None:
             retry_after=BUSY_WAIT,
             stack=row["stack"],
         )
-    connection.execute(_at(row).values(clip_id=row["id"]))
+    tx.execute(_at(row).values(clip_id=row["id"]))
 
 
 def _end_waiting(
-    connection: Connection,
+    tx: Transaction,
     row: RowMapping,
     stack_id: str,
     file_ids: Collection[str],
-    now: datetime,
     reword: Reword | None,
 ) -> None:
     """Clips that were told of, and wait for the stack on which they are now."""
@@ -125,10 +123,10 @@ def _end_waiting(
         clips.c.finished_at.is_not(None),
         clips.c.run_id.is_(None),
     )
-    for each in connection.execute(waiting).mappings().all():
+    for each in tx.rows(waiting):
         values = NO_REASON | {"stack_id": stack_id, "finished_at": each["finished_at"]}
-        move(connection, each, State.DONE, now, detail={"stack_id": stack_id}, **values)
-        rewrite_of_clip(connection, each["id"], reword, now)
+        move(tx, each, State.DONE, detail={"stack_id": stack_id}, **values)
+        rewrite_of_clip(tx, each["id"], reword)
 
 
 def _holder(row: RowMapping) -> Select[Any]:
@@ -136,11 +134,11 @@ def _holder(row: RowMapping) -> Select[Any]:
     return select(stacks.c.clip_id).where(*where)
 
 
-def _at_work(connection: Connection, clip_id: int) -> bool:
+def _at_work(tx: Transaction, clip_id: int) -> bool:
     query = select(clips.c.id).where(
         clips.c.id == clip_id, clips.c.state == State.STACKING, clips.c.run_id.is_not(None)
     )
-    return connection.scalar(query) is not None
+    return tx.scalar(query) is not None
 
 
 def _at(row: RowMapping) -> Update:
@@ -158,11 +156,7 @@ def folders_at(ledger: Ledger, project_id: str, paths: Collection[str]) -> dict[
 
 def keep_folders(ledger: Ledger, project_id: str, ids: Mapping[str, str]) -> None:
     """From now on these paths are those folders."""
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         for path, folder_id in ids.items():
-            adding = insert_into(connection, folders).values(
-                project_id=project_id, path=path, folder_id=folder_id
-            )
-            here = [folders.c.project_id, folders.c.path]
-            values = {"folder_id": folder_id}
-            connection.execute(adding.on_conflict_do_update(index_elements=here, set_=values))
+            here = {"project_id": project_id, "path": path}
+            tx.upsert(folders, here, folder_id=folder_id)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from postflow.errors import PostFlowError
 from postflow.models import FrozenModel
@@ -20,8 +20,9 @@ from .ledger import AsyncLedger, Ledger
 from .models import as_entries, columns_of
 from .outbox import orphan_messages
 from .process import ProcessMark, is_dead_here, this_process
-from .schema import clips, insert_into, leases, shares
+from .schema import clips, leases, shares
 from .states import StaleClaim
+from .transaction import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -57,18 +58,17 @@ class Ended(NamedTuple):
 
 def start(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
     """Start a run's lease without claiming anything, as sending messages needs too."""
-    with ledger.writing() as connection:
-        start_lease(connection, run_id, ledger.now(), lease_seconds)
+    with ledger.writing() as tx:
+        start_lease(tx, run_id, lease_seconds)
 
 
 def renew(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
     """Say that the run is alive. Raises StaleClaim when it was already taken for dead."""
-    with ledger.writing() as connection:
-        now = ledger.now()
-        expires = now + timedelta(seconds=lease_seconds)
-        _spare_after_silence(connection, now)
+    with ledger.writing() as tx:
+        expires = tx.now + timedelta(seconds=lease_seconds)
+        _spare_after_silence(tx)
         mine = update(leases).where(leases.c.run_id == run_id)
-        if connection.execute(mine.values(expires_at=expires, spared=False)).rowcount == 0:
+        if tx.execute(mine.values(expires_at=expires, spared=False)).rowcount == 0:
             raise StaleClaim(
                 f"Run {run_id} was silent for so long that others took over its clips.",
                 hint="Nothing to do: what it had begun is finished by the next run.",
@@ -78,17 +78,16 @@ def renew(ledger: Ledger, run_id: str, *, lease_seconds: float = LEASE_SECONDS) 
 
 def end(ledger: Ledger, run_id: str) -> None:
     """End a run in good order: what it still holds is free at once."""
-    with ledger.writing() as connection:
-        _end(connection, run_id, ledger.now(), "released")
+    with ledger.writing() as tx:
+        _end(tx, run_id, "released")
 
 
 def living(ledger: Ledger) -> set[str]:
     """The runs whose lease lasts, which is longer where nobody could renew."""
-    with ledger.writing() as connection:
-        now = ledger.now()
-        _spare_after_silence(connection, now)
-        alive = select(leases.c.run_id).where(leases.c.expires_at > now)
-        return set(connection.scalars(alive))
+    with ledger.writing() as tx:
+        _spare_after_silence(tx)
+        alive = select(leases.c.run_id).where(leases.c.expires_at > tx.now)
+        return set(tx.scalars(alive))
 
 
 def is_held(ledger: Ledger, prefix: str) -> bool:
@@ -104,8 +103,8 @@ def recover(ledger: Ledger) -> Recovered:
 
     `claim` hands out first what they left; the run that gets such a clip asks Frame.io about it.
     """
-    with ledger.writing() as connection:
-        ended = end_dead_runs(connection, ledger.now())
+    with ledger.writing() as tx:
+        ended = end_dead_runs(tx)
     return Recovered(
         runs=tuple(each.run_id for each in ended),
         clip_ids=tuple(clip_id for each in ended for clip_id in each.clip_ids),
@@ -120,8 +119,8 @@ def note_caller(ledger: Ledger, run_id: str, user: str | None) -> int:
     """
     mine = leases.c.run_id == run_id
     if [user] != list(ledger.scalars(select(leases.c.frameio_user).where(mine))):
-        with ledger.writing() as connection:
-            connection.execute(update(leases).where(mine).values(frameio_user=user))
+        with ledger.writing() as tx:
+            tx.execute(update(leases).where(mine).values(frameio_user=user))
     if user is None:
         return 1
     living = (
@@ -133,51 +132,50 @@ def note_caller(ledger: Ledger, run_id: str, user: str | None) -> int:
     return max(1, int(ledger.scalars(select(func.count()).select_from(living))[0]))
 
 
-def start_lease(connection: Connection, run_id: str, now: datetime, lease_seconds: float) -> None:
+def start_lease(tx: Transaction, run_id: str, lease_seconds: float) -> None:
     """Start the run's lease, or renew it, before it looks for what dead ones had."""
-    _spare_after_silence(connection, now)
+    _spare_after_silence(tx)
     here = this_process().model_dump()
-    expires = now + timedelta(seconds=lease_seconds)
-    row = connection.execute(select(leases).where(leases.c.run_id == run_id)).mappings().first()
+    expires = tx.now + timedelta(seconds=lease_seconds)
+    row = tx.row(select(leases).where(leases.c.run_id == run_id))
     if row is not None and {name: row[name] for name in here} != here:
         # the same run, started again in another process: what the first held is unknown here
-        _end(connection, run_id, now, "released")
+        _end(tx, run_id, "released")
     lasts = {"expires_at": expires, "spared": False}
-    adding = insert_into(connection, leases).values(run_id=run_id, started_at=now, **lasts, **here)
-    connection.execute(adding.on_conflict_do_update(index_elements=["run_id"], set_=lasts))
+    tx.upsert(leases, {"run_id": run_id, "started_at": tx.now, **here}, **lasts)
 
 
-def _spare_after_silence(connection: Connection, now: datetime) -> None:
+def _spare_after_silence(tx: Transaction) -> None:
     """Where no run has renewed for half a lease, as while the ledger was away or its only machine
     slept, nobody can tell who died: all have a while to renew, once.
     """
-    until = now + timedelta(seconds=LEASE_SECONDS * GRACE)
+    until = tx.now + timedelta(seconds=LEASE_SECONDS * GRACE)
     unspared, silent = leases.c.spared.is_(False), leases.c.expires_at < until
     renewed = select(leases.c.run_id).where(unspared, ~silent, leases.c.run_id.not_like(f"{SCAN}%"))
-    if connection.scalar(renewed.limit(1)) is None:
+    if tx.scalar(renewed.limit(1)) is None:
         sparing = update(leases).where(unspared, silent)
-        connection.execute(sparing.values(expires_at=until, spared=True))
+        tx.execute(sparing.values(expires_at=until, spared=True))
 
 
-def end_dead_runs(connection: Connection, now: datetime, *, but: str | None = None) -> list[Ended]:
+def end_dead_runs(tx: Transaction, *, but: str | None = None) -> list[Ended]:
     """Free what is held by runs whose lease ran out or whose process is gone from this machine."""
-    _spare_after_silence(connection, now)
+    _spare_after_silence(tx)
     query = select(*columns_of(Lease, leases))
     if but is not None:
         query = query.where(leases.c.run_id != but)
-    rows = as_entries(Lease, connection.execute(query).mappings().all())
-    dead = [lease for lease in rows if lease.expires_at <= now or is_dead_here(lease)]
-    return [_end(connection, lease.run_id, now, RUN_DIED) for lease in dead]
+    rows = as_entries(Lease, tx.rows(query))
+    dead = [lease for lease in rows if lease.expires_at <= tx.now or is_dead_here(lease)]
+    return [_end(tx, lease.run_id, RUN_DIED) for lease in dead]
 
 
-def _end(connection: Connection, run_id: str, now: datetime, event: str) -> Ended:
+def _end(tx: Transaction, run_id: str, event: str) -> Ended:
     mine = select(clips).where(clips.c.run_id == run_id).order_by(clips.c.id)
-    rows = connection.execute(mine).mappings().all()
+    rows = tx.rows(mine)
     for row in rows:
-        change(connection, row, now, event=event, run_id=None)
-    unknown = orphan_messages(connection, run_id, now)
-    connection.execute(update(shares).where(shares.c.run_id == run_id).values(run_id=None))
-    connection.execute(delete(leases).where(leases.c.run_id == run_id))
+        change(tx, row, event=event, run_id=None)
+    unknown = orphan_messages(tx, run_id)
+    tx.execute(update(shares).where(shares.c.run_id == run_id).values(run_id=None))
+    tx.execute(delete(leases).where(leases.c.run_id == run_id))
     return Ended(run_id, [row["id"] for row in rows], unknown)
 
 

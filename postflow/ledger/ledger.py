@@ -20,15 +20,13 @@ from postflow.errors import Retry
 from postflow.media.volume import file_system_of
 
 from .errors import plain_faults
-from .models import M, as_entries
+from .models import M
 from .opening import BUSY_SECONDS, FindFileSystem, demand_schema, open_engine
+from .transaction import Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Clock = Callable[[], datetime]
-
-FORGETS = "forgets"
-"""In the `info` of a connection whose transaction deletes a secret."""
 
 WAITS = BUSY_SECONDS * 1000
 
@@ -92,7 +90,7 @@ class Ledger:
         return f"PostgreSQL database {url.database} on {url.host or 'this machine'}"
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Transaction]:
         """A transaction that may write: committed on leaving, rolled back on an error.
 
         Raises Fatal `ledger.newer` where another release has taken the ledger over meanwhile.
@@ -101,13 +99,13 @@ class Ledger:
         with plain_faults(), self._engine.begin() as connection:
             demand_schema(connection)
             self._ask_clock(connection)
-            yield connection
-            holds_secrets = connection.info.pop(FORGETS, False)
-        if holds_secrets:
+            transaction = Transaction(connection, self.now())
+            yield transaction
+        if transaction.forgets:
             self._empty_log()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Transaction]:
         """A transaction that only reads, all of it from one moment, and holds nobody up."""
         self._demand_file()
         engine = self._engine.execution_options(reading=True)
@@ -117,21 +115,22 @@ class Ledger:
             demand_schema(connection)
             if self._answer is None:
                 self._ask_clock(connection)
-            yield connection
+            yield Transaction(connection, self.now())
 
     def rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         """What the query finds, read in a transaction of its own."""
-        with self.reading() as connection:
-            return connection.execute(query).mappings().all()
+        with self.reading() as tx:
+            return tx.rows(query)
 
     def entries(self, kind: type[M], query: Select[Any]) -> list[M]:
-        """The same, each row as a frozen type."""
-        return as_entries(kind, self.rows(query))
+        """Each row that the query finds as a frozen type."""
+        with self.reading() as tx:
+            return tx.entries(kind, query)
 
     def scalars(self, query: Select[Any]) -> Sequence[Any]:
-        """The first column of what the query finds, likewise."""
-        with self.reading() as connection:
-            return connection.scalars(query).all()
+        """The first column of what the query finds."""
+        with self.reading() as tx:
+            return tx.scalars(query)
 
     def now(self) -> datetime:
         """By one clock for all hosts on PostgreSQL: as the database said in the last transaction

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     RowMapping,
     Update,
     bindparam,
@@ -28,6 +27,7 @@ from .ledger import Ledger
 from .models import Root
 from .schema import clips, observations, roots
 from .states import ObservationState
+from .transaction import Transaction
 
 AT_ONCE = 1000
 
@@ -70,20 +70,17 @@ def observe(
 
     A file that is as it was costs a look-up and no write.
     """
-    with ledger.writing() as connection:
-        now = ledger.now()
-        counts = enter_all(connection, root, seen, now)
-        vanished = _mark_gone(connection, root, list(gone), now)
+    with ledger.writing() as tx:
+        counts = enter_all(tx, root, seen)
+        vanished = _mark_gone(tx, root, list(gone))
     return Observed(**counts, gone=vanished)
 
 
-def enter_all(
-    connection: Connection, root: Root, seen: Iterable[Sighting], now: datetime
-) -> dict[str, int]:
+def enter_all(tx: Transaction, root: Root, seen: Iterable[Sighting]) -> dict[str, int]:
     """What was seen, by what happened to it: new, changed, same."""
     counts = {"new": 0, "changed": 0, "same": 0}
     for batch in _batches(list(seen)):
-        _enter(connection, root, batch, now, counts)
+        _enter(tx, root, batch, counts)
     return counts
 
 
@@ -97,8 +94,8 @@ def known(ledger: Ledger, root: Root, state: ObservationState | None = None) -> 
     )
     if state is not None:
         query = query.where(observations.c.state == state)
-    with ledger.reading() as connection:
-        rows = connection.execute(query.execution_options(yield_per=AT_ONCE))
+    with ledger.reading() as tx:
+        rows = tx.execute(query.execution_options(yield_per=AT_ONCE))
         return [KnownFile(path, size, mtime, STATES[its]) for path, size, mtime, its in rows]
 
 
@@ -109,9 +106,9 @@ def set_notes(
     rows = [{"path": p, "text": text, "no": p in refused} for p, text in notes.items()]
     if not rows:
         return
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         values: Row = {"note": bindparam("text"), "refused": bindparam("no")}
-        connection.execute(_at_path(root).values(values), rows)
+        tx.execute(_at_path(root).values(values), rows)
 
 
 def expected(ledger: Ledger, root: Root, *, within: timedelta) -> Expected:
@@ -124,14 +121,14 @@ def expected(ledger: Ledger, root: Root, *, within: timedelta) -> Expected:
         observations.c.refused.is_(False),
         observations.c.since >= ledger.now() - within,
     )
-    with ledger.reading() as connection:
-        return Expected(*connection.execute(query).one())
+    with ledger.reading() as tx:
+        return Expected(*tx.execute(query).one())
 
 
 def count_others(ledger: Ledger, root: Root, found: Mapping[str, int]) -> None:
     """Note how many files of each other kind the root holds."""
-    with ledger.writing() as connection:
-        connection.execute(update(roots).where(roots.c.id == root.id).values(others=dict(found)))
+    with ledger.writing() as tx:
+        tx.execute(update(roots).where(roots.c.id == root.id).values(others=dict(found)))
 
 
 def others(ledger: Ledger, studio: str) -> dict[str, int]:
@@ -140,27 +137,27 @@ def others(ledger: Ledger, studio: str) -> dict[str, int]:
     return dict(sum((Counter(each) for each in ledger.scalars(query)), Counter()))
 
 
-def ignore_backlog(connection: Connection, root: Root, before: datetime | None) -> int:
+def ignore_backlog(tx: Transaction, root: Root, before: datetime | None) -> int:
     """Set settling files aside until they change: all, or those last written before a time."""
     changing = _in_state(root, ObservationState.SETTLING)
     if before is not None:
         limit = volume.within(int(before.timestamp()) * 10**9)
         changing = changing.where(observations.c.mtime_ns < limit)
     values = {"state": ObservationState.ASIDE, "note": None, "refused": False}
-    return connection.execute(changing.values(values)).rowcount
+    return tx.execute(changing.values(values)).rowcount
 
 
-def stop_ignoring(connection: Connection, root: Root, now: datetime) -> int:
+def stop_ignoring(tx: Transaction, root: Root) -> int:
     """Treat files that were set aside as if they had just been seen."""
-    values = {"state": ObservationState.SETTLING, "waiting_since": now}
-    return connection.execute(_in_state(root, ObservationState.ASIDE).values(values)).rowcount
+    values = {"state": ObservationState.SETTLING, "waiting_since": tx.now}
+    return tx.execute(_in_state(root, ObservationState.ASIDE).values(values)).rowcount
 
 
-def settle_again(connection: Connection, clip: RowMapping, now: datetime) -> None:
+def settle_again(tx: Transaction, clip: RowMapping) -> None:
     """The clip's file is not what it was: its path is to be waited for and probed anew."""
     here = observations.c.root_id == clip["root_id"], observations.c.relpath == clip["relpath"]
-    values = {"state": ObservationState.SETTLING, "waiting_since": now}
-    connection.execute(update(observations).where(*here).values(values))
+    values = {"state": ObservationState.SETTLING, "waiting_since": tx.now}
+    tx.execute(update(observations).where(*here).values(values))
 
 
 def at_path_of_clip() -> ColumnElement[bool]:
@@ -174,27 +171,21 @@ def _batches(seen: list[Sighting]) -> Iterator[dict[str, Sighting]]:
         yield {each.relpath: each for each in seen[start : start + AT_ONCE]}
 
 
-def _enter(
-    connection: Connection,
-    root: Root,
-    batch: dict[str, Sighting],
-    now: datetime,
-    counts: dict[str, int],
-) -> None:
+def _enter(tx: Transaction, root: Root, batch: dict[str, Sighting], counts: dict[str, int]) -> None:
     here = select(observations).where(observations.c.root_id == root.id)
-    found = connection.execute(here.where(observations.c.relpath.in_(batch)))
+    found = tx.execute(here.where(observations.c.relpath.in_(batch)))
     known = {row["relpath"]: dict(row) for row in found.mappings()}
     fresh: list[Row] = []
     altered: list[Row] = []
     for path, sighting in batch.items():
         old = known.get(path)
-        new = _as_seen(root, sighting, old, now)
+        new = _as_seen(root, sighting, old, tx.now)
         if old is None:
             fresh.append(new | {"root_id": root.id, "relpath": path})
         elif new != {name: old[name] for name in new}:
             altered.append({f"new_{name}": value for name, value in new.items()} | {"path": path})
         counts[_what_happened(old, new)] += 1
-    _write(connection, root, fresh, altered)
+    _write(tx, root, fresh, altered)
 
 
 def _as_seen(root: Root, sighting: Sighting, old: Row | None, now: datetime) -> Row:
@@ -230,20 +221,20 @@ def _what_happened(old: Row | None, new: Row) -> str:
     return "same" if is_as_it_was(old, new) else "changed"
 
 
-def _write(connection: Connection, root: Root, fresh: list[Row], altered: list[Row]) -> None:
+def _write(tx: Transaction, root: Root, fresh: list[Row], altered: list[Row]) -> None:
     if fresh:
-        connection.execute(insert(observations), fresh)
+        tx.execute(insert(observations), fresh)
     if altered:
         names = [name.removeprefix("new_") for name in altered[0] if name != "path"]
         values: Row = {name: bindparam(f"new_{name}") for name in names}
-        connection.execute(_at_path(root).values(values), altered)
+        tx.execute(_at_path(root).values(values), altered)
 
 
-def _mark_gone(connection: Connection, root: Root, paths: list[str], now: datetime) -> int:
+def _mark_gone(tx: Transaction, root: Root, paths: list[str]) -> int:
     if not paths:
         return 0
-    changing = _at_path(root).where(observations.c.gone_at.is_(None)).values(gone_at=now)
-    return connection.execute(changing, [{"path": path} for path in paths]).rowcount
+    changing = _at_path(root).where(observations.c.gone_at.is_(None)).values(gone_at=tx.now)
+    return tx.execute(changing, [{"path": path} for path in paths]).rowcount
 
 
 def _at_path(root: Root) -> Update:

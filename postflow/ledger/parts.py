@@ -10,23 +10,24 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 
 from postflow.models import FrozenModel, UploadPart
 
 from .claims import is_free
 from .clips import held
-from .ledger import FORGETS, Ledger
+from .ledger import Ledger
 from .models import Claimed, StoredPart
 from .schema import clips, parts
 from .states import OPEN, State
+from .transaction import Transaction
 
 
 def of(ledger: Ledger, claim: Claimed) -> tuple[StoredPart, ...]:
     """The parts of the claimed clip's unfinished upload, in their order; none where none is."""
-    with ledger.reading() as connection:
-        query = select(parts).where(parts.c.clip_id == held(connection, claim)["id"])
-        rows = connection.execute(query.order_by(parts.c.number)).mappings().all()
+    with ledger.reading() as tx:
+        query = select(parts).where(parts.c.clip_id == held(tx, claim)["id"])
+        rows = tx.rows(query.order_by(parts.c.number))
     return tuple(_stored(row) for row in rows)
 
 
@@ -34,10 +35,10 @@ def arrived(
     ledger: Ledger, claim: Claimed, number: int, *, etag: str | None, mtime_ns: int
 ) -> None:
     """The store has that part of the file as it was at `mtime_ns`, and calls it `etag`."""
-    with ledger.writing() as connection:
-        is_it = (parts.c.clip_id == held(connection, claim)["id"], parts.c.number == number)
+    with ledger.writing() as tx:
+        is_it = (parts.c.clip_id == held(tx, claim)["id"], parts.c.number == number)
         values = {"etag": etag, "mtime_ns": mtime_ns}
-        connection.execute(update(parts).where(*is_it).values(values))
+        tx.execute(update(parts).where(*is_it).values(values))
 
 
 class Unfinished(FrozenModel):
@@ -70,32 +71,32 @@ def unclaimed(ledger: Ledger, studio: str) -> tuple[Unfinished, ...]:
 def forget_unclaimed(ledger: Ledger, left: Unfinished) -> None:
     """The file was removed; unless a run has taken the clip up meanwhile, its parts are too."""
     still = clips.c.id == left.clip_id, clips.c.file_id == left.file_id, is_free(ledger.now())
-    with ledger.writing() as connection:
-        row = connection.execute(select(clips).where(*still)).mappings().one_or_none()
+    with ledger.writing() as tx:
+        row = tx.row(select(clips).where(*still))
         if row:
-            drop(connection, row)
+            drop(tx, row)
 
 
 def forget(ledger: Ledger, claim: Claimed) -> None:
     """The file that they were for was removed."""
-    with ledger.writing() as connection:
-        drop(connection, held(connection, claim))
+    with ledger.writing() as tx:
+        drop(tx, held(tx, claim))
 
 
-def put(connection: Connection, clip: RowMapping, those: Sequence[UploadPart]) -> None:
+def put(tx: Transaction, clip: RowMapping, those: Sequence[UploadPart]) -> None:
     """These are the clip's parts from now on."""
-    drop(connection, clip)
+    drop(tx, clip)
     rows = [
         {"clip_id": clip["id"]} | part.model_dump() | {"url": part.url.get_secret_value()}
         for part in those
     ]
     if rows:
-        connection.execute(insert(parts), rows)
+        tx.execute(insert(parts), rows)
 
 
-def drop(connection: Connection, clip: RowMapping) -> None:
-    if connection.execute(delete(parts).where(parts.c.clip_id == clip["id"])).rowcount:
-        connection.info[FORGETS] = True
+def drop(tx: Transaction, clip: RowMapping) -> None:
+    if tx.execute(delete(parts).where(parts.c.clip_id == clip["id"])).rowcount:
+        tx.forgets = True
 
 
 def _stored(row: RowMapping) -> StoredPart:

@@ -31,8 +31,8 @@ def note(ledger: Ledger, claim: Claimed, sent: int, rate: float) -> None:
     number = claim.attempts[-1].number if claim.attempts else 0
     mine = attempts.c.clip_id == claim.clip_id, attempts.c.number == number
     values = {"sent": sent, "rate": rate, "sent_at": ledger.now()}
-    with ledger.writing() as connection:
-        connection.execute(update(attempts).where(*mine).values(values))
+    with ledger.writing() as tx:
+        tx.execute(update(attempts).where(*mine).values(values))
 
 
 def travelling(ledger: Ledger, studio: str) -> dict[int, Progress]:
@@ -57,8 +57,8 @@ def left(ledger: Ledger, studio: str) -> Left:
     query = select(func.count(), func.sum(clips.c.size)).where(
         clips.c.studio == studio, clips.c.state.in_(UNDELIVERED)
     )
-    with ledger.reading() as connection:
-        many, size = connection.execute(query).one()
+    with ledger.reading() as tx:
+        many, size = tx.execute(query).one()
     on_their_way = travelling(ledger, studio).values()
     size = max(int(size or 0) - sum(each.sent for each in on_their_way), 0)
     rate = sum(each.rate or 0.0 for each in on_their_way) or None

@@ -53,11 +53,11 @@ def counts(ledger: Ledger, studio: str | None = None) -> dict[Phase, int]:
     waited = case((observations.c.refused, REFUSED), else_=observations.c.state)
     of_paths = _observations(studio).with_only_columns(waited, func.count()).group_by(waited)
     of_paths = of_paths.where(observations.c.state.in_(PHASES_BEFORE.values()))
-    with ledger.reading() as connection:
-        found = Counter({row[0]: row[1] for row in connection.execute(of_clips)})
-        for state, count in connection.execute(ended):
+    with ledger.reading() as tx:
+        found = Counter({row[0]: row[1] for row in tx.execute(of_clips)})
+        for state, count in tx.execute(ended):
             found[FINAL_PHASES[state]] += count
-        looked = {row[0]: row[1] for row in connection.execute(of_paths)}
+        looked = {row[0]: row[1] for row in tx.execute(of_paths)}
     for name, state in (PHASES_BEFORE | {Phase.REFUSED: REFUSED}).items():
         found[name] = looked.get(state, 0)
     return {name: found.get(name, 0) for name in Phase}
@@ -109,8 +109,8 @@ def rows(
     # One state at a time, each in the order of an index: of many clips only the last are read.
     states = STATES_OF.get(phase, frozenset()) if phase else State
     each_state = [query.where(clips.c.state == each) for each in states] if ids is None else [query]
-    with ledger.reading() as connection:
-        found = [row for each in each_state for row in connection.execute(each).mappings()]
+    with ledger.reading() as tx:
+        found = [row for each in each_state for row in tx.rows(each)]
     found.sort(key=itemgetter("since", "id"), reverse=True)
     return as_entries(Clip, found[:limit])
 
@@ -138,21 +138,21 @@ def steps(ledger: Ledger, clip_id: int) -> list[Step]:
 
 def attempts_at(ledger: Ledger, clip_id: int) -> tuple[Attempt, ...]:
     """A clip's upload requests, oldest first."""
-    with ledger.reading() as connection:
-        return attempts_of(connection, clip_id)
+    with ledger.reading() as tx:
+        return attempts_of(tx, clip_id)
 
 
 def versions(ledger: Ledger, clip_id: int, *, limit: int = 50) -> list[Clip]:
     """The other clips of its version stack, the one that changed last first."""
     mine = select(clips.c.studio, clips.c.folder_id, clips.c.stack).where(clips.c.id == clip_id)
-    with ledger.reading() as connection:
-        clip = connection.execute(mine).one()
+    with ledger.reading() as tx:
+        clip = tx.execute(mine).one()
         if clip.stack is None:
             return []
         same = clips.c.folder_id == clip.folder_id, clips.c.stack == clip.stack
         others = select(clips.c.id).where(*same, clips.c.studio == clip.studio)
         others = others.where(clips.c.id != clip_id).order_by(clips.c.since.desc())
-        ids = list(connection.scalars(others.limit(limit)))
+        ids = list(tx.scalars(others.limit(limit)))
     return rows(ledger, ids=ids)
 
 
@@ -185,12 +185,12 @@ def endings(ledger: Ledger, studio: str, *, after: int | None = None) -> tuple[i
     query = _clips(studio).with_only_columns(
         *columns_of(Clip, clips), _phase(ledger.now()).label("phase")
     )
-    with ledger.reading() as connection:
-        last = connection.scalar(select(func.max(history.c.id))) or 0
+    with ledger.reading() as tx:
+        last = tx.scalar(select(func.max(history.c.id))) or 0
         since = last if after is None else after
         steps = select(history.c.clip_id).where(history.c.id > since, history.c.id <= last, moved)
         query = query.where(clips.c.id.in_(steps)).order_by(clips.c.since, clips.c.id)
-        return last, as_entries(Clip, connection.execute(query).mappings().all())
+        return last, as_entries(Clip, tx.rows(query))
 
 
 def _way() -> ScalarSelect[str]:

@@ -7,14 +7,12 @@ it, since it may have left something in Frame.io.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     RowMapping,
     Select,
     and_,
@@ -35,6 +33,7 @@ from .models import Announcement, Claimed
 from .outbox import put_over
 from .schema import clips, observations, roots
 from .states import UNDELIVERED, ObservationState, State
+from .transaction import Transaction
 
 CANCELLED = "clip.cancelled"
 BY_COMMAND = N_("with `postflow cancel`")
@@ -93,9 +92,9 @@ def spots(ledger: Ledger, name: str, *, studio: str) -> list[Spot]:
     """Where something goes by a file name, a path below its root or a path on disk."""
     is_path = Path(name).is_absolute()
     wanted = nfc(Path(name).name if is_path else name)
-    with ledger.reading() as connection:
-        found = _clips_called(connection, wanted, studio)
-        found += _settling_called(connection, wanted, studio)
+    with ledger.reading() as tx:
+        found = _clips_called(tx, wanted, studio)
+        found += _settling_called(tx, wanted, studio)
     merged: dict[tuple[int, str], Spot] = {}
     for spot in found:
         key = spot.root_id, spot.relpath
@@ -105,16 +104,15 @@ def spots(ledger: Ledger, name: str, *, studio: str) -> list[Spot]:
 
 def put_first(ledger: Ledger, spot: Spot) -> Outcome | None:
     """What waits at that path goes before all else that waits. None where nothing does."""
-    with ledger.writing() as connection:
-        now = ledger.now()
-        end_dead_runs(connection, now)
-        rows = connection.execute(_undelivered().where(*_at(spot))).mappings().all()
-        wished = _wish(connection, Wish.FIRST, _settles(), *_seen_at(spot))
+    with ledger.writing() as tx:
+        end_dead_runs(tx)
+        rows = tx.rows(_undelivered().where(*_at(spot)))
+        wished = _wish(tx, Wish.FIRST, _settles(), *_seen_at(spot))
         highest = select(func.max(clips.c.priority)).where(clips.c.state.in_(UNDELIVERED))
         for row in rows:
             if row["run_id"] is None:
-                top = (connection.scalar(highest) or 0) + 1
-                change(connection, row, now, event="first", priority=top, not_before=None)
+                top = (tx.scalar(highest) or 0) + 1
+                change(tx, row, event="first", priority=top, not_before=None)
     if any(row["run_id"] is None for row in rows):
         return Outcome.FIRST
     if wished:
@@ -129,22 +127,21 @@ def cancel(
     roots_here = select(roots.c.id).where(roots.c.studio == studio)
     here = _at(at) if at else [clips.c.studio == studio]
     seen = _seen_at(at) if at else [observations.c.root_id.in_(roots_here)]
-    with ledger.writing() as connection:
-        now = ledger.now()
-        end_dead_runs(connection, now)
-        rows = connection.execute(_undelivered().where(*here)).mappings().all()
-        told = [(row["relpath"], _cancel(connection, row, now, how, announce)) for row in rows]
+    with ledger.writing() as tx:
+        end_dead_runs(tx)
+        rows = tx.rows(_undelivered().where(*here))
+        told = [(row["relpath"], _cancel(tx, row, how, announce)) for row in rows]
         unwished = observations.c.wish.is_distinct_from(Wish.CANCEL)
-        settling = _wish(connection, Wish.CANCEL, _settles(), unwished, *seen)
+        settling = _wish(tx, Wish.CANCEL, _settles(), unwished, *seen)
     return told + [(relpath, Outcome.CANCELLED_WHEN_WHOLE) for relpath in settling]
 
 
 def mark_cancelled(ledger: Ledger, claim: Claimed, how: str) -> None:
     """A clip of a run is to be stopped by that run. Raises StaleClaim."""
-    with ledger.writing() as connection:
-        row = held(connection, claim)
+    with ledger.writing() as tx:
+        row = held(tx, claim)
         if row["state"] in UNDELIVERED and not row["cancelled"]:
-            change(connection, row, ledger.now(), event="cancel asked", cancelled=how)
+            change(tx, row, event="cancel asked", cancelled=how)
 
 
 def how_cancelled(ledger: Ledger, claim: Claimed) -> str | None:
@@ -156,53 +153,51 @@ def how_cancelled(ledger: Ledger, claim: Claimed) -> str | None:
 def forget_wish(ledger: Ledger, spot: Spot) -> bool:
     """A file that settles is to travel once it is whole, whatever was said before."""
     wished = observations.c.wish == Wish.CANCEL
-    with ledger.writing() as connection:
-        return bool(_wish(connection, None, _settles(), wished, *_seen_at(spot)))
+    with ledger.writing() as tx:
+        return bool(_wish(tx, None, _settles(), wished, *_seen_at(spot)))
 
 
-def fulfil(connection: Connection, clip_id: int, wish: str | None, now: datetime) -> State:
+def fulfil(tx: Transaction, clip_id: int, wish: str | None) -> State:
     """A file has become a clip; what was wished of it happens."""
-    row = connection.execute(select(clips).where(clips.c.id == clip_id)).mappings().one()
+    row = tx.one(select(clips).where(clips.c.id == clip_id))
     if wish == Wish.FIRST:
-        highest = connection.scalar(select(func.max(clips.c.priority))) or 0
-        change(connection, row, now, event="first", priority=highest + 1)
+        highest = tx.scalar(select(func.max(clips.c.priority))) or 0
+        change(tx, row, event="first", priority=highest + 1)
     elif wish == Wish.CANCEL:
-        _fail(connection, row, now, cancelled(row["name"], BY_COMMAND))
+        _fail(tx, row, cancelled(row["name"], BY_COMMAND))
         return State.FAILED
     return State(row["state"])
 
 
-def _cancel(
-    connection: Connection, row: RowMapping, now: datetime, how: str, announce: Announce
-) -> Outcome:
+def _cancel(tx: Transaction, row: RowMapping, how: str, announce: Announce) -> Outcome:
     if row["state"] == State.READY and row["run_id"] is None:
-        _fail(connection, row, now, cancelled(row["name"], how))
-        if message := announce(row["id"], _media(connection, row)):
-            put_over(connection, message, now)
+        _fail(tx, row, cancelled(row["name"], how))
+        if message := announce(row["id"], _media(tx, row)):
+            put_over(tx, message)
         return Outcome.CANCELLED
     if row["cancelled"]:
         return Outcome.ALREADY
     soon = {} if row["run_id"] else {"not_before": None}
-    change(connection, row, now, event="cancel asked", cancelled=how, **soon)
+    change(tx, row, event="cancel asked", cancelled=how, **soon)
     return Outcome.IS_STOPPED if row["run_id"] else Outcome.IS_TIDIED
 
 
-def _fail(connection: Connection, row: RowMapping, now: datetime, why: Fatal) -> None:
+def _fail(tx: Transaction, row: RowMapping, why: Fatal) -> None:
     detail = {"code": why.code, "reason": why.told.message}
-    move(connection, row, State.FAILED, now, detail=detail, not_before=None, **reason(why))
+    move(tx, row, State.FAILED, detail=detail, not_before=None, **reason(why))
 
 
-def _media(connection: Connection, row: RowMapping) -> MediaFile:
+def _media(tx: Transaction, row: RowMapping) -> MediaFile:
     root = select(roots.c.path).where(roots.c.id == row["root_id"])
-    path = Path(connection.execute(root).scalar_one()) / row["disk_path"]
+    path = Path(tx.execute(root).scalar_one()) / row["disk_path"]
     about = {name: row[name] for name in ("size", "mtime_ns", "fingerprint", "doubt")}
     return MediaFile(path=path, **about)
 
 
-def _wish(connection: Connection, wish: Wish | None, *where: ColumnElement[bool]) -> list[str]:
+def _wish(tx: Transaction, wish: Wish | None, *where: ColumnElement[bool]) -> list[str]:
     """The relpaths of those files of which that is wished now."""
     wishing = update(observations).where(*where).values(wish=wish)
-    return list(connection.scalars(wishing.returning(observations.c.relpath)))
+    return list(tx.scalars(wishing.returning(observations.c.relpath)))
 
 
 def _undelivered() -> Select[Any]:
@@ -221,7 +216,7 @@ def _seen_at(spot: Spot) -> list[ColumnElement[bool]]:
     return [observations.c.root_id == spot.root_id, observations.c.relpath == spot.relpath]
 
 
-def _clips_called(connection: Connection, name: str, studio: str) -> list[Spot]:
+def _clips_called(tx: Transaction, name: str, studio: str) -> list[Spot]:
     is_open = clips.c.state.in_(UNDELIVERED).label("open")
     query = select(clips.c.root_id, roots.c.path.label("root"), clips.c.relpath, is_open)
     query = query.join(roots, roots.c.id == clips.c.root_id).where(
@@ -229,11 +224,11 @@ def _clips_called(connection: Connection, name: str, studio: str) -> list[Spot]:
         clips.c.state != State.SUPERSEDED,
         or_(clips.c.name == name, clips.c.relpath == name),
     )
-    rows = connection.execute(query.order_by(clips.c.id)).mappings()
+    rows = tx.rows(query.order_by(clips.c.id))
     return [Spot.model_validate(dict(row)) for row in rows]
 
 
-def _settling_called(connection: Connection, name: str, studio: str) -> list[Spot]:
+def _settling_called(tx: Transaction, name: str, studio: str) -> list[Spot]:
     relpath = observations.c.relpath
     query = select(observations.c.root_id, roots.c.path.label("root"), relpath)
     query = query.join(roots, roots.c.id == observations.c.root_id).where(
@@ -241,5 +236,5 @@ def _settling_called(connection: Connection, name: str, studio: str) -> list[Spo
         _settles(),
         or_(relpath == name, relpath.endswith(f"/{name}", autoescape=True)),
     )
-    rows = connection.execute(query.order_by(relpath)).mappings()
+    rows = tx.rows(query.order_by(relpath))
     return [Spot.model_validate({**row, "open": True}) for row in rows]

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     RowMapping,
     Select,
     and_,
@@ -29,6 +28,7 @@ from .outbox import hand_on
 from .queue import fulfil
 from .schema import clips, history, observations, outbox, roots
 from .states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
+from .transaction import Transaction
 
 
 class Registered(FrozenModel):
@@ -64,49 +64,44 @@ def register(ledger: Ledger, root: Root, media: MediaFile) -> Registered | None:
     begun to travel are superseded.
     """
     disk_path = media.path.relative_to(root.path).as_posix()
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         relpath = nfc(disk_path)
-        seen = _settle(connection, root, relpath, media)
+        seen = _settle(tx, root, relpath, media)
         if seen is None:
             return None
-        now = ledger.now()
-        found = _row_of(connection, root, relpath, media.revision)
+        found = _row_of(tx, root, relpath, media.revision)
         if found is None:
-            result = _enter(connection, root, disk_path, media, now)
+            result = _enter(tx, root, disk_path, media)
         else:
-            result = _meet_again(connection, found, disk_path, media, now)
-        _supersede_others(connection, root, relpath, result.clip_id, now)
+            result = _meet_again(tx, found, disk_path, media)
+        _supersede_others(tx, root, relpath, result.clip_id)
         if seen["wish"] and result.new:
-            state = fulfil(connection, result.clip_id, seen["wish"], now)
+            state = fulfil(tx, result.clip_id, seen["wish"])
             result = result.model_copy(update={"state": state})
         return result
 
 
-def _settle(
-    connection: Connection, root: Root, relpath: str, media: MediaFile
-) -> RowMapping | None:
+def _settle(tx: Transaction, root: Root, relpath: str, media: MediaFile) -> RowMapping | None:
     """What the scans saw at the path, which is settled now; None when it has changed meanwhile."""
     here = (observations.c.root_id == root.id) & (observations.c.relpath == relpath)
-    seen = connection.execute(select(observations).where(here)).mappings().one_or_none()
+    seen = tx.row(select(observations).where(here))
     if seen is None or not is_as_it_was(
         dict(seen), {"size": media.size, "mtime_ns": media.mtime_ns}
     ):
         return None
     settled = {"state": ObservationState.SETTLED, "note": None, "refused": False, "wish": None}
-    connection.execute(update(observations).where(here).values(settled))
+    tx.execute(update(observations).where(here).values(settled))
     return seen
 
 
-def _row_of(connection: Connection, root: Root, relpath: str, revision: str) -> RowMapping | None:
+def _row_of(tx: Transaction, root: Root, relpath: str, revision: str) -> RowMapping | None:
     query = select(clips).where(
         clips.c.root_id == root.id, clips.c.relpath == relpath, clips.c.revision == revision
     )
-    return connection.execute(query).mappings().one_or_none()
+    return tx.row(query)
 
 
-def _enter(
-    connection: Connection, root: Root, disk_path: str, media: MediaFile, now: datetime
-) -> Registered:
+def _enter(tx: Transaction, root: Root, disk_path: str, media: MediaFile) -> Registered:
     values = {
         "root_id": root.id,
         "studio": root.studio,
@@ -115,28 +110,26 @@ def _enter(
         "revision": media.revision,
         "fingerprint": media.fingerprint,
         "state": State.READY,
-        "found_at": now,
-        "since": now,
+        "found_at": tx.now,
+        "since": tx.now,
     }
     adding = insert(clips).values(**values, **_to_send(disk_path, media)).returning(clips.c.id)
-    clip_id = connection.execute(adding).scalar_one()
-    connection.execute(
-        insert(history).values(clip_id=clip_id, at=now, event="found", now=State.READY, token=0)
+    clip_id = tx.execute(adding).scalar_one()
+    tx.execute(
+        insert(history).values(clip_id=clip_id, at=tx.now, event="found", now=State.READY, token=0)
     )
     return Registered(clip_id=clip_id, state=State.READY, new=True)
 
 
-def _meet_again(
-    connection: Connection, row: RowMapping, disk_path: str, media: MediaFile, now: datetime
-) -> Registered:
+def _meet_again(tx: Transaction, row: RowMapping, disk_path: str, media: MediaFile) -> Registered:
     state = State(row["state"])
     is_to_be_sent = state in REPLACEABLE | {State.SUPERSEDED} and row["run_id"] is None
     where = _to_send(disk_path, media) if is_to_be_sent else _on_disk(disk_path, media)
     back = state is State.SUPERSEDED or (state is State.SKIPPED and row["code"] == FILE_GONE)
     if back:
-        move(connection, row, State.READY, now, event="came back", **AFRESH, **where)
+        move(tx, row, State.READY, event="came back", **AFRESH, **where)
     else:
-        connection.execute(update(clips).where(clips.c.id == row["id"]).values(where))
+        tx.execute(update(clips).where(clips.c.id == row["id"]).values(where))
     delivered = is_delivered(state, row["finished_at"])
     state = State.READY if back else state
     remote = {"account_id": row["account_id"], "file_id": row["file_id"]}
@@ -152,9 +145,7 @@ def _to_send(disk_path: str, media: MediaFile) -> dict[str, Any]:
     return _on_disk(disk_path, media) | {"size": media.size, "doubt": media.doubt}
 
 
-def _supersede_others(
-    connection: Connection, root: Root, relpath: str, clip_id: int, now: datetime
-) -> None:
+def _supersede_others(tx: Transaction, root: Root, relpath: str, clip_id: int) -> None:
     query = select(clips).where(
         clips.c.root_id == root.id,
         clips.c.relpath == relpath,
@@ -162,12 +153,12 @@ def _supersede_others(
         clips.c.run_id.is_(None),
         clips.c.state.in_(REPLACEABLE),
     )
-    for row in connection.execute(query).mappings().all():
-        move(connection, row, State.SUPERSEDED, now, event="superseded", detail={"by": clip_id})
+    for row in tx.rows(query):
+        move(tx, row, State.SUPERSEDED, event="superseded", detail={"by": clip_id})
         if row["state"] == State.READY:
-            hand_on(connection, row["id"], clip_id)
+            hand_on(tx, row["id"], clip_id)
             inheriting = update(clips).where(clips.c.id == clip_id)
-            connection.execute(inheriting.values(priority=row["priority"]))
+            tx.execute(inheriting.values(priority=row["priority"]))
 
 
 def is_announced_elsewhere(ledger: Ledger, claim: Claimed) -> bool:
@@ -176,17 +167,17 @@ def is_announced_elsewhere(ledger: Ledger, claim: Claimed) -> bool:
     Once it is delivered, the file that was announced must be the same file of Frame.io.
     """
     own = select(outbox.c.id).where(outbox.c.clip_id == claim.clip_id)
-    with ledger.reading() as connection:
-        return bool(connection.scalar(select(exists(_duplicate(claim)) & ~exists(own))))
+    with ledger.reading() as tx:
+        return bool(tx.scalar(select(exists(_duplicate(claim)) & ~exists(own))))
 
 
 def namesake(ledger: Ledger, claim: Claimed) -> Namesake | None:
     """The latest of the clip's name and version that was there before it with other content."""
-    with ledger.reading() as connection:
-        return namesakes(connection, clips.c.id == claim.clip_id).get(claim.clip_id)
+    with ledger.reading() as tx:
+        return namesakes(tx, clips.c.id == claim.clip_id).get(claim.clip_id)
 
 
-def namesakes(connection: Connection, which: ColumnElement[bool]) -> dict[int, Namesake]:
+def namesakes(tx: Transaction, which: ColumnElement[bool]) -> dict[int, Namesake]:
     """The same of several clips, by their ids."""
     other = clips.alias()
     same = and_(
@@ -216,7 +207,7 @@ def namesakes(connection: Connection, which: ColumnElement[bool]) -> dict[int, N
         .where(which)
         .order_by(other.c.finished_at.asc().nulls_last(), other.c.id)
     )
-    rows = connection.execute(query).mappings().all()
+    rows = tx.rows(query)
     return {
         row["id"]: Namesake.model_validate({k: row[k] for k in row if k != "id"}) for row in rows
     }

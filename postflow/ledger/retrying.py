@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, or_, select
+from sqlalchemy import RowMapping, or_, select
 
 from postflow.models import FrozenModel, nfc
 
@@ -16,6 +16,7 @@ from .models import columns_of
 from .observations import at_path_of_clip
 from .schema import clips, observations, roots
 from .states import DELIVERED, NEEDS_FILE, OPEN, State, is_delivered
+from .transaction import Transaction
 
 ANEW: dict[str, Any] = AFRESH | {"file_id": None, "view_url": None, "stack_id": None}
 
@@ -81,10 +82,10 @@ def retry(
         query = query.where(or_(clips.c.name == nfc(name), clips.c.relpath == nfc(name)))
     by_word = clip_id is not None or name is not None
     states = [*OPEN, State.FAILED, State.SKIPPED] if by_word else [State.FAILED]
-    with ledger.writing() as connection:
-        rows = connection.execute(query.where(clips.c.state.in_(states))).mappings().all()
+    with ledger.writing() as tx:
+        rows = tx.rows(query.where(clips.c.state.in_(states)))
         for row in rows:
-            _again(connection, row, ledger.now())
+            _again(tx, row)
         return [row["relpath"] for row in rows]
 
 
@@ -99,19 +100,19 @@ def redo(ledger: Ledger, clip_id: int, file_id: str) -> bool:
         clips.c.state.in_(DELIVERED),
         clips.c.run_id.is_(None),
     )
-    with ledger.writing() as connection:
-        row = connection.execute(query).mappings().one_or_none()
+    with ledger.writing() as tx:
+        row = tx.row(query)
         if row is not None:
-            now, lost = ledger.now(), {"file_id": file_id}
+            now, lost = tx.now, {"file_id": file_id}
             values = ANEW | {"since": now}
-            change(connection, row, now, event="redone", to=State.READY, detail=lost, **values)
+            change(tx, row, event="redone", to=State.READY, detail=lost, **values)
         return row is not None
 
 
-def _again(connection: Connection, row: RowMapping, now: datetime) -> None:
+def _again(tx: Transaction, row: RowMapping) -> None:
     if row["state"] in OPEN:
         batch = row["batch_id"] if row["finished_at"] else None
         values = NO_REASON | {"tries": 0, "batch_id": batch, "cancelled": None}
-        change(connection, row, now, event="retry", **values)
+        change(tx, row, event="retry", **values)
     else:
-        move(connection, row, State.READY, now, event="retry", **AFRESH)
+        move(tx, row, State.READY, event="retry", **AFRESH)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from postflow.media.sighting import Sighting
 from postflow.state import this_host
@@ -14,7 +14,8 @@ from postflow.state import this_host
 from .ledger import Ledger
 from .models import Root, columns_of
 from .observations import enter_all, ignore_backlog, stop_ignoring
-from .schema import insert_into, meta, mounts, roots
+from .schema import meta, mounts, roots
+from .transaction import Transaction
 
 
 def ledger_id(ledger: Ledger) -> str:
@@ -36,12 +37,11 @@ def enrol(
     that are `seen` in it and not dealt with: they are delivered, or left alone until they change,
     but for those written `since` then. Returns how many are left alone.
     """
-    with ledger.writing() as connection:
-        now = ledger.now()
-        root = _open_root(connection, studio, path, mark, now)
-        enter_all(connection, root, seen, now)
-        stop_ignoring(connection, root, now)  # an earlier choice counts no more
-        return 0 if deliver else ignore_backlog(connection, root, since)
+    with ledger.writing() as tx:
+        root = _open_root(tx, studio, path, mark)
+        enter_all(tx, root, seen)
+        stop_ignoring(tx, root)  # an earlier choice counts no more
+        return 0 if deliver else ignore_backlog(tx, root, since)
 
 
 def find_root(ledger: Ledger, studio: str, mark: str) -> Root | None:
@@ -57,9 +57,9 @@ def mounted(ledger: Ledger, studio: str, path: Path, mark: str) -> Root | None:
     root = find_root(ledger, studio, mark)
     if root is None or root.path == path:
         return root
-    with ledger.writing() as connection:
-        connection.execute(update(roots).where(roots.c.id == root.id).values(path=str(path)))
-        _remember(connection, root.id, path)
+    with ledger.writing() as tx:
+        tx.execute(update(roots).where(roots.c.id == root.id).values(path=str(path)))
+        _remember(tx, root.id, path)
     return root.model_copy(update={"path": path})
 
 
@@ -78,30 +78,24 @@ def add(ledger: Ledger, studio: str, path: Path, mark: str | None = None) -> Roo
     person's clips; a watched one has that of its marker file, and is entered by `enrol` only.
     """
     host = None if mark else this_host()
-    with ledger.writing() as connection:
-        return _open_root(connection, studio, path, mark or f"{host}:{path}", ledger.now(), host)
+    with ledger.writing() as tx:
+        return _open_root(tx, studio, path, mark or f"{host}:{path}", host)
 
 
 def _open_root(
-    connection: Connection,
-    studio: str,
-    path: Path,
-    mark: str,
-    now: datetime,
-    host: str | None = None,
+    tx: Transaction, studio: str, path: Path, mark: str, host: str | None = None
 ) -> Root:
     """The folder of that mark, wherever it is mounted."""
     values = {"studio": studio, "mark": mark, "path": str(path), "host": host}
-    adding = insert_into(connection, roots).values(opened_at=now, **values)
+    adding = tx.insert(roots).values(opened_at=tx.now, **values)
     adding = adding.on_conflict_do_update(
         index_elements=["studio", "mark"], set_={"path": str(path)}
     )
-    found = connection.execute(adding.returning(*columns_of(Root, roots)))
+    found = tx.execute(adding.returning(*columns_of(Root, roots)))
     root = Root.model_validate(dict(found.mappings().one()))
-    _remember(connection, root.id, path)
+    _remember(tx, root.id, path)
     return root
 
 
-def _remember(connection: Connection, root_id: int, path: Path) -> None:
-    found = insert_into(connection, mounts).values(root_id=root_id, path=str(path))
-    connection.execute(found.on_conflict_do_nothing())
+def _remember(tx: Transaction, root_id: int, path: Path) -> None:
+    tx.add_new(mounts, root_id=root_id, path=str(path))

@@ -6,7 +6,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Connection,
     Float,
     ForeignKey,
     Index,
@@ -17,7 +16,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from .columns import AnyText, Instant, JsonText
 
@@ -323,13 +321,3 @@ feeds = Table(
     Column("notice_id", BigInteger, nullable=False),
     Column("trouble", AnyText),
 )
-
-
-Insert = sqlite.Insert | postgresql.Insert
-
-
-def insert_into(connection: Connection, table: Table) -> Insert:
-    """An INSERT that knows ON CONFLICT, which each database spells its own way."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)

@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     RowMapping,
     Select,
     and_,
@@ -31,8 +30,9 @@ from .clips import batch_changed
 from .ledger import Ledger
 from .models import columns_of
 from .outbox import rewrite
-from .schema import clips, insert_into, outbox, shared_clips, shares, stacks
+from .schema import clips, outbox, shared_clips, shares, stacks
 from .states import DELIVERED, OPEN, State
+from .transaction import Transaction
 
 Payload = dict[str, Any]
 
@@ -110,13 +110,10 @@ Relink = Callable[[Payload, ShareLink], Payload]
 """Has a message say which link its clip is in."""
 
 
-def wish(connection: Connection, clip: RowMapping, wanted: ShareWish, now: datetime) -> None:
+def wish(tx: Transaction, clip: RowMapping, wanted: ShareWish) -> None:
     """Inside the caller's transaction. A clip that is delivered anew is in no link yet."""
-    values = {"studio": clip["studio"], "since": now, **wanted.model_dump()}
-    adding = insert_into(connection, shared_clips).values(clip_id=clip["id"], **values)
-    connection.execute(
-        adding.on_conflict_do_update(index_elements=[shared_clips.c.clip_id], set_=values)
-    )
+    values = {"studio": clip["studio"], "since": tx.now, **wanted.model_dump()}
+    tx.upsert(shared_clips, {"clip_id": clip["id"]}, **values)
 
 
 def link_with(
@@ -165,15 +162,15 @@ def links_of_clip(ledger: Ledger, clip_id: int) -> tuple[list[ShareRef], set[str
     """The links that the clip is in or was, by whatever way, and the ids that it has there."""
     mine = select(clips.c.studio, clips.c.file_id, clips.c.stack_id, stacks.c.stack_id.label("on"))
     mine = mine.outerjoin(stacks, _STACKED).where(clips.c.id == clip_id)
-    with ledger.reading() as connection:
-        clip = connection.execute(mine).mappings().one()
+    with ledger.reading() as tx:
+        clip = tx.one(mine)
         assets = {str(clip[name]) for name in ("file_id", "stack_id", "on") if clip[name]}
         placed = select(shared_clips.c.share).where(shared_clips.c.clip_id == clip_id)
-        own = connection.scalar(placed)
+        own = tx.scalar(placed)
         query = select(shares).where(
             shares.c.studio == clip["studio"], shares.c.share_id.is_not(None)
         )
-        rows = connection.execute(query.order_by(shares.c.id)).mappings().all()
+        rows = tx.rows(query.order_by(shares.c.id))
     its = [row for row in rows if row["id"] == own or assets & set(row["asset_ids"])]
     return [_ref(row) for row in its], assets
 
@@ -209,15 +206,15 @@ def troubles(ledger: Ledger, studio: str) -> list[tuple[str, str]]:
     return [(row["name"], f"{row['reason']} {row['hint'] or ''}".strip()) for row in found]
 
 
-def links_of_batch(connection: Connection, batch_id: int) -> tuple[ShareLink, ...]:
+def links_of_batch(tx: Transaction, batch_id: int) -> tuple[ShareLink, ...]:
     """Of the links that the clips of a batch are in, each once, oldest first."""
     mine = select(shared_clips.c.share).join(clips, clips.c.id == shared_clips.c.clip_id)
     query = _links().where(shares.c.id.in_(mine.where(clips.c.batch_id == batch_id)))
-    return tuple(_link(row) for row in connection.execute(query).mappings())
+    return tuple(_link(row) for row in tx.rows(query))
 
 
 def clips_of(
-    connection: Connection, studio: str, subject: str, *which: ColumnElement[bool]
+    tx: Transaction, studio: str, subject: str, *which: ColumnElement[bool]
 ) -> Sequence[RowMapping]:
     """The subject's clips in the order in which they came, each with the asset to be shared: its
     folder, else the version stack that it is on, else its file.
@@ -238,28 +235,26 @@ def clips_of(
         .where(shared_clips.c.studio == studio, shared_clips.c.subject == subject, *which)
     )
     order = shared_clips.c.since, shared_clips.c.clip_id
-    return connection.execute(query.order_by(*order)).mappings().all()
+    return tx.rows(query.order_by(*order))
 
 
-def place(connection: Connection, share: int, relink: Relink, now: datetime) -> None:
+def place(tx: Transaction, share: int, relink: Relink) -> None:
     """The clips whose assets are in it have that link from now on, and their messages say so."""
-    row = connection.execute(select(shares).where(shares.c.id == share)).mappings().one()
+    row = tx.one(select(shares).where(shares.c.id == share))
     link, inside = _link(row), set(row["asset_ids"])
     ended = select(shares.c.id).where(
         _of(row["studio"], row["subject"], ShareState.OVER), shares.c.id != share
     )
     theirs = or_(shared_clips.c.share.is_(None), shared_clips.c.share.in_(ended))
-    found = clips_of(connection, row["studio"], row["subject"], theirs)
+    found = clips_of(tx, row["studio"], row["subject"], theirs)
     placed = [clip for clip in found if clip["asset_id"] in inside]
     ids = [clip["clip_id"] for clip in placed]
-    connection.execute(
-        update(shared_clips).where(shared_clips.c.clip_id.in_(ids)).values(share=share)
-    )
+    tx.execute(update(shared_clips).where(shared_clips.c.clip_id.in_(ids)).values(share=share))
     for batch_id in {clip["batch_id"] for clip in placed} - {None}:
-        batch_changed(connection, batch_id)
+        batch_changed(tx, batch_id)
     told = select(outbox).where(outbox.c.clip_id.in_(ids)).order_by(outbox.c.id)
-    for message in connection.execute(told).mappings().all():
-        rewrite(connection, message, relink(message["payload"], link), now)
+    for message in tx.rows(told):
+        rewrite(tx, message, relink(message["payload"], link))
 
 
 def _links() -> Select[Any]:

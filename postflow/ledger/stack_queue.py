@@ -43,14 +43,13 @@ def take_next(
     lease_seconds: float = LEASE_SECONDS,
 ) -> Claimed | None:
     """Take the one of them that has waited longest, but none whose stack a run is at."""
-    with ledger.writing() as connection:
-        now = ledger.now()
-        start_lease(connection, run_id, now, lease_seconds)
-        end_dead_runs(connection, now, but=run_id)
-        query = _waiting(studio, now, creating=creating, extending=extending)
+    with ledger.writing() as tx:
+        start_lease(tx, run_id, lease_seconds)
+        end_dead_runs(tx, but=run_id)
+        query = _waiting(studio, tx.now, creating=creating, extending=extending)
         query = query.where(~_is_busy())
-        row = connection.execute(query.limit(1)).mappings().first()
-        return take(connection, row, run_id, now, None) if row else None
+        row = tx.row(query.limit(1))
+        return take(tx, row, run_id, None) if row else None
 
 
 def _waiting(studio: str | None, now: datetime, *, creating: bool, extending: bool) -> Select[Any]:

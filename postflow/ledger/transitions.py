@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import RowMapping
 
 from postflow.errors import PostFlowError, lies_outside
 from postflow.models import UploadPart, Way
@@ -35,6 +35,7 @@ from .outbox import Reword, put, put_over, rewrite_of_clip
 from .queue import CANCELLED
 from .shared_clips import ShareWish, wish
 from .states import FILE_GONE, AttemptOutcome, State, check_move
+from .transaction import Transaction
 
 
 def intend_request(
@@ -50,16 +51,14 @@ def intend_request(
     From `requesting` or `requested` it opens a new attempt: the caller has looked, and the last
     one led to nothing.
     """
-    with _step(ledger, claim) as (connection, row, now):
-        close_attempt(connection, row, LED_TO_NOTHING, now)
-        unsent.drop(connection, row)
-        number = begin_attempt(
-            connection, row, now, way=way, exposure=exposure, outcome=AttemptOutcome.OPEN
-        )
+    with _step(ledger, claim) as (tx, row):
+        close_attempt(tx, row, LED_TO_NOTHING)
+        unsent.drop(tx, row)
+        number = begin_attempt(tx, row, way=way, exposure=exposure, outcome=AttemptOutcome.OPEN)
         detail = {"attempt": number, "way": way, "folder": target.folder}
         where = target.model_dump() | {"file_id": None, "view_url": None}
-        move(connection, row, State.REQUESTING, now, detail=detail, **where)
-        return claimed(connection, claim.clip_id, claim.root)
+        move(tx, row, State.REQUESTING, detail=detail, **where)
+        return claimed(tx, claim.clip_id, claim.root)
 
 
 def requested(
@@ -75,49 +74,44 @@ def requested(
 
     `parts` of it are to be sent, from then on until it `arrived` or the clip is given up.
     """
-    with _step(ledger, claim) as (connection, row, now):
-        mark_attempt(connection, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
-        unsent.put(connection, row, parts)
+    with _step(ledger, claim) as (tx, row):
+        mark_attempt(tx, row, file_id=file_id, outcome=AttemptOutcome.ACCEPTED)
+        unsent.put(tx, row, parts)
         detail = {"file_id": file_id, "adopted": adopted}
         values = {"file_id": file_id, "view_url": view_url}
-        move(connection, row, State.REQUESTED, now, detail=detail, **values)
-        return claimed(connection, claim.clip_id, claim.root)
+        move(tx, row, State.REQUESTED, detail=detail, **values)
+        return claimed(tx, claim.clip_id, claim.root)
 
 
 def resumed(ledger: Ledger, claim: Claimed) -> Claimed:
     """The direct upload that a run of before began goes on, in the same file of Frame.io."""
-    with _step(ledger, claim) as (connection, row, now):
-        close_attempt(connection, row, AttemptOutcome.FAILED, now)
+    with _step(ledger, claim) as (tx, row):
+        close_attempt(tx, row, AttemptOutcome.FAILED)
         number = begin_attempt(
-            connection,
-            row,
-            now,
-            way="direct",
-            file_id=row["file_id"],
-            outcome=AttemptOutcome.ACCEPTED,
+            tx, row, way="direct", file_id=row["file_id"], outcome=AttemptOutcome.ACCEPTED
         )
         detail = {"attempt": number, "file_id": row["file_id"]}
-        move(connection, row, State.REQUESTING, now, event="resumed", detail=detail)
-        move(connection, held(connection, claim), State.REQUESTED, now)
-        return claimed(connection, claim.clip_id, claim.root)
+        move(tx, row, State.REQUESTING, event="resumed", detail=detail)
+        move(tx, held(tx, claim), State.REQUESTED)
+        return claimed(tx, claim.clip_id, claim.root)
 
 
 def arrived(ledger: Ledger, claim: Claimed, *, view_url: str | None = None) -> Claimed:
     """The proof of arrival is complete. From here on the clip counts as delivered."""
-    with _step(ledger, claim) as (connection, row, now):
-        close_attempt(connection, row, AttemptOutcome.ARRIVED, now)
-        unsent.drop(connection, row)
+    with _step(ledger, claim) as (tx, row):
+        close_attempt(tx, row, AttemptOutcome.ARRIVED)
+        unsent.drop(tx, row)
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
         values["cancelled"] = None  # it is whole in Frame.io: that came first
-        move(connection, row, State.ARRIVED, now, **values)
-        over(connection, row["studio"])
-        return claimed(connection, claim.clip_id, claim.root)
+        move(tx, row, State.ARRIVED, **values)
+        over(tx, row["studio"])
+        return claimed(tx, claim.clip_id, claim.root)
 
 
 def announce(ledger: Ledger, claim: Claimed, announcement: Announcement) -> None:
     """The clip has a message of its own from here on, and this is what it says."""
-    with _step(ledger, claim) as (connection, row, now):
-        _announce(connection, row, announcement, now)
+    with _step(ledger, claim) as (tx, row):
+        _announce(tx, row, announcement)
 
 
 def done(
@@ -132,10 +126,10 @@ def done(
     """The delivery has ended. `note` says what was left undone, such as the stack; `share` in which
     link the clip is to be; `reword` changes what its message says.
     """
-    with _step(ledger, claim) as (connection, row, now):
-        move(connection, row, State.DONE, now, finished_at=_finished(row, now), **_why(note))
-        _announce(connection, row, announce, now, share)
-        rewrite_of_clip(connection, row["id"], reword, now)
+    with _step(ledger, claim) as (tx, row):
+        move(tx, row, State.DONE, finished_at=_finished(row, tx.now), **_why(note))
+        _announce(tx, row, announce, share)
+        rewrite_of_clip(tx, row["id"], reword)
 
 
 def postpone_stack(
@@ -150,12 +144,12 @@ def postpone_stack(
 
     Legal where `done` is. What is announced is final: nobody is told when the stack follows.
     """
-    with _step(ledger, claim) as (connection, row, now):
+    with _step(ledger, claim) as (tx, row):
         check_move(State(row["state"]), State.DONE)
-        finished = _finished(row, now)
+        finished = _finished(row, tx.now)
         event = "put off" if lies_outside(why) else "stack put off"
-        until = _put_off(connection, row, why, now, event=event, finished_at=finished)
-        _announce(connection, row, announce, now, share)
+        until = _put_off(tx, row, why, event=event, finished_at=finished)
+        _announce(tx, row, announce, share)
         return until
 
 
@@ -170,11 +164,11 @@ def leave_stack(
 
     Legal where `done` is.
     """
-    with _step(ledger, claim) as (connection, row, now):
+    with _step(ledger, claim) as (tx, row):
         check_move(State(row["state"]), State.DONE)
-        values = NO_REASON | {"finished_at": _finished(row, now), "run_id": None}
-        change(connection, row, now, event="stack follows", **values)
-        _announce(connection, row, announce, now, share)
+        values = NO_REASON | {"finished_at": _finished(row, tx.now), "run_id": None}
+        change(tx, row, event="stack follows", **values)
+        _announce(tx, row, announce, share)
 
 
 def skip(
@@ -211,20 +205,19 @@ def postpone(
     Where the reason `lies_outside` of it, `announce` tells of that, and is told once for all.
     `waiting` takes the place of what its own message says, if it has one.
     """
-    with _step(ledger, claim) as (connection, row, now):
+    with _step(ledger, claim) as (tx, row):
         if waiting:
-            put_over(connection, waiting, now)
-        until = _put_off(connection, row, why, now, notice=announce)
+            put_over(tx, waiting)
+        until = _put_off(tx, row, why, notice=announce)
         if not lies_outside(why):
-            _announce(connection, row, announce, now)
+            _announce(tx, row, announce)
         return until
 
 
 def _put_off(
-    connection: Connection,
+    tx: Transaction,
     row: RowMapping,
     why: PostFlowError,
-    now: datetime,
     *,
     event: str = "put off",
     notice: Announcement | None = None,
@@ -233,13 +226,13 @@ def _put_off(
     """Until the returned time. What lies outside of the clip uses up none of its tries."""
     tries = row["tries"]
     if lies_outside(why):
-        until = hold_back(connection, row, why, now, notice)
+        until = hold_back(tx, row, why, notice)
     else:
         # A service that asks for a second each time must not use up the tries within a minute.
-        until = now + timedelta(seconds=max(backoff_after(why, tries), backoff(tries)))
+        until = tx.now + timedelta(seconds=max(backoff_after(why, tries), backoff(tries)))
         tries += 1
     values |= _why(why) | {"not_before": until, "tries": tries, "run_id": None}
-    change(connection, row, now, event=event, detail={"code": why.code}, **values)
+    change(tx, row, event=event, detail={"code": why.code}, **values)
     return until
 
 
@@ -251,20 +244,20 @@ def _finished(row: RowMapping, now: datetime) -> datetime:
 def _give_up(
     ledger: Ledger, claim: Claimed, to: State, why: PostFlowError, announce: Announcement | None
 ) -> None:
-    with _step(ledger, claim) as (connection, row, now):
+    with _step(ledger, claim) as (tx, row):
         detail = {"code": why.code, "reason": why.told.message}
-        move(connection, row, to, now, detail=detail, **_why(why))
+        move(tx, row, to, detail=detail, **_why(why))
         if to is not State.FAILED or why.code == CANCELLED:
-            unsent.drop(connection, row)
+            unsent.drop(tx, row)
         if to is State.SUPERSEDED or why.code == FILE_GONE:
-            settle_again(connection, row, now)
-        _announce(connection, row, announce, now)
+            settle_again(tx, row)
+        _announce(tx, row, announce)
 
 
 @contextmanager
-def _step(ledger: Ledger, claim: Claimed) -> Iterator[tuple[Connection, RowMapping, datetime]]:
-    with ledger.writing() as connection:
-        yield connection, held(connection, claim), ledger.now()
+def _step(ledger: Ledger, claim: Claimed) -> Iterator[tuple[Transaction, RowMapping]]:
+    with ledger.writing() as tx:
+        yield tx, held(tx, claim)
 
 
 def _why(error: PostFlowError | None) -> dict[str, Any]:
@@ -272,13 +265,12 @@ def _why(error: PostFlowError | None) -> dict[str, Any]:
 
 
 def _announce(
-    connection: Connection,
+    tx: Transaction,
     row: RowMapping,
     announcement: Announcement | None,
-    now: datetime,
     share: ShareWish | None = None,
 ) -> None:
     if announcement is not None:
-        put(connection, announcement, now, clip_id=row["id"])
+        put(tx, announcement, clip_id=row["id"])
     if share is not None:
-        wish(connection, row, share, now)
+        wish(tx, row, share)

@@ -56,10 +56,10 @@ def mark_sent(ledger: Ledger, studio: str) -> int:
 
 def _decide(ledger: Ledger, studio: str, which: ColumnElement[bool], to: MessageState) -> int:
     query = select(messages).where(which, _of(studio)).order_by(messages.c.id)
-    with ledger.writing() as connection:
-        rows = connection.execute(query).mappings().all()
+    with ledger.writing() as tx:
+        rows = tx.rows(query)
         for row in rows:
-            outbox.move(connection, row, to, ledger.now(), tries=0, not_before=None)
+            outbox.move(tx, row, to, tries=0, not_before=None)
         return len(rows)
 
 

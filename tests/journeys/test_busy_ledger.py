@@ -84,8 +84,8 @@ async def test_each_lost_folder_is_told_once_and_the_ledgers_silence_at_once(
         await wait_until(lambda: len(titles(world)) == 1 + len(folders))
     await wait_until(lambda: said("in order again") == len(folders))
     assert Counter(titles(world)) == {SILENT: 1, LOST: len(folders)}
-    with Ledger.open() as ledger, ledger.writing() as connection:
-        connection.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'postflow_schema'")
+    with Ledger.open() as ledger, ledger.writing() as tx:
+        tx.connection.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'postflow_schema'")
     await wait_until(lambda: "of a newer PostFlow" in words(world))
 
 

@@ -69,8 +69,8 @@ async def sent(clip: Path, studio: str) -> Delivery:
 
 def unsent_parts() -> int:
     """How many part addresses the ledger holds."""
-    with Ledger.open() as ledger, ledger.reading() as connection:
-        return len(connection.execute(parts.select()).all())
+    with Ledger.open() as ledger, ledger.reading() as tx:
+        return len(tx.execute(parts.select()).all())
 
 
 async def test_a_studio_without_a_tunnel_delivers_and_says_which_way(

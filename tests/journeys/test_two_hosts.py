@@ -199,6 +199,6 @@ def two_live(ledger: Ledger, studio: str, folders: Mapping[int, Path]) -> None:
 
 def lose(ledger: Ledger, run_id: str) -> None:
     """Its host has been silent for as long as its lease."""
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         mine = update(leases).where(leases.c.run_id == run_id)
-        connection.execute(mine.values(machine="elsewhere", expires_at=ledger.now()))
+        tx.execute(mine.values(machine="elsewhere", expires_at=ledger.now()))

@@ -99,8 +99,8 @@ def add(ledger: Ledger, root: Root, relpath: str, *, content: str = "a", size: i
 
 def set_aside(ledger: Ledger, root: Root, before: datetime | None = None) -> int:
     """As a backlog that a person does not want."""
-    with ledger.writing() as connection:
-        return ignore_backlog(connection, root, before)
+    with ledger.writing() as tx:
+        return ignore_backlog(tx, root, before)
 
 
 def add_many(ledger: Ledger, root: Root, count: int) -> list[int]:

@@ -15,8 +15,6 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from postflow.errors import Retry
 from postflow.ledger import (
     Announcement,
@@ -31,6 +29,7 @@ from postflow.ledger import (
     outbox,
     transitions,
 )
+from postflow.ledger.transaction import Transaction
 
 Line = dict[str, Any]
 
@@ -62,9 +61,9 @@ class Mortal(Ledger):
     die_at: int | None = None
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        with super().writing() as connection:
-            yield connection
+    def writing(self) -> Iterator[Transaction]:
+        with super().writing() as tx:
+            yield tx
             self.moment()
         self.moment()
 

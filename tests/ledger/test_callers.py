@@ -13,9 +13,9 @@ from postflow.ledger.schema import leases as table
 def at(ledger: Ledger, run_id: str, pid: int) -> None:
     """A living run of another host."""
     leases.start(ledger, run_id)
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         there = {"machine": "elsewhere", "pid": pid}
-        connection.execute(update(table).where(table.c.run_id == run_id).values(**there))
+        tx.execute(update(table).where(table.c.run_id == run_id).values(**there))
 
 
 def test_each_living_process_that_calls_as_the_user_counts_once(ledger: Ledger) -> None:
@@ -39,7 +39,7 @@ def test_a_renewed_lease_goes_on_calling_and_one_that_ran_out_does_not(ledger: L
         leases.note_caller(ledger, run_id, "studio")
     leases.renew(ledger, "two")
     assert leases.note_caller(ledger, "one", "studio") == 2
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         past = ledger.now() - timedelta(seconds=1)
-        connection.execute(update(table).where(table.c.run_id == "two").values(expires_at=past))
+        tx.execute(update(table).where(table.c.run_id == "two").values(expires_at=past))
     assert leases.note_caller(ledger, "one", "studio") == 1

@@ -27,8 +27,8 @@ from tests.ledger.ground import Clock, add, media, set_aside, sighting
 
 def only(ledger: Ledger, root: Root) -> Observation:
     query = select(*columns_of(Observation, schema.observations))
-    with ledger.reading() as connection:
-        (found,) = as_entries(Observation, connection.execute(query).mappings().all())
+    with ledger.reading() as tx:
+        (found,) = as_entries(Observation, tx.execute(query).mappings().all())
     return found
 
 
@@ -115,8 +115,8 @@ def test_a_backlog_can_be_set_aside_by_date_and_taken_back(ledger: Ledger, root:
     assert [each.relpath for each in observations.known(ledger, root, ObservationState.ASIDE)] == [
         "old.mov"
     ]
-    with ledger.writing() as connection:
-        assert stop_ignoring(connection, root, ledger.now()) == 1
+    with ledger.writing() as tx:
+        assert stop_ignoring(tx, root) == 1
     assert set_aside(ledger, root) == 2
 
 

@@ -131,8 +131,8 @@ def test_another_release_that_takes_it_over_meanwhile_ends_all_reading_and_writi
 ) -> None:
     with Ledger.open(where) as ledger:
         root = roots.add(ledger, "main", Path("/mnt/show"))
-        with ledger.writing() as connection:
-            connection.execute(text("UPDATE meta SET value = '99' WHERE key = 'postflow_schema'"))
+        with ledger.writing() as tx:
+            tx.execute(text("UPDATE meta SET value = '99' WHERE key = 'postflow_schema'"))
         with pytest.raises(Fatal, match="of a newer PostFlow"):
             claims.ready(ledger)
         with pytest.raises(Fatal, match="of a newer PostFlow"):
@@ -232,10 +232,10 @@ def test_what_postgresql_does_not_do_just_now_can_be_tried_again(
 
     def refused(ledger: Ledger) -> str | None:
         try:
-            with ledger.writing() as connection:
-                connection.exec_driver_sql(set_up)
+            with ledger.writing() as tx:
+                tx.connection.exec_driver_sql(set_up)
                 time.sleep(0.2)
-                connection.exec_driver_sql(then)
+                tx.connection.exec_driver_sql(then)
         except Retry as error:
             return error.code
         return None
@@ -254,10 +254,10 @@ def test_a_user_without_rights_is_named_as_such(postgres_url: str) -> None:
 
 
 def _write_as_a_reader(ledger: Ledger) -> None:
-    with ledger.writing() as connection:
-        schema = connection.exec_driver_sql("SELECT current_schema()").scalar()
+    with ledger.writing() as tx:
+        schema = tx.connection.exec_driver_sql("SELECT current_schema()").scalar()
         role = f"CREATE ROLE reader; GRANT USAGE ON SCHEMA {schema} TO reader"
-        connection.exec_driver_sql(f"{role}; SET LOCAL ROLE reader; DELETE FROM clips")
+        tx.connection.exec_driver_sql(f"{role}; SET LOCAL ROLE reader; DELETE FROM clips")
 
 
 def test_a_file_that_is_damaged_under_way_is_named_as_such(tmp_path: Path) -> None:
@@ -273,9 +273,9 @@ def test_a_file_that_is_damaged_under_way_is_named_as_such(tmp_path: Path) -> No
 
 
 def _write_while_cut_off(ledger: Ledger, server: str) -> None:
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         _cut_off_all(server)
-        connection.execute(text("UPDATE clips SET state = 'done'"))
+        tx.execute(text("UPDATE clips SET state = 'done'"))
 
 
 def _cut_off_all(server: str) -> None:
@@ -300,8 +300,8 @@ def test_a_full_disk_is_named_as_such(tmp_path: Path) -> None:
     """SQLite is told that it may have no more pages, which is what a full disk comes to."""
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         root = roots.add(ledger, "main", Path("/mnt/show"))
-        with ledger.writing() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count=1")
+        with ledger.writing() as tx:
+            tx.connection.exec_driver_sql("PRAGMA max_page_count=1")
         with pytest.raises(Retry) as refused:
             add_many(ledger, root, 10_000)
     assert refused.value.code == "ledger.disk_full"
@@ -313,8 +313,8 @@ def test_a_writer_that_waits_too_long_may_try_again(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with Ledger.open(path) as ledger:
         root = roots.add(ledger, "main", Path("/mnt/show"))
-        with ledger.writing() as connection:
-            connection.exec_driver_sql("PRAGMA busy_timeout=1")
+        with ledger.writing() as tx:
+            tx.connection.exec_driver_sql("PRAGMA busy_timeout=1")
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Retry) as refused:

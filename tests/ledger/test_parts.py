@@ -83,8 +83,8 @@ def given_up(how: Callable[[Ledger, Claimed, PostFlowError], None], why: PostFlo
 )
 def test_the_addresses_go_with_the_upload(ledger: Ledger, begun: Claimed, end: End) -> None:
     end(ledger, begun)
-    with ledger.reading() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM parts").scalar() == 0
+    with ledger.reading() as tx:
+        assert tx.connection.exec_driver_sql("SELECT count(*) FROM parts").scalar() == 0
 
 
 @pytest.mark.parametrize("end", [claims.release, given_up(transitions.fail, BROKEN)])

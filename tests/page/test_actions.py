@@ -107,9 +107,9 @@ async def test_a_clip_tells_its_whole_history(person: Person, ledger: Ledger) ->
 async def test_under_another_name(person: Person, page: Served, ledger: Ledger, root: Root) -> None:
     """Sequence and shot are those of the nearest right name; where it goes is said before."""
     wrong = "SQ08_UNDLM_00205_v001 final.mov"
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         renamed = {"name": wrong, "relpath": f"in/{wrong}", "disk_path": f"in/{wrong}"}
-        connection.execute(update(clips).where(clips.c.id == 3).values(renamed))
+        tx.execute(update(clips).where(clips.c.id == 3).values(renamed))
     clip = f"{BOARD}clip/3"
     html = await person.sees(clip)
     assert 'name="sequence" value="SQ08"' in html

@@ -109,8 +109,8 @@ async def test_a_name_with_line_breaks_can_be_tried_again(
 
 
 async def test_a_link_that_is_a_script_is_no_link(person: Person, ledger: Ledger) -> None:
-    with ledger.writing() as connection:
-        connection.execute(update(tables.clips).values(view_url="javascript:alert(1)"))
+    with ledger.writing() as tx:
+        tx.execute(update(tables.clips).values(view_url="javascript:alert(1)"))
     assert "javascript:" not in await person.sees()
 
 
@@ -131,8 +131,8 @@ async def test_a_long_shelf_has_pages_that_miss_nothing(
         row | {"relpath": n, "disk_path": n, "name": n, "revision": n}
         for n in (f"c{number:03}.mov" for number in range(230))
     ]
-    with ledger.writing() as connection:
-        connection.execute(insert(tables.clips), rows)
+    with ledger.writing() as tx:
+        tx.execute(insert(tables.clips), rows)
     seen, path = [], f"{BOARD}?show=delivered"
     while path:
         html = await person.sees(path)
@@ -164,13 +164,13 @@ async def test_share_links_are_shown_to_people_and_in_no_log(
     caplog.set_level(logging.DEBUG)
     (clip,) = queries.rows(ledger, phase=Phase.DELIVERED)
     now = ledger.now()
-    with ledger.writing() as connection:
+    with ledger.writing() as tx:
         about = {"studio": "main", "subject": "s", "name": "S"}
         share = {"account_id": "a", "project_id": "p", "access": "public", "state": "open"}
         made = insert(tables.shares).values(asset_ids=[], url=SHARE, intended_at=now)
-        connection.execute(made.values(**about, **share))
+        tx.execute(made.values(**about, **share))
         placed = about | {"clip_id": clip.id, "since": now, "share": 1}
-        connection.execute(insert(tables.shared_clips).values(placed))
+        tx.execute(insert(tables.shared_clips).values(placed))
     assert f'href="{SHARE}"' in await person.sees()
     assert f'href="{SHARE}"' in await person.sees(f"{BOARD}clip/{clip.id}")
     ours = [each for each in caplog.records if not each.name.startswith(("httpx", "httpcore"))]

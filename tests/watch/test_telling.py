@@ -473,8 +473,8 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
         outbox.refused(unheard, outbox.sending(unheard, message, "run-1"), WEBHOOK_GONE)
         news.tell()
         assert "Discord has refused 1 message:" in told(capsys)
-        with unheard.writing() as connection:
-            connection.exec_driver_sql(NEWER)
+        with unheard.writing() as tx:
+            tx.connection.exec_driver_sql(NEWER)
         for _ in range(2):
             news.tell()
     assert capsys.readouterr().err.count("of a newer PostFlow") == 1
