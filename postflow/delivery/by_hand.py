@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 
 from postflow.errors import Fatal, Retry
 from postflow.folder.enrolment import enrolled
-from postflow.folder.root import AbsentError, RootMark, read_mark
+from postflow.folder.root import AbsentError, read_mark
 from postflow.ledger import (
     AsyncLedger,
     Registered,
@@ -136,12 +136,11 @@ async def _root_by_hand(
     folder = next((each for each in folders if media.path.is_relative_to(each)), None)
     if folder is None:
         return await ledger.run(roots.add, studio, media.path.parent), False
-    here = folder
-    mark = await volume.ask(lambda: _mark(here))
     try:
-        if mark:
-            found = mark
-            return await ledger.run(enrolled, studio, here, found), True
+        mark = await volume.ask(lambda: read_mark(folder))
+        return await ledger.run(enrolled, studio, folder, mark), True
+    except AbsentError:
+        pass
     except Retry as why:
         if why.code not in NOT_OURS:
             raise
@@ -153,13 +152,6 @@ async def _is_confirmed(entry: Registered, is_gone: IsGone) -> bool:
     if entry.account_id is None or entry.file_id is None:
         return False
     return not await is_gone(entry.account_id, entry.file_id)
-
-
-def _mark(folder: Path) -> RootMark | None:
-    try:
-        return read_mark(folder)
-    except AbsentError:
-        return None
 
 
 def _sighting(folder: Path, media: MediaFile) -> Sighting:

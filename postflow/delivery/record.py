@@ -38,10 +38,8 @@ log = logging.getLogger(__name__)
 MOST_RUNS_PER_CLIP = 8
 
 
-class DeliveryRecord:
-    """The claim on a clip, kept current. Without a claim nothing is written: the clip was
-    delivered before, and a person looks after it once more.
-    """
+class DeliveryRecord(HeldClaim):
+    """Without a claim the clip was delivered before, and a person looks after it once more."""
 
     def __init__(
         self,
@@ -57,12 +55,11 @@ class DeliveryRecord:
 
         `is_confirmed`: it was delivered, and Frame.io was asked a moment ago whether it is there.
         """
+        super().__init__(ledger, claim)
         self.is_confirmed = is_confirmed
         self.is_by_hand = by_hand
         self.clip_id = claim.clip_id if claim else clip_id
-        self.parts = UnfinishedUpload(held := HeldClaim(ledger, claim))
-        self._held = held
-        self._write, self._advance = held.write, held.advance
+        self.parts = UnfinishedUpload(self)
         self._begun = claim is not None and claim.state is not State.READY
         self._watched = watched
         self._announced = False
@@ -71,45 +68,41 @@ class DeliveryRecord:
         """Its stack is left to the queue."""
 
     @property
-    def _claim(self) -> Claimed | None:
-        return self._held.claim
-
-    @property
     def key(self) -> str | None:
         """Names the clip's message; None when there is nothing new to tell."""
-        return f"clip-{self._claim.clip_id}" if self._claim else None
+        return f"clip-{self.claim.clip_id}" if self.claim else None
 
     @property
     def is_of_a_batch(self) -> bool:
         """One message tells of many clips, this one among them."""
-        return self._claim is not None and self._claim.batch_id is not None
+        return self.claim is not None and self.claim.batch_id is not None
 
     async def is_announced_elsewhere(self) -> bool:
         """Is the same content told of under another path, so that there is nothing new to tell?"""
-        return bool(await self._write(registry.is_announced_elsewhere))
+        return bool(await self.write(registry.is_announced_elsewhere))
 
     async def namesake(self) -> Namesake | None:
         """Other content of this name and version that is in Frame.io already."""
-        return await self._write(registry.namesake)
+        return await self.write(registry.namesake)
 
     async def cancel(self, how: str) -> None:
         """A person wants the clip stopped, unless it is delivered."""
-        await self._write(queue.mark_cancelled, how)
+        await self.write(queue.mark_cancelled, how)
 
     async def how_cancelled(self) -> str | None:
         """How a person cancelled the clip, if it can still be stopped."""
-        return None if self._is_delivered else await self._write(queue.how_cancelled)
+        return None if self._is_delivered else await self.write(queue.how_cancelled)
 
     @property
     def begun(self) -> Claimed | None:
         """The claim, where something of the clip may be in Frame.io."""
-        claim = self._claim
+        claim = self.claim
         return claim if claim and claim.state in {State.REQUESTING, State.REQUESTED} else None
 
     async def note_progress(self, sent: int, rate: float) -> None:
         """For whoever asks from elsewhere. A busy ledger is no fault: it is told later."""
         try:
-            await self._write(progress.note, sent, rate)
+            await self.write(progress.note, sent, rate)
         except PostFlowError as error:
             log.debug("How far the clip is could not be noted: %s", error)
 
@@ -117,13 +110,13 @@ class DeliveryRecord:
         """About to ask Frame.io for a file that the clip is to fill."""
         target = _target(folder, shot)
         way, exposure = sending.way, sending.exposure
-        await self._advance(transitions.intend_request, target, way=way, exposure=exposure)
+        await self.advance(transitions.intend_request, target, way=way, exposure=exposure)
 
     async def asked(
         self, remote: RemoteFile, *, parts: Sequence[UploadPart] = (), adopted: bool = False
     ) -> None:
         """Frame.io has a file for the clip; these `parts` of it are ours to send."""
-        await self._advance(
+        await self.advance(
             transitions.requested, remote.id, view_url=remote.view_url, adopted=adopted, parts=parts
         )
 
@@ -134,22 +127,22 @@ class DeliveryRecord:
 
     async def arrived_unheard(self, remote: RemoteFile) -> None:
         """Whole in Frame.io by the work of a dead run. Whoever claims the clip next finishes it."""
-        about = {name: getattr(self._claim, name) for name in Target.model_fields}
+        about = {name: getattr(self.claim, name) for name in Target.model_fields}
         await self._arrive(Target.model_validate(about), remote)
-        await self._write(claims.release)
-        self._held.claim = None
+        await self.write(claims.release)
+        self.claim = None
 
     async def _arrive(self, target: Target, remote: RemoteFile) -> None:
-        claim = self._claim
+        claim = self.claim
         if claim and (claim.state is not State.REQUESTED or claim.file_id != remote.id):
-            await self._advance(transitions.intend_request, target, way="adopted")
+            await self.advance(transitions.intend_request, target, way="adopted")
             await self.asked(remote, adopted=True)
-        await self._advance(transitions.arrived, view_url=remote.view_url)
+        await self.advance(transitions.arrived, view_url=remote.view_url)
 
     async def has_siblings(self, folder: Folder, shot: Shot) -> bool:
         """Are other versions of the clip there? One that is on its way sees this one itself."""
-        siblings = await self._held.ledger.run(known_ids.siblings, folder.id, shot.stack)
-        mine = self._claim.clip_id if self._claim else None
+        siblings = await self.ledger.run(known_ids.siblings, folder.id, shot.stack)
+        mine = self.claim.clip_id if self.claim else None
         return any(each.clip_id != mine and each.state in DELIVERED for each in siblings)
 
     async def past(
@@ -159,27 +152,27 @@ class DeliveryRecord:
 
         What a dead run asked without hearing the answer is known by when it asked.
         """
-        siblings = await self._held.ledger.run(known_ids.siblings, folder.id, stack)
-        return Past.known(siblings, self._claim, media, was_begun=self._begun, resumable=resumable)
+        siblings = await self.ledger.run(known_ids.siblings, folder.id, stack)
+        return Past.known(siblings, self.claim, media, was_begun=self._begun, resumable=resumable)
 
     @property
     def stack_id(self) -> str | None:
         """The stack an earlier run of ours, now dead, has put the clip on."""
-        is_there = self._claim is not None and self._claim.state is State.STACKED
-        return self._claim.stack_id if self._claim and is_there else None
+        is_there = self.claim is not None and self.claim.state is State.STACKED
+        return self.claim.stack_id if self.claim and is_there else None
 
     async def stacking(self) -> None:
         """About to touch the version stack. Raises Retry while another host does."""
-        await self._advance(known_ids.intend_stack)
+        await self.advance(known_ids.intend_stack)
 
     async def stacked(self, made: Stacked, *, reword: Reword | None = None) -> None:
         """It is on the stack, as are others that may have waited for it, whose messages change."""
-        await self._advance(known_ids.stacked, made.stack.id, file_ids=made.file_ids, reword=reword)
+        await self.advance(known_ids.stacked, made.stack.id, file_ids=made.file_ids, reword=reword)
 
     @property
     def may_leave_stack(self) -> bool:
         """Do later `ingest` runs look after it?"""
-        return self._claim is not None and self._watched
+        return self.claim is not None and self._watched
 
     def not_stacked(self, why: PostFlowError) -> bool:
         """Could not be stacked. Is that left to a later `ingest` run?"""
@@ -188,7 +181,7 @@ class DeliveryRecord:
 
     async def announce(self, announcement: Announcement) -> None:
         """What the clip's own message says while it travels."""
-        await self._write(transitions.announce, announcement)
+        await self.write(transitions.announce, announcement)
         self._announced = True
 
     async def done(
@@ -205,14 +198,14 @@ class DeliveryRecord:
         """
         why = self._unstacked
         if self.stack_follows:
-            await self._write(transitions.leave_stack, announce=announce, share=share)
+            await self.write(transitions.leave_stack, announce=announce, share=share)
         elif why and self._stack_may_wait:
-            await self._write(transitions.postpone_stack, why, announce=announce, share=share)
+            await self.write(transitions.postpone_stack, why, announce=announce, share=share)
         else:
-            await self._write(
+            await self.write(
                 transitions.done, note=why, announce=announce, share=share, reword=reword
             )
-        self._held.claim = None
+        self.claim = None
 
     async def end(
         self,
@@ -232,36 +225,36 @@ class DeliveryRecord:
         if self._is_delivered:
             await self._end_delivered(why)
         elif why.code == "file.changed":
-            await self._write(transitions.supersede, why, announce=announce)
+            await self.write(transitions.supersede, why, announce=announce)
         elif isinstance(why, Skip):
             told = announce if self._announced or not self.is_by_hand else None
-            await self._write(transitions.skip, why, announce=told)
+            await self.write(transitions.skip, why, announce=told)
         elif self.waits_for(why):
-            await self._write(transitions.postpone, why, announce=announce, waiting=waiting)
+            await self.write(transitions.postpone, why, announce=announce, waiting=waiting)
         elif isinstance(why, Retry) and self.may_be_put_off:
-            await self._write(transitions.postpone, why, waiting=waiting)
+            await self.write(transitions.postpone, why, waiting=waiting)
         else:
-            await self._write(transitions.fail, why, announce=announce)
-        self._held.claim = None
+            await self.write(transitions.fail, why, announce=announce)
+        self.claim = None
 
     async def _end_delivered(self, why: PostFlowError) -> None:
         """Nothing more is to be had of it now, whatever the reason: its last steps come later."""
         if self.is_by_hand:
-            await self._write(claims.release)
+            await self.write(claims.release)
         elif self.may_be_put_off or self.waits_for(why):
-            await self._write(transitions.postpone, why)
+            await self.write(transitions.postpone, why)
         else:
-            await self._write(transitions.done, note=why)
+            await self.write(transitions.done, note=why)
 
     async def give_back(self) -> None:
         """Its end could not be written down: it does not stay with a run that lives on."""
         try:
-            await self._write(claims.release)
+            await self.write(claims.release)
         except PostFlowError as error:
-            name = self._claim.name if self._claim else ""
+            name = self.claim.name if self.claim else ""
             log.warning("%s is still held by this run: %s", name, error)
         else:
-            self._held.claim = None
+            self.claim = None
 
     def waits_for(self, why: PostFlowError) -> bool:
         """Is the reason none of its own, so that it goes by itself once that is mended?"""
@@ -281,11 +274,11 @@ class DeliveryRecord:
 
     @property
     def _has_tries_left(self) -> bool:
-        return self._claim is not None and self._claim.tries < MOST_RUNS_PER_CLIP
+        return self.claim is not None and self.claim.tries < MOST_RUNS_PER_CLIP
 
     @property
     def _is_delivered(self) -> bool:
-        return self._claim is not None and self._claim.state in DELIVERED
+        return self.claim is not None and self.claim.state in DELIVERED
 
 
 def _target(folder: Folder, shot: Shot) -> Target:

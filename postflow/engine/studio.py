@@ -23,7 +23,7 @@ from postflow.delivery.record import DeliveryRecord
 from postflow.delivery.share_relay import ShareRelay
 from postflow.delivery.ways import Ways
 from postflow.discord import DiscordClient
-from postflow.discord.relay import Channel, NoChannel, OutboxRelay
+from postflow.discord.relay import NoChannel, OutboxRelay
 from postflow.errors import PostFlowError, Retry
 from postflow.feeds import FeedRelay
 from postflow.folder.root import volume_error_or
@@ -224,7 +224,8 @@ async def _with_channel(
     """The same, but for the channel. Messages for one webhook never go to another."""
     channel = f"{studio.name}/{_digest(webhook.get_secret_value())}"
     discord = await stack.enter_async_context(DiscordClient(webhook))
-    relay = await _open_relay(stack, studio.ledger, discord, studio.run_id, channel)
+    relay = OutboxRelay(studio.ledger, discord, studio.run_id, channel=channel)
+    await stack.enter_async_context(relay)
     if studio.sharing:  # while this channel's messages can still be changed
         stack.push_async_callback(studio.sharing.finish)
     return replace(studio, channel=channel, discord=discord, relay=relay)
@@ -232,23 +233,32 @@ async def _with_channel(
 
 async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
     run_id = uuid4().hex
-    ledger = await stack.enter_async_context(open_ledger(studio.ledger))
-    await stack.enter_async_context(hold_lease(ledger, run_id))
-    discord = None
-    if studio.discord:
-        discord = await stack.enter_async_context(studio.discord.get_client())
+    enter = stack.enter_async_context
+    ledger = await enter(open_ledger(studio.ledger))
+    await enter(hold_lease(ledger, run_id))
+    discord = await enter(studio.discord.get_client()) if studio.discord else None
     sign_in = studio.adobe.get_client()
-    frameio = await stack.enter_async_context(studio.frameio.get_client(sign_in))
+    frameio = await enter(studio.frameio.get_client(sign_in))
     # Whose calls Frame.io counts together, as far as settings tell.
     user = _digest(studio.frameio.base_url, studio.adobe.client_id)
-    sharing_rate = keep_common_rate(ledger, run_id, frameio, user)
-    await stack.enter_async_context(in_background(sharing_rate, "common rate"))
-    relay = None
+    await enter(in_background(keep_common_rate(ledger, run_id, frameio, user), "common rate"))
+    relay = sharing = None
     if discord or studio.sinks:
-        relay = await _open_relay(stack, ledger, discord or NoChannel(), run_id, name)
+        relay = await enter(OutboxRelay(ledger, discord or NoChannel(), run_id, channel=name))
     naming = studio.get_naming()
     for sink in studio.sinks:
-        await stack.enter_async_context(FeedRelay(ledger, naming, name, run_id, sink))
+        await enter(FeedRelay(ledger, naming, name, run_id, sink))
+    if studio.frameio.share:
+        links = ShareRelay(
+            ledger,
+            frameio,
+            studio.frameio.share,
+            studio=name,
+            run_id=run_id,
+            channel=name if relay else None,
+            told=relay.notify if relay else lambda: None,
+        )
+        sharing = await enter(links)
     bandwidth = studio.get_bandwidth()
     ways = Ways(frameio, get_outlet(studio, bandwidth), studio.transfer, bandwidth)
     return OpenStudio(
@@ -261,10 +271,10 @@ async def _open(stack: AsyncExitStack, name: str, studio: Studio) -> OpenStudio:
         frameio=frameio,
         sign_in=sign_in,
         ways=ways,
-        pictures=await stack.enter_async_context(Pictures()),
+        pictures=await enter(Pictures()),
         discord=discord,
         relay=relay,
-        sharing=await _open_sharing(stack, studio, ledger, frameio, relay, run_id, name),
+        sharing=sharing,
         progress=None,
     )
 
@@ -279,32 +289,3 @@ def get_outlet(studio: Studio, bandwidth: Bandwidth | None = None) -> Outlet | N
     if tunnel is None:
         return None
     return Outlet(tunnel.get_client(), port=tunnel.port, bandwidth=bandwidth)
-
-
-async def _open_relay(
-    stack: AsyncExitStack, ledger: AsyncLedger, shown_in: Channel, run_id: str, channel: str
-) -> OutboxRelay:
-    return await stack.enter_async_context(OutboxRelay(ledger, shown_in, run_id, channel=channel))
-
-
-async def _open_sharing(
-    stack: AsyncExitStack,
-    studio: Studio,
-    ledger: AsyncLedger,
-    frameio: FrameioClient,
-    relay: OutboxRelay | None,
-    run_id: str,
-    name: str,
-) -> ShareRelay | None:
-    if studio.frameio.share is None:
-        return None
-    relaying = ShareRelay(
-        ledger,
-        frameio,
-        studio.frameio.share,
-        studio=name,
-        run_id=run_id,
-        channel=name if relay else None,
-        told=relay.notify if relay else lambda: None,
-    )
-    return await stack.enter_async_context(relaying)
