@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from postflow.models import FrozenModel
 
-from .clips import batch_changed
+from .clips import batch_changed, is_time
 from .ledger import Ledger
 from .models import Announcement, columns_of
 from .outbox import put
@@ -122,7 +122,7 @@ def _untold(studio: str, now: datetime) -> list[ColumnElement[bool]]:
         _is_under_way(),
         clips.c.run_id.is_(None),
         clips.c.batch_id.is_(None),
-        or_(clips.c.not_before.is_(None), clips.c.not_before <= now),
+        is_time(now),
         ~exists().where(outbox.c.clip_id == clips.c.id),
     ]
 

@@ -22,11 +22,11 @@ from sqlalchemy import (
 
 from postflow.state import this_host
 
-from .clips import change, claimed, held
-from .leases import LEASE_SECONDS, RUN_DIED, end_dead_runs, start_lease
+from .clips import change, claimed, held, is_time
+from .leases import LEASE_SECONDS, RUN_DIED, alive, end_dead_runs, start_lease
 from .ledger import Ledger
 from .models import Claimed, ClaimRef
-from .schema import clips, history, leases, roots
+from .schema import clips, history, roots
 from .states import DELIVERED, OPEN, State
 from .transaction import Transaction
 
@@ -123,8 +123,7 @@ def ready_in(
 
 def is_free(now: datetime) -> ColumnElement[bool]:
     """No living run has it."""
-    alive = select(leases.c.run_id).where(leases.c.expires_at > now)
-    return or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive))
+    return or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive(now)))
 
 
 def _is_interrupted() -> ColumnElement[bool]:
@@ -133,11 +132,6 @@ def _is_interrupted() -> ColumnElement[bool]:
     last = last.order_by(history.c.id.desc()).limit(1)
     died = last.scalar_subquery() == RUN_DIED
     return or_(clips.c.run_id.is_not(None), and_(clips.c.started_at.is_not(None), died))
-
-
-def is_time(now: datetime) -> ColumnElement[bool]:
-    """It is not put off any more."""
-    return or_(clips.c.not_before.is_(None), clips.c.not_before <= now)
 
 
 def _open(studio: str | None) -> Select[Any]:
@@ -157,7 +151,7 @@ def _due(query: Select[Any], now: datetime) -> Select[Any]:
         other.c.relpath == clips.c.relpath,
         other.c.state.in_(OPEN - {State.READY}),
         other.c.finished_at.is_(None),
-        or_(other.c.not_before.is_(None), other.c.not_before <= now),
+        is_time(now, other),
     )
     return query.where(is_time(now), or_(clips.c.state != State.READY, ~exists(begun)))
 

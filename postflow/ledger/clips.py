@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    RowMapping,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from postflow.errors import PostFlowError, Retry
+from postflow.models import nfc
 
-from .models import Attempt, Claimed, ClaimRef, as_entries, columns_of
+from .models import Attempt, Claimed, ClaimRef, columns_of
 from .schema import attempts, batches, clips, history
 from .states import CLOSED, AttemptOutcome, StaleClaim, State, check_move
 from .transaction import Transaction
@@ -34,6 +46,16 @@ AFRESH: dict[str, Any] = NO_REASON | {
     "priority": 0,
     "cancelled": None,
 }
+
+
+def is_time(now: datetime, table: FromClause = clips) -> ColumnElement[bool]:
+    """It is not put off any more."""
+    return or_(table.c.not_before.is_(None), table.c.not_before <= now)
+
+
+def is_called(name: str) -> ColumnElement[bool]:
+    """By its file name, or by its path below its root."""
+    return or_(clips.c.name == nfc(name), clips.c.relpath == nfc(name))
 
 
 def held(tx: Transaction, claim: Claimed | ClaimRef) -> RowMapping:
@@ -111,8 +133,7 @@ def claimed(tx: Transaction, clip_id: int, root: Path) -> Claimed:
 def attempts_of(tx: Transaction, clip_id: int) -> tuple[Attempt, ...]:
     """The clip's upload requests, oldest first."""
     query = select(*columns_of(Attempt, attempts)).where(attempts.c.clip_id == clip_id)
-    rows = tx.rows(query.order_by(attempts.c.number))
-    return tuple(as_entries(Attempt, rows))
+    return tuple(tx.entries(Attempt, query.order_by(attempts.c.number)))
 
 
 LED_TO_NOTHING = case(

@@ -16,8 +16,9 @@ from sqlalchemy import Row, Table, and_, func, not_, or_, select, update
 
 from postflow.models import FrozenModel
 
+from .leases import alive
 from .ledger import Ledger
-from .schema import clips, feeds, history, leases, outbox, roots
+from .schema import clips, feeds, history, outbox, roots
 from .states import DELIVERED, StaleClaim, State
 from .transaction import Transaction
 
@@ -80,8 +81,8 @@ def take(ledger: Ledger, feed: str, run_id: str) -> Place | None:
     with ledger.writing() as tx:
         here = {"history_id": _last(tx, history), "notice_id": _last(tx, outbox)}
         tx.add_new(feeds, feed=feed, **here)
-        alive = select(leases.c.run_id).where(leases.c.expires_at > tx.now)
-        free = or_(feeds.c.run_id.is_(None), feeds.c.run_id == run_id, feeds.c.run_id.not_in(alive))
+        own, others = feeds.c.run_id == run_id, alive(tx.now)
+        free = or_(feeds.c.run_id.is_(None), own, feeds.c.run_id.not_in(others))
         taking = update(feeds).where(feeds.c.feed == feed, free).values(run_id=run_id)
         row = tx.row(taking.returning(*feeds.c))
         return Place.model_validate(dict(row)) if row else None

@@ -7,9 +7,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 
 from postflow.errors import PostFlowError
 from postflow.models import FrozenModel
@@ -17,7 +17,7 @@ from postflow.stop import in_background
 
 from .clips import change
 from .ledger import AsyncLedger, Ledger
-from .models import as_entries, columns_of
+from .models import columns_of
 from .outbox import orphan_messages
 from .process import ProcessMark, is_dead_here, this_process
 from .schema import clips, leases, shares
@@ -86,8 +86,12 @@ def living(ledger: Ledger) -> set[str]:
     """The runs whose lease lasts, which is longer where nobody could renew."""
     with ledger.writing() as tx:
         _spare_after_silence(tx)
-        alive = select(leases.c.run_id).where(leases.c.expires_at > tx.now)
-        return set(tx.scalars(alive))
+        return set(tx.scalars(alive(tx.now)))
+
+
+def alive(now: datetime) -> Select[Any]:
+    """The runs whose lease lasts."""
+    return select(leases.c.run_id).where(leases.c.expires_at > now)
 
 
 def is_held(ledger: Ledger, prefix: str) -> bool:
@@ -163,7 +167,7 @@ def end_dead_runs(tx: Transaction, *, but: str | None = None) -> list[Ended]:
     query = select(*columns_of(Lease, leases))
     if but is not None:
         query = query.where(leases.c.run_id != but)
-    rows = as_entries(Lease, tx.rows(query))
+    rows = tx.entries(Lease, query)
     dead = [lease for lease in rows if lease.expires_at <= tx.now or is_dead_here(lease)]
     return [_end(tx, lease.run_id, RUN_DIED) for lease in dead]
 

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, or_, select, update
+from sqlalchemy import RowMapping, select, update
 
 from postflow.errors import PostFlowError, Retry
 
-from .clips import backoff_after, reason
+from .clips import backoff_after, is_time, reason
 from .ledger import Ledger
 from .models import Announcement, Message, columns_of
 from .schema import leases, outbox, threads
@@ -43,10 +43,8 @@ def enqueue(ledger: Ledger, announcement: Announcement) -> None:
 
 def due(ledger: Ledger, *, channel: str | None = None, limit: int = 50) -> list[Message]:
     """What can be sent now, oldest first; to one channel if named."""
-    now = ledger.now()
     query = select(*columns_of(Message, outbox)).where(
-        outbox.c.state == MessageState.PENDING,
-        or_(outbox.c.not_before.is_(None), outbox.c.not_before <= now),
+        outbox.c.state == MessageState.PENDING, is_time(ledger.now(), outbox)
     )
     if channel is not None:
         query = query.where(outbox.c.channel == channel)

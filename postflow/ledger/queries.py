@@ -10,9 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, or_, select
 
-from postflow.models import nfc
-
-from .clips import attempts_of
+from .clips import attempts_of, is_called
 from .ledger import Ledger
 from .models import Attempt, Clip, Observation, Step, as_entries, columns_of
 from .observations import at_path_of_clip
@@ -69,7 +67,6 @@ def rows(
     studio: str | None = None,
     phase: Phase | None = None,
     name: str | None = None,
-    since: datetime | None = None,
     holding: str | None = None,
     before: tuple[datetime, int] | None = None,
     ids: Collection[int] | None = None,
@@ -77,8 +74,8 @@ def rows(
 ) -> list[Clip]:
     """Clips, the one that changed last first. `name` is a file name or a path below its root.
 
-    `since`: only what changed its state at or after that time. `holding`: only those whose path or
-    folder in Frame.io holds that text. `before`: what comes after a clip of that `since` and id.
+    `holding`: only those whose path or folder in Frame.io holds that text. `before`: what comes
+    after a clip of that `since` and id.
     """
     phase_now = _phase(ledger.now())
     columns = (
@@ -93,9 +90,7 @@ def rows(
     if phase is not None:
         query = query.where(phase_now == phase)
     if name is not None:
-        query = query.where(or_(clips.c.name == nfc(name), clips.c.relpath == nfc(name)))
-    if since is not None:
-        query = query.where(clips.c.since >= since)
+        query = query.where(is_called(name))
     if holding is not None:
         places = (clips.c.relpath, clips.c.folder)
         query = query.where(or_(*(each.icontains(holding, autoescape=True) for each in places)))
@@ -120,12 +115,10 @@ def revisions(ledger: Ledger) -> set[str]:
     return set(ledger.scalars(select(clips.c.revision).distinct()))
 
 
-def unsettled(
-    ledger: Ledger, *, studio: str | None = None, phase: Phase = Phase.SETTLING, limit: int = 1000
-) -> list[Observation]:
-    """Files that are waited for or refused (or were set aside), the first that was seen first."""
+def unsettled(ledger: Ledger, *, studio: str | None = None, limit: int = 1000) -> list[Observation]:
+    """Files that are waited for or refused, the first that was seen first."""
     query = _observations(studio).with_only_columns(*columns_of(Observation, observations))
-    query = query.where(observations.c.state == PHASES_BEFORE[phase])
+    query = query.where(observations.c.state == ObservationState.SETTLING)
     query = query.order_by(observations.c.waiting_since, observations.c.relpath).limit(limit)
     return ledger.entries(Observation, query)
 
@@ -190,7 +183,7 @@ def endings(ledger: Ledger, studio: str, *, after: int | None = None) -> tuple[i
         since = last if after is None else after
         steps = select(history.c.clip_id).where(history.c.id > since, history.c.id <= last, moved)
         query = query.where(clips.c.id.in_(steps)).order_by(clips.c.since, clips.c.id)
-        return last, as_entries(Clip, tx.rows(query))
+        return last, tx.entries(Clip, query)
 
 
 def _way() -> ScalarSelect[str]:

@@ -26,7 +26,7 @@ from postflow.errors import Fatal
 from postflow.language import N_
 from postflow.models import FrozenModel, MediaFile, nfc
 
-from .clips import change, held, move, reason
+from .clips import change, held, is_called, move, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
 from .models import Announcement, Claimed
@@ -222,7 +222,7 @@ def _clips_called(tx: Transaction, name: str, studio: str) -> list[Spot]:
     query = query.join(roots, roots.c.id == clips.c.root_id).where(
         clips.c.studio == studio,
         clips.c.state != State.SUPERSEDED,
-        or_(clips.c.name == name, clips.c.relpath == name),
+        is_called(name),
     )
     rows = tx.rows(query.order_by(clips.c.id))
     return [Spot.model_validate(dict(row)) for row in rows]

@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, or_, select
 
 from postflow.models import FrozenModel, nfc
 
-from .clips import AFRESH, NO_REASON, change, move
+from .clips import AFRESH, NO_REASON, change, is_called, move
 from .ledger import Ledger
 from .models import columns_of
 from .observations import at_path_of_clip
@@ -45,13 +45,10 @@ class NamedClip(FrozenModel):
 def named(ledger: Ledger, name: str, *, studio: str | None = None) -> list[NamedClip]:
     """What goes by a file name, a path below its root or a path on disk: the last of each path."""
     is_path = Path(name).is_absolute()
-    by_name = clips.c.name == nfc(Path(name).name if is_path else name)
+    by_name = clips.c.name == nfc(Path(name).name) if is_path else is_called(name)
     query = select(*columns_of(NamedClip, clips), roots.c.path.label("root"))
     query = query.join(roots, roots.c.id == clips.c.root_id).order_by(clips.c.id)
-    query = query.where(
-        by_name if is_path else or_(by_name, clips.c.relpath == nfc(name)),
-        clips.c.state != State.SUPERSEDED,
-    )
+    query = query.where(by_name, clips.c.state != State.SUPERSEDED)
     if studio is not None:
         query = query.where(clips.c.studio == studio)
     last = {each.path: each for each in ledger.entries(NamedClip, query)}.values()
@@ -79,7 +76,7 @@ def retry(
     if clip_id is not None:
         query = query.where(clips.c.id == clip_id)
     elif name is not None:
-        query = query.where(or_(clips.c.name == nfc(name), clips.c.relpath == nfc(name)))
+        query = query.where(is_called(name))
     by_word = clip_id is not None or name is not None
     states = [*OPEN, State.FAILED, State.SKIPPED] if by_word else [State.FAILED]
     with ledger.writing() as tx:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from postflow.models import FrozenModel
 
-from .clips import batch_changed
+from .clips import batch_changed, is_time
 from .ledger import Ledger
 from .models import columns_of
 from .outbox import rewrite
@@ -147,13 +147,11 @@ def waiting(ledger: Ledger, studio: str) -> list[Waiting]:
 
 def on_their_way(ledger: Ledger, studio: str) -> int:
     """Clips that may be delivered within minutes."""
-    now = ledger.now()
-    soon = or_(clips.c.not_before.is_(None), clips.c.not_before <= now)
     query = select(func.count()).where(
         clips.c.studio == studio,
         clips.c.state.in_(OPEN),
         clips.c.finished_at.is_(None),
-        or_(clips.c.run_id.is_not(None), soon),
+        or_(clips.c.run_id.is_not(None), is_time(ledger.now())),
     )
     return int(ledger.scalars(query)[0])
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
-from .claims import is_free, is_time, take
+from .claims import is_free, take
+from .clips import is_time
 from .leases import LEASE_SECONDS, end_dead_runs, start_lease
 from .ledger import Ledger
 from .models import Claimed
