@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from postflow.errors import Fatal, Skip
 from postflow.frameio import FrameioClient
 from postflow.frameio.errors import suppress_not_found
-from postflow.frameio.folders import LIST_SECONDS, Contents
+from postflow.frameio.folder_cache import LIST_SECONDS
+from postflow.frameio.folders import Contents
 from postflow.frameio.stacks import MOST, VersionStack
 from postflow.ledger import DELIVERED, AsyncLedger, known_ids
 from postflow.models import BYTES_ARE_IN, Folder, FrozenModel, RemoteFile

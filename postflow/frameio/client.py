@@ -17,7 +17,8 @@ from postflow.models import Folder, Project
 from .calls import CALL_RETRIES, Api, CallRetries
 from .endpoints import FOLDER_PAGE
 from .files import Files
-from .folders import FolderCache, Folders
+from .folder_cache import FolderCache
+from .folders import Folders
 from .pacing import Pacing
 from .projects import Accounts, Projects
 from .shares import Shares

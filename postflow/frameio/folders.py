@@ -15,6 +15,7 @@ from postflow.models import Folder, FrozenModel, Project, RemoteFile, nfc
 from . import endpoints
 from .calls import Api, Call, ids_in
 from .errors import UNKNOWN_ITEM, check_name, suppress_not_found
+from .folder_cache import LIST_SECONDS, FolderCache
 from .models import Child, Nothing, One, WireFile, WireFolder, WireStack, read_child
 from .paging import Listing, SharedLists, listing
 from .stacks import VersionStack, as_stack
@@ -22,9 +23,6 @@ from .stacks import VersionStack, as_stack
 logger = logging.getLogger(__name__)
 
 FolderIds = Mapping[tuple[str, ...], str]
-FOLDER_SECONDS = 600.0
-# What was not in a list, or in a new folder, so many seconds ago is taken for not there.
-LIST_SECONDS = 60.0
 # As long lies between a clip's own look into a folder and its asking, where a tunnel has to open.
 LOOK_SECONDS = 5.0
 
@@ -64,34 +62,6 @@ class Siblings(FrozenModel):
 
 
 NO_FOLDERS = Siblings(oldest={}, alike={}, projects={}, unread=())
-
-
-class FolderCache:
-    """Folder ids by project and path. An id is trusted for ten minutes, or until a 404."""
-
-    def __init__(self, seconds: float = FOLDER_SECONDS) -> None:
-        self._seconds = seconds
-        self.list_seconds = min(seconds, LIST_SECONDS)
-        self._ids: dict[tuple[str, tuple[str, ...]], tuple[str, float]] = {}
-
-    def get(self, project_id: str, path: tuple[str, ...]) -> str | None:
-        folder_id, until = self._ids.get((project_id, path), ("", 0.0))
-        return folder_id if time.monotonic() < until else None
-
-    def put(self, project_id: str, path: tuple[str, ...], folder_id: str) -> None:
-        self._ids[project_id, path] = (folder_id, time.monotonic() + self._seconds)
-
-    def forget(self, folder_id: str) -> None:
-        """Drop a folder and all below it."""
-        gone = [key for key, (known, _) in self._ids.items() if known == folder_id]
-        for project_id, path in gone:
-            self.forget_path(project_id, path)
-
-    def forget_path(self, project_id: str, path: tuple[str, ...]) -> None:
-        """Drop a path and all below it."""
-        for project, known in list(self._ids):
-            if project == project_id and known[: len(path)] == path:
-                del self._ids[project, known]
 
 
 class Folders:
@@ -161,8 +131,11 @@ class Folders:
 
     async def show(self, account_id: str, folder_id: str) -> str:
         """The folder's name."""
+        return (await self._show(account_id, folder_id)).name
+
+    async def _show(self, account_id: str, folder_id: str) -> WireFolder:
         call = Call(endpoints.FOLDER, {"account_id": account_id, "folder_id": folder_id})
-        return (await self._api.ask(call, One[WireFolder])).data.name
+        return (await self._api.ask(call, One[WireFolder])).data
 
     async def delete(self, folder: Folder) -> None:
         """Delete a folder and what is in it. One already gone is no fault."""
@@ -229,9 +202,8 @@ class Folders:
                 listed = (await self._listed(project.account_id, above)).projects
                 if listed.get(folder_id) in ("", project.id):
                     return True
-        call = Call(endpoints.FOLDER, {"account_id": project.account_id, "folder_id": folder_id})
         with suppress_not_found():
-            found = (await self._api.ask(call, One[WireFolder])).data
+            found = await self._show(project.account_id, folder_id)
             return found.project_id in ("", project.id)
         return False
 

@@ -13,7 +13,8 @@ import pytest
 from postflow.errors import Fatal, Retry
 from postflow.frameio import FrameioClient
 from postflow.frameio.client import Shared
-from postflow.frameio.folders import Contents, FolderCache
+from postflow.frameio.folder_cache import FolderCache
+from postflow.frameio.folders import Contents
 from postflow.models import Folder, Project
 from postflow.sandbox import Sandbox
 from tests.frameio.connecting import calls, connected, folder_names, in_processes, raw, subfolders
