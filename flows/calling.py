@@ -8,15 +8,14 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
 from prefect import get_client
 from prefect.client.schemas.objects import DeploymentStatus
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events import emit_event
-from prefect.exceptions import PrefectException
 
 from postflow.blocks.host import own_name
-from postflow.engine.crashed_runs import CrashDetector, deployments_of
+from postflow.engine.crashed_runs import CrashDetector
+from postflow.engine.runs import SERVER_FAILS, deployments_of
 from postflow.engine.studio import OpenStudio
 from postflow.errors import engine_trouble
 from postflow.ledger import claims, hosts, stack_queue
@@ -103,7 +102,7 @@ class Caller:
         self._looked_at = time.monotonic()
         try:
             await self._detector.round()
-        except (httpx.HTTPError, PrefectException) as error:
+        except SERVER_FAILS as error:
             log.warning("%s", engine_trouble(error) or error)
 
 
@@ -134,7 +133,7 @@ async def _slots(studio: str) -> list[Slot]:
     try:
         async with get_client() as client:
             mine = await deployments_of(client, studio)
-    except (httpx.HTTPError, PrefectException) as error:
+    except SERVER_FAILS as error:
         log.warning("%s", engine_trouble(error) or error)
         return []
     served = [each for each in mine if each.status != DeploymentStatus.NOT_READY]

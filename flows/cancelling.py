@@ -13,19 +13,16 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
-import httpx
 from prefect import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.objects import State as RunState
-from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
 from postflow.delivery.announcements import of_clip
 from postflow.delivery.job import DeliveryJob
 from postflow.discord.cards import failed_card
-from postflow.engine.artifacts import best_effort
-from postflow.engine.crashed_runs import children_of
+from postflow.engine.runs import SERVER_FAILS, best_effort, children_of
 from postflow.engine.stopping import is_of_a_deployment
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, engine_trouble
@@ -163,6 +160,6 @@ async def _cancelling() -> list[FlowRun]:
     try:
         async with get_client() as client:
             return await children_of(client, UUID(str(flow_run.id)), [StateType.CANCELLING])
-    except (httpx.HTTPError, PrefectException) as error:
+    except SERVER_FAILS as error:
         log.warning("%s", engine_trouble(error) or error)
         return []

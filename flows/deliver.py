@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from postflow.delivery.by_hand import allowed, as_meant
 from postflow.delivery.job import DeliveryJob
 from postflow.delivery.record import DeliveryRecord
-from postflow.engine.artifacts import best_effort, leave_refusal, leave_slip, show_in_ui
-from postflow.engine.crashed_runs import tag_run
+from postflow.engine.artifacts import leave_refusal, leave_slip, show_in_ui
+from postflow.engine.runs import best_effort, tag_run
 from postflow.engine.stage import worth_another_attempt
 from postflow.engine.stopping import is_of_a_deployment, until_stopped
 from postflow.engine.studio import OpenStudio, open_studio

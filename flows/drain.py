@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-import httpx
-from prefect.exceptions import CancelledRun, PrefectException
+from prefect.exceptions import CancelledRun
 
 from postflow.delivery import announcements
 from postflow.engine.presence import presence
+from postflow.engine.runs import SERVER_FAILS
 from postflow.engine.studio import OpenStudio
 from postflow.errors import (
     Fatal,
@@ -232,7 +232,7 @@ class Drain:
             await self._not_delivered(claim, error)
         except CancelledRun:  # this run is stopped, and the clip's with it
             raise asyncio.CancelledError from None
-        except (httpx.HTTPError, PrefectException) as error:
+        except SERVER_FAILS as error:
             log.warning(
                 "The run of %s was not taken. %s", claim.name, engine_trouble(error) or error
             )

@@ -8,7 +8,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from postflow.engine.artifacts import leave_tally, show_in_ui
-from postflow.engine.crashed_runs import clean_up, tag_run
+from postflow.engine.housekeeping import clean_up
+from postflow.engine.runs import tag_run
 from postflow.engine.stopping import until_stopped
 from postflow.engine.studio import OpenStudio, open_studio
 from postflow.language import counted

@@ -7,15 +7,14 @@ import logging
 import time
 from datetime import UTC, datetime
 
-import httpx
 from prefect import get_client
 from prefect.client.schemas import filters, sorting
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
-from prefect.exceptions import PrefectException
 
 from postflow.blocks.studio import Studio, load_studio
 from postflow.engine.presence import presence
+from postflow.engine.runs import SERVER_FAILS, find_runs
 from postflow.engine.studio import OpenStudio
 from postflow.errors import Fatal, PostFlowError
 from postflow.folder.watchers import FolderWatchers
@@ -74,7 +73,7 @@ class Stay:
             return _set_up(await load_studio(self._studio.name)) != _set_up(self._studio.settings)
         except Fatal:
             return True
-        except (PostFlowError, httpx.HTTPError, PrefectException):
+        except (PostFlowError, *SERVER_FAILS):
             return False  # a server that is away has changed nothing
 
 
@@ -90,18 +89,17 @@ async def _seconds_to_next_run() -> float:
     if deployment is None:
         return LONGEST
     now = datetime.now(tz=UTC)
-    planned = filters.FlowRunFilter(
-        deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
-        state=filters.FlowRunFilterState(
-            type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED])
-        ),
-        expected_start_time=filters.FlowRunFilterExpectedStartTime(after_=now),
-    )
     try:
         async with get_client() as client:
-            first = sorting.FlowRunSort.EXPECTED_START_TIME_ASC
-            runs = await client.read_flow_runs(flow_run_filter=planned, sort=first, limit=1)
-    except (httpx.HTTPError, PrefectException):
+            runs = await find_runs(
+                client,
+                [StateType.SCHEDULED],
+                deployment=deployment,
+                expected_start_time=filters.FlowRunFilterExpectedStartTime(after_=now),
+                sort=sorting.FlowRunSort.EXPECTED_START_TIME_ASC,
+                limit=1,
+            )
+    except SERVER_FAILS:
         return LONGEST
     begin = runs[0].expected_start_time if runs else None
     return (begin - now).total_seconds() if begin else LONGEST

@@ -8,12 +8,9 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import NoReturn
 from uuid import UUID
 
-import httpx
 from prefect import get_client
 from prefect.artifacts import (
     acreate_markdown_artifact,
@@ -21,10 +18,9 @@ from prefect.artifacts import (
     acreate_table_artifact,
     aupdate_progress_artifact,
 )
-from prefect.client.schemas import filters, sorting
+from prefect.client.schemas import sorting
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext, TaskRunContext
-from prefect.exceptions import PrefectException
 from prefect.logging.handlers import APILogHandler
 from rich.filesize import decimal
 
@@ -36,21 +32,10 @@ from postflow.media import picture
 from postflow.models import IN_WORDS, Delivery, Drained, MediaFile
 from postflow.outlet import Served
 
+from .runs import best_effort, find_runs
 from .studio import ClipProgress
 
 log = logging.getLogger("postflow.deliver")
-
-LONGEST = 5.0
-
-
-@asynccontextmanager
-async def best_effort(what: str, *, level: int = logging.WARNING) -> AsyncIterator[None]:
-    """Tell the server; for some seconds only, and go on when it is away or busy."""
-    try:
-        async with asyncio.timeout(LONGEST):
-            yield
-    except (TimeoutError, httpx.HTTPError, PrefectException) as error:
-        log.log(level, "Prefect's server did not take %s (%s).", what, type(error).__name__)
 
 
 async def leave_slip(delivery: Delivery) -> None:
@@ -233,13 +218,10 @@ async def name_runs_to_come(deployment: UUID, name: str) -> NoReturn:
 
 
 async def _name_runs(deployment: UUID, name: str) -> None:
-    mine = filters.FlowRunFilter(
-        deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
-        state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=NOT_BEGUN)),
-    )
+    newest = sorting.FlowRunSort.EXPECTED_START_TIME_DESC
     async with get_client() as client:
-        newest = sorting.FlowRunSort.EXPECTED_START_TIME_DESC
-        for run in await client.read_flow_runs(flow_run_filter=mine, sort=newest, limit=MOST):
+        runs = await find_runs(client, NOT_BEGUN, deployment=deployment, sort=newest, limit=MOST)
+        for run in runs:
             if run.name != name:
                 await client.update_flow_run(run.id, name=name)
 

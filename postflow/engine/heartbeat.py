@@ -20,7 +20,6 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWe
 from prefect.events import emit_event
 from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
-from prefect.exceptions import PrefectException
 from pydantic import SecretStr
 
 from postflow.blocks.discord import DiscordWebhook
@@ -31,6 +30,8 @@ from postflow.errors import PostFlowError
 from postflow.feeds import Alarm
 from postflow.language import N_, _, spoken, told
 from postflow.state import this_host
+
+from .runs import SERVER_FAILS
 
 log = logging.getLogger("postflow.watch")
 
@@ -74,7 +75,7 @@ class Heartbeat:
         if webhook or alarms:
             try:
                 await tell_of_silence(self._studio, webhook, alarms)
-            except (httpx.HTTPError, PrefectException) as error:
+            except SERVER_FAILS as error:
                 text = "Nobody is told when this watcher dies: the automation was not saved (%s)."
                 log.warning(text, type(error).__name__)
         emit_event(BEAT, resource=self._resource)  # one whose first scan hangs is missed, too

@@ -20,8 +20,8 @@ from prefect.states import Cancelled
 
 from postflow.stop import Stop
 
-from .crashed_runs import end_children
 from .parent import end_with_parent
+from .runs import end_children
 
 T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, T]]

@@ -121,7 +121,7 @@ class Page:
             return await handler(request)
 
     async def _prove(self, request: web.Request) -> web.Response:
-        """To whoever is about to send people here; see `postflow.state`."""
+        """To whoever is about to send people here; see `postflow.servers`."""
         server = "{}:{}".format(*request.get_extra_info("sockname"))
         return web.Response(text=proof(self._password, server, request.query.get("question", "")))
 

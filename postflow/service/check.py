@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
-from postflow.engine.crashed_runs import INGEST, LEDGER, SIGNATURE, is_of
+from postflow.engine.runs import INGEST, LEDGER, SIGNATURE, is_of
 from postflow.engine.studio import get_outlet
 from postflow.errors import PostFlowError
 from postflow.feeds import Sink

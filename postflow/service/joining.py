@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 from prefect import get_client
-from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from postflow.blocks.base import set_environment
 from postflow.blocks.host import Host, own_name
 from postflow.blocks.studio import Studio, load_part, load_studio
+from postflow.engine.runs import SERVER_FAILS
 from postflow.errors import Fatal, PostFlowError, Retry
 from postflow.folder.root import AbsentError, read_mark
 from postflow.ledger import open_ledger, roots
@@ -143,7 +144,7 @@ async def settled(studio: Studio, name: str) -> Studio:
                 return studio if begins else await load_studio(name)
             if (found := await settle_in(studio, name, None)) is not studio:
                 return found
-        except (PostFlowError, httpx.HTTPError, PrefectException) as error:
+        except (PostFlowError, *SERVER_FAILS) as error:
             log.warning("The watch folders of %s could not be looked for: %s", name, error)
         except Exception:
             log.exception("A fault of our own; the watch folders of %s are looked for again:", name)

@@ -11,11 +11,10 @@ from pathlib import Path
 from socket import socket
 from typing import NoReturn
 
-import httpx
 from prefect.deployments.flow_runs import arun_deployment
-from prefect.exceptions import PrefectException
 
 from postflow.blocks.studio import Studio, load_studio
+from postflow.engine.runs import SERVER_FAILS
 from postflow.errors import PostFlowError, as_ours, engine_trouble
 from postflow.folder.enrolment import folders_away
 from postflow.ledger import open_ledger
@@ -100,5 +99,5 @@ def _as_ours() -> Iterator[None]:
     """Prefect's failures become ours, with a remedy."""
     try:
         yield
-    except (httpx.HTTPError, PrefectException) as error:
+    except SERVER_FAILS as error:
         raise engine_trouble(error) or as_ours(error) from error

@@ -48,7 +48,7 @@ def begin_immediate(
 
 
 class Proving:
-    """Proves to whoever asks that this server knows its password; see `postflow.state`."""
+    """Proves to whoever asks that this server knows its password; see `postflow.servers`."""
 
     def __init__(self, app: ASGIApp, *, password: str, server: str) -> None:
         self._app = app

@@ -17,9 +17,10 @@ from prefect.types.entrypoint import EntrypointType
 
 from postflow.blocks.host import own_name
 from postflow.blocks.studio import Studio
-from postflow.engine.artifacts import best_effort, name_runs_to_come
+from postflow.engine.artifacts import name_runs_to_come
 from postflow.engine.crashed_runs import watch_for_crashed_runs
 from postflow.engine.parent import GROUP
+from postflow.engine.runs import best_effort
 from postflow.flows.calling import READY, calls_for
 from postflow.flows.deliver import deliver
 from postflow.flows.ingest import ingest

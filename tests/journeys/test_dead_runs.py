@@ -15,7 +15,8 @@ from prefect.states import Pending, Running
 from prefect.types.entrypoint import EntrypointType
 
 from postflow.engine import crashed_runs
-from postflow.engine.crashed_runs import LEASE, SIGNATURE, CrashDetector, tag_run
+from postflow.engine.crashed_runs import CrashDetector
+from postflow.engine.runs import LEASE, SIGNATURE, tag_run
 from postflow.ledger import Ledger, leases, roots
 from postflow.ledger.process import ProcessMark, this_process
 from postflow.sandbox import Sandbox

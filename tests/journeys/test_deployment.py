@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH
 
-from postflow.engine.crashed_runs import SIGNATURE
+from postflow.engine.runs import SIGNATURE
 from postflow.flows.calling import calls_for
 from postflow.sandbox import Sandbox
 from tests.journeys.conftest import MakeClip

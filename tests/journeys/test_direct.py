@@ -303,7 +303,7 @@ async def test_what_nobody_goes_on_with_is_removed_once_it_is_void(
 
 async def cleaned_up(studio: str) -> None:
     """As `ingest` does first."""
-    from postflow.engine.crashed_runs import clean_up
+    from postflow.engine.housekeeping import clean_up
     from postflow.engine.studio import open_studio
 
     async with open_studio(studio) as opened:
