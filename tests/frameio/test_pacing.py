@@ -58,7 +58,7 @@ async def test_calls_that_others_made_count_too() -> None:
     bucket.learn(headers(10, 0, 1000))
     times = await passing_times(bucket, 2)
     assert times[0] > 0.05
-    assert times[1] - times[0] > 0.05
+    assert times[1] > 0.15
 
 
 async def test_an_answer_older_than_our_own_calls_does_not_empty_the_bucket() -> None:

@@ -156,7 +156,7 @@ async def test_another_host_that_spent_our_refresh_token_is_waited_for(
     store = MemoryTokenStore(old)
     ims = AdobeIms(world.url)
     theirs = TokenSource(web(world), MemoryTokenStore(old), ims, state_dir=tmp_path / "theirs")
-    ours = TokenSource(web(world), store, ims, state_dir=tmp_path / "ours", grace=5)
+    ours = TokenSource(web(world), store, ims, state_dir=tmp_path / "ours", grace=60)
     renewed = await theirs.token()
     waiting = asyncio.create_task(ours.token())
     await wait_until(lambda: calls(world, "ims.token") == 2)

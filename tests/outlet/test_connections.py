@@ -106,7 +106,7 @@ async def test_drops_of_a_request_do_not_prolong_the_wait() -> None:
 
 async def test_who_fetches_a_file_stays_however_many_come(clip: Path) -> None:
     """Also more of them than the limit of connections."""
-    with MediaServer(limits=Limits(connections=4, silence=0.05)) as server:
+    with MediaServer(limits=Limits(connections=4, silence=1.0)) as server:
         url = await published(server, clip)
         asked = f"GET {url.removeprefix(server.url)} HTTP/1.1\r\nHost: x\r\n\r\n"
         async with AsyncExitStack() as stack:

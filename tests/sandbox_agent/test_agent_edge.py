@@ -144,7 +144,7 @@ async def test_local_server_that_is_down_is_a_502(
 async def test_lost_session_is_a_404_until_it_is_back(
     public: str, http: aiohttp.ClientSession, strike: Any
 ) -> None:
-    await strike("drop", seconds=0.3)
+    await strike("drop", seconds=3)
     async with http.get(public) as got:
         assert (got.status, got.headers["ngrok-error-code"]) == (404, "ERR_NGROK_3200")
     while got.status == 404:

@@ -47,22 +47,25 @@ class Agents:
             **{**limits, **rest},
         )
 
-    def processes(self) -> list[psutil.Process]:
-        """What runs on behalf of this test."""
-        found = []
+    def running(self) -> dict[psutil.Process, str]:
+        """What runs on behalf of this test, and its command: some end while they are looked at."""
+        found = {}
         for process in psutil.process_iter():
             try:
                 command = " ".join(process.cmdline())
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
             if str(self.folder) in command and "ngrok" in command and not has_ended(process):
-                found.append(process)
+                found[process] = command
         return found
+
+    def processes(self) -> list[psutil.Process]:
+        return list(self.running())
 
     def leftovers(self) -> list[str]:
         """Files that an agent should have taken along, and processes."""
         files = [str(p) for p in (self.state / "ngrok").rglob("*")]
-        return files + [" ".join(p.cmdline()) for p in self.processes()]
+        return [*files, *self.running().values()]
 
     async def strike(self, what: str, **options: Any) -> None:
         """Let a fault happen in the only running agent."""
