@@ -6,11 +6,14 @@ import atexit
 import gc
 import os
 import shutil
+import socket
 import tempfile
 import warnings
+from asyncio import selector_events
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +46,25 @@ EVENTS_ARE_KEPT = "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: runs for many minutes; only when asked by -m soak")
+    _close_what_came_too_late()
+
+
+def _close_what_came_too_late() -> None:
+    """CPython 3.11 forgets a connection that it takes while its server closes (gh-109564): the
+    garbage collector would find it open, and fail whichever test runs then.
+    """
+    kind: Any = vars(selector_events)["_SelectorTransport"]
+    real = kind.__init__
+
+    def make(self: Any, loop: Any, connection: socket.socket, *about: Any, **more: Any) -> None:
+        try:
+            real(self, loop, connection, *about, **more)
+        except AssertionError:
+            connection.close()
+            self._sock = None
+            raise
+
+    kind.__init__ = make
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

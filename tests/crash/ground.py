@@ -81,15 +81,9 @@ class Ground:
             )
         )
 
-    def live(
-        self,
-        death: Death | None = None,
-        *,
-        idle_timeout: float | None = None,
-        timeout: float = 60.0,
-    ) -> bool:
+    def live(self, death: Death | None = None, *, idle_timeout: float | None = None) -> bool:
         """True if the run came to its end."""
-        return self.start(death, idle_timeout=idle_timeout).ends(timeout=timeout)
+        return self.start(death, idle_timeout=idle_timeout).ends()
 
     async def watched_until_ready(self, clips: int = 1) -> None:
         """As the watcher does before `ingest` comes: so many are ready in the ledger."""

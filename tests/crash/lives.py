@@ -62,13 +62,13 @@ class Life:
         code = self.nursery.ask({"look": self.pid})
         return None if code is None else int(code)
 
-    def ends(self, *, timeout: float = 60.0) -> bool:
+    def ends(self, *, timeout: float = 240.0) -> bool:
         """True if it came to its own end, False if it was killed. Fails if it failed or hung."""
         code = self.code(timeout=timeout)
         assert code in (0, -signal.SIGKILL), self.order.log.read_text()
         return code == 0
 
-    def code(self, *, timeout: float = 60.0) -> int:
+    def code(self, *, timeout: float = 240.0) -> int:
         """The exit code, once it has ended."""
         limit = threading.Timer(timeout, self._hangs)
         limit.start()

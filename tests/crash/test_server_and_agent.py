@@ -31,7 +31,7 @@ async def test_the_agent_is_killed_in_mid_transfer(make_ground: MakeGround) -> N
         )
         for agent in agents(ground.state):
             agent.kill()
-        assert life.ends(timeout=90)
+        assert life.ends()
         assert sent(ground.world, "files.remote_upload") == 2
         check_delivered_once(ground, {CLIP: clip})
         assert check_messages(ground, 1, []) == 0
@@ -56,9 +56,9 @@ async def test_the_prefect_server_is_killed_in_mid_transfer(
             check_nothing_false(ground, {CLIP: clip})
             ground.world.release()
             server.start()
-            life.code(timeout=90)
+            life.code()
             check_nothing_false(ground, {CLIP: clip})
-            assert ground.live(timeout=90)
+            assert ground.live()
             check_delivered_once(ground, {CLIP: clip})
             assert check_messages(ground, 1, []) == 0
             assert sent(ground.world, "files.remote_upload") == 1

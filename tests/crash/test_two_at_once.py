@@ -30,7 +30,7 @@ async def test_two_runs_deliver_each_clip_once(
     where = str(request.getfixturevalue(f"{kind}_url"))
     async with make_ground(ledger=where) as ground:
         names = clip_names(clips)
-        runs = [ground.start(idle_timeout=3.0) for _ in range(2)]
+        runs = [ground.start(idle_timeout=6.0) for _ in range(2)]
         wait_until_sync(lambda: all(ON_DUTY in ground.transitions(life) for life in (1, 2)))
         dropped = {name: ground.drop(name, atoms=n) for n, name in enumerate(names)}
         for run in runs:

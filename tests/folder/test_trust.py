@@ -18,6 +18,7 @@ from postflow.ledger import AsyncLedger, open_ledger
 from postflow.ledger.observations import ABOUT_TO_BE_ENTERED, set_notes
 from postflow.sandbox.clips import clip_path
 from postflow.settings import Watching
+from tests.ledger.ground import Clock
 
 QUICK = Watching(quiet=0.05)
 CLIP = "SQ07_UNDLM_00152_v003.mov"
@@ -156,15 +157,14 @@ async def test_who_is_killed_is_trusted_no_more(
     assert await ready(trusting) == [CLIP]
 
 
-async def test_a_lease_that_ran_out_is_trusted_no_more(folder: Path, ledger: AsyncLedger) -> None:
-    other = FolderWatcher(ledger, "main", folder, QUICK, lease=1.0)
-    trusting = FolderWatcher(ledger, "main", folder, QUICK, trusts=True)
-    for watcher in (other, trusting):
-        await watcher.scan()
-    drop(folder)
-    assert await ready(trusting, scans=3) == []
-    found: list[str] = []
-    async with asyncio.timeout(30):
-        while not found:
-            found = await ready(trusting)
-    assert found == [CLIP]
+async def test_a_lease_that_ran_out_is_trusted_no_more(folder: Path, tmp_path: Path) -> None:
+    clock = Clock()
+    async with open_ledger(tmp_path / "ledger.db", clock=clock) as ledger:
+        other = FolderWatcher(ledger, "main", folder, QUICK, lease=LEASE)
+        trusting = FolderWatcher(ledger, "main", folder, QUICK, trusts=True)
+        for watcher in (other, trusting):
+            await watcher.scan()
+        drop(folder)
+        assert await ready(trusting, scans=5) == []
+        clock.forward(LEASE + 1)
+        assert await ready(trusting) == [CLIP]

@@ -61,7 +61,7 @@ async def artifacts_of(run: FlowRun) -> dict[str, Artifact]:
 
 
 async def once(
-    enough: Callable[[T], object], ask: Callable[[], Awaitable[T]], *, timeout: float = 20.0
+    enough: Callable[[T], object], ask: Callable[[], Awaitable[T]], *, timeout: float = 120.0
 ) -> T:
     """The server's recorders lag behind: ask until it is `enough`; the last answer at least."""
     deadline = asyncio.get_running_loop().time() + timeout

@@ -44,7 +44,7 @@ async def test_that_no_scan_ends_any_more_is_told_once_and_that_somebody_ended_i
         is_ended.beat()
     dies.beat()
     async with hangs.telling(None):  # and never a scan ends
-        await wait_until(lambda: titles(world).count(SILENT) > 1, timeout=90)
+        await wait_until(lambda: titles(world).count(SILENT) > 1)
         await wait_until(lambda: len(alarms) > 1, description="the alarms")
     described = [message["embeds"][0]["description"] for message in world.messages()]
     silent = {text.partition(" has ended")[0] for text in described}

@@ -88,10 +88,11 @@ async def test_a_blow_while_bytes_flow_costs_no_clip(
 
 
 async def show(world: Sandbox, page: str, **options: Any) -> None:
-    """From now on: the agent has been told, with something harmless that was armed after it."""
+    """From now on: who asks for the next order, something harmless, has obeyed the one before."""
     world.fault(page, "edge", **options)
-    world.fault("noise", "agent", lines=1)
-    await wait_until(lambda: "noise" not in str(armed(world)), description="the agent to know")
+    for _ in range(2):
+        world.fault("noise", "agent", lines=1)
+        await wait_until(lambda: "noise" not in str(armed(world)), description="the agent to know")
 
 
 @pytest.mark.parametrize("page", ["quota_page", "interstitial"])

@@ -22,7 +22,7 @@ V1, V2 = (f"SQ07_UNDLM_00152_v00{number}.mov" for number in (1, 2))
 LOOK = {"enrolled", "known", "observe", "set_notes", "register"}
 # Of a folder that no clip went to before.
 PLACE = {"folders_at", "keep_folders"}
-NOT_OF_A_CLIP = {"recover", "revisions"} | LOOK
+NOT_OF_A_CLIP = {"recover", "renew", "revisions"} | LOOK
 
 
 @pytest.fixture(autouse=True)

@@ -136,7 +136,7 @@ async def test_that_it_takes_long_after_the_last_byte_is_told_once(
     async def late(why: Retry | None) -> None:
         told.append(why)
 
-    with Sandbox(rate_scale=100, finish_seconds=0.5) as world:
+    with Sandbox(rate_scale=100, finish_seconds=1.5) as world:
         if away:
             world.fault("status", where="files.*", code=503, times=100, skip=1)
         await arrived(world, tmp_path, late=late)

@@ -172,7 +172,9 @@ def test_each_clip_has_a_run_below_one_of_ingest_that_takes_several(up: Running)
 
 
 def test_the_table_of_an_ingest_has_every_clip_and_its_link(up: Running) -> None:
-    wait_until_sync(lambda: LAST in _tallied(up), timeout=120, description="the end of ingest")
+    wait_until_sync(
+        lambda: {LAST, MISNAMED} <= _tallied(up).keys(), timeout=120, description="their tables"
+    )
     rows = _tallied(up)
     links = {asset["view_url"] for asset in up.world.assets() if asset["name"] == LAST}
     assert rows[LAST]["outcome"] == "delivered"

@@ -79,9 +79,9 @@ class Shift:
             return False
         self._next = time.monotonic() + PAUSE
         if life.pid in self._stopped:
-            self._silences.run_cut_short(since=self._stopped.pop(life.pid))
+            self._cut_short(life)
         elif code == -signal.SIGKILL and life.order.death.at:
-            self._silences.run_cut_short()
+            self._cut_short(life)
             self.counts[f"died {life.order.death}"] += 1
         elif code:
             self.failed.append(life.order.log.read_text())
@@ -114,8 +114,13 @@ class Shift:
     def _kill(self, life: Life) -> None:
         life.kill()
         life.code()
-        self._silences.run_cut_short(since=self._stopped.pop(life.pid, None))
+        self._cut_short(life)
         self._next = time.monotonic() + PAUSE
+
+    def _cut_short(self, life: Life) -> None:
+        """What it did after its last commit, nobody knows; its end may be noticed late."""
+        heard = life.order.witness.stat().st_mtime
+        self._silences.run_cut_short(since=min(heard, self._stopped.pop(life.pid, heard)))
 
     def _stop(self, life: Life) -> None:
         self._stopped.setdefault(life.pid, time.time())

@@ -25,10 +25,9 @@ class Silences:
     def unanswered(self) -> int:
         return len(self._posts)
 
-    def run_cut_short(self, since: float | None = None) -> None:
-        """A run has just been killed, or came to its end after it was stopped at that time."""
-        now = time.time()
-        self._spans.append(((since or now) - BEFORE, now + AFTER))
+    def run_cut_short(self, since: float) -> None:
+        """A run was killed or stopped after that time, and has ended by now."""
+        self._spans.append((since - BEFORE, time.time() + AFTER))
         self.cut += 1
 
     def note_posts(self, world: Sandbox) -> None:
