@@ -38,6 +38,8 @@ from .place import folder_of
 log = logging.getLogger("postflow.transfer")
 
 POLICY = RetryPolicy()
+# Refusals that may be of what was there a moment before.
+OF_THE_MOMENT = {"frameio.not_found", "frameio.conflict"}
 SETTLING_LIMIT = WITHDRAWAL_LIMIT = 15.0
 
 
@@ -62,8 +64,8 @@ def _by_revision_and_folder(_: TaskRunContext, given: dict[str, Any]) -> str:
 async def transfer(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Folder) -> Arrival:
     """One attempt: adopted where Frame.io has the clip, else sent there by one way or the other.
 
-    Raises Retry for what another attempt may mend, `file.changed` and a folder that somebody has
-    deleted among that; Fatal for the rest.
+    Raises Retry for what another attempt may mend, `file.changed`, a conflict and a folder that
+    somebody has deleted among that; Fatal for the rest.
     """
     if task_run.run_count > 1:
         await _begin_anew_if_changed(studio, job, shot)
@@ -77,7 +79,7 @@ async def transfer(studio: OpenStudio, job: DeliveryJob, shot: Shot, folder: Fol
             return arrived
     except Fatal as error:
         is_last = task_run.run_count >= studio.settings.retry_policy.attempts
-        if error.code != "frameio.not_found" or is_last:
+        if error.code not in OF_THE_MOMENT or is_last:
             raise
         studio.frameio.folders.gone(folder.id)
         raise Retry(error.message, hint=error.hint, code=error.code) from error

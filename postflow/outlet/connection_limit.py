@@ -10,16 +10,14 @@ import asyncio
 import errno
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from .served_files import Limits
-
-if TYPE_CHECKING:
-    from aiohttp.web_protocol import RequestHandler
 
 try:
     import resource
@@ -32,6 +30,7 @@ MOST_DESCRIPTORS = 65_536
 SHARE = 4
 AT_ONCE = 128
 WARN_EVERY = 60.0
+ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +79,41 @@ class Connections:
             timer.cancel()
 
 
+def bare(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Nothing but a status, and the connection ends: who got this has nothing to wait for."""
+    response = web.Response(status=status, headers={**ALWAYS, **(headers or {})})
+    response.force_close()
+    return response
+
+
+class Visitor(RequestHandler):
+    """A request too broken to be read is answered as a wrong address is. aiohttp's own answer, and
+    its log, would quote the request's line, which may hold an address.
+    """
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        return bare(404) if status < 500 else super().handle_error(request, status, exc, message)
+
+
 class Server(web.Server):
     """aiohttp's, which reports each connection to `connections`."""
 
-    def __init__(self, handler: Any, *, connections: Connections, **settings: Any) -> None:
-        super().__init__(handler, **settings)
+    def __init__(
+        self, handler: Any, *, connections: Connections, request_factory: Any, **settings: Any
+    ) -> None:
+        """`settings` are those of each connection."""
+        super().__init__(handler, request_factory=request_factory, handler_cancellation=True)
         self._known = connections
+        self._settings = settings
+
+    def __call__(self) -> RequestHandler:
+        return Visitor(self, loop=asyncio.get_running_loop(), **self._settings)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)

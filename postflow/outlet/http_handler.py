@@ -18,14 +18,14 @@ from aiohttp import web
 from postflow.errors import printable
 from postflow.media import volume
 
-from .connection_limit import Connections
+from .connection_limit import ALWAYS, Connections, bare
 from .ranges import Selection, select
 from .served_files import Limits, Registry, ServedFile
 
 log = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD")
-ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+UNNAMED = "a program that does not say its name"
 MOST_AT_ONCE = 4 << 20
 COPIED_AT_ONCE = 256 << 10
 LAST_PIECE = 64 << 10
@@ -143,11 +143,11 @@ class Answers:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in METHODS:
-            return _bare(405, {"Allow": ", ".join(METHODS)})
+            return bare(405, {"Allow": ", ".join(METHODS)})
         file = self._registry.find(request.rel_url.raw_path)
         transport = request.transport
         if file is None or transport is None:
-            return _bare(404)
+            return bare(404)
         with self._connections.fetching(transport), file.visit(transport):
             return await self._answer(request, transport, file)
 
@@ -157,7 +157,7 @@ class Answers:
         _count(file, request)
         if not await volume.ask(file.pinned.is_in_place):
             _close_changed(file, but=transport)
-            return _bare(404)
+            return bare(404)
         selection = select(
             request.headers, file.pinned.size, file.validators, ranges=request.method == "GET"
         )
@@ -165,7 +165,7 @@ class Answers:
         if request.method == "HEAD" or selection.start == selection.stop:
             return response
         if not await self._slot(file):
-            return _bare(503, {"Retry-After": "1"})
+            return bare(503, {"Retry-After": "1"})
         try:
             return await self._send(request, transport, file, selection, response)
         finally:
@@ -256,14 +256,9 @@ def _close_changed(file: ServedFile, *, but: asyncio.Transport) -> None:
 def _count(file: ServedFile, request: web.BaseRequest) -> None:
     user_agent = request.headers.get("User-Agent", "")[:80]
     if file.tally.request(user_agent) and request.method == "GET":
-        log.info("%s is being fetched by %s.", printable(file.name), printable(user_agent))
-
-
-def _bare(status: int, headers: dict[str, str] | None = None) -> web.Response:
-    """Nothing but a status, and the connection ends: who got this has nothing to wait for."""
-    response = web.Response(status=status, headers={**ALWAYS, **(headers or {})})
-    response.force_close()
-    return response
+        log.info(
+            "%s is being fetched by %s.", printable(file.name), printable(user_agent) or UNNAMED
+        )
 
 
 def _response(file: ServedFile, selection: Selection) -> web.StreamResponse:

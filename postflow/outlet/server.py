@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from postflow.bandwidth import Bandwidth
 from postflow.errors import Fatal, printable
@@ -35,13 +35,13 @@ log = logging.getLogger(__name__)
 http_log = logging.getLogger("postflow.outlet.http")
 
 
-def _no_request_lines(record: logging.LogRecord) -> bool:
-    """A request too broken to parse is quoted in its error, address and all."""
+def _no_broken_bodies(record: logging.LogRecord) -> bool:
+    """Nobody reads what comes along with a GET, so that it is nobody's trouble."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
+    return not isinstance(error, RequestPayloadError)
 
 
-http_log.addFilter(_no_request_lines)
+http_log.addFilter(_no_broken_bodies)
 
 
 class MediaServer:
@@ -106,7 +106,6 @@ class MediaServer:
             Answers(self._registry, self._limits, connections),
             connections=connections,
             request_factory=partial(Request, loop=loop),
-            handler_cancellation=True,
             access_log=None,
             logger=http_log,
             keepalive_timeout=KEEP_ALIVE,

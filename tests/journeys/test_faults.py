@@ -42,6 +42,7 @@ AT_FRAMEIO_FOR_A_MOMENT = [
         SIGNED_OUT,
         fault("lost_answer", "ims.token"),
         fault("lost_answer", "folders.create"),
+        fault("status", "files.remote_upload", code=409),
         fault("status", "files.show", code=500),
     ),
     (
