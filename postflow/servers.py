@@ -158,8 +158,9 @@ def is_ours(api_url: str) -> bool:
         answer = _ask(f"http://{server}{PROOF}", question)
     except httpx.ConnectError:
         return False
-    except httpx.TransportError as error:
-        answer = type(error).__name__
+    except httpx.TransportError:
+        log.warning("What listens at %s does not say whether it is ours, and is not used.", server)
+        return False
     if hmac.compare_digest(answer.encode(), proof(password(), server, question).encode()):
         return True
     log.warning("What listens at %s is not a Prefect server of ours, and is not used.", server)
