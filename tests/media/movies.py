@@ -31,29 +31,36 @@ def trak(
     *,
     codec: bytes = b"avc1",
     handler: bytes = b"vide",
-    external: bool = False,
+    reference: bytes = box(b"url ", b"\0\0\0\1"),
     last: bytes = b"",
 ) -> bytes:
-    """One track, one frame a chunk from `offset` on; `last` closes its table of samples."""
+    """One track, one frame a chunk from `offset` on; `last` closes its table of samples.
+
+    `reference` is where its media is: in this file.
+    """
     starts = [offset + sum(map(len, frames[:n])) for n in range(len(frames))]
     sizes = [len(frame) for frame in frames]
     full = bytes(4)
     stbl = (
-        box(b"stsd", full + struct.pack(">I", 1) + box(codec, bytes(78))),
+        box(b"stsd", full + struct.pack(">I", 1) + box(codec, bytes(7) + b"\1" + bytes(70))),
         box(b"stsc", full + struct.pack(">IIII", 1, 1, 1, 1)),
         box(b"stsz", full + struct.pack(f">II{len(sizes)}I", 0, len(sizes), *sizes)),
         box(b"stco", full + struct.pack(f">I{len(starts)}I", len(starts), *starts)),
         last,
     )
-    entry = box(b"url ", struct.pack(">I", 0 if external else 1))
-    dinf = box(b"dinf", box(b"dref", full + struct.pack(">I", 1) + entry))
+    entries = struct.pack(">I", reference.count(b"url ") + reference.count(b"alis"))
+    dinf = box(b"dinf", box(b"dref", full + entries + reference))
     minf = box(b"minf", dinf + box(b"stbl", b"".join(stbl)))
     hdlr = box(b"hdlr", full + bytes(4) + handler + bytes(12))
     return box(b"trak", box(b"tkhd", b"t" * 84) + box(b"mdia", hdlr + minf))
 
 
-def moov(*traks: bytes, behind: bytes = b"") -> bytes:
-    mvhd = box(b"mvhd", b"m" * 96 + struct.pack(">I", len(traks) + 1))
+ELSEWHERE = box(b"alis", bytes(4) + b"another volume, another file")
+
+
+def moov(*traks: bytes, behind: bytes = b"", promised: int = 0) -> bytes:
+    """`promised`: so many tracks its header says, if not what there is."""
+    mvhd = box(b"mvhd", b"m" * 96 + struct.pack(">I", (promised or len(traks)) + 1))
     return box(b"moov", mvhd + b"".join(traks) + behind)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,10 @@ from postflow.media.containers.whole import verdict
 from tests.media.movies import (
     CLUSTER,
     CUES,
+    EBML,
+    ELSEWHERE,
     FRAME,
+    FRAMES,
     FTYP,
     avi,
     box,
@@ -57,11 +60,29 @@ def one() -> int:
     return len(seek_head(0))
 
 
-def cued(*, to: int | None = None, zeros: int = 0) -> bytes:
+def cued(*, first: int | None = None, to: int | None = None, zeros: int = 0) -> bytes:
     head = seek_head(one() + 2 * len(CLUSTER))
-    places = [one(), one() + len(CLUSTER) if to is None else to]
+    places = [first or one(), one() + len(CLUSTER) if to is None else to]
     second = CLUSTER[:-zeros] + bytes(zeros) if zeros else CLUSTER
     return segment(head, CLUSTER, second, cues(*places))
+
+
+PARTS = cued()[len(EBML) + 12 :]
+
+
+def unsized(last: bytes) -> bytes:
+    """A box that reaches to the end of the file."""
+    return bytes(4) + last[4:]
+
+
+def fragmented(note: bytes = b"", hole: bool = False) -> bytes:
+    """Two fragments and their index, which does not know of a note in front of them."""
+    start = FTYP + moov(behind=MVEX)
+    piece = box(b"moof", b"header" * 9) + box(b"mdat", FRAME)
+    places = (struct.pack(">IIBBB", 0, at, 1, 1, 1) for at in (len(start), len(start + piece)))
+    table = box(b"tfra", struct.pack(">IIII", 0, 1, 0, 2) + b"".join(places))
+    index = table + struct.pack(">I4sII", 16, b"mfro", 0, len(table) + 24)
+    return start + note + piece + (bytes(len(piece)) if hole else piece) + box(b"mfra", index)
 
 
 # name of the file, content
@@ -87,6 +108,16 @@ WHOLE = {
     "places from the start, one fits by chance.avi": avi(CHANCE, FRAME, from_start=True),
     "size of the file.avi": avi(FRAME, FRAME, slip=8),
     "size far too small.avi": avi(FRAME, FRAME, slip=-70),
+    "a reference without place and flag.mp4": FTYP
+    + box(b"mdat", FRAME)
+    + moov(trak(len(FTYP) + 8, (FRAME,), reference=box(b"url ", bytes(5)))),
+    "the second reference counts.mov": FTYP
+    + box(b"mdat", FRAME)
+    + moov(trak(len(FTYP) + 8, (FRAME,), reference=ELSEWHERE + box(b"alis", b"\0\0\0\1"))).replace(
+        b"avc1" + bytes(7) + b"\1", b"avc1" + bytes(7) + b"\2"
+    ),
+    "an empty chunk at the very end.mov": faststart((*FRAMES, b"")),
+    "closing list without a size.avi": avi(FRAME) + b"LIST" + bytes(4),
     "closing junk.avi": avi(FRAME) + chunk(b"JUNK", ZEROS),
     "terminator.mkv": segment(CLUSTER) + bytes(9),
     "index.mkv": cued(),
@@ -100,6 +131,14 @@ DOUBTFUL = {
     "note of zeros.mov": movie(behind=box(b"udta", b"GPS" + ZEROS)),
     "index with zeros behind the tracks.mov": movie(behind=bytes(40)),
     "fragments announced.mp4": movie(behind=MVEX),
+    "index without a length.mov": FTYP + box(b"mdat", FRAME) + unsized(moov(trak(28, (FRAME,)))),
+    "a note longer than its index.mov": movie(behind=b"\0\0\x03\xe7udta" + b"note"),
+    "closing padding is cut.mov": movie() + box(b"free", ZEROS)[:-9],
+    "index of fragments of before a note was put in front.mp4": fragmented(note=XMP),
+    "closing padding is cut.avi": avi(FRAME) + chunk(b"JUNK", b"junk" * 99)[:-9],
+    "index counts from somewhere else.mkv": cued(first=one() + 9, to=one() + len(CLUSTER) + 9),
+    "last part longer than its Segment.mkv": segment(PARTS[:-2]) + PARTS[-2:],
+    "closing padding is cut.mkv": segment(CLUSTER) + b"\xec\x85abc",
     "raw and black.mov": faststart((BLACK, BLACK), codec=b"24BG"),
     "unknown codec, black.mov": faststart((FRAME, BLACK), codec=b"JoJo"),
     "filled to its rate.mov": faststart((FRAME, PADDED), codec=b"xdv3"),
@@ -115,13 +154,29 @@ DOUBTFUL = {
     "contents name a place behind the end.mkv": segment(seek_head(2**64 - 49), CLUSTER),
     "stream.mp4": (b"G" + b"p" * 187) * 9,
     "stream.mov": bytes.fromhex("000001ba") + b"program" * 99,
+    "camera's stream.mp4": (b"time" + b"G" + b"p" * 187) * 9,
+    "Windows Media.avi": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") * 99,
     "other.r3d": b"raw" * 5000 + bytes(4096),
 }
 
 PROVEN = {
     "no frame.mov": (movie(()), "no frame"),
     "no track.mov": (FTYP + box(b"mdat") + moov(), "no frame"),
-    "elsewhere.mov": (FTYP + box(b"mdat") + moov(trak(99, external=True)), "other files"),
+    "elsewhere.mov": (FTYP + box(b"mdat") + moov(trak(99, reference=ELSEWHERE)), "another file"),
+    "sound elsewhere.mov": (
+        FTYP + box(b"mdat") + moov(trak(99, reference=ELSEWHERE, handler=b"soun")),
+        "other files",
+    ),
+    "picture elsewhere, sound here.mov": (
+        FTYP
+        + box(b"mdat", b"".join(FRAMES))
+        + moov(trak(9, reference=ELSEWHERE), trak(len(FTYP) + 8, handler=b"soun", codec=b"sowt")),
+        "no picture in it",
+    ),
+    "index without a length lacks a track.mov": (
+        FTYP + box(b"mdat", FRAME) + unsized(moov(trak(28, (FRAME,)), promised=2)),
+        "still being written",
+    ),
     "only an index.mov": (FTYP + moov(trak(99)), "no media"),
     "cut, its size mended.mov": (faststart()[: -len(FRAME)], "in the middle of 'mdat'"),
     "frames behind the end.mov": (FTYP + box(b"mdat", FRAME) + moov(trak(28)), "last frame"),
@@ -140,6 +195,7 @@ PROVEN = {
     ),
     "last frame not written.mov": (faststart((FRAME, FRAME, PADDED)), "unlike the frame before"),
     "still recorded.mov": (faststart(sized=False) + FRAME, "goes on"),
+    "hole.mp4": (fragmented(hole=True), "points to no fragment"),
     "note is cut.mov": (movie() + XMP[:-9], "in the middle of 'uuid'"),
     "no fragment yet.mp4": (faststart(behind=MVEX), "fragments"),
     "no frame.avi": (avi(), "no frame"),
@@ -249,6 +305,29 @@ def test_an_mxf_with_an_open_header_is_known_by_its_footer(copy: Clip) -> None:
     data[14], data[44:52] = 1, bytes(8)
     path.write_bytes(data[: -int.from_bytes(data[-4:], "big")])
     assert verdict(path) == Whole()
+
+
+def test_an_mxf_index_that_leads_astray_is_a_suspicion(copy: Clip) -> None:
+    """Its bytes are there; some writers count from the file's first byte, whatever comes first."""
+    path = copy("op1a.mxf")
+    data = bytearray(path.read_bytes())
+    pack = len(data) - int.from_bytes(data[-4:], "big")
+    places = [range(at + 4, at + 12) for at in range(pack + 17, len(data) - 4, 12)]
+
+    def moved(by: int, which: Sequence[range]) -> bytes:
+        changed = bytearray(data)
+        for at in which:
+            place = int.from_bytes(changed[at.start : at.stop], "big")
+            changed[at.start : at.stop] = (place + by).to_bytes(8, "big")
+        return bytes(changed)
+
+    path.write_bytes(b"run-in" * 99 + moved(6 * 99, places))
+    assert verdict(path) == Whole()
+    path.write_bytes(moved(7, places[1:2]))
+    assert isinstance(verdict(path), Unknown)
+    data[44:52] = (int.from_bytes(data[44:52], "big") + 5).to_bytes(8, "big")
+    path.write_bytes(data[:pack])
+    assert isinstance(verdict(path), Unknown)
 
 
 def test_an_mxf_without_a_footer_is_refused_where_its_last_frame_is_cut(copy: Clip) -> None:

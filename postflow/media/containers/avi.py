@@ -30,6 +30,8 @@ from .reading import (
 PADDING = frozenset((b"JUNK", b"PAD ", b"JUNQ", b"FLLR"))
 LISTS = frozenset((b"RIFF", b"LIST"))
 KNOWN = PADDING | LISTS | set(b"idx1 indx avih strh strf strn odml vprp".split())
+# The lists that media is in.
+FORMS = frozenset(b"AVI ,AVIX,hdrl,strl,movi,rec ".split(b","))
 STREAM = frozenset(b"dc db wb tx pc".split())
 
 
@@ -54,10 +56,12 @@ def read_chunk(reader: Reader, start: int, stop: int | None = None) -> Chunk | N
         return None
     is_list = kind in LISTS
     if is_list and size < 4:
-        raise BrokenError("has a list without a size: its writer has not finished it")
+        if head[8:12] in FORMS:
+            raise BrokenError("has a list without a size: its writer has not finished it")
+        is_list = False
     body, end = start + (12 if is_list else 8), start + 8 + size
     if kind != b"RIFF" and end > (reader.size if stop is None else stop):
-        if kind not in KNOWN:
+        if kind not in KNOWN - PADDING:
             return None
         raise BrokenError(
             N_(

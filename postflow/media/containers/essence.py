@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from . import avi, mp4, mp4_fragments, mxf
 from . import matroska as mkv
-from .mp4_boxes import Box, NoBoxError, boxes, inside
+from .mp4_boxes import PADDING, Box, NoBoxError, boxes, inside
 from .reading import BrokenError, Reader, SpentError, spread
 from .whole import AVI, HEAD, MATROSKA, MP4, MXF, container_of
 
@@ -60,7 +60,6 @@ MOST_DESCRIBED = 16 * 1024
 MATRIX_AND_SIZE = 44  # what closes a `tkhd`
 
 MP4_INDEXES = frozenset(b"moov udta meta mfra sidx ssix ftyp pnot".split())
-MP4_PADDING = mp4.PADDING | {b"junk"}
 AVI_METADATA = {b"id3 ", b"ID3 ", *b"hdrl idx1 INFO Tdat exif _PMX IDIT ISMP DISP".split()}
 AVI_METADATA |= set(b"bext iXML cart".split())
 AVI_DESCRIBED = frozenset(b"strh strf vprp".split())
@@ -158,7 +157,7 @@ def _boxes_that_count(reader: Reader, start: int, stop: int) -> Iterator[Range]:
 
 
 def _is_beside(reader: Reader, box: Box) -> bool:
-    if box.kind in MP4_PADDING:
+    if box.kind in PADDING:
         return is_padding(reader, box.body, box.end)
     return box.kind in MP4_INDEXES or (box.kind == b"uuid" and is_metadata(reader, box.body))
 

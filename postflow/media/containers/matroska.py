@@ -11,7 +11,9 @@ from typing import NamedTuple
 from postflow.language import N_
 
 from .reading import (
+    ASTRAY,
     HINT,
+    HOLE,
     TAIL,
     BrokenError,
     NoMediaError,
@@ -39,8 +41,8 @@ BLOCK_GROUP, BLOCK, SIMPLE_BLOCK = 0xA0, 0xA1, 0xA3
 END_IN_CONTENT = (b"V_FFV1", b"V_VP8", b"V_VP9", b"V_AV1", b"V_THEORA")
 
 
-# An element that is cut is proof of missing bytes only where it is one that stands there.
-TOP = (EBML, SEGMENT, VOID, CRC)
+# Behind a Segment, only one of these that is cut is proof of missing bytes.
+TOP = (EBML, SEGMENT)
 
 
 class Element(NamedTuple):
@@ -58,27 +60,28 @@ class NoElementError(BrokenError):
 
 
 def elements(reader: Reader, start: int, stop: int) -> Iterator[Element]:
-    """The elements from `start`, which have to end exactly at `stop`."""
+    """The elements that start before `stop`; some are longer than what holds them."""
     while start < stop:
-        element = read_element(reader, start, stop)
+        element = read_element(reader, start)
         yield element
         start = element.end
 
 
-def read_element(reader: Reader, start: int, stop: int) -> Element:
-    head = reader.at(start, min(12, stop - start))
+def read_element(reader: Reader, start: int) -> Element:
+    """The element at `start`. BrokenError where it is cut by the file's end, or where none is."""
+    head = reader.at(start, min(12, reader.size - start))
     id_width = _width(head, 0, longest=4)
     size_width = _width(head, id_width, longest=8)
     body = start + id_width + size_width
-    if body > stop:
+    if body > reader.size:
         raise BrokenError("ends in the middle of an element's header")
     raw = int.from_bytes(head[id_width : id_width + size_width], "big")
     size = raw & ((1 << 7 * size_width) - 1)
     id_ = int.from_bytes(head[:id_width], "big")
     if size == (1 << 7 * size_width) - 1:
         return Element(id_, start, body, body, sized=False)
-    if body + size > stop:
-        there = stop - body
+    if body + size > reader.size:
+        there = reader.size - body
         raise BrokenError(
             N_("ends in the middle: {there:,} of {size:,} bytes are there", there=there, size=size)
         )
@@ -118,14 +121,14 @@ def judge(reader: Reader) -> Verdict:
     named = seek_positions(reader, segment)
     seek = _right_ones(reader, named)
     cued = cued_clusters(reader, segment, seek.get(CUES))
-    _demand_clusters(reader, segment, cued)
+    found = _found_clusters(reader, segment, cued)
     behind = _judge_behind(reader, segment.end)
     if not isinstance(behind, Whole):
         return behind
     if ends_in_zeros(reader, length=HINT):
-        return _judge_end(reader, max([segment.body, *seek.values(), *cued]), seek.get(TRACKS))
-    if len(seek) < len(named):
-        return Unknown(reason="has a table of contents that names a place where nothing is")
+        return _judge_end(reader, max([segment.body, *seek.values(), *found]), seek.get(TRACKS))
+    if len(seek) < len(named) or len(found) < len(cued):
+        return Unknown(reason=ASTRAY)
     return Whole()
 
 
@@ -177,22 +180,24 @@ def _right_ones(reader: Reader, named: dict[int, int]) -> dict[int, int]:
     }
 
 
-def _demand_clusters(reader: Reader, segment: Element, cued: list[int]) -> None:
-    """A few of the clusters that the index (Cues) names are there."""
-    for offset in cued:
+def _found_clusters(reader: Reader, segment: Element, cued: list[int]) -> list[int]:
+    """Those of the clusters named by the index (Cues) that are there; none where its writer counts
+    from somewhere else. BrokenError where only some are missing.
+    """
+    found = [at for at in cued if reader.some(at, 4) == _spelled(CLUSTER)]
+    for offset in cued if found else ():
         if offset >= segment.end:
             raise BrokenError("ends before the last part that its index (Cues) names")
         if not any(reader.some(offset, 4)):
-            raise BrokenError(
-                "has zeros where its index names a part: it is cut or not written yet"
-            )
+            raise BrokenError(HOLE)
+    return found
 
 
 def cued_clusters(reader: Reader, segment: Element, start: int | None) -> list[int]:
     """Some offsets out of the Cues at `start`, the last one among them; none where none are."""
     if start is None or start + 12 > segment.end:
         return []
-    cues = read_element(reader, start, segment.end)
+    cues = read_element(reader, start)
     if cues.id != CUES:
         return []
     reader.load(cues.start, cues.end)
@@ -215,8 +220,7 @@ def _judge_behind(reader: Reader, end: int) -> Verdict:
     at = end
     try:
         while at < reader.size:
-            element = read_element(reader, at, reader.size)
-            at = element.end
+            at = read_element(reader, at).end
     except NoElementError:
         return judge_behind(reader, at)
     except BrokenError:
@@ -282,7 +286,7 @@ def _is_unwritten(reader: Reader, last: Element, tracks: int | None) -> bool:
 
 def _codecs(reader: Reader, tracks: int) -> dict[int, bytes]:
     """The codec of each track, by its number."""
-    element = read_element(reader, tracks, reader.size)
+    element = read_element(reader, tracks)
     entries = (e for e in elements(reader, element.body, element.end) if e.id == TRACK_ENTRY)
     parts = [inside(reader, entry) for entry in entries]
     return {number(reader, each.get(TRACK_NUMBER)): _codec(reader, each) for each in parts}

@@ -16,6 +16,7 @@ from .mp4_boxes import (
     BEHIND,
     FIRST_BOXES,
     HOLE,
+    PADDING,
     Box,
     NoBoxError,
     Track,
@@ -37,7 +38,6 @@ from .reading import (
     judge_behind,
 )
 
-PADDING = frozenset(b"free skip wide".split())
 # Their pictures end in content, but for encoders that fill up to a constant rate.
 END_IN_CONTENT = frozenset(b"avc1 avc3 hvc1 hev1".split())
 ALL_TRACKS = 0xFFFFFFFF
@@ -55,11 +55,11 @@ class Layout(NamedTuple):
 
 
 class _Index(NamedTuple):
-    """What is in a `moov`. `zeros`: it ends in so many that belong to no box."""
+    """What is in a `moov`. `odd`: it ends in so many bytes that belong to no box."""
 
     parts: tuple[Box, ...]
     tracks: tuple[Track, ...]
-    zeros: int
+    odd: int
 
     def has(self, kind: bytes) -> bool:
         return any(part.kind == kind for part in self.parts)
@@ -89,8 +89,10 @@ def judge(reader: Reader) -> Verdict:
         _judge_end(reader, layout, index),
         judge_behind(reader, layout.end),
     ]
-    if index.zeros:
-        odd = N_("has {zeros:,} zeros at the end of its index (moov)", zeros=index.zeros)
+    if layout.moov.open_ended:
+        found.append(Unknown(reason="does not say how long it is"))
+    if index.odd:
+        odd = N_("has {odd:,} odd bytes at the end of its index (moov)", odd=index.odd)
         found.append(Unknown(reason=odd))
     return next((each for each in found if not isinstance(each, Whole)), Whole())
 
@@ -116,8 +118,6 @@ def layout_of(reader: Reader) -> Layout:
             raise
     if moov is None:
         raise BrokenError("has no index (moov) yet: its writer has not finished it")
-    if moov.open_ended:
-        raise BrokenError("has an index (moov) that is still being written")
     return Layout(moov, tuple(media), last, fragment, end)
 
 
@@ -131,18 +131,20 @@ def top_boxes(reader: Reader, start: int, stop: int) -> Iterator[Box]:
 def _index(reader: Reader, moov: Box) -> _Index:
     reader.load(moov.start, moov.end)
     parts: list[Box] = []
-    zeros = 0
+    odd = 0
     try:
         for part in boxes(reader, moov.body, moov.end):
             parts.append(part)  # noqa: PERF402 - those before a fault count
-    except NoBoxError as error:
-        zeros = moov.end - error.start
-        if not all_zeros(reader, error.start, moov.end) or _lacks_tracks(reader, parts):
+    except BrokenError:
+        odd = moov.end - (parts[-1].end if parts else moov.body)
+        if _lacks_tracks(reader, parts):
             raise
     if not parts:
         raise BrokenError("has an empty index (moov)")
+    if moov.open_ended and _lacks_tracks(reader, parts):
+        raise BrokenError("has an index (moov) that is still being written")
     tracks = tuple(track_of(reader, part) for part in parts if part.kind == b"trak")
-    return _Index(tuple(parts), tracks, zeros)
+    return _Index(tuple(parts), tracks, odd)
 
 
 def _lacks_tracks(reader: Reader, parts: list[Box]) -> bool:
@@ -156,12 +158,15 @@ def _demand_frames(reader: Reader, moov: Box, index: _Index) -> None:
     if index.has(b"cmov"):
         return
     for track in index.measured:
-        start = track.last[0].start if track.last else track.end
-        in_the_index = start < moov.end and track.end > moov.start
+        start = track.last[0].start if track.last else track.end - 1
+        in_the_index = max(start, moov.start) < min(track.end, moov.end)
         if track.end > reader.size or in_the_index:
             raise BrokenError(BEHIND)
+    elsewhere = [track for track in index.tracks if track.elsewhere]
+    if any(t.is_picture for t in elsewhere) and not any(t.is_picture for t in index.measured):
+        raise BrokenError("has no picture in it: that is in another file")
     if not index.measured:
-        if any(track.elsewhere for track in index.tracks):
+        if elsewhere:
             raise BrokenError("has only an index in it: its media is in other files")
         raise BrokenError("has no frame in it: its export ended before the first one")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from postflow.language import N_
@@ -10,8 +11,9 @@ from postflow.language import N_
 from .reading import TERMINATOR, BrokenError, Reader, ends_in_zeros, name_of, spread
 
 FIRST_BOXES = frozenset(b"ftyp moov mdat wide free skip pnot uuid styp sidx".split())
-# What a file has at its top level. Of these, one that is cut is proof of missing bytes.
-KNOWN = FIRST_BOXES | frozenset(b"ssix moof mfra meta emsg prft udta junk".split())
+PADDING = frozenset(b"free skip wide junk".split())
+# What a file has at its top level. But for padding, one that is cut is proof of missing bytes.
+KNOWN = FIRST_BOXES | PADDING | frozenset(b"ssix moof mfra meta emsg prft udta".split())
 # Codecs of which no frame begins with eight zero bytes.
 BEGIN_WITH_CONTENT = frozenset(
     b"avc1 avc3 hvc1 hev1 mp4v m2v1 jpeg mjpa ap4h ap4x apch apcn apcs apco AVdn AVdh".split()
@@ -78,7 +80,7 @@ def read_box(reader: Reader, start: int, stop: int) -> Box:
             there=stop - start,
             size=size,
         )
-        raise BrokenError(part) if kind in KNOWN else NoBoxError(start, part)
+        raise BrokenError(part) if kind in KNOWN - PADDING else NoBoxError(start, part)
     return Box(kind, start, body, start + size)
 
 
@@ -123,7 +125,7 @@ def track_of(reader: Reader, trak: Box) -> Track:
     chunks = _Chunks(reader, table)
     if not chunks.count:
         return found
-    if not _is_self_contained(reader, parts):
+    if _is_elsewhere(reader, parts, description):
         return found._replace(elsewhere=True)
     _demand_samples(reader, chunks, found)
     return _measured(reader, chunks, table, found)
@@ -158,9 +160,18 @@ class _Chunks:
         return None
 
 
-def _is_self_contained(reader: Reader, parts: dict[bytes, Box]) -> bool:
+def _is_elsewhere(reader: Reader, parts: dict[bytes, Box], description: Box | None) -> bool:
+    """Does the data reference that the track uses name another file?"""
     references = inside(reader, parts.get(b"dinf")).get(b"dref")
-    return references is None or bool(reader.number(references.body + 16, 4) & SELF_CONTAINED)
+    if references is None or description is None:
+        return False
+    used = max(1, int.from_bytes(reader.some(description.body + 22, 2), "big"))
+    entries = boxes(reader, references.body + 8, references.end)
+    entry = next(islice(entries, used - 1, used), None)
+    if entry is None or reader.number(entry.body, 4) & SELF_CONTAINED:
+        return False
+    # Some writers forget the flag; a place of another file they do not name.
+    return any(reader.some(entry.body + 4, max(0, min(16, entry.end - entry.body - 4))))
 
 
 def _demand_samples(reader: Reader, chunks: _Chunks, found: Track) -> None:
@@ -168,9 +179,9 @@ def _demand_samples(reader: Reader, chunks: _Chunks, found: Track) -> None:
     demanding = found.is_picture and found.format in BEGIN_WITH_CONTENT
     for index in spread(chunks.count):
         offset = chunks.offset(index)
-        if offset >= reader.size:
+        if offset > reader.size:  # one without bytes may stand at the very end
             raise BrokenError(BEHIND)
-        if demanding and not any(reader.some(offset, 8)):
+        if demanding and offset < reader.size and not any(reader.some(offset, 8)):
             raise BrokenError(HOLE)
 
 
@@ -180,7 +191,7 @@ def _measured(reader: Reader, chunks: _Chunks, table: dict[bytes, Box], found: T
     if samples == 0:
         raise BrokenError(ZEROS)
     if sizes is None or samples is None:
-        return found._replace(end=start)
+        return found._replace(end=start + 1)
     fixed, count = reader.number(sizes.body + 4, 4), reader.number(sizes.body + 8, 4)
     if fixed:
         end = start + fixed * samples

@@ -12,6 +12,7 @@ from postflow.language import N_
 
 from .mp4_boxes import Box, NoBoxError, boxes, read_box
 from .reading import (
+    ASTRAY,
     HINT,
     TAIL,
     BrokenError,
@@ -20,6 +21,7 @@ from .reading import (
     SpentError,
     Unknown,
     Verdict,
+    Whole,
     ends_in_zeros,
     judge_behind,
     spread,
@@ -36,8 +38,10 @@ def judge(reader: Reader, first: Box) -> Verdict:
     """`first` is the file's first `moof`."""
     index = closing_index(reader)
     if index is not None:
-        _demand_chain(reader, _last_fragment(reader, index, first), index.start)
-        return _judge_behind(reader, index.end) or _without_an_end(reader, first)
+        last, astray = _last_fragment(reader, index, first)
+        _demand_chain(reader, last, index.start)
+        found = _judge_behind(reader, index.end) or _without_an_end(reader, first)
+        return Unknown(reason=ASTRAY) if astray and isinstance(found, Whole) else found
     end, last = indexed_end(reader, first)
     if end > reader.size:
         raise BrokenError("ends before the last fragment that its index (sidx) names")
@@ -88,16 +92,19 @@ def _judge_behind(reader: Reader, end: int) -> Verdict | None:
     return judge_behind(reader, at)
 
 
-def _last_fragment(reader: Reader, index: Box, first: Box) -> int:
-    """Where the last `moof` starts, according to the index, of which some entries are tried."""
+def _last_fragment(reader: Reader, index: Box, first: Box) -> tuple[int, bool]:
+    """Where the last `moof` starts, according to the index, of which some entries are tried; the
+    first one where they lead astray, as they do when a note was put in front of all.
+    """
     starts = [first.start]
     for table in boxes(reader, index.body, index.end):
         if table.kind == b"tfra":
             starts += _entries(reader, table)
-    for start in starts[1:]:
-        if reader.some(start + 4, 4) != b"moof":
-            raise BrokenError("has a closing index that points to no fragment")
-    return max(starts)
+    heads = [reader.some(start, 8) for start in starts]
+    if not all(map(any, heads)):
+        raise BrokenError("has a closing index that points to no fragment")
+    astray = any(head[4:] != b"moof" for head in heads)
+    return (first.start if astray else max(starts)), astray
 
 
 def _entries(reader: Reader, table: Box) -> Iterator[int]:

@@ -11,7 +11,18 @@ from typing import NamedTuple
 
 from postflow.language import N_
 
-from .reading import BrokenError, NoMediaError, Reader, Unknown, Verdict, judge_behind, spread
+from .reading import (
+    ASTRAY,
+    HOLE,
+    BrokenError,
+    NoMediaError,
+    Reader,
+    Unknown,
+    Verdict,
+    Whole,
+    judge_behind,
+    spread,
+)
 
 KEY = 16
 NEAR_THE_END = 256 * 1024
@@ -129,8 +140,10 @@ def judge(reader: Reader) -> Verdict:
     first_essence(reader, header)
     pack = random_index(reader)
     if pack is not None:
-        _demand_partitions(reader, pack, origin)
-        return _judge_behind(reader, pack.end)
+        behind = _judge_behind(reader, pack.end)
+        if _finds_partitions(reader, pack, origin) or not isinstance(behind, Whole):
+            return behind
+        return Unknown(reason=ASTRAY)
     start = footer_of(reader, origin, header)
     if start is not None:
         return _judge_footer(reader, start)
@@ -161,7 +174,7 @@ def random_index(reader: Reader) -> Item | None:
     if start is None:
         return None
     pack = read_item(reader, start)
-    if pack.end > reader.size or reader.number(pack.end - 4, 4) != pack.end - start:
+    if pack.end > reader.size or not reader.number(pack.end - 4, 4):
         raise BrokenError("ends within its random index")
     return pack
 
@@ -215,11 +228,19 @@ def _behind_fill(reader: Reader, at: int) -> int:
     return read_item(reader, at).end if is_fill else at
 
 
-def _demand_partitions(reader: Reader, pack: Item, origin: int) -> None:
-    for offset in entries(reader, pack):
-        if origin + offset >= pack.body:
-            raise BrokenError("ends before the last part that its random index names")
-        partition(reader, origin + offset)
+def _finds_partitions(reader: Reader, pack: Item, origin: int) -> bool:
+    """Is there one wherever the pack names one? BrokenError where it names what is not there.
+
+    Some writers count from the file's first byte, whatever stands before the header.
+    """
+    named = entries(reader, pack)
+    heads = {base: [reader.some(base + offset, KEY) for offset in named] for base in (origin, 0)}
+    base = max(heads, key=lambda each: sum(map(_is_partition, heads[each])))
+    if any(base + offset >= pack.body for offset in named):
+        raise BrokenError("ends before the last part that its random index names")
+    if not all(map(any, heads[base])):
+        raise BrokenError(HOLE)
+    return all(map(_is_partition, heads[base]))
 
 
 def _judge_footer(reader: Reader, start: int) -> Verdict:
@@ -231,6 +252,9 @@ def _judge_footer(reader: Reader, start: int) -> Verdict:
             start=start,
         )
         raise BrokenError(there)
+    head = reader.some(start, KEY)
+    if any(head) and not (_is_partition(head) and head[13] == FOOTER):
+        return Unknown(reason=ASTRAY)
     footer = partition(reader, start, FOOTER)
     declared = footer.body_end + footer.metadata_bytes + footer.index_bytes
     if declared > reader.size:

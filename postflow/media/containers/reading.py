@@ -150,6 +150,8 @@ def spread(count: int, most: int = 12) -> list[int]:
 TAIL = 4096
 HINT = 64
 TERMINATOR = 16
+ASTRAY = N_("has a table of contents that names a place where nothing is")
+HOLE = N_("has zeros where its index names a part: it is cut or not written yet")
 STRANGER = N_("kept there by its camera or its program, or a copy that is not finished")
 
 

@@ -31,7 +31,7 @@ from .reading import (
 
 log = logging.getLogger(__name__)
 
-HEAD = 2 * 188 + 1
+HEAD = 4 + 2 * 192 + 1
 MOST_HOLES = 64
 WORTH_A_WORD = 64 * 1024  # smaller ones are in padding; copies write more at once
 # Without these flags a FIFO would block us, and a link could be swapped in after the scan.
@@ -65,7 +65,11 @@ CONTAINERS = (
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    return len(head) == HEAD and {head[188 * n] for n in range(3)} == {ord("G")}
+    """Its packets' first bytes; cameras (AVCHD) put four bytes before each."""
+    return len(head) == HEAD and any(
+        {head[begin + length * n] for n in range(3)} == {ord("G")}
+        for begin, length in ((0, 188), (4, 192))
+    )
 
 
 def _is_program_stream(head: bytes) -> bool:
@@ -77,6 +81,13 @@ OTHERS = (
     (N_("an MPEG transport stream"), _is_transport_stream),
     (N_("an MPEG program stream"), _is_program_stream),
 )
+# How files of other kinds begin.
+FOREIGN = {
+    "ASF": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
+    "DV": bytes.fromhex("1f0700"),
+    "FLV": b"FLV\1",
+    "Ogg": b"OggS",
+}
 
 
 def verdict(path: Path, expected: tuple[int, int] | None = None) -> Verdict:
@@ -177,9 +188,11 @@ def _judge(reader: Reader, suffix: str) -> Verdict:
     other = next((name for name, begins in OTHERS if begins(head)), None)
     if other:
         return Unknown(reason=N_("is {other}, which never states its end", other=other))
-    container = container_of(head, suffix)
+    foreign = next((name for name, begins in FOREIGN.items() if head.startswith(begins)), None)
+    container = None if foreign else container_of(head, suffix)
     if container is not None:
         return container.judge(reader)
     if not any(head) and ends_in_zeros(reader):
         raise BrokenError("begins and ends in zeros: it is not written yet")
-    return Unknown(reason=N_("is of a kind ('{suffix}') that cannot be checked", suffix=suffix))
+    kind = foreign or suffix
+    return Unknown(reason=N_("is of a kind ('{suffix}') that cannot be checked", suffix=kind))
