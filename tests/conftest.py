@@ -47,6 +47,18 @@ EVENTS_ARE_KEPT = "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED"
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: runs for many minutes; only when asked by -m soak")
     _close_what_came_too_late()
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        _let_examples_take_their_time()
+
+
+def _let_examples_take_their_time() -> None:
+    """By default one that lasts for 0.2 s fails, as on a busy machine."""
+    from hypothesis import HealthCheck, settings
+
+    slow = [HealthCheck.too_slow]
+    usual = settings.default
+    settings.register_profile("busy", usual, deadline=None, suppress_health_check=slow)
+    settings.load_profile("busy")
 
 
 def _close_what_came_too_late() -> None:

@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 T = TypeVar("T")

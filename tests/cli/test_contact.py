@@ -25,7 +25,7 @@ pytestmark = pytest.mark.prefect
 
 MET = {
     "fetch_style": "head_then_get",
-    "fetch_idle_timeout": 0.3,
+    "fetch_idle_timeout": 1.0,
     "stack_name": "creation",
     "duplicate_files": "refuse",
 }
@@ -59,7 +59,9 @@ def test_what_it_was_told_makes_a_sandbox_like_it(
     assert unanswered.keys() == {"offline_access", "size_limit"}
 
     running = postflow.start("sandbox", "--json", "--like", file)
-    wait_until_sync(lambda: running.streams["out"].read_text(), description="the sandbox")
+    wait_until_sync(
+        lambda: running.streams["out"].read_text().endswith("\n"), description="the sandbox"
+    )
     like = json.loads(running.streams["out"].read_text())["url"]
     switches = httpx.get(f"{like}/sandbox/switches").json()
     running.signal(signal.SIGTERM)

@@ -10,19 +10,23 @@ import pytest
 
 from postflow.folder.wakeup import Wakeup, wakeup
 
-PATIENCE = 20
+PATIENCE = 120
 
 
 async def armed(bell: Wakeup, root: Path) -> None:
-    """Drop files until one rings: watching begins some time after the start."""
+    """Drop files until one rings: watching begins some time after the start. Then one more, until
+    it is heard of, so that nothing of them rings later.
+    """
     for index in range(200):
         (root / f"armed{index}.mov").touch()
         if await bell.wait(root, 0.1, at_least=0):
             break
     else:
         raise AssertionError("The bell never rang.")
-    while await bell.wait(root, 0.3, at_least=0):
-        pass
+    (root / "last.mov").touch()
+    async with asyncio.timeout(PATIENCE):
+        while "last.mov" not in bell.touched(root):
+            await bell.wait(root, 0.1, at_least=0)
 
 
 async def test_a_file_that_appears_wakes_the_waiting(tmp_path: Path) -> None:

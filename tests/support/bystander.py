@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -30,23 +31,32 @@ class Bystander:
         self.files: set[Seen] = set()
         self._folder = folder
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look_around, name="bystander")
+        # Many processes take long to read, and a file may be there for a moment only.
+        looks = (self._look_at_processes, self._look_at_files)
+        self._threads = [threading.Thread(target=self._again, args=(look,)) for look in looks]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
-    def _look_around(self) -> None:
+    def _again(self, look: Callable[[], None]) -> None:
         while not self._over.wait(PAUSE):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                with contextlib.suppress(OSError):
-                    self.command_lines.add(path.read_bytes())
             with contextlib.suppress(OSError):
-                self.files |= files_below(self._folder)
+                look()
+
+    def _look_at_processes(self) -> None:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                self.command_lines.add(path.read_bytes())
+
+    def _look_at_files(self) -> None:
+        self.files |= files_below(self._folder)
 
 
 def files_below(folder: Path) -> set[Seen]:
