@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from postflow.errors import PostFlowError, Retry
 from postflow.models import IN_WORDS
-from postflow.service.console import fit, out, print_json, tell_doubt, tell_warning
+from postflow.service.console import out, print_json, tell_doubt, tell_warning
 
 from . import completion
 from .app import JsonOption, StudioOption, app, opened
@@ -120,7 +120,7 @@ class Overview:
         for reason in self.outages.values():
             out.print(f"[yellow]![/yellow] Clips wait for this: {escape(reason)}")
         told = [f"{self.counts[phase]} {phase}" for phase in Phase if self.counts[phase]]
-        out.print(fit(", ".join(told), 0, out) or "No clip has been seen yet.")
+        out.print(", ".join(told) or "No clip has been seen yet.")
         if self.left.clips:
             out.print(f"Left: {how_much_is_left(self.left)}.")
         tell_unannounced(self.unannounced, studio=self.studio)
@@ -284,7 +284,7 @@ def _details(clip: Clip) -> Iterator[str]:
 
 
 def _line(text: str) -> None:
-    out.print(fit(text, INDENT, out), markup=False)
+    out.print(text, markup=False, hang=INDENT)
 
 
 def _when(clip: Clip) -> str:

@@ -4,29 +4,67 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from postflow.errors import Fatal, PostFlowError, Skip, printable
 from postflow.language import told
 from postflow.models import Once
 from postflow.state import open_to_others, state_dir
 
+# What stands before the words of a line: its mark, or its number.
+HEAD = re.compile(r"^ *(?:[✓✗!·→] |\d\. )?")
+
 
 class Terminal(Console):
-    """Names are hostile input: of no text that is printed does a control character get through."""
+    """Names are hostile input: of no text that is printed does a control character get through.
 
-    def print(self, *objects: Any, **options: Any) -> None:
-        plain = [_plain(each) if isinstance(each, str) else each for each in objects]
-        super().print(*plain, **options)
+    Lines are as wide as the terminal. No word is broken, a link neither; what is piped on stays one
+    line.
+    """
+
+    def print(self, *objects: Any, hang: int | None = None, **options: Any) -> None:
+        """What goes on in a further line is indented by `hang`, else as far as the words began."""
+        texts = [_plain(each) if isinstance(each, str) else each for each in objects]
+        if self.is_terminal:
+            read = Text.from_markup if options.get("markup", True) else Text
+            texts = [
+                self._fit(read(each), hang) if isinstance(each, str) else each for each in texts
+            ]
+        super().print(*texts, **options)
+
+    def _fit(self, text: Text, hang: int | None) -> Text:
+        lines: list[Text] = []
+        for line in text.split(allow_blank=True):
+            head = len(line) - len(HEAD.sub("", line.plain)) if hang is None else hang
+            if line.cell_len <= self.width:
+                lines.append(line)
+                continue
+            start, words = line.divide([head])
+            first, *others = words.divide(_breaks(words.plain, max(self.width - head, head)))
+            lines += [start + first, *(Text(" " * head) + other for other in others)]
+        for line in lines:
+            line.rstrip()
+        return Text("\n").join(lines)
+
+
+def _breaks(words: str, room: int) -> list[int]:
+    """Where further lines begin, none of them wider than `room` unless a word is."""
+    begins = [0]
+    for word in re.finditer(r"\S+", words):
+        if word.start() > begins[-1] and cell_len(words[begins[-1] : word.end()]) > room:
+            begins.append(word.start())
+    return begins[1:]
 
 
 def _plain(text: str) -> str:
@@ -35,19 +73,6 @@ def _plain(text: str) -> str:
 
 out = Terminal(highlight=False, soft_wrap=True)
 err = Terminal(stderr=True, highlight=False, soft_wrap=True)
-
-
-def fit(text: str, hang: int, console: Console) -> str:
-    """Lines as wide as the terminal, all but the first one indented by `hang`. No word is broken, a
-    link neither; what is piped on stays one line.
-    """
-    if not console.is_terminal:
-        return text
-    room = max(console.width, 2 * hang)
-    lines = wrap(
-        text, room, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
-    )
-    return "\n".join(lines)
 
 
 @contextmanager
@@ -96,8 +121,8 @@ def tell_warning(error: PostFlowError, console: Console = err) -> None:
 
 
 def tell_doubt(says: str, remedy: str, console: Console = err) -> None:
-    console.print(f"[yellow]![/yellow] {escape(fit(f'! {says}', 2, console)[2:])}")
-    console.print(fit(f"  → {remedy}", 4, console), markup=False)
+    console.print(f"[yellow]![/yellow] {escape(says)}")
+    console.print(f"  → {remedy}", markup=False)
 
 
 def tell_if_open(*paths: Path) -> None:

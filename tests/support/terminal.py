@@ -54,7 +54,8 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        return ESCAPES.sub("", self.told.decode(errors="replace"))
+        """Without its line ends, which are where the terminal is full."""
+        return " ".join(ESCAPES.sub("", self.told.decode(errors="replace")).split())
 
     def see(self, what: str) -> None:
         """Waits until it stands there, behind what was seen last."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from io import StringIO
@@ -278,6 +279,23 @@ def test_status_and_history_fit_a_narrow_terminal(
     (clip,) = queries.rows(full, phase=Phase.DELIVERED)
     assert lines.count(f"{'':14}{clip.view_url}") == 2
     assert f"{'':14}→ {BROKEN.hint}"[:60].rpartition(" ")[0] in "\n".join(lines)
+
+
+def test_no_command_breaks_a_word_at_the_terminals_edge() -> None:
+    screen = StringIO()
+    narrow = Terminal(file=screen, force_terminal=True, width=40, soft_wrap=True, highlight=False)
+    link = f"https://{'long' * 12}.example"
+    narrow.print(
+        f"[green]✓[/green] Watch folder [bold]/mnt[/bold]: there, and readable; see {link}"
+    )
+    narrow.print("  → Mend what it says above [once], and begin anew", markup=False)
+    assert [re.sub(r"\x1b\[\d*m", "", line) for line in screen.getvalue().splitlines()] == [
+        "✓ Watch folder /mnt: there, and",
+        "  readable; see",
+        f"  {link}",
+        "  → Mend what it says above [once], and",
+        "    begin anew",
+    ]
 
 
 def test_a_screen_is_drawn_again_until_a_key_says_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

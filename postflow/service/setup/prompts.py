@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, Protocol, TypeVar
 
 from prompt_toolkit import prompt
@@ -24,6 +25,8 @@ from .draft import Draft
 
 T = TypeVar("T")
 
+# Columns: beside prompt_toolkit's list of options, and of them before its words.
+MARGINS, NUMBER = 10, 6
 # What is wrong with an answer; None where nothing is.
 Judge = Callable[[str], str | None]
 Options = Sequence[tuple[str, str]]
@@ -51,7 +54,7 @@ class Prompts:
     def choose(self, question: str, options: Options, default: str | None = None) -> str:
         """The value of one option; they are values with labels. By arrows, or by number."""
         self.asked += 1
-        spoken = [(value, told(label)) for value, label in options]
+        spoken = [(value, _folded(told(label))) for value, label in options]
         return choice(_bold(question), options=spoken, default=default)
 
     def text(self, question: str, *, judge: Judge, default: str = "") -> str:
@@ -90,6 +93,14 @@ def something(answer: str) -> str | None:
     return N_("Something has to stand here. Ctrl-C ends; nothing is lost.")
 
 
+def _folded(label: str) -> str:
+    """As wide as the terminal: prompt_toolkit cuts off what is wider than its list."""
+    room = max(out.width - MARGINS, NUMBER)
+    return f"\n{'':{NUMBER}}".join(
+        wrap(label, room, break_long_words=False, break_on_hyphens=False)
+    )
+
+
 def _bold(question: str) -> FormattedText:
     return FormattedText([("bold", f"{told(question)} ")])
 
@@ -113,8 +124,7 @@ class Desk:
             out.print(f"  {line}".rstrip(), markup=False)
 
     def proven(self, text: str) -> None:
-        out.print("  [green]✓[/green] ", end="")
-        out.print(told(text), markup=False)
+        out.print(f"  [green]✓[/green] {escape(told(text))}")
 
 
 @dataclass(frozen=True)

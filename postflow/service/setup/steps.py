@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
+
 from postflow.errors import PostFlowError
 from postflow.language import N_, Words, told
 from postflow.service.console import out, tell_error
@@ -42,8 +44,7 @@ def walk(desk: Desk) -> None:
     """Take all that are not answered yet."""
     for number, step in enumerate(STEPS, 1):
         if said := step.said(desk.draft):
-            out.print("[green]✓[/green] ", end="")
-            out.print(told(_answered(step, said)), markup=False)
+            out.print(f"[green]✓[/green] {escape(told(_answered(step, said)))}")
             continue
         of_all = N_("{number} of {many}", number=number, many=len(STEPS))
         out.print(f"\n[bold]{told(of_all)}  {told(step.title)}[/bold]")
