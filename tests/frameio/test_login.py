@@ -67,6 +67,21 @@ async def test_a_browser_signs_in_through_the_https_page(world: Sandbox, kind: s
     assert tokens.refresh_token is not None
 
 
+async def test_an_unknown_client_is_told_before_any_browser_is_waited_for(world: Sandbox) -> None:
+    ims, known = AdobeIms(world.url), web(world)
+    await ims.demand_welcome(begin_login(ims, known, local_redirect()).url)
+    unknown = known.model_copy(update={"client_id": "0" * 32})
+    with pytest.raises(Fatal) as refused:
+        await ims.demand_welcome(begin_login(ims, unknown, local_redirect()).url)
+    assert refused.value.code == "adobe.client_refused"
+
+
+async def test_what_cannot_be_asked_is_left_to_the_browser() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        await AdobeIms().demand_welcome(f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+
+
 async def granted_scopes(world: Sandbox, tokens: Tokens, credential: Credential) -> set[str]:
     token = tokens.access_token.get_secret_value()
     form = {"client_id": credential.client_id, "token": token}

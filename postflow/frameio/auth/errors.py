@@ -156,11 +156,11 @@ def refusal(answer: httpx.Response) -> PostFlowError:
     """The failure behind an answer that is not a success."""
     if answer.status_code == 429 or answer.status_code >= 500:
         return BUSY(status=answer.status_code)
-    word = _error_of(answer)
+    word = error_of(answer)
     return explained(word) if word else UNREADABLE()
 
 
-def _error_of(answer: httpx.Response) -> str:
+def error_of(answer: httpx.Response) -> str:
     try:
         body = answer.json()
     except ValueError:

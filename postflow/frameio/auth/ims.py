@@ -9,6 +9,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, Literal
@@ -22,7 +23,7 @@ from postflow.errors import Retry
 from postflow.frameio.models import or_else
 from postflow.models import FrozenModel
 
-from .errors import UNREACHABLE, UNREADABLE, refusal
+from .errors import BY_ERROR, UNREACHABLE, UNREADABLE, error_of, refusal
 from .tokens import REFRESH_LIFE, Tokens, now
 
 # Without additional_info.roles every Frame.io call answers 401, token valid or not.
@@ -62,6 +63,9 @@ class Credential(FrozenModel):
 
 IMS_URL = "https://ims-na1.adobelogin.com"
 _ANSWER_SECONDS = 30.0
+# Of what is asked only to say sooner what is wrong.
+_LOOK_SECONDS = 5.0
+_NOT_WELCOME = (400, 401)
 _ATTEMPTS = 3
 HOUR, DAY = 3600, 86_400
 
@@ -113,6 +117,16 @@ class AdobeIms:
             "code_challenge_method": "S256",
         }
         return str(httpx.URL(f"{self.url}/ims/authorize/v2", params=query))
+
+    async def demand_welcome(self, authorize_url: str) -> None:
+        """Raises `Fatal` where Adobe refuses that address: the browser alone would show why, and
+        never come back. What says nothing clear, or is not reached, is left to the browser.
+        """
+        async with httpx.AsyncClient(transport=self._transport, timeout=_LOOK_SECONDS) as http:
+            with suppress(httpx.RequestError):
+                answer = await http.get(authorize_url)
+                if answer.status_code in _NOT_WELCOME and error_of(answer) in BY_ERROR:
+                    raise refusal(answer)
 
     async def exchange(self, credential: Credential, *, code: str, verifier: str) -> Tokens:
         """Turn the one-time code of a redirect into tokens."""

@@ -59,7 +59,8 @@ DETAILS = {
 }
 IT_OPENS = N_(
     "Your browser opens Adobe's sign-in. Should nothing open, go there yourself:\n{url}\n"
-    "It will warn of our own certificate for localhost: let it pass."
+    "At its end the browser warns of our own certificate for localhost: let it pass. Should it end "
+    "at an error of Adobe's, or at another address, nothing comes here: Ctrl-C."
 )
 WHERE_IT_ENDS = N_(
     "Sign in at this address, in any browser, and paste the address at which it ends, even if "
@@ -151,6 +152,7 @@ def sign_in(
     """
     ims = AdobeIms(block.ims_url)
     attempt = begin_login(ims, block.get_credential(), block.redirect_uri)
+    run(ims.demand_welcome(attempt.url))
     if ask:
         say(N_(WHERE_IT_ENDS, url=attempt.url))
         return run(attempt.finish(ims, attempt.code_from(ask())))
