@@ -18,6 +18,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
 )
 
 from postflow.state import this_host
@@ -47,7 +48,8 @@ def claim(
     """Take up to `limit` clips that nobody works on: what was begun first, then what a person put
     first, then the oldest. `interrupted`: only what a run had when it died.
 
-    The run's lease starts or is renewed. Two runs never get the same clip. What is not delivered
+    The run's lease starts or is renewed. Two runs never get the same clip, and no two get clips of
+    one name at a time: the second finds in Frame.io what became of the first. What is not delivered
     yet of other watch folders than `folders` waits; None: all, where they were last opened. What
     was told of and waits for its stack is left to `stack_queue`.
     """
@@ -57,14 +59,17 @@ def claim(
         query = _due(_unclaimed(studio), tx.now).where(_within_reach(folders))
         query = query.where(_is_interrupted()) if interrupted else query
         query = query.order_by(*_most_urgent()).limit(limit)
-        rows = tx.rows(query)
-        return [take(tx, row, run_id, folders) for row in rows]
+        rows: dict[str, RowMapping] = {}
+        for row in tx.rows(query):
+            rows.setdefault(f"{row['studio']}/{row['name']}", row)
+        return [take(tx, row, run_id, folders) for row in rows.values()]
 
 
 def claim_clip(
     ledger: Ledger, run_id: str, clip_id: int, *, folders: Folders | None = None
 ) -> Claimed | None:
-    """Take one clip by a person's word, put off or not. None when a run has it, or it is closed.
+    """Take one clip by a person's word, put off or not. None when a run has it, another run has one
+    of its name, or it is closed.
 
     It leaves its batch: what a person takes in hand has a message of its own. One that was told of
     as delivered, and only waits for its stack, is left to `stack_queue`.
@@ -72,8 +77,8 @@ def claim_clip(
     with ledger.writing() as tx:
         start_lease(tx, run_id, LEASE_SECONDS)
         end_dead_runs(tx, but=run_id)
-        query = _unclaimed(None).where(clips.c.id == clip_id)
-        row = tx.row(query)
+        is_free = ~_copy_is_held(tx.now, but=run_id)
+        row = tx.row(_unclaimed(None).where(clips.c.id == clip_id, is_free))
         if row is None:
             return None
         return take(tx, row, run_id, folders, batch_id=None, cancelled=None)
@@ -126,6 +131,18 @@ def is_free(now: datetime) -> ColumnElement[bool]:
     return or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive(now)))
 
 
+def _copy_is_held(now: datetime, *, but: str = "") -> ColumnElement[bool]:
+    """Has a living run another clip of the studio's with that name, which so has the same place?"""
+    other = clips.alias()
+    query = select(other.c.studio, other.c.name).where(
+        other.c.state.in_(OPEN),
+        other.c.finished_at.is_(None),
+        other.c.run_id.in_(alive(now)),
+        other.c.run_id != but,
+    )
+    return tuple_(clips.c.studio, clips.c.name).in_(query)
+
+
 def _is_interrupted() -> ColumnElement[bool]:
     """Of what is free: a run had it when it died, and nothing has become of it since."""
     last = select(history.c.event).where(history.c.clip_id == clips.c.id)
@@ -144,7 +161,9 @@ def _unclaimed(studio: str | None) -> Select[Any]:
 
 
 def _due(query: Select[Any], now: datetime) -> Select[Any]:
-    """A new revision of a path waits until the one that was begun is settled."""
+    """A new revision of a path waits until the one that was begun is settled, and so does a copy
+    while a run has another.
+    """
     other = clips.alias()
     begun = select(other.c.id).where(
         other.c.root_id == clips.c.root_id,
@@ -153,7 +172,8 @@ def _due(query: Select[Any], now: datetime) -> Select[Any]:
         other.c.finished_at.is_(None),
         is_time(now, other),
     )
-    return query.where(is_time(now), or_(clips.c.state != State.READY, ~exists(begun)))
+    is_settled = or_(clips.c.state != State.READY, ~exists(begun))
+    return query.where(is_time(now), is_settled, ~_copy_is_held(now))
 
 
 def _within_reach(folders: Folders | None) -> ColumnElement[bool]:

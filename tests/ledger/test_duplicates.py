@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from postflow.ledger import (
@@ -12,23 +14,64 @@ from postflow.ledger import (
     batches,
     claims,
     registry,
+    roots,
     transitions,
 )
-from tests.ledger.ground import Clock, add, bring_to_arrived, claim_one, target
+from tests.ledger.ground import (
+    BUSY,
+    Clock,
+    add,
+    bring_to_arrived,
+    bring_to_requested,
+    claim_one,
+    outlive,
+    target,
+)
+
+
+def claim_by_hand(ledger: Ledger, clip_id: int) -> Claimed:
+    """As of a run to which a person hands over both copies, and which sees to their order."""
+    claim = claims.claim_clip(ledger, "run-1", clip_id)
+    assert claim is not None
+    return claim
+
 
 FIRST, SECOND = "a/SQ07_001_v001.mov", "b/SQ07_001_v001.mov"
 
 
-def test_a_copy_of_what_was_told_of_has_nothing_to_tell(ledger: Ledger, root: Root) -> None:
+def test_a_copy_waits_for_the_first_and_has_nothing_to_tell(ledger: Ledger, root: Root) -> None:
+    """Two hosts would find nothing in Frame.io, both, and both send it."""
     add(ledger, root, FIRST)
-    add(ledger, root, SECOND)
-    first, second = claims.claim(ledger, "run-1", limit=2)
-    assert not registry.is_announced_elsewhere(ledger, second), "neither is delivered"
-    first = bring_to_arrived(ledger, first)
-    assert not registry.is_announced_elsewhere(ledger, second), "it is not told of yet"
+    copy = add(ledger, roots.add(ledger, "main", Path("/mnt/other"), "mark-2"), SECOND)
+    (first,) = claims.claim(ledger, "run-1", limit=2)
+    for step in (bring_to_requested, transitions.arrived):
+        assert claims.ready(ledger) == 0
+        assert claims.claim(ledger, "run-2", limit=2) == []
+        assert claims.claim_clip(ledger, "run-2", copy) is None
+        first = step(ledger, first)
     transitions.done(ledger, first)
+    second = claim_one(ledger, "run-2")
+    assert second.clip_id == copy
     assert registry.is_announced_elsewhere(ledger, second)
     assert registry.is_announced_elsewhere(ledger, bring_to_arrived(ledger, second))
+
+
+@pytest.mark.parametrize("how", ["dies", "is put off"])
+def test_a_copy_goes_once_the_first_is_in_nobodys_hands(
+    ledger: Ledger, root: Root, clock: Clock, how: str
+) -> None:
+    add(ledger, root, FIRST)
+    copy = add(ledger, elsewhere := roots.add(ledger, "main", Path("/mnt/other"), "mark-2"), SECOND)
+    first = bring_to_requested(ledger, claim_one(ledger, "run-1"))
+    if how == "dies":
+        outlive(ledger, clock)
+    else:
+        transitions.postpone(ledger, first, BUSY)
+    reach = {elsewhere.id: elsewhere.path}
+    assert claims.ready(ledger, folders=reach) == 1
+    assert [each.clip_id for each in claims.claim(ledger, "run-2", limit=2, folders=reach)] == [
+        copy
+    ]
 
 
 def test_a_copy_that_became_another_file_is_told_of(ledger: Ledger, root: Root) -> None:
@@ -41,14 +84,13 @@ def test_a_copy_that_became_another_file_is_told_of(ledger: Ledger, root: Root) 
 
 
 def test_a_copy_whose_message_was_begun_is_told_to_its_end(ledger: Ledger, root: Root) -> None:
-    add(ledger, root, FIRST)
-    add(ledger, root, SECOND)
-    first, second = claims.claim(ledger, "run-1", limit=2)
+    begun = claim_by_hand(ledger, add(ledger, root, SECOND))
     transitions.announce(
-        ledger, second, Announcement(key="k", channel="main", payload={"title": "on its way"})
+        ledger, begun, Announcement(key="k", channel="main", payload={"title": "on its way"})
     )
+    first = claim_by_hand(ledger, add(ledger, root, FIRST))
     transitions.done(ledger, bring_to_arrived(ledger, first))
-    assert not registry.is_announced_elsewhere(ledger, second)
+    assert not registry.is_announced_elsewhere(ledger, begun)
 
 
 def test_another_content_of_that_name_is_no_copy(ledger: Ledger, root: Root) -> None:
@@ -59,8 +101,8 @@ def test_another_content_of_that_name_is_no_copy(ledger: Ledger, root: Root) -> 
 
 
 def arrived(ledger: Ledger, root: Root, relpath: str, content: str, file_id: str) -> Claimed:
-    add(ledger, root, relpath, content=content)
-    return bring_to_arrived(ledger, claim_one(ledger), file_id)
+    claim = claim_by_hand(ledger, add(ledger, root, relpath, content=content))
+    return bring_to_arrived(ledger, claim, file_id)
 
 
 @pytest.mark.parametrize(("relpath", "is_same_path"), [(FIRST, True), (SECOND, False)])
@@ -127,9 +169,9 @@ def test_a_batch_knows_the_namesakes_of_its_clips(ledger: Ledger, root: Root, cl
     add(ledger, root, FIRST, content="b")
     add(ledger, root, SECOND, content="c")
     batches.gather(ledger, studio="main", channel="main", project="UNDLM")
-    for number, claim in enumerate(claims.claim(ledger, "run-1", limit=2)):
+    for number in range(2):
         clock.forward(60)
-        transitions.done(ledger, bring_to_arrived(ledger, claim, f"file-{number + 2}"))
+        transitions.done(ledger, bring_to_arrived(ledger, claim_one(ledger), f"file-{number + 2}"))
     (batch,) = batches.outdated(ledger, "main", pause=0)
     known = [clip.namesake for clip in batch.clips]
     assert [each and (each.relpath, each.is_same_path) for each in known] == [

@@ -28,18 +28,19 @@ def ledger(opened: AsyncLedger) -> Ledger:
     return opened.ledger
 
 
-def two_paths(ledger: Ledger) -> None:
+def two_paths(ledger: Ledger) -> list[int]:
     """The same clip at both."""
-    for folder in ("one", "two"):
-        add(ledger, roots.add(ledger, "main", Path("/mnt") / folder), NAME)
+    folders = [roots.add(ledger, "main", Path("/mnt") / each) for each in ("one", "two")]
+    return [add(ledger, folder, NAME) for folder in folders]
 
 
 async def test_the_same_clip_on_its_way_from_another_path_is_known(
     opened: AsyncLedger, ledger: Ledger
 ) -> None:
-    two_paths(ledger)
+    _, copy = two_paths(ledger)
     first = bring_to_requested(ledger, claim_one(ledger, "run-1"), "file-1")
-    second = claim_one(ledger, "run-2")
+    second = claims.claim_clip(ledger, "run-1", copy)
+    assert second is not None
     journey = DeliveryRecord(opened, second, by_hand=False)
     past = await journey.past(FOLDER, STACK, second.media)
     assert (past.travelling, past.same) == (frozenset({"file-1"}), dict[str, int]())
