@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 from rich.markup import escape
 
-from postflow.errors import PostFlowError
+from postflow.errors import PostFlowError, printable
 from postflow.models import Once
 from postflow.service.console import err, out
 
@@ -83,6 +83,6 @@ def _tell(clip: Clip) -> None:
         return
     outcome = f" {clip.view_url}" if clip.phase == "delivered" else f": {clip.reason}"
     when = f"{clip.since.astimezone():%H:%M}"
-    out.print(f"{mark} {when} {escape(clip.relpath + outcome)}")
+    out.print(f"{mark} {when} {escape(printable(clip.relpath + outcome))}")
     if clip.phase != "delivered":
         out.print(f"        → {clip.hint}", markup=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.filesize import decimal
 
+from postflow.errors import printable
 from postflow.language import counted, spoken
 from postflow.service.console import Exit, err, out
 
@@ -97,7 +98,7 @@ def put_first(
     for name, spot in reversed(spots):
         outcome = queue.put_first(ledger, spot) if spot else None
         if spot and outcome:
-            out.print(FIRST[outcome].format(spot.relpath), markup=False)
+            out.print(FIRST[outcome].format(printable(spot.relpath)), markup=False)
         elif spot:
             _tell_why_not(ledger, studio, spot, name)
         done = done and outcome is not None
@@ -122,7 +123,7 @@ def cancel_named(
             continue
         outcomes = queue.cancel(ledger, studio, queue.BY_COMMAND, announce, at=spot)
         for relpath, outcome in outcomes:
-            out.print(CANCELLED[outcome].format(relpath), markup=False)
+            out.print(CANCELLED[outcome].format(printable(relpath)), markup=False)
         if not outcomes:
             done = _tell_why_not(ledger, studio, spot, name) and done
     return done
@@ -142,7 +143,7 @@ def cancel_all(ledger: Ledger, studio: str, announce: Announce, *, asks: bool) -
         out.print("Nothing is cancelled.")
         return False
     for relpath, outcome in queue.cancel(ledger, studio, queue.BY_COMMAND, announce):
-        out.print(CANCELLED[outcome].format(relpath), markup=False)
+        out.print(CANCELLED[outcome].format(printable(relpath)), markup=False)
     return True
 
 
@@ -173,7 +174,7 @@ def _tell_why_not(ledger: Ledger, studio: str, spot: Spot, name: str) -> bool:
     if clip is None:
         err.print(f"Nothing of {name} waits.", markup=False)
         return False
-    err.print(_why_not(clip), markup=False)
+    err.print(printable(_why_not(clip)), markup=False)
     return clip.code == queue.CANCELLED
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from postflow.errors import printable
 from postflow.service.console import Exit, err, out
 
 from . import completion
@@ -84,7 +85,7 @@ def try_again(
         again += _by_name(ledger, studio, name, folders, is_gone)
     resent = unannounced.resend(ledger, studio) if messages else 0
     for path in again:
-        out.print(f"{path} will be tried again.", markup=False)
+        out.print(f"{printable(path)} will be tried again.", markup=False)
     if resent:
         out.print(f"Messages to be sent again: {resent}.")
     if not again and not resent and not name:
@@ -127,7 +128,7 @@ def _by_name(
 def tell_several(name: str, places: Iterable[str]) -> None:
     err.print(f"Several clips are called {name}. Say which, by its path:", markup=False)
     for each in places:
-        err.print(f"  {each}", markup=False)
+        err.print(f"  {printable(each)}", markup=False)
 
 
 def in_its_folder(name: str, folders: Sequence[Path]) -> str:

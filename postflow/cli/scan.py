@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from postflow.errors import printable
 from postflow.service.console import out, print_json
 from postflow.service.server import prepare_prefect
 
@@ -103,7 +104,7 @@ def tell_gone(
         print_json({"folder": str(folder), "gone": gone})
         return
     for relpath in gone:
-        out.print(f"gone  {relpath}", markup=False)
+        out.print(f"gone  {printable(relpath)}", markup=False)
     out.print(f"Taken for gone in {folder}: {len(gone):,}.", markup=False)
 
 
@@ -116,12 +117,14 @@ def tell_prospects(found: list[Prospect], *, json: bool = False) -> None:
         return
     for each in sorted(found, key=lambda prospect: prospect.file):
         if each.what not in {NO_CLIP, IGNORED}:
-            out.print(f"{each.what:<8}  {each.file}  {each.where}".rstrip(), markup=False)
+            out.print(
+                printable(f"{each.what:<8}  {each.file}  {each.where}".rstrip()), markup=False
+            )
     for what, title in ((NO_CLIP, "no clip"), (IGNORED, "ignored")):
         some = sorted((each.where, each.file) for each in found if each.what == what)
         for where, files in groupby(some, key=itemgetter(0)):
             names = [file for _, file in files]
-            such = f", such as {names[0]}" if what == IGNORED else ""
+            such = f", such as {printable(names[0])}" if what == IGNORED else ""
             out.print(f"{title:<8}  {where}: {len(names):,}{such}", markup=False)
     sums = Counter(each.what for each in found)
     out.print(", ".join(f"{count} {what}" for what, count in sums.items()) or "No file is there.")

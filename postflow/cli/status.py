@@ -13,7 +13,7 @@ import typer
 from rich.filesize import decimal
 from rich.markup import escape
 
-from postflow.errors import PostFlowError, Retry
+from postflow.errors import PostFlowError, Retry, printable
 from postflow.models import IN_WORDS
 from postflow.service.console import out, print_json, tell_doubt, tell_warning
 
@@ -284,7 +284,7 @@ def _details(clip: Clip) -> Iterator[str]:
 
 
 def _line(text: str) -> None:
-    out.print(text, markup=False, hang=INDENT)
+    out.print(printable(text), markup=False, hang=INDENT)
 
 
 def _when(clip: Clip) -> str:

@@ -23,7 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from postflow.errors import PostFlowError, engine_told
+from postflow.errors import PostFlowError, engine_told, printable
 from postflow.importing import importing
 from postflow.models import Transfer
 from postflow.service.console import Exit, err, exit_code, out, print_json, tell_error, waiting
@@ -85,7 +85,7 @@ def _tell(path: Path, plan: Plan, project: str) -> None:
         tell_error(plan, subject=path.name)
     else:
         where = "/".join([project, *plan.folder, plan.file_name])
-        out.print(f"[bold]{escape(path.name)}[/bold] would go to {escape(where)}")
+        out.print(f"[bold]{escape(printable(path.name))}[/bold] would go to {escape(where)}")
 
 
 def _plan_as_json(path: Path, plan: Plan, project: str) -> dict[str, object]:
@@ -239,7 +239,7 @@ def _report(outcomes: dict[Path, Outcome], not_told: dict[str, str], *, json: bo
             tell_error(outcome, subject=path.name)
         else:
             already = " (was there already)" if outcome.adopted else ""
-            out.print(f"[green]✓[/green] [bold]{escape(path.name)}[/bold]{already}")
+            out.print(f"[green]✓[/green] [bold]{escape(printable(path.name))}[/bold]{already}")
             out.print(f"  {escape(outcome.folder.label)}", markup=False)
             out.print(f"  {outcome.view_url}", markup=False)
             if outcome.way == "direct":

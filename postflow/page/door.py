@@ -89,6 +89,7 @@ class Door:
             raise web.HTTPMisdirectedRequest(text="Invalid host header")
         if request.method not in {"GET", "HEAD"}:
             self._demand_own_page(request)
+            await _demand_form(request)
         return await handler(request)
 
     def _demand_own_page(self, request: web.Request) -> None:
@@ -112,6 +113,14 @@ class Door:
             if not _same(self.token(session).encode(), str(form.get(TOKEN, "")).encode()):
                 raise web.HTTPForbidden(text="This form is out of date.")
         return found
+
+
+async def _demand_form(request: web.Request) -> None:
+    """aiohttp keeps what it has read."""
+    try:
+        await request.post()
+    except (ValueError, LookupError) as error:  # an unknown charset, no boundary, no UTF-8
+        raise web.HTTPBadRequest(text="This is no form.") from error
 
 
 def _name_of(host: str) -> str:

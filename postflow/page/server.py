@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import jinja2
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from postflow import language
 from postflow.errors import PostFlowError
@@ -31,6 +33,10 @@ LONGEST_FORM = 64_000
 # Seconds that a page that is open may hold up the end.
 CLOSING = 0.5
 
+log = logging.getLogger("postflow.page")
+# A request that is none is nobody's trouble, and no traceback on the terminal of `up`.
+log.addFilter(lambda record: not _is_no_request(record.exc_info))
+
 
 def listening(port: int) -> socket.socket:
     """A socket that listens on loopback; at any port where another program has that one."""
@@ -46,7 +52,7 @@ async def served(page: Page, listener: socket.socket) -> AsyncIterator[None]:
     and what people search are nobody's business.
     """
     runner = web.AppRunner(
-        page.app(), access_log=None, shutdown_timeout=CLOSING, handler_cancellation=True
+        page.app(), access_log=None, logger=log, shutdown_timeout=CLOSING, handler_cancellation=True
     )
     await runner.setup()
     try:
@@ -54,6 +60,10 @@ async def served(page: Page, listener: socket.socket) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
+
+
+def _is_no_request(raised: Any) -> bool:
+    return bool(raised) and isinstance(raised[1], HttpProcessingError)
 
 
 class Page:

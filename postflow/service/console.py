@@ -108,7 +108,7 @@ def first_contact(studio: str) -> str:
 
 def tell_error(error: PostFlowError, *, subject: str | None = None) -> None:
     """One line what happened, one line what to do."""
-    about = f"[bold]{escape(subject)}[/bold]: " if subject else ""
+    about = f"[bold]{escape(printable(subject))}[/bold]: " if subject else ""
     err.print(
         f"[red]✗[/red] {about}{escape(error.told.message)} [dim]{escape(f'[{error.code}]')}[/dim]"
     )

@@ -37,6 +37,24 @@ async def test_a_wrong_password_opens_nothing(page: Served) -> None:
             assert (answer.status_code, "Set-Cookie" in answer.headers) == (403, False)
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=nonsense", b"password=x"),
+        ("application/x-www-form-urlencoded", b"password=\xb2"),
+        ("multipart/form-data", b"--"),
+    ],
+)
+async def test_what_is_no_form_is_no_fault_of_ours(
+    page: Served, kind: str, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Person(page.url, None) as stranger:
+        answer = await stranger.post("/sign-in", content=body, headers={"Content-Type": kind})
+        assert answer.status_code == 400
+        assert (await stranger.get(f"/{'x' * 9000}")).status_code == 400
+    assert "Traceback" not in caplog.text
+
+
 async def test_the_cookie_is_for_this_page_alone(page: Served) -> None:
     async with Person(page.url, None) as stranger:
         answer = await stranger.post("/sign-in", data={"password": f" {PASSWORD}\n"})
