@@ -53,6 +53,8 @@ for those of what is hidden, rules without a slash at their end are for files on
 
 OWN = "the studio's"
 
+# Of one name between two slashes: each further one takes up to a hundred times as long to read.
+MOST_STARS = 5
 _LITERAL_HEAD = re.compile(r"[^*?\[\\]*")
 _LITERAL_TAIL = re.compile(r"[^*?\]\\]*\Z")
 
@@ -72,6 +74,8 @@ class Ignoring:
         # A line that is empty, or a comment as in a .gitignore, is no rule.
         written = [(rule, OWN) for line in own if (rule := _stripped(line))]
         self.rules = tuple(rule for rule, _ in written)
+        if slow := next((rule for rule in self.rules if _most_stars(rule) > MOST_STARS), None):
+            raise ValueError(f"the rule {slow} to ignore has more than {MOST_STARS} * in one part")
         self._rules = shipped + [each for each in written if not each[0].startswith("#")]
         self._for_files = sum(_is_for_files(*each) for each in shipped)
         try:
@@ -124,6 +128,11 @@ class Ignoring:
         inner = [last for last in lasts if not _head(last) and not _tail(last)]
         self._parts = tuple({_inside(last) for last in inner} - {""})
         self._is_wide = any(not _inside(last) for last in inner)
+
+
+def _most_stars(rule: str) -> int:
+    plain = re.sub(r"\\.|\[[^]]*\]", "", rule)
+    return max(len(re.findall(r"\*+", part)) for part in plain.split("/"))
 
 
 def _is_for_files(rule: str, origin: str) -> bool:

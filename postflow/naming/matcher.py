@@ -232,17 +232,29 @@ def _rebuilt(words: list[str], matcher: Matcher) -> str | None:
 def _taken(left: list[str], field: str, matcher: Matcher, *, begun: bool) -> str | None:
     """The first word that can be made to fit the field, taken with all before it.
 
-    A number within the name, such as a shot's, is not passed over: without it, it is another clip.
+    A number within the name, such as a shot's, is not passed over, nor is a second version: without
+    it, it is another clip.
     """
     for place, word in enumerate(left):
-        for form in forms(word, matcher.example[field]):
-            if matcher.fits(field, form):
-                passed = left[:place] if begun and field != "ext" else []
-                if any(_NUMBER.fullmatch(each) for each in passed):
-                    return None
-                del left[: place + 1]
-                return form
+        form = _fitting(word, field, matcher)
+        if form is None:
+            continue
+        passed = left[:place] if begun else []
+        if field == "ext" and any(_fitting(each, "version", matcher) for each in passed):
+            return None
+        if field != "ext" and any(_NUMBER.fullmatch(each) for each in passed):
+            return None
+        del left[: place + 1]
+        return form
     return matcher.patterns[field] if matcher.patterns[field].isalnum() else None
+
+
+def _fitting(word: str, field: str, matcher: Matcher) -> str | None:
+    """The word in the first form that fits the field."""
+    if field not in matcher.patterns:
+        return None
+    found = forms(word, matcher.example[field])
+    return next((form for form in found if matcher.fits(field, form)), None)
 
 
 def forms(word: str, example: str) -> Iterator[str]:

@@ -23,8 +23,8 @@ FINAL = frozenset({"DEF", "FINAL", "FIN", "FNL", "MASTER", "APPROVED", "LOCKED",
 _PREFIX = re.compile(r"\A(?:VERSION|VER|V|REVISION|REV|R|TAKE|TK|T)?[ ._-]?(?=[A-Z0-9])")
 _LETTERS = re.compile(r"[A-Z]|A[A-Z]|([A-Z])\1")
 _LETTER_BEHIND = re.compile(r"(?<=[0-9])([A-Z]|A[A-Z]|([A-Z])\2)(?![A-Z0-9])")
-_DATE_PART = re.compile("YYYY|YY|MM|DD")
-_DIRECTIVES = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "DD": "%d"}
+_DATE_PART = re.compile("YYYY|YY|MMM|MM|DD")
+_DIRECTIVES = {"YYYY": "%Y", "YY": "%y", "MMM": "%b", "MM": "%m", "DD": "%d"}
 _key = natsort_keygen(alg=ns.IGNORECASE)
 
 

@@ -50,6 +50,7 @@ def test_natural_order(versions: tuple[str | None, ...]) -> None:
         ("MMDDYYYY", ("06302025", "07012025", "01012026")),
         ("DD-MM-YYYY", ("30-06-2025", "01-07-2025")),
         ("YYMMDD", ("250630", "250701")),
+        ("DDMMMYYYY", ("30Jun2025", "01JUL2025", "01apr2026")),
     ],
 )
 def test_a_date_is_in_order_however_the_rule_says_that_it_is_written(
@@ -207,6 +208,7 @@ def test_episodes_do_not_share_a_folder(name: str, folder: str, stack: str) -> N
         ("SQ01_UNDLM_00000000000000000152_v001.mov", None),
         ("SQ01_UNDLM_SH152_v001.mov", None),
         ("SQ08_UNDLM_00207_v001_été.mov", "SQ08_UNDLM_00207_v001.mov"),
+        ("SQ08_UNDLM_00207_v001_v002.mov", None),
         ("SQ08_ÜNDLM_00207_v001.mov", "SQ08_UNDLM_00207_v001.mov"),
         ("SQ08_UNDLM_00205_v001 final.mov", "SQ08_UNDLM_00205_v001.mov"),
         ("SQ08_UNDLM_00205_v001 (2).mov", "SQ08_UNDLM_00205_v001.mov"),
