@@ -105,7 +105,8 @@ def _check_version(rule: NameRule, version: str | None) -> None:
         return
     if version is None or not is_date_format(written):
         problem = f"version_date is “{written}”" + ("" if version else ", but there is no version")
-        raise broken(rule.name, problem, "Write it with DD, MM (or MMM for Jan to Dec) and YY or YYYY, such as DDMMYY.")
+        remedy = "Write it with DD, MM (or MMM, as Jan) and YY or YYYY, such as DDMMYY."
+        raise broken(rule.name, problem, remedy)
     date_of(version, written)
 
 
