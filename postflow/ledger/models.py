@@ -16,7 +16,9 @@ from postflow.models import Folder, FrozenModel, MediaFile, UploadPart
 from .process import host_of
 from .states import AttemptOutcome, MessageState, ObservationState, Phase, State
 
-IF_REFUSED = N_("Export it again, or mend what it says. If it is finished media, `postflow upload` sends it.")
+IF_REFUSED = N_(
+    "Export it again, or mend what it says. If it is finished media, `postflow upload` sends it."
+)
 
 
 class Root(FrozenModel):
