@@ -22,7 +22,7 @@ from prefect.states import Cancelled
 from postflow.delivery.announcements import of_clip
 from postflow.delivery.job import DeliveryJob
 from postflow.discord.cards import failed_card
-from postflow.engine.runs import SERVER_FAILS, best_effort, children_of
+from postflow.engine.runs import SERVER_FAILS, best_effort, children_of, is_to_be_cancelled
 from postflow.engine.stopping import is_of_a_deployment
 from postflow.engine.studio import OpenStudio
 from postflow.errors import PostFlowError, engine_trouble
@@ -52,7 +52,7 @@ async def until_cancelled(job: DeliveryJob) -> AsyncIterator[None]:
         async with in_background(_cancel_when_asked(job, work, asked), "cancelling"):
             yield
     except asyncio.CancelledError:
-        if not asked and is_of_a_deployment() and await _is_to_be_cancelled():
+        if not asked and is_of_a_deployment() and await is_to_be_cancelled():
             asked += await _mark(job)
         if asked and work.uncancel() <= others:
             raise queue.cancelled(job.media.name, asked[0]) from None
@@ -72,14 +72,6 @@ async def _cancel_when_asked(
             asked.append(how)
             work.cancel()
         await asyncio.sleep(LOOK)
-
-
-async def _is_to_be_cancelled() -> bool:
-    """Has a person said so, or is the process stopped for another reason?"""
-    async with best_effort("whether a run is to be cancelled"), get_client() as client:
-        run = await client.read_flow_run(UUID(str(flow_run.id)))
-        return run.state_type is StateType.CANCELLING
-    return False
 
 
 async def _mark(job: DeliveryJob) -> list[str]:

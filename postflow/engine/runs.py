@@ -108,6 +108,14 @@ async def children_of(
     return await find_runs(client, states, parent_flow_run_id=parent)
 
 
+async def is_to_be_cancelled() -> bool:
+    """Has a person said so of this run, or is its process stopped for another reason?"""
+    async with best_effort("whether a run is to be cancelled"), get_client() as client:
+        run = await client.read_flow_run(UUID(str(flow_run.id)))
+        return run.state_type is StateType.CANCELLING
+    return False
+
+
 async def end_children(state: State[None]) -> None:
     """Of this run, that is stopped: those that were only starting have not said so themselves."""
     stopped = UUID(str(flow_run.id))

@@ -21,12 +21,14 @@ from prefect.states import Cancelled
 from postflow.stop import Stop
 
 from .parent import end_with_parent
-from .runs import end_children
+from .runs import end_children, is_to_be_cancelled
 
 T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, T]]
 
 STOPPED = "PostFlow was stopped; the next run takes its clips up again."
+# Of a clip that it has taken, the clip's own run says so in other words.
+CANCELLED = "It was cancelled in Prefect; what it had taken, the next run takes up again."
 
 
 def is_of_a_deployment() -> bool:
@@ -83,7 +85,8 @@ async def _stoppable(work: Work[T]) -> T:
     except asyncio.CancelledError:
         if not (stop := _stop.get()) or stop.number is None:
             raise
-    return cast("T", Cancelled(message=STOPPED))
+    why = CANCELLED if await is_to_be_cancelled() else STOPPED
+    return cast("T", Cancelled(message=why))
 
 
 _stop: ContextVar[Stop | None] = ContextVar("stop", default=None)

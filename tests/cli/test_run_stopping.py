@@ -11,12 +11,14 @@ from uuid import UUID
 import pytest
 from prefect import Flow, State, flow, get_client
 from prefect.client.schemas import filters
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import run_flow_async
 from prefect.runner import Runner
+from prefect.runtime import flow_run
 from prefect.utilities.engine import capture_sigterm
 
-from postflow.engine.stopping import STOPPED, until_stopped
+from postflow.engine.stopping import CANCELLED, STOPPED, until_stopped
 from postflow.service.serve import run_until_cancelled
 
 pytestmark = pytest.mark.prefect
@@ -37,6 +39,14 @@ async def stop_and_clean_up() -> str:
 
 @flow
 async def stops() -> str:
+    return await until_stopped(stop_and_clean_up)
+
+
+@flow
+async def stops_since_somebody_cancels() -> str:
+    async with get_client() as client:
+        run = UUID(str(flow_run.id))
+        await client.set_flow_run_state(run, State(type=StateType.CANCELLING), force=True)
     return await until_stopped(stop_and_clean_up)
 
 
@@ -68,12 +78,17 @@ async def _below(run_id: UUID) -> list[State[Any]]:
     return [run.state for run in runs if run.state]
 
 
-async def test_sigterm_cancels_and_a_second_one_disturbs_no_clean_up(prefect_api: str) -> None:
+@pytest.mark.parametrize(
+    ("of", "why"), [(stops, STOPPED), (stops_since_somebody_cancels, CANCELLED)]
+)
+async def test_sigterm_cancels_and_a_second_one_disturbs_no_clean_up(
+    prefect_api: str, of: Flow[..., Any], why: str
+) -> None:
     before = signal.getsignal(signal.SIGTERM)
     ended.clear()
-    state, _ = await run_of_a_deployment(stops)
+    state, _ = await run_of_a_deployment(of)
     assert state.is_cancelled()
-    assert state.message == STOPPED
+    assert state.message == why
     assert ended == ["cleaned up"]
     assert signal.getsignal(signal.SIGTERM) is before
 
