@@ -55,6 +55,7 @@ Files = Annotated[list[Path], typer.Argument(help="The clips.", metavar="FILE", 
 app = typer.Typer(
     name="postflow",
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # else a docstring's line ends are kept
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,14 +60,14 @@ async def _contact(studio: Studio) -> Report:
 
 
 def _tell(said: set[str], outcome: Outcome) -> None:
-    """Why something is not known is said once, of however many questions it is true."""
+    """Why something is not known is said of the first question of which it is true."""
     question, entry = outcome.question, outcome.entry
     if entry.unanswered:
         status = f" ({entry.status})" if entry.status else ""
-        out.print(f"· {question.asks} Not known: {entry.unanswered}{status}.", markup=False)
-        if outcome.error and outcome.error.message not in said:
-            said.add(outcome.error.message)
-            out.print(f"  {outcome.error.message}", markup=False)
+        why = f"{entry.unanswered}{status}. {outcome.error.message if outcome.error else ''}"
+        if why not in said:
+            said.add(why)
+            out.print(f"· {question.asks} Not known: {why}".rstrip(), markup=False)
         return
     mark = "[green]✓[/green]" if entry.consequence is None else "[yellow]![/yellow]"
     out.print(f"{mark} {escape(question.asks)} {escape(question.says(entry.answer))}")
@@ -75,7 +76,9 @@ def _tell(said: set[str], outcome: Outcome) -> None:
 def _sum_up(report: Report, file: Path) -> None:
     entries = report.answers.values()
     known = sum(entry.unanswered is None for entry in entries)
-    out.print(f"\n{known} of {len(entries)} answered, in {report.seconds:.0f} s.")
+    why = Counter(entry.unanswered for entry in entries if entry.unanswered)
+    open_ = "".join(f", {many} not: {reason}" for reason, many in why.items())
+    out.print(f"\n{known} of {len(entries)} answered in {report.seconds:.0f} s{open_}.")
     others = [entry for entry in entries if entry.consequence]
     if others:
         out.print("Other than PostFlow assumes:")

@@ -91,10 +91,10 @@ def _from_file(file: Path) -> None:
     from postflow.service.exposure import folders_with_secrets
     from postflow.service.save_studio import save_studio, studio_of
 
-    studio_of(studio_file)  # what is wrong in it is told before a server is waited for
+    built = studio_of(studio_file)  # what is wrong in it is told before a server is waited for
     prepare_prefect()
     tell_if_open(file, *folders_with_secrets())
-    block = asyncio.run(save_studio(studio_file))
+    block = asyncio.run(save_studio(studio_file, built))
     name = studio_file.studio.name
     out.print(f"[green]✓[/green] Studio [bold]{name}[/bold] is saved in Prefect.")
     resume(block, name)

@@ -43,9 +43,11 @@ AND_NOW = {
     "later": N_("`postflow up --studio {studio}` starts it."),
     "beside": N_("`postflow up` runs already: start it anew with this studio, too."),
 }
-INTRODUCTION = N_("""\
-PostFlow delivers finished clips from a watched folder to Frame.io. Eight short steps; each answer
-is tried at once. Ctrl-C ends it at any time: the next `postflow setup` goes on from there.""")
+INTRODUCTION = N_(
+    "PostFlow delivers finished clips from a watched folder to Frame.io. Eight short steps; each "
+    "answer is tried at once. Ctrl-C ends it at any time: the next `postflow setup` goes on from "
+    "there."
+)
 
 
 def ask_and_start(

@@ -77,8 +77,7 @@ def up(
     page_port: PagePortOption = PAGE_PORT,
     join: JoinOption = None,
 ) -> None:
-    """All that a studio needs on one machine: Prefect's server, runner, watcher, and the page of
-    clips. Until Ctrl-C.
+    """Watch, deliver and serve the page of clips, with all that it takes. Until Ctrl-C.
 
     A server is started only where PREFECT_API_URL or Prefect's profile names none. A second host
     takes the first one's with --join, once.

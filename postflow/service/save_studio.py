@@ -25,13 +25,14 @@ from .studio_file import StudioFile, StudioSection, unreadable
 B = TypeVar("B", bound=Block)
 
 
-async def save_studio(file: StudioFile) -> Studio:
+async def save_studio(file: StudioFile, built: Studio | None = None) -> Studio:
     """Create or replace the blocks of a studio, their types included, once all of it is right.
+    `built`: what `studio_of` has made of the file.
 
     A saved sign-in of the same credential is kept, and so is the part of each host that the file
     does not name, but for this one's.
     """
-    name, studio = file.studio.name, studio_of(file)
+    name, studio = file.studio.name, built or studio_of(file)
     studio.get_naming()
     hosts = _hosts(file, studio)
     async with get_client() as client:

@@ -81,7 +81,9 @@ def test_a_reason_that_many_questions_share_is_said_once(
         entry = Entry(asked=question.asks, unanswered="no tunnel", seconds=0.0)
         _tell(said, Outcome(question, entry, NO_TUNNEL()))
     told = capsys.readouterr().out
-    assert (told.count("Not known: no tunnel."), told.count(NO_TUNNEL().message)) == (3, 1)
+    assert told.splitlines() == [
+        f"· {QUESTIONS[0].asks} Not known: no tunnel. {NO_TUNNEL().message}"
+    ]
 
 
 def test_stopped_it_leaves_nothing(
