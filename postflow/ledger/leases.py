@@ -28,8 +28,11 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60.0
 RENEWALS_A_LEASE = 4
-# Part of a lease within which every living run renews its own: who has not was silent.
-GRACE = 0.5
+# Parts of a lease: who did not renew within the first was silent. All have the second after an
+# outage: a call that hung until then fails within half a lease, and is made again.
+SILENCE = 0.5
+GRACE = 0.75
+AGAIN = 5.0
 # How the leases of scans begin, which say nothing of runs.
 SCAN = "scan "
 RUN_DIED = "run died"
@@ -151,13 +154,16 @@ def start_lease(tx: Transaction, run_id: str, lease_seconds: float) -> None:
 
 def _spare_after_silence(tx: Transaction) -> None:
     """Where no run has renewed for half a lease, as while the ledger was away or its only machine
-    slept, nobody can tell who died: all have a while to renew, once.
+    slept, nobody can tell who died: all have a while to renew. They have it again where one that
+    has renewed since has fallen silent, too: another outage, which may have cut the first while
+    short. Runs that ended in order, however short, prove none.
     """
-    until = tx.now + timedelta(seconds=LEASE_SECONDS * GRACE)
-    unspared, silent = leases.c.spared.is_(False), leases.c.expires_at < until
-    renewed = select(leases.c.run_id).where(unspared, ~silent, leases.c.run_id.not_like(f"{SCAN}%"))
-    if tx.scalar(renewed.limit(1)) is None:
-        sparing = update(leases).where(unspared, silent)
+    soon = tx.now + timedelta(seconds=LEASE_SECONDS * SILENCE)
+    runs = leases.c.spared.is_(False) & leases.c.run_id.not_like(f"{SCAN}%")
+    last = tx.scalar(select(func.max(leases.c.expires_at)).where(runs))
+    if last is not None and last < soon:
+        until = tx.now + timedelta(seconds=LEASE_SECONDS * GRACE)
+        sparing = update(leases).where(leases.c.expires_at < soon)
         tx.execute(sparing.values(expires_at=until, spared=True))
 
 
@@ -201,10 +207,14 @@ async def hold_lease(
 
 async def _keep(ledger: AsyncLedger, run_id: str, lease_seconds: float) -> None:
     """Renew until cancelled. Nothing ends that: others would take up what this run holds."""
+    pause = lease_seconds / RENEWALS_A_LEASE
+    wait = pause
     while True:
-        await asyncio.sleep(lease_seconds / RENEWALS_A_LEASE)
+        await asyncio.sleep(wait)
+        wait = min(AGAIN, pause)
         try:
             await _renew(ledger, run_id, lease_seconds)
+            wait = pause
         except PostFlowError as error:
             log.warning("The lease could not be renewed yet: %s", error)
         except Exception:

@@ -38,7 +38,7 @@ from postflow.ledger import (
     stack_queue,
     transitions,
 )
-from postflow.ledger.leases import GRACE
+from postflow.ledger.leases import GRACE, SILENCE
 from postflow.ledger.states import CLOSED, MOVES, OPEN, REPLACEABLE
 from tests.ledger.consistency import check_consistent
 from tests.ledger.ground import BROKEN, BUSY, CHANGED, MISNAMED, Clock, Shared, add, empty, target
@@ -351,12 +351,13 @@ class AnyOrder(RuleBasedStateMachine):
         self.spared.discard(run)
 
     def _spare_after_silence(self) -> None:
-        """If nobody could renew, all are given time to do so, once."""
-        until = self.time + LEASE * GRACE
-        if all(run in self.spared or expiry < until for run, expiry in self.expiry.items()):
-            for run in self.expiry.keys() - self.spared:
-                self.expiry[run] = until
-            self.spared |= self.expiry.keys()
+        """If nobody could renew, all are given time to do so; see `leases`."""
+        soon = self.time + LEASE * SILENCE
+        unspared = [expiry for run, expiry in self.expiry.items() if run not in self.spared]
+        if unspared and max(unspared) < soon:
+            for run in [run for run, expiry in self.expiry.items() if expiry < soon]:
+                self.expiry[run] = self.time + LEASE * GRACE
+                self.spared.add(run)
 
     def _end_dead_runs(self) -> None:
         for run in [run for run, expiry in self.expiry.items() if expiry <= self.time]:

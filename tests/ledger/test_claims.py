@@ -249,8 +249,28 @@ def test_a_run_that_was_silent_itself_leaves_the_others_time_to_say_that_they_li
     clock.forward(15)
     leases.renew(ledger, "two")
     assert claims.claim(ledger, "one", limit=9) == []
-    clock.forward(60 * GRACE)
+    outlive(ledger, clock, 60 * GRACE)
     assert len(claims.claim(ledger, "one", limit=9)) == 1, "of the one that died meanwhile"
+
+
+def test_a_second_outage_that_cuts_the_time_to_renew_short_costs_a_living_run_nothing(
+    ledger: Ledger, root: Root, clock: Clock
+) -> None:
+    """A run tries again every few seconds, and may miss those in which the ledger was there."""
+    add_many(ledger, root, 2)
+    claim_one(ledger, "lives")
+    claim_one(ledger, "dies")
+    clock.forward(100)
+    for up, away in ((3, 60), (15, 45), (15, 300)):
+        leases.start(ledger, "quick")
+        clock.forward(up)
+        leases.start(ledger, "quick")
+        clock.forward(away)
+        assert leases.living(ledger) == {"lives", "dies", "quick"}
+    leases.renew(ledger, "lives")
+    leases.renew(ledger, "quick")
+    outlive(ledger, clock, 60 * GRACE)
+    assert leases.recover(ledger).runs == ("dies",)
 
 
 def cancel(ledger: Ledger) -> None:
