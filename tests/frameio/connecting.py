@@ -149,7 +149,10 @@ def in_processes(module: str, given: str, number: int) -> list[str]:
             process.stdin.flush()
         for process in processes:
             assert process.stdout.readline() == "ready\n"
-        return [process.communicate("go\n", timeout=60)[0].strip() for process in processes]
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        return [process.communicate(timeout=60)[0].strip() for process in processes]
     finally:
         for process in processes:
             process.kill()
