@@ -124,10 +124,10 @@ def prefect_api(
     from prefect.logging.handlers import APILogHandler
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    port = free_port()
-    api = f"{ui_address(port)}/api"
     log = tmp_path_factory.mktemp("prefect") / "server.log"
     migrated(Path(os.environ["PREFECT_HOME"]))
+    port = free_port()  # somebody else's in a while
+    api = f"{ui_address(port)}/api"
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as for_the_canary:
             for_the_canary.setenv(EVENTS_ARE_KEPT, "true")

@@ -8,7 +8,7 @@ from postflow.cli.sandbox import sandbox_studio
 from postflow.sandbox import Sandbox
 from postflow.settings import RetryPolicy
 
-QUICK = {"poll": 0.1, "stall": 20.0, "total": 90.0}
+QUICK = {"poll": 0.1, "stall": 60.0, "total": 90.0}
 
 
 async def save(

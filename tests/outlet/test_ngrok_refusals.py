@@ -116,7 +116,7 @@ async def test_lost_network_is_tried_again_until_the_total_limit(
     agents: Agents, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = await refusal_of(
-        agents, {"what": "agent_offline"}, startup_timeout=8, open_timeout=9, longest_pause=0.05
+        agents, {"what": "agent_offline"}, startup_timeout=8, open_timeout=15, longest_pause=0.05
     )
     assert error.code == "tunnel.ngrok.network"
     assert "no such host" in error.message
