@@ -37,7 +37,7 @@ def find_prefect(*, shared: bool = True) -> None:
 
 
 def set_environment(environment: Mapping[str, str]) -> None:
-    """Of this process and those it starts; Prefect, which has read it before, reads it anew."""
+    """Set variables of this process and those it starts; Prefect reads its settings anew."""
     os.environ.update(environment)
     refresh_global_settings_context()
 

@@ -100,7 +100,7 @@ class Host(StudioPart, Block):
         return cls(**(found | _given(studio.tunnel, TUNNEL) | own))
 
     def overridden(self) -> Self:
-        """As the environment says, where it says something."""
+        """This part with what the environment says instead, where it says something."""
         said = {name: os.environ.get(f"POSTFLOW_{name.upper()}") for name in OVERRIDES}
         given: dict[str, Any] = {name: value for name, value in said.items() if value}
         if "folders" in given:
@@ -118,7 +118,7 @@ class Host(StudioPart, Block):
 
 
 def _given(source: BaseModel | None, names: Iterable[str]) -> dict[str, Any]:
-    """Of these fields, what is not empty."""
+    """The fields of these names that are not empty."""
     found = ((name, getattr(source, name, None)) for name in names)
     return {name: value for name, value in found if value is not None}
 

@@ -40,7 +40,7 @@ def calls_for(host: str) -> dict[str, str]:
 
 
 class Slot(NamedTuple):
-    """Of a deployment of `ingest`. `host` is None where it is of no single one."""
+    """A deployment of `ingest`, and its host; None where it is of no single one."""
 
     host: str | None
     is_free: bool
@@ -126,7 +126,7 @@ def to_be_called(
 
 
 async def _slots(studio: str) -> list[Slot]:
-    """Of all the studio's deployments of `ingest` that somebody serves; of all, if nobody seems to.
+    """Slots of the studio's deployments of `ingest` that are served; of all, if none seems to be.
 
     Empty while Prefect's server does not answer.
     """

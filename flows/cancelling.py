@@ -75,7 +75,7 @@ async def _cancel_when_asked(
 
 
 async def _mark(job: DeliveryJob) -> list[str]:
-    """So that the next run ends the clip, should this one be killed before it has."""
+    """Mark the clip as cancelled, so that the next run ends it should this one be killed first."""
     try:
         await job.record.cancel(queue.IN_PREFECT)
         how = await job.record.how_cancelled()

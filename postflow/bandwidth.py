@@ -81,7 +81,7 @@ class LoopShare:
 
 
 class ThreadShare:
-    """The same for a clip that is sent by threads; `stop`, when set, ends their waiting."""
+    """The bandwidth for a clip that is sent by threads; `stop`, when set, ends their waiting."""
 
     def __init__(self, bandwidth: Bandwidth, stop: threading.Event) -> None:
         self._bandwidth = bandwidth

@@ -52,5 +52,5 @@ def proxy_for(url: httpx.URL) -> str | None:
 
 @cache
 def certificates() -> ssl.SSLContext:
-    """Those that httpx trusts; to read them takes some 30 ms of CPU."""
+    """The certificates that httpx trusts, read once: that takes some 30 ms of CPU."""
     return httpx.create_ssl_context()

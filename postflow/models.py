@@ -76,7 +76,7 @@ class Once(Generic[T]):
         return bool(lasted)
 
     def new(self, current: Collection[T]) -> list[T]:
-        """Those of `current` that did not last so far; nothing else lasts from now on."""
+        """The ones of `current` that did not last so far; nothing else lasts from now on."""
         begun = [each for each in current if each not in self.lasting]
         self.lasting = dict.fromkeys(current)
         return begun

@@ -76,7 +76,7 @@ def problems(error: ValidationError, kind: type[BaseModel], within: Place = ()) 
 
 
 def unknown_keys(keys: Iterable[str], known: Iterable[str], within: Place) -> str:
-    """Of keys that a table may not hold."""
+    """What is wrong with keys that a table may not hold."""
     known = list(known)
     return "; ".join(_unknown((*within, key), nearest(key, known)) for key in sorted(keys))
 

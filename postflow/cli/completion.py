@@ -26,7 +26,7 @@ NAMES = """
 
 
 def studios(incomplete: str) -> list[str]:
-    """Those that this machine has used."""
+    """The studios that this machine has used."""
     try:
         return [each for each in remembered_studios() if each.startswith(incomplete)]
     except PostFlowError:
@@ -34,7 +34,7 @@ def studios(incomplete: str) -> list[str]:
 
 
 def clips(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Those of the studio's ledger, where that is a file."""
+    """The clips of the studio's ledger, where that is a file."""
     try:
         studio = str(ctx.params.get("studio") or meant_studio(remembered_studios()))
         facts = remembered_studio(studio) or {}

@@ -43,7 +43,7 @@ AT_ONCE = 4
 
 
 class Asked(TypedDict):
-    """As the flow `deliver` takes them."""
+    """Parameters of the flow `deliver`."""
 
     studio: str | None
     project: NotRequired[str | None]

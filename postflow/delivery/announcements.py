@@ -49,7 +49,7 @@ def of_claim(
     *,
     project: str,
 ) -> Announcement | None:
-    """Of a clip that was claimed, and did not get as far as its own run."""
+    """The message of a clip that was claimed, and did not get as far as its own run."""
     card = failed_card(claim.media, _shot_of(naming, claim.name), why, project=project)
     record = DeliveryRecord(ledger, claim, by_hand=False)
     return of_ending(channel, claim.run_id, record, card, why)
@@ -64,7 +64,7 @@ def of_cancelled(
     project: str,
     how: str = queue.BY_COMMAND,
 ) -> Announcement | None:
-    """Of a clip that was cancelled before a run had it."""
+    """The message of a clip that was cancelled before a run had it."""
     if channel is None:
         return None
     why = queue.cancelled(media.name, how)

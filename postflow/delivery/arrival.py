@@ -30,7 +30,7 @@ class Sending(Protocol):
     """Why it is not the way that is set up."""
 
     parts: tuple[UploadPart, ...]
-    """Those of a file that was asked for, if it is we who send them."""
+    """The parts of a file that was asked for, if it is we who send them."""
 
     @property
     def exposure(self) -> str | None:
@@ -58,7 +58,7 @@ class Sending(Protocol):
         ...
 
     async def settled(self) -> Served:
-        """As `left`, once all is counted and proven. Raises Retry when it is not to be."""
+        """What has left, once all is counted and proven. Raises Retry when it cannot be."""
         ...
 
 
@@ -142,7 +142,7 @@ async def _check(
 async def _shown(
     frameio: FrameioClient, remote: RemoteFile, size: int
 ) -> tuple[RemoteFile | None, Retry | None]:
-    """The same in one call: a file whose bytes are in says so and tells its size. One that says
+    """One call instead of two: a file whose bytes are in says so and tells its size. One that says
     anything else than that it waits for them is asked for by its status.
     """
     try:

@@ -119,6 +119,6 @@ async def share_by_hand(
 
 
 def subject_of(assets: Sequence[str], sharing: Sharing) -> str:
-    """The same for the same command only: another passphrase is another link."""
+    """Equal for equal commands only: another passphrase is another link."""
     secret = sharing.passphrase.get_secret_value() if sharing.passphrase else ""
     return xxhash.xxh3_64_hexdigest("\0".join([*sorted(assets), repr(sharing), secret]).encode())

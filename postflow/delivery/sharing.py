@@ -131,7 +131,7 @@ class LinkMaker:
         self._not_invited = not_invited
 
     def terms(self, now: datetime) -> shares.Terms:
-        """Of a link that is made now."""
+        """The terms of a link that is made now."""
         return shares.Terms(
             access=self._sharing.access,
             expires_at=now + timedelta(days=self._sharing.expiry),

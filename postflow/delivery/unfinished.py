@@ -82,8 +82,8 @@ class UnfinishedUpload:
 
 
 async def remove_unfinished(ledger: AsyncLedger, frameio: FrameioClient, studio: str) -> None:
-    """Of a studio's direct uploads that no run has: files that nobody can go on with are removed
-    from Frame.io, where nothing else would do it. What cannot be asked just now stays until later.
+    """Remove from Frame.io what a studio's direct uploads left there, that no run has and nobody
+    can go on with: nothing else would. What cannot be asked just now stays until later.
     """
     try:
         for left in await ledger.run(parts.unclaimed, studio):

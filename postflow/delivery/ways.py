@@ -34,7 +34,7 @@ NO_TUNNEL = Refusal(
 
 
 class Ways:
-    """Those of a studio. `outlet` is None where no tunnel is set up."""
+    """The ways a studio has to Frame.io. `outlet` is None where no tunnel is set up."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Ways:
         self._away_until = 0.0
 
     def may_go_directly(self, transfer: Transfer | None = None) -> bool:
-        """Of a clip for which `transfer` was asked for instead of the studio's."""
+        """May a clip go directly, for which `transfer` was asked for instead of the studio's?"""
         return (transfer or self._transfer) != "tunnel"
 
     @asynccontextmanager

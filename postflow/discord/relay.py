@@ -53,7 +53,7 @@ class Channel(Protocol):
 
 
 class NoChannel:
-    """Of a studio without Discord, whose feeds read the outbox all the same."""
+    """Stands in for Discord in a studio without it, whose feeds read the outbox all the same."""
 
     routes = Routes()
 
@@ -245,7 +245,7 @@ def _failed(message: Message, error: Exception) -> tuple[PostFlowError, Outcome]
 
 
 def _asked_to_wait(failure: PostFlowError | None) -> float:
-    """So many seconds Discord wants to be left alone by all of us."""
+    """Seconds for which Discord wants to be left alone by all of us."""
     return (failure.retry_after or 0.0) if isinstance(failure, Retry) else 0.0
 
 

@@ -21,7 +21,7 @@ _LONGEST_LINK = 120
 _ROOM = MAX_DESCRIPTION - 100
 
 MOST_NAMES = _ROOM // (_LONGEST_NAME + _LONGEST_WHY + len("❌ : \n"))
-"""So many names that no rule reads have room in one message, however long they are."""
+"""Most names that no rule reads in one message: they have room however long they are."""
 
 
 def batch_card(batch: Batch) -> Card:

@@ -92,8 +92,8 @@ class CrashDetector:
             self._suspects = seem | lost.keys()
 
     def _seems_dead(self, run: FlowRun, living: set[str] | None) -> bool:
-        """Of another machine, and without its lease; or it should have signed long ago, by this
-        machine's clock alone: the run's own may be another one's.
+        """Is it of another machine, and without its lease; or should it have signed long ago? This
+        goes by this machine's clock: the run's own may be another one's.
         """
         signature, lease = run.labels.get(SIGNATURE), run.labels.get(LEASE)
         if not isinstance(signature, str):

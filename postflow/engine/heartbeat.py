@@ -43,8 +43,8 @@ PING_LIMIT = 10.0
 
 
 class Heartbeat:
-    """Of the watcher of one studio on this machine: an event, and a call of `ping`, at most once
-    in `every` seconds.
+    """Says that the watcher of one studio on this machine lives: by an event, and a call of
+    `ping`, at most once in `every` seconds.
     """
 
     def __init__(self, studio: str, ping: SecretStr | None, *, every: float = EVERY) -> None:

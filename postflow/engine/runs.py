@@ -88,7 +88,7 @@ async def find_runs(
     limit: int = MOST,
     **more: Any,
 ) -> list[FlowRun]:
-    """Those in one of these states, of one flow or deployment; `more` as `FlowRunFilter` has it."""
+    """Runs in one of these states, of one flow or deployment; `more` as `FlowRunFilter` has it."""
     if deployment:
         more["deployment_id"] = filters.FlowRunFilterDeploymentId(any_=[deployment])
     in_state = filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[*states]))
@@ -117,7 +117,7 @@ async def is_to_be_cancelled() -> bool:
 
 
 async def end_children(state: State[None]) -> None:
-    """Of this run, that is stopped: those that were only starting have not said so themselves."""
+    """End the subflows of this run, that is stopped: what only starts does not do so itself."""
     stopped = UUID(str(flow_run.id))
     async with best_effort("the end of clips' runs"), get_client() as client:
         for each in await children_of(client, stopped, [*UNFINISHED, StateType.CRASHED]):

@@ -92,7 +92,7 @@ class OpenStudio:
             raise
 
     async def project_name(self, name_or_id: str) -> str:
-        """As people know the project: one given by its id is looked up, if that takes no time."""
+        """The project's name for people: looked up by an id, if that takes no time."""
         with suppress(ValueError, PostFlowError, TimeoutError):
             UUID(name_or_id)
             async with asyncio.timeout(LOOK_UP):
@@ -221,7 +221,7 @@ async def _shared(name: str) -> AsyncIterator[OpenStudio]:
 async def _with_channel(
     stack: AsyncExitStack, studio: OpenStudio, webhook: SecretStr
 ) -> OpenStudio:
-    """The same, but for the channel. Messages for one webhook never go to another."""
+    """This studio with a channel of its own. Messages for one webhook never go to another."""
     channel = f"{studio.name}/{_digest(webhook.get_secret_value())}"
     discord = await stack.enter_async_context(DiscordClient(webhook))
     relay = OutboxRelay(studio.ledger, discord, studio.run_id, channel=channel)

@@ -41,7 +41,7 @@ class Problems:
         return tuple(self._told.lasting)
 
     def begun_in(self, scan: Scanned) -> tuple[Problem, ...]:
-        """Those that began; all are logged, and those that are over."""
+        """The problems that began; they are logged, and those that are over."""
         begun, over = self.news(scan)
         for problem in begun:
             log.warning("%s: %s", problem.where, problem.what)
@@ -92,7 +92,7 @@ class FailedFiles:
             self._told.ends(relpath)
 
     def among(self, waiting: Iterable[Waiting]) -> list[Waiting]:
-        """Those that wait, with the reason that time alone does not mend."""
+        """What waits, each with the reason that time alone does not mend."""
         return [self._as_failed(each) for each in waiting]
 
     def begun(self, waiting: Iterable[Waiting]) -> tuple[Problem, ...]:
@@ -193,7 +193,7 @@ class Intake:
             self._others = found
 
     async def _still(self, waiting: list[Waiting]) -> list[Waiting]:
-        """Those that are still waited for. A person may deliver by hand what is refused here."""
+        """Files that are still waited for. A person may deliver by hand what is refused here."""
         if not any(each.refused for each in waiting):
             return waiting
         settling = await self._ledger.run(observations.known, self.root, ObservationState.SETTLING)

@@ -111,7 +111,7 @@ class Notices:
         return is_over
 
     def tell(self, title: str, text: str) -> None:
-        """The same again, as after a restart, is the same message."""
+        """Tell once: said again, as after a restart, it is the same message."""
         self._keep(title, text, name=xxhash.xxh3_64_hexdigest(text.encode()))
 
     async def hand_over(self) -> None:
@@ -131,7 +131,7 @@ class Notices:
             self._keep(_(TITLES[trouble]), _here(alarm))
 
     def _keep_problems(self, problems: Sequence[Problem]) -> None:
-        """Of `ingest` one by one, so that no later run tells any again."""
+        """In one message; by `ingest` in one each, so that no later run tells any again."""
         at_once = 1 if self._lasting_only else MOST_PROBLEMS
         some, more = problems[:MOST_PROBLEMS], len(problems) - MOST_PROBLEMS
         lines = [

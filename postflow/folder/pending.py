@@ -194,7 +194,7 @@ class PendingFiles:
         self._settler.forget(relpath)
 
     def overdue(self, now: float) -> list[Waiting]:
-        """Those that have become overdue; each is named once."""
+        """The files that have become overdue; each is named once."""
         return [
             self._waiting(relpath, file, now)
             for relpath, file in self._files.items()

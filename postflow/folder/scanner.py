@@ -233,7 +233,7 @@ def glance(root: Path, ignoring: Ignoring = SHIPPED_ONLY) -> list[Sighting]:
 
 
 def glance_aside(root: Path, ignoring: Ignoring) -> list[tuple[str, str]]:
-    """Likewise, what is passed over, and by which rule."""
+    """What is passed over in a folder, and by which rule. Raises OSError."""
     return _passed_over(_glimpse(root, ignoring))
 
 

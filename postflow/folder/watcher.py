@@ -122,7 +122,7 @@ class FolderWatcher:
 
     @property
     def entering(self) -> int:
-        """So many ready clips are about to be in the ledger."""
+        """How many ready clips are about to be in the ledger."""
         return self._intake.entering if self._intake else self._entering_elsewhere
 
     @property

@@ -51,7 +51,7 @@ class FolderWatchers:
         await asyncio.gather(*leaving, return_exceptions=True)
 
     def reports(self) -> list[ScanReport]:
-        """Of the scans that are over since last asked."""
+        """Reports of the scans that are over since last asked."""
         reports, self._reports = self._reports, []
         return reports
 
@@ -83,7 +83,7 @@ class FolderWatchers:
 
     @property
     def folders(self) -> dict[int, Path]:
-        """Those whose files can be read: the root's id, and where it is mounted here."""
+        """The folders whose files can be read: the root's id, and where it is mounted here."""
         return within_reach(self._watchers)
 
     async def are_scanned_elsewhere(self) -> bool:
@@ -93,7 +93,7 @@ class FolderWatchers:
 
     @property
     def missing(self) -> dict[str, str]:
-        """Those whose files cannot be read, and why."""
+        """The folders whose files cannot be read, and why."""
         away = [each.folder for each in self._watchers if not each.within_reach]
         return {str(each): self.last[each].trouble or "" for each in away if each in self.last}
 
@@ -141,8 +141,8 @@ def folder_watchers(
     wakeup: Wakeup | None = None,
     trusts: bool = False,
 ) -> FolderWatchers:
-    """Of all the studio's watch folders. Who `trusts` scans where no other watcher does; who does
-    not is trusted.
+    """The watchers of all the studio's folders. Who `trusts` scans where no other watcher does;
+    who does not is trusted.
     """
     every = watching.interval if interval is None else interval
     watchers = [

@@ -38,7 +38,7 @@ class Contents(FrozenModel):
     unread: tuple[str, ...] = ()
 
     def having(self, file: RemoteFile) -> Contents:
-        """The same with a file that has come there since."""
+        """These contents with a file that has come there since."""
         others = (each for each in self.files if each.id != file.id)
         return self.model_copy(update={"files": (*others, file)})
 

@@ -84,7 +84,7 @@ def gather(ledger: Ledger, *, studio: str, channel: str, project: str) -> None:
 
 
 def outdated(ledger: Ledger, channel: str, *, pause: float) -> list[Batch]:
-    """Those whose message is outdated, and was not changed in the last `pause` seconds.
+    """Batches whose message is outdated, and was not changed in the last `pause` seconds.
 
     There is no pause before the last word: when none of the clips waits any more.
     """

@@ -116,7 +116,7 @@ def ready_in(
     folders: Folders | None = None,
     interrupted: bool = False,
 ) -> dict[int, int]:
-    """The same, for each root that has some."""
+    """What `ready` counts, for each root that has some."""
     now = ledger.now()
     query = _due(_open(studio), now).where(is_free(now), _within_reach(folders))
     query = query.where(_is_interrupted()) if interrupted else query
@@ -144,7 +144,7 @@ def _copy_is_held(now: datetime, *, but: str = "") -> ColumnElement[bool]:
 
 
 def _is_interrupted() -> ColumnElement[bool]:
-    """Of what is free: a run had it when it died, and nothing has become of it since."""
+    """Had a run it when it died, and has nothing become of it since? Asked of what is free."""
     last = select(history.c.event).where(history.c.clip_id == clips.c.id)
     last = last.order_by(history.c.id.desc()).limit(1)
     died = last.scalar_subquery() == RUN_DIED

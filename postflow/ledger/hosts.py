@@ -39,7 +39,7 @@ class HostSign(FrozenModel):
 
 
 class Host(HostSign):
-    """The same, as it is known now. `travelling`: clips of this run that are on their way."""
+    """A host as it is known now. `travelling`: clips of this run that are on their way."""
 
     seen_at: datetime
     expires_at: datetime

@@ -27,7 +27,7 @@ class Left(FrozenModel):
 
 
 def note(ledger: Ledger, claim: Claimed, sent: int, rate: float) -> None:
-    """So many bytes of the claimed clip have left, at so many a second. No line of history."""
+    """Note how many bytes of the claimed clip have left, and at what rate. No line of history."""
     number = claim.attempts[-1].number if claim.attempts else 0
     mine = attempts.c.clip_id == claim.clip_id, attempts.c.number == number
     values = {"sent": sent, "rate": rate, "sent_at": ledger.now()}
@@ -53,7 +53,7 @@ def travelling(ledger: Ledger, studio: str) -> dict[int, Progress]:
 
 
 def left(ledger: Ledger, studio: str) -> Left:
-    """Of all clips that wait or travel. A file that still settles is not among them."""
+    """What is left to send of all clips that wait or travel; what still settles is not among it."""
     query = select(func.count(), func.sum(clips.c.size)).where(
         clips.c.studio == studio, clips.c.state.in_(UNDELIVERED)
     )

@@ -111,7 +111,7 @@ def rows(
 
 
 def revisions(ledger: Ledger) -> set[str]:
-    """Of all clips that the ledger knows."""
+    """The revisions of all clips that the ledger knows."""
     return set(ledger.scalars(select(clips.c.revision).distinct()))
 
 
@@ -187,7 +187,7 @@ def endings(ledger: Ledger, studio: str, *, after: int | None = None) -> tuple[i
 
 
 def _way() -> ScalarSelect[str]:
-    """Of the clip's last upload that Frame.io had a file for."""
+    """The way of the clip's last upload that Frame.io had a file for."""
     of_clip = attempts.c.clip_id == clips.c.id, attempts.c.file_id.is_not(None)
     last = select(attempts.c.way).where(*of_clip).order_by(attempts.c.number.desc()).limit(1)
     return last.correlate(clips).scalar_subquery()

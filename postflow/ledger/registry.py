@@ -178,7 +178,7 @@ def namesake(ledger: Ledger, claim: Claimed) -> Namesake | None:
 
 
 def namesakes(tx: Transaction, which: ColumnElement[bool]) -> dict[int, Namesake]:
-    """The same of several clips, by their ids."""
+    """What `namesake` says, of several clips, by their ids."""
     other = clips.alias()
     same = and_(
         other.c.studio == clips.c.studio,

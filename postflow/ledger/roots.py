@@ -53,7 +53,7 @@ def find_root(ledger: Ledger, studio: str, mark: str) -> Root | None:
 
 
 def mounted(ledger: Ledger, studio: str, path: Path, mark: str) -> Root | None:
-    """The same, known from now on to be mounted there."""
+    """The root of that mark, known from now on to be mounted there."""
     root = find_root(ledger, studio, mark)
     if root is None or root.path == path:
         return root

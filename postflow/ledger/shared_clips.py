@@ -205,7 +205,7 @@ def troubles(ledger: Ledger, studio: str) -> list[tuple[str, str]]:
 
 
 def links_of_batch(tx: Transaction, batch_id: int) -> tuple[ShareLink, ...]:
-    """Of the links that the clips of a batch are in, each once, oldest first."""
+    """The links that the clips of a batch are in, each once, oldest first."""
     mine = select(shared_clips.c.share).join(clips, clips.c.id == shared_clips.c.clip_id)
     query = _links().where(shares.c.id.in_(mine.where(clips.c.batch_id == batch_id)))
     return tuple(_link(row) for row in tx.rows(query))

@@ -64,7 +64,7 @@ class Made(FrozenModel):
 
 
 class Terms(FrozenModel):
-    """Of links that are made or used from now on: valid beyond `needed_until`.
+    """What links that are made or used from now on are like: valid beyond `needed_until`.
 
     So many assets at most are added to one that is there; more become a link of their own.
     """
@@ -243,7 +243,7 @@ def _distinct(found: Iterable[RowMapping]) -> list[str]:
 
 
 def _still_open(tx: Transaction, rows: Sequence[RowMapping], until: datetime) -> list[RowMapping]:
-    """Those that are open beyond that time; the others count as ended."""
+    """The links that are open beyond that time; the others count as ended."""
     found = [row for row in rows if row["state"] == ShareState.OPEN]
     for row in found:
         if row["expires_at"] is not None and row["expires_at"] <= until:

@@ -69,6 +69,6 @@ def _of(studio: str) -> ColumnElement[bool]:
 
 
 def _about(payload: dict[str, Any]) -> str:
-    """Of a message that is about no clip: its title, without Discord's escapes."""
+    """The title of a message that is about no clip, without Discord's escapes."""
     title = re.sub(r"\\(.)", r"\1", str(payload.get("title") or ""))
     return title or "another message"

@@ -54,7 +54,7 @@ class Naming:
 
     @classmethod
     def of(cls, preset: str, rules: Sequence[Mapping[str, Any]]) -> Self:
-        """Of these rules; of the preset where there are none."""
+        """The naming by these rules; by the preset where there are none."""
         return cls(rules) if rules else cls.preset(preset)
 
     @classmethod
@@ -102,7 +102,7 @@ class Naming:
     def explain(
         self, name: str, *, scene: str | None = None, shot: str | None = None
     ) -> Explanation:
-        """The same as an answer for a person, rule by rule; raises nothing."""
+        """What `identify` finds, as an answer for a person, rule by rule; raises nothing."""
         try:
             known = self.identify(name, scene=scene, shot=shot)
         except Skip as error:

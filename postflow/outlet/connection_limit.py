@@ -126,7 +126,7 @@ class Server(web.Server):
 
 
 def descriptors() -> int:
-    """So many this process may have, once it has raised its limit as far as it may."""
+    """How many this process may have, once it has raised its limit as far as it may."""
     if resource is None:
         return MOST_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -177,7 +177,7 @@ class Outlet:
         return self._exposed[exposure.id].file.snapshot()
 
     async def settled(self, exposure: Exposure, *, timeout: float = 5.0) -> Served:
-        """The same, once the server's thread has counted the last piece: for the final proof.
+        """What was fetched once the server's thread has counted the last piece: the final proof.
 
         A fetcher may hold the last byte a moment before it is counted. Waits until every byte is
         covered or nobody is fetching, at most `timeout` seconds.

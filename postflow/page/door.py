@@ -67,7 +67,7 @@ class Door:
         return f"{about}.{self._mac(role, about)}"
 
     def role_in(self, session: str) -> Role | None:
-        """Of a session that is ours, and has not ended."""
+        """The role of a session that is ours and has not ended."""
         about, _, mac = session.rpartition(".")
         role, _, rest = about.partition(".")
         if role not in set(Role) or not _same(self._mac(Role(role), about).encode(), mac.encode()):

@@ -296,7 +296,7 @@ class Page:
 
 
 def _asks_plainly(request: web.Request) -> bool:
-    """As the page's script does."""
+    """Does the page's script ask, which wants JSON and no page?"""
     return "application/json" in request.headers.get("Accept", "")
 
 

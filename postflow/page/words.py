@@ -157,7 +157,7 @@ def exactly(at: datetime) -> str:
 
 
 def place(at: datetime, clip_id: int) -> str:
-    """As an address says after which clip a page begins."""
+    """The clip after which a page of the list begins, as its address says it."""
     return f"{(at - EPOCH) // timedelta(microseconds=1)}-{clip_id}"
 
 

@@ -88,7 +88,7 @@ class FrameioCheck:
         return N_("{name}, id {id}", name=self._project.name, id=self._project.id)
 
     async def _storage(self) -> Say:
-        """Of the account that the project is in."""
+        """How full the account is that the project is in."""
         at = self._project and self._project.account_id
         home = next((each for each in self._accounts if each.id == at), None)
         if home is None:

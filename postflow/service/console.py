@@ -90,7 +90,7 @@ def waiting(what: str) -> Iterator[None]:
 
 
 def contact_mark(studio: str) -> Path:
-    """As old as the last `postflow contact` of a studio from this machine."""
+    """A file as old as the last `postflow contact` of a studio from this machine."""
     return state_dir() / f"contact-{studio}"
 
 
@@ -150,7 +150,7 @@ def print_json(value: Any) -> None:
 
 
 class Exit(IntEnum):
-    """Of several files, the gravest counts: fatal, then retry, then skipped."""
+    """How a command ends. Of several files, the gravest counts: fatal, then retry, then skipped."""
 
     DELIVERED = 0
     USAGE = 2

@@ -77,7 +77,7 @@ def _shown(name: str, studio: Studio) -> PageStudio:
 
 
 async def _in_the_way(name: str) -> list[PostFlowError]:
-    """As `postflow status` has it. Raises as `load_studio` does."""
+    """What is in the way of all clips, as `postflow status` says. Raises as `load_studio` does."""
     with _as_ours():
         studio = await load_studio(name)
         sign_in = await studio.adobe.why_to_sign_in()

@@ -54,7 +54,7 @@ class Credential(FrozenModel):
         return SERVICE_SCOPES if self.is_service else USER_SCOPES
 
     def form(self) -> dict[str, str]:
-        """As the token endpoint is told it, secret included."""
+        """The form for the token endpoint, secret included."""
         form = {"client_id": self.client_id}
         if self.client_secret:
             form["client_secret"] = self.client_secret.get_secret_value()

@@ -56,7 +56,7 @@ async def renew_if_due(source: TokenSource) -> PostFlowError | None:
 
 
 async def why_to_sign_in(source: TokenSource) -> PostFlowError | None:
-    """The same without renewing anything."""
+    """Why a person has to sign in, or will have to soon. Renews nothing."""
     if source.credential.is_service:
         return None
     try:

@@ -122,7 +122,7 @@ def end_child(child: subprocess.Popen[str], grace: float = GRACE_SECONDS) -> Non
 
 
 def end_orphan(orphan: psutil.Process, grace: float = GRACE_SECONDS) -> None:
-    """The same for a process that is not our child any more."""
+    """End a process that is not our child any more."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if has_ended(orphan):
             return

@@ -74,7 +74,7 @@ async def audit_log(visit: Visit) -> str:
 
 
 async def two_folders(visit: Visit) -> tuple[Reply, Reply]:
-    """Of one name, one after the other."""
+    """Two folders of one name, made one after the other."""
     return await _new_folder(visit, TWINS), await _new_folder(visit, TWINS)
 
 

@@ -32,7 +32,7 @@ class Entry(FrozenModel):
 
 
 class Versions(FrozenModel):
-    """Of what was at work; None where there is none."""
+    """The versions of what was at work; None where there is none."""
 
     postflow: str = Version
     python: str = Version
