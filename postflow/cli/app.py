@@ -118,11 +118,16 @@ def studio_named(name: str | None) -> Studio:
         return asyncio.run(load_studio(name))
 
 
+def prepared_studio(name: str | None) -> Studio:
+    """The studio's blocks, for a command that needs nothing else of Prefect."""
+    prepare_prefect()
+    return studio_named(name)
+
+
 @contextmanager
 def opened(studio: str | None) -> Iterator[tuple[Studio, str, Ledger]]:
     """The studio's blocks, its name, and its ledger. Raises as `load_studio` and `Ledger.open`."""
-    prepare_prefect()
-    block = studio_named(studio)
+    block = prepared_studio(studio)
     from postflow.ledger import Ledger
 
     with Ledger.open(block.ledger) as ledger:

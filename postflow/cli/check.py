@@ -9,9 +9,8 @@ from rich.markup import escape
 
 from postflow.language import N_, told
 from postflow.service.console import Exit, first_contact, out, print_json
-from postflow.service.server import prepare_prefect
 
-from .app import JsonOption, StudioOption, app, run, studio_named
+from .app import JsonOption, StudioOption, app, prepared_studio, run
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
@@ -28,8 +27,7 @@ MARKS = {
 @app.command()
 def check(studio: StudioOption = None, json: JsonOption = False) -> None:
     """Verify every part of the set-up, each with its remedy. Exit code 5 when one fails."""
-    prepare_prefect()
-    block = studio_named(studio)
+    block = prepared_studio(studio)
     findings = run(check_and_tell(block, quiet=json))
     if json:
         print_json([finding.model_dump() for finding in findings])

@@ -13,10 +13,9 @@ from rich.markup import escape
 
 from postflow.errors import Fatal
 from postflow.service.console import contact_mark, err, out
-from postflow.service.server import prepare_prefect
 from postflow.state import write_private
 
-from .app import StudioOption, app, run, studio_named
+from .app import StudioOption, app, prepared_studio, run
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
@@ -41,8 +40,7 @@ def contact(
             hint="Name another place with --file.",
             code="contact.place",
         )
-    prepare_prefect()
-    ask_and_tell(studio_named(studio), file)
+    ask_and_tell(prepared_studio(studio), file)
 
 
 def ask_and_tell(studio: Studio, file: Path) -> None:

@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from postflow.service.console import err, out
-from postflow.service.server import prepare_prefect
 
-from .app import StudioOption, app, opened, studio_named
+from .app import StudioOption, app, opened, prepared_studio
 from .up import alone
 
 
@@ -24,10 +23,10 @@ def backup(
     studio: StudioOption = None,
 ) -> None:
     """Copy the ledger, whole, also while PostFlow works; or put such a copy back."""
-    prepare_prefect()
+    block = prepared_studio(studio)
     from postflow.ledger import backup as copying
 
-    ledger = copying.file_of(studio_named(studio).ledger)
+    ledger = copying.file_of(block.ledger)
     if file.resolve() == ledger.resolve():
         raise typer.BadParameter("that is the ledger itself")
     if not restore:

@@ -11,10 +11,9 @@ import typer
 from rich.markup import escape
 
 from postflow.service.console import Exit, out, print_json
-from postflow.service.server import prepare_prefect
 from postflow.state import meant_studio, remembered_studio, remembered_studios
 
-from .app import JsonOption, SceneOption, ShotOption, StudioOption, app, studio_named
+from .app import JsonOption, SceneOption, ShotOption, StudioOption, app, prepared_studio
 
 if TYPE_CHECKING:
     from postflow.naming import Explanation, Naming
@@ -55,8 +54,7 @@ def _naming(preset: str | None, studio: str | None) -> Naming:
     if preset:
         return Naming.preset(preset)
     if os.environ.get("PREFECT_API_URL"):
-        prepare_prefect()
-        return studio_named(studio).get_naming()
+        return prepared_studio(studio).get_naming()
     if not studio and (studios := remembered_studios()):
         studio = meant_studio(studios)
     known = remembered_studio(studio or "main") or {"naming": "undlm", "rules": []}

@@ -11,9 +11,8 @@ import typer
 
 from postflow.errors import Fatal
 from postflow.service.console import err, out
-from postflow.service.server import prepare_prefect
 
-from .app import app, studio_named
+from .app import app, prepared_studio
 from .up import StudiosOption
 
 if TYPE_CHECKING:
@@ -35,9 +34,7 @@ def service(
 ) -> None:
     """Have this machine run `postflow up` for you, and start it again after a restart."""
     if action is Action.INSTALL:
-        if not studio:
-            prepare_prefect()
-        install(studio or [studio_named(None).document_name])
+        install(studio or [prepared_studio(None).document_name])
         return
     from postflow.service.user_service import carried_out, this_service
 

@@ -15,7 +15,7 @@ from postflow.language import ngettext
 from postflow.service.console import err, first_contact, out, tell_if_open
 from postflow.service.server import prepare_prefect
 
-from .app import PORT, PortOption, StudioOption, app, run, studio_named
+from .app import PORT, PortOption, StudioOption, app, prepared_studio, run
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
@@ -111,8 +111,7 @@ def login(
     paste: PasteOption = False,
 ) -> None:
     """Sign in with Adobe. The tokens are kept in Prefect and renew themselves."""
-    prepare_prefect()
-    block = studio_named(studio)
+    block = prepared_studio(studio)
     if block.adobe.get_credential().is_service:
         raise Fatal(
             "A server-to-server credential needs no sign-in.",

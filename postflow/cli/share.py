@@ -13,9 +13,8 @@ from pydantic import SecretStr
 
 from postflow.errors import PostFlowError
 from postflow.service.console import err, out, print_json, tell_warning
-from postflow.service.server import prepare_prefect
 
-from .app import JsonOption, StudioOption, app, run, studio_named
+from .app import JsonOption, StudioOption, app, prepared_studio, run
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
@@ -48,8 +47,7 @@ def share(
     json: JsonOption = False,
 ) -> None:
     """Make one share link of delivered clips, each by its latest version, and print it."""
-    prepare_prefect()
-    block = studio_named(studio)
+    block = prepared_studio(studio)
     studio = block.document_name
     changes: dict[str, Any] = {"expiry": expires, "downloads": downloads or None}
     changes["passphrase"] = _ask_for_passphrase() if passphrase else None

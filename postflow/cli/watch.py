@@ -19,7 +19,7 @@ from postflow.language import N_, counted, told
 from postflow.service.console import err, out, tell_warning
 from postflow.service.server import demand_server, prepare_prefect
 
-from .app import StudioOption, app, run, studio_named
+from .app import StudioOption, app, prepared_studio, run, studio_named
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
@@ -64,11 +64,10 @@ def enrol(
     `up` and `watch` do the same when they start.
     """
     demand_choice(backfill)
-    prepare_prefect()
+    block = prepared_studio(studio)
     from postflow.folder.enrolment import why_not_watched
     from postflow.ledger import Ledger
 
-    block = studio_named(studio)
     studio = block.document_name
     enrol_folders(block, studio, backfill, take_over=take_over)
     with Ledger.open(block.ledger) as ledger:
