@@ -126,7 +126,7 @@ def where_to_type(*texts: str) -> str:
     return _("Commands are typed on the machine that runs PostFlow.")
 
 
-def everywhere(text: str) -> set[str]:
+def in_all_languages(text: str) -> set[str]:
     """In each language: what was written before a studio changed its own is found, too."""
     return {_catalogue(language).gettext(text) for language in LANGUAGES}
 

@@ -116,7 +116,7 @@ def keep_up(
 ) -> None:
     """Runner and watcher of each studio, and the page of clips, until a signal."""
     from postflow.engine.heartbeat import tell_people
-    from postflow.service.page import a_page
+    from postflow.service.page import serving_page
 
     with ExitStack() as stack:
         studios = {
@@ -128,7 +128,7 @@ def keep_up(
         for part in parts:
             stack.enter_context(part.running())
         settling = [partial(_settle, name, studios[name], of_studios[name][-1]) for name in studios]
-        page = stack.enter_context(a_page(studios, page_port, prefect=f"{engine.url}/runs"))
+        page = stack.enter_context(serving_page(studios, page_port, prefect=f"{engine.url}/runs"))
         out.print(f"PostFlow watches. Clips: {page.url}", markup=False)
         out.print(f"Prefect's UI: {engine.url}/runs", markup=False)
         err.print("`postflow ui` opens the page of clips, and shows the password that it asks for.")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from postflow.errors import PostFlowError
-from postflow.language import N_, _, dated, everywhere, human_size, told
+from postflow.language import N_, _, dated, human_size, in_all_languages, told
 from postflow.ledger import Namesake, ShareLink
 from postflow.models import IN_WORDS, Delivery, MediaFile, Shot
 
@@ -82,7 +82,7 @@ def with_share(card: Card, link: ShareLink) -> Card:
     label, url = _(GUESTS[link.access]), web_link(link.url.get_secret_value())
     if url is None:
         return card
-    others = {said for each in GUESTS.values() for said in everywhere(each)}
+    others = {said for each in GUESTS.values() for said in in_all_languages(each)}
     lines = [line for line in card.lines if line[0] not in others]
     buttons = [button for button in card.buttons if button[0] not in others]
     added = {"lines": [*lines, (label, share_text(link, url))], "buttons": [*buttons, (label, url)]}
@@ -102,13 +102,13 @@ def share_text(link: ShareLink, url: str) -> str:
 
 def stacked_payload(payload: dict[str, Any]) -> dict[str, Any]:
     """The message of a clip whose stack followed: that it does is told no longer."""
-    stack = everywhere(STACK)
+    stack = in_all_languages(STACK)
     return payload | {"lines": [line for line in payload["lines"] if line[0] not in stack]}
 
 
 def unstacked_payload(payload: dict[str, Any]) -> dict[str, Any]:
     """The message of a clip whose stack was to follow, and could not be made."""
-    told, stack = [_(STACK), _("could not be made")], everywhere(STACK)
+    told, stack = [_(STACK), _("could not be made")], in_all_languages(STACK)
     return payload | {"lines": [told if line[0] in stack else line for line in payload["lines"]]}
 
 

@@ -29,7 +29,7 @@ from .root import (
     restore_mark,
     unread,
 )
-from .scanner import Scanner, glance
+from .scanner import Scanner, sightings_in
 
 # Seconds for a volume to answer a person.
 HANGS = 5.0
@@ -72,7 +72,7 @@ def enrol(
 def _clips(folder: Path, ignoring: Ignoring) -> list[Sighting]:
     """What is nearly a clip is part of the backlog, too."""
     try:
-        return [each for each in glance(folder, ignoring) if is_candidate(each.path)]
+        return [each for each in sightings_in(folder, ignoring) if is_candidate(each.path)]
     except OSError as error:
         raise unread(folder, error) from error
 

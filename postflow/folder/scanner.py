@@ -18,7 +18,7 @@ from postflow.models import is_clip
 
 from .listing import Known
 from .root import AbsentError, RootMark, demand_mark, too_many_vanished
-from .survey import Remembered, Survey, Tree, file_in, join, plant, split
+from .survey import Remembered, Survey, Tree, as_tree, file_in, join, split
 
 FULL_SHARE = 10
 EXAMPLES = 5
@@ -51,7 +51,7 @@ class Scanner:
         self._ignoring = ignoring
         self._clock = clock
         here = (each for each in known if not ignoring.passes_over(each.relpath))
-        self._tree = plant(here, str(root))
+        self._tree = as_tree(here, str(root))
         self._unsettled: set[str] = set()
         self._recent = Recent()
         self._full_after: float | None = None
@@ -224,7 +224,7 @@ class Recent:
         self._clips = {relpath: mtime_ns for mtime_ns, relpath in newest}
 
 
-def glance(root: Path, ignoring: Ignoring = SHIPPED_ONLY) -> list[Sighting]:
+def sightings_in(root: Path, ignoring: Ignoring = SHIPPED_ONLY) -> list[Sighting]:
     """All files in a folder that need not have a marker. Nothing can be concluded from it.
 
     Raises OSError.
@@ -232,7 +232,7 @@ def glance(root: Path, ignoring: Ignoring = SHIPPED_ONLY) -> list[Sighting]:
     return _all_in(_glimpse(root, ignoring))
 
 
-def glance_aside(root: Path, ignoring: Ignoring) -> list[tuple[str, str]]:
+def passed_over_in(root: Path, ignoring: Ignoring) -> list[tuple[str, str]]:
     """What is passed over in a folder, and by which rule. Raises OSError."""
     return _passed_over(_glimpse(root, ignoring))
 

@@ -237,7 +237,7 @@ class Remembered(Protocol):
     def mtime_ns(self) -> int: ...
 
 
-def plant(known: Iterable[Remembered], root: str) -> Tree:
+def as_tree(known: Iterable[Remembered], root: str) -> Tree:
     """A tree of files known from before; all folders are to be listed."""
     tree: Tree = {"": Folder(root)}
     for each in known:

@@ -51,7 +51,7 @@ def hold_back(
     return tx.now + max(pause, timedelta(seconds=getattr(why, "retry_after", None) or 0.0))
 
 
-def over(tx: Transaction, studio: str) -> None:
+def end_outages(tx: Transaction, studio: str) -> None:
     """A clip of the studio arrived, so its outages are over, and clips put off by them are free."""
     codes = tx.scalars(select(outages.c.code).where(_of(studio)))
     if not codes:

@@ -30,7 +30,7 @@ from .clips import (
 from .ledger import Ledger
 from .models import Announcement, Claimed, Target
 from .observations import settle_again
-from .outages import hold_back, over
+from .outages import end_outages, hold_back
 from .outbox import Reword, put, put_over, rewrite_of_clip
 from .queue import CANCELLED
 from .shared_clips import ShareWish, wish
@@ -104,7 +104,7 @@ def arrived(ledger: Ledger, claim: Claimed, *, view_url: str | None = None) -> C
         values = NO_REASON | {"view_url": view_url or row["view_url"], "tries": 0}
         values["cancelled"] = None  # it is whole in Frame.io: that came first
         move(tx, row, State.ARRIVED, **values)
-        over(tx, row["studio"])
+        end_outages(tx, row["studio"])
         return claimed(tx, claim.clip_id, claim.root)
 
 

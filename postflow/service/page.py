@@ -53,7 +53,7 @@ class StudioPage:
 
 
 @contextmanager
-def a_page(studios: Mapping[str, Studio], port: int, *, prefect: str) -> Iterator[StudioPage]:
+def serving_page(studios: Mapping[str, Studio], port: int, *, prefect: str) -> Iterator[StudioPage]:
     """It listens from now on, answers while it `keep_served`, and other commands find it."""
     with listening(port) as listener:
         page = StudioPage(studios, listener, prefect)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from postflow.errors import Retry, Skip, our_fault_at_name, printable
 from postflow.folder.listing import Known
-from postflow.folder.scanner import EMPTY, Scanner, glance, glance_aside
+from postflow.folder.scanner import EMPTY, Scanner, passed_over_in, sightings_in
 from postflow.media.containers.reading import NotWhole, our_fault
 from postflow.media.containers.whole import verdict
 from postflow.media.ignore import Ignoring
@@ -91,8 +91,8 @@ def _before_enrolment(
 ) -> list[Prospect]:
     """Nothing is delivered before a person has been asked."""
     try:
-        found = [_prospect(each, naming, {}) for each in glance(folder, ignoring)]
-        found += _passed_over(glance_aside(folder, ignoring))
+        found = [_prospect(each, naming, {}) for each in sightings_in(folder, ignoring)]
+        found += _passed_over(passed_over_in(folder, ignoring))
     except OSError as error:
         err.print(f"{folder} cannot be read ({error.strerror}).", markup=False)
         return []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 from pydantic import ValidationError
 
-from postflow.folder.scanner import glance, glance_aside
+from postflow.folder.scanner import passed_over_in, sightings_in
 from postflow.media.ignore import SHIPPED, SHIPPED_ONLY, Ignoring
 from postflow.settings import Watching
 
@@ -135,8 +135,8 @@ def test_what_is_passed_over_is_named_and_nothing_below_it_is_looked_at(tmp_path
         path.write_bytes(b"x")
     (tmp_path / "link.mov").symlink_to("a.mov")
     ignoring = Ignoring(["OLD/"])
-    assert [each.relpath for each in glance(tmp_path, ignoring)] == ["a.mov"]
-    assert sorted(glance_aside(tmp_path, ignoring)) == [
+    assert [each.relpath for each in sightings_in(tmp_path, ignoring)] == ["a.mov"]
+    assert sorted(passed_over_in(tmp_path, ignoring)) == [
         (".DS_Store", ".* (hidden)"),
         ("@eaDir/", "@eaDir/ (storage)"),
         ("SQ01/OLD/", "OLD/ (the studio's)"),

@@ -6,7 +6,7 @@ import os
 import shutil
 
 from postflow.folder.scanner import MOST, Recent, Scanner
-from postflow.folder.survey import plant
+from postflow.folder.survey import as_tree
 from postflow.media.sighting import Scanned
 from tests.folder.ground import Studio, a_local_disk, a_network_mount, relpaths, remembered
 from tests.support.marked import mark_root
@@ -106,14 +106,16 @@ def test_the_frames_of_a_sequence_crowd_out_no_clip() -> None:
     frames = [remembered(f"SQ01/frame.{number:04}.exr", 1, 2000 + number) for number in range(50)]
     recent = Recent(3)
     recent.fill(
-        plant([remembered("SQ01/a.mov", 1, 1), remembered("b.MXF", 1, 2), *frames], "/mnt/show")
+        as_tree([remembered("SQ01/a.mov", 1, 1), remembered("b.MXF", 1, 2), *frames], "/mnt/show")
     )
     assert set(recent) == {"SQ01/a.mov", "b.MXF"}
 
 
 def test_only_the_newest_are_kept() -> None:
     recent = Recent(2)
-    recent.fill(plant([remembered(f"{number}.mov", 1, number) for number in range(5)], "/mnt/show"))
+    recent.fill(
+        as_tree([remembered(f"{number}.mov", 1, number) for number in range(5)], "/mnt/show")
+    )
     assert set(recent) == {"3.mov", "4.mov"}
 
 

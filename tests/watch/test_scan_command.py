@@ -15,7 +15,7 @@ from postflow.cli.scan import one_of, tell_gone, tell_prospects
 from postflow.errors import Fatal
 from postflow.folder.enrolment import folders_away, restore
 from postflow.folder.root import MARKER, read_mark
-from postflow.folder.scanner import glance
+from postflow.folder.scanner import sightings_in
 from postflow.ledger import Ledger, Phase, export, observations, queries, roots
 from postflow.media.ignore import SHIPPED_ONLY
 from postflow.naming import Naming
@@ -137,7 +137,7 @@ def test_what_is_known_is_told_as_known_and_what_changed_as_to_be_delivered(
 ) -> None:
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         root = roots.add(ledger, "main", folder, read_mark(folder).id)
-        observations.observe(ledger, root, glance(folder))
+        observations.observe(ledger, root, sightings_in(folder))
         set_aside(ledger, root)
         told = [look(ledger, "main", folder, Naming.preset("undlm"))]
         with (folder / GOOD).open("ab") as clip:
@@ -165,7 +165,7 @@ def test_many_files_that_vanished_are_told_with_the_command_that_says_they_are_g
         clip.write_bytes(b"x")
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         root = roots.add(ledger, "second", folder, read_mark(folder).id)
-        observations.observe(ledger, root, glance(folder))
+        observations.observe(ledger, root, sightings_in(folder))
         for clip in clips:
             clip.unlink()
         assert look(ledger, "second", folder, Naming.preset("undlm")) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from postflow.errors import Skip
 from postflow.folder.root import unread
-from postflow.folder.scanner import glance
+from postflow.folder.scanner import sightings_in
 from postflow.language import N_, Bytes, _, ngettext, number, told
 from postflow.media import volume
 from postflow.media.kinds import ending, is_candidate
@@ -102,7 +102,7 @@ def _files(desk: Desk, folder: Path) -> list[Sighting]:
 async def _look(folder: Path) -> list[Sighting]:
     """Raises Retry `scan.unread` or `volume.hangs`."""
     try:
-        return await volume.ask_in_time(lambda: glance(folder), folder, timeout=PATIENCE)
+        return await volume.ask_in_time(lambda: sightings_in(folder), folder, timeout=PATIENCE)
     except OSError as error:
         raise unread(folder, error) from error
 
