@@ -64,17 +64,14 @@ async def abandon(
     the clip is put off.
     """
     record = DeliveryRecord(ledger, claim, by_hand=False)
+    is_over = isinstance(why, Skip) or why.code in {"file.changed", CANCELLED}
     try:
-        if _is_over(why) and await _arrived(ledger, frameio, naming, record, claim):
+        if is_over and await _arrived(ledger, frameio, naming, record, claim):
             return
     except PostFlowError as error:
         await record.end(error)
         return
     await record.end(why, announce)
-
-
-def _is_over(why: PostFlowError) -> bool:
-    return isinstance(why, Skip) or why.code in {"file.changed", CANCELLED}
 
 
 async def _arrived(

@@ -108,7 +108,7 @@ class Ways:
         except PostFlowError as error:
             if not may_do_without or not error.code.startswith(OF_THE_TUNNEL):
                 raise
-            self._remember(error)
+            self._away, self._away_until = error.message, time.monotonic() + WITHOUT_TUNNEL
             return None
 
     def _detour(self, media: MediaFile) -> str | None:
@@ -122,6 +122,3 @@ class Ways:
     @property
     def _is_away(self) -> bool:
         return time.monotonic() < self._away_until
-
-    def _remember(self, error: PostFlowError) -> None:
-        self._away, self._away_until = error.message, time.monotonic() + WITHOUT_TUNNEL

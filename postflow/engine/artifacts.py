@@ -172,13 +172,11 @@ class Progress:
         await self._pace(served.bytes_covered)
         percent = round(100 * served.bytes_covered / max(served.total, 1), 1)
         is_last = percent >= 100 and self._artifact is not None
-        if percent != self._told and (self._is_time() or is_last):
+        is_time = time.monotonic() - self._told_at >= PAUSE
+        if percent != self._told and (is_time or is_last):
             # a server that is away delays no transfer: the bar stands still meanwhile
             async with best_effort("the progress", level=logging.DEBUG):
                 await self._tell(percent)
-
-    def _is_time(self) -> bool:
-        return time.monotonic() - self._told_at >= PAUSE
 
     async def _tell(self, percent: float) -> None:
         self._told, self._told_at = percent, time.monotonic()

@@ -36,15 +36,12 @@ class _Presence:
     async def keep_telling(self) -> NoReturn:
         while True:
             try:
-                await self._studio.ledger.run(self._tell)
+                await self._studio.ledger.run(lambda it: hosts.sign(it, self.said(it), lasts=LASTS))
             except PostFlowError as error:
                 log.warning("This host could not say that it lives: %s", error)
             except Exception:
                 log.exception("A fault of our own; this host could not say that it lives:")
             await asyncio.sleep(EVERY)
-
-    def _tell(self, ledger: Ledger) -> None:
-        hosts.sign(ledger, self.said(ledger), lasts=LASTS)
 
     def said(self, ledger: Ledger) -> hosts.HostSign:
         now, watchers = ledger.now(), self._watchers

@@ -25,7 +25,7 @@ from postflow.models import FrozenModel
 
 from .clips import batch_changed, is_time
 from .ledger import Ledger
-from .models import Announcement, columns_of
+from .models import Announcement, as_entry, columns_of
 from .outbox import put
 from .registry import Namesake, namesakes
 from .schema import batches, clips, outbox
@@ -152,6 +152,4 @@ def _batch(tx: Transaction, row: RowMapping) -> Batch:
     rows = tx.rows(query.order_by(clips.c.id))
     others = namesakes(tx, clips.c.batch_id == row["id"])
     members = [BatchClip(**each, namesake=others.get(each["id"])) for each in rows]
-    values = {name: row[name] for name in Batch.model_fields if name in row}
-    links = links_of_batch(tx, row["id"])
-    return Batch.model_validate(values | {"clips": tuple(members), "links": links})
+    return as_entry(Batch, row, clips=tuple(members), links=links_of_batch(tx, row["id"]))

@@ -206,11 +206,7 @@ def take(
         not_before=None,
         **values,
     )
-    root_id = row["root_id"]
-    return claimed(tx, row["id"], (folders or {}).get(root_id) or _last(tx, root_id))
-
-
-def _last(tx: Transaction, root_id: int) -> Path:
-    """Where somebody, perhaps another host, opened the folder last."""
-    path = select(roots.c.path).where(roots.c.id == root_id)
-    return Path(tx.execute(path).scalar_one())
+    # Where somebody, perhaps another host, opened the folder last.
+    last = select(roots.c.path).where(roots.c.id == row["root_id"])
+    here = (folders or {}).get(row["root_id"]) or Path(tx.scalar(last))
+    return claimed(tx, row["id"], here)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from postflow.errors import PostFlowError, Retry
 from postflow.models import nfc
 
-from .models import Attempt, Claimed, ClaimRef, columns_of
+from .models import Attempt, Claimed, ClaimRef, as_entry, columns_of
 from .schema import attempts, batches, clips, history
 from .states import CLOSED, AttemptOutcome, StaleClaim, State, check_move
 from .transaction import Transaction
@@ -126,8 +126,7 @@ def claimed(tx: Transaction, clip_id: int, root: Path) -> Claimed:
     """The clip as its holder sees it now, who finds its folder at `root`, with all its attempts."""
     query = select(clips.c.id.label("clip_id"), *columns_of(Claimed, clips))
     row = tx.one(query.where(clips.c.id == clip_id))
-    more = {"root": root, "attempts": attempts_of(tx, clip_id)}
-    return Claimed.model_validate(dict(row) | more)
+    return as_entry(Claimed, row, root=root, attempts=attempts_of(tx, clip_id))
 
 
 def attempts_of(tx: Transaction, clip_id: int) -> tuple[Attempt, ...]:

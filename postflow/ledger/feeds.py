@@ -18,6 +18,7 @@ from postflow.models import FrozenModel
 
 from .leases import alive
 from .ledger import Ledger
+from .models import as_entry
 from .schema import clips, feeds, history, outbox, roots
 from .states import DELIVERED, StaleClaim, State
 from .transaction import Transaction
@@ -85,7 +86,7 @@ def take(ledger: Ledger, feed: str, run_id: str) -> Place | None:
         free = or_(feeds.c.run_id.is_(None), own, feeds.c.run_id.not_in(others))
         taking = update(feeds).where(feeds.c.feed == feed, free).values(run_id=run_id)
         row = tx.row(taking.returning(*feeds.c))
-        return Place.model_validate(dict(row)) if row else None
+        return as_entry(Place, row) if row else None
 
 
 def has_news(ledger: Ledger, feed: str, studio: str) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import RowMapping, Select, Update, select, update
+from sqlalchemy import ColumnElement, RowMapping, select, update
 
 from postflow.errors import Retry
 from postflow.models import FrozenModel
@@ -57,9 +56,7 @@ def siblings(ledger: Ledger, folder_id: str, stack: str) -> list[Sibling]:
 
 def stack_of(ledger: Ledger, folder_id: str, stack: str) -> str | None:
     """Frame.io's id of the stack, when one was made."""
-    query = select(stacks.c.stack_id)
-    query = query.where(stacks.c.folder_id == folder_id, stacks.c.name == stack)
-    return next(iter(ledger.scalars(query)), None)
+    return next(iter(ledger.scalars(select(stacks.c.stack_id).where(*_at(folder_id, stack)))), None)
 
 
 def intend_stack(ledger: Ledger, claim: Claimed) -> Claimed:
@@ -86,7 +83,8 @@ def stacked(
     """
     with ledger.writing() as tx:
         row = held(tx, claim)
-        tx.execute(_at(row).values(stack_id=stack_id, clip_id=None))
+        here = _at(row["folder_id"], row["stack"])
+        tx.execute(update(stacks).where(*here).values(stack_id=stack_id, clip_id=None))
         move(tx, row, State.STACKED, detail={"stack_id": stack_id}, stack_id=stack_id)
         _end_waiting(tx, row, stack_id, file_ids, reword)
         return claimed(tx, claim.clip_id, claim.root)
@@ -94,7 +92,8 @@ def stacked(
 
 def _take_stack(tx: Transaction, row: RowMapping) -> None:
     tx.add_new(stacks, folder_id=row["folder_id"], name=row["stack"])
-    holder = tx.scalar(_holder(row))
+    here = _at(row["folder_id"], row["stack"])
+    holder = tx.scalar(select(stacks.c.clip_id).where(*here))
     if holder not in (None, row["id"]) and _at_work(tx, holder):
         raise Retry(
             "Another version of {stack} is being stacked.",
@@ -103,7 +102,7 @@ def _take_stack(tx: Transaction, row: RowMapping) -> None:
             retry_after=BUSY_WAIT,
             stack=row["stack"],
         )
-    tx.execute(_at(row).values(clip_id=row["id"]))
+    tx.execute(update(stacks).where(*here).values(clip_id=row["id"]))
 
 
 def _end_waiting(
@@ -129,11 +128,6 @@ def _end_waiting(
         rewrite_of_clip(tx, each["id"], reword)
 
 
-def _holder(row: RowMapping) -> Select[Any]:
-    where = stacks.c.folder_id == row["folder_id"], stacks.c.name == row["stack"]
-    return select(stacks.c.clip_id).where(*where)
-
-
 def _at_work(tx: Transaction, clip_id: int) -> bool:
     query = select(clips.c.id).where(
         clips.c.id == clip_id, clips.c.state == State.STACKING, clips.c.run_id.is_not(None)
@@ -141,9 +135,8 @@ def _at_work(tx: Transaction, clip_id: int) -> bool:
     return tx.scalar(query) is not None
 
 
-def _at(row: RowMapping) -> Update:
-    here = stacks.c.folder_id == row["folder_id"], stacks.c.name == row["stack"]
-    return update(stacks).where(*here)
+def _at(folder_id: str, name: str) -> tuple[ColumnElement[bool], ...]:
+    return stacks.c.folder_id == folder_id, stacks.c.name == name
 
 
 def folders_at(ledger: Ledger, project_id: str, paths: Collection[str]) -> dict[str, str]:

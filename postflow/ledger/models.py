@@ -299,5 +299,11 @@ def columns_of(kind: type[FrozenModel], table: FromClause) -> list[ColumnElement
     return [table.c[name] for name in kind.model_fields if name in table.c]
 
 
+def as_entry(kind: type[M], row: RowMapping, **more: Any) -> M:
+    """What a row has of the type's fields, and `more`."""
+    found = {name: row[name] for name in kind.model_fields if name in row}
+    return kind.model_validate(found | more)
+
+
 def as_entries(kind: type[M], rows: Sequence[RowMapping]) -> list[M]:
     return [kind.model_validate(dict(row)) for row in rows]

@@ -66,7 +66,8 @@ def sending(ledger: Ledger, message: Message, run_id: str, *, thread: str | None
         thread_id = tx.scalar(select(threads.c.thread_id).where(*place)) if thread else None
         if thread and not thread_id and not row["message_id"]:
             _begin_thread(tx, message.channel, thread, run_id)
-        now = _message(tx, message.key)
+        query = select(*columns_of(Message, outbox)).where(outbox.c.key == message.key)
+        (now,) = tx.entries(Message, query)
         return now.model_copy(update={"thread": thread, "thread_id": thread_id})
 
 
@@ -223,11 +224,6 @@ def _row(tx: Transaction, key: str) -> RowMapping:
 def _found(tx: Transaction, key: str) -> RowMapping | None:
     query = select(outbox).where(outbox.c.key == key)
     return tx.row(query)
-
-
-def _message(tx: Transaction, key: str) -> Message:
-    query = select(*columns_of(Message, outbox)).where(outbox.c.key == key)
-    return Message.model_validate(dict(tx.one(query)))
 
 
 def _taken(message: Message) -> StaleClaim:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pydantic import SecretStr
 from sqlalchemy import RowMapping, delete, insert, select, update
 
 from postflow.models import FrozenModel, UploadPart
@@ -17,7 +16,7 @@ from postflow.models import FrozenModel, UploadPart
 from .claims import is_free
 from .clips import held
 from .ledger import Ledger
-from .models import Claimed, StoredPart
+from .models import Claimed, StoredPart, as_entry
 from .schema import clips, parts
 from .states import OPEN, State
 from .transaction import Transaction
@@ -28,7 +27,7 @@ def of(ledger: Ledger, claim: Claimed) -> tuple[StoredPart, ...]:
     with ledger.reading() as tx:
         query = select(parts).where(parts.c.clip_id == held(tx, claim)["id"])
         rows = tx.rows(query.order_by(parts.c.number))
-    return tuple(_stored(row) for row in rows)
+    return tuple(as_entry(StoredPart, row, part=as_entry(UploadPart, row)) for row in rows)
 
 
 def arrived(
@@ -62,7 +61,7 @@ def unclaimed(ledger: Ledger, studio: str) -> tuple[Unfinished, ...]:
         Unfinished(
             **{name: row[name] for name in ("clip_id", "name", "account_id", "file_id", "since")},
             is_over=row["state"] not in {*OPEN, State.FAILED},
-            part=_stored(row).part,
+            part=as_entry(UploadPart, row),
         )
         for row in ledger.rows(query)
     )
@@ -97,13 +96,3 @@ def put(tx: Transaction, clip: RowMapping, those: Sequence[UploadPart]) -> None:
 def drop(tx: Transaction, clip: RowMapping) -> None:
     if tx.execute(delete(parts).where(parts.c.clip_id == clip["id"])).rowcount:
         tx.forgets = True
-
-
-def _stored(row: RowMapping) -> StoredPart:
-    names = UploadPart.model_fields
-    url = SecretStr(row["url"])
-    return StoredPart(
-        part=UploadPart(**{name: row[name] for name in names if name != "url"}, url=url),
-        etag=row["etag"],
-        mtime_ns=row["mtime_ns"],
-    )

@@ -29,7 +29,7 @@ from postflow.models import FrozenModel, MediaFile, nfc
 from .clips import change, held, is_called, move, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
-from .models import Announcement, Claimed
+from .models import Announcement, Claimed, as_entry
 from .outbox import put_over
 from .schema import clips, observations, roots
 from .states import UNDELIVERED, ObservationState, State
@@ -224,8 +224,7 @@ def _clips_called(tx: Transaction, name: str, studio: str) -> list[Spot]:
         clips.c.state != State.SUPERSEDED,
         is_called(name),
     )
-    rows = tx.rows(query.order_by(clips.c.id))
-    return [Spot.model_validate(dict(row)) for row in rows]
+    return tx.entries(Spot, query.order_by(clips.c.id))
 
 
 def _settling_called(tx: Transaction, name: str, studio: str) -> list[Spot]:
@@ -236,5 +235,4 @@ def _settling_called(tx: Transaction, name: str, studio: str) -> list[Spot]:
         _settles(),
         or_(relpath == name, relpath.endswith(f"/{name}", autoescape=True)),
     )
-    rows = tx.rows(query.order_by(relpath))
-    return [Spot.model_validate({**row, "open": True}) for row in rows]
+    return [as_entry(Spot, row, open=True) for row in tx.rows(query.order_by(relpath))]

@@ -22,7 +22,7 @@ from postflow.models import FrozenModel, MediaFile, nfc
 
 from .clips import AFRESH, move
 from .ledger import Ledger
-from .models import Claimed, Root
+from .models import Claimed, Root, as_entry
 from .observations import is_as_it_was
 from .outbox import hand_on
 from .queue import fulfil
@@ -207,10 +207,7 @@ def namesakes(tx: Transaction, which: ColumnElement[bool]) -> dict[int, Namesake
         .where(which)
         .order_by(other.c.finished_at.asc().nulls_last(), other.c.id)
     )
-    rows = tx.rows(query)
-    return {
-        row["id"]: Namesake.model_validate({k: row[k] for k in row if k != "id"}) for row in rows
-    }
+    return {row["id"]: as_entry(Namesake, row) for row in tx.rows(query)}
 
 
 def _duplicate(claim: Claimed) -> Select[Any]:

@@ -91,8 +91,7 @@ def _open_root(
     adding = adding.on_conflict_do_update(
         index_elements=["studio", "mark"], set_={"path": str(path)}
     )
-    found = tx.execute(adding.returning(*columns_of(Root, roots)))
-    root = Root.model_validate(dict(found.mappings().one()))
+    (root,) = tx.entries(Root, adding.returning(*columns_of(Root, roots)))
     _remember(tx, root.id, path)
     return root
 

@@ -28,7 +28,7 @@ from postflow.models import FrozenModel
 
 from .clips import batch_changed, is_time
 from .ledger import Ledger
-from .models import columns_of
+from .models import as_entry, columns_of
 from .outbox import rewrite
 from .schema import clips, outbox, shared_clips, shares, stacks
 from .states import DELIVERED, OPEN, State
@@ -127,7 +127,7 @@ def link_with(
     )
     found = ledger.rows(query.add_columns(shares.c.asset_ids))
     fitting = (row for row in found if asset_id in row["asset_ids"])
-    return next((_link(row) for row in fitting), None)
+    return next((as_entry(ShareLink, row) for row in fitting), None)
 
 
 def waiting(ledger: Ledger, studio: str) -> list[Waiting]:
@@ -170,7 +170,7 @@ def links_of_clip(ledger: Ledger, clip_id: int) -> tuple[list[ShareRef], set[str
         )
         rows = tx.rows(query.order_by(shares.c.id))
     its = [row for row in rows if row["id"] == own or assets & set(row["asset_ids"])]
-    return [_ref(row) for row in its], assets
+    return [as_entry(ShareRef, row) for row in its], assets
 
 
 def links_of(ledger: Ledger, clip_ids: Collection[int]) -> dict[int, SecretStr]:
@@ -208,7 +208,7 @@ def links_of_batch(tx: Transaction, batch_id: int) -> tuple[ShareLink, ...]:
     """The links that the clips of a batch are in, each once, oldest first."""
     mine = select(shared_clips.c.share).join(clips, clips.c.id == shared_clips.c.clip_id)
     query = _links().where(shares.c.id.in_(mine.where(clips.c.batch_id == batch_id)))
-    return tuple(_link(row) for row in tx.rows(query))
+    return tuple(as_entry(ShareLink, row) for row in tx.rows(query))
 
 
 def clips_of(
@@ -239,7 +239,7 @@ def clips_of(
 def place(tx: Transaction, share: int, relink: Relink) -> None:
     """The clips whose assets are in it have that link from now on, and their messages say so."""
     row = tx.one(select(shares).where(shares.c.id == share))
-    link, inside = _link(row), set(row["asset_ids"])
+    link, inside = as_entry(ShareLink, row), set(row["asset_ids"])
     ended = select(shares.c.id).where(
         _of(row["studio"], row["subject"], ShareState.OVER), shares.c.id != share
     )
@@ -259,14 +259,6 @@ def _links() -> Select[Any]:
     """Open ones, oldest first."""
     query = select(*columns_of(ShareLink, shares)).where(shares.c.state == ShareState.OPEN)
     return query.order_by(shares.c.id)
-
-
-def _link(row: RowMapping) -> ShareLink:
-    return ShareLink.model_validate({name: row[name] for name in ShareLink.model_fields})
-
-
-def _ref(row: RowMapping) -> ShareRef:
-    return ShareRef.model_validate({name: row[name] for name in ShareRef.model_fields})
 
 
 def _of(studio: str, subject: str, state: ShareState = ShareState.OPEN) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ from postflow.models import FrozenModel
 from .clips import NO_REASON, backoff_after, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
-from .models import Announcement
+from .models import Announcement, as_entry
 from .outbox import put, put_over
 from .schema import leases, shared_clips, shares
 from .shared_clips import Relink, ShareState, clips_of, place
@@ -264,9 +264,8 @@ def _work(tx: Transaction, row_id: int, *, resumed: bool = False) -> ShareWork:
         shares.c.share_id.is_not(None),
     )
     known = tuple(tx.scalars(others))
-    about = {name: row[name] for name in ShareWork.model_fields if name in row}
-    about |= {"adding": row["adding"] or (), "run_id": row["run_id"] or ""}
-    return ShareWork.model_validate(about | {"known": known, "resumed": resumed})
+    about = {"adding": row["adding"] or (), "run_id": row["run_id"] or ""}
+    return as_entry(ShareWork, row, known=known, resumed=resumed, **about)
 
 
 def _write(tx: Transaction, row_id: int, **values: Any) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from . import outbox
 from .ledger import Ledger
-from .models import Unannounced
+from .models import Unannounced, as_entry
 from .schema import clips
 from .schema import outbox as messages
 from .states import MessageState
@@ -34,10 +34,7 @@ def current(ledger: Ledger, studio: str, *, limit: int = 1000) -> list[Unannounc
     query = select(messages, clips.c.relpath).outerjoin(clips, clips.c.id == messages.c.clip_id)
     query = query.where(_of(studio), or_(messages.c.state.in_(UNDECIDED), waits_long))
     return [
-        Unannounced(
-            about=row["relpath"] or _about(row["payload"]),
-            **{name: row[name] for name in Unannounced.model_fields if name != "about"},
-        )
+        as_entry(Unannounced, row, about=row["relpath"] or _about(row["payload"]))
         for row in ledger.rows(query.order_by(messages.c.id).limit(limit))
     ]
 
