@@ -25,9 +25,10 @@ from postflow.models import FrozenModel
 
 from .clips import batch_changed, is_time
 from .ledger import Ledger
-from .models import Announcement, as_entry, columns_of
+from .models import Announcement
 from .outbox import put
 from .registry import Namesake, namesakes
+from .rows import as_entry, columns_of
 from .schema import batches, clips, outbox
 from .shared_clips import ShareLink, links_of_batch
 from .states import OPEN, State, is_delivered

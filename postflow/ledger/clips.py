@@ -21,7 +21,8 @@ from sqlalchemy import (
 from postflow.errors import PostFlowError, Retry
 from postflow.models import nfc
 
-from .models import Attempt, Claimed, ClaimRef, as_entry, columns_of
+from .models import Attempt, Claimed, ClaimRef
+from .rows import as_entry, columns_of
 from .schema import attempts, batches, clips, history
 from .states import CLOSED, AttemptOutcome, StaleClaim, State, check_move
 from .transaction import Transaction

@@ -18,7 +18,7 @@ from postflow.models import FrozenModel
 
 from .leases import alive
 from .ledger import Ledger
-from .models import as_entry
+from .rows import as_entry
 from .schema import clips, feeds, history, outbox, roots
 from .states import DELIVERED, StaleClaim, State
 from .transaction import Transaction

@@ -12,7 +12,7 @@ from postflow.errors import Fatal
 from postflow.models import FrozenModel
 
 from .ledger import Ledger
-from .models import columns_of
+from .rows import columns_of
 from .schema import clips, hosts
 
 Part = Literal["watch", "ingest"]

@@ -12,8 +12,9 @@ from postflow.models import FrozenModel
 
 from .clips import NO_REASON, claimed, held, move
 from .ledger import Ledger
-from .models import Claimed, columns_of
+from .models import Claimed
 from .outbox import Reword, rewrite_of_clip
+from .rows import columns_of
 from .schema import clips, folders, stacks
 from .states import DELIVERED, State, check_move
 from .transaction import Transaction

@@ -17,9 +17,9 @@ from postflow.stop import in_background
 
 from .clips import change
 from .ledger import AsyncLedger, Ledger
-from .models import columns_of
 from .outbox import orphan_messages
 from .process import ProcessMark, is_dead_here, this_process
+from .rows import columns_of
 from .schema import clips, leases, shares
 from .states import StaleClaim
 from .transaction import Transaction

@@ -20,8 +20,8 @@ from postflow.errors import Retry
 from postflow.media.volume import file_system_of
 
 from .errors import plain_faults
-from .models import M
 from .opening import BUSY_SECONDS, FindFileSystem, demand_schema, open_engine
+from .rows import M
 from .transaction import Transaction
 
 P = ParamSpec("P")

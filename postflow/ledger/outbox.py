@@ -20,7 +20,8 @@ from postflow.errors import PostFlowError, Retry
 
 from .clips import backoff_after, is_time, reason
 from .ledger import Ledger
-from .models import Announcement, Message, columns_of
+from .models import Announcement, Message
+from .rows import columns_of
 from .schema import leases, outbox, threads
 from .states import MessageState, StaleClaim, check_message_move
 from .transaction import Transaction

@@ -16,7 +16,8 @@ from postflow.models import FrozenModel, UploadPart
 from .claims import is_free
 from .clips import held
 from .ledger import Ledger
-from .models import Claimed, StoredPart, as_entry
+from .models import Claimed, StoredPart
+from .rows import as_entry
 from .schema import clips, parts
 from .states import OPEN, State
 from .transaction import Transaction

@@ -29,8 +29,9 @@ from postflow.models import FrozenModel, MediaFile, nfc
 from .clips import change, held, is_called, move, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
-from .models import Announcement, Claimed, as_entry
+from .models import Announcement, Claimed
 from .outbox import put_over
+from .rows import as_entry
 from .schema import clips, observations, roots
 from .states import UNDELIVERED, ObservationState, State
 from .transaction import Transaction

@@ -22,10 +22,11 @@ from postflow.models import FrozenModel, MediaFile, nfc
 
 from .clips import AFRESH, move
 from .ledger import Ledger
-from .models import Claimed, Root, as_entry
+from .models import Claimed, Root
 from .observations import is_as_it_was
 from .outbox import hand_on
 from .queue import fulfil
+from .rows import as_entry
 from .schema import clips, history, observations, outbox, roots
 from .states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
 from .transaction import Transaction

@@ -12,8 +12,8 @@ from postflow.models import FrozenModel, nfc
 
 from .clips import AFRESH, NO_REASON, change, is_called, move
 from .ledger import Ledger
-from .models import columns_of
 from .observations import at_path_of_clip
+from .rows import columns_of
 from .schema import clips, observations, roots
 from .states import DELIVERED, NEEDS_FILE, OPEN, State, is_delivered
 from .transaction import Transaction

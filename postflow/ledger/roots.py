@@ -12,8 +12,9 @@ from postflow.media.sighting import Sighting
 from postflow.state import this_host
 
 from .ledger import Ledger
-from .models import Root, columns_of
+from .models import Root
 from .observations import enter_all, ignore_backlog, stop_ignoring
+from .rows import columns_of
 from .schema import meta, mounts, roots
 from .transaction import Transaction
 

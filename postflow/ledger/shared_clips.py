@@ -28,8 +28,8 @@ from postflow.models import FrozenModel
 
 from .clips import batch_changed, is_time
 from .ledger import Ledger
-from .models import as_entry, columns_of
 from .outbox import rewrite
+from .rows import as_entry, columns_of
 from .schema import clips, outbox, shared_clips, shares, stacks
 from .states import DELIVERED, OPEN, State
 from .transaction import Transaction

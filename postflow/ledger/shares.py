@@ -20,8 +20,9 @@ from postflow.models import FrozenModel
 from .clips import NO_REASON, backoff_after, reason
 from .leases import end_dead_runs
 from .ledger import Ledger
-from .models import Announcement, as_entry
+from .models import Announcement
 from .outbox import put, put_over
+from .rows import as_entry
 from .schema import leases, shared_clips, shares
 from .shared_clips import Relink, ShareState, clips_of, place
 from .states import StaleClaim

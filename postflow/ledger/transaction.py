@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Executable, RowMapping, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .models import M, as_entries
+from .rows import M, as_entries
 
 Insert = sqlite.Insert | postgresql.Insert
 

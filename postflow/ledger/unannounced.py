@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from . import outbox
 from .ledger import Ledger
-from .models import Unannounced, as_entry
+from .models import Unannounced
+from .rows import as_entry
 from .schema import clips
 from .schema import outbox as messages
 from .states import MessageState

@@ -20,8 +20,8 @@ from postflow.ledger import (
     roots,
     schema,
 )
-from postflow.ledger.models import as_entries, columns_of
 from postflow.ledger.observations import stop_ignoring
+from postflow.ledger.rows import as_entries, columns_of
 from tests.ledger.ground import Clock, add, media, set_aside, sighting
 
 
