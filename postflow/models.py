@@ -34,6 +34,9 @@ Transfer = Literal["auto", "tunnel", "direct"]
 there is none, where none can be had just now, and above the 50 GB that Frame.io fetches.
 """
 
+# In one share link of Frame.io.
+MOST_ASSETS = 100
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

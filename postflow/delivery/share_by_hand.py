@@ -11,6 +11,7 @@ from postflow.errors import Fatal, PostFlowError, Refusal, Skip
 from postflow.frameio import FrameioClient
 from postflow.ledger import AsyncLedger, ShareWork, shares
 from postflow.ledger.shared_clips import DeliveredClip
+from postflow.models import MOST_ASSETS
 from postflow.naming import Naming
 from postflow.settings import Sharing
 
@@ -48,12 +49,12 @@ def choose(
 
 
 def _check(chosen: Sequence[DeliveredClip]) -> None:
-    if len({clip.asset_id for clip in chosen}) > shares.MOST_ASSETS:
+    if len({clip.asset_id for clip in chosen}) > MOST_ASSETS:
         raise Fatal(
             "A share link holds {most} clips at most, and these are {many}.",
             hint="Make several links.",
             code="share.too_many",
-            most=shares.MOST_ASSETS,
+            most=MOST_ASSETS,
             many=len(chosen),
         )
     if len({clip.project_id for clip in chosen}) > 1:

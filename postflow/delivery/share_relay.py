@@ -23,6 +23,7 @@ from postflow.ledger import (
     shares,
 )
 from postflow.ledger.shared_clips import Waiting
+from postflow.models import MOST_ASSETS
 from postflow.settings import Sharing
 
 from .sharing import LinkMaker
@@ -169,7 +170,7 @@ class ShareRelay:
 
 def is_due(each: Waiting, on_their_way: int, now: datetime) -> bool:
     """Whether waiting longer would save no call, or is too long for people."""
-    if each.whole or not on_their_way or each.clips >= shares.MOST_ASSETS:
+    if each.whole or not on_their_way or each.clips >= MOST_ASSETS:
         return True
     longest = MANY_WAIT if on_their_way + each.clips > MANY else FEW_WAIT
     return (now - each.since).total_seconds() >= longest

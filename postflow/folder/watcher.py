@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 
 WATCHING = Watching()
 LEAVING = 3.0
-RENEWALS_A_LEASE = 4
 TROUBLES: dict[str, Trouble] = {
     "volume.hangs": "late",
     "folder.away": "offline",
@@ -69,7 +68,10 @@ class ScanLease:
         return self.trusts and await self._ledger.run(leases.is_held, self._names(root))
 
     async def keep(self, root: Root) -> None:
-        if self.seconds and time.monotonic() - self._renewed >= self.seconds / RENEWALS_A_LEASE:
+        if (
+            self.seconds
+            and time.monotonic() - self._renewed >= self.seconds / leases.RENEWALS_A_LEASE
+        ):
             mine = self._names(root) + self._mine
             await self._ledger.run(leases.start, mine, lease_seconds=self.seconds)
             self._renewed = time.monotonic()

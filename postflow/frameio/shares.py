@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from postflow.errors import Fatal
-from postflow.models import FrozenModel
+from postflow.models import MOST_ASSETS, FrozenModel
 
 from . import endpoints
 from .calls import AnswerLost, Api, Call
@@ -17,7 +17,6 @@ from .errors import NO_LINK, suppress_not_found
 from .models import Activity, Named, Nothing, One, WireAdded, WireShare, WireUser
 from .paging import every_page
 
-MOST_ASSETS = 100
 LONGEST_NAME = 175
 # Between Frame.io's clock and ours.
 _CLOCK_MARGIN = timedelta(minutes=10)

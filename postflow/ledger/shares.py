@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import RowMapping, delete, insert, select, update
 
 from postflow.errors import PostFlowError
-from postflow.models import FrozenModel
+from postflow.models import MOST_ASSETS, FrozenModel
 
 from .clips import NO_REASON, backoff_after, reason
 from .leases import end_dead_runs
@@ -28,7 +28,6 @@ from .shared_clips import Relink, ShareState, clips_of, place
 from .states import StaleClaim
 from .transaction import Transaction
 
-MOST_ASSETS = 100
 AFRESH = NO_REASON | {"tries": 0, "run_id": None}
 
 
