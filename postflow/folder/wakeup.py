@@ -55,7 +55,7 @@ def is_spent(root: Path) -> bool:
     except PermissionError:
         return False
     except (OSError, RuntimeError):
-        return os.path.isdir(root)  # noqa: PTH112 - that of Path raises for a dead mount
+        return volume.is_folder(root)
     return False
 
 

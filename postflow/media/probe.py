@@ -149,7 +149,7 @@ def holds(descriptor: int, media: MediaFile, *, by_content: bool = False) -> boo
 def _probe(path: Path, any_kind: bool, by_hand: bool) -> MediaFile:
     no_clip = None if any_kind else refusal(path.name)
     if no_clip:
-        is_folder = os.path.isdir(path)  # noqa: PTH112 - that of Path raises for a name too long
+        is_folder = volume.is_folder(path)
         raise _not_a_file(path) if is_folder else no_clip
     with _opened(path) as descriptor:
         before = os.fstat(descriptor)

@@ -86,6 +86,11 @@ def _kind(type_: str, options: str) -> Literal["local", "network"]:
 EARLIEST, LATEST = -(2**63), 2**63 - 1
 
 
+def is_folder(path: Path) -> bool:
+    """False, and no error as of `Path.is_dir`, for a dead mount or a name that is too long."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def mtime_of(found: os.stat_result) -> int:
     return within(found.st_mtime_ns)
 

@@ -195,7 +195,7 @@ async def _has_mark(path: Path, marks: Collection[str]) -> bool:
 
 
 async def _is_folder(path: Path) -> bool:
-    return await _in_time(lambda: os.path.isdir(path), path)  # noqa: PTH112 - that of Path raises
+    return await _in_time(lambda: volume.is_folder(path), path)
 
 
 # Paths that a thread looks at, which on a dead mount never comes back.

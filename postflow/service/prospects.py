@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from postflow.media.containers.whole import verdict
 from postflow.media.ignore import Ignoring
 from postflow.media.kinds import ending, is_candidate, refusal
 from postflow.media.sighting import Offline, Scanned, Sighting
+from postflow.media.volume import is_folder
 from postflow.models import FrozenModel
 from postflow.settings import Watching
 
@@ -52,7 +52,7 @@ def look(
     from postflow.ledger import ObservationState, observations
 
     root, ignoring = watched(ledger, studio, folder), watching.ignoring(folder)
-    is_there = os.path.isdir(folder)  # noqa: PTH112 - that of Path raises for a dead mount
+    is_there = is_folder(folder)
     if isinstance(root, Retry):
         if root.code == "folder.not_enrolled" and is_there:
             return _before_enrolment(folder, naming, root, ignoring)

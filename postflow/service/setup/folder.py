@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -84,7 +83,7 @@ def _is_folder(answer: str) -> str | None:
     folder = Path(answer.strip()).expanduser()
     if not answer.strip() or not folder.is_absolute():
         return N_("A whole path, as /Volumes/exports; TAB completes it.")
-    if not os.path.isdir(folder):  # noqa: PTH112 - that of Path raises for a dead mount
+    if not volume.is_folder(folder):
         return N_("There is no such folder. Is its volume mounted? TAB completes.")
     return None
 
