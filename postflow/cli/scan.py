@@ -24,25 +24,28 @@ if TYPE_CHECKING:
     from postflow.service.prospects import Prospect
 
 
+AcceptOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Say that what vanished from this watch folder is really gone."
+    ),
+]
+RestoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Say that this is the right watch folder, though its marker is gone."
+    ),
+]
+
+
 @app.command()
 def scan(
     studio: StudioOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run/--deliver", help="Only show, or run `ingest` now.")
     ] = True,
-    accept_vanished: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Say that what vanished from this watch folder is really gone."
-        ),
-    ] = None,
-    restore_marker: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Say that this is the right watch folder, though its marker is gone.",
-        ),
-    ] = None,
+    accept_vanished: AcceptOption = None,
+    restore_marker: RestoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what would be delivered, and where to; nothing is done. With --deliver, ingest runs."""

@@ -79,15 +79,7 @@ def rows(
     after a clip of that `since` and id.
     """
     phase_now = _phase(ledger.now())
-    columns = (
-        *columns_of(Clip, clips),
-        roots.c.path.label("root"),
-        phase_now.label("phase"),
-        _way().label("way"),
-        leases.c.machine,
-    )
-    of_root = roots.c.id == clips.c.root_id
-    query = _clips(studio).join(roots, of_root).with_only_columns(*columns)
+    query = _shown(studio, phase_now)
     if phase is not None:
         query = query.where(phase_now == phase)
     if name is not None:
@@ -211,6 +203,19 @@ def _clips(studio: str | None) -> Select[Any]:
     query = select(clips.c.id).outerjoin(leases, leases.c.run_id == clips.c.run_id)
     query = query.outerjoin(observations, at_path_of_clip())
     return query if studio is None else query.where(clips.c.studio == studio)
+
+
+def _shown(studio: str | None, phase: ColumnElement[str]) -> Select[Any]:
+    """The studio's clips as `Clip` has them."""
+    columns = (
+        *columns_of(Clip, clips),
+        roots.c.path.label("root"),
+        phase.label("phase"),
+        _way().label("way"),
+        leases.c.machine,
+    )
+    of_root = roots.c.id == clips.c.root_id
+    return _clips(studio).join(roots, of_root).with_only_columns(*columns)
 
 
 def _observations(studio: str | None) -> Select[Any]:
