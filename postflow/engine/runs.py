@@ -80,7 +80,7 @@ def is_of(studio: str, run: FlowRun | DeploymentResponse) -> bool:
 
 async def find_runs(
     client: PrefectClient,
-    states: Sequence[StateType],
+    states: Sequence[StateType] = (),
     *,
     flow: filters.FlowFilterName | None = None,
     deployment: UUID | None = None,
@@ -88,13 +88,15 @@ async def find_runs(
     limit: int = MOST,
     **more: Any,
 ) -> list[FlowRun]:
-    """Runs in one of these states, of one flow or deployment; `more` as `FlowRunFilter` has it."""
+    """Runs in one of these states, or in any, of a flow or a deployment; `more` are filters."""
     if deployment:
         more["deployment_id"] = filters.FlowRunFilterDeploymentId(any_=[deployment])
-    in_state = filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[*states]))
+    if states:
+        of_type = filters.FlowRunFilterStateType(any_=[*states])
+        more["state"] = filters.FlowRunFilterState(type=of_type)
     return await client.read_flow_runs(
         flow_filter=filters.FlowFilter(name=flow) if flow else None,
-        flow_run_filter=filters.FlowRunFilter(state=in_state, **more),
+        flow_run_filter=filters.FlowRunFilter(**more),
         sort=sort,
         limit=limit,
     )

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from prefect import get_client
-from prefect.client.schemas import filters, sorting
+from prefect.client.schemas import filters
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from postflow.blocks.studio import Studio
 from postflow.blocks.tunnel import Tunnel
-from postflow.engine.runs import INGEST, LEDGER, SIGNATURE, is_of
+from postflow.engine.runs import INGEST, LEDGER, SIGNATURE, find_runs, is_of
 from postflow.engine.studio import get_outlet
 from postflow.errors import PostFlowError
 from postflow.feeds import Sink
@@ -43,7 +43,6 @@ from .exposure import Say, prefect_door, private_folders
 
 APART = timedelta(seconds=5)
 RECENT = timedelta(days=1)
-MOST = 200
 HOSTS_REMEDY = N_(
     "Set clocks by NTP, mount what is missing, give each host its own POSTFLOW_HOST and all of "
     "them one ledger; one that will not come back: postflow hosts --forget NAME."
@@ -197,12 +196,7 @@ async def _with_another_ledger(studio: str, ours: str) -> list[str]:
     """Hosts that ran `ingest` by this Prefect server in the last day, and remember it elsewhere."""
     since = filters.FlowRunFilterStartTime(after_=datetime.now(tz=UTC) - RECENT)
     async with get_client() as client:
-        runs = await client.read_flow_runs(
-            flow_filter=filters.FlowFilter(name=INGEST),
-            flow_run_filter=filters.FlowRunFilter(start_time=since),
-            sort=sorting.FlowRunSort.START_TIME_DESC,
-            limit=MOST,
-        )
+        runs = await find_runs(client, flow=INGEST, start_time=since)
     others = {
         host_of(ProcessMark.model_validate_json(str(run.labels[SIGNATURE])).machine)
         for run in runs
