@@ -10,7 +10,7 @@ from postflow.outlet.ngrok.folder import has_ended
 
 
 def agents(state: Path) -> list[psutil.Process]:
-    """The ngrok agents that were started from below `state`."""
+    """The ngrok agents that were started from below `state`; some end while they are looked at."""
     found = []
     for process in psutil.process_iter():
         try:

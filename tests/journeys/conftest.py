@@ -25,6 +25,7 @@ from postflow.media import picture
 from postflow.outlet.ngrok.provider import NgrokProvider
 from postflow.sandbox import Sandbox
 from postflow.sandbox.clips import clip_path
+from tests.crash.agents import agents
 from tests.journeys.studios import save
 
 MakeClip = Callable[..., Path]
@@ -127,7 +128,7 @@ def nothing_left(private_state: Path, world: Sandbox) -> Iterator[None]:
     """After each test no agent runs, and nothing listens that did not before."""
     before = _listening()
     yield
-    assert _agents(private_state) == []
+    assert agents(private_state / "ngrok") == []
     assert _listening() <= before
     assert list((private_state / "ngrok").glob("*/*")) == []
 
@@ -135,16 +136,6 @@ def nothing_left(private_state: Path, world: Sandbox) -> Iterator[None]:
 def _listening() -> set[int]:
     connections = psutil.Process().net_connections("tcp")
     return {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
-
-
-def _agents(state: Path) -> list[str]:
-    """Command lines of what was started for this test's state folder."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        command = " ".join(process.info["cmdline"] or [])
-        if str(state / "ngrok") in command and process.status() != psutil.STATUS_ZOMBIE:
-            found.append(command)
-    return found
 
 
 @pytest.fixture
