@@ -40,7 +40,7 @@ class News:
         self._outages: Once[str] = Once()
 
     def tell(self) -> None:
-        """Print what is new. A ledger that is away for a while is said once."""
+        """Print what is new. That the ledger is away, and that it is back, is said once."""
         from postflow.ledger import Ledger, outages, queries, unannounced
 
         try:
@@ -54,7 +54,8 @@ class News:
             if self._faults.begins("ledger"):
                 err.print(f"[yellow]![/yellow] {escape(str(error))}")
             return
-        self._faults.ends("ledger")
+        if self._faults.ends("ledger"):
+            err.print("The ledger answers again.")
         for clip in clips:
             _tell(clip)
         messages = {(each.key, each.state, each.code): each for each in untold}

@@ -35,6 +35,7 @@ TITLES: Mapping[Trouble, str] = {
     "taken": N_("A watch folder belongs to another PostFlow"),
     "not enrolled": N_("A watch folder is not enrolled yet"),
 }
+ANSWERS = N_("The ledger answers again")
 # These last until a person acts, so whoever meets them first tells them.
 FOR_A_PERSON = frozenset({"taken", "not enrolled"})
 MOST_PROBLEMS = 10
@@ -153,7 +154,7 @@ class Notices:
 
 class Outage:
     """The ledger does not answer: told past the outbox, which is in the ledger; once while it
-    lasts.
+    lasts, and once when it is over.
     """
 
     def __init__(self, tell: Callable[[str, str], Awaitable[None]]) -> None:
@@ -163,9 +164,10 @@ class Outage:
 
     async def observe(self, why: str | None) -> None:
         """Why the ledger did not answer just now; None if it did."""
-        if why is None:
-            self._told.ends("ledger")
-        elif self._told.begins("ledger"):
+        if why is None and self._told.ends("ledger"):
+            log.info(ANSWERS)
+            await self._tell(_(ANSWERS), _here(_("Clips go on by themselves.")))
+        elif why and self._told.begins("ledger"):
             await self._tell(_(TITLES["ledger"]), _here(told(why)))
 
 

@@ -132,7 +132,7 @@ async def test_without_a_channel_nothing_is_kept(ledger: AsyncLedger) -> None:
 async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(
     ledger: AsyncLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is said past the outbox, once for all folders, and again when it happens again."""
+    """It is said past the outbox, once for all folders, and once when it is over."""
     monkeypatch.setenv("POSTFLOW_HOST", "render-2")
     notices = Notices(ledger, CHANNEL, "run-1")
     said: list[tuple[str, str]] = []
@@ -147,4 +147,6 @@ async def test_that_the_ledger_is_away_is_not_left_to_the_ledger(
         await outage.observe(why)
     await notices.hand_over()
     assert told(ledger) == []
-    assert said == [("The ledger does not answer", f"On render-2: {WHY}")] * 2
+    away = ("The ledger does not answer", f"On render-2: {WHY}")
+    back = ("The ledger answers again", "On render-2: Clips go on by themselves.")
+    assert said == [away, back, away]

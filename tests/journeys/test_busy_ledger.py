@@ -23,6 +23,7 @@ from tests.support.wait import wait_until
 pytestmark = pytest.mark.prefect
 
 LOST, SILENT = "A watched folder is lost", "The ledger does not answer"
+BACK = "The ledger answers again"
 PASSES = 3
 
 
@@ -72,7 +73,7 @@ async def folders(
     await asyncio.gather(run, return_exceptions=True)
 
 
-async def test_each_lost_folder_is_told_once_and_the_ledgers_silence_at_once(
+async def test_each_lost_folder_is_told_once_and_the_ledgers_silence_and_its_end_at_once(
     quickly_busy: None, world: Sandbox, folders: list[Path], said: Callable[[str], int]
 ) -> None:
     with ExitStack() as lost:
@@ -81,9 +82,9 @@ async def test_each_lost_folder_is_told_once_and_the_ledgers_silence_at_once(
                 lost.enter_context(away(folder))
             await wait_until(lambda: said("out of reach") >= PASSES)
             assert titles(world) == [SILENT], "while it is silent"
-        await wait_until(lambda: len(titles(world)) == 1 + len(folders))
+        await wait_until(lambda: len(titles(world)) == 2 + len(folders))
     await wait_until(lambda: said("in order again") == len(folders))
-    assert Counter(titles(world)) == {SILENT: 1, LOST: len(folders)}
+    assert Counter(titles(world)) == {SILENT: 1, BACK: 1, LOST: len(folders)}
     with Ledger.open() as ledger, ledger.writing() as tx:
         tx.connection.exec_driver_sql("UPDATE meta SET value = '99' WHERE key = 'postflow_schema'")
     await wait_until(lambda: "of a newer PostFlow" in words(world))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from io import StringIO
@@ -35,6 +36,7 @@ from postflow.ledger import (
     transitions,
     unannounced,
 )
+from postflow.ledger.schema import SCHEMA_VERSION
 from postflow.models import MediaFile
 from postflow.service.console import Terminal
 from postflow.state import this_host
@@ -495,7 +497,12 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
             tx.connection.exec_driver_sql(NEWER)
         for _ in range(2):
             news.tell()
-    assert capsys.readouterr().err.count("of a newer PostFlow") == 1
+        assert capsys.readouterr().err.count("of a newer PostFlow") == 1
+        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as database:
+            database.execute(NEWER.replace("99", str(SCHEMA_VERSION)))
+        for _ in range(2):
+            news.tell()
+    assert capsys.readouterr().err.count("The ledger answers again.") == 1
 
 
 def test_files_of_one_name_in_two_folders_are_told_with_them(
