@@ -257,7 +257,9 @@ def _tell_settling(file: Observation) -> None:
 def _tell(clip: Clip, name: str) -> None:
     way = f"  {IN_WORDS[clip.way]}" if clip.way in IN_WORDS else ""
     host = f"  from {clip.host}" if clip.host else ""
-    _line(f"  {clip.phase:<10}  {name}{way}{host}  {clip.view_url or ''}".rstrip())
+    # Of a clip that is not there the link leads to what was withdrawn.
+    link = f"  {clip.view_url or ''}" if clip.phase == "delivered" else ""
+    _line(f"  {clip.phase:<10}  {name}{way}{host}{link}".rstrip())
     for detail in _details(clip):
         _line(" " * INDENT + detail)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from postflow.errors import Fatal, PostFlowError, Refusal, Retry
+from postflow.errors import Fatal, PostFlowError, Refusal, Retry, printable
 from postflow.language import N_
 
 from .models import Problem, Problems
@@ -137,7 +137,8 @@ INACTIVE = Refusal(
     "Activate it in Frame.io, or choose another project.",
 )
 
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+# Without its scheme too, where a part of its path is long enough for a secret.
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\S*/[\w-]{32,}\S*", re.IGNORECASE)
 _DETAIL_LIMIT = 300
 # No document says in which words, or with which status, a full account refuses.
 _ROOM = r"\b(storage|quota|space)\b"
@@ -191,6 +192,7 @@ def _details(answer: httpx.Response) -> str:
 
 
 def _sentence(problem: Problem) -> str:
-    detail = _URL.sub("[address]", " ".join(problem.detail.split()))[:_DETAIL_LIMIT].rstrip(".")
+    said = printable(" ".join(problem.detail.split()))
+    detail = _URL.sub("[address]", said)[:_DETAIL_LIMIT].rstrip(".")
     pointer = problem.source.pointer if problem.source else ""
     return f"{detail} (at {pointer})." if pointer else f"{detail}."

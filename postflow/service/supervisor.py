@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -135,9 +136,9 @@ class Part:
             raise fatal
         pause = self.pauses[min(failures, len(self.pauses)) - 1]
         text = N_(
-            "{name} ended with code {code}; it is started again in {pause:.0f} s. {words}",
+            "{name} {ended}; it is started again in {pause:.0f} s. {words}",
             name=self.name,
-            code=code,
+            ended=_how_it_ended(code),
             pause=pause,
             words=self._last_words(),
         )
@@ -194,6 +195,16 @@ class Part:
     def _stop(self) -> None:
         stop(self.process, limit=self.limit)
         self.process.stdin.close()
+
+
+def _how_it_ended(code: int) -> str:
+    """A negative code is a signal's number."""
+    if code >= 0:
+        return N_("ended with code {code}", code=code)
+    name = signal.Signals(-code).name
+    if -code == signal.SIGKILL:
+        return N_("was killed ({signal}), as the system does when memory is short", signal=name)
+    return N_("was ended from outside ({signal})", signal=name)
 
 
 def _opened(log: Path, mode: str) -> IO[bytes]:

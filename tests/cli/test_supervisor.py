@@ -271,7 +271,7 @@ async def test_a_log_that_cannot_be_turned_or_read_ends_nobody(
         killed = part.process
         killed.kill()
         await wait_until(lambda: part.process is not killed, description="the next")
-    assert "part ended with code -9" in capsys.readouterr().err
+    assert "part was killed (SIGKILL)" in capsys.readouterr().err
 
 
 async def test_a_part_that_cannot_be_started_again_is_tried_later(

@@ -65,12 +65,14 @@ async def test_a_lasting_refusal_has_a_class_a_code_and_a_remedy(
 async def test_the_words_of_frameio_and_its_pointer_are_passed_on() -> None:
     problem = {"detail": "String length is larger than maxLength: 255.", "title": "Invalid value"}
     problem |= {"source": {"pointer": "/data/name"}}  # type: ignore[dict-item]
-    body = {"errors": [problem, {"detail": "Also https://secret.example/canary is bad"}]}
+    secret = f"x.ngrok.app/v1/{'canary' * 7}/a.mov"
+    odd = {"detail": f"Also https://secret.example/canary is bad, and {secret} \x1b[31mtoo"}
+    body = {"errors": [problem, odd]}
     async with answering(lambda _: httpx.Response(422, json=body)) as client:
         with pytest.raises(Fatal) as raised:
             await client.accounts.me()
     assert "larger than maxLength: 255 (at /data/name)." in raised.value.message
-    assert "Also [address] is bad." in raised.value.message
+    assert "Also [address] is bad, and [address] \ufffd[31mtoo." in raised.value.message
 
 
 @pytest.mark.parametrize("status", [200, 403, 404, 502])

@@ -123,6 +123,16 @@ def test_status_says_of_each_clip_where_it_stands(
     assert sentence in told(capsys)
 
 
+def test_a_clip_that_waits_has_no_link_to_what_was_withdrawn(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = roots.add(ledger, "main", Path("/mnt/show"), "mark-1")
+    add(ledger, root, "put off.mov")
+    transitions.postpone(ledger, bring_to_requested(ledger, claim_one(ledger)), BUSY)
+    tell_status(ledger, "main")
+    assert f"waiting put off.mov through the tunnel {BUSY.message}" in told(capsys)
+
+
 def test_status_says_of_a_delivery_what_was_left_undone(
     ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
