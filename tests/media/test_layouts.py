@@ -46,6 +46,7 @@ from tests.media.movies import (
 Clip = Callable[[str], Path]
 
 ZEROS = bytes(5000)
+PIECE = len(chunk(b"00dc", FRAME))
 TRAILER = os.urandom(3000) + b"\x07\x0c\0\0" + b"magic of a camera"
 XMP = box(b"uuid", b"x" * 16 + b"<x:xmpmeta/>" * 9)
 MVEX = box(b"mvex", box(b"trex", bytes(24)))
@@ -85,6 +86,20 @@ def fragmented(note: bytes = b"", hole: bool = False) -> bytes:
     return start + note + piece + (bytes(len(piece)) if hole else piece) + box(b"mfra", index)
 
 
+def compressed_sound() -> bytes:
+    """As QuickTime has it: its table counts samples of one byte, of which 64 are 34 bytes."""
+    silence = len(moov(trak(0, (b"s" * 34,))))
+    told = bytearray(
+        trak(len(FTYP) + silence + 8, (b"s" * 34,), codec=b"ima4", handler=b"soun")
+        .replace(struct.pack(">IIII", 1, 1, 1, 1), struct.pack(">IIII", 1, 1, 64, 1))
+        .replace(struct.pack(">III", 0, 1, 34), struct.pack(">III", 1, 64, 34))
+    )
+    entry = told.index(b"ima4") + 4
+    told[entry + 8 : entry + 10] = b"\0\1"
+    told[entry + 28 : entry + 40] = struct.pack(">III", 64, 34, 34)
+    return FTYP + moov(bytes(told)) + box(b"mdat", b"s" * 34)
+
+
 # name of the file, content
 WHOLE = {
     "smallest.mov": movie(),
@@ -117,6 +132,7 @@ WHOLE = {
         b"avc1" + bytes(7) + b"\1", b"avc1" + bytes(7) + b"\2"
     ),
     "an empty chunk at the very end.mov": faststart((*FRAMES, b"")),
+    "compressed sound.mov": compressed_sound(),
     "closing list without a size.avi": avi(FRAME) + b"LIST" + bytes(4),
     "closing junk.avi": avi(FRAME) + chunk(b"JUNK", ZEROS),
     "terminator.mkv": segment(CLUSTER) + bytes(9),
@@ -135,6 +151,9 @@ DOUBTFUL = {
     "a note longer than its index.mov": movie(behind=b"\0\0\x03\xe7udta" + b"note"),
     "closing padding is cut.mov": movie() + box(b"free", ZEROS)[:-9],
     "index of fragments of before a note was put in front.mp4": fragmented(note=XMP),
+    "media's list too short.avi": avi(FRAME, FRAME, index=False).replace(
+        struct.pack("<I", 4 + 2 * PIECE) + b"movi", struct.pack("<I", 4 + PIECE) + b"movi"
+    ),
     "closing padding is cut.avi": avi(FRAME) + chunk(b"JUNK", b"junk" * 99)[:-9],
     "index counts from somewhere else.mkv": cued(first=one() + 9, to=one() + len(CLUSTER) + 9),
     "last part longer than its Segment.mkv": segment(PARTS[:-2]) + PARTS[-2:],

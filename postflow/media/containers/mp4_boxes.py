@@ -18,6 +18,7 @@ KNOWN = FIRST_BOXES | PADDING | frozenset(b"ssix moof mfra meta emsg prft udta".
 BEGIN_WITH_CONTENT = frozenset(
     b"avc1 avc3 hvc1 hev1 mp4v m2v1 jpeg mjpa ap4h ap4x apch apcn apcs apco AVdn AVdh".split()
 ) | {b"png "}
+PCM = frozenset(b"NONE,raw ,twos,sowt,in24,in32,fl32,fl64,lpcm,ulaw,alaw".split(b","))
 BEHIND = N_("ends before the last frame that its index (moov) names")
 HOLE = N_("has zeros where its index (moov) names a frame: it is cut or not written yet")
 ZEROS = N_("has zeros in its index (moov): it is cut or not written yet")
@@ -193,10 +194,13 @@ def _measured(reader: Reader, chunks: _Chunks, table: dict[bytes, Box], found: T
     if sizes is None or samples is None:
         return found._replace(end=start + 1)
     fixed, count = reader.number(sizes.body + 4, 4), reader.number(sizes.body + 8, 4)
-    if fixed:
+    if fixed and found.is_picture:
         end = start + fixed * samples
-        reach = max(end, start + _sound_bytes(reader, found, table.get(b"stsd"), samples))
-        return found._replace(end=end, reach=reach, last=_last_two(end, [fixed] * min(samples, 2)))
+        return found._replace(end=end, reach=end, last=_last_two(end, [fixed] * min(samples, 2)))
+    if fixed:
+        described = _sound_bytes(reader, found, table.get(b"stsd"), samples)
+        least, most = _sound_limits(fixed, samples, described, is_pcm=found.format in PCM)
+        return found._replace(end=start + least, reach=start + most)
     lengths = _lengths(reader, sizes, count, min(samples, count))
     end = start + sum(lengths)
     known = _last_two(end, lengths)
@@ -231,13 +235,23 @@ def _closing_sample(
     return _last_two(chunks.offset(index) + sum(lengths), lengths)[:1]
 
 
+def _sound_limits(fixed: int, samples: int, described: int, *, is_pcm: bool) -> tuple[int, int]:
+    """Bytes at least and at most: tables may count samples that are compressed to less."""
+    tabled = fixed * samples
+    if is_pcm and described:
+        return min(tabled, described), max(tabled, described)
+    return (described or 1) if fixed == 1 and not is_pcm else tabled, max(tabled, described)
+
+
 def _sound_bytes(reader: Reader, found: Track, stsd: Box | None, samples: int) -> int:
-    """Bytes of so many samples of sound by its description: tables count some as one byte each."""
-    entry = reader.some(stsd.body + 8, 48) if stsd and not found.is_picture else b""
+    """Bytes of so many samples of sound by its description, 0 where it does not tell: tables count
+    some as one byte each.
+    """
+    entry = reader.some(stsd.body + 8, 48) if stsd else b""
     if len(entry) < 36:
         return 0
     version, channels, bits = (int.from_bytes(entry[at : at + 2], "big") for at in (16, 24, 26))
     if version == 1 and len(entry) == 48:
         per_packet = int.from_bytes(entry[36:40], "big")
         return -(-samples // per_packet) * int.from_bytes(entry[44:48], "big") if per_packet else 0
-    return samples * channels * bits // 8
+    return samples * channels * bits // 8 if version == 0 and found.format in PCM else 0
