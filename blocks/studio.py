@@ -199,7 +199,8 @@ async def load_studio(name: str | None = None) -> Studio:
             raise trouble from None
         raise Fatal(
             "There is no studio called {name!r} on this Prefect server.",
-            hint="Make it with `postflow setup`, or name another one ({known}).",
+            hint="Name another one ({known}), or make it with `postflow setup`. If another machine "
+            "has it: `postflow up --join URL`, with the address of the Prefect server there.",
             code="studio.missing",
             name=name,
             known=", ".join(await _studios()) or "there is none yet",

@@ -160,7 +160,8 @@ def meant_studio(known: Sequence[str]) -> str:
         )
     raise Fatal(
         "There is no studio yet on this Prefect server.",
-        hint="`postflow setup` makes one.",
+        hint="`postflow setup` makes one. If another machine has it: `postflow up --join URL`, "
+        "with the address of the Prefect server there.",
         code="studio.missing",
     )
 

@@ -86,7 +86,7 @@ async def test_a_studio_that_nobody_made_is_missed_by_its_name(prefect_api: str)
     with pytest.raises(Fatal, match="'nowhere'") as missed:
         await load_studio("nowhere")
     assert missed.value.code == "studio.missing"
-    assert "postflow setup" in missed.value.hint
+    assert all(f"postflow {way}" in missed.value.hint for way in ("setup", "up --join URL"))
     assert "canary" in missed.value.hint, "it names those that there are"
 
 

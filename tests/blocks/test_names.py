@@ -60,3 +60,4 @@ def test_who_names_no_studio_means_main_or_the_only_one(known: list[str], meant:
         meant_studio(known)
     assert refused.value.code == ("studio.several" if known else "studio.missing")
     assert all(name in refused.value.message for name in known)
+    assert known or "postflow up --join URL" in refused.value.hint
