@@ -26,7 +26,9 @@ UNKNOWN = "No clip called {} is known. `postflow scan` shows what is in the fold
 def retry(
     name: Annotated[
         str | None,
-        typer.Argument(help="A file's name, or its path.", autocompletion=completion.clips),
+        typer.Argument(
+            help="A file's name, or its path.", metavar="NAME", autocompletion=completion.clips
+        ),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
     messages: Annotated[

@@ -102,7 +102,9 @@ class Naming:
     def explain(
         self, name: str, *, scene: str | None = None, shot: str | None = None
     ) -> Explanation:
-        """What `identify` finds, as an answer for a person, rule by rule; raises nothing."""
+        """What `identify` finds, as an answer for a person in the language spoken, rule by rule;
+        raises nothing.
+        """
         try:
             known = self.identify(name, scene=scene, shot=shot)
         except Skip as error:
@@ -110,8 +112,8 @@ class Naming:
             return Explanation(
                 name=shown(name)[1:-1],
                 code=error.code,
-                problem=error.message,
-                hint=error.hint,
+                problem=error.told.message,
+                hint=error.told.hint,
                 nearest=nearest_name(name, self._matchers) if answers else None,
                 answers=answers,
             )

@@ -61,7 +61,7 @@ class Terminal(Console):
 def _breaks(words: str, room: int) -> list[int]:
     """Where further lines begin, none of them wider than `room` unless a word is."""
     begins = [0]
-    for word in re.finditer(r"\S+", words):
+    for word in re.finditer("[^ ]+", words):
         if word.start() > begins[-1] and cell_len(words[begins[-1] : word.end()]) > room:
             begins.append(word.start())
     return begins[1:]
