@@ -21,7 +21,7 @@ from postflow.service.console import waiting
 from postflow.state import lock_dir
 
 from .draft import ASIDE, Draft, folder
-from .prompts import Desk, Run, something
+from .prompts import Desk, Run, not_empty
 
 # What this machine can wait at for the browser.
 HERE = ("https://localhost", "https://127.0.0.1")
@@ -78,11 +78,11 @@ def take_credential(desk: Desk) -> None:
     label = dict(KINDS)[kind].partition(":")[0]
     desk.explain(N_(IN_THE_CONSOLE, console=CONSOLE, credential=label, details=details))
     _open(CONSOLE)
-    values = {"kind": kind, "client_id": desk.ask.text(N_("Client ID:"), judge=something)}
+    values = {"kind": kind, "client_id": desk.ask.text(N_("Client ID:"), judge=not_empty)}
     if kind == "native":
-        values["redirect_uri"] = desk.ask.text(N_("Redirect URI:"), judge=something)
+        values["redirect_uri"] = desk.ask.text(N_("Redirect URI:"), judge=not_empty)
     else:
-        values["client_secret"] = desk.ask.secret(N_("Client secret:"), judge=something)
+        values["client_secret"] = desk.ask.secret(N_("Client secret:"), judge=not_empty)
     draft.put("adobe", **values)
     draft.put(ASIDE, signed_in=None)
     store_of(draft).path.unlink(missing_ok=True)  # of another credential
@@ -134,7 +134,7 @@ def _signed_in(desk: Desk, block: AdobeTokens) -> Tokens:
     by_browser = not desk.by_paste and _has_browser() and block.redirect_uri.startswith(HERE)
 
     def ask() -> str:
-        return desk.ask.secret(N_("Address:"), judge=something)
+        return desk.ask.secret(N_("Address:"), judge=not_empty)
 
     try:
         return sign_in(block, None if by_browser else ask, say=desk.explain, run=desk.run)

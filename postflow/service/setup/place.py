@@ -19,7 +19,7 @@ from postflow.service.console import waiting
 
 from .adobe import frameio_of
 from .draft import ASIDE, Draft
-from .prompts import Desk, something
+from .prompts import Desk, not_empty
 
 NONE = Fatal(
     N_("The signed-in person sees no project in Frame.io."),
@@ -28,7 +28,7 @@ NONE = Fatal(
 )
 
 
-class Spot(NamedTuple):
+class FoundProject(NamedTuple):
     account: str
     workspace: str
     project: Project
@@ -36,16 +36,16 @@ class Spot(NamedTuple):
 
 def take_project(desk: Desk) -> None:
     with waiting(N_("Asking Frame.io for its projects")):
-        spots = desk.run(_spots(desk.draft))
-    if not spots:
+        found = desk.run(_all_projects(desk.draft))
+    if not found:
         raise NONE
-    spot = _chosen(desk, spots)
+    one = _chosen(desk, found)
     with waiting(N_("Trying to make a folder")):
-        desk.run(_try_to_write(desk.draft, spot.project))
-    desk.draft.put("frameio", **_fields(spot, spots))
-    desk.draft.put(ASIDE, project=spot.project.name)
+        desk.run(_try_to_write(desk.draft, one.project))
+    desk.draft.put("frameio", **_fields(one, found))
+    desk.draft.put(ASIDE, project=one.project.name)
     goes = N_("Clips go to {project}: a folder could be made, and was removed.")
-    desk.proven(N_(goes, project=_label(spot, spots)))
+    desk.proven(N_(goes, project=_label(one, found)))
 
 
 def project_said(draft: Draft) -> str | None:
@@ -53,46 +53,46 @@ def project_said(draft: Draft) -> str | None:
     return str(draft.get(ASIDE, "project") or known) if known else None
 
 
-async def _spots(draft: Draft) -> list[Spot]:
+async def _all_projects(draft: Draft) -> list[FoundProject]:
     async with frameio_of(draft) as frameio:
         return [
-            spot
+            one
             for account in await frameio.accounts.all()
-            for spot in await _in_account(frameio, account.id, account.name)
+            for one in await _in_account(frameio, account.id, account.name)
         ]
 
 
-async def _in_account(frameio: FrameioClient, account_id: str, name: str) -> list[Spot]:
+async def _in_account(frameio: FrameioClient, account_id: str, name: str) -> list[FoundProject]:
     rooms = {room.id: room.name for room in await frameio.accounts.workspaces(account_id)}
     projects = await frameio.projects.all(account_id)
-    return [Spot(name, rooms.get(each.workspace_id, ""), each) for each in projects]
+    return [FoundProject(name, rooms.get(each.workspace_id, ""), each) for each in projects]
 
 
-def _chosen(desk: Desk, spots: list[Spot]) -> Spot:
-    if len(spots) == 1:
-        return spots[0]
-    by_id = {spot.project.id: spot for spot in spots}
+def _chosen(desk: Desk, found: list[FoundProject]) -> FoundProject:
+    if len(found) == 1:
+        return found[0]
+    by_id = {one.project.id: one for one in found}
     options = sorted(
-        ((id_, _label(spot, spots)) for id_, spot in by_id.items()),
+        ((id_, _label(one, found)) for id_, one in by_id.items()),
         key=lambda each: each[1].casefold(),
     )
     return by_id[desk.ask.choose(N_("Which project do clips go to?"), options)]
 
 
-def _label(spot: Spot, spots: list[Spot]) -> str:
+def _label(one: FoundProject, found: list[FoundProject]) -> str:
     """What they all have in common is left out."""
-    said = [spot.project.name]
-    if len({(each.account, each.workspace) for each in spots}) > 1:
-        said.insert(0, spot.workspace)
-    if len({each.account for each in spots}) > 1:
-        said.insert(0, spot.account)
+    said = [one.project.name]
+    if len({(each.account, each.workspace) for each in found}) > 1:
+        said.insert(0, one.workspace)
+    if len({each.account for each in found}) > 1:
+        said.insert(0, one.account)
     return " / ".join(said)
 
 
-def _fields(spot: Spot, spots: list[Spot]) -> dict[str, str]:
+def _fields(one: FoundProject, found: list[FoundProject]) -> dict[str, str]:
     """By name, which a person can read, where that says which one is meant."""
-    same = Counter(each.project.name for each in spots)[spot.project.name]
-    return {"project": spot.project.name if same == 1 else spot.project.id}
+    same = Counter(each.project.name for each in found)[one.project.name]
+    return {"project": one.project.name if same == 1 else one.project.id}
 
 
 async def _try_to_write(draft: Draft, project: Project) -> None:
@@ -118,7 +118,7 @@ def take_way(desk: Desk) -> None:
     token = None
     if not os.environ.get("NGROK_AUTHTOKEN"):
         desk.explain(N_("Your token is at https://dashboard.ngrok.com/get-started/your-authtoken"))
-        token = desk.ask.secret(N_("ngrok authtoken:"), judge=something)
+        token = desk.ask.secret(N_("ngrok authtoken:"), judge=not_empty)
     kept = draft.tables.get("tunnel", {})
     tunnel = Tunnel(**{**kept, "provider": "ngrok", "authtoken": token})
     with waiting(N_("Opening a tunnel, and fetching a small file through it")):

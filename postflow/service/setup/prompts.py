@@ -87,7 +87,7 @@ class Prompts:
             options["default"] = ""
 
 
-def something(answer: str) -> str | None:
+def not_empty(answer: str) -> str | None:
     if answer.strip():
         return None
     return N_("Something has to stand here. Ctrl-C ends; nothing is lost.")
