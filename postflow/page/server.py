@@ -11,19 +11,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from postflow import language
 from postflow.errors import PostFlowError
 from postflow.language import _, spoken
 from postflow.media import picture
 from postflow.servers import PROOF, proof
 
-from . import actions, chart, clip, listing, live, words
+from . import actions, chart, clip, listing, live
 from .door import A_WEEK, COOKIE, Door, Handler, Role, add_headers
-from .listing import Asked, Kind
+from .listing import Asked
+from .rendering import templates
 from .studios import PageStudio
 
 HERE = Path(__file__).parent
@@ -75,7 +74,7 @@ class Page:
         self._studios = {each.name: each for each in studios}
         self._password = password
         self._door = Door(password, reading)
-        self._templates = _templates(prefect, list(self._studios))
+        self._templates = templates(prefect, list(self._studios))
         self._charts: dict[str, tuple[datetime, chart.Chart]] = {}
 
     def app(self) -> web.Application:
@@ -298,27 +297,3 @@ class Page:
 def _asks_plainly(request: web.Request) -> bool:
     """Does the page's script ask, which wants JSON and no page?"""
     return "application/json" in request.headers.get("Accept", "")
-
-
-def _templates(prefect: str | None, studios: Sequence[str]) -> jinja2.Environment:
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    language.teach(templates)
-    templates.filters |= {**words.FILTERS, "web": _web}
-    templates.globals |= {
-        "prefect": prefect,
-        "studios": studios,
-        "Kind": Kind,
-        "place": words.place,
-    }
-    return templates
-
-
-def _web(address: str | None) -> str | None:
-    """What may be a link: no script that somebody has put in its place."""
-    return address if address and address.startswith(("https://", "http://")) else None
