@@ -146,6 +146,10 @@ class Api:
         except AnswerLost as error:
             raise error.failure(call.endpoint) from error
 
+    async def one(self, call: Call, answer: type[One[W]]) -> W:
+        """The one thing that such a call is about."""
+        return (await self.ask(call, answer)).data
+
     async def post_once(self, call: Call, answer: type[M]) -> M:
         """A call not to be repeated blindly. Raises `AnswerLost` where it may have been done."""
         try:

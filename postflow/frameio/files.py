@@ -126,11 +126,11 @@ class Files:
     async def status(self, remote: RemoteFile) -> UploadStatus:
         """How far the fetching is: 5 polls a second for all files together."""
         call = Call(endpoints.UPLOAD_STATUS, _ids(remote.account_id, remote.id))
-        return (await self._api.ask(call, One[UploadStatus])).data
+        return await self._api.one(call, One[UploadStatus])
 
     async def show(self, account_id: str, file_id: str) -> RemoteFile:
         call = Call(endpoints.FILE, _ids(account_id, file_id))
-        return (await self._api.ask(call, One[WireFile])).data.remote(account_id)
+        return (await self._api.one(call, One[WireFile])).remote(account_id)
 
     async def find(self, account_id: str, file_id: str) -> RemoteFile | None:
         """None where it was deleted."""
@@ -146,7 +146,7 @@ class Files:
             body={"data": {"parent_id": parent_id}},
         )
         try:
-            moved = (await self._api.ask(call, One[WireFile])).data.remote(remote.account_id)
+            moved = (await self._api.one(call, One[WireFile])).remote(remote.account_id)
         except Fatal:
             # A repeated move, its first answer lost, may be refused for being done already.
             moved = await self.show(remote.account_id, remote.id)

@@ -135,7 +135,7 @@ class Folders:
 
     async def _show(self, account_id: str, folder_id: str) -> WireFolder:
         call = Call(endpoints.FOLDER, {"account_id": account_id, "folder_id": folder_id})
-        return (await self._api.ask(call, One[WireFolder])).data
+        return await self._api.one(call, One[WireFolder])
 
     async def delete(self, folder: Folder) -> None:
         """Delete a folder and what is in it. One already gone is no fault."""

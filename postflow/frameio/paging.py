@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from postflow.errors import Fatal
 from postflow.models import nfc
@@ -25,6 +25,7 @@ from .models import Links, Named, Page
 logger = logging.getLogger(__name__)
 
 W = TypeVar("W")
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass
@@ -104,9 +105,9 @@ async def _page(api: Api, call: Call) -> Page:
     return await _page(api, call)
 
 
-async def every_page(api: Api, call: Call, read: Callable[[Any], W]) -> list[W]:
+async def every_page(api: Api, call: Call, kind: type[M]) -> list[M]:
     """The items of a list that can be read."""
-    return (await listing(api, call, read)).items
+    return (await listing(api, call, kind.model_validate)).items
 
 
 def _sort(page: Page, call: Call, read: Callable[[Any], W], found: Listing[W]) -> None:

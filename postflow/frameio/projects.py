@@ -31,14 +31,14 @@ class Accounts:
         self._api = api
 
     async def me(self) -> Profile:
-        return (await self._api.ask(Call(endpoints.ME), One[Profile])).data
+        return await self._api.one(Call(endpoints.ME), One[Profile])
 
     async def all(self) -> list[Account]:
-        return await every_page(self._api, Call(endpoints.ACCOUNTS), Account.model_validate)
+        return await every_page(self._api, Call(endpoints.ACCOUNTS), Account)
 
     async def workspaces(self, account_id: str) -> list[Workspace]:
         call = Call(endpoints.WORKSPACES, {"account_id": account_id})
-        return await every_page(self._api, call, Workspace.model_validate)
+        return await every_page(self._api, call, Workspace)
 
     async def why_no_room(self, account_id: str, size: int) -> Fatal | None:
         """Fatal `frameio.storage_full` where the account has no room for so many bytes."""
@@ -83,7 +83,7 @@ class Projects:
 
     async def show(self, account_id: str, project_id: str) -> Project:
         call = Call(endpoints.PROJECT, {"account_id": account_id, "project_id": project_id})
-        return (await self._api.ask(call, One[WireProject])).data.project(account_id)
+        return (await self._api.one(call, One[WireProject])).project(account_id)
 
     async def find(
         self, name_or_id: str, account: str | None = None, workspace: str | None = None
@@ -112,7 +112,7 @@ class Projects:
     async def _all(self, account_id: str, **room: str) -> list[WireProject]:
         endpoint = endpoints.WORKSPACE_PROJECTS if room else endpoints.PROJECTS
         call = Call(endpoint, {"account_id": account_id, **room})
-        return await every_page(self._api, call, WireProject.model_validate)
+        return await every_page(self._api, call, WireProject)
 
 
 _KINDS = {"account": N_("account"), "workspace": N_("workspace"), "project": N_("project")}

@@ -92,7 +92,7 @@ class Shares:
         """None where it was deleted."""
         call = Call(endpoints.SHARE, _ids(account_id, share_id))
         with suppress_not_found():
-            return _share((await self._api.ask(call, One[WireShare])).data, account_id)
+            return _share(await self._api.one(call, One[WireShare]), account_id)
         return None
 
     async def add_asset(self, account_id: str, share_id: str, asset_id: str) -> None:
@@ -113,7 +113,7 @@ class Shares:
     async def asset_ids(self, account_id: str, share_id: str) -> set[str]:
         """All that it opens, with what is below its folders and version stacks."""
         call = Call(endpoints.SHARED_ASSETS, _ids(account_id, share_id))
-        return {asset.id for asset in await every_page(self._api, call, Named.model_validate)}
+        return {asset.id for asset in await every_page(self._api, call, Named)}
 
     async def invite(
         self, account_id: str, share_id: str, emails: Sequence[str], message: str
@@ -134,13 +134,13 @@ class Shares:
     async def reviewers(self, account_id: str, share_id: str) -> set[str]:
         """E-mail addresses of those who were let into a secure share."""
         call = Call(endpoints.REVIEWERS, _ids(account_id, share_id))
-        found = await every_page(self._api, call, WireUser.model_validate)
+        found = await every_page(self._api, call, WireUser)
         return {user.email.casefold() for user in found}
 
     async def activities(self, account_id: str, share_id: str) -> list[Activity]:
         """Who looked at what, and when; oldest first."""
         call = Call(endpoints.ACTIVITIES, _ids(account_id, share_id), {"include": "user"})
-        found = await every_page(self._api, call, Activity.model_validate)
+        found = await every_page(self._api, call, Activity)
         return sorted(found, key=lambda activity: activity.inserted_at)
 
     async def _find(
@@ -149,7 +149,7 @@ class Shares:
         """Another PostFlow may give the same name, so what is in it counts too."""
         ids = {"account_id": new.account_id, "project_id": new.project_id}
         call = Call(endpoints.SHARES, ids, {"sort": "created_at_desc"})
-        for share in await every_page(self._api, call, WireShare.model_validate):
+        for share in await every_page(self._api, call, WireShare):
             is_new = share.id not in known and share.created_at >= since - _CLOCK_MARGIN
             if is_new and share.name == new.name:
                 inside = await self.asset_ids(new.account_id, share.id)

@@ -67,7 +67,7 @@ class Stacks:
     async def show(self, account_id: str, stack_id: str) -> VersionStack:
         """A stack, wherever it lies."""
         call = Call(endpoints.STACK, {"account_id": account_id, "stack_id": stack_id})
-        return as_stack((await self._api.ask(call, One[WireStack])).data, account_id)
+        return as_stack(await self._api.one(call, One[WireStack]), account_id)
 
     async def versions(self, stack: VersionStack, wanted: str = "") -> list[RemoteFile]:
         """The files of a stack, in the order Frame.io gives them.
@@ -83,7 +83,7 @@ class Stacks:
 
     async def _list(self, folder: Folder) -> list[WireStack]:
         call = Call(endpoints.STACKS, ids_in(folder))
-        stacks = await every_page(self._api, call, WireStack.model_validate)
+        stacks = await every_page(self._api, call, WireStack)
         return sorted(stacks, key=lambda stack: (stack.created_at, stack.id))
 
 

@@ -254,9 +254,9 @@ async def remove(visit: Visit, is_ours: Callable[[WireFolder | _Made], bool]) ->
     ids = {"account_id": visit.project.account_id, "project_id": visit.project.id}
     api, root = visit.frameio.api, {**ids, "folder_id": visit.project.root_folder_id}
     with suppress(Fatal):
-        shares = await every_page(api, Call(endpoints.SHARES, ids), _Made.model_validate)
+        shares = await every_page(api, Call(endpoints.SHARES, ids), _Made)
         for share in filter(is_ours, shares):
             await api.ask(Call(DELETE_SHARE, {**ids, "share_id": share.id}), Nothing)
-    folders = await every_page(api, Call(FOLDERS, root), WireFolder.model_validate)
+    folders = await every_page(api, Call(FOLDERS, root), WireFolder)
     for folder in filter(is_ours, folders):
         await visit.frameio.folders.delete(_folder(visit.project, folder.name, folder.id))
