@@ -90,7 +90,7 @@ def test_stopped_it_leaves_nothing(
     postflow: CommandLine, save_studio: SaveStudio, world: Sandbox, tmp_path: Path
 ) -> None:
     save_studio()
-    world.turn(fetch_delay=30.0)
+    world.turn(fetch_delay=300.0)
     running = postflow.start("contact", "--file", tmp_path / "contact.json")
     wait_until_sync(lambda: len(world.assets()) > 3, description="clips on their way")
 
