@@ -159,7 +159,7 @@ def upload(
     """Deliver clips to Frame.io and announce them in Discord.
 
     Exit codes: 0 all delivered, 2 wrong use, 3 a clip was skipped, 4 a clip may succeed later,
-    5 somebody has to mend the set-up; of several the gravest.
+    5 somebody has to mend the set-up; with several clips, the gravest.
     """
     files = list(dict.fromkeys(path.absolute() for path in files))
     missing = run(_missing(files))
