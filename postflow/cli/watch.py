@@ -16,7 +16,7 @@ from rich.filesize import decimal
 from postflow.errors import Fatal
 from postflow.importing import importing
 from postflow.language import N_, counted, told
-from postflow.service.console import err, out, tell_warning
+from postflow.service.console import Exit, err, out, tell_warning
 from postflow.service.server import demand_server, prepare_prefect
 
 from .app import StudioOption, app, prepared_studio, run, studio_named
@@ -71,9 +71,12 @@ def enrol(
     studio = block.document_name
     enrol_folders(block, studio, backfill, take_over=take_over)
     with Ledger.open(block.ledger) as ledger:
-        for folder in block.watching.folders:
-            if why_not_watched(ledger, studio, folder) is None:
-                out.print(f"{folder} is enrolled for studio {studio!r}.", markup=False)
+        folders = {each: why_not_watched(ledger, studio, each) for each in block.watching.folders}
+    for folder, why in folders.items():
+        if why is None:
+            out.print(f"{folder} is enrolled for studio {studio!r}.", markup=False)
+    if any(folders.values()):  # each was told
+        raise typer.Exit(Exit.RETRY)
 
 
 @app.command()

@@ -7,11 +7,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
+from pydantic import SecretStr
 
 from postflow.cli.scan import one_of, tell_gone, tell_prospects
+from postflow.cli.watch import enrol
 from postflow.errors import Fatal
 from postflow.folder.enrolment import folders_away, restore
 from postflow.folder.root import MARKER, read_mark
@@ -20,7 +23,9 @@ from postflow.ledger import Ledger, Phase, export, observations, queries, roots
 from postflow.media.ignore import SHIPPED_ONLY
 from postflow.naming import Naming
 from postflow.sandbox.clips import clip_path
+from postflow.service.console import Exit
 from postflow.service.prospects import look
+from postflow.settings import Watching
 from tests.ledger.ground import set_aside
 from tests.support.marked import mark_root
 
@@ -122,6 +127,23 @@ def test_a_folder_whose_volume_is_away_has_no_prospects_and_status_and_scan_say_
 
     assert asyncio.run(folders_away(ledger, "main", [folder])) == []
     assert len(look(ledger, "main", folder, Naming.preset("undlm"))) == 3
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_a_script_learns_by_the_exit_code_that_a_folder_could_not_be_enrolled(
+    is_away: bool, ledger: Ledger, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_away:
+        (folder / MARKER).unlink()
+    watching, where = Watching(folders=(folder,)), SecretStr(str(tmp_path / "ledger.db"))
+    block = SimpleNamespace(document_name="main", watching=watching, ledger=where)
+    monkeypatch.setattr("postflow.cli.watch.prepared_studio", lambda _: block)
+    code = 0
+    try:
+        enrol("main", "all", take_over=False)
+    except typer.Exit as ended:
+        code = ended.exit_code
+    assert code == (Exit.RETRY if is_away else 0)
 
 
 def test_a_folder_that_was_never_watched_has_no_marker_to_restore(
