@@ -48,6 +48,7 @@ class News:
             self._last, clips = queries.endings(self._ledger, self._studio, after=self._last)
             untold = unannounced.current(self._ledger, self._studio)
             held_up = outages.current(self._ledger, self._studio)
+            held_up |= {full.code: str(full) for full in self._ledger.without_room()}
         except PostFlowError as error:
             if error.code == "ledger.replaced":
                 self._last = None

@@ -55,6 +55,7 @@ def status(
 
         def tell() -> None:
             away = asyncio.run(folders_away(ledger, studio, block.watching.folders))
+            away = [*ledger.without_room(), *away]
             tell_status(ledger, studio, away=away, sign_in=sign_in, limit=limit, json=json)
 
         refreshed(tell) if watch else tell()

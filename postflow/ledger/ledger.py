@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, text
 from postflow.errors import Retry
 from postflow.media.volume import file_system_of
 
-from .errors import plain_faults
+from .errors import disk_full, plain_faults
 from .opening import BUSY_SECONDS, FindFileSystem, demand_schema, open_engine
 from .rows import M
 from .transaction import Transaction
@@ -29,6 +30,8 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]
 
 WAITS = BUSY_SECONDS * 1000
+# Bytes that its disk has left, or nothing can be written.
+LEAST_ROOM = 1 << 20
 
 
 def utc_now() -> datetime:
@@ -88,6 +91,16 @@ class Ledger:
         if self.dialect == "sqlite":
             return str(url.database)
         return f"PostgreSQL database {url.database} on {url.host or 'this machine'}"
+
+    def without_room(self) -> list[Retry]:
+        """Why nothing can be written into its file just now, if its disk is full. Blocking."""
+        if self.dialect != "sqlite":
+            return []
+        try:
+            free = shutil.disk_usage(Path(self.place).parent).free
+        except OSError:
+            return []
+        return [disk_full()] if free < LEAST_ROOM else []
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:

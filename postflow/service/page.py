@@ -17,7 +17,7 @@ from postflow.blocks.studio import Studio, load_studio
 from postflow.engine.runs import SERVER_FAILS
 from postflow.errors import PostFlowError, as_ours, engine_trouble
 from postflow.folder.enrolment import folders_away
-from postflow.ledger import open_ledger
+from postflow.ledger import Ledger, open_ledger
 from postflow.page.server import HOST, Page, listening, served
 from postflow.page.studios import PageStudio
 from postflow.servers import PAGE, address_told, password, reading_password
@@ -83,7 +83,8 @@ async def _in_the_way(name: str) -> list[PostFlowError]:
         sign_in = await studio.adobe.why_to_sign_in()
     async with open_ledger(studio.ledger) as ledger:
         away = await folders_away(ledger.ledger, name, studio.watching.folders)
-    return [*away, *([sign_in] if sign_in else [])]
+        full = await ledger.run(Ledger.without_room)
+    return [*full, *away, *([sign_in] if sign_in else [])]
 
 
 async def _deliver(studio: str, path: Path, sequence: str | None, shot: str | None) -> None:

@@ -515,6 +515,22 @@ def test_up_tells_it_once_for_as_long_as_it_is_so(
     assert capsys.readouterr().err.count("The ledger answers again.") == 1
 
 
+def test_a_full_disk_of_the_ledger_is_told_while_it_lasts(
+    ledger: Ledger,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ledger.without_room() == []
+    with closing(News("main", SecretStr(str(tmp_path / "ledger.db")))) as news:
+        monkeypatch.setattr("postflow.ledger.ledger.LEAST_ROOM", 2**62)
+        for _ in range(2):
+            news.tell()
+    assert capsys.readouterr().err.count("The disk that holds the ledger is full") == 1
+    (full,) = ledger.without_room()
+    assert full.code == "ledger.disk_full"
+
+
 def test_files_of_one_name_in_two_folders_are_told_with_them(
     full: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
