@@ -58,6 +58,11 @@ class Host(StudioPart, Block):
         description="Where this host has the watch folders. POSTFLOW_FOLDERS overrides it, with "
         "colons between the paths.",
     )
+    missing: tuple[Path, ...] | None = Field(
+        default=None,
+        description="Those of the folders that `postflow up` has not found on this host yet, and "
+        "looks for.",
+    )
     ignore_in: dict[Path, tuple[str, ...]] | None = Field(
         default=None, description="Names that are passed over in one of these folders only."
     )
@@ -104,7 +109,7 @@ class Host(StudioPart, Block):
         said = {name: os.environ.get(f"POSTFLOW_{name.upper()}") for name in OVERRIDES}
         given: dict[str, Any] = {name: value for name, value in said.items() if value}
         if "folders" in given:
-            given["folders"] = given["folders"].split(os.pathsep)
+            given |= {"folders": given["folders"].split(os.pathsep), "missing": None}
         return type(self)(**(_given(self, type(self).model_fields) | given))
 
     def change(self, studio: Studio) -> None:

@@ -34,6 +34,7 @@ from .watch import BackfillOption, EveryOption, TakeOverOption, demand_choice, e
 
 if TYPE_CHECKING:
     from postflow.blocks.studio import Studio
+    from postflow.service.joining import Settled
     from postflow.service.studio_file import StudioFile
     from postflow.service.supervisor import Part, Tell
 
@@ -59,8 +60,8 @@ PAGE_PORT = 4280
 EVERY = 300.0
 NOT_ALL_HERE = (
     "Not all watch folders of {name} are found on this host. They are looked for on all that is "
-    "mounted, every 30 s; until then it may deliver nothing. If one is not to be here, name those "
-    "that are by POSTFLOW_FOLDERS, or by [studio.hosts.{host}] in the studio file."
+    "mounted, every 30 s; until then it delivers from the others. If one is not to be here, name "
+    "those that are by POSTFLOW_FOLDERS, or by [studio.hosts.{host}] in the studio file."
 )
 # An ingest run that is stopped withdraws its unfinished uploads and closes its tunnel.
 RUN_LIMIT = 45.0
@@ -119,15 +120,20 @@ def keep_up(
     from postflow.service.page import serving_page
 
     with ExitStack() as stack:
-        studios = {
+        settled = {
             name: _enrol(name, backfill, take_over, joins=joins) for name in dict.fromkeys(names)
         }
+        studios = {name: each.studio for name, each in settled.items()}
         news = [stack.enter_context(news_of(name, each.ledger)) for name, each in studios.items()]
         of_studios = {name: _parts(name, every) for name in studios}
         parts = [part for each in of_studios.values() for part in each]
         for part in parts:
             stack.enter_context(part.running())
-        settling = [partial(_settle, name, studios[name], of_studios[name][-1]) for name in studios]
+        settling = [
+            partial(_settle, name, each.studio, of_studios[name][-1])
+            for name, each in settled.items()
+            if not each.has_all
+        ]
         page = stack.enter_context(serving_page(studios, page_port, prefect=f"{engine.url}/runs"))
         out.print(f"PostFlow watches. Clips: {page.url}", markup=False)
         out.print(f"Prefect's UI: {engine.url}/runs", markup=False)
@@ -161,10 +167,10 @@ async def _supervise(
 
 
 async def _settle(name: str, studio: Studio, watcher: Part) -> None:
-    """A watch folder that is not on this host yet is looked for, and then watched."""
-    from postflow.service.joining import settled
+    """Watch folders that are not on this host yet are looked for, and then watched."""
+    from postflow.service.joining import arrivals
 
-    if (found := await settled(studio, name)) is not studio:
+    async for found in arrivals(studio, name):
         folders = ", ".join(map(str, found.watching.folders))
         here = f"The watch folders of {name} are here: {folders}. Its watcher begins anew."
         err.print(here, markup=False)
@@ -179,22 +185,23 @@ def _apply(file: StudioFile) -> str:
     return file.studio.name
 
 
-def _enrol(name: str, backfill: str | None, take_over: bool, *, joins: bool) -> Studio:
+def _enrol(name: str, backfill: str | None, take_over: bool, *, joins: bool) -> Settled:
     """The studio as it is on this host; its watch folders are marked."""
-    from postflow.service.joining import demand_shared, is_at_home, settle_in
+    from postflow.service.joining import demand_shared, settle_in
 
     studio = studio_named(name)
     if joins:
         demand_shared(studio.ledger, name)
     ask = ask_for_folder if sys.stdin.isatty() else None
-    studio = asyncio.run(settle_in(studio, name, ask))
-    if not asyncio.run(is_at_home(studio, name)):
+    settled = asyncio.run(settle_in(studio, name, ask))
+    studio = settled.studio
+    if not settled.has_all:
         err.print(NOT_ALL_HERE.format(name=name, host=this_host()), markup=False)
     enrol_folders(studio, name, backfill, take_over=take_over)
     if why := asyncio.run(studio.adobe.why_to_sign_in()):
         tell_warning(why)
     resume(studio, name)
-    return studio
+    return settled
 
 
 class Engine(NamedTuple):

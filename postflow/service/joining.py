@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import psutil
@@ -106,51 +107,66 @@ def demand_shared(ledger: SecretStr | None, name: str) -> None:
         )
 
 
-async def is_at_home(studio: Studio, name: str) -> bool:
-    """Has this host its own part of the studio, where each has one?"""
-    return not is_shared(studio.ledger) or await load_part(name) is not None
+class Settled(NamedTuple):
+    """The studio as it is on this host. `has_more`: something was found just now; `has_all`: no
+    watch folder is looked for any more.
+    """
+
+    studio: Studio
+    has_more: bool
+    has_all: bool
 
 
-async def settle_in(studio: Studio, name: str, ask: AskFolder | None) -> Studio:
-    """The studio as it is on this host, which has its own part of it from its first start on.
+async def settle_in(studio: Studio, name: str, ask: AskFolder | None) -> Settled:
+    """Give this host its own part of a studio that several hosts share, from its first start on.
 
     Watch folders that it has elsewhere are known by their marker; a person may be asked for them.
-    Without a person, nothing is kept before all of them are found; see `settled`.
+    Without a person, those that are not found are looked for again; see `arrivals`.
     """
-    if await is_at_home(studio, name):
-        return studio
-    here = {each: await _find(studio, name, each, ask) for each in studio.watching.folders}
+    if not is_shared(studio.ledger):
+        return Settled(studio, has_more=False, has_all=True)
+    part = await load_part(name)
+    folders = part.overridden().missing if part else studio.watching.folders
+    if not folders:
+        return Settled(studio, has_more=False, has_all=True)
+    here = {each: await _find(studio, name, each, ask) for each in folders}
     found = {each: at for each, at in here.items() if at}
-    if ask is None and len(found) < len(here):
-        return studio
+    if not (found or ask):
+        return Settled(studio, has_more=False, has_all=False)
+    missing = [] if ask else [each for each in folders if each not in found]
+    kept = {each: each for each in studio.watching.folders if each not in folders}
+    places = kept | found | {each: each for each in missing}
     rules = studio.watching.ignore_in.items()
     own = Host.of(
         studio,
-        folders=tuple(found.values()),
-        ignore_in={found[each]: names for each, names in rules if each in found},
+        folders=tuple(places.values()),
+        missing=tuple(missing),
+        ignore_in={places[each]: names for each, names in rules if each in places},
     )
     await own.asave(own_name(name, this_host()), overwrite=True)
-    return await load_studio(name)
+    return Settled(await load_studio(name), has_more=True, has_all=not missing)
 
 
-async def settled(studio: Studio, name: str) -> Studio:
-    """The same, once that comes to something: where a volume was not mounted yet, its folder not
-    marked by the first host, or its place not named by a person.
+async def arrivals(studio: Studio, name: str) -> AsyncIterator[Studio]:
+    """The same, whenever a volume was mounted that was not yet, its folder marked by the first
+    host, or its place named by a person; until none is missing.
     """
-    begins = True
-    while is_shared(studio.ledger):
+    has_all = False
+    while not has_all:
+        await asyncio.sleep(LOOK_AGAIN)
         try:
-            if await load_part(name):
-                return studio if begins else await load_studio(name)
-            if (found := await settle_in(studio, name, None)) is not studio:
-                return found
+            found = await settle_in(studio, name, None)
+            if found.has_all and not found.has_more:  # a person has named them
+                found = Settled(await load_studio(name), has_more=True, has_all=True)
         except (PostFlowError, *SERVER_FAILS) as error:
             log.warning("The watch folders of %s could not be looked for: %s", name, error)
         except Exception:
             log.exception("A fault of our own; the watch folders of %s are looked for again:", name)
-        begins = False
-        await asyncio.sleep(LOOK_AGAIN)
-    return studio
+        else:
+            has_all = found.has_all
+            if found.has_more:
+                studio = found.studio
+                yield studio
 
 
 async def _find(studio: Studio, name: str, folder: Path, ask: AskFolder | None) -> Path | None:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -51,43 +50,69 @@ async def test_a_run_finds_its_clips_though_another_host_has_the_volume_elsewher
     assert endings(world) == [READY, READY]
 
 
-@pytest.mark.parametrize("how", ["is marked", "is named"])
-async def test_a_host_that_begins_before_a_folder_is_marked_or_mounted_or_named_finds_it_later(
-    world: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
+@pytest.fixture
+def shares_its_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """As with PostgreSQL; all that is mounted here."""
     from postflow import blocks
-    from postflow.blocks.host import own_name
-    from postflow.blocks.studio import load_studio
     from postflow.service import joining
 
     for module in (joining, blocks.studio):
         monkeypatch.setattr(module, "is_shared", lambda _: True)
     monkeypatch.setattr(joining, "mounted", lambda: [tmp_path])
     monkeypatch.setattr(joining, "LOOK_AGAIN", 0.05)
-    theirs, here = Path("/Volumes/Post/EXPORTS"), tmp_path / "EXPORTS"
+    return tmp_path
+
+
+def appears(studio: str, theirs: Path, here: Path) -> Path:
+    """A volume is mounted on this host whose folder the first one has elsewhere."""
+    here.mkdir()
+    enrolled(here, studio=studio)
+    with Ledger.open() as ledger:
+        roots.mounted(ledger, studio, theirs, read_mark(here).id)
+    return here
+
+
+@pytest.mark.parametrize("how", ["is marked", "is named"])
+async def test_a_host_that_begins_before_a_folder_is_marked_or_mounted_or_named_finds_it_later(
+    world: Sandbox, shares_its_ledger: Path, how: str
+) -> None:
+    from postflow import blocks
+    from postflow.blocks.host import own_name
+    from postflow.blocks.studio import load_studio
+    from postflow.service.joining import arrivals, settle_in
+
+    theirs, here = Path("/Volumes/Post/EXPORTS"), shares_its_ledger / "EXPORTS"
     name = await save(world, name=f"begins-{how[3:]}", watching={"folders": [str(theirs)]})
     studio = await load_studio(name)
-    assert await joining.settle_in(studio, name, None) is studio
-    assert not await joining.is_at_home(studio, name)
-    looked, settle_in = asyncio.Event(), joining.settle_in
-
-    async def look(*about: Any) -> blocks.Studio:
-        looked.set()
-        return await settle_in(*about)
-
-    monkeypatch.setattr(joining, "settle_in", look)
-    settling = asyncio.create_task(joining.settled(studio, name))
-    await looked.wait()
+    assert await settle_in(studio, name, None) == (studio, False, False)
     if how == "is marked":
-        here.mkdir()
-        enrolled(here, studio=name)
-        with Ledger.open() as ledger:
-            roots.mounted(ledger, name, theirs, read_mark(here).id)
+        appears(name, theirs, here)
     else:
         await blocks.Host(folders=[here]).asave(own_name(name), overwrite=True)
     async with asyncio.timeout(60):
-        assert (await settling).watching.folders == (here,)
-    assert await joining.is_at_home(studio, name)
+        (found,) = [each async for each in arrivals(studio, name)]
+    assert found.watching.folders == (here,)
+    assert (await settle_in(found, name, None)).has_all
+
+
+async def test_a_host_delivers_from_the_folder_it_has_and_looks_for_the_other(
+    world: Sandbox, shares_its_ledger: Path
+) -> None:
+    """Nobody can be asked there whether the other is ever to be here."""
+    from postflow.blocks.studio import load_studio
+    from postflow.service.joining import arrivals, settle_in
+
+    one, two = Path("/Volumes/Post/ONE"), Path("/Volumes/Post/TWO")
+    name = await save(world, name="has-one", watching={"folders": [str(one), str(two)]})
+    first = appears(name, one, shares_its_ledger / "ONE")
+    begun = await settle_in(await load_studio(name), name, None)
+    assert (begun.has_more, begun.has_all) == (True, False)
+    assert set((await load_studio(name)).watching.folders) == {first, two}
+    assert not (await settle_in(begun.studio, name, None)).has_more
+    second = appears(name, two, shares_its_ledger / "TWO")
+    async with asyncio.timeout(60):
+        (found,) = [each async for each in arrivals(begun.studio, name)]
+    assert set(found.watching.folders) == {first, second}
 
 
 async def test_a_run_that_has_none_of_its_folders_leaves_its_place_at_once(
