@@ -53,8 +53,8 @@ for those of what is hidden, rules without a slash at their end are for files on
 
 OWN = "the studio's"
 
-# Of one name between two slashes: each further one takes up to a hundred times as long to read.
-MOST_STARS = 5
+# Each further one may take a hundred times as long to read.
+MOST_STARS, MOST_IN_A_NAME = 6, 5
 _LITERAL_HEAD = re.compile(r"[^*?\[\\]*")
 _LITERAL_TAIL = re.compile(r"[^*?\]\\]*\Z")
 
@@ -74,9 +74,12 @@ class Ignoring:
         # A line that is empty, or a comment as in a .gitignore, is no rule.
         written = [(rule, OWN) for line in own if (rule := _stripped(line))]
         self.rules = tuple(rule for rule, _ in written)
-        if slow := next((rule for rule in self.rules if _most_stars(rule) > MOST_STARS), None):
-            raise ValueError(f"the rule {slow} to ignore has more than {MOST_STARS} * in one part")
         self._rules = shipped + [each for each in written if not each[0].startswith("#")]
+        if slow := next((rule for rule, _ in self._rules if _is_slow(rule)), None):
+            raise ValueError(
+                f"the rule {slow} to ignore has too many *: {MOST_STARS} at most, and "
+                f"{MOST_IN_A_NAME} in the name of a file or folder"
+            )
         self._for_files = sum(_is_for_files(*each) for each in shipped)
         try:
             self._spec = GitIgnoreSpec.from_lines([rule.lower() for rule, _ in self._rules])
@@ -130,9 +133,10 @@ class Ignoring:
         self._is_wide = any(not _inside(last) for last in inner)
 
 
-def _most_stars(rule: str) -> int:
+def _is_slow(rule: str) -> bool:
     plain = re.sub(r"\\.|\[[^]]*\]", "", rule)
-    return max(len(re.findall(r"\*+", part)) for part in plain.split("/"))
+    stars = [len(re.findall(r"\*+", part)) for part in plain.split("/")]
+    return max(stars) > MOST_IN_A_NAME or sum(stars) > MOST_STARS
 
 
 def _is_for_files(rule: str, origin: str) -> bool:

@@ -224,7 +224,7 @@ def _demand_chunk(reader: Reader, start: int) -> None:
 
 def _demand_named(reader: Reader, indx: Chunk) -> None:
     for offset, size in _named(reader, indx):
-        if offset + size > reader.size:
+        if offset + size > reader.size + SLIP:
             raise BrokenError(BEHIND)
         if size >= 8 and not any(reader.at(offset, 8)):
             raise BrokenError(HOLE)

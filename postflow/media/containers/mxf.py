@@ -276,7 +276,8 @@ def _judge_behind(reader: Reader, at: int) -> Verdict:
             if not item.key.startswith(FILL):
                 break
             at = item.end
-    if reader.size - at < KEY and reader.some(at, len(PREFIX)) == PREFIX:
+    rest = reader.some(at, len(PREFIX))
+    if reader.size - at < KEY and rest and PREFIX.startswith(rest):
         raise BrokenError(CUT_KEY)
     return judge_behind(reader, at)
 
