@@ -28,11 +28,10 @@ from .ledger import Ledger
 from .models import Announcement
 from .outbox import put
 from .registry import Namesake, namesakes
-from .rows import as_entry, columns_of
 from .schema import batches, clips, outbox
 from .shared_clips import ShareLink, links_of_batch
 from .states import OPEN, State, is_delivered
-from .transaction import Transaction
+from .transaction import Transaction, as_entry, columns_of
 
 
 class BatchClip(FrozenModel):

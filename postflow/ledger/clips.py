@@ -22,10 +22,9 @@ from postflow.errors import PostFlowError, Retry
 from postflow.models import nfc
 
 from .models import Attempt, Claimed, ClaimRef
-from .rows import as_entry, columns_of
 from .schema import attempts, batches, clips, history
 from .states import CLOSED, AttemptOutcome, StaleClaim, State, check_move
-from .transaction import Transaction
+from .transaction import Transaction, as_entry, columns_of
 
 
 def reason(why: PostFlowError | None) -> dict[str, Any]:

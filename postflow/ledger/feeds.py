@@ -18,10 +18,9 @@ from postflow.models import FrozenModel
 
 from .leases import alive
 from .ledger import Ledger
-from .rows import as_entry
 from .schema import clips, feeds, history, outbox, roots
 from .states import DELIVERED, StaleClaim, State
-from .transaction import Transaction
+from .transaction import Transaction, as_entry
 
 Kind = Literal["delivered", "failed", "skipped", "notice", "test"]
 KINDS: dict[str, Kind] = {

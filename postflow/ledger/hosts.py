@@ -12,8 +12,8 @@ from postflow.errors import Fatal
 from postflow.models import FrozenModel
 
 from .ledger import Ledger
-from .rows import columns_of
 from .schema import clips, hosts
+from .transaction import columns_of
 
 Part = Literal["watch", "ingest"]
 

@@ -14,10 +14,9 @@ from .clips import NO_REASON, claimed, held, move
 from .ledger import Ledger
 from .models import Claimed
 from .outbox import Reword, rewrite_of_clip
-from .rows import columns_of
 from .schema import clips, folders, stacks
 from .states import DELIVERED, State, check_move
-from .transaction import Transaction
+from .transaction import Transaction, columns_of
 
 BUSY_WAIT = 5.0
 

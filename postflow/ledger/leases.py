@@ -19,10 +19,9 @@ from .clips import change
 from .ledger import AsyncLedger, Ledger
 from .outbox import orphan_messages
 from .process import ProcessMark, is_dead_here, this_process
-from .rows import columns_of
 from .schema import clips, leases, shares
 from .states import StaleClaim
-from .transaction import Transaction
+from .transaction import Transaction, columns_of
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,7 @@ from postflow.media.volume import file_system_of
 
 from .errors import disk_full, plain_faults
 from .opening import BUSY_SECONDS, FindFileSystem, demand_schema, open_engine
-from .rows import M
-from .transaction import Transaction
+from .transaction import M, Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -21,10 +21,9 @@ from postflow.errors import PostFlowError, Retry
 from .clips import backoff_after, is_time, reason
 from .ledger import Ledger
 from .models import Announcement, Message
-from .rows import columns_of
 from .schema import leases, outbox, threads
 from .states import MessageState, StaleClaim, check_message_move
-from .transaction import Transaction
+from .transaction import Transaction, columns_of
 
 NO_ANSWER = Retry(
     "The announcement was sent, and no answer came.",

@@ -17,10 +17,9 @@ from .claims import is_free
 from .clips import held
 from .ledger import Ledger
 from .models import Claimed, StoredPart
-from .rows import as_entry
 from .schema import clips, parts
 from .states import OPEN, State
-from .transaction import Transaction
+from .transaction import Transaction, as_entry
 
 
 def of(ledger: Ledger, claim: Claimed) -> tuple[StoredPart, ...]:

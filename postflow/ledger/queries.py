@@ -14,9 +14,9 @@ from .clips import attempts_of, is_called
 from .ledger import Ledger
 from .models import Attempt, Clip, Observation, Step
 from .observations import at_path_of_clip
-from .rows import as_entries, columns_of
 from .schema import attempts, clips, history, leases, observations, roots
 from .states import DELIVERED, NEEDS_FILE, OPEN, ObservationState, Phase, State
+from .transaction import as_entries, columns_of
 
 FINAL_PHASES = {
     State.DONE: Phase.DELIVERED,

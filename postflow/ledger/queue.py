@@ -31,10 +31,9 @@ from .leases import end_dead_runs
 from .ledger import Ledger
 from .models import Announcement, Claimed
 from .outbox import put_over
-from .rows import as_entry
 from .schema import clips, observations, roots
 from .states import UNDELIVERED, ObservationState, State
-from .transaction import Transaction
+from .transaction import Transaction, as_entry
 
 CANCELLED = "clip.cancelled"
 BY_COMMAND = N_("with `postflow cancel`")

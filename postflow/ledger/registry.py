@@ -26,10 +26,9 @@ from .models import Claimed, Root
 from .observations import is_as_it_was
 from .outbox import hand_on
 from .queue import fulfil
-from .rows import as_entry
 from .schema import clips, history, observations, outbox, roots
 from .states import DELIVERED, FILE_GONE, REPLACEABLE, ObservationState, State, is_delivered
-from .transaction import Transaction
+from .transaction import Transaction, as_entry
 
 
 class Registered(FrozenModel):

@@ -13,10 +13,9 @@ from postflow.models import FrozenModel, nfc
 from .clips import AFRESH, NO_REASON, change, is_called, move
 from .ledger import Ledger
 from .observations import at_path_of_clip
-from .rows import columns_of
 from .schema import clips, observations, roots
 from .states import DELIVERED, NEEDS_FILE, OPEN, State, is_delivered
-from .transaction import Transaction
+from .transaction import Transaction, columns_of
 
 ANEW: dict[str, Any] = AFRESH | {"file_id": None, "view_url": None, "stack_id": None}
 

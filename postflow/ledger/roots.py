@@ -14,9 +14,8 @@ from postflow.state import this_host
 from .ledger import Ledger
 from .models import Root
 from .observations import enter_all, ignore_backlog, stop_ignoring
-from .rows import columns_of
 from .schema import meta, mounts, roots
-from .transaction import Transaction
+from .transaction import Transaction, columns_of
 
 
 def ledger_id(ledger: Ledger) -> str:

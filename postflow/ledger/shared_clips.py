@@ -29,10 +29,9 @@ from postflow.models import FrozenModel
 from .clips import batch_changed, is_time
 from .ledger import Ledger
 from .outbox import rewrite
-from .rows import as_entry, columns_of
 from .schema import clips, outbox, shared_clips, shares, stacks
 from .states import DELIVERED, OPEN, State
-from .transaction import Transaction
+from .transaction import Transaction, as_entry, columns_of
 
 Payload = dict[str, Any]
 

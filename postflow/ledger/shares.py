@@ -22,11 +22,10 @@ from .leases import end_dead_runs
 from .ledger import Ledger
 from .models import Announcement
 from .outbox import put, put_over
-from .rows import as_entry
 from .schema import leases, shared_clips, shares
 from .shared_clips import Relink, ShareState, clips_of, place
 from .states import StaleClaim
-from .transaction import Transaction
+from .transaction import Transaction, as_entry
 
 AFRESH = NO_REASON | {"tries": 0, "run_id": None}
 

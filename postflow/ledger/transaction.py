@@ -1,17 +1,27 @@
-"""One short transaction of the ledger: what is asked and written in it, and its time."""
+"""One short transaction of the ledger: its time, and rows that become frozen types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, RowMapping, Table
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Executable,
+    FromClause,
+    RowMapping,
+    Table,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .rows import M, as_entries
+from postflow.models import FrozenModel
 
 Insert = sqlite.Insert | postgresql.Insert
+
+M = TypeVar("M", bound=FrozenModel)
 
 
 class Transaction:
@@ -71,3 +81,18 @@ class Transaction:
     def add_new(self, table: Table, **values: Any) -> None:
         """Add a row, unless one has its key."""
         self.connection.execute(self.insert(table).values(values).on_conflict_do_nothing())
+
+
+def columns_of(kind: type[FrozenModel], table: FromClause) -> list[ColumnElement[Any]]:
+    """The table's columns that the type has a field for."""
+    return [table.c[name] for name in kind.model_fields if name in table.c]
+
+
+def as_entry(kind: type[M], row: RowMapping, **more: Any) -> M:
+    """What a row has of the type's fields, and `more`."""
+    found = {name: row[name] for name in kind.model_fields if name in row}
+    return kind.model_validate(found | more)
+
+
+def as_entries(kind: type[M], rows: Sequence[RowMapping]) -> list[M]:
+    return [kind.model_validate(dict(row)) for row in rows]

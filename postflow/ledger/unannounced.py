@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from . import outbox
 from .ledger import Ledger
 from .models import Unannounced
-from .rows import as_entry
 from .schema import clips
 from .schema import outbox as messages
 from .states import MessageState
+from .transaction import as_entry
 
 # A message that waits so long, or was tried so often, waits for somebody.
 LONG = timedelta(minutes=10)

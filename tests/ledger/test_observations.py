@@ -21,7 +21,7 @@ from postflow.ledger import (
     schema,
 )
 from postflow.ledger.observations import stop_ignoring
-from postflow.ledger.rows import as_entries, columns_of
+from postflow.ledger.transaction import as_entries, columns_of
 from tests.ledger.ground import Clock, add, media, set_aside, sighting
 
 
