@@ -243,7 +243,9 @@ def _demand_readable(folder: Path) -> None:
 def _manner(folder: Path, watching: Watching) -> str:
     found = file_system_of(folder)
     disk = N_("a local disk") if found.kind == "local" else N_("a network mount")
-    hurry = N_("at once by events, else") if found.has_events else N_("by the clock,")
+    hurry = (
+        N_("as soon as something happens there, else") if found.has_events else N_("by the clock,")
+    )
     quiet = watching.quiet or found.quiet
     return N_(
         "{disk} ({type}), looked at {hurry} every {interval:g} s; a file has to stand still for "

@@ -25,7 +25,10 @@ async def test_a_folder_in_order_says_how_it_is_watched(tmp_path: Path) -> None:
     said = await inspect(tmp_path, Watching())
     assert isinstance(said, str)
     assert said.startswith("there; a local disk (")
-    assert "by events, else every 10 s; a file has to stand still for 10 s" in said
+    assert (
+        "as soon as something happens there, else every 10 s; a file has to stand still for 10 s"
+        in said
+    )
     assert "every 4 s; a file has to stand still for 2.5 s" in str(
         await inspect(tmp_path, OWN_TIMES)
     )
