@@ -134,6 +134,11 @@ class Shot(FrozenModel):
     folder: tuple[str, ...]
     stack: str
 
+    @property
+    def shot_name(self) -> str | None:
+        """As people call it: UNDLM_00152."""
+        return f"{self.project_code}_{self.shot}" if self.shot and self.project_code else self.shot
+
 
 class Project(FrozenModel):
     """A Frame.io project, and the account it lives in."""

@@ -186,22 +186,16 @@ def web_link(url: str) -> str | None:
 
 
 def _title(shot: Shot, title: str) -> str:
-    parts = (shot.sequence, _shot_name(shot), shot.version)
+    parts = (shot.sequence, shot.shot_name, shot.version)
     name = " ".join(plain(part, 60) for part in parts if part)
     return title % {"name": name or plain(shot.file_name, 200)}
-
-
-def _shot_name(shot: Shot) -> str | None:
-    if shot.shot and shot.project_code:
-        return f"{shot.project_code}_{shot.shot}"
-    return shot.shot
 
 
 def _about(shot: Shot, project: str | None) -> dict[str, str]:
     """What the name of a thread may hold; see `discord.webhook`."""
     named = {
         "sequence": shot.sequence,
-        "shot": _shot_name(shot),
+        "shot": shot.shot_name,
         "version": shot.version,
         "file": shot.file_name,
         "project": project,
@@ -212,7 +206,7 @@ def _about(shot: Shot, project: str | None) -> dict[str, str]:
 def _shot_lines(shot: Shot) -> list[Line]:
     named = (
         (_("Sequence"), shot.sequence),
-        (_("Shot"), _shot_name(shot)),
+        (_("Shot"), shot.shot_name),
         (_("Version"), shot.version),
     )
     return [(name, plain(value, LONGEST_VALUE)) for name, value in named if value]

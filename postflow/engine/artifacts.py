@@ -67,37 +67,35 @@ def slip(delivery: Delivery, shown: bytes | None = None) -> str:
     rows = {
         "File": f"{_plain(delivery.media.name)}",
         "Sequence": _plain(delivery.shot.sequence or "none"),
-        "Shot": _plain(delivery.shot.shot or "none"),
+        "Shot": _plain(delivery.shot.shot_name or "none"),
         "Version": _plain(delivery.shot.version or "none"),
         "Folder": _plain(delivery.folder.label),
         "Size": decimal(delivery.media.size),
         "Delivery": "already in Frame.io" if delivery.adopted else f"{seconds:.0f} s",
-        "Way": _way(delivery),
+        "Way": IN_WORDS[delivery.way] if delivery.way else "none: it was there",
         "Host": _plain(host_of(this_machine())),
         "Frame.io id": f"`{delivery.file_id}`",
     }
     if delivery.stack_follows:
         rows["Version stack"] = "follows; `postflow status` says when it is there"
-    if delivery.media.doubt:
-        rows["Please check"] = _plain(f"The file {delivery.media.doubt}.")
     head, *body = (f"| {name} | {value} |" for name, value in rows.items())
     table = "\n".join([head, "|---|---|", *body])
     title = f"# {_plain(delivery.media.name)}\n\n[Open in Frame.io]({delivery.view_url})\n\n"
-    return f"{title}{table}\n{_image(shown)}"
+    return f"{title}{_notes(delivery)}{table}\n{_image(shown)}"
+
+
+def _notes(delivery: Delivery) -> str:
+    """Not in the table, whose cells Prefect's UI cuts off."""
+    doubt, detour = delivery.media.doubt, delivery.detour
+    notes = [f"Please check: the file {doubt}."] if doubt else []
+    notes += [f"Not through the tunnel: {detour}"] if detour else []
+    return "".join(f"{_plain(note)}\n\n" for note in notes)
 
 
 def _image(shown: bytes | None) -> str:
     if shown is None:
         return ""
     return f"\n![One frame](data:image/jpeg;base64,{base64.b64encode(shown).decode()})\n"
-
-
-def _way(delivery: Delivery) -> str:
-    """How it was sent, and why not through the tunnel that is set up."""
-    if delivery.way is None:
-        return "none: it was there"
-    words = IN_WORDS[delivery.way]
-    return f"{words}: {_plain(delivery.detour)}" if delivery.detour else words
 
 
 def _plain(text: str) -> str:
