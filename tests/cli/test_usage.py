@@ -65,6 +65,19 @@ def test_help_waits_for_nothing_that_a_command_works_with() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_ctrl_c_while_the_command_is_imported_leaves_no_traceback() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class Ctrl:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Ctrl())\n"
+        "from postflow.__main__ import main; main()"
+    )
+    ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (-signal.SIGINT, b"", b"")
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
