@@ -41,7 +41,10 @@ from tests.support.prefect_home import migrated
 atexit.register(shutil.rmtree, os.environ["POSTFLOW_STATE_DIR"], ignore_errors=True)
 gc.disable()  # until all tests are imported, in a seventh less time
 
-EVENTS_ARE_KEPT = "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED"
+SERVICES = "PREFECT_SERVER_SERVICES"
+# They look every few seconds for what no test leaves: pauses, workers, and what cancelled runs have
+# below them, which ours cancel themselves.
+UNUSED = ("PAUSE_EXPIRATIONS", "FOREMAN", "CLEANUP_RECONCILER", "CANCELLATION_CLEANUP")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -118,7 +121,7 @@ def world() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def prefect_api(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The API of one real Prefect server for the whole session, run as `postflow up` does."""
     from prefect.logging.handlers import APILogHandler
@@ -129,13 +132,16 @@ def prefect_api(
     port = free_port()  # somebody else's in a while
     api = f"{ui_address(port)}/api"
     with ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as for_the_canary:
-            for_the_canary.setenv(EVENTS_ARE_KEPT, "true")
+        with pytest.MonkeyPatch.context() as its_own:
+            for service in UNUSED:
+                its_own.setenv(f"{SERVICES}_{service}_ENABLED", "false")
+            if any(item.get_closest_marker("events") for item in request.session.items):
+                its_own.setenv(f"{SERVICES}_EVENT_PERSISTER_ENABLED", "true")
             server = stack.enter_context(starting_prefect(port, log))
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         wait_until_healthy(server.process, ui_address(port), log)
         environment.delenv("PREFECT_API_URL")
-        _let_prefect_leak(pytestconfig, port)
+        _let_prefect_leak(request.config, port)
         with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: password()}):
             yield api
             # Else the interpreter's end waits a minute for a server that is gone.

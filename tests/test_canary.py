@@ -36,11 +36,12 @@ from tests.support import prefect_tells
 from tests.support.bystander import Bystander, files_below
 from tests.support.confidences import Confidences
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.events]
 
 make_clip = journeys.make_clip
 nothing_cached = journeys.nothing_cached
 nothing_left = journeys.nothing_left
+results = journeys.results
 short_pauses = journeys.short_pauses
 world = journeys.world
 
