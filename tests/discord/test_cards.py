@@ -30,6 +30,7 @@ from postflow.naming import Naming
 from postflow.sandbox.discord.forms import Refusal, read_form
 from tests.discord.conftest import NOON, delivery_of, media_named
 from tests.discord.summaries import MakeClip, batch_of, clip_done, clip_failed, clip_waiting
+from tests.support.texts import texts
 
 
 def embed_of(card: Card) -> dict[str, Any]:
@@ -147,9 +148,9 @@ KINDS = [clip_done, clip_failed, clip_waiting]
 
 
 @given(
-    st.text(max_size=400),
-    st.text(max_size=9000),
-    st.text(max_size=9000),
+    texts(400),
+    texts(9000),
+    texts(9000),
     st.lists(st.sampled_from(KINDS), max_size=40),
 )
 @settings(max_examples=50, deadline=None)

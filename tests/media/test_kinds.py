@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from postflow.media.kinds import ending, is_candidate, meant, refusal
 from postflow.models import is_clip
+from tests.support.texts import texts
 
 STEM = "SQ07_UNDLM_00152_v003"
 
@@ -88,7 +88,7 @@ def test_others_are_counted_by_their_ending(name: str, kind: str) -> None:
     assert ending(name) == kind
 
 
-@given(st.text(max_size=40))
+@given(texts(40))
 def test_any_name_is_one_of_the_three(name: str) -> None:
     """And whoever is told of one can read it."""
     why = refusal(name)

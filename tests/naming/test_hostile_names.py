@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from postflow.errors import Skip
 from postflow.naming import PRESETS, NameRule, Naming
+from tests.support.texts import texts
 
 PRESET_NAMINGS = {name: Naming.preset(name) for name in PRESETS}
 
@@ -74,7 +74,7 @@ def test_decomposed_accents_are_composed() -> None:
     assert found.stack == "Réveil"
 
 
-@given(st.text(max_size=300))
+@given(texts(300))
 @settings(max_examples=400, deadline=None)
 def test_any_text_gets_a_shot_or_a_printable_reason(name: str) -> None:
     for naming in PRESET_NAMINGS.values():
@@ -85,7 +85,7 @@ def test_any_text_gets_a_shot_or_a_printable_reason(name: str) -> None:
             assert told.hint
 
 
-@given(st.text(max_size=120), st.text(max_size=60), st.text(max_size=60))
+@given(texts(120), texts(60), texts(60))
 @settings(max_examples=400, deadline=None)
 def test_folders_are_always_safe(name: str, scene: str, shot: str) -> None:
     try:

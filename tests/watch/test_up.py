@@ -125,7 +125,7 @@ def test_after_a_kill_the_next_up_just_works_and_delivers_what_was_on_its_way_by
         each.kill()
     up.process.wait()
 
-    up.start("--studio", MAIN, every=10)
+    up.start("--studio", MAIN, every=30)
     watcher = up.part("watch")
     assert watcher is not None
     watcher.suspend()
