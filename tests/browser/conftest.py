@@ -20,6 +20,7 @@ from tests.journeys.conftest import (
     make_clip,
     nothing_cached,
     nothing_left,
+    results,
     shared_world,
     short_pauses,
     world,
@@ -27,7 +28,15 @@ from tests.journeys.conftest import (
 from tests.journeys.studios import QUICK
 from tests.support.enrolled import enrolled
 
-__all__ = ["make_clip", "nothing_cached", "nothing_left", "shared_world", "short_pauses", "world"]
+__all__ = [
+    "make_clip",
+    "nothing_cached",
+    "nothing_left",
+    "results",
+    "shared_world",
+    "short_pauses",
+    "world",
+]
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 # Its owner lets it lead to this machine, once the browser has his page.

@@ -51,11 +51,11 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def results(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def results(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Where results are kept: a link, since other settings for each test take 0.03 s of CPU."""
     link = tmp_path_factory.mktemp("kept") / "results"
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: link}):
-        yield link
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -94,11 +94,12 @@ def world(shared_world: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def nothing_cached(results: Path, tmp_path: Path) -> None:
+def nothing_cached(results: None, tmp_path: Path) -> None:
     """No stage remembers what an earlier test did."""
     (tmp_path / "results").mkdir()
-    results.unlink(missing_ok=True)
-    results.symlink_to(tmp_path / "results")
+    link = PREFECT_LOCAL_STORAGE_PATH.value()
+    link.unlink(missing_ok=True)
+    link.symlink_to(tmp_path / "results")
 
 
 @pytest.fixture(scope="session")
