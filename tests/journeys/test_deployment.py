@@ -24,7 +24,7 @@ from tests.journeys.proof import READY, endings, the_asset
 from tests.journeys.studios import save
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 100.0
+LIMIT = 200.0
 
 
 async def prefect(*arguments: str) -> str:

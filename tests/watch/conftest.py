@@ -69,7 +69,7 @@ class Running:
         tables["studio.watching"] = {
             "folders": [str(folder)],
             "quiet": 0.2,
-            "interval": 0.2,
+            "interval": 0.5,  # of two watchers for minutes, where 0.2 takes a tenth of a core
             "idle_timeout": 8.0,
         }
         tables["studio.retry_policy"] = {"poll": 0.2}
