@@ -71,7 +71,7 @@ def prefect_ui(prefect_api: str, page: Page, signed_in: set[str]) -> str:
     return ui
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def signed_in(chromium: Chrome) -> set[str]:
     """What the browser remembers the password of."""
     return set()
@@ -99,7 +99,7 @@ async def studio(nothing_cached: None, world: Sandbox, watched: Path) -> str:
     return "main"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     if not (CHROMIUM.exists() and DRIVER.exists()):
         absent = "Debian's chromium and chromium-driver are not installed: `make apt`."

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 PAUSE = 0.01
+PROCESSES = Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ class Bystander:
         self.command_lines: set[bytes] = set()
         self.files: set[Seen] = set()
         self._folder = folder
+        self._known: dict[Path, tuple[int, ...]] = {}
         self._over = threading.Event()
         # Many processes take long to read, and a file may be there for a moment only.
-        looks = (self._look_at_processes, self._look_at_files)
-        self._threads = [threading.Thread(target=self._again, args=(look,)) for look in looks]
+        looks = {self._look_at_processes: 5 * PAUSE, self._look_at_files: PAUSE}
+        self._threads = [threading.Thread(target=self._again, args=each) for each in looks.items()]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -45,18 +47,26 @@ class Bystander:
         for thread in self._threads:
             thread.join()
 
-    def _again(self, look: Callable[[], None]) -> None:
-        while not self._over.wait(PAUSE):
+    def _again(self, look: Callable[[], None], pause: float) -> None:
+        while not self._over.wait(pause):
             with contextlib.suppress(OSError):
                 look()
 
     def _look_at_processes(self) -> None:
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
+        for process in PROCESSES.iterdir():
             with contextlib.suppress(OSError):
-                self.command_lines.add(path.read_bytes())
+                if process.name.isdigit():
+                    self.command_lines.add((process / "cmdline").read_bytes())
 
     def _look_at_files(self) -> None:
-        self.files |= files_below(self._folder)
+        """What has not changed is not read anew: a database so often is half a core."""
+        for path in self._folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                now = path.lstat()
+                marks = now.st_ino, now.st_mode, now.st_size, now.st_mtime_ns
+                if stat.S_ISREG(now.st_mode) and self._known.get(path) != marks:
+                    self.files.add(_seen(path))
+                    self._known[path] = marks
 
 
 def files_below(folder: Path) -> set[Seen]:
