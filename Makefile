@@ -12,9 +12,9 @@ WITH_PREFECT := blocks cli crash journeys watch browser
 OUTSIDE      := frameio outlet sandbox sandbox_agent
 LEDGER       := ledger page delivery
 JOURNEY       = $(patsubst %,tests/journeys/test_%.py,$(1))
-FAULTS       := $(call JOURNEY,cancelled faults midway stumbling_ledger)
-RUNS         := $(call JOURNEY,again busy_ledger clean_up dead_runs deployment heartbeat many own_flow prefect_view \
-                queue shared signed_out stacked staying told two_hosts two_webhooks upload_result waits)
+FAULTS       := $(call JOURNEY,cancelled faults midway prefect_view stumbling_ledger)
+RUNS         := $(call JOURNEY,again busy_ledger clean_up dead_runs deployment heartbeat many own_flow queue \
+                shared signed_out stacked staying told two_webhooks upload_result waits)
 # The longest first, so that both cores have work to the end.
 SUITES       := test-faults test-crash test-journeys test-runs test-cli test-outside test-watch test-blocks \
                 test-plain test-ledger types conformance lint docs
