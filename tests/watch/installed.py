@@ -30,7 +30,7 @@ class Stranger(NamedTuple):
             env=dict(environment),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
