@@ -131,7 +131,9 @@ class AnyOrder(RuleBasedStateMachine):
         free = {number for number, clip in self.clips.items() if self._is_claimable(clip)}
         taken = claims.claim(self.ledger, run, limit=limit, lease_seconds=LEASE)
         assert {claim.clip_id for claim in taken} <= free
-        assert len(taken) == min(limit, len(free))
+        names = {self.clips[number].path for number in free}
+        assert len({claim.relpath for claim in taken}) == len(taken), "one of each name at a time"
+        assert len(taken) == min(limit, len(free)) or len(free) > len(names) >= len(taken) > 0
         for claim in taken:
             clip = self.clips[claim.clip_id]
             clip.token += 1
@@ -307,12 +309,18 @@ class AnyOrder(RuleBasedStateMachine):
     def _is_claimable(self, clip: Model, dead: set[str] | None = None) -> bool:
         is_free = clip.holder is None or clip.holder in (dead or ())
         is_due = clip.state in OPEN and clip.not_before <= self.time and not clip.told
-        return is_due and is_free and not (clip.state is State.READY and self._is_begun(clip.path))
+        waits = clip.state is State.READY and self._is_begun(clip.path)
+        return is_due and is_free and not waits and not self._is_held(clip.path, dead or set())
 
     def _lacks_stack(self, clip: Model, dead: set[str] | None = None) -> bool:
         is_free = clip.holder is None or clip.holder in (dead or ())
         is_due = clip.told and clip.state in OPEN and clip.not_before <= self.time
         return is_due and is_free
+
+    def _is_held(self, path: str, dead: set[str]) -> bool:
+        """Two of one name never travel side by side."""
+        same = [clip for clip in self.clips.values() if clip.path == path and not clip.told]
+        return any(clip.holder not in {None, *dead} and clip.state in OPEN for clip in same)
 
     def _is_begun(self, path: str) -> bool:
         """Other content of the path has to be settled first."""
