@@ -110,9 +110,10 @@ async def children_of(
     return await find_runs(client, states, parent_flow_run_id=parent)
 
 
-async def is_to_be_cancelled() -> bool:
+async def is_to_be_cancelled(*, level: int = logging.WARNING) -> bool:
     """Has a person said so of this run, or is its process stopped for another reason?"""
-    async with best_effort("whether a run is to be cancelled"), get_client() as client:
+    asking = best_effort("whether a run is to be cancelled", level=level)
+    async with asking, get_client() as client:
         run = await client.read_flow_run(UUID(str(flow_run.id)))
         return run.state_type is StateType.CANCELLING
     return False

@@ -8,6 +8,7 @@ Prefect installs none, and our handler cancels it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -18,7 +19,7 @@ from typing import Any, TypeVar, cast
 from prefect.context import AsyncClientContext, FlowRunContext
 from prefect.states import Cancelled
 
-from postflow.stop import Stop
+from postflow.stop import Stop, in_background
 
 from .parent import end_with_parent
 from .runs import end_children, is_to_be_cancelled
@@ -29,6 +30,10 @@ Work = Callable[[], Coroutine[Any, Any, T]]
 STOPPED = "PostFlow was stopped; the next run takes its clips up again."
 # Of a clip that it has taken, the clip's own run says so in other words.
 CANCELLED = "It was cancelled in Prefect; what it had taken, the next run takes up again."
+
+
+# Seconds between two looks of a run at its own state.
+LISTEN = 20.0
 
 
 def is_of_a_deployment() -> bool:
@@ -64,7 +69,10 @@ async def _in_a_thread(stop: Stop, work: Work[T]) -> T:
         _stop.set(stop)
         # For all that this loop asks Prefect's server: each client reads all certificates anew,
         # some 30 ms of CPU, and asks for a token of its own.
-        async with AsyncClientContext.get_or_create():
+        async with (
+            AsyncClientContext.get_or_create(),
+            in_background(_listen(stop), "cancellation"),
+        ):
             return await stop.guard(_stoppable(work))
 
     with ThreadPoolExecutor(1, "run") as pool:
@@ -77,6 +85,17 @@ async def _in_a_thread(stop: Stop, work: Work[T]) -> T:
             stop()
             await asyncio.wait([job])
             raise
+
+
+async def _listen(stop: Stop) -> None:
+    """Stop when somebody has cancelled the run. Prefect's runner tells it so by a signal; but once
+    its server was away for half a minute, it hears of that no more (Prefect 3.9.1, observers.py).
+    """
+    is_asked = False
+    while not is_asked:
+        await asyncio.sleep(LISTEN)
+        is_asked = await is_to_be_cancelled(level=logging.DEBUG)
+    stop()
 
 
 async def _stoppable(work: Work[T]) -> T:

@@ -18,6 +18,7 @@ from prefect.runner import Runner
 from prefect.runtime import flow_run
 from prefect.utilities.engine import capture_sigterm
 
+from postflow.engine import stopping
 from postflow.engine.stopping import CANCELLED, STOPPED, until_stopped
 from postflow.service.serve import run_until_cancelled
 
@@ -50,6 +51,23 @@ async def stops_since_somebody_cancels() -> str:
     return await until_stopped(stop_and_clean_up)
 
 
+async def wait_and_clean_up() -> str:
+    try:
+        await asyncio.sleep(600)
+    finally:
+        ended.append("cleaned up")
+    return "never"
+
+
+@flow
+async def is_told_by_nobody() -> str:
+    """Prefect's runner hears nothing any more after an outage of the server; here is none."""
+    async with get_client() as client:
+        run = UUID(str(flow_run.id))
+        await client.set_flow_run_state(run, State(type=StateType.CANCELLING), force=True)
+    return await until_stopped(wait_and_clean_up)
+
+
 async def two_below() -> None:
     await asyncio.gather(stops(), stops(), return_exceptions=True)
     await asyncio.sleep(60)
@@ -79,11 +97,13 @@ async def _below(run_id: UUID) -> list[State[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("of", "why"), [(stops, STOPPED), (stops_since_somebody_cancels, CANCELLED)]
+    ("of", "why"),
+    [(stops, STOPPED), (stops_since_somebody_cancels, CANCELLED), (is_told_by_nobody, CANCELLED)],
 )
-async def test_sigterm_cancels_and_a_second_one_disturbs_no_clean_up(
-    prefect_api: str, of: Flow[..., Any], why: str
+async def test_a_run_that_is_stopped_or_cancelled_cleans_up_whatever_comes_meanwhile(
+    prefect_api: str, monkeypatch: pytest.MonkeyPatch, of: Flow[..., Any], why: str
 ) -> None:
+    monkeypatch.setattr(stopping, "LISTEN", 0.2 if of is is_told_by_nobody else 600.0)
     before = signal.getsignal(signal.SIGTERM)
     ended.clear()
     state, _ = await run_of_a_deployment(of)
