@@ -25,6 +25,9 @@ from .models import Links, Named, Page
 logger = logging.getLogger(__name__)
 
 W = TypeVar("W")
+
+# Pages in a row that name nothing new; a list that goes on so has no end.
+PATIENCE = 3
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -81,13 +84,18 @@ async def listing(api: Api, call: Call, read: Callable[[Any], W]) -> Listing[W]:
     """All items of a list. A fault on any page is a fault of the whole, an odd item is not."""
     found: Listing[W] = Listing()
     seen: set[str] = set()
+    ids: set[str] = set()
+    without_news = 0
     after: str | None = ""
     while after is not None:
         query = {**call.query, **({"after": after} if after else {})}
         page = await _page(api, replace(call, query=query))
         _sort(page, call, read, found)
         after = _cursor(page.links)
-        if after in seen or after == "":
+        new = {_named(raw).id for raw in page.data} - ids
+        ids |= new
+        without_news = 0 if new else without_news + 1
+        if after in seen or after == "" or (after and without_news > PATIENCE):
             raise UNREADABLE(doing=call.endpoint.doing)
         seen.add(after or "")
     return found

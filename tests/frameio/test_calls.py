@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from datetime import UTC, datetime, timedelta
@@ -100,6 +101,19 @@ async def test_pages_that_lead_nowhere_end_in_an_error(address: str) -> None:
     async with answering(lambda _: httpx.Response(200, json=page)) as client:
         with pytest.raises(Retry) as raised:
             await client.accounts.all()
+    assert raised.value.code == "frameio.unreadable"
+
+
+async def test_pages_that_bring_nothing_new_end_in_an_error() -> None:
+    turns = itertools.count()
+
+    def page(_: httpx.Request) -> httpx.Response:
+        links = {"next": f"/v4/accounts?after={next(turns)}"}
+        return httpx.Response(200, json={"data": [{"id": "one"}], "links": links})
+
+    async with answering(page) as client:
+        with pytest.raises(Retry) as raised:
+            await asyncio.wait_for(client.accounts.all(), 30)
     assert raised.value.code == "frameio.unreadable"
 
 
