@@ -62,7 +62,7 @@ def test_a_stopped_upload_leaves_nothing_behind(
     assert ran.code == code, ran.text
     assert "Stopping" in ran.err
     assert world.assets() == []
-    assert [child for child in family if child.is_running()] == []
+    assert psutil.wait_procs(family, timeout=30)[1] == [], "whoever ends last is waited for by init"
     assert list((private_state / "ngrok").iterdir()) == []
     for port in ports:
         socket.create_server(("127.0.0.1", port)).close()  # nobody listens there any more
