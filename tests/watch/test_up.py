@@ -130,7 +130,7 @@ def test_after_a_kill_the_next_up_just_works_and_delivers_what_was_on_its_way_by
     assert watcher is not None
     watcher.suspend()
 
-    assert [each for each in left if each.is_running()] == []
+    assert psutil.wait_procs(left, timeout=60)[1] == []
     ended = next(each for each in up.ingest_runs() if each["id"] == run["id"])
     assert ended["state_type"] == "CANCELLED", "the server has lived longer"
     assert "PostFlow was stopped" in ended["state"]["message"]
