@@ -208,7 +208,7 @@ def read_mark(root: Path) -> RootMark:
 
 def _read(path: Path) -> RootMark:
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with path.open("rb") as file:
             found: dict[str, Any] = json.loads(file.read(LONGEST))
         return RootMark(id=found["id"], owner=found.get("owner"))
     except FileNotFoundError:
@@ -219,11 +219,6 @@ def _read(path: Path) -> RootMark:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise AbsentError(N_("its marker {marker} is damaged", marker=MARKER)) from error
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Whoever may write in the folder may leave a pipe under that name, to hold us up."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def volume_error_or(root: Path, error: PostFlowError) -> PostFlowError:

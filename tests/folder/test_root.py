@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from queue import Queue
 
 import pytest
 
@@ -52,14 +49,6 @@ def test_a_dead_mount_is_told_with_the_remedy(fuse: Mount, look: Callable[[Path]
     assert caught.value.code == "scan.unread"
     assert "not connected" in caught.value.message
     assert "mount its volume anew" in caught.value.hint
-
-
-def test_a_pipe_in_the_markers_place_holds_nobody_up(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / MARKER)
-    found: Queue[object] = Queue()
-    scanner = Scanner(tmp_path, file_system=a_local_disk)
-    threading.Thread(target=lambda: found.put(scanner.scan()), daemon=True).start()
-    assert isinstance(found.get(timeout=30), Offline)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": 1}', b'{"id": 3}', b"\xff\xfe"])
