@@ -133,7 +133,10 @@ async def _served_since() -> datetime | None:
 
 
 def _ports(pid: int) -> set[int]:
-    connections = psutil.Process(pid).net_connections("tcp")
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.NoSuchProcess:  # a decoder that has done its picture
+        return set()
     return {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
 
 
