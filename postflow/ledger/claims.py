@@ -27,7 +27,8 @@ from .clips import change, claimed, held, is_time
 from .leases import LEASE_SECONDS, RUN_DIED, alive, end_dead_runs, start_lease
 from .ledger import Ledger
 from .models import Claimed, ClaimRef
-from .schema import clips, history, roots
+from .process import this_machine
+from .schema import clips, history, leases, roots
 from .states import DELIVERED, OPEN, State
 from .transaction import Transaction
 
@@ -68,8 +69,8 @@ def claim(
 def claim_clip(
     ledger: Ledger, run_id: str, clip_id: int, *, folders: Folders | None = None
 ) -> Claimed | None:
-    """Take one clip by a person's word, put off or not. None when a run has it, another run has one
-    of its name, or it is closed.
+    """Take one clip by a person's word, put off or not. None when a run has it, another machine has
+    one of its name, or it is closed. On this machine a lock lets the second of a name wait.
 
     It leaves its batch: what a person takes in hand has a message of its own. One that was told of
     as delivered, and only waits for its stack, is left to `stack_queue`.
@@ -77,8 +78,8 @@ def claim_clip(
     with ledger.writing() as tx:
         start_lease(tx, run_id, LEASE_SECONDS)
         end_dead_runs(tx, but=run_id)
-        is_free = ~_copy_is_held(tx.now, but=run_id)
-        row = tx.row(_unclaimed(None).where(clips.c.id == clip_id, is_free))
+        is_alone = ~_copy_is_held(tx.now, elsewhere=True)
+        row = tx.row(_unclaimed(None).where(clips.c.id == clip_id, is_alone))
         if row is None:
             return None
         return take(tx, row, run_id, folders, batch_id=None, cancelled=None)
@@ -131,14 +132,18 @@ def is_free(now: datetime) -> ColumnElement[bool]:
     return or_(clips.c.run_id.is_(None), clips.c.run_id.not_in(alive(now)))
 
 
-def _copy_is_held(now: datetime, *, but: str = "") -> ColumnElement[bool]:
-    """Has a living run another clip of the studio's with that name, which so has the same place?"""
+def _copy_is_held(now: datetime, *, elsewhere: bool = False) -> ColumnElement[bool]:
+    """Has a living run, one of another machine, another clip of the studio's with that name, which
+    so has the same place?
+    """
+    runs = alive(now)
+    if elsewhere:
+        runs = runs.where(leases.c.machine != this_machine())
     other = clips.alias()
     query = select(other.c.studio, other.c.name).where(
         other.c.state.in_(OPEN),
         other.c.finished_at.is_(None),
-        other.c.run_id.in_(alive(now)),
-        other.c.run_id != but,
+        other.c.run_id.in_(runs),
     )
     return tuple_(clips.c.studio, clips.c.name).in_(query)
 

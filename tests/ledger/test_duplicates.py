@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from postflow.ledger import (
     Announcement,
@@ -17,6 +18,7 @@ from postflow.ledger import (
     roots,
     transitions,
 )
+from postflow.ledger.schema import leases
 from tests.ledger.ground import (
     BUSY,
     Clock,
@@ -30,7 +32,7 @@ from tests.ledger.ground import (
 
 
 def claim_by_hand(ledger: Ledger, clip_id: int) -> Claimed:
-    """As of a run to which a person hands over both copies, and which sees to their order."""
+    """As of a run to which a person hands over both copies."""
     claim = claims.claim_clip(ledger, "run-1", clip_id)
     assert claim is not None
     return claim
@@ -44,6 +46,8 @@ def test_a_copy_waits_for_the_first_and_has_nothing_to_tell(ledger: Ledger, root
     add(ledger, root, FIRST)
     copy = add(ledger, roots.add(ledger, "main", Path("/mnt/other"), "mark-2"), SECOND)
     (first,) = claims.claim(ledger, "run-1", limit=2)
+    with ledger.writing() as tx:
+        tx.execute(update(leases).values(machine="another"))
     for step in (bring_to_requested, transitions.arrived):
         assert claims.ready(ledger) == 0
         assert claims.claim(ledger, "run-2", limit=2) == []
@@ -54,6 +58,16 @@ def test_a_copy_waits_for_the_first_and_has_nothing_to_tell(ledger: Ledger, root
     assert second.clip_id == copy
     assert registry.is_announced_elsewhere(ledger, second)
     assert registry.is_announced_elsewhere(ledger, bring_to_arrived(ledger, second))
+
+
+def test_a_copy_that_a_person_sends_from_the_same_machine_is_not_refused(
+    ledger: Ledger, root: Root
+) -> None:
+    """The lock of `transfer` lets it wait."""
+    add(ledger, root, FIRST)
+    copy = add(ledger, roots.add(ledger, "main", Path("/mnt/other"), "mark-2"), SECOND)
+    bring_to_requested(ledger, claim_one(ledger, "run-1"))
+    assert claims.claim_clip(ledger, "run-2", copy)
 
 
 @pytest.mark.parametrize("how", ["dies", "is put off"])
