@@ -43,11 +43,16 @@ async def stops() -> str:
     return await until_stopped(stop_and_clean_up)
 
 
-@flow
-async def stops_since_somebody_cancels() -> str:
+async def be_cancelled() -> None:
+    """As by a person: this run's state on Prefect's server says so."""
     async with get_client() as client:
         run = UUID(str(flow_run.id))
         await client.set_flow_run_state(run, State(type=StateType.CANCELLING), force=True)
+
+
+@flow
+async def stops_since_somebody_cancels() -> str:
+    await be_cancelled()
     return await until_stopped(stop_and_clean_up)
 
 
@@ -62,9 +67,7 @@ async def wait_and_clean_up() -> str:
 @flow
 async def is_told_by_nobody() -> str:
     """Prefect's runner hears nothing any more after an outage of the server; here is none."""
-    async with get_client() as client:
-        run = UUID(str(flow_run.id))
-        await client.set_flow_run_state(run, State(type=StateType.CANCELLING), force=True)
+    await be_cancelled()
     return await until_stopped(wait_and_clean_up)
 
 
